@@ -1,0 +1,2 @@
+DROP TABLE store_keys;
+DROP TABLE tenants;

@@ -1,0 +1,1 @@
+DROP TABLE payments, shipments, order_lines, orders, variants, products, payment_methods, shoppers;

@@ -1,0 +1,2 @@
+DROP FUNCTION find_session;
+DROP TABLE sessions, passwords;

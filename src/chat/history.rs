@@ -1,0 +1,82 @@
+//! Conversations and their messages, as the shopper reads them back.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+use super::{ChatError, events::Message};
+use crate::{
+    ids::{ConversationId, MessageId},
+    model::PromptMessage,
+    tenancy::{Tx, Web},
+};
+
+/// One line of a shopper's list of conversations.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct ConversationSummary {
+    pub id: ConversationId,
+    pub created_at: DateTime<Utc>,
+    pub updated_at: DateTime<Utc>,
+    /// The newest message, cut to 200 characters.
+    pub last_message: String,
+}
+
+/// The bound shopper's conversations, most recently used first, those used before `before` when it is given.
+pub async fn conversations(
+    tx: &mut Tx<Web>,
+    limit: u32,
+    before: Option<(DateTime<Utc>, ConversationId)>,
+) -> Result<Vec<ConversationSummary>, ChatError> {
+    let (used_before, id_before) = before.unzip();
+    Ok(sqlx::query_as!(
+        ConversationSummary,
+        r#"SELECT c.id AS "id: ConversationId", c.created_at, c.updated_at, coalesce(m.body, '') AS "last_message!"
+        FROM conversations c LEFT JOIN LATERAL (
+            SELECT left(body, 200) AS body FROM messages m
+            WHERE (m.tenant_id, m.conversation_id) = (c.tenant_id, c.id) ORDER BY m.created_at DESC, m.id DESC LIMIT 1) m ON true
+        WHERE $2::timestamptz IS NULL OR (c.updated_at, c.id) < ($2, $3)
+        ORDER BY c.updated_at DESC, c.id DESC LIMIT $1"#,
+        i64::from(limit),
+        used_before,
+        id_before.map(ConversationId::as_uuid)
+    )
+    .fetch_all(&mut **tx)
+    .await?)
+}
+
+/// The messages of one of the bound shopper's conversations, oldest first, those after `after` when it is given.
+pub async fn messages(tx: &mut Tx<Web>, conversation: ConversationId, limit: u32, after: Option<MessageId>) -> Result<Vec<Message>, ChatError> {
+    sqlx::query!("SELECT id FROM conversations WHERE id = $1", conversation.as_uuid())
+        .fetch_optional(&mut **tx)
+        .await?
+        .ok_or(ChatError::NoConversation)?;
+    Ok(sqlx::query_as!(
+        Message,
+        r#"SELECT id AS "id: MessageId", author AS "author: _", source AS "source: _", body AS text, created_at FROM messages
+        WHERE conversation_id = $1 AND ($3::uuid IS NULL OR (created_at, id) > (SELECT created_at, id FROM messages WHERE id = $3))
+        ORDER BY created_at, id LIMIT $2"#,
+        conversation.as_uuid(),
+        i64::from(limit),
+        after.map(MessageId::as_uuid)
+    )
+    .fetch_all(&mut **tx)
+    .await?)
+}
+
+/// The newest `limit` messages of a conversation as the model is shown them, oldest first.
+pub(super) async fn for_prompt(tx: &mut Tx<Web>, conversation: ConversationId, limit: u32) -> Result<Vec<PromptMessage>, ChatError> {
+    let rows = sqlx::query!(
+        "SELECT author, body FROM messages WHERE conversation_id = $1 AND author <> 'system' ORDER BY created_at DESC, id DESC LIMIT $2",
+        conversation.as_uuid(),
+        i64::from(limit)
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .rev()
+        .map(|row| match row.author.as_str() {
+            "shopper" => PromptMessage::Shopper(row.body),
+            _ => PromptMessage::Assistant { text: row.body, calls: Vec::new() },
+        })
+        .collect())
+}

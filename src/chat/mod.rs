@@ -1,0 +1,69 @@
+//! One message, from the shopper's words to the stored answer.
+//!
+//! Law: a turn belongs to the server, not to the connection that asked for it. It runs to its end whoever listens, its
+//! answer is stored before it is announced, and every listener, first or late, here or on another replica, reads the
+//! same events.
+
+mod events;
+pub mod history;
+mod live;
+mod prompt;
+mod record;
+mod send;
+mod turn;
+
+pub use events::{Event, Message, Numbered, ToolActivity, ToolStatus};
+pub use live::EventStream;
+pub use send::{Chat, NewMessage};
+
+use std::time::Duration;
+
+#[derive(Debug, thiserror::Error)]
+pub enum ChatError {
+    /// Also somebody else's: never said which.
+    #[error("no such conversation")]
+    NoConversation,
+    #[error("no such turn")]
+    NoTurn,
+    #[error("this Idempotency-Key was used for another message")]
+    KeyReused,
+    #[error("the conversation is still answering the last message")]
+    TurnInProgress,
+    #[error("the server is shutting down")]
+    ShuttingDown,
+    #[error(transparent)]
+    Database(#[from] sqlx::Error),
+}
+
+/// What one turn may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Times the model is asked in one turn.
+    pub rounds: u32,
+    /// Calls that are run in one turn; further ones are refused.
+    pub calls: usize,
+    /// Bytes of answer text; the model is cut off there.
+    pub answer_bytes: usize,
+    /// Tokens one model answer may have.
+    pub output_tokens: u32,
+    /// Earlier messages the model is shown.
+    pub history_messages: u32,
+    /// Bytes of earlier messages the model is shown; the newest win.
+    pub history_bytes: usize,
+    /// The whole turn.
+    pub deadline: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            rounds: 6,
+            calls: 12,
+            answer_bytes: 16 * 1024,
+            output_tokens: 1024,
+            history_messages: 20,
+            history_bytes: 16 * 1024,
+            deadline: Duration::from_secs(60),
+        }
+    }
+}

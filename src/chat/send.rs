@@ -1,0 +1,220 @@
+//! The door of the room: takes a message, starts its turn or finds the one it already has.
+
+use std::{sync::Arc, time::Duration};
+
+use futures::{StreamExt, stream};
+use sha2::{Digest, Sha256};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use super::{
+    ChatError, Limits, history, prompt,
+    events::Numbered,
+    live::{EventStream, Live},
+    record::{self, Ending, NewTurn},
+    turn::Turn,
+};
+use crate::{
+    clock::Clock,
+    identity::Shopper,
+    ids::{ConversationId, MessageId, TurnId},
+    model::{Model, ToolDefinition},
+    tenancy::{Pool, Tx, Web},
+    tools::Registry,
+};
+
+/// How often a turn of another process is looked at.
+const POLL: Duration = Duration::from_millis(150);
+/// Numbers of an orphan's closing events: after any that its process may have sent.
+const AFTER_ANY: u32 = 1_000_000;
+
+/// The turn engine.
+#[derive(Clone)]
+pub struct Chat {
+    pub(super) inner: Arc<Inner>,
+}
+
+pub(super) struct Inner {
+    pub web: Pool<Web>,
+    pub registry: Registry,
+    pub model: Arc<dyn Model>,
+    pub limits: Limits,
+    pub clock: Clock,
+    pub stopping: CancellationToken,
+    tools: Arc<[ToolDefinition]>,
+    live: Live,
+    running: TaskTracker,
+}
+
+/// A shopper's message. Personal: no `Debug`.
+pub struct NewMessage {
+    /// None starts a conversation.
+    pub conversation: Option<ConversationId>,
+    pub text: String,
+    /// The Idempotency-Key, if one was sent: the same key again is the same turn.
+    pub key: Option<String>,
+}
+
+impl Chat {
+    pub fn new(web: Pool<Web>, registry: Registry, model: Arc<dyn Model>, limits: Limits, clock: Clock) -> Self {
+        let tools = prompt::definitions(&registry);
+        let inner = Inner {
+            web, registry, model, limits, clock, tools,
+            stopping: CancellationToken::new(),
+            live: Live::default(),
+            running: TaskTracker::new(),
+        };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// Stores the message and starts its turn; a repeat of an earlier key gets that turn again. The events are those
+    /// after number `after`.
+    pub async fn send(&self, shopper: &Shopper, message: NewMessage, after: u32) -> Result<EventStream, ChatError> {
+        match self.try_send(shopper, &message, after).await {
+            // The turn in the way may belong to a process that died.
+            Err(ChatError::TurnInProgress) if self.close_orphan(shopper, message.conversation).await? => {
+                self.try_send(shopper, &message, after).await
+            }
+            result => result,
+        }
+    }
+
+    async fn try_send(&self, shopper: &Shopper, message: &NewMessage, after: u32) -> Result<EventStream, ChatError> {
+        let inner = &self.inner;
+        if inner.stopping.is_cancelled() {
+            return Err(ChatError::ShuttingDown);
+        }
+        let request_hash = request_hash(message);
+        let mut tx = inner.web.begin(shopper.scope()).await?;
+        if let Some(key) = &message.key
+            && let Some(known) = record::find_by_key(&mut tx, key).await?
+        {
+            drop(tx);
+            return self.repeat(shopper, known, &request_hash, after).await;
+        }
+        let now = inner.clock.now();
+        let (conversation, store) = open_conversation(&mut tx, shopper, message.conversation, now).await?;
+        let history = match message.conversation {
+            Some(conversation) => history::for_prompt(&mut tx, conversation, inner.limits.history_messages).await?,
+            None => Vec::new(),
+        };
+        let new = NewTurn { id: TurnId::new(), conversation, message: MessageId::new(), text: &message.text, key: message.key.as_deref(), request_hash, now };
+        if !record::start(&mut tx, shopper.id(), &new).await? {
+            // Another request with this key was faster. Its conversation stands, ours is rolled back.
+            let known = match &message.key {
+                Some(key) => record::find_by_key(&mut tx, key).await?,
+                None => None,
+            };
+            drop(tx);
+            return self.repeat(shopper, known.ok_or(ChatError::NoTurn)?, &request_hash, after).await;
+        }
+        // Opened before the commit, so that nobody finds the turn running and not here.
+        let log = inner.live.open(new.id);
+        tx.commit().await?;
+        let events = log.follow(after);
+        let prompt = prompt::opening(&store, history, message.text.clone(), inner.tools.clone(), &inner.limits);
+        let turn = Turn { chat: self.inner.clone(), shopper: shopper.clone(), id: new.id, conversation, message: new.message, log };
+        inner.running.spawn(turn.run(prompt));
+        Ok(events)
+    }
+
+    async fn repeat(&self, shopper: &Shopper, known: record::KnownTurn, request_hash: &[u8; 32], after: u32) -> Result<EventStream, ChatError> {
+        if known.request_hash != request_hash {
+            return Err(ChatError::KeyReused);
+        }
+        self.follow(shopper, known.id, after).await
+    }
+
+    /// The events of one of the shopper's turns after number `after`, wherever it runs or ran.
+    pub async fn follow(&self, shopper: &Shopper, turn: TurnId, after: u32) -> Result<EventStream, ChatError> {
+        let mut tx = self.inner.web.begin(shopper.scope()).await?;
+        // Ownership first: the live table knows every shopper's turns.
+        record::load(&mut tx, turn).await?.ok_or(ChatError::NoTurn)?;
+        drop(tx);
+        if let Some(events) = self.inner.live.follow(turn, after) {
+            return Ok(events);
+        }
+        let (chat, shopper) = (self.clone(), shopper.clone());
+        let stored = stream::once(async move { chat.stored_events(&shopper, turn).await.unwrap_or_default() });
+        Ok(stored.flat_map(stream::iter).filter(move |numbered| std::future::ready(numbered.id > after)).boxed())
+    }
+
+    /// Waits until a turn that does not run here is over, and returns its lasting events.
+    async fn stored_events(&self, shopper: &Shopper, turn: TurnId) -> Result<Vec<Numbered>, ChatError> {
+        loop {
+            let mut tx = self.inner.web.begin(shopper.scope()).await?;
+            let stored = record::load(&mut tx, turn).await?.ok_or(ChatError::NoTurn)?;
+            drop(tx);
+            if stored.status != "running" {
+                return Ok(stored.events.0);
+            }
+            if stored.lease_until < self.inner.clock.now() {
+                self.close_orphan(shopper, Some(stored.conversation)).await?;
+                continue;
+            }
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
+    /// Closes the conversation's turn if its process is gone. True when there is no turn in the way any more.
+    async fn close_orphan(&self, shopper: &Shopper, conversation: Option<ConversationId>) -> Result<bool, ChatError> {
+        let Some(conversation) = conversation else { return Ok(false) };
+        let now = self.inner.clock.now();
+        let mut tx = self.inner.web.begin(shopper.scope()).await?;
+        let Some(turn) = record::find_orphan(&mut tx, conversation, now).await? else { return Ok(false) };
+        let (message, events) = record::interruption(turn, now);
+        let events: Vec<_> = (AFTER_ANY..).zip(events).map(|(id, event)| Numbered { id, event }).collect();
+        let ending = Ending { turn, conversation, message: &message, calls: &[], events: &events, interrupted: true };
+        record::end(&mut tx, shopper.id(), &ending).await?;
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    /// Takes no more messages, gives running turns `grace` to finish, then ends them as interrupted.
+    pub async fn shut_down(&self, grace: Duration) {
+        self.inner.running.close();
+        if tokio::time::timeout(grace, self.inner.running.wait()).await.is_err() {
+            self.inner.stopping.cancel();
+            self.inner.running.wait().await;
+        }
+    }
+}
+
+/// The conversation's id and the store's name. A given conversation must be the shopper's.
+async fn open_conversation(
+    tx: &mut Tx<Web>,
+    shopper: &Shopper,
+    conversation: Option<ConversationId>,
+    now: chrono::DateTime<chrono::Utc>,
+) -> Result<(ConversationId, String), ChatError> {
+    let opened = match conversation {
+        Some(id) => {
+            sqlx::query_scalar!(r#"SELECT t.name FROM conversations c JOIN tenants t USING (tenant_id) WHERE c.id = $1"#, id.as_uuid())
+                .fetch_optional(&mut **tx)
+                .await?
+                .map(|store| (id, store))
+        }
+        None => {
+            let id = ConversationId::new();
+            sqlx::query_scalar!(
+                r#"INSERT INTO conversations (tenant_id, shopper_id, id, created_at, updated_at) VALUES ($1, $2, $3, $4, $4)
+                RETURNING (SELECT name FROM tenants WHERE tenants.tenant_id = $1) AS "store!""#,
+                shopper.tenant().as_uuid(),
+                shopper.id().as_uuid(),
+                id.as_uuid(),
+                now
+            )
+            .fetch_optional(&mut **tx)
+            .await?
+            .map(|store| (id, store))
+        }
+    };
+    opened.ok_or(ChatError::NoConversation)
+}
+
+fn request_hash(message: &NewMessage) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    hash.update(message.conversation.map(|id| id.to_string()).unwrap_or_default());
+    hash.update([0]);
+    hash.update(&message.text);
+    hash.finalize().into()
+}

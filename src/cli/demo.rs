@@ -1,0 +1,117 @@
+//! `countersign demo`: the main job with no settings and no key.
+
+use std::{net::Ipv4Addr, time::Duration};
+
+use chrono::Utc;
+use secrecy::SecretString;
+use sqlx::postgres::PgConnectOptions;
+use tokio::net::TcpListener;
+
+use super::{
+    CliError, import,
+    private_postgres::PrivatePostgres,
+    serve::{serve, stop_signal},
+};
+use crate::{
+    clock::Clock,
+    config::{ConfigError, Fault, ModelSettings, Settings},
+    identity::{sessions::Lifetimes, shoppers},
+    money::Currency,
+    telemetry::{self, LogFormat},
+    tenancy::{self, DatabaseSettings, Pools, StoreKey, Tenant, bootstrap},
+};
+
+/// The demo store: small, ours, in the format of `docs/import.md`.
+const STORE: &str = include_str!("demo_store.jsonl");
+const SLUG: &str = "demo";
+/// Everybody's password in the demo, printed at its start. The demo listens on loopback only.
+const PASSWORD: &str = "demo-password";
+
+pub async fn run(port: u16) -> Result<(), CliError> {
+    telemetry::start_logs(LogFormat::Text);
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(|error| CliError::Listen((Ipv4Addr::LOCALHOST, port).into(), error))?;
+    // Kept until the end: dropping it stops it.
+    let postgres = match std::env::var("DATABASE_URL") {
+        Ok(url) if !url.is_empty() => Err(given(&url)?),
+        _ => Ok(PrivatePostgres::start(true).await?),
+    };
+    let (admin, address) = match &postgres {
+        Ok(private) => (private.admin("postgres"), private.address("postgres")),
+        Err(given) => (given.clone(), given.clone()),
+    };
+    let settings = settings(&listener, address)?;
+    bootstrap::migrate(&admin, &settings.database).await?;
+    let pools = tenancy::connect(&settings.database);
+    let key = seed(&pools).await?;
+    println!("{}", welcome(&format!("http://{}", settings.listen), &key));
+    serve(listener, &settings, &pools, Clock::system(), stop_signal()?).await
+}
+
+fn given(url: &str) -> Result<PgConnectOptions, CliError> {
+    let mend = "must be a URL such as postgres://USER:PASSWORD@HOST/DATABASE whose user may create roles, or unset".into();
+    url.parse().map_err(|_| ConfigError(vec![Fault { variable: "DATABASE_URL", mend }]).into())
+}
+
+fn settings(listener: &TcpListener, address: PgConnectOptions) -> Result<Settings, CliError> {
+    let password = || SecretString::from(hex::encode(rand::random::<[u8; 24]>()));
+    Ok(Settings {
+        listen: listener.local_addr()?,
+        database: DatabaseSettings {
+            address,
+            reader_password: password(),
+            web_password: password(),
+            executor_password: password(),
+            connections: 16,
+            deadline: Duration::from_secs(3),
+        },
+        model: ModelSettings::Offline,
+        lifetimes: Lifetimes::default(),
+        secure_cookies: false,
+        log_format: LogFormat::Text,
+        shutdown_grace: Duration::from_secs(3),
+    })
+}
+
+/// Founds the demo store, or finds it where an earlier demo left it, and gives its shoppers their password.
+async fn seed(pools: &Pools) -> Result<StoreKey, CliError> {
+    let (store, key) = match tenancy::find_by_slug(&pools.executor, SLUG).await? {
+        Some(store) => {
+            let key = another_key(pools, &store).await?;
+            (store, key)
+        }
+        None => tenancy::create(&pools.executor, SLUG, "Harbour Goods", "USD".parse::<Currency>()?).await?,
+    };
+    let report = import::from_lines(&pools.executor, &store, STORE.lines().map(|line| Ok(line.to_owned()))).await?;
+    if !report.rejected.is_empty() {
+        return Err(CliError::Rejected(report.rejected.len()));
+    }
+    for shopper in ["mia", "noah"] {
+        shoppers::set_password(&pools.executor, &store, shopper, PASSWORD.into(), Utc::now()).await?;
+    }
+    Ok(key)
+}
+
+async fn another_key(pools: &Pools, store: &Tenant) -> Result<StoreKey, CliError> {
+    let mut tx = pools.executor.begin(tenancy::Scope::tenant(store.id)).await?;
+    let key = tenancy::add_store_key(&mut tx).await?;
+    tx.commit().await?;
+    Ok(key)
+}
+
+fn welcome(url: &str, key: &StoreKey) -> String {
+    let key = key.as_str();
+    format!(
+        r#"
+Countersign demo: {url}   (API page: {url}/docs, stop with Ctrl-C)
+Store "Harbour Goods". Shoppers mia@example.com (order #1001) and noah@example.com (order #2001); password: {PASSWORD}
+Answers come from the offline model, plain rules and no language model.
+
+1. Log in as Mia:
+TOKEN=$(curl -s {url}/v1/sessions -H 'X-Store-Key: {key}' -H 'Content-Type: application/json' -d '{{"email":"mia@example.com","password":"{PASSWORD}"}}' | sed 's/.*"token":"\([^"]*\)".*/\1/')
+2. Ask:
+curl -s {url}/v1/chat/send -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' -d '{{"text":"Where is my order #1001?"}}'
+3. Ask for somebody else's order, streamed:
+curl -sN {url}/v1/chat/send -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' -H 'Accept: text/event-stream' -d '{{"text":"Where is my order #2001?"}}'
+"#
+    )
+}

@@ -1,0 +1,103 @@
+//! `countersign import`: a store's products, shoppers and orders from a file, line by line.
+
+mod retail;
+
+use std::{
+    io::{BufRead, BufReader, IsTerminal, Read, stderr},
+    path::PathBuf,
+};
+
+
+use super::CliError;
+use crate::{
+    store::upsert::{self, Record},
+    telemetry,
+    tenancy::{Executor, Pool, Scope, Tenant, Tx},
+};
+
+/// Lines a transaction: each has a savepoint of its own, so a bad one costs nothing but itself.
+const BATCH: usize = 200;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// One JSON object a line; `docs/import.md` describes it.
+    Jsonl,
+    /// A folder with the public retail data set: users.json, products.json, orders.json.
+    Retail,
+}
+
+/// What an import did.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    pub products: usize,
+    pub shoppers: usize,
+    pub orders: usize,
+    /// Line number and reason of each line that was not stored.
+    pub rejected: Vec<(usize, String)>,
+}
+
+/// Imports a file, standard input (`-`) or a folder.
+pub async fn from_path(executor: &Pool<Executor>, store: &Tenant, format: Format, path: PathBuf) -> Result<Report, CliError> {
+    let unreadable = |error| CliError::Unreadable(path.clone(), error);
+    match format {
+        Format::Retail => {
+            let lines = retail::lines(&path).map_err(unreadable)?;
+            from_lines(executor, store, lines.into_iter().map(Ok)).await
+        }
+        Format::Jsonl => {
+            let source: Box<dyn Read + Send> = if path.as_os_str() == "-" {
+                Box::new(std::io::stdin())
+            } else {
+                Box::new(std::fs::File::open(&path).map_err(unreadable)?)
+            };
+            from_lines(executor, store, BufReader::new(source).lines()).await
+        }
+    }
+}
+
+/// Imports lines. Safe to run again: a line that says what is stored changes nothing.
+pub async fn from_lines(
+    executor: &Pool<Executor>,
+    store: &Tenant,
+    lines: impl Iterator<Item = std::io::Result<String>>,
+) -> Result<Report, CliError> {
+    let mut report = Report::default();
+    let mut lines = (1..).zip(lines).peekable();
+    while lines.peek().is_some() {
+        let mut tx = executor.begin(Scope::tenant(store.id)).await?;
+        for (number, line) in lines.by_ref().take(BATCH) {
+            let line = line.map_err(|error| CliError::Unreadable("the import".into(), error))?;
+            if line.trim().is_empty() {
+                continue;
+            }
+            match import_line(&mut tx, store, &line).await? {
+                Ok(Record::Product(_)) => report.products += 1,
+                Ok(Record::Shopper(_)) => report.shoppers += 1,
+                Ok(Record::Order(_)) => report.orders += 1,
+                Err(reason) => report.rejected.push((number, reason)),
+            }
+        }
+        tx.commit().await?;
+        if stderr().is_terminal() {
+            eprint!("\r{} products, {} shoppers, {} orders…", report.products, report.shoppers, report.orders);
+        }
+    }
+    Ok(report)
+}
+
+/// Stores one line or nothing of it. The inner result is the line's, the outer one the database's.
+async fn import_line(tx: &mut Tx<Executor>, store: &Tenant, line: &str) -> Result<Result<Record, String>, sqlx::Error> {
+    let record = match serde_json::from_str::<Record>(line) {
+        Ok(record) => record,
+        Err(error) => return Ok(Err(format!("not a record: {}", crate::validation::json_fault(&error)))),
+    };
+    sqlx::query("SAVEPOINT line").execute(&mut **tx).await?;
+    let applied = upsert::apply(tx, store, &record).await;
+    let end = if applied.is_ok() { "RELEASE SAVEPOINT line" } else { "ROLLBACK TO SAVEPOINT line" };
+    sqlx::query(end).execute(&mut **tx).await?;
+    Ok(applied.map(|()| record).map_err(|error| match &error {
+        upsert::UpsertError::Database(cause) => format!("{error}: {}", telemetry::cause(cause)),
+        upsert::UpsertError::Money(_, cause) => format!("{error}: {cause}"),
+        _ => error.to_string(),
+    }))
+}

@@ -1,0 +1,219 @@
+//! The command line: one program, one subcommand for each thing an operator does.
+
+mod demo;
+pub mod import;
+pub mod private_postgres;
+pub mod serve;
+
+use std::{io::IsTerminal, path::PathBuf, process::ExitCode};
+
+use chrono::Utc;
+use clap::{Parser, Subcommand};
+use secrecy::SecretString;
+
+use crate::{
+    config::{ConfigError, Settings, environment},
+    identity::{IdentityError, shoppers},
+    money::MoneyError,
+    telemetry,
+    tenancy::{self, Pools, Tenant, bootstrap},
+};
+
+/// A self-hosted chatbot backend for online stores: the model proposes, a person countersigns.
+#[derive(Parser)]
+#[command(version, arg_required_else_help = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Try it: a private Postgres, a demo store and the offline model, on loopback. Needs no settings.
+    Demo {
+        /// The port to listen on; 0 takes a free one.
+        #[arg(long, default_value_t = 8080)]
+        port: u16,
+    },
+    /// Serve for real; settings come from the environment (see .env.example).
+    Serve,
+    /// Create the database roles and bring the schema up to date. Safe to run again.
+    Migrate,
+    /// Manage stores.
+    #[command(subcommand)]
+    Tenant(TenantCommand),
+    /// Manage shoppers.
+    #[command(subcommand)]
+    Shopper(ShopperCommand),
+    /// Import products, shoppers and orders. Safe to run again; bad lines are named and skipped.
+    Import {
+        /// The store's slug.
+        #[arg(long)]
+        tenant: String,
+        #[arg(long, value_enum, default_value = "jsonl")]
+        format: import::Format,
+        /// A file, `-` for standard input, or with `--format retail` a folder.
+        path: PathBuf,
+    },
+    /// Print the OpenAPI document.
+    Openapi,
+}
+
+#[derive(Subcommand)]
+enum TenantCommand {
+    /// Found a store and print its publishable key.
+    Create {
+        /// Short name: small letters, digits and hyphens.
+        slug: String,
+        /// The name shoppers read.
+        #[arg(long)]
+        name: String,
+        /// ISO 4217 code of the store's currency.
+        #[arg(long)]
+        currency: String,
+    },
+    /// Print one more publishable key for a store.
+    AddKey { slug: String },
+}
+
+#[derive(Subcommand)]
+enum ShopperCommand {
+    /// Set a shopper's password, read from standard input.
+    SetPassword {
+        /// The store's slug.
+        #[arg(long)]
+        tenant: String,
+        /// The shopper's e-mail address or the store's own id of it.
+        shopper: String,
+    },
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum CliError {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
+    Migrate(#[from] bootstrap::MigrateError),
+    #[error(transparent)]
+    PrivatePostgres(#[from] private_postgres::PrivatePostgresError),
+    #[error("there is no store `{0}`; `countersign tenant create {0} --name … --currency …` makes one")]
+    NoTenant(String),
+    #[error("the store has no shopper `{0}`")]
+    NoShopper(String),
+    #[error("the slug must be small letters, digits and hyphens, and not taken")]
+    Slug,
+    #[error("--currency: {0}")]
+    Currency(#[from] MoneyError),
+    #[error("a password must hold 10 to 256 characters; give it on standard input")]
+    Password,
+    #[error("{path}: {1}", path = .0.display())]
+    Unreadable(PathBuf, #[source] std::io::Error),
+    #[error("cannot listen on {0}: {1}")]
+    Listen(std::net::SocketAddr, #[source] std::io::Error),
+    #[error("the database role {0} may bypass row-level security; take SUPERUSER and BYPASSRLS from it, or run `countersign migrate`")]
+    PowerfulRole(&'static str),
+    #[error("{0} lines were not imported")]
+    Rejected(usize),
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    #[error("the database: {}", telemetry::cause(.0))]
+    Database(#[from] sqlx::Error),
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+}
+
+/// Runs the command line of this process.
+pub async fn run() -> ExitCode {
+    match dispatch(Arguments::parse().command).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let mut text = format!("countersign: {error}");
+            let mut cause = std::error::Error::source(&error);
+            while let Some(inner) = cause {
+                let inner_text = inner.to_string();
+                if !text.contains(&inner_text) {
+                    text.push_str(&format!(": {inner_text}"));
+                }
+                cause = inner.source();
+            }
+            eprintln!("{text}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn dispatch(command: Command) -> Result<(), CliError> {
+    match command {
+        Command::Demo { port } => demo::run(port).await,
+        Command::Serve => serve::run(Settings::for_serve(&environment)?).await,
+        Command::Migrate => {
+            let (admin, database) = Settings::for_migrate(&environment)?;
+            bootstrap::migrate(&admin, &database).await?;
+            println!("the schema is at migration {}", bootstrap::newest_migration());
+            Ok(())
+        }
+        Command::Tenant(TenantCommand::Create { slug, name, currency }) => {
+            let currency = currency.parse()?;
+            let created = tenancy::create(&pools()?.executor, &slug, &name, currency).await;
+            let (_, key) = created.map_err(|error| match error.as_database_error().and_then(|error| error.constraint()) {
+                Some("tenants_slug_check" | "tenants_slug_key") => CliError::Slug,
+                _ => error.into(),
+            })?;
+            println!("{}", key.as_str());
+            Ok(())
+        }
+        Command::Tenant(TenantCommand::AddKey { slug }) => {
+            let pools = pools()?;
+            let store = tenant(&pools, &slug).await?;
+            let mut tx = pools.executor.begin(tenancy::Scope::tenant(store.id)).await?;
+            let key = tenancy::add_store_key(&mut tx).await?;
+            tx.commit().await?;
+            println!("{}", key.as_str());
+            Ok(())
+        }
+        Command::Shopper(ShopperCommand::SetPassword { tenant: slug, shopper }) => {
+            let pools = pools()?;
+            let store = tenant(&pools, &slug).await?;
+            let password = read_password()?;
+            match shoppers::set_password(&pools.executor, &store, &shopper, password, Utc::now()).await? {
+                true => Ok(()),
+                false => Err(CliError::NoShopper(shopper)),
+            }
+        }
+        Command::Import { tenant: slug, format, path } => {
+            let pools = pools()?;
+            let store = tenant(&pools, &slug).await?;
+            let report = import::from_path(&pools.executor, &store, format, path).await?;
+            for (line, reason) in &report.rejected {
+                eprintln!("line {line}: {reason}");
+            }
+            println!("{} products, {} shoppers, {} orders imported", report.products, report.shoppers, report.orders);
+            if report.rejected.is_empty() { Ok(()) } else { Err(CliError::Rejected(report.rejected.len())) }
+        }
+        Command::Openapi => {
+            println!("{}", crate::http::openapi_json());
+            Ok(())
+        }
+    }
+}
+
+fn pools() -> Result<Pools, CliError> {
+    Ok(tenancy::connect(&Settings::database_only(&environment)?))
+}
+
+async fn tenant(pools: &Pools, slug: &str) -> Result<Tenant, CliError> {
+    tenancy::find_by_slug(&pools.executor, slug).await?.ok_or_else(|| CliError::NoTenant(slug.to_owned()))
+}
+
+fn read_password() -> Result<SecretString, CliError> {
+    if std::io::stdin().is_terminal() {
+        eprint!("password: ");
+    }
+    let mut line = String::new();
+    std::io::stdin().read_line(&mut line)?;
+    let password = line.trim_end_matches(['\r', '\n']);
+    if !(10..=256).contains(&password.chars().count()) {
+        return Err(CliError::Password);
+    }
+    Ok(password.into())
+}

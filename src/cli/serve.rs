@@ -1,0 +1,84 @@
+//! `countersign serve`: puts the rooms together and serves until told to stop.
+
+use std::sync::Arc;
+
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+};
+
+use super::CliError;
+use crate::{
+    chat::{Chat, Limits},
+    clock::Clock,
+    config::{ModelSettings, Settings},
+    http::{self, App, SessionRules},
+    model::{Model, OfflineModel, OpenAiModel},
+    telemetry,
+    tenancy::{self, Pools, Role, Web},
+    tools::Registry,
+};
+
+/// Serves until SIGTERM or SIGINT.
+pub async fn run(settings: Settings) -> Result<(), CliError> {
+    telemetry::start_logs(settings.log_format);
+    let listener = TcpListener::bind(settings.listen).await.map_err(|error| CliError::Listen(settings.listen, error))?;
+    let pools = tenancy::connect(&settings.database);
+    refuse_powerful_role(&pools).await?;
+    tracing::info!(address = %settings.listen, version = env!("CARGO_PKG_VERSION"), "serving");
+    let stop = stop_signal()?;
+    serve(listener, &settings, &pools, Clock::system(), stop).await
+}
+
+/// Serves on `listener` until `stop` is over, then lets running turns finish.
+pub async fn serve(
+    listener: TcpListener,
+    settings: &Settings,
+    pools: &Pools,
+    clock: Clock,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), CliError> {
+    let chat = Chat::new(pools.web.clone(), Registry::new(pools.reader.clone()), model(&settings.model), Limits::default(), clock.clone());
+    let rules = SessionRules { clock, lifetimes: settings.lifetimes, secure_cookies: settings.secure_cookies };
+    let router = http::router(App::new(pools, chat.clone(), rules));
+    let grace = settings.shutdown_grace;
+    // Turns are ended while connections are still open, so that streams hear the end of theirs.
+    let stopping = async move {
+        stop.await;
+        tracing::info!("stopping: running turns may finish");
+        tokio::spawn(async move { chat.shut_down(grace).await });
+    };
+    axum::serve(listener, router).with_graceful_shutdown(stopping).await?;
+    Ok(())
+}
+
+fn model(settings: &ModelSettings) -> Arc<dyn Model> {
+    match settings {
+        ModelSettings::Offline => Arc::new(OfflineModel),
+        ModelSettings::OpenAi(settings) => Arc::new(OpenAiModel::new(settings.clone())),
+    }
+}
+
+/// A web server that could bypass row-level security must not start, whatever the settings say.
+async fn refuse_powerful_role(pools: &Pools) -> Result<(), CliError> {
+    match pools.web.is_powerful().await {
+        Ok(true) => Err(CliError::PowerfulRole(Web::NAME)),
+        Ok(false) => Ok(()),
+        Err(error) => {
+            // Postgres may still be on its way up; `/health` says so until it is there.
+            tracing::warn!(error = %telemetry::cause(&error), "the database cannot be reached yet");
+            Ok(())
+        }
+    }
+}
+
+/// Over when the process is asked to stop.
+pub(super) fn stop_signal() -> Result<impl Future<Output = ()> + Send + 'static, CliError> {
+    let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    Ok(async move {
+        tokio::select! {
+            _ = term.recv() => {}
+            _ = int.recv() => {}
+        }
+    })
+}

@@ -1,0 +1,30 @@
+//! The time, as a value that is passed to whatever decides by it. Tests move their clock; the process never does.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicI64, Ordering},
+};
+
+use chrono::{DateTime, Duration, SubsecRound, Utc};
+
+#[derive(Clone, Debug, Default)]
+pub struct Clock {
+    ahead_millis: Arc<AtomicI64>,
+}
+
+impl Clock {
+    /// The machine's clock.
+    pub fn system() -> Self {
+        Self::default()
+    }
+
+    /// Whole microseconds, as Postgres keeps them: a time reads back as it was written.
+    pub fn now(&self) -> DateTime<Utc> {
+        Utc::now().trunc_subsecs(6) + Duration::milliseconds(self.ahead_millis.load(Ordering::Relaxed))
+    }
+
+    /// Moves this clock and all its clones, for tests of expiry.
+    pub fn advance(&self, by: Duration) {
+        self.ahead_millis.fetch_add(by.num_milliseconds(), Ordering::Relaxed);
+    }
+}

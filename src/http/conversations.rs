@@ -1,0 +1,83 @@
+//! The shopper's conversations and their messages.
+
+use axum::{Json, extract::State};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use validator::Validate;
+
+use super::{
+    body::{Path, Query},
+    problem::{Problem, documented::{BadQuery, NotFound, Unauthenticated}},
+};
+use crate::{
+    chat::{Message, history::{self, ConversationSummary}},
+    identity::Shopper,
+    ids::{ConversationId, MessageId},
+    tenancy::{Pool, Web},
+};
+
+#[derive(Deserialize, Validate, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct ConversationPage {
+    /// Conversations a page, 1 to 100.
+    #[serde(default = "fifty")]
+    #[validate(range(min = 1, max = 100))]
+    #[param(minimum = 1, maximum = 100, default = 50)]
+    limit: u32,
+    /// The `updated_at` of the last one of the page before; together with `before_id`.
+    before: Option<DateTime<Utc>>,
+    /// The `id` of the last one of the page before; together with `before`.
+    before_id: Option<ConversationId>,
+}
+
+#[derive(Deserialize, Validate, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct MessagePage {
+    /// Messages a page, 1 to 100.
+    #[serde(default = "fifty")]
+    #[validate(range(min = 1, max = 100))]
+    #[param(minimum = 1, maximum = 100, default = 50)]
+    limit: u32,
+    /// The `id` of the last message of the page before.
+    after: Option<MessageId>,
+}
+
+fn fifty() -> u32 {
+    50
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct Conversations {
+    conversations: Vec<ConversationSummary>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct Messages {
+    messages: Vec<Message>,
+}
+
+/// Lists the shopper's conversations, most recently used first.
+#[utoipa::path(get, path = "/v1/conversations", tag = "chat", params(ConversationPage),
+    responses((status = 200, body = Conversations), BadQuery, Unauthenticated))]
+pub async fn list(shopper: Shopper, State(web): State<Pool<Web>>, Query(page): Query<ConversationPage>) -> Result<Json<Conversations>, Problem> {
+    let mut tx = web.begin(shopper.scope()).await?;
+    let conversations = history::conversations(&mut tx, page.limit, page.before.zip(page.before_id)).await?;
+    Ok(Json(Conversations { conversations }))
+}
+
+/// Reads a conversation, oldest message first.
+#[utoipa::path(get, path = "/v1/conversations/{id}/messages", tag = "chat", params(("id" = ConversationId, Path), MessagePage),
+    responses((status = 200, body = Messages), BadQuery, NotFound, Unauthenticated))]
+pub async fn messages(
+    shopper: Shopper,
+    State(web): State<Pool<Web>>,
+    Path(id): Path<ConversationId>,
+    Query(page): Query<MessagePage>,
+) -> Result<Json<Messages>, Problem> {
+    let mut tx = web.begin(shopper.scope()).await?;
+    let messages = history::messages(&mut tx, id, page.limit, page.after).await?;
+    Ok(Json(Messages { messages }))
+}

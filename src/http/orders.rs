@@ -1,0 +1,61 @@
+//! The shopper's orders, read through the functions that the tools use.
+
+use axum::{Json, extract::State};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use validator::Validate;
+
+use super::{
+    body::{Path, Query},
+    problem::{Problem, documented::{BadQuery, NotFound, Unauthenticated}},
+};
+use crate::{
+    identity::Shopper,
+    ids::OrderId,
+    store::orders::{self, Order, OrderSummary},
+    tenancy::{Pool, Reader},
+};
+
+#[derive(Deserialize, Validate, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct Page {
+    /// Orders a page, 1 to 100.
+    #[serde(default = "twenty")]
+    #[validate(range(min = 1, max = 100))]
+    #[param(minimum = 1, maximum = 100, default = 20)]
+    limit: u32,
+    /// The `next` of the page before.
+    after: Option<OrderId>,
+}
+
+fn twenty() -> u32 {
+    20
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct Orders {
+    orders: Vec<OrderSummary>,
+    /// Send as `after` for the next page; absent on the last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<OrderId>,
+}
+
+/// Lists the shopper's orders, newest first.
+#[utoipa::path(get, path = "/v1/orders", tag = "orders", params(Page), responses((status = 200, body = Orders), BadQuery, Unauthenticated))]
+pub async fn list(shopper: Shopper, State(reader): State<Pool<Reader>>, Query(page): Query<Page>) -> Result<Json<Orders>, Problem> {
+    let mut tx = reader.begin(shopper.scope()).await?;
+    let orders = orders::list(&mut tx, page.limit, page.after).await?;
+    let next = orders.last().filter(|_| orders.len() == page.limit as usize).map(|order| order.id);
+    Ok(Json(Orders { orders, next }))
+}
+
+/// Looks up one of the shopper's orders. The number's leading `#` may be left out.
+#[utoipa::path(get, path = "/v1/orders/{number}", tag = "orders", params(("number" = String, Path, example = "1001")),
+    responses((status = 200, body = Order), NotFound, Unauthenticated))]
+pub async fn get(shopper: Shopper, State(reader): State<Pool<Reader>>, Path(number): Path<String>) -> Result<Json<Order>, Problem> {
+    // What no order can be called is not looked for; Postgres would refuse a NUL.
+    crate::text::single_line(&number).map_err(|_| Problem::not_found())?;
+    let mut tx = reader.begin(shopper.scope()).await?;
+    orders::by_number(&mut tx, &number).await?.map(Json).ok_or_else(Problem::not_found)
+}

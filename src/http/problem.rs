@@ -1,0 +1,225 @@
+//! Errors as RFC 9457 problem details: one shape, one place where it is rendered, one mapping from each room's errors.
+
+use axum::{
+    Json,
+    extract::Request,
+    http::{HeaderValue, StatusCode, header},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::REQUEST_ID;
+use crate::{chat::ChatError, identity::IdentityError, telemetry, validation::FieldError};
+
+/// An error on its way to the client. Its text is for strangers: it holds no internals.
+#[derive(Clone, Debug)]
+pub struct Problem {
+    status: StatusCode,
+    code: &'static str,
+    detail: String,
+    errors: Vec<FieldError>,
+    retry_after_seconds: Option<u32>,
+}
+
+/// RFC 9457 problem details, `application/problem+json`.
+#[derive(Serialize, ToSchema)]
+pub struct ProblemDetails {
+    /// Names the kind of problem; stable.
+    #[schema(example = "urn:countersign:problem:not_found")]
+    r#type: String,
+    #[schema(example = "Not Found")]
+    title: String,
+    #[schema(example = 404)]
+    status: u16,
+    /// What to mend.
+    detail: String,
+    /// Quote this when you ask for help.
+    request_id: String,
+    /// The fields that do not fit, if that is the problem.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<FieldError>,
+}
+
+impl Problem {
+    pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
+        Self { status, code, detail: detail.into(), errors: Vec::new(), retry_after_seconds: None }
+    }
+
+    pub fn unauthenticated() -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "unauthenticated", "Log in and send the session token as `Authorization: Bearer …`.")
+    }
+
+    /// Also what somebody else's thing is.
+    pub fn not_found() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not_found", "There is no such thing here.")
+    }
+
+    pub fn fields(errors: Vec<FieldError>) -> Self {
+        let names: Vec<&str> = errors.iter().map(|error| error.field.as_str()).collect();
+        let detail = format!("These fields do not fit: {}.", names.join(", "));
+        Self { errors, ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_fields", detail) }
+    }
+
+    fn retry_after(mut self, seconds: u32) -> Self {
+        self.retry_after_seconds = Some(seconds);
+        self
+    }
+
+    /// A failure of ours: the cause goes to the log, the client gets the request id.
+    fn database(error: &sqlx::Error) -> Self {
+        tracing::error!(error = %telemetry::cause(error), "the database failed");
+        match error {
+            sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "The service is not available right now. Please try again.").retry_after(5)
+            }
+            _ => Self::internal(),
+        }
+    }
+
+    fn internal() -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "Something went wrong on our side.")
+    }
+}
+
+impl From<sqlx::Error> for Problem {
+    fn from(error: sqlx::Error) -> Self {
+        Self::database(&error)
+    }
+}
+
+impl From<IdentityError> for Problem {
+    fn from(error: IdentityError) -> Self {
+        match error {
+            IdentityError::NoSession => Self::unauthenticated(),
+            IdentityError::UnknownStore => Self::new(StatusCode::UNAUTHORIZED, "unknown_store", "Send the store's publishable key as `X-Store-Key`."),
+            IdentityError::WrongCredentials => Self::new(StatusCode::UNAUTHORIZED, "wrong_credentials", "The e-mail address or the password is wrong."),
+            IdentityError::EmailTaken => Self::new(StatusCode::CONFLICT, "email_taken", "An account with this e-mail address exists. Log in instead."),
+            IdentityError::Hasher => Self::internal(),
+            IdentityError::Database(error) => Self::database(&error),
+        }
+    }
+}
+
+impl From<ChatError> for Problem {
+    fn from(error: ChatError) -> Self {
+        match error {
+            ChatError::NoConversation | ChatError::NoTurn => Self::not_found(),
+            ChatError::KeyReused => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused", "This Idempotency-Key was used for another message. Use a new one."),
+            ChatError::TurnInProgress => Self::new(StatusCode::CONFLICT, "turn_in_progress", "The last message of this conversation is still being answered.").retry_after(2),
+            ChatError::ShuttingDown => Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "The service is restarting. Please try again.").retry_after(2),
+            ChatError::Database(error) => Self::database(&error),
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    /// Only marks the response: [`render`] writes the body, where the request id is known.
+    fn into_response(self) -> Response {
+        let mut response = self.status.into_response();
+        if let Some(seconds) = self.retry_after_seconds {
+            response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+        }
+        if self.status == StatusCode::UNAUTHORIZED {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+/// Turns every error response into problem details, those of the framework and of other layers too.
+pub async fn render(request: Request, next: Next) -> Response {
+    let request_id = request.headers().get(REQUEST_ID).and_then(|id| id.to_str().ok()).unwrap_or_default().to_owned();
+    let mut response = next.run(request).await;
+    let problem = match response.extensions_mut().remove::<Problem>() {
+        Some(problem) => problem,
+        None if response.status().is_client_error() || response.status().is_server_error() => of_status(response.status()),
+        None => return response,
+    };
+    let details = ProblemDetails {
+        r#type: format!("urn:countersign:problem:{}", problem.code),
+        title: problem.status.canonical_reason().unwrap_or("Error").to_owned(),
+        status: problem.status.as_u16(),
+        detail: problem.detail,
+        request_id,
+        errors: problem.errors,
+    };
+    // Headers such as Allow and Retry-After stay; those that describe the old body do not.
+    for old in [header::CONTENT_LENGTH, header::CONTENT_TYPE, header::CONTENT_ENCODING, header::TRANSFER_ENCODING] {
+        response.headers_mut().remove(old);
+    }
+    let headers = std::mem::take(response.headers_mut());
+    let mut rendered = (problem.status, Json(details)).into_response();
+    rendered.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    rendered.headers_mut().extend(headers);
+    rendered
+}
+
+fn of_status(status: StatusCode) -> Problem {
+    match status {
+        StatusCode::NOT_FOUND => Problem::not_found(),
+        StatusCode::METHOD_NOT_ALLOWED => Problem::new(status, "method_not_allowed", "This path does not take that method; see the Allow header."),
+        StatusCode::PAYLOAD_TOO_LARGE => Problem::new(status, "too_large", "The body is too large."),
+        StatusCode::SERVICE_UNAVAILABLE => Problem::new(status, "unavailable", "The service did not answer in time. Please try again."),
+        status if status.is_client_error() => Problem::new(status, "bad_request", "The request cannot be read."),
+        _ => Problem::internal(),
+    }
+}
+
+/// A panic's text may hold anything: it is counted and located by the panic hook, not repeated.
+pub fn on_panic(_: Box<dyn std::any::Any + Send>) -> Response {
+    tracing::error!("a handler panicked");
+    Problem::internal().into_response()
+}
+
+/// Documentation of the problems that routes share.
+pub mod documented {
+    use super::ProblemDetails;
+
+    /// Without a live session.
+    #[derive(utoipa::IntoResponses)]
+    #[allow(dead_code)]
+    pub enum Unauthenticated {
+        /// No session, or not a live one.
+        #[response(status = 401, content_type = "application/problem+json")]
+        Status(ProblemDetails),
+    }
+
+    /// Somebody else's or nobody's.
+    #[derive(utoipa::IntoResponses)]
+    #[allow(dead_code)]
+    pub enum NotFound {
+        /// It does not exist, or it is not the caller's.
+        #[response(status = 404, content_type = "application/problem+json")]
+        Status(ProblemDetails),
+    }
+
+    /// A query that does not fit.
+    #[derive(utoipa::IntoResponses)]
+    #[allow(dead_code)]
+    pub enum BadQuery {
+        /// The query does not fit.
+        #[response(status = 400, content_type = "application/problem+json")]
+        Status(ProblemDetails),
+    }
+
+    /// A body that does not fit.
+    #[derive(utoipa::IntoResponses)]
+    #[allow(dead_code)]
+    pub enum BadBody {
+        /// The body is not JSON.
+        #[response(status = 400, content_type = "application/problem+json")]
+        Syntax(ProblemDetails),
+        /// The body is too large.
+        #[response(status = 413, content_type = "application/problem+json")]
+        Size(ProblemDetails),
+        /// The content type is not application/json.
+        #[response(status = 415, content_type = "application/problem+json")]
+        ContentType(ProblemDetails),
+        /// Fields do not fit; `errors` names them.
+        #[response(status = 422, content_type = "application/problem+json")]
+        Fields(ProblemDetails),
+    }
+}

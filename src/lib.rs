@@ -1,0 +1,22 @@
+//! Countersign: a self-hosted chatbot backend for online stores. The model proposes, a person countersigns.
+//!
+//! Each module is a room; imports point down this list only. `docs/architecture.md` shows how they hang together.
+
+#![forbid(unsafe_code)]
+
+pub mod cli;
+pub mod http;
+pub mod chat;
+pub mod tools;
+pub mod model;
+pub mod identity;
+pub mod store;
+pub mod tenancy;
+pub mod telemetry;
+pub mod config;
+
+pub mod clock;
+pub mod ids;
+pub mod money;
+pub mod text;
+pub mod validation;

@@ -1,0 +1,8 @@
+//! `countersign`: see `countersign --help`.
+
+use std::process::ExitCode;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    countersign::cli::run().await
+}

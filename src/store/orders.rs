@@ -1,0 +1,212 @@
+//! Orders: read with their lines, shipments and payments in one statement.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use sqlx::types::Json;
+
+use super::{Address, Options};
+use crate::{
+    ids::OrderId,
+    money::{Currency, Money},
+    tenancy::{Role, Tx},
+};
+
+/// Where an order stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, sqlx::Type, utoipa::ToSchema, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
+pub enum OrderStatus {
+    Pending,
+    /// Items were changed once; nothing more can be changed.
+    PendingItemsModified,
+    Processed,
+    Delivered,
+    Cancelled,
+    ReturnRequested,
+    ExchangeRequested,
+}
+
+/// An order as its owner may see it.
+#[derive(Clone, Serialize, utoipa::ToSchema)]
+pub struct Order {
+    #[serde(skip)]
+    pub id: OrderId,
+    /// Rises with every change; decisions are bound to it.
+    pub version: i64,
+    #[schema(example = "#W2611340")]
+    pub number: String,
+    pub status: OrderStatus,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub placed_at: Option<DateTime<Utc>>,
+    pub total: Money,
+    pub lines: Vec<Line>,
+    pub shipments: Vec<Shipment>,
+    pub payments: Vec<Payment>,
+    pub address: Address,
+}
+
+/// Units of one variant at the price they were ordered at.
+#[derive(Clone, Serialize, utoipa::ToSchema)]
+pub struct Line {
+    pub item_id: String,
+    pub product_id: String,
+    pub name: String,
+    pub options: Options,
+    /// Of one unit.
+    pub price: Money,
+    pub quantity: u32,
+}
+
+/// A parcel on its way.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Shipment {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub carrier: Option<String>,
+    pub tracking_number: String,
+    pub item_ids: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shipped_at: Option<DateTime<Utc>>,
+}
+
+/// Money that moved for an order.
+#[derive(Clone, Serialize, utoipa::ToSchema)]
+pub struct Payment {
+    pub kind: PaymentKind,
+    pub amount: Money,
+    /// The store's reference of the payment method.
+    pub payment_method_id: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::Type, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
+pub enum PaymentKind {
+    Payment,
+    Refund,
+}
+
+/// One line of a list of orders.
+#[derive(Clone, Serialize, utoipa::ToSchema)]
+pub struct OrderSummary {
+    #[serde(skip)]
+    pub id: OrderId,
+    #[schema(example = "#W2611340")]
+    pub number: String,
+    pub status: OrderStatus,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub placed_at: Option<DateTime<Utc>>,
+    pub total: Money,
+    /// What was ordered, by name.
+    pub items: Vec<String>,
+}
+
+/// Named, because an anonymous row would have to be printable.
+struct OrderRow {
+    id: OrderId,
+    version: i64,
+    number: String,
+    status: OrderStatus,
+    currency: String,
+    placed_at: Option<DateTime<Utc>>,
+    address: Json<Address>,
+    lines: Json<Vec<LineRow>>,
+    shipments: Json<Vec<Shipment>>,
+    payments: Json<Vec<PaymentRow>>,
+}
+
+#[derive(Deserialize)]
+struct LineRow {
+    item_id: String,
+    product_id: String,
+    name: String,
+    options: Options,
+    price_minor: i64,
+    quantity: u32,
+}
+
+#[derive(Deserialize)]
+struct PaymentRow {
+    kind: PaymentKind,
+    amount_minor: i64,
+    payment_method_id: String,
+}
+
+/// The bound shopper's order of this number. The leading `#` that many shops print may be left out or added.
+pub async fn by_number<R: Role>(tx: &mut Tx<R>, number: &str) -> Result<Option<Order>, sqlx::Error> {
+    let bare = number.strip_prefix('#').unwrap_or(number);
+    let spellings = [bare.to_owned(), format!("#{bare}")];
+    let row = sqlx::query_as!(
+        OrderRow,
+        r#"SELECT o.id AS "id: OrderId", o.version, o.number, o.status AS "status: OrderStatus", o.currency, o.placed_at,
+            o.address AS "address: Json<Address>",
+            (SELECT coalesce(json_agg(json_build_object('item_id', l.item_id, 'product_id', l.product_id, 'name', l.name,
+                    'options', l.options, 'price_minor', l.price_minor, 'quantity', l.quantity) ORDER BY l.position), '[]')
+             FROM order_lines l WHERE (l.tenant_id, l.order_id) = (o.tenant_id, o.id)) AS "lines!: Json<Vec<LineRow>>",
+            (SELECT coalesce(json_agg(json_build_object('carrier', s.carrier, 'tracking_number', s.tracking_number,
+                    'item_ids', s.item_ids, 'shipped_at', s.shipped_at) ORDER BY s.position), '[]')
+             FROM shipments s WHERE (s.tenant_id, s.order_id) = (o.tenant_id, o.id)) AS "shipments!: Json<Vec<Shipment>>",
+            (SELECT coalesce(json_agg(json_build_object('kind', p.kind, 'amount_minor', p.amount_minor,
+                    'payment_method_id', m.external_id) ORDER BY p.position), '[]')
+             FROM payments p JOIN payment_methods m ON (m.tenant_id, m.id) = (p.tenant_id, p.payment_method_id)
+             WHERE (p.tenant_id, p.order_id) = (o.tenant_id, o.id)) AS "payments!: Json<Vec<PaymentRow>>"
+        FROM orders o WHERE o.number = ANY($1)"#,
+        &spellings[..]
+    )
+    .fetch_optional(&mut **tx)
+    .await?;
+    let Some(row) = row else { return Ok(None) };
+    let currency = currency(&row.currency)?;
+    let lines: Vec<Line> = row.lines.0.into_iter().map(|line| line.priced_in(currency)).collect();
+    Ok(Some(Order {
+        id: row.id,
+        version: row.version,
+        number: row.number,
+        status: row.status,
+        placed_at: row.placed_at,
+        total: Money::new(lines.iter().map(|line| line.price.minor * i64::from(line.quantity)).sum(), currency),
+        lines,
+        shipments: row.shipments.0,
+        payments: row.payments.0.into_iter().map(|payment| payment.paid_in(currency)).collect(),
+        address: row.address.0,
+    }))
+}
+
+/// The bound shopper's orders, newest first, at most `limit`, those older than `after` when it is given.
+pub async fn list<R: Role>(tx: &mut Tx<R>, limit: u32, after: Option<OrderId>) -> Result<Vec<OrderSummary>, sqlx::Error> {
+    sqlx::query!(
+        r#"SELECT o.id AS "id: OrderId", o.number, o.status AS "status: OrderStatus", o.currency, o.placed_at,
+            coalesce(l.total, 0) AS "total!", coalesce(l.items, '{}') AS "items!"
+        FROM orders o LEFT JOIN LATERAL (
+            SELECT sum(price_minor * quantity)::bigint AS total, array_agg(name ORDER BY position) AS items
+            FROM order_lines l WHERE (l.tenant_id, l.order_id) = (o.tenant_id, o.id)) l ON true
+        WHERE $2::uuid IS NULL OR o.id < $2 ORDER BY o.id DESC LIMIT $1"#,
+        i64::from(limit),
+        after.map(OrderId::as_uuid)
+    )
+    .fetch_all(&mut **tx)
+    .await?
+    .into_iter()
+    .map(|row| {
+        let total = Money::new(row.total, currency(&row.currency)?);
+        Ok(OrderSummary { id: row.id, number: row.number, status: row.status, placed_at: row.placed_at, total, items: row.items })
+    })
+    .collect()
+}
+
+impl LineRow {
+    fn priced_in(self, currency: Currency) -> Line {
+        let price = Money::new(self.price_minor, currency);
+        Line { item_id: self.item_id, product_id: self.product_id, name: self.name, options: self.options, price, quantity: self.quantity }
+    }
+}
+
+impl PaymentRow {
+    fn paid_in(self, currency: Currency) -> Payment {
+        Payment { kind: self.kind, amount: Money::new(self.amount_minor, currency), payment_method_id: self.payment_method_id }
+    }
+}
+
+/// Reads a stored currency code; the table's check makes a bad one a fault of ours, not the caller's.
+pub(crate) fn currency(code: &str) -> Result<Currency, sqlx::Error> {
+    code.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))
+}

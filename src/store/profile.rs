@@ -1,0 +1,76 @@
+//! A shopper's own profile. Personal: no `Debug`.
+
+use serde::{Deserialize, Serialize};
+use sqlx::types::Json;
+
+use super::{Address, PaymentMethod, orders::currency};
+use crate::{
+    ids::ShopperId,
+    money::Money,
+    tenancy::{Role, Tx},
+};
+
+/// Who the shopper is and how it pays.
+#[derive(Clone, Serialize)]
+pub struct Profile {
+    #[serde(skip)]
+    pub shopper_id: ShopperId,
+    pub first_name: String,
+    pub last_name: String,
+    pub email: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub address: Option<Address>,
+    pub payment_methods: Vec<PaymentMethod>,
+}
+
+/// Named, because an anonymous row would have to be printable.
+struct ProfileRow {
+    id: ShopperId,
+    first_name: String,
+    last_name: String,
+    email: String,
+    address: Option<Json<Address>>,
+    currency: String,
+    methods: Json<Vec<MethodRow>>,
+}
+
+#[derive(Deserialize)]
+struct MethodRow {
+    id: String,
+    kind: String,
+    brand: Option<String>,
+    last_four: Option<String>,
+    balance_minor: Option<i64>,
+}
+
+/// The profile of a shopper that the transaction may see.
+pub async fn of<R: Role>(tx: &mut Tx<R>, shopper: ShopperId) -> Result<Option<Profile>, sqlx::Error> {
+    let row = sqlx::query_as!(
+        ProfileRow,
+        r#"SELECT s.shopper_id AS "id: ShopperId", s.first_name, s.last_name, s.email, s.address AS "address: Json<Address>", t.currency,
+            (SELECT coalesce(json_agg(json_build_object('id', m.external_id, 'kind', m.kind, 'brand', m.brand,
+                    'last_four', m.last_four, 'balance_minor', m.balance_minor) ORDER BY m.external_id), '[]')
+             FROM payment_methods m WHERE (m.tenant_id, m.shopper_id) = (s.tenant_id, s.shopper_id)) AS "methods!: Json<Vec<MethodRow>>"
+        FROM shoppers s JOIN tenants t USING (tenant_id) WHERE s.shopper_id = $1"#,
+        shopper.as_uuid()
+    )
+    .fetch_optional(&mut **tx)
+    .await?;
+    let Some(row) = row else { return Ok(None) };
+    let currency = currency(&row.currency)?;
+    let payment_methods = row.methods.0.into_iter().map(|method| PaymentMethod {
+        id: method.id,
+        kind: method.kind,
+        brand: method.brand,
+        last_four: method.last_four,
+        balance: method.balance_minor.map(|minor| Money::new(minor, currency)),
+    });
+    Ok(Some(Profile {
+        shopper_id: row.id,
+        first_name: row.first_name,
+        last_name: row.last_name,
+        email: row.email,
+        address: row.address.map(|address| address.0),
+        payment_methods: payment_methods.collect(),
+    }))
+}

@@ -1,0 +1,412 @@
+//! What a store sends us, record by record: the import format, and how a record becomes rows.
+//!
+//! A record is the whole truth about its thing: sent again it changes nothing, sent changed it replaces what was there.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use sqlx::types::Json;
+use uuid::Uuid;
+use validator::Validate;
+
+use super::{
+    Address, Options,
+    orders::{self, OrderStatus, PaymentKind, Shipment},
+};
+use crate::{
+    ids::{OrderId, PaymentMethodId, ProductId, ShopperId},
+    money::{Currency, Money, MoneyError},
+    tenancy::{Executor, Tenant, Tx},
+    text, validation,
+};
+
+/// One line of an import file.
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Record {
+    Product(ProductRecord),
+    Shopper(ShopperRecord),
+    Order(OrderRecord),
+}
+
+#[derive(Serialize, Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct ProductRecord {
+    #[validate(length(min = 1, max = 120), custom(function = text::single_line))]
+    pub id: String,
+    #[validate(length(min = 1, max = 200), custom(function = text::single_line))]
+    pub name: String,
+    #[serde(default)]
+    #[validate(length(max = 4000), custom(function = text::multi_line))]
+    pub description: String,
+    #[validate(nested, length(max = 1000))]
+    pub variants: Vec<VariantRecord>,
+}
+
+#[derive(Serialize, Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct VariantRecord {
+    #[validate(length(min = 1, max = 120), custom(function = text::single_line))]
+    pub id: String,
+    #[serde(default)]
+    pub options: Options,
+    /// Decimal text in the store's currency.
+    pub price: String,
+    pub available: bool,
+}
+
+#[derive(Serialize, Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct ShopperRecord {
+    #[validate(length(min = 1, max = 120), custom(function = text::single_line))]
+    pub id: String,
+    #[validate(email, length(max = 254), custom(function = text::single_line))]
+    pub email: String,
+    #[validate(length(max = 120), custom(function = text::single_line))]
+    pub first_name: String,
+    #[validate(length(max = 120), custom(function = text::single_line))]
+    pub last_name: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[validate(nested)]
+    pub address: Option<Address>,
+    #[serde(default)]
+    #[validate(nested, length(max = 100))]
+    pub payment_methods: Vec<PaymentMethodRecord>,
+}
+
+#[derive(Serialize, Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct PaymentMethodRecord {
+    #[validate(length(min = 1, max = 120), custom(function = text::single_line))]
+    pub id: String,
+    pub kind: PaymentMethodKind,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub brand: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_four: Option<String>,
+    /// Of a gift card: decimal text in the store's currency.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub balance: Option<String>,
+}
+
+#[derive(Clone, Copy, Serialize, Deserialize, sqlx::Type)]
+#[serde(rename_all = "snake_case")]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
+pub enum PaymentMethodKind {
+    CreditCard,
+    Paypal,
+    GiftCard,
+}
+
+#[derive(Serialize, Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct OrderRecord {
+    #[validate(length(min = 1, max = 64), custom(function = text::single_line))]
+    pub number: String,
+    /// The shopper's `id`.
+    pub shopper: String,
+    pub status: OrderStatus,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub placed_at: Option<DateTime<Utc>>,
+    #[validate(nested)]
+    pub address: Address,
+    #[validate(nested, length(min = 1, max = 1000))]
+    pub lines: Vec<LineRecord>,
+    #[serde(default)]
+    #[validate(length(max = 100))]
+    pub shipments: Vec<Shipment>,
+    #[serde(default)]
+    #[validate(length(max = 1000))]
+    pub payments: Vec<PaymentRecord>,
+}
+
+#[derive(Serialize, Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct LineRecord {
+    pub product_id: String,
+    pub item_id: String,
+    #[validate(length(min = 1, max = 200), custom(function = text::single_line))]
+    pub name: String,
+    #[serde(default)]
+    pub options: Options,
+    /// Of one unit, decimal text.
+    pub price: String,
+    #[serde(default = "one")]
+    #[validate(range(min = 1, max = 10_000))]
+    pub quantity: u32,
+}
+
+fn one() -> u32 {
+    1
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PaymentRecord {
+    pub kind: PaymentKind,
+    /// Decimal text.
+    pub amount: String,
+    /// The payment method's `id`.
+    pub payment_method: String,
+}
+
+/// Why a record was not stored.
+#[derive(Debug, thiserror::Error)]
+pub enum UpsertError {
+    #[error("`{0}` {1}")]
+    Field(String, String),
+    #[error("`{0}`: {1}")]
+    Money(&'static str, #[source] MoneyError),
+    #[error("no shopper `{0}`; shoppers must come before their orders")]
+    NoShopper(String),
+    #[error("no payment method `{0}` of this shopper")]
+    NoPaymentMethod(String),
+    #[error("{0} belongs to another shopper")]
+    Foreign(&'static str),
+    #[error("the e-mail address belongs to another shopper")]
+    EmailTaken,
+    #[error("payments are append-only: those stored before must come first, unchanged")]
+    PaymentsChanged,
+    #[error("the database refused it")]
+    Database(#[from] sqlx::Error),
+}
+
+/// Stores one record. On an error the caller rolls back, and nothing of it is kept.
+pub async fn apply(tx: &mut Tx<Executor>, store: &Tenant, record: &Record) -> Result<(), UpsertError> {
+    match record {
+        Record::Product(product) => self::product(tx, store, valid(product)?).await,
+        Record::Shopper(shopper) => self::shopper(tx, store, valid(shopper)?).await,
+        Record::Order(order) => self::order(tx, store, valid(order)?).await,
+    }
+}
+
+fn valid<T: Validate>(record: &T) -> Result<&T, UpsertError> {
+    record.validate().map(|()| record).map_err(|errors| {
+        let (field, reason) = validation::first(&errors);
+        UpsertError::Field(field, reason)
+    })
+}
+
+fn minor(field: &'static str, text: &str, currency: Currency) -> Result<i64, UpsertError> {
+    let money = Money::parse(text, currency).map_err(|error| UpsertError::Money(field, error))?;
+    if money.minor < 0 { Err(UpsertError::Field(field.into(), "must not be negative".into())) } else { Ok(money.minor) }
+}
+
+async fn product(tx: &mut Tx<Executor>, store: &Tenant, product: &ProductRecord) -> Result<(), UpsertError> {
+    let id = sqlx::query_scalar!(
+        r#"INSERT INTO products (tenant_id, id, external_id, name, description) VALUES ($1, $2, $3, $4, $5)
+        ON CONFLICT (tenant_id, external_id) DO UPDATE SET name = excluded.name, description = excluded.description
+        RETURNING id AS "id: ProductId""#,
+        store.id.as_uuid(),
+        Uuid::now_v7(),
+        product.id,
+        product.name,
+        product.description
+    )
+    .fetch_one(&mut **tx)
+    .await?;
+    for variant in &product.variants {
+        sqlx::query!(
+            "INSERT INTO variants (tenant_id, id, product_id, item_id, options, price_minor, available) VALUES ($1, $2, $3, $4, $5, $6, $7)
+            ON CONFLICT (tenant_id, item_id) DO UPDATE SET product_id = excluded.product_id, options = excluded.options,
+                price_minor = excluded.price_minor, available = excluded.available",
+            store.id.as_uuid(),
+            Uuid::now_v7(),
+            id.as_uuid(),
+            variant.id,
+            Json(&variant.options) as _,
+            minor("variants.price", &variant.price, store.currency)?,
+            variant.available
+        )
+        .execute(&mut **tx)
+        .await?;
+    }
+    // A variant the store no longer sends is no longer sold; orders still name it.
+    let sold: Vec<String> = product.variants.iter().map(|variant| variant.id.clone()).collect();
+    sqlx::query!("UPDATE variants SET available = false WHERE product_id = $1 AND available AND item_id <> ALL($2)", id.as_uuid(), &sold)
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
+async fn shopper(tx: &mut Tx<Executor>, store: &Tenant, shopper: &ShopperRecord) -> Result<(), UpsertError> {
+    let id = sqlx::query_scalar!(
+        r#"INSERT INTO shoppers (tenant_id, shopper_id, external_id, email, first_name, last_name, address) VALUES ($1, $2, $3, $4, $5, $6, $7)
+        ON CONFLICT (tenant_id, external_id) DO UPDATE SET email = excluded.email, first_name = excluded.first_name,
+            last_name = excluded.last_name, address = excluded.address
+        RETURNING shopper_id AS "id: ShopperId""#,
+        store.id.as_uuid(),
+        Uuid::now_v7(),
+        shopper.id,
+        shopper.email.trim().to_lowercase(),
+        shopper.first_name,
+        shopper.last_name,
+        shopper.address.as_ref().map(Json) as _
+    )
+    .fetch_one(&mut **tx)
+    .await
+    .map_err(|error| match error.as_database_error().and_then(|error| error.constraint()) {
+        Some("shoppers_tenant_id_email_key") => UpsertError::EmailTaken,
+        _ => error.into(),
+    })?;
+    for method in &shopper.payment_methods {
+        let balance = method.balance.as_deref().map(|text| minor("payment_methods.balance", text, store.currency)).transpose()?;
+        let stored = sqlx::query!(
+            "INSERT INTO payment_methods (tenant_id, shopper_id, id, external_id, kind, brand, last_four, balance_minor) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+            ON CONFLICT (tenant_id, external_id) DO UPDATE SET kind = excluded.kind, brand = excluded.brand,
+                last_four = excluded.last_four, balance_minor = excluded.balance_minor
+            WHERE payment_methods.shopper_id = excluded.shopper_id",
+            store.id.as_uuid(),
+            id.as_uuid(),
+            Uuid::now_v7(),
+            method.id,
+            method.kind as PaymentMethodKind as _,
+            method.brand,
+            method.last_four,
+            balance
+        )
+        .execute(&mut **tx)
+        .await?;
+        if stored.rows_affected() == 0 {
+            return Err(UpsertError::Foreign("a payment method"));
+        }
+    }
+    Ok(())
+}
+
+async fn order(tx: &mut Tx<Executor>, store: &Tenant, order: &OrderRecord) -> Result<(), UpsertError> {
+    let shopper = sqlx::query_scalar!(r#"SELECT shopper_id AS "id: ShopperId" FROM shoppers WHERE external_id = $1"#, order.shopper)
+        .fetch_optional(&mut **tx)
+        .await?
+        .ok_or_else(|| UpsertError::NoShopper(order.shopper.clone()))?;
+    let stored = sqlx::query_scalar!(
+        r#"INSERT INTO orders (tenant_id, shopper_id, id, number, status, currency, address, placed_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+        ON CONFLICT (tenant_id, number) DO UPDATE SET number = excluded.number WHERE orders.shopper_id = excluded.shopper_id
+        RETURNING id AS "id: OrderId""#,
+        store.id.as_uuid(),
+        shopper.as_uuid(),
+        Uuid::now_v7(),
+        order.number,
+        order.status as OrderStatus as _,
+        store.currency.to_string(),
+        Json(&order.address) as _,
+        order.placed_at
+    )
+    .fetch_optional(&mut **tx)
+    .await?
+    .ok_or(UpsertError::Foreign("the order number"))?;
+    let known = orders::by_number(tx, &order.number).await?.filter(|known| !known.lines.is_empty());
+    if let Some(known) = &known {
+        if same(known, order, store.currency)? {
+            return Ok(());
+        }
+        sqlx::query!(
+            "UPDATE orders SET status = $2, address = $3, placed_at = $4, version = version + 1 WHERE id = $1",
+            stored.as_uuid(),
+            order.status as OrderStatus as _,
+            Json(&order.address) as _,
+            order.placed_at
+        )
+        .execute(&mut **tx)
+        .await?;
+    }
+    lines(tx, store, shopper, stored, &order.lines).await?;
+    shipments(tx, store, shopper, stored, &order.shipments).await?;
+    payments(tx, store, shopper, stored, &order.payments, known.map_or(0, |known| known.payments.len())).await
+}
+
+/// Whether the record says what is stored. Payments may only have grown.
+fn same(known: &orders::Order, order: &OrderRecord, currency: Currency) -> Result<bool, UpsertError> {
+    let payments = order
+        .payments
+        .iter()
+        .map(|payment| Ok((payment.kind, minor("payments.amount", &payment.amount, currency)?, payment.payment_method.as_str())))
+        .collect::<Result<Vec<_>, UpsertError>>()?;
+    let known_payments: Vec<_> = known.payments.iter().map(|payment| (payment.kind, payment.amount.minor, payment.payment_method_id.as_str())).collect();
+    if !payments.starts_with(&known_payments) {
+        return Err(UpsertError::PaymentsChanged);
+    }
+    let mut lines = Vec::new();
+    for line in &order.lines {
+        lines.push((line.item_id.as_str(), &line.options, minor("lines.price", &line.price, currency)?, line.quantity));
+    }
+    let known_lines: Vec<_> = known.lines.iter().map(|line| (line.item_id.as_str(), &line.options, line.price.minor, line.quantity)).collect();
+    Ok(payments.len() == known_payments.len()
+        && lines == known_lines
+        && (known.status, &known.address, &known.shipments, known.placed_at) == (order.status, &order.address, &order.shipments, order.placed_at))
+}
+
+async fn lines(tx: &mut Tx<Executor>, store: &Tenant, shopper: ShopperId, order: OrderId, lines: &[LineRecord]) -> Result<(), UpsertError> {
+    sqlx::query!("DELETE FROM order_lines WHERE order_id = $1", order.as_uuid()).execute(&mut **tx).await?;
+    for (position, line) in (0..).zip(lines) {
+        sqlx::query!(
+            "INSERT INTO order_lines (tenant_id, shopper_id, order_id, position, product_id, item_id, name, options, price_minor, quantity)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+            store.id.as_uuid(),
+            shopper.as_uuid(),
+            order.as_uuid(),
+            position,
+            line.product_id,
+            line.item_id,
+            line.name,
+            Json(&line.options) as _,
+            minor("lines.price", &line.price, store.currency)?,
+            line.quantity as i32
+        )
+        .execute(&mut **tx)
+        .await?;
+    }
+    Ok(())
+}
+
+async fn shipments(tx: &mut Tx<Executor>, store: &Tenant, shopper: ShopperId, order: OrderId, shipments: &[Shipment]) -> Result<(), UpsertError> {
+    sqlx::query!("DELETE FROM shipments WHERE order_id = $1", order.as_uuid()).execute(&mut **tx).await?;
+    for (position, shipment) in (0..).zip(shipments) {
+        sqlx::query!(
+            "INSERT INTO shipments (tenant_id, shopper_id, order_id, position, carrier, tracking_number, item_ids, shipped_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+            store.id.as_uuid(),
+            shopper.as_uuid(),
+            order.as_uuid(),
+            position,
+            shipment.carrier,
+            shipment.tracking_number,
+            &shipment.item_ids,
+            shipment.shipped_at
+        )
+        .execute(&mut **tx)
+        .await?;
+    }
+    Ok(())
+}
+
+async fn payments(
+    tx: &mut Tx<Executor>,
+    store: &Tenant,
+    shopper: ShopperId,
+    order: OrderId,
+    payments: &[PaymentRecord],
+    known: usize,
+) -> Result<(), UpsertError> {
+    for (position, payment) in (0..).zip(payments).skip(known) {
+        let method = sqlx::query_scalar!(
+            r#"SELECT id AS "id: PaymentMethodId" FROM payment_methods WHERE external_id = $1 AND shopper_id = $2"#,
+            payment.payment_method,
+            shopper.as_uuid()
+        )
+        .fetch_optional(&mut **tx)
+        .await?
+        .ok_or_else(|| UpsertError::NoPaymentMethod(payment.payment_method.clone()))?;
+        sqlx::query!(
+            "INSERT INTO payments (tenant_id, shopper_id, order_id, position, kind, amount_minor, payment_method_id) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            store.id.as_uuid(),
+            shopper.as_uuid(),
+            order.as_uuid(),
+            position,
+            payment.kind as PaymentKind as _,
+            minor("payments.amount", &payment.amount, store.currency)?,
+            method.as_uuid()
+        )
+        .execute(&mut **tx)
+        .await?;
+    }
+    Ok(())
+}

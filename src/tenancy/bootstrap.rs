@@ -1,0 +1,95 @@
+//! Roles and schema. Run by `countersign migrate` with the owner's or an administrator's credential, never by `serve`.
+
+use secrecy::{ExposeSecret, SecretString};
+use sqlx::{AssertSqlSafe, Connection, PgConnection, migrate::Migrator, postgres::PgConnectOptions};
+
+use super::{Executor, Reader, Role, Web, pools::DatabaseSettings};
+
+static MIGRATIONS: Migrator = sqlx::migrate!();
+
+/// The role that owns every table and migrates. It cannot log in: an administrator becomes it with SET ROLE.
+pub const OWNER: &str = "countersign_owner";
+
+#[derive(Debug, thiserror::Error)]
+pub enum MigrateError {
+    #[error("cannot reach the database as its administrator")]
+    Connect(#[source] sqlx::Error),
+    #[error("cannot set up the role {0}; `migrate` needs a Postgres user that may create roles (CREATEROLE or superuser)")]
+    Role(&'static str, #[source] sqlx::Error),
+    #[error("cannot hand the database to {OWNER}")]
+    Ownership(#[source] sqlx::Error),
+    #[error("a migration failed; nothing of it was kept")]
+    Migrate(#[from] sqlx::migrate::MigrateError),
+}
+
+/// Creates the roles that are missing, sets their passwords and brings the schema up to date. Safe to run again.
+pub async fn migrate(admin: &PgConnectOptions, settings: &DatabaseSettings) -> Result<(), MigrateError> {
+    let mut connection = PgConnection::connect_with(admin).await.map_err(MigrateError::Connect)?;
+    // Two `migrate` runs at once would race on CREATE ROLE, which no IF NOT EXISTS guards. Roles are shared by all
+    // databases of a server, so the lock is too: it is taken in the same place whatever the database.
+    ensure_role(&mut connection, OWNER, None).await.map_err(|e| MigrateError::Role(OWNER, e))?;
+    for (role, password) in [
+        (Reader::NAME, &settings.reader_password),
+        (Web::NAME, &settings.web_password),
+        (Executor::NAME, &settings.executor_password),
+    ] {
+        ensure_role(&mut connection, role, Some(password)).await.map_err(|e| MigrateError::Role(role, e))?;
+    }
+    become_owner(&mut connection).await.map_err(MigrateError::Ownership)?;
+    MIGRATIONS.run(&mut connection).await?;
+    Ok(())
+}
+
+/// The newest migration this binary knows, for `/health` and the doctor.
+pub fn newest_migration() -> i64 {
+    MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0)
+}
+
+async fn ensure_role(connection: &mut PgConnection, role: &'static str, password: Option<&SecretString>) -> Result<(), sqlx::Error> {
+    // Neither CREATE ROLE nor ALTER ROLE takes parameters: the values travel as settings and format('%L') quotes them.
+    let password = password.map(ExposeSecret::expose_secret).unwrap_or_default();
+    sqlx::query("SELECT set_config('countersign.role', $1, false), set_config('countersign.password', $2, false)")
+        .bind(role)
+        .bind(password)
+        .execute(&mut *connection)
+        .await?;
+    sqlx::raw_sql(
+        r#"DO $$
+        DECLARE
+            role text := current_setting('countersign.role');
+            password text := current_setting('countersign.password');
+        BEGIN
+            PERFORM pg_advisory_xact_lock(hashtext('countersign roles'));
+            IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = role) THEN
+                EXECUTE format('CREATE ROLE %I NOSUPERUSER NOCREATEDB NOCREATEROLE NOBYPASSRLS NOINHERIT NOLOGIN', role);
+            END IF;
+            IF password <> '' THEN
+                EXECUTE format('ALTER ROLE %I LOGIN PASSWORD %L', role, password);
+            END IF;
+            PERFORM set_config('countersign.password', '', false);
+        END $$"#,
+    )
+    .execute(&mut *connection)
+    .await?;
+    Ok(())
+}
+
+async fn become_owner(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    let statement = format!(
+        r#"DO $$ BEGIN
+            IF NOT pg_has_role(current_user, '{OWNER}', 'MEMBER') THEN GRANT {OWNER} TO CURRENT_USER; END IF;
+            EXECUTE format('GRANT CONNECT, CREATE, TEMPORARY ON DATABASE %I TO {OWNER}', current_database());
+            EXECUTE format('REVOKE ALL ON DATABASE %I FROM PUBLIC', current_database());
+            EXECUTE format('GRANT CONNECT ON DATABASE %I TO {reader}, {web}, {executor}', current_database());
+            GRANT USAGE, CREATE ON SCHEMA public TO {OWNER};
+            GRANT USAGE ON SCHEMA public TO {reader}, {web}, {executor};
+            REVOKE CREATE ON SCHEMA public FROM PUBLIC;
+        END $$;
+        SET ROLE {OWNER}"#,
+        reader = Reader::NAME,
+        web = Web::NAME,
+        executor = Executor::NAME,
+    );
+    sqlx::raw_sql(AssertSqlSafe(statement)).execute(connection).await?;
+    Ok(())
+}

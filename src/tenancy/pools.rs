@@ -1,0 +1,117 @@
+//! One pool a role, each with its own credential.
+
+use std::{marker::PhantomData, time::Duration};
+
+use secrecy::{ExposeSecret, SecretString};
+use sqlx::{
+    AssertSqlSafe, PgPool,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
+
+use super::tx::{Executor, Reader, Role, Scope, Tx, Web};
+
+/// Where the database is and how each role signs in to it.
+#[derive(Clone, Debug)]
+pub struct DatabaseSettings {
+    /// Host, port, database, TLS. Carries no credential.
+    pub address: PgConnectOptions,
+    pub reader_password: SecretString,
+    pub web_password: SecretString,
+    pub executor_password: SecretString,
+    /// Connections of the reader and of the web pool each; the executor takes a quarter.
+    pub connections: u32,
+    /// How long a request waits for a connection, and Postgres for one statement.
+    pub deadline: Duration,
+}
+
+impl DatabaseSettings {
+    /// The connect options of one role.
+    pub fn options<R: Role>(&self, password: &SecretString) -> PgConnectOptions {
+        self.address
+            .clone()
+            .username(R::NAME)
+            .password(password.expose_secret())
+            .application_name("countersign")
+            .options([("statement_timeout", self.deadline.as_millis().to_string())])
+    }
+}
+
+/// Connections of one role. They are only handed out inside a [`Tx`].
+pub struct Pool<R: Role> {
+    inner: PgPool,
+    role: PhantomData<R>,
+}
+
+impl<R: Role> Clone for Pool<R> {
+    fn clone(&self) -> Self {
+        Self { inner: self.inner.clone(), role: PhantomData }
+    }
+}
+
+impl<R: Role> Pool<R> {
+    fn open(settings: &DatabaseSettings, password: &SecretString, connections: u32) -> Self {
+        let inner = PgPoolOptions::new()
+            .max_connections(connections.max(2))
+            .acquire_timeout(settings.deadline)
+            // sqlx already checks a connection when it comes back; a second check on the way out costs a round trip.
+            .test_before_acquire(false)
+            .connect_lazy_with(settings.options::<R>(password));
+        Self { inner, role: PhantomData }
+    }
+
+    /// Begins a transaction that sees `scope` and nothing else. One round trip.
+    pub async fn begin(&self, scope: Scope) -> Result<Tx<R>, sqlx::Error> {
+        let begin = scope.begin::<R>();
+        // After a restart of Postgres the pool may hold dead connections. Nothing has run yet, so the next one may try.
+        for _ in 0..self.inner.size() {
+            match self.inner.begin_with(AssertSqlSafe(begin.clone())).await {
+                Err(error) if is_dead_connection(&error) => continue,
+                result => return result.map(|tx| Tx::new(tx, scope)),
+            }
+        }
+        self.inner.begin_with(AssertSqlSafe(begin)).await.map(|tx| Tx::new(tx, scope))
+    }
+
+    /// Whether Postgres answers.
+    pub async fn is_reachable(&self) -> bool {
+        sqlx::query("SELECT 1").execute(&self.inner).await.is_ok()
+    }
+
+    /// Whether this role could pass row-level security by: a superuser, or one with BYPASSRLS.
+    pub async fn is_powerful(&self) -> Result<bool, sqlx::Error> {
+        sqlx::query_scalar!(r#"SELECT rolsuper OR rolbypassrls AS "powerful!" FROM pg_roles WHERE rolname = current_user"#)
+            .fetch_one(&self.inner)
+            .await
+    }
+
+    /// For the few functions that bind their own scope (`find_session`) or need none (`tenants` by its slug).
+    pub(crate) fn unscoped(&self) -> &PgPool {
+        &self.inner
+    }
+}
+
+fn is_dead_connection(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_) => true,
+        // 57P01..57P03: the server is shutting down or starting; 08xxx: connection exceptions.
+        sqlx::Error::Database(error) => error.code().is_some_and(|code| code.starts_with("57P0") || code.starts_with("08")),
+        _ => false,
+    }
+}
+
+/// The three doors. Handing a room one pool is what decides what it can do.
+#[derive(Clone)]
+pub struct Pools {
+    pub reader: Pool<Reader>,
+    pub web: Pool<Web>,
+    pub executor: Pool<Executor>,
+}
+
+/// Opens the pools. Connections are made on first use, so this does not fail when Postgres is away.
+pub fn connect(settings: &DatabaseSettings) -> Pools {
+    Pools {
+        reader: Pool::open(settings, &settings.reader_password, settings.connections),
+        web: Pool::open(settings, &settings.web_password, settings.connections),
+        executor: Pool::open(settings, &settings.executor_password, settings.connections / 4),
+    }
+}

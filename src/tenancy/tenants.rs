@@ -1,0 +1,111 @@
+//! Tenants and their publishable store keys.
+
+use std::{fmt, str::FromStr};
+
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use uuid::Uuid;
+
+use super::{Executor, Pool, Scope, Tx, Web};
+use crate::{ids::TenantId, money::Currency};
+
+/// A store.
+#[derive(Clone, Debug)]
+pub struct Tenant {
+    pub id: TenantId,
+    pub name: String,
+    pub currency: Currency,
+}
+
+/// `pk_` + the tenant's id + 128 random bits, base64url. Publishable: it says which store a log-in is for, nothing more.
+#[derive(Clone, PartialEq, Eq)]
+pub struct StoreKey {
+    tenant: TenantId,
+    text: String,
+}
+
+impl StoreKey {
+    pub fn generate(tenant: TenantId) -> Self {
+        let mut bytes = tenant.as_uuid().into_bytes().to_vec();
+        bytes.extend(rand::random::<[u8; 16]>());
+        Self { tenant, text: format!("pk_{}", BASE64_URL_SAFE_NO_PAD.encode(bytes)) }
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+}
+
+impl FromStr for StoreKey {
+    type Err = ();
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let encoded = text.strip_prefix("pk_").filter(|rest| rest.len() == 43).ok_or(())?;
+        let bytes: [u8; 32] = BASE64_URL_SAFE_NO_PAD.decode(encoded).map_err(|_| ())?.try_into().map_err(|_| ())?;
+        let tenant = Uuid::from_slice(&bytes[..16]).map_err(|_| ())?;
+        Ok(Self { tenant: tenant.into(), text: text.to_owned() })
+    }
+}
+
+impl fmt::Debug for StoreKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "StoreKey({})", self.tenant)
+    }
+}
+
+/// The tenant that a live store key belongs to.
+pub async fn find_by_store_key(web: &Pool<Web>, key: &StoreKey) -> Result<Option<Tenant>, sqlx::Error> {
+    let mut tx = web.begin(Scope::tenant(key.tenant)).await?;
+    let row = sqlx::query!(
+        r#"SELECT t.tenant_id AS "id: TenantId", t.name, t.currency FROM tenants t JOIN store_keys k USING (tenant_id)
+           WHERE k.key = $1 AND k.revoked_at IS NULL"#,
+        key.text
+    )
+    .fetch_optional(&mut *tx)
+    .await?;
+    row.map(|row| tenant(row.id, row.name, &row.currency)).transpose()
+}
+
+/// The tenant called `slug`, for the command line. Only the executor's policy on `tenants` lets it look without a scope.
+pub async fn find_by_slug(executor: &Pool<Executor>, slug: &str) -> Result<Option<Tenant>, sqlx::Error> {
+    let row = sqlx::query!(r#"SELECT tenant_id AS "id: TenantId", name, currency FROM tenants WHERE slug = $1"#, slug)
+        .fetch_optional(executor.unscoped())
+        .await?;
+    row.map(|row| tenant(row.id, row.name, &row.currency)).transpose()
+}
+
+/// Founds a store and gives it its first key.
+pub async fn create(executor: &Pool<Executor>, slug: &str, name: &str, currency: Currency) -> Result<(Tenant, StoreKey), sqlx::Error> {
+    let id = TenantId::new();
+    let mut tx = executor.begin(Scope::tenant(id)).await?;
+    sqlx::query!(
+        "INSERT INTO tenants (tenant_id, slug, name, currency) VALUES ($1, $2, $3, $4)",
+        id.as_uuid(),
+        slug,
+        name,
+        currency.to_string()
+    )
+    .execute(&mut *tx)
+    .await?;
+    let key = add_store_key(&mut tx).await?;
+    tx.commit().await?;
+    Ok((Tenant { id, name: name.to_owned(), currency }, key))
+}
+
+/// One more publishable key for the bound tenant.
+pub async fn add_store_key(tx: &mut Tx<Executor>) -> Result<StoreKey, sqlx::Error> {
+    let tenant = tx.tenant_id();
+    let key = StoreKey::generate(tenant);
+    sqlx::query!(
+        "INSERT INTO store_keys (tenant_id, id, key) VALUES ($1, $2, $3)",
+        tenant.as_uuid(),
+        Uuid::now_v7(),
+        key.as_str()
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(key)
+}
+
+fn tenant(id: TenantId, name: String, currency: &str) -> Result<Tenant, sqlx::Error> {
+    let currency = currency.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))?;
+    Ok(Tenant { id, name, currency })
+}

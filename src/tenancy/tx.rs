@@ -1,0 +1,115 @@
+//! The tenant-bound transaction.
+
+use std::{
+    marker::PhantomData,
+    ops::{Deref, DerefMut},
+};
+
+use sqlx::{PgConnection, Postgres, Transaction};
+
+use crate::ids::{ShopperId, TenantId};
+
+/// A database role: what its transactions may do is decided by grants in `migrations/`.
+pub trait Role: Send + Sync + 'static {
+    /// The Postgres role.
+    const NAME: &'static str;
+    /// How its transactions begin.
+    const BEGIN: &'static str;
+}
+
+/// Read tools: SELECT only, READ ONLY transactions.
+#[derive(Debug, Clone, Copy)]
+pub struct Reader;
+/// Sessions, conversations, proposals: no write to orders or money.
+#[derive(Debug, Clone, Copy)]
+pub struct Web;
+/// Approved effects, imports, the outbox.
+#[derive(Debug, Clone, Copy)]
+pub struct Executor;
+
+impl Role for Reader {
+    const NAME: &'static str = "countersign_reader";
+    const BEGIN: &'static str = "BEGIN READ ONLY";
+}
+impl Role for Web {
+    const NAME: &'static str = "countersign_web";
+    const BEGIN: &'static str = "BEGIN";
+}
+impl Role for Executor {
+    const NAME: &'static str = "countersign_executor";
+    const BEGIN: &'static str = "BEGIN";
+}
+
+/// Whose rows a transaction sees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Scope {
+    pub(super) tenant: TenantId,
+    pub(super) shopper: Option<ShopperId>,
+}
+
+impl Scope {
+    /// A whole tenant: log-in, staff and effects.
+    pub fn tenant(tenant: TenantId) -> Self {
+        Self { tenant, shopper: None }
+    }
+
+    /// One shopper of a tenant, and nobody else.
+    pub fn shopper(tenant: TenantId, shopper: ShopperId) -> Self {
+        Self { tenant, shopper: Some(shopper) }
+    }
+
+    /// `BEGIN` and the scope as one message, so both cost one round trip. Ids are UUIDs by type: nothing to escape.
+    pub(super) fn begin<R: Role>(self) -> String {
+        let shopper = self.shopper.map(|id| id.to_string()).unwrap_or_default();
+        format!("{}; SET LOCAL app.tenant_id = '{}'; SET LOCAL app.shopper_id = '{shopper}'", R::BEGIN, self.tenant)
+    }
+}
+
+/// A transaction bound to a [`Scope`] on the connection of one role. Dropped without [`commit`](Tx::commit), it rolls back.
+pub struct Tx<R: Role> {
+    inner: Transaction<'static, Postgres>,
+    scope: Scope,
+    role: PhantomData<R>,
+}
+
+impl<R: Role> Tx<R> {
+    pub(super) fn new(inner: Transaction<'static, Postgres>, scope: Scope) -> Self {
+        Self { inner, scope, role: PhantomData }
+    }
+
+    /// The tenant this transaction is bound to, for the `tenant_id` of what it inserts.
+    pub fn tenant_id(&self) -> TenantId {
+        self.scope.tenant
+    }
+
+    pub async fn commit(self) -> Result<(), sqlx::Error> {
+        self.inner.commit().await
+    }
+}
+
+impl<R: Role> Deref for Tx<R> {
+    type Target = PgConnection;
+    fn deref(&self) -> &PgConnection {
+        &self.inner
+    }
+}
+
+impl<R: Role> DerefMut for Tx<R> {
+    fn deref_mut(&mut self) -> &mut PgConnection {
+        &mut self.inner
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reader_begins_read_only_and_names_its_scope() {
+        let (tenant, shopper) = (TenantId::new(), ShopperId::new());
+        let begin = Scope::shopper(tenant, shopper).begin::<Reader>();
+        assert!(begin.starts_with("BEGIN READ ONLY; "));
+        assert!(begin.contains(&tenant.to_string()) && begin.contains(&shopper.to_string()));
+        assert!(Scope::tenant(tenant).begin::<Web>().ends_with("app.shopper_id = ''"));
+    }
+}

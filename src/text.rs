@@ -1,0 +1,57 @@
+//! Rules for text that comes from outside, as `validator` functions. A refusal says what to mend.
+
+use validator::ValidationError;
+
+/// Text of several lines: a chat message, a note. Tabs and line breaks are fine; joiners that scripts and emoji need too.
+pub fn multi_line(text: &str) -> Result<(), ValidationError> {
+    check(text, |c| matches!(c, '\n' | '\r' | '\t' | '\u{200c}' | '\u{200d}'))
+}
+
+/// Text of one line: names, order numbers, addresses.
+pub fn single_line(text: &str) -> Result<(), ValidationError> {
+    check(text, |_| false)
+}
+
+/// Text that says something: not empty, not only white space.
+pub fn not_blank(text: &str) -> Result<(), ValidationError> {
+    if text.trim().is_empty() { Err(refusal("blank", "must not be blank")) } else { Ok(()) }
+}
+
+fn check(text: &str, allowed: impl Fn(char) -> bool) -> Result<(), ValidationError> {
+    match text.chars().find(|&c| is_invisible(c) && !allowed(c)) {
+        None => Ok(()),
+        Some(c) if c.is_control() => Err(refusal("control_character", "must not hold control characters")),
+        Some(_) => Err(refusal("invisible_character", "must not hold invisible or direction-changing characters")),
+    }
+}
+
+/// Control characters and those of Unicode's default-ignorable set that hide or reorder text (UTS 39, section 3.1).
+fn is_invisible(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{00ad}' | '\u{034f}' | '\u{061c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180e}'
+            | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{feff}' | '\u{ffa0}'
+            | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
+}
+
+fn refusal(code: &'static str, message: &'static str) -> ValidationError {
+    ValidationError::new(code).with_message(message.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn visible_text_passes_and_hidden_text_does_not() {
+        for good in ["Où est ma commande?", "أين طلبي", "👩‍👩‍👧 hi\nline two\t!", "#W2611340"] {
+            assert!(multi_line(good).is_ok(), "{good}");
+        }
+        for bad in ["a\0b", "a\u{1b}[31m", "a\u{202e}b", "a\u{200b}b", "a\u{2066}b", "\u{feff}a", "a\u{e0041}"] {
+            assert!(multi_line(bad).is_err(), "{bad:?}");
+            assert!(single_line(bad).is_err(), "{bad:?}");
+        }
+        assert!(single_line("two\nlines").is_err());
+        assert!(not_blank(" \n\u{a0}").is_err());
+    }
+}

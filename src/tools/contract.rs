@@ -1,0 +1,48 @@
+//! What a tool promises, as data: the model, the policy, the console and the docs all show this one.
+
+use serde::Serialize;
+
+/// What the worst call of a tool can do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Effect {
+    Reads,
+    ChangesStore,
+    MovesMoney,
+    LeavesHouse,
+}
+
+/// A tool's contract.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Contract {
+    /// What the model calls it by.
+    pub name: &'static str,
+    /// What the model is told it is for.
+    pub summary: &'static str,
+    /// What it looks at or changes.
+    pub target: &'static str,
+    /// Arguments that fit, as JSON.
+    pub example: &'static str,
+    pub effect: Effect,
+    /// Checked when proposed and again when executed.
+    pub must_hold: &'static [&'static str],
+    /// Whether the effect may be tried again after a failure whose outcome is unknown.
+    pub may_retry: bool,
+    /// What else happens because of it.
+    pub sets_off: &'static [&'static str],
+    /// What the shopper reads while it runs.
+    pub activity: &'static str,
+}
+
+impl Contract {
+    /// The contract of a read tool: it changes nothing, needs nothing and may always be retried.
+    pub const fn read(
+        name: &'static str,
+        summary: &'static str,
+        target: &'static str,
+        example: &'static str,
+        activity: &'static str,
+    ) -> Self {
+        Self { name, summary, target, example, effect: Effect::Reads, must_hold: &[], may_retry: true, sets_off: &[], activity }
+    }
+}

@@ -1,0 +1,63 @@
+//! What the model may ask for. A tool is a file; its type carries its contract, its arguments and what it does.
+//!
+//! Law: a read tool gets a read-only transaction bound to the session's shopper, so ownership is not an argument.
+
+mod contract;
+pub mod read;
+mod registry;
+mod schema;
+
+pub use contract::{Contract, Effect};
+pub use registry::{CallOutcome, Outcome, Registry, Tool};
+
+use serde::{Serialize, de::DeserializeOwned};
+use validator::Validate;
+
+use crate::{
+    identity::Shopper,
+    tenancy::{Reader, Tx},
+};
+
+/// Why a tool did not answer. Told to the model in words it can act on.
+#[derive(Debug, thiserror::Error)]
+pub enum ToolError {
+    #[error("there is no tool called `{0}`")]
+    Unknown(String),
+    /// The arguments do not fit; `field` is a path such as `changes[0].item_id`, empty for the whole.
+    #[error("argument `{field}`: {reason}")]
+    Argument { field: String, reason: String },
+    /// Also what somebody else's order is: never said which.
+    #[error("no such {0}")]
+    NotFound(&'static str),
+    #[error("the look-up failed")]
+    Database(#[from] sqlx::Error),
+}
+
+impl ToolError {
+    /// A stable name, for the model, the audit and metrics.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Unknown(_) => "unknown_tool",
+            Self::Argument { .. } => "invalid_argument",
+            Self::NotFound(_) => "not_found",
+            Self::Database(_) => "unavailable",
+        }
+    }
+}
+
+/// Arguments as the model writes them: typed, bounded, without unknown fields.
+pub trait Arguments: DeserializeOwned + Validate + schemars::JsonSchema + Send {}
+impl<T: DeserializeOwned + Validate + schemars::JsonSchema + Send> Arguments for T {}
+
+/// A tool that looks something up for the session's shopper.
+pub trait ReadTool: Send + Sync + 'static {
+    const CONTRACT: Contract;
+    type Arguments: Arguments;
+    type Answer: Serialize;
+
+    fn run(
+        arguments: Self::Arguments,
+        shopper: &Shopper,
+        tx: &mut Tx<Reader>,
+    ) -> impl Future<Output = Result<Self::Answer, ToolError>> + Send;
+}

@@ -1,0 +1,27 @@
+//! `get_profile`: the shopper's own name, address and payment methods.
+
+use super::Nothing;
+use crate::{
+    identity::Shopper,
+    store::profile::{self, Profile},
+    tenancy::{Reader, Tx},
+    tools::{Contract, ReadTool, ToolError},
+};
+
+pub struct GetProfile;
+
+impl ReadTool for GetProfile {
+    const CONTRACT: Contract = Contract::read(
+        "get_profile",
+        "Looks up the shopper's own name, e-mail address, default address and payment methods.",
+        "the shopper's profile",
+        "{}",
+        "Looking at your profile…",
+    );
+    type Arguments = Nothing;
+    type Answer = Profile;
+
+    async fn run(_: Nothing, shopper: &Shopper, tx: &mut Tx<Reader>) -> Result<Profile, ToolError> {
+        profile::of(tx, shopper.id()).await?.ok_or(ToolError::NotFound("profile"))
+    }
+}

@@ -1,0 +1,68 @@
+//! `validator`'s errors as flat lists of field paths, the shape that problem details and tools both speak.
+
+use validator::{ValidationErrors, ValidationErrorsKind};
+
+/// One field that does not fit.
+#[derive(Clone, Debug, serde::Serialize, utoipa::ToSchema)]
+pub struct FieldError {
+    /// A path such as `address.zip` or `changes[0].item_id`.
+    #[schema(example = "text")]
+    pub field: String,
+    /// Machine-readable, such as `length` or `control_character`.
+    #[schema(example = "length")]
+    pub code: String,
+    /// For a person.
+    #[schema(example = "must hold 1 to 4000 characters")]
+    pub message: String,
+}
+
+/// Every failing field, in order of its path.
+pub fn fields(errors: &ValidationErrors) -> Vec<FieldError> {
+    let mut found = Vec::new();
+    walk(errors, "", &mut found);
+    found.sort_by(|a, b| (&a.field, &a.code).cmp(&(&b.field, &b.code)));
+    found
+}
+
+/// The first failing field and what is wrong with it.
+pub fn first(errors: &ValidationErrors) -> (String, String) {
+    fields(errors).into_iter().next().map(|error| (error.field, error.message)).unwrap_or_default()
+}
+
+/// What is wrong with JSON, for whoever sent it: bounded, so that a huge value is not sent back.
+pub fn json_fault(error: &serde_json::Error) -> String {
+    error.to_string().chars().take(200).collect()
+}
+
+fn walk(errors: &ValidationErrors, prefix: &str, found: &mut Vec<FieldError>) {
+    for (name, kind) in errors.errors() {
+        let path = if prefix.is_empty() { name.to_string() } else { format!("{prefix}.{name}") };
+        match kind {
+            ValidationErrorsKind::Field(errors) => found.extend(errors.iter().map(|error| FieldError {
+                field: path.clone(),
+                code: error.code.to_string(),
+                message: message(error),
+            })),
+            ValidationErrorsKind::Struct(nested) => walk(nested, &path, found),
+            ValidationErrorsKind::List(items) => {
+                for (index, nested) in items {
+                    walk(nested, &format!("{path}[{index}]"), found);
+                }
+            }
+        }
+    }
+}
+
+fn message(error: &validator::ValidationError) -> String {
+    if let Some(message) = &error.message {
+        return message.to_string();
+    }
+    let bound = |name: &str| error.params.get(name).map(ToString::to_string);
+    match (error.code.as_ref(), bound("min"), bound("max")) {
+        ("length", Some(min), Some(max)) => format!("must hold {min} to {max} characters or items"),
+        ("length", None, Some(max)) => format!("must hold at most {max} characters or items"),
+        ("range", Some(min), Some(max)) => format!("must be {min} to {max}"),
+        ("email", ..) => "must be an e-mail address".into(),
+        (code, ..) => format!("does not fit ({code})"),
+    }
+}

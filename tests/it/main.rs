@@ -1,0 +1,15 @@
+//! Drives the real server over HTTP against a real Postgres; each test has a database of its own.
+
+mod support;
+
+mod chat;
+mod checklist;
+mod commands;
+mod database_laws;
+mod import;
+mod model_failures;
+mod openapi;
+mod orders;
+mod problems;
+mod restart;
+mod sessions;

@@ -1,0 +1,143 @@
+//! A running server with two stores that hold the same shoppers and order numbers.
+
+use std::time::Duration;
+
+use chrono::Utc;
+use countersign::{
+    cli::{import, serve},
+    clock::Clock,
+    config::{ModelSettings, Settings},
+    identity::{sessions::Lifetimes, shoppers},
+    model::{Deadlines, OpenAiSettings},
+    telemetry::LogFormat,
+    tenancy::{self, Pools, StoreKey, Tenant},
+};
+use sqlx::{Connection, PgConnection};
+use tokio::net::TcpListener;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use super::{FakeOpenAi, PASSWORD, STORE, TestShopper, database};
+
+/// A server in this process, on a free loopback port. Dropped, it stops.
+pub struct TestApp {
+    pub url: String,
+    pub http: reqwest::Client,
+    pub model: FakeOpenAi,
+    pub clock: Clock,
+    pub pools: Pools,
+    pub database: String,
+    pub store: TestStore,
+    /// Another store on the same server, with shoppers and orders of the same names.
+    pub other_store: TestStore,
+    pub settings: Settings,
+    _stop: DropGuard,
+}
+
+pub struct TestStore {
+    pub tenant: Tenant,
+    pub key: StoreKey,
+}
+
+impl TestApp {
+    /// With a fake OpenAI endpoint as its model.
+    pub async fn start() -> Self {
+        let model = FakeOpenAi::start().await;
+        let settings = openai(&model, Deadlines { first_chunk: Duration::from_secs(5), total: Duration::from_secs(10) });
+        Self::start_with(model, settings).await
+    }
+
+    /// With the offline model.
+    pub async fn offline() -> Self {
+        Self::start_with(FakeOpenAi::start().await, ModelSettings::Offline).await
+    }
+
+    pub async fn start_with(model: FakeOpenAi, model_settings: ModelSettings) -> Self {
+        let database = database::create().await;
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("an address");
+        let settings = Settings {
+            listen: address,
+            database: database::settings(database::postgres().await.address(&database)),
+            model: model_settings,
+            lifetimes: Lifetimes::default(),
+            secure_cookies: false,
+            log_format: LogFormat::Text,
+            shutdown_grace: Duration::ZERO,
+        };
+        let pools = tenancy::connect(&settings.database);
+        let store = TestStore::found(&pools, "one").await;
+        let other_store = TestStore::found(&pools, "two").await;
+        let clock = Clock::system();
+        let stop = CancellationToken::new();
+        let (running_settings, running_pools, running_clock) = (settings.clone(), pools.clone(), clock.clone());
+        let stopped = stop.clone().cancelled_owned();
+        tokio::spawn(async move { serve::serve(listener, &running_settings, &running_pools, running_clock, stopped).await });
+        Self {
+            url: format!("http://{address}"),
+            http: reqwest::Client::new(),
+            model,
+            clock,
+            pools,
+            database,
+            store,
+            other_store,
+            settings,
+            _stop: stop.drop_guard(),
+        }
+    }
+
+    /// A second replica on the same database. Dropping the guard stops it.
+    pub async fn replica(&self) -> (String, DropGuard) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        let stop = CancellationToken::new();
+        let stopped = stop.clone().cancelled_owned();
+        let (settings, clock) = (self.settings.clone(), self.clock.clone());
+        tokio::spawn(async move {
+            let pools = tenancy::connect(&settings.database);
+            serve::serve(listener, &settings, &pools, clock, stopped).await
+        });
+        (url, stop.drop_guard())
+    }
+
+    /// A shopper of the first store, logged in over HTTP.
+    pub async fn shopper(&self, id: &str) -> TestShopper {
+        TestShopper::log_in(self, &self.store, id).await
+    }
+
+    /// The shopper of that name in the second store.
+    pub async fn shopper_elsewhere(&self, id: &str) -> TestShopper {
+        TestShopper::log_in(self, &self.other_store, id).await
+    }
+
+    /// The superuser, who sees past row-level security: for looking at what really is in the database.
+    pub async fn superuser(&self) -> PgConnection {
+        let admin = database::postgres().await.admin(&self.database);
+        PgConnection::connect_with(&admin).await.expect("connects")
+    }
+
+    /// One number out of the database.
+    pub async fn count(&self, query: &'static str) -> i64 {
+        sqlx::query_scalar(query).fetch_one(&mut self.superuser().await).await.expect("counts")
+    }
+}
+
+/// Settings that point at a fake endpoint.
+pub fn openai(model: &FakeOpenAi, deadlines: Deadlines) -> ModelSettings {
+    let (base_url, model) = (model.base_url(), "fake-model".to_owned());
+    ModelSettings::OpenAi(OpenAiSettings { base_url, api_key: "sk-fake".into(), model, deadlines })
+}
+
+impl TestStore {
+    async fn found(pools: &Pools, slug: &str) -> Self {
+        let currency = "USD".parse().expect("a currency");
+        let (tenant, key) = tenancy::create(&pools.executor, slug, &format!("Store {slug}"), currency).await.expect("founded");
+        let lines = STORE.lines().map(|line| Ok(line.to_owned()));
+        let report = import::from_lines(&pools.executor, &tenant, lines).await.expect("imports");
+        assert_eq!(report.rejected, [], "the demo store imports whole");
+        for shopper in ["mia", "noah"] {
+            shoppers::set_password(&pools.executor, &tenant, shopper, PASSWORD.into(), Utc::now()).await.expect("set");
+        }
+        Self { tenant, key }
+    }
+}

@@ -1,0 +1,14 @@
+//! What tests stand on: a Postgres, a server, shoppers who are logged in, a model that says what the test wants.
+
+pub mod app;
+pub mod database;
+pub mod fake_openai;
+pub mod shopper;
+
+pub use app::TestApp;
+pub use fake_openai::{FakeOpenAi, Reply};
+pub use shopper::TestShopper;
+
+/// The demo store of `countersign demo`, which every test tenant starts from.
+pub const STORE: &str = include_str!("../../../src/cli/demo_store.jsonl");
+pub const PASSWORD: &str = "demo-password";

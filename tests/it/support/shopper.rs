@@ -1,0 +1,104 @@
+//! A shopper at a browser: logged in, sending messages, reading answers.
+
+use reqwest::{RequestBuilder, StatusCode};
+use serde_json::{Value, json};
+
+use super::{
+    PASSWORD, TestApp,
+    app::TestStore,
+};
+
+#[derive(Clone)]
+pub struct TestShopper {
+    pub url: String,
+    pub token: String,
+    http: reqwest::Client,
+}
+
+/// One server-sent event.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SentEvent {
+    pub id: u32,
+    pub name: String,
+    pub data: Value,
+}
+
+impl TestShopper {
+    pub async fn log_in(app: &TestApp, store: &TestStore, id: &str) -> Self {
+        let response = app
+            .http
+            .post(format!("{}/v1/sessions", app.url))
+            .header("x-store-key", store.key.as_str())
+            .json(&json!({ "email": format!("{id}@example.com"), "password": PASSWORD }))
+            .send()
+            .await
+            .expect("answers");
+        assert_eq!(response.status(), StatusCode::CREATED);
+        let body: Value = response.json().await.expect("JSON");
+        Self { url: app.url.clone(), token: body["token"].as_str().expect("a token").to_owned(), http: app.http.clone() }
+    }
+
+    /// The same shopper, talking to another replica.
+    pub fn at(&self, url: &str) -> Self {
+        Self { url: url.to_owned(), ..self.clone() }
+    }
+
+    pub fn get(&self, path: &str) -> RequestBuilder {
+        self.http.get(format!("{}{path}", self.url)).bearer_auth(&self.token)
+    }
+
+    pub fn post(&self, path: &str) -> RequestBuilder {
+        self.http.post(format!("{}{path}", self.url)).bearer_auth(&self.token)
+    }
+
+    /// A GET's status and JSON.
+    pub async fn read(&self, path: &str) -> (StatusCode, Value) {
+        answer(self.get(path)).await
+    }
+
+    /// Sends a message that must be answered.
+    pub async fn ask(&self, text: &str) -> Value {
+        let (status, body) = answer(self.post("/v1/chat/send").json(&json!({ "text": text }))).await;
+        assert_eq!(status, StatusCode::OK, "{body}");
+        body
+    }
+
+    /// The answer's text alone.
+    pub async fn ask_text(&self, text: &str) -> String {
+        self.ask(text).await["message"]["text"].as_str().expect("a text").to_owned()
+    }
+
+    /// Sends a message and reads the whole stream of its turn.
+    pub async fn stream(&self, body: Value) -> Vec<SentEvent> {
+        events(self.post("/v1/chat/send").json(&body)).await
+    }
+}
+
+/// A response's status and JSON; an empty body is null.
+pub async fn answer(request: RequestBuilder) -> (StatusCode, Value) {
+    let response = request.send().await.expect("answers");
+    let status = response.status();
+    let body = response.bytes().await.expect("a body");
+    (status, if body.is_empty() { Value::Null } else { serde_json::from_slice(&body).expect("JSON") })
+}
+
+/// All events of a stream.
+pub async fn events(request: RequestBuilder) -> Vec<SentEvent> {
+    let response = request.header("accept", "text/event-stream").send().await.expect("answers");
+    assert_eq!(response.status(), StatusCode::OK);
+    parse_events(&response.text().await.expect("a stream"))
+}
+
+pub fn parse_events(text: &str) -> Vec<SentEvent> {
+    let field = |block: &str, name: &str| {
+        block.lines().find_map(|line| line.strip_prefix(name).map(|rest| rest.trim_start_matches(": ").to_owned()))
+    };
+    text.split("\n\n")
+        .filter(|block| block.contains("data:"))
+        .map(|block| SentEvent {
+            id: field(block, "id").and_then(|id| id.parse().ok()).expect("an id"),
+            name: field(block, "event").expect("a name"),
+            data: serde_json::from_str(&field(block, "data").expect("data")).expect("JSON"),
+        })
+        .collect()
+}
