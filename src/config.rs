@@ -76,10 +76,14 @@ impl Settings {
             reader.fault("DATABASE_URL", "must not hold a user or password for `serve`: it signs in as the roles of `countersign migrate`, never as the owner");
         }
         let model = reader.model();
-        if matches!(model, Some(ModelSettings::Offline)) && reader.text("COUNTERSIGN_ALLOW_OFFLINE_MODEL").as_deref() != Some("yes") {
+        if matches!(model, Some(ModelSettings::Offline))
+            && reader.text("COUNTERSIGN_ALLOW_OFFLINE_MODEL").as_deref() != Some("yes")
+        {
             reader.fault("MODEL", "`offline` answers by fixed rules and is for the demo; set `openai`, or COUNTERSIGN_ALLOW_OFFLINE_MODEL=yes on a test system");
         }
-        let listen = reader.parsed("LISTEN", "an address such as 0.0.0.0:8080").unwrap_or_else(|| ([127, 0, 0, 1], 8080).into());
+        let listen = reader
+            .parsed("LISTEN", "an address such as 0.0.0.0:8080")
+            .unwrap_or_else(|| ([127, 0, 0, 1], 8080).into());
         let lifetimes = Lifetimes {
             idle: chrono::Duration::minutes(reader.number("SESSION_IDLE_MINUTES", 1..=43_200, 1_440)),
             absolute: chrono::Duration::days(reader.number("SESSION_MAX_DAYS", 1..=365, 30)),
@@ -114,7 +118,11 @@ impl Settings {
     /// For `migrate`: the administrator's connection and the roles' passwords.
     pub fn for_migrate(source: Source) -> Result<(PgConnectOptions, DatabaseSettings), ConfigError> {
         let mut reader = Reader::new(source);
-        let url = reader.needed_secret("DATABASE_ADMIN_URL", 1, "postgres://ADMIN:PASSWORD@HOST/DATABASE, a user that may create roles");
+        let url = reader.needed_secret(
+            "DATABASE_ADMIN_URL",
+            1,
+            "postgres://ADMIN:PASSWORD@HOST/DATABASE, a user that may create roles",
+        );
         let admin = url.and_then(|url| reader.url("DATABASE_ADMIN_URL", url.expose_secret()));
         let database = reader.database();
         reader.finish(admin.zip(database))
@@ -122,7 +130,9 @@ impl Settings {
 }
 
 fn has_credential(url: &str) -> bool {
-    url.split_once("://").and_then(|(_, rest)| rest.split('/').next()).is_some_and(|authority| authority.contains('@'))
+    url.split_once("://")
+        .and_then(|(_, rest)| rest.split('/').next())
+        .is_some_and(|authority| authority.contains('@'))
 }
 
 /// Reads variables and gathers what is wrong with them.
@@ -133,7 +143,10 @@ struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     fn new(source: Source<'a>) -> Self {
-        Self { source, faults: Vec::new() }
+        Self {
+            source,
+            faults: Vec::new(),
+        }
     }
 
     /// The value, unless something was wrong on the way to it. A missing value has its fault.
@@ -142,12 +155,17 @@ impl<'a> Reader<'a> {
     }
 
     fn fault(&mut self, variable: &'static str, mend: impl Into<String>) {
-        self.faults.push(Fault { variable, mend: mend.into() });
+        self.faults.push(Fault {
+            variable,
+            mend: mend.into(),
+        });
     }
 
     /// An empty variable counts as unset, as compose files leave them.
     fn text(&self, name: &str) -> Option<String> {
-        (self.source)(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
+        (self.source)(name)
+            .map(|value| value.trim().to_owned())
+            .filter(|value| !value.is_empty())
     }
 
     fn parsed<T: std::str::FromStr>(&mut self, name: &'static str, expected: &str) -> Option<T> {
@@ -196,7 +214,10 @@ impl<'a> Reader<'a> {
         match &secret {
             None if self.faults.len() == before => self.fault(name, format!("must be set: {what}")),
             Some(secret) if secret.expose_secret().len() < shortest => {
-                self.fault(name, format!("must hold at least {shortest} characters; `openssl rand -hex 24` makes one"));
+                self.fault(
+                    name,
+                    format!("must hold at least {shortest} characters; `openssl rand -hex 24` makes one"),
+                );
             }
             _ => {}
         }
@@ -214,14 +235,26 @@ impl<'a> Reader<'a> {
     fn database(&mut self) -> Option<DatabaseSettings> {
         let url = self.text("DATABASE_URL");
         if url.is_none() {
-            self.fault("DATABASE_URL", "must be set: postgres://HOST:5432/DATABASE, without user and password");
+            self.fault(
+                "DATABASE_URL",
+                "must be set: postgres://HOST:5432/DATABASE, without user and password",
+            );
         }
         let address = url.and_then(|url| self.url("DATABASE_URL", &url));
         let what = "the password of that database role; `countersign migrate` gives it to the role";
-        let passwords = ["DATABASE_READER_PASSWORD", "DATABASE_WEB_PASSWORD", "DATABASE_EXECUTOR_PASSWORD"].map(|name| self.needed_secret(name, 16, what));
-        let distinct: std::collections::HashSet<_> = passwords.iter().flatten().map(ExposeSecret::expose_secret).collect();
+        let passwords = [
+            "DATABASE_READER_PASSWORD",
+            "DATABASE_WEB_PASSWORD",
+            "DATABASE_EXECUTOR_PASSWORD",
+        ]
+        .map(|name| self.needed_secret(name, 16, what));
+        let distinct: std::collections::HashSet<_> =
+            passwords.iter().flatten().map(ExposeSecret::expose_secret).collect();
         if distinct.len() < passwords.iter().flatten().count() {
-            self.fault("DATABASE_WEB_PASSWORD", "each database role needs a password of its own; two of them are the same");
+            self.fault(
+                "DATABASE_WEB_PASSWORD",
+                "each database role needs a password of its own; two of them are the same",
+            );
         }
         let connections = self.number("DATABASE_CONNECTIONS", 1..=200, 16) as u32;
         let deadline = Duration::from_millis(self.number("DATABASE_DEADLINE_MS", 100..=60_000, 3_000) as u64);
@@ -249,11 +282,21 @@ impl<'a> Reader<'a> {
                     first_chunk: Duration::from_secs(self.number("MODEL_FIRST_TOKEN_SECONDS", 1..=120, 10) as u64),
                     total: Duration::from_secs(self.number("MODEL_TOTAL_SECONDS", 1..=300, 30) as u64),
                 };
-                let base_url = self.text("OPENAI_BASE_URL").unwrap_or_else(|| "https://api.openai.com/v1".into());
-                Some(ModelSettings::OpenAi(OpenAiSettings { base_url, api_key: api_key?, model: model?, deadlines }))
+                let base_url = self
+                    .text("OPENAI_BASE_URL")
+                    .unwrap_or_else(|| "https://api.openai.com/v1".into());
+                Some(ModelSettings::OpenAi(OpenAiSettings {
+                    base_url,
+                    api_key: api_key?,
+                    model: model?,
+                    deadlines,
+                }))
             }
             _ => {
-                self.fault("MODEL", "must be `openai` (any OpenAI-compatible endpoint) or, on a test system, `offline`");
+                self.fault(
+                    "MODEL",
+                    "must be `openai` (any OpenAI-compatible endpoint) or, on a test system, `offline`",
+                );
                 None
             }
         }
@@ -276,7 +319,12 @@ mod tests {
 
     fn faults(changes: &[(&str, &str)]) -> Vec<&'static str> {
         let source = |name: &str| {
-            let find = |table: &[(&str, &str)]| table.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
+            let find = |table: &[(&str, &str)]| {
+                table
+                    .iter()
+                    .find(|(key, _)| *key == name)
+                    .map(|(_, value)| (*value).to_owned())
+            };
             find(changes).or_else(|| find(&GOOD))
         };
         match Settings::for_serve(&source) {
@@ -289,18 +337,31 @@ mod tests {
     fn good_settings_pass_and_each_fault_is_named() {
         assert_eq!(faults(&[]), [""; 0]);
         assert_eq!(faults(&[("DATABASE_URL", "")]), ["DATABASE_URL"]);
-        assert_eq!(faults(&[("DATABASE_URL", "postgres://owner:secret@db/countersign")]), ["DATABASE_URL"]);
+        assert_eq!(
+            faults(&[("DATABASE_URL", "postgres://owner:secret@db/countersign")]),
+            ["DATABASE_URL"]
+        );
         assert_eq!(faults(&[("DATABASE_WEB_PASSWORD", "short")]), ["DATABASE_WEB_PASSWORD"]);
-        assert_eq!(faults(&[("DATABASE_WEB_PASSWORD", "reader-reader-reader")]), ["DATABASE_WEB_PASSWORD"]);
+        assert_eq!(
+            faults(&[("DATABASE_WEB_PASSWORD", "reader-reader-reader")]),
+            ["DATABASE_WEB_PASSWORD"]
+        );
         assert_eq!(faults(&[("MODEL", "offline")]), ["MODEL"]);
         assert_eq!(faults(&[("MODEL", "gpt")]), ["MODEL"]);
-        assert_eq!(faults(&[("LISTEN", "8080"), ("LOG_FORMAT", "xml"), ("OPENAI_API_KEY", "")]), ["OPENAI_API_KEY", "LISTEN", "LOG_FORMAT"]);
+        assert_eq!(
+            faults(&[("LISTEN", "8080"), ("LOG_FORMAT", "xml"), ("OPENAI_API_KEY", "")]),
+            ["OPENAI_API_KEY", "LISTEN", "LOG_FORMAT"]
+        );
         assert_eq!(faults(&[("OPENAI_API_KEY_FILE", "/dev/null")]), ["OPENAI_API_KEY"]);
     }
 
     #[test]
     fn secrets_do_not_print() {
-        let source = |name: &str| GOOD.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
+        let source = |name: &str| {
+            GOOD.iter()
+                .find(|(key, _)| *key == name)
+                .map(|(_, value)| (*value).to_owned())
+        };
         let printed = format!("{:?}", Settings::for_serve(&source).expect("fits"));
         for secret in ["reader-reader", "web-web", "executor-executor", "sk-test"] {
             assert!(!printed.contains(secret), "{printed}");

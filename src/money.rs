@@ -94,7 +94,9 @@ impl Money {
         if fraction.len() > decimals {
             return Err(MoneyError::TooPrecise(text.chars().take(32).collect(), currency));
         }
-        let minor: i64 = format!("{whole}{fraction:0<decimals$}").parse().map_err(|_| MoneyError::Overflow)?;
+        let minor: i64 = format!("{whole}{fraction:0<decimals$}")
+            .parse()
+            .map_err(|_| MoneyError::Overflow)?;
         Ok(Self::new(if negative { -minor } else { minor }, currency))
     }
 
@@ -112,7 +114,11 @@ impl Money {
         let sign = if self.minor < 0 { "-" } else { "" };
         let digits = format!("{:0>width$}", self.minor.unsigned_abs(), width = decimals + 1);
         let (whole, fraction) = digits.split_at(digits.len() - decimals);
-        if decimals == 0 { format!("{sign}{whole}") } else { format!("{sign}{whole}.{fraction}") }
+        if decimals == 0 {
+            format!("{sign}{whole}")
+        } else {
+            format!("{sign}{whole}.{fraction}")
+        }
     }
 }
 
@@ -157,8 +163,13 @@ mod tests {
         assert_eq!(Money::parse("17", usd).map(|m| m.minor), Ok(1700));
         assert_eq!(Money::parse("1.10000", usd).map(|m| m.minor), Ok(110));
         assert_eq!(Money::parse("5", currency("JPY")).map(|m| m.minor), Ok(5));
-        for bad in ["", ".", "1.", ".5", "1e3", "+1", " 1", "1,000", "NaN", "--1", "1.0.0", "٣"] {
-            assert!(matches!(Money::parse(bad, usd), Err(MoneyError::NotDecimal(_))), "{bad}");
+        for bad in [
+            "", ".", "1.", ".5", "1e3", "+1", " 1", "1,000", "NaN", "--1", "1.0.0", "٣",
+        ] {
+            assert!(
+                matches!(Money::parse(bad, usd), Err(MoneyError::NotDecimal(_))),
+                "{bad}"
+            );
         }
         assert!(matches!(Money::parse("1.005", usd), Err(MoneyError::TooPrecise(..))));
         assert_eq!(Money::parse("92233720368547758.08", usd), Err(MoneyError::Overflow));
@@ -167,8 +178,14 @@ mod tests {
     #[test]
     fn currencies_do_not_mix_and_sums_do_not_wrap() {
         let (usd, eur) = (currency("USD"), currency("EUR"));
-        assert!(matches!(Money::new(1, usd).checked_add(Money::new(1, eur)), Err(MoneyError::Mixed(..))));
-        assert_eq!(Money::new(i64::MAX, usd).checked_add(Money::new(1, usd)), Err(MoneyError::Overflow));
+        assert!(matches!(
+            Money::new(1, usd).checked_add(Money::new(1, eur)),
+            Err(MoneyError::Mixed(..))
+        ));
+        assert_eq!(
+            Money::new(i64::MAX, usd).checked_add(Money::new(1, usd)),
+            Err(MoneyError::Overflow)
+        );
     }
 
     proptest! {

@@ -12,16 +12,28 @@ pub fn single_line(text: &str) -> Result<(), ValidationError> {
     check(text, |_| false)
 }
 
+/// Several texts of one line each.
+pub fn single_lines(texts: &[String]) -> Result<(), ValidationError> {
+    texts.iter().try_for_each(|text| single_line(text))
+}
+
 /// Text that says something: not empty, not only white space.
 pub fn not_blank(text: &str) -> Result<(), ValidationError> {
-    if text.trim().is_empty() { Err(refusal("blank", "must not be blank")) } else { Ok(()) }
+    if text.trim().is_empty() {
+        Err(refusal("blank", "must not be blank"))
+    } else {
+        Ok(())
+    }
 }
 
 fn check(text: &str, allowed: impl Fn(char) -> bool) -> Result<(), ValidationError> {
     match text.chars().find(|&c| is_invisible(c) && !allowed(c)) {
         None => Ok(()),
         Some(c) if c.is_control() => Err(refusal("control_character", "must not hold control characters")),
-        Some(_) => Err(refusal("invisible_character", "must not hold invisible or direction-changing characters")),
+        Some(_) => Err(refusal(
+            "invisible_character",
+            "must not hold invisible or direction-changing characters",
+        )),
     }
 }
 
@@ -47,7 +59,15 @@ mod tests {
         for good in ["Où est ma commande?", "أين طلبي", "👩‍👩‍👧 hi\nline two\t!", "#W2611340"] {
             assert!(multi_line(good).is_ok(), "{good}");
         }
-        for bad in ["a\0b", "a\u{1b}[31m", "a\u{202e}b", "a\u{200b}b", "a\u{2066}b", "\u{feff}a", "a\u{e0041}"] {
+        for bad in [
+            "a\0b",
+            "a\u{1b}[31m",
+            "a\u{202e}b",
+            "a\u{200b}b",
+            "a\u{2066}b",
+            "\u{feff}a",
+            "a\u{e0041}",
+        ] {
             assert!(multi_line(bad).is_err(), "{bad:?}");
             assert!(single_line(bad).is_err(), "{bad:?}");
         }

@@ -26,7 +26,37 @@ pub fn fields(errors: &ValidationErrors) -> Vec<FieldError> {
 
 /// The first failing field and what is wrong with it.
 pub fn first(errors: &ValidationErrors) -> (String, String) {
-    fields(errors).into_iter().next().map(|error| (error.field, error.message)).unwrap_or_default()
+    fields(errors)
+        .into_iter()
+        .next()
+        .map(|error| (error.field, error.message))
+        .unwrap_or_default()
+}
+
+/// JSON that does not fit its type, as a field and what is wrong with it.
+pub fn misfit(error: &serde_path_to_error::Error<serde_json::Error>) -> FieldError {
+    let message = json_fault(error.inner());
+    let parent = error.path().to_string();
+    let parent = parent.trim_start_matches('.');
+    // serde reports a missing or repeated field at its parent and names it in the message alone.
+    let named = ["missing field `", "duplicate field `"]
+        .iter()
+        .find_map(|opening| message.strip_prefix(opening));
+    let field = match named.and_then(|rest| rest.split_once('`')) {
+        Some((name, _)) if parent.is_empty() => name.to_owned(),
+        Some((name, _)) => format!("{parent}.{name}"),
+        None => parent.to_owned(),
+    };
+    FieldError {
+        field,
+        code: "shape".into(),
+        message,
+    }
+}
+
+/// Whether JSON text is an object. serde would read an array as a struct's fields in order; we do not.
+pub fn is_object(json: &[u8]) -> bool {
+    json.trim_ascii_start().first() == Some(&b'{')
 }
 
 /// What is wrong with JSON, for whoever sent it: bounded, so that a huge value is not sent back.
@@ -36,7 +66,11 @@ pub fn json_fault(error: &serde_json::Error) -> String {
 
 fn walk(errors: &ValidationErrors, prefix: &str, found: &mut Vec<FieldError>) {
     for (name, kind) in errors.errors() {
-        let path = if prefix.is_empty() { name.to_string() } else { format!("{prefix}.{name}") };
+        let path = if prefix.is_empty() {
+            name.to_string()
+        } else {
+            format!("{prefix}.{name}")
+        };
         match kind {
             ValidationErrorsKind::Field(errors) => found.extend(errors.iter().map(|error| FieldError {
                 field: path.clone(),

@@ -13,7 +13,11 @@ use crate::{
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Event {
     /// The message is stored; the answer is on its way.
-    Accepted { conversation_id: ConversationId, turn_id: TurnId, message_id: MessageId },
+    Accepted {
+        conversation_id: ConversationId,
+        turn_id: TurnId,
+        message_id: MessageId,
+    },
     /// A piece of the answer's text.
     Delta { text: String },
     /// The assistant looks something up.
@@ -83,6 +87,5 @@ pub enum Author {
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Numbered {
     pub id: u32,
-    #[serde(flatten)]
     pub event: Event,
 }

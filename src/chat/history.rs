@@ -44,7 +44,12 @@ pub async fn conversations(
 }
 
 /// The messages of one of the bound shopper's conversations, oldest first, those after `after` when it is given.
-pub async fn messages(tx: &mut Tx<Web>, conversation: ConversationId, limit: u32, after: Option<MessageId>) -> Result<Vec<Message>, ChatError> {
+pub async fn messages(
+    tx: &mut Tx<Web>,
+    conversation: ConversationId,
+    limit: u32,
+    after: Option<MessageId>,
+) -> Result<Vec<Message>, ChatError> {
     sqlx::query!("SELECT id FROM conversations WHERE id = $1", conversation.as_uuid())
         .fetch_optional(&mut **tx)
         .await?
@@ -63,7 +68,11 @@ pub async fn messages(tx: &mut Tx<Web>, conversation: ConversationId, limit: u32
 }
 
 /// The newest `limit` messages of a conversation as the model is shown them, oldest first.
-pub(super) async fn for_prompt(tx: &mut Tx<Web>, conversation: ConversationId, limit: u32) -> Result<Vec<PromptMessage>, ChatError> {
+pub(super) async fn for_prompt(
+    tx: &mut Tx<Web>,
+    conversation: ConversationId,
+    limit: u32,
+) -> Result<Vec<PromptMessage>, ChatError> {
     let rows = sqlx::query!(
         "SELECT author, body FROM messages WHERE conversation_id = $1 AND author <> 'system' ORDER BY created_at DESC, id DESC LIMIT $2",
         conversation.as_uuid(),
@@ -76,7 +85,10 @@ pub(super) async fn for_prompt(tx: &mut Tx<Web>, conversation: ConversationId, l
         .rev()
         .map(|row| match row.author.as_str() {
             "shopper" => PromptMessage::Shopper(row.body),
-            _ => PromptMessage::Assistant { text: row.body, calls: Vec::new() },
+            _ => PromptMessage::Assistant {
+                text: row.body,
+                calls: Vec::new(),
+            },
         })
         .collect())
 }

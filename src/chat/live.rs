@@ -34,9 +34,16 @@ struct LiveTurn {
 
 impl Live {
     pub fn open(&self, id: TurnId) -> Log {
-        let turn = Arc::new(LiveTurn { events: Mutex::default(), count: watch::Sender::new(0) });
+        let turn = Arc::new(LiveTurn {
+            events: Mutex::default(),
+            count: watch::Sender::new(0),
+        });
         lock(&self.turns).insert(id, turn.clone());
-        Log { live: self.clone(), id, turn }
+        Log {
+            live: self.clone(),
+            id,
+            turn,
+        }
     }
 
     /// The turn's events after number `after`, if it runs in this process.
@@ -62,7 +69,12 @@ impl Log {
         let events = lock(&self.turn.events);
         let next = events.len() as u32 + 1;
         let closing = (next..).zip(closing).map(|(id, event)| Numbered { id, event });
-        events.iter().filter(|numbered| !matches!(numbered.event, Event::Delta { .. })).cloned().chain(closing).collect()
+        events
+            .iter()
+            .filter(|numbered| !matches!(numbered.event, Event::Delta { .. }))
+            .cloned()
+            .chain(closing)
+            .collect()
     }
 }
 
@@ -75,21 +87,30 @@ impl Drop for Log {
 impl LiveTurn {
     fn follow(self: &Arc<Self>, after: u32) -> EventStream {
         let count = self.count.subscribe();
-        stream::unfold((self.clone(), count, after as usize), |(turn, mut count, next)| async move {
-            loop {
-                let (event, over) = {
-                    let events = lock(&turn.events);
-                    let over = matches!(events.last(), Some(Numbered { event: Event::Done { .. }, .. }));
-                    (events.get(next).cloned(), over)
-                };
-                match event {
-                    Some(event) => return Some((event, (turn, count, next + 1))),
-                    None if over => return None,
-                    None => {}
+        stream::unfold(
+            (self.clone(), count, after as usize),
+            |(turn, mut count, next)| async move {
+                loop {
+                    let (event, over) = {
+                        let events = lock(&turn.events);
+                        let over = matches!(
+                            events.last(),
+                            Some(Numbered {
+                                event: Event::Done { .. },
+                                ..
+                            })
+                        );
+                        (events.get(next).cloned(), over)
+                    };
+                    match event {
+                        Some(event) => return Some((event, (turn, count, next + 1))),
+                        None if over => return None,
+                        None => {}
+                    }
+                    count.changed().await.ok()?;
                 }
-                count.changed().await.ok()?;
-            }
-        })
+            },
+        )
         .boxed()
     }
 }

@@ -33,18 +33,30 @@ pub(super) fn definitions(registry: &Registry) -> Arc<[ToolDefinition]> {
 }
 
 /// The opening prompt of a turn: instructions, the newest history that fits, the shopper's message.
-pub(super) fn opening(store: &str, history: Vec<PromptMessage>, text: String, tools: Arc<[ToolDefinition]>, limits: &Limits) -> Prompt {
+pub(super) fn opening(
+    store: &str,
+    history: Vec<PromptMessage>,
+    text: String,
+    tools: Arc<[ToolDefinition]>,
+    limits: &Limits,
+) -> Prompt {
     let mut messages = vec![PromptMessage::System(system_text(store))];
     messages.extend(newest_that_fit(history, limits.history_bytes));
     messages.push(PromptMessage::Shopper(text));
-    Prompt { messages, tools, max_output_tokens: limits.output_tokens }
+    Prompt {
+        messages,
+        tools,
+        max_output_tokens: limits.output_tokens,
+    }
 }
 
 fn newest_that_fit(history: Vec<PromptMessage>, bytes: usize) -> Vec<PromptMessage> {
     let mut used = 0;
     let fitting = history.iter().rev().take_while(|message| {
         used += match message {
-            PromptMessage::System(text) | PromptMessage::Shopper(text) | PromptMessage::Assistant { text, .. } => text.len(),
+            PromptMessage::System(text) | PromptMessage::Shopper(text) | PromptMessage::Assistant { text, .. } => {
+                text.len()
+            }
             PromptMessage::ToolResult { content, .. } => content.len(),
         };
         used <= bytes
@@ -59,8 +71,12 @@ mod tests {
 
     #[test]
     fn the_newest_history_wins() {
-        let history = ["one", "two", "three"].map(|text| PromptMessage::Shopper(text.into())).into();
+        let history = ["one", "two", "three"]
+            .map(|text| PromptMessage::Shopper(text.into()))
+            .into();
         let kept = newest_that_fit(history, 8);
-        assert!(matches!(&kept[..], [PromptMessage::Shopper(two), PromptMessage::Shopper(three)] if two == "two" && three == "three"));
+        assert!(
+            matches!(&kept[..], [PromptMessage::Shopper(two), PromptMessage::Shopper(three)] if two == "two" && three == "three")
+        );
     }
 }

@@ -29,9 +29,13 @@ pub(super) struct KnownTurn {
 }
 
 pub(super) async fn find_by_key(tx: &mut Tx<Web>, key: &str) -> Result<Option<KnownTurn>, sqlx::Error> {
-    sqlx::query_as!(KnownTurn, r#"SELECT id AS "id: TurnId", request_hash FROM turns WHERE idempotency_key = $1"#, key)
-        .fetch_optional(&mut **tx)
-        .await
+    sqlx::query_as!(
+        KnownTurn,
+        r#"SELECT id AS "id: TurnId", request_hash FROM turns WHERE idempotency_key = $1"#,
+        key
+    )
+    .fetch_optional(&mut **tx)
+    .await
 }
 
 /// A turn that is about to run.
@@ -46,7 +50,11 @@ pub(super) struct NewTurn<'a> {
 }
 
 /// Stores the turn and the shopper's message together. False when the key was taken meanwhile.
-pub(super) async fn start(tx: &mut Tx<Web>, shopper: crate::ids::ShopperId, new: &NewTurn<'_>) -> Result<bool, ChatError> {
+pub(super) async fn start(
+    tx: &mut Tx<Web>,
+    shopper: crate::ids::ShopperId,
+    new: &NewTurn<'_>,
+) -> Result<bool, ChatError> {
     let stored = sqlx::query!(
         r#"WITH turn AS (
             INSERT INTO turns (tenant_id, shopper_id, id, conversation_id, idempotency_key, request_hash, status, lease_until, created_at)
@@ -76,10 +84,14 @@ pub(super) async fn start(tx: &mut Tx<Web>, shopper: crate::ids::ShopperId, new:
 
 /// Renews the lease of a running turn.
 pub(super) async fn renew(tx: &mut Tx<Web>, turn: TurnId, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
-    sqlx::query!("UPDATE turns SET lease_until = $2 WHERE id = $1 AND status = 'running'", turn.as_uuid(), now + LEASE)
-        .execute(&mut **tx)
-        .await
-        .map(drop)
+    sqlx::query!(
+        "UPDATE turns SET lease_until = $2 WHERE id = $1 AND status = 'running'",
+        turn.as_uuid(),
+        now + LEASE
+    )
+    .execute(&mut **tx)
+    .await
+    .map(drop)
 }
 
 /// One call, for the record.
@@ -102,12 +114,24 @@ pub(super) struct Ending<'a> {
 }
 
 /// Stores a turn's answer, calls and events, all or nothing. False when somebody else has closed the turn.
-pub(super) async fn end(tx: &mut Tx<Web>, shopper: crate::ids::ShopperId, ending: &Ending<'_>) -> Result<bool, sqlx::Error> {
+pub(super) async fn end(
+    tx: &mut Tx<Web>,
+    shopper: crate::ids::ShopperId,
+    ending: &Ending<'_>,
+) -> Result<bool, sqlx::Error> {
     let ids: Vec<_> = ending.calls.iter().map(|_| uuid::Uuid::now_v7()).collect();
     let tools: Vec<_> = ending.calls.iter().map(|call| call.tool.clone()).collect();
     let arguments: Vec<_> = ending.calls.iter().map(|call| call.arguments.clone()).collect();
-    let outcomes: Vec<_> = ending.calls.iter().map(|call| call.outcome.as_str().to_owned()).collect();
-    let reasons: Vec<_> = ending.calls.iter().map(|call| call.reason.unwrap_or_default().to_owned()).collect();
+    let outcomes: Vec<_> = ending
+        .calls
+        .iter()
+        .map(|call| call.outcome.as_str().to_owned())
+        .collect();
+    let reasons: Vec<_> = ending
+        .calls
+        .iter()
+        .map(|call| call.reason.unwrap_or_default().to_owned())
+        .collect();
     let times: Vec<_> = ending.calls.iter().map(|call| call.at).collect();
     let ended = sqlx::query!(
         r#"WITH turn AS (
@@ -163,7 +187,11 @@ pub(super) async fn load(tx: &mut Tx<Web>, turn: TurnId) -> Result<Option<Stored
 }
 
 /// The conversation's running turn, if its process is past its lease.
-pub(super) async fn find_orphan(tx: &mut Tx<Web>, conversation: ConversationId, now: DateTime<Utc>) -> Result<Option<TurnId>, sqlx::Error> {
+pub(super) async fn find_orphan(
+    tx: &mut Tx<Web>,
+    conversation: ConversationId,
+    now: DateTime<Utc>,
+) -> Result<Option<TurnId>, sqlx::Error> {
     Ok(sqlx::query!(
         r#"SELECT id AS "id: TurnId" FROM turns WHERE conversation_id = $1 AND status = 'running' AND lease_until < $2"#,
         conversation.as_uuid(),
@@ -176,7 +204,19 @@ pub(super) async fn find_orphan(tx: &mut Tx<Web>, conversation: ConversationId, 
 
 /// The message and events that close a turn without an answer, numbered from `next`.
 pub(super) fn interruption(turn: TurnId, now: DateTime<Utc>) -> (Message, Vec<Event>) {
-    let message = Message { id: MessageId::new(), author: Author::System, source: Source::System, text: INTERRUPTED.into(), created_at: now };
-    let error = Event::Error { code: "interrupted".into(), detail: INTERRUPTED.into() };
-    (message.clone(), vec![error, Event::Message(message), Event::Done { turn_id: turn }])
+    let message = Message {
+        id: MessageId::new(),
+        author: Author::System,
+        source: Source::System,
+        text: INTERRUPTED.into(),
+        created_at: now,
+    };
+    let error = Event::Error {
+        code: "interrupted".into(),
+        detail: INTERRUPTED.into(),
+    };
+    (
+        message.clone(),
+        vec![error, Event::Message(message), Event::Done { turn_id: turn }],
+    )
 }

@@ -7,9 +7,11 @@ use sha2::{Digest, Sha256};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
-    ChatError, Limits, history, prompt,
+    ChatError, Limits,
     events::Numbered,
+    history,
     live::{EventStream, Live},
+    prompt,
     record::{self, Ending, NewTurn},
     turn::Turn,
 };
@@ -58,7 +60,12 @@ impl Chat {
     pub fn new(web: Pool<Web>, registry: Registry, model: Arc<dyn Model>, limits: Limits, clock: Clock) -> Self {
         let tools = prompt::definitions(&registry);
         let inner = Inner {
-            web, registry, model, limits, clock, tools,
+            web,
+            registry,
+            model,
+            limits,
+            clock,
+            tools,
             stopping: CancellationToken::new(),
             live: Live::default(),
             running: TaskTracker::new(),
@@ -97,7 +104,15 @@ impl Chat {
             Some(conversation) => history::for_prompt(&mut tx, conversation, inner.limits.history_messages).await?,
             None => Vec::new(),
         };
-        let new = NewTurn { id: TurnId::new(), conversation, message: MessageId::new(), text: &message.text, key: message.key.as_deref(), request_hash, now };
+        let new = NewTurn {
+            id: TurnId::new(),
+            conversation,
+            message: MessageId::new(),
+            text: &message.text,
+            key: message.key.as_deref(),
+            request_hash,
+            now,
+        };
         if !record::start(&mut tx, shopper.id(), &new).await? {
             // Another request with this key was faster. Its conversation stands, ours is rolled back.
             let known = match &message.key {
@@ -105,19 +120,40 @@ impl Chat {
                 None => None,
             };
             drop(tx);
-            return self.repeat(shopper, known.ok_or(ChatError::NoTurn)?, &request_hash, after).await;
+            return self
+                .repeat(shopper, known.ok_or(ChatError::NoTurn)?, &request_hash, after)
+                .await;
         }
         // Opened before the commit, so that nobody finds the turn running and not here.
         let log = inner.live.open(new.id);
         tx.commit().await?;
         let events = log.follow(after);
-        let prompt = prompt::opening(&store, history, message.text.clone(), inner.tools.clone(), &inner.limits);
-        let turn = Turn { chat: self.inner.clone(), shopper: shopper.clone(), id: new.id, conversation, message: new.message, log };
+        let prompt = prompt::opening(
+            &store,
+            history,
+            message.text.clone(),
+            inner.tools.clone(),
+            &inner.limits,
+        );
+        let turn = Turn {
+            chat: self.inner.clone(),
+            shopper: shopper.clone(),
+            id: new.id,
+            conversation,
+            message: new.message,
+            log,
+        };
         inner.running.spawn(turn.run(prompt));
         Ok(events)
     }
 
-    async fn repeat(&self, shopper: &Shopper, known: record::KnownTurn, request_hash: &[u8; 32], after: u32) -> Result<EventStream, ChatError> {
+    async fn repeat(
+        &self,
+        shopper: &Shopper,
+        known: record::KnownTurn,
+        request_hash: &[u8; 32],
+        after: u32,
+    ) -> Result<EventStream, ChatError> {
         if known.request_hash != request_hash {
             return Err(ChatError::KeyReused);
         }
@@ -134,8 +170,16 @@ impl Chat {
             return Ok(events);
         }
         let (chat, shopper) = (self.clone(), shopper.clone());
-        let stored = stream::once(async move { chat.stored_events(&shopper, turn).await.unwrap_or_default() });
-        Ok(stored.flat_map(stream::iter).filter(move |numbered| std::future::ready(numbered.id > after)).boxed())
+        let stored = stream::once(async move {
+            chat.stored_events(&shopper, turn).await.unwrap_or_else(|error| {
+                tracing::error!(%turn, %error, "a stored turn could not be followed");
+                Vec::new()
+            })
+        });
+        Ok(stored
+            .flat_map(stream::iter)
+            .filter(move |numbered| std::future::ready(numbered.id > after))
+            .boxed())
     }
 
     /// Waits until a turn that does not run here is over, and returns its lasting events.
@@ -157,13 +201,27 @@ impl Chat {
 
     /// Closes the conversation's turn if its process is gone. True when there is no turn in the way any more.
     async fn close_orphan(&self, shopper: &Shopper, conversation: Option<ConversationId>) -> Result<bool, ChatError> {
-        let Some(conversation) = conversation else { return Ok(false) };
+        let Some(conversation) = conversation else {
+            return Ok(false);
+        };
         let now = self.inner.clock.now();
         let mut tx = self.inner.web.begin(shopper.scope()).await?;
-        let Some(turn) = record::find_orphan(&mut tx, conversation, now).await? else { return Ok(false) };
+        let Some(turn) = record::find_orphan(&mut tx, conversation, now).await? else {
+            return Ok(false);
+        };
         let (message, events) = record::interruption(turn, now);
-        let events: Vec<_> = (AFTER_ANY..).zip(events).map(|(id, event)| Numbered { id, event }).collect();
-        let ending = Ending { turn, conversation, message: &message, calls: &[], events: &events, interrupted: true };
+        let events: Vec<_> = (AFTER_ANY..)
+            .zip(events)
+            .map(|(id, event)| Numbered { id, event })
+            .collect();
+        let ending = Ending {
+            turn,
+            conversation,
+            message: &message,
+            calls: &[],
+            events: &events,
+            interrupted: true,
+        };
         record::end(&mut tx, shopper.id(), &ending).await?;
         tx.commit().await?;
         Ok(true)
@@ -187,12 +245,13 @@ async fn open_conversation(
     now: chrono::DateTime<chrono::Utc>,
 ) -> Result<(ConversationId, String), ChatError> {
     let opened = match conversation {
-        Some(id) => {
-            sqlx::query_scalar!(r#"SELECT t.name FROM conversations c JOIN tenants t USING (tenant_id) WHERE c.id = $1"#, id.as_uuid())
-                .fetch_optional(&mut **tx)
-                .await?
-                .map(|store| (id, store))
-        }
+        Some(id) => sqlx::query_scalar!(
+            r#"SELECT t.name FROM conversations c JOIN tenants t USING (tenant_id) WHERE c.id = $1"#,
+            id.as_uuid()
+        )
+        .fetch_optional(&mut **tx)
+        .await?
+        .map(|store| (id, store)),
         None => {
             let id = ConversationId::new();
             sqlx::query_scalar!(

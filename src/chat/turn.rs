@@ -42,7 +42,11 @@ struct Draft {
 
 impl Turn {
     pub async fn run(self, prompt: Prompt) {
-        self.log.emit(Event::Accepted { conversation_id: self.conversation, turn_id: self.id, message_id: self.message });
+        self.log.emit(Event::Accepted {
+            conversation_id: self.conversation,
+            turn_id: self.id,
+            message_id: self.message,
+        });
         let mut draft = Draft::default();
         let answered = tokio::select! {
             answered = timeout(self.chat.limits.deadline, self.converse(prompt, &mut draft)) => {
@@ -54,11 +58,18 @@ impl Turn {
             () = self.chat.stopping.cancelled() => false,
             never = self.keep_alive() => match never {},
         };
-        let stored = if answered { self.conclude(draft).await } else { self.interrupt(draft.calls).await };
+        let stored = if answered {
+            self.conclude(draft).await
+        } else {
+            self.interrupt(draft.calls).await
+        };
         if let Err(error) = stored {
             // The turn stays as it is stored; its lease runs out and whoever comes next closes it.
             tracing::error!(turn = %self.id, error = %crate::telemetry::cause(&error), "a turn could not be stored");
-            self.log.emit(Event::Error { code: "unavailable".into(), detail: NO_ANSWER.into() });
+            self.log.emit(Event::Error {
+                code: "unavailable".into(),
+                detail: NO_ANSWER.into(),
+            });
             self.log.emit(Event::Done { turn_id: self.id });
         }
     }
@@ -84,7 +95,11 @@ impl Turn {
         while let Some(chunk) = chunks.next().await {
             match chunk {
                 Ok(Chunk::Text(piece)) => {
-                    let piece = if text.is_empty() && !draft.text.is_empty() { format!("\n\n{piece}") } else { piece };
+                    let piece = if text.is_empty() && !draft.text.is_empty() {
+                        format!("\n\n{piece}")
+                    } else {
+                        piece
+                    };
                     if draft.text.len() + piece.len() > self.chat.limits.answer_bytes {
                         draft.fault = Some(ModelError::TooLong);
                         break;
@@ -128,7 +143,10 @@ impl Turn {
                 reason: outcome.code,
                 at: self.chat.clock.now(),
             });
-            results.push(PromptMessage::ToolResult { call_id: call.id.clone(), content: outcome.content });
+            results.push(PromptMessage::ToolResult {
+                call_id: call.id.clone(),
+                content: outcome.content,
+            });
         }
         results
     }
@@ -137,13 +155,22 @@ impl Turn {
         if draft.calls.len() < self.chat.limits.calls {
             return ControlFlow::Continue(());
         }
-        let content = r#"{"error":{"code":"too_many_calls","message":"no more calls in this turn; answer with what you have"}}"#;
-        ControlFlow::Break(CallOutcome { outcome: Outcome::Refused, code: Some("too_many_calls"), content: content.into() })
+        let content =
+            r#"{"error":{"code":"too_many_calls","message":"no more calls in this turn; answer with what you have"}}"#;
+        ControlFlow::Break(CallOutcome {
+            outcome: Outcome::Refused,
+            code: Some("too_many_calls"),
+            content: content.into(),
+        })
     }
 
     fn show(&self, call: &ToolCall, status: ToolStatus) {
         let activity = self.chat.registry.activity(&call.tool).unwrap_or("Working…");
-        self.log.emit(Event::Tool(ToolActivity { tool: bounded(&call.tool, 64), activity: activity.into(), status }));
+        self.log.emit(Event::Tool(ToolActivity {
+            tool: bounded(&call.tool, 64),
+            activity: activity.into(),
+            status,
+        }));
     }
 
     /// Stores and announces the answer.
@@ -152,7 +179,10 @@ impl Turn {
         let blank = draft.text.trim().is_empty();
         let mut closing = Vec::new();
         if let Some(fault) = draft.fault {
-            closing.push(Event::Error { code: "model_failed".into(), detail: fault.to_string() });
+            closing.push(Event::Error {
+                code: "model_failed".into(),
+                detail: fault.to_string(),
+            });
         }
         let (text, source) = match (blank, draft.fault) {
             (true, _) => (NO_ANSWER.to_owned(), Source::Fallback),
@@ -161,7 +191,13 @@ impl Turn {
         };
         // Postgres text cannot hold NUL; no shopper needs to read one.
         let text = text.replace('\0', "");
-        let message = Message { id: MessageId::new(), author: Author::Assistant, source, text, created_at: now };
+        let message = Message {
+            id: MessageId::new(),
+            author: Author::Assistant,
+            source,
+            text,
+            created_at: now,
+        };
         closing.extend([Event::Message(message.clone()), Event::Done { turn_id: self.id }]);
         self.close(message, &draft.calls, closing, false).await
     }
@@ -172,9 +208,22 @@ impl Turn {
     }
 
     /// Stored first, said second: what a listener was told is true.
-    async fn close(&self, message: Message, calls: &[CallRecord], closing: Vec<Event>, interrupted: bool) -> Result<(), sqlx::Error> {
+    async fn close(
+        &self,
+        message: Message,
+        calls: &[CallRecord],
+        closing: Vec<Event>,
+        interrupted: bool,
+    ) -> Result<(), sqlx::Error> {
         let events = self.log.lasting(closing.clone());
-        let ending = Ending { turn: self.id, conversation: self.conversation, message: &message, calls, events: &events, interrupted };
+        let ending = Ending {
+            turn: self.id,
+            conversation: self.conversation,
+            message: &message,
+            calls,
+            events: &events,
+            interrupted,
+        };
         let mut tx = self.chat.web.begin(self.shopper.scope()).await?;
         let ended = record::end(&mut tx, self.shopper.id(), &ending).await?;
         tx.commit().await?;

@@ -29,7 +29,9 @@ const PASSWORD: &str = "demo-password";
 
 pub async fn run(port: u16) -> Result<(), CliError> {
     telemetry::start_logs(LogFormat::Text);
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(|error| CliError::Listen((Ipv4Addr::LOCALHOST, port).into(), error))?;
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
+        .await
+        .map_err(|error| CliError::Listen((Ipv4Addr::LOCALHOST, port).into(), error))?;
     // Kept until the end: dropping it stops it.
     let postgres = match std::env::var("DATABASE_URL") {
         Ok(url) if !url.is_empty() => Err(given(&url)?),
@@ -48,8 +50,15 @@ pub async fn run(port: u16) -> Result<(), CliError> {
 }
 
 fn given(url: &str) -> Result<PgConnectOptions, CliError> {
-    let mend = "must be a URL such as postgres://USER:PASSWORD@HOST/DATABASE whose user may create roles, or unset".into();
-    url.parse().map_err(|_| ConfigError(vec![Fault { variable: "DATABASE_URL", mend }]).into())
+    let mend =
+        "must be a URL such as postgres://USER:PASSWORD@HOST/DATABASE whose user may create roles, or unset".into();
+    url.parse().map_err(|_| {
+        ConfigError(vec![Fault {
+            variable: "DATABASE_URL",
+            mend,
+        }])
+        .into()
+    })
 }
 
 fn settings(listener: &TcpListener, address: PgConnectOptions) -> Result<Settings, CliError> {

@@ -110,7 +110,9 @@ pub enum CliError {
     Unreadable(PathBuf, #[source] std::io::Error),
     #[error("cannot listen on {0}: {1}")]
     Listen(std::net::SocketAddr, #[source] std::io::Error),
-    #[error("the database role {0} may bypass row-level security; take SUPERUSER and BYPASSRLS from it, or run `countersign migrate`")]
+    #[error(
+        "the database role {0} may bypass row-level security; take SUPERUSER and BYPASSRLS from it, or run `countersign migrate`"
+    )]
     PowerfulRole(&'static str),
     #[error("{0} lines were not imported")]
     Rejected(usize),
@@ -155,10 +157,13 @@ async fn dispatch(command: Command) -> Result<(), CliError> {
         Command::Tenant(TenantCommand::Create { slug, name, currency }) => {
             let currency = currency.parse()?;
             let created = tenancy::create(&pools()?.executor, &slug, &name, currency).await;
-            let (_, key) = created.map_err(|error| match error.as_database_error().and_then(|error| error.constraint()) {
-                Some("tenants_slug_check" | "tenants_slug_key") => CliError::Slug,
-                _ => error.into(),
-            })?;
+            let (_, key) =
+                created.map_err(
+                    |error| match error.as_database_error().and_then(|error| error.constraint()) {
+                        Some("tenants_slug_check" | "tenants_slug_key") => CliError::Slug,
+                        _ => error.into(),
+                    },
+                )?;
             println!("{}", key.as_str());
             Ok(())
         }
@@ -180,15 +185,26 @@ async fn dispatch(command: Command) -> Result<(), CliError> {
                 false => Err(CliError::NoShopper(shopper)),
             }
         }
-        Command::Import { tenant: slug, format, path } => {
+        Command::Import {
+            tenant: slug,
+            format,
+            path,
+        } => {
             let pools = pools()?;
             let store = tenant(&pools, &slug).await?;
             let report = import::from_path(&pools.executor, &store, format, path).await?;
             for (line, reason) in &report.rejected {
                 eprintln!("line {line}: {reason}");
             }
-            println!("{} products, {} shoppers, {} orders imported", report.products, report.shoppers, report.orders);
-            if report.rejected.is_empty() { Ok(()) } else { Err(CliError::Rejected(report.rejected.len())) }
+            println!(
+                "{} products, {} shoppers, {} orders imported",
+                report.products, report.shoppers, report.orders
+            );
+            if report.rejected.is_empty() {
+                Ok(())
+            } else {
+                Err(CliError::Rejected(report.rejected.len()))
+            }
         }
         Command::Openapi => {
             println!("{}", crate::http::openapi_json());
@@ -202,7 +218,9 @@ fn pools() -> Result<Pools, CliError> {
 }
 
 async fn tenant(pools: &Pools, slug: &str) -> Result<Tenant, CliError> {
-    tenancy::find_by_slug(&pools.executor, slug).await?.ok_or_else(|| CliError::NoTenant(slug.to_owned()))
+    tenancy::find_by_slug(&pools.executor, slug)
+        .await?
+        .ok_or_else(|| CliError::NoTenant(slug.to_owned()))
 }
 
 fn read_password() -> Result<SecretString, CliError> {

@@ -26,7 +26,9 @@ cd / && rm -rf "$DIR"
 
 #[derive(Debug, thiserror::Error)]
 pub enum PrivatePostgresError {
-    #[error("no Postgres server was found on this machine: install one (Debian: `apt-get install postgresql`), or set DATABASE_URL to one that runs")]
+    #[error(
+        "no Postgres server was found on this machine: install one (Debian: `apt-get install postgresql`), or set DATABASE_URL to one that runs"
+    )]
     NotFound,
     #[error("Postgres refuses to run as root, and this machine has no user `postgres` or `nobody` to run it as")]
     NoUser,
@@ -63,7 +65,11 @@ impl PrivatePostgres {
                 command
             }
         };
-        let flags = if durable { "" } else { "-c fsync=off -c synchronous_commit=off -c full_page_writes=off" };
+        let flags = if durable {
+            ""
+        } else {
+            "-c fsync=off -c synchronous_commit=off -c full_page_writes=off"
+        };
         let mut supervisor = command
             .env("BIN", &binaries)
             .env("DIR", &folder)
@@ -75,19 +81,28 @@ impl PrivatePostgres {
             .stderr(Stdio::null())
             .spawn()?;
         let alive = supervisor.stdin.take();
-        let mut postgres = Self { folder, supervisor, alive };
+        let mut postgres = Self {
+            folder,
+            supervisor,
+            alive,
+        };
         postgres.wait_until_ready().await?;
         Ok(postgres)
     }
 
     /// The superuser's connection to `database`.
     pub fn admin(&self, database: &str) -> PgConnectOptions {
-        PgConnectOptions::new_without_pgpass().socket(&self.folder).username("postgres").database(database)
+        PgConnectOptions::new_without_pgpass()
+            .socket(&self.folder)
+            .username("postgres")
+            .database(database)
     }
 
     /// Where `database` is, without a user.
     pub fn address(&self, database: &str) -> PgConnectOptions {
-        PgConnectOptions::new_without_pgpass().socket(&self.folder).database(database)
+        PgConnectOptions::new_without_pgpass()
+            .socket(&self.folder)
+            .database(database)
     }
 
     /// The folder of its Unix socket, as the `host` of a connection.
@@ -108,7 +123,9 @@ impl PrivatePostgres {
         }
         let log = fs::read_to_string(self.folder.join("log")).unwrap_or_default();
         let tail: Vec<&str> = log.lines().rev().take(5).collect();
-        Err(PrivatePostgresError::DidNotStart(tail.into_iter().rev().collect::<Vec<_>>().join(" / ")))
+        Err(PrivatePostgresError::DidNotStart(
+            tail.into_iter().rev().collect::<Vec<_>>().join(" / "),
+        ))
     }
 }
 
@@ -121,14 +138,30 @@ impl Drop for PrivatePostgres {
 
 /// The newest local server's `bin` folder, or a downloaded one.
 async fn find_binaries() -> Result<PathBuf, PrivatePostgresError> {
-    let on_path = std::env::var_os("PATH").map(|path| std::env::split_paths(&path).collect::<Vec<_>>()).unwrap_or_default();
+    let on_path = std::env::var_os("PATH")
+        .map(|path| std::env::split_paths(&path).collect::<Vec<_>>())
+        .unwrap_or_default();
     // Where Debian, Red Hat, Homebrew and a build from source put it.
-    let mut versioned = [glob("/usr/lib/postgresql", "bin"), glob("/usr", "bin"), glob("/opt/homebrew/opt", "bin")].concat();
+    let mut versioned = [
+        glob("/usr/lib/postgresql", "bin"),
+        glob("/usr", "bin"),
+        glob("/opt/homebrew/opt", "bin"),
+    ]
+    .concat();
     versioned.sort_by_key(|path| std::cmp::Reverse(version_in(path)));
-    let usual = versioned.into_iter().chain(on_path).chain([PathBuf::from("/usr/local/pgsql/bin")]);
-    match usual.into_iter().find(|folder| folder.join("initdb").exists() && folder.join("postgres").exists()) {
+    let usual = versioned
+        .into_iter()
+        .chain(on_path)
+        .chain([PathBuf::from("/usr/local/pgsql/bin")]);
+    match usual
+        .into_iter()
+        .find(|folder| folder.join("initdb").exists() && folder.join("postgres").exists())
+    {
         // Debian links some programs into the PATH; the others lie where the link points.
-        Some(folder) => Ok(fs::canonicalize(folder.join("postgres"))?.parent().map(Path::to_path_buf).unwrap_or(folder)),
+        Some(folder) => Ok(fs::canonicalize(folder.join("postgres"))?
+            .parent()
+            .map(Path::to_path_buf)
+            .unwrap_or(folder)),
         None => download().await,
     }
 }
@@ -136,11 +169,18 @@ async fn find_binaries() -> Result<PathBuf, PrivatePostgresError> {
 /// `parent/*/leaf`.
 fn glob(parent: &str, leaf: &str) -> Vec<PathBuf> {
     let entries = fs::read_dir(parent).into_iter().flatten().flatten();
-    entries.map(|entry| entry.path().join(leaf)).filter(|path| path.join("initdb").exists()).collect()
+    entries
+        .map(|entry| entry.path().join(leaf))
+        .filter(|path| path.join("initdb").exists())
+        .collect()
 }
 
 fn version_in(path: &Path) -> u32 {
-    let digits = path.to_string_lossy().chars().filter(char::is_ascii_digit).collect::<String>();
+    let digits = path
+        .to_string_lossy()
+        .chars()
+        .filter(char::is_ascii_digit)
+        .collect::<String>();
     digits.parse().unwrap_or(0)
 }
 

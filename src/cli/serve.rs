@@ -22,7 +22,9 @@ use crate::{
 /// Serves until SIGTERM or SIGINT.
 pub async fn run(settings: Settings) -> Result<(), CliError> {
     telemetry::start_logs(settings.log_format);
-    let listener = TcpListener::bind(settings.listen).await.map_err(|error| CliError::Listen(settings.listen, error))?;
+    let listener = TcpListener::bind(settings.listen)
+        .await
+        .map_err(|error| CliError::Listen(settings.listen, error))?;
     let pools = tenancy::connect(&settings.database);
     refuse_powerful_role(&pools).await?;
     tracing::info!(address = %settings.listen, version = env!("CARGO_PKG_VERSION"), "serving");
@@ -38,8 +40,18 @@ pub async fn serve(
     clock: Clock,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), CliError> {
-    let chat = Chat::new(pools.web.clone(), Registry::new(pools.reader.clone()), model(&settings.model), Limits::default(), clock.clone());
-    let rules = SessionRules { clock, lifetimes: settings.lifetimes, secure_cookies: settings.secure_cookies };
+    let chat = Chat::new(
+        pools.web.clone(),
+        Registry::new(pools.reader.clone()),
+        model(&settings.model),
+        Limits::default(),
+        clock.clone(),
+    );
+    let rules = SessionRules {
+        clock,
+        lifetimes: settings.lifetimes,
+        secure_cookies: settings.secure_cookies,
+    };
     let router = http::router(App::new(pools, chat.clone(), rules));
     let grace = settings.shutdown_grace;
     // Turns are ended while connections are still open, so that streams hear the end of theirs.

@@ -20,16 +20,36 @@ impl<S: Send + Sync, T: DeserializeOwned + Validate> FromRequest<S> for Body<T> 
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         if !is_json(request.headers().get(header::CONTENT_TYPE)) {
-            return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_json", "Send the body as `Content-Type: application/json`."));
+            return Err(Problem::new(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "not_json",
+                "Send the body as `Content-Type: application/json`.",
+            ));
         }
-        let bytes = Bytes::from_request(request, state).await.map_err(|rejection| match rejection.status() {
-            StatusCode::PAYLOAD_TOO_LARGE => Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "The body is too large."),
-            _ => Problem::new(StatusCode::BAD_REQUEST, "bad_request", "The body ended early."),
-        })?;
+        let bytes = Bytes::from_request(request, state)
+            .await
+            .map_err(|rejection| match rejection.status() {
+                StatusCode::PAYLOAD_TOO_LARGE => {
+                    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "The body is too large.")
+                }
+                _ => Problem::new(StatusCode::BAD_REQUEST, "bad_request", "The body ended early."),
+            })?;
         let mut deserializer = serde_json::Deserializer::from_slice(&bytes);
         let value: T = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| misfit(&error))?;
-        deserializer.end().map_err(|_| Problem::new(StatusCode::BAD_REQUEST, "bad_json", "Something follows the JSON value."))?;
-        value.validate().map_err(|errors| Problem::fields(validation::fields(&errors)))?;
+        deserializer
+            .end()
+            .map_err(|_| Problem::new(StatusCode::BAD_REQUEST, "bad_json", "Something follows the JSON value."))?;
+        if !validation::is_object(&bytes) {
+            let message = "must be a JSON object".into();
+            return Err(Problem::fields(vec![FieldError {
+                field: String::new(),
+                code: "shape".into(),
+                message,
+            }]));
+        }
+        value
+            .validate()
+            .map_err(|errors| Problem::fields(validation::fields(&errors)))?;
         Ok(Self(value))
     }
 }
@@ -37,18 +57,25 @@ impl<S: Send + Sync, T: DeserializeOwned + Validate> FromRequest<S> for Body<T> 
 fn misfit(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
     let fault = validation::json_fault(error.inner());
     if error.inner().is_data() {
-        let field = error.path().to_string();
-        return Problem::fields(vec![FieldError { field, code: "shape".into(), message: fault }]);
+        return Problem::fields(vec![validation::misfit(error)]);
     }
-    Problem::new(StatusCode::BAD_REQUEST, "bad_json", format!("The body is not JSON: {fault}."))
+    Problem::new(
+        StatusCode::BAD_REQUEST,
+        "bad_json",
+        format!("The body is not JSON: {fault}."),
+    )
 }
 
 /// `application/json`, with or without a charset of UTF-8. A form's or plain text's content type could be sent cross-site
 /// without a preflight.
 fn is_json(content_type: Option<&header::HeaderValue>) -> bool {
-    let Some(text) = content_type.and_then(|value| value.to_str().ok()) else { return false };
+    let Some(text) = content_type.and_then(|value| value.to_str().ok()) else {
+        return false;
+    };
     let mut parts = text.split(';').map(str::trim);
-    parts.next().is_some_and(|mime| mime.eq_ignore_ascii_case("application/json"))
+    parts
+        .next()
+        .is_some_and(|mime| mime.eq_ignore_ascii_case("application/json"))
         && parts.all(|parameter| parameter.eq_ignore_ascii_case("charset=utf-8"))
 }
 
@@ -62,7 +89,12 @@ impl<S: Send + Sync, T: DeserializeOwned + Validate> FromRequestParts<S> for Que
         let bad = |detail: String| Problem::new(StatusCode::BAD_REQUEST, "bad_query", detail);
         let axum::extract::Query(value) = axum::extract::Query::<T>::from_request_parts(parts, state)
             .await
-            .map_err(|rejection| bad(format!("The query does not fit: {}.", rejection.body_text().chars().take(200).collect::<String>())))?;
+            .map_err(|rejection| {
+                bad(format!(
+                    "The query does not fit: {}.",
+                    rejection.body_text().chars().take(200).collect::<String>()
+                ))
+            })?;
         value.validate().map_err(|errors| {
             let (field, message) = validation::first(&errors);
             bad(format!("`{field}` {message}."))
@@ -78,6 +110,9 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Path<T>
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        axum::extract::Path::<T>::from_request_parts(parts, state).await.map(|axum::extract::Path(value)| Self(value)).map_err(|_| Problem::not_found())
+        axum::extract::Path::<T>::from_request_parts(parts, state)
+            .await
+            .map(|axum::extract::Path(value)| Self(value))
+            .map_err(|_| Problem::not_found())
     }
 }

@@ -15,7 +15,10 @@ use validator::Validate;
 
 use super::{
     body::{Body, Path},
-    problem::{Problem, ProblemDetails, documented::{BadBody, NotFound, Unauthenticated}},
+    problem::{
+        Problem, ProblemDetails,
+        documented::{BadBody, NotFound, Unauthenticated},
+    },
 };
 use crate::{
     chat::{Chat, Event, EventStream, Message, NewMessage, ToolActivity, ToolStatus},
@@ -58,12 +61,25 @@ pub struct Answer {
         (status = 403, body = ProblemDetails, content_type = "application/problem+json", description = "A cookie from another site"),
         (status = 409, body = ProblemDetails, content_type = "application/problem+json", description = "The conversation's last message is still being answered"),
         Unauthenticated, NotFound, BadBody))]
-pub async fn send(shopper: Shopper, State(chat): State<Chat>, headers: HeaderMap, Body(message): Body<SendMessage>) -> Result<Response, Problem> {
+pub async fn send(
+    shopper: Shopper,
+    State(chat): State<Chat>,
+    headers: HeaderMap,
+    Body(message): Body<SendMessage>,
+) -> Result<Response, Problem> {
     let streaming = wants_events(&headers);
     let after = if streaming { last_event_id(&headers)? } else { 0 };
-    let message = NewMessage { conversation: message.conversation_id, text: message.text, key: idempotency_key(&headers)? };
+    let message = NewMessage {
+        conversation: message.conversation_id,
+        text: message.text,
+        key: idempotency_key(&headers)?,
+    };
     let events = chat.send(&shopper, message, after).await?;
-    if streaming { Ok(stream(events)) } else { Ok(collect(events).await?.into_response()) }
+    if streaming {
+        Ok(stream(events))
+    } else {
+        Ok(collect(events).await?.into_response())
+    }
 }
 
 /// Follows a turn: its events after `Last-Event-ID`, until `done`.
@@ -73,7 +89,12 @@ pub async fn send(shopper: Shopper, State(chat): State<Chat>, headers: HeaderMap
         (status = 200, content_type = "text/event-stream", body = Event),
         (status = 400, body = ProblemDetails, content_type = "application/problem+json", description = "Last-Event-ID is not a number"),
         Unauthenticated, NotFound))]
-pub async fn events(shopper: Shopper, State(chat): State<Chat>, headers: HeaderMap, Path(turn): Path<TurnId>) -> Result<Response, Problem> {
+pub async fn events(
+    shopper: Shopper,
+    State(chat): State<Chat>,
+    headers: HeaderMap,
+    Path(turn): Path<TurnId>,
+) -> Result<Response, Problem> {
     let after = last_event_id(&headers)?;
     Ok(stream(chat.follow(&shopper, turn, after).await?))
 }
@@ -83,34 +104,62 @@ async fn collect(mut events: EventStream) -> Result<Json<Answer>, Problem> {
     let (mut place, mut message, mut tools) = (None, None, Vec::new());
     while let Some(numbered) = events.next().await {
         match numbered.event {
-            Event::Accepted { conversation_id, turn_id, .. } => place = Some((conversation_id, turn_id)),
+            Event::Accepted {
+                conversation_id,
+                turn_id,
+                ..
+            } => place = Some((conversation_id, turn_id)),
             Event::Message(text) => message = Some(text),
             Event::Tool(activity) if activity.status != ToolStatus::Started => tools.push(activity),
             _ => {}
         }
     }
     match (place, message) {
-        (Some((conversation_id, turn_id)), Some(message)) => Ok(Json(Answer { conversation_id, turn_id, message, tools })),
-        _ => Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "interrupted", "The answer was interrupted. Your message is stored; please send it again.")),
+        (Some((conversation_id, turn_id)), Some(message)) => Ok(Json(Answer {
+            conversation_id,
+            turn_id,
+            message,
+            tools,
+        })),
+        _ => Err(Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "interrupted",
+            "The answer was interrupted. Your message is stored; please send it again.",
+        )),
     }
 }
 
 fn stream(events: EventStream) -> Response {
     let events = events.map(|numbered| {
-        let event = sse::Event::default().id(numbered.id.to_string()).event(numbered.event.name());
+        let event = sse::Event::default()
+            .id(numbered.id.to_string())
+            .event(numbered.event.name());
         Ok::<_, Infallible>(event.json_data(&numbered.event).unwrap_or_default())
     });
-    Sse::new(events).keep_alive(sse::KeepAlive::new().interval(Duration::from_secs(15))).into_response()
+    Sse::new(events)
+        .keep_alive(sse::KeepAlive::new().interval(Duration::from_secs(15)))
+        .into_response()
 }
 
 fn wants_events(headers: &HeaderMap) -> bool {
-    headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).is_some_and(|accept| accept.contains("text/event-stream"))
+    headers
+        .get(header::ACCEPT)
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|accept| accept.contains("text/event-stream"))
 }
 
 fn last_event_id(headers: &HeaderMap) -> Result<u32, Problem> {
-    let Some(value) = headers.get("last-event-id") else { return Ok(0) };
+    let Some(value) = headers.get("last-event-id") else {
+        return Ok(0);
+    };
     let number = value.to_str().ok().and_then(|text| text.trim().parse().ok());
-    number.ok_or_else(|| Problem::new(StatusCode::BAD_REQUEST, "bad_header", "`Last-Event-ID` must be the number of an event."))
+    number.ok_or_else(|| {
+        Problem::new(
+            StatusCode::BAD_REQUEST,
+            "bad_header",
+            "`Last-Event-ID` must be the number of an event.",
+        )
+    })
 }
 
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
@@ -120,6 +169,10 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
         (Some(key), None) if (1..=255).contains(&key.len()) && key.as_bytes().iter().all(u8::is_ascii_graphic) => {
             Ok(key.to_str().ok().map(str::to_owned))
         }
-        _ => Err(Problem::new(StatusCode::BAD_REQUEST, "bad_header", "`Idempotency-Key` must be one value of 1 to 255 visible ASCII characters.")),
+        _ => Err(Problem::new(
+            StatusCode::BAD_REQUEST,
+            "bad_header",
+            "`Idempotency-Key` must be one value of 1 to 255 visible ASCII characters.",
+        )),
     }
 }

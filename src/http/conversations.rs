@@ -8,10 +8,16 @@ use validator::Validate;
 
 use super::{
     body::{Path, Query},
-    problem::{Problem, documented::{BadQuery, NotFound, Unauthenticated}},
+    problem::{
+        Problem,
+        documented::{BadQuery, NotFound, Unauthenticated},
+    },
 };
 use crate::{
-    chat::{Message, history::{self, ConversationSummary}},
+    chat::{
+        Message,
+        history::{self, ConversationSummary},
+    },
     identity::Shopper,
     ids::{ConversationId, MessageId},
     tenancy::{Pool, Web},
@@ -62,7 +68,11 @@ pub struct Messages {
 /// Lists the shopper's conversations, most recently used first.
 #[utoipa::path(get, path = "/v1/conversations", tag = "chat", params(ConversationPage),
     responses((status = 200, body = Conversations), BadQuery, Unauthenticated))]
-pub async fn list(shopper: Shopper, State(web): State<Pool<Web>>, Query(page): Query<ConversationPage>) -> Result<Json<Conversations>, Problem> {
+pub async fn list(
+    shopper: Shopper,
+    State(web): State<Pool<Web>>,
+    Query(page): Query<ConversationPage>,
+) -> Result<Json<Conversations>, Problem> {
     let mut tx = web.begin(shopper.scope()).await?;
     let conversations = history::conversations(&mut tx, page.limit, page.before.zip(page.before_id)).await?;
     Ok(Json(Conversations { conversations }))

@@ -16,9 +16,14 @@ impl FromRequestParts<App> for Shopper {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
         let rules = SessionRules::from_ref(app);
-        let credential = credential(&parts.headers, cookie_name(rules.secure_cookies)).ok_or_else(Problem::unauthenticated)?;
+        let credential =
+            credential(&parts.headers, cookie_name(rules.secure_cookies)).ok_or_else(Problem::unauthenticated)?;
         if credential.from_cookie && is_write(&parts.method) && !is_same_site(&parts.headers) {
-            return Err(Problem::new(StatusCode::FORBIDDEN, "cross_site", "A cookie does not authorise requests from other sites."));
+            return Err(Problem::new(
+                StatusCode::FORBIDDEN,
+                "cross_site",
+                "A cookie does not authorise requests from other sites.",
+            ));
         }
         let now = rules.clock.now();
         Ok(sessions::resolve(&Pool::<Web>::from_ref(app), &credential.token, now, rules.lifetimes).await?)
@@ -43,7 +48,10 @@ fn credential(headers: &HeaderMap, cookie_name: &str) -> Option<Credential> {
         (Some(value), None) => Some(bearer(value.to_str().ok()?)?),
         (Some(_), Some(_)) => return None,
     };
-    let cookies: Vec<&str> = cookies(headers).filter(|(name, _)| *name == cookie_name).map(|(_, value)| value).collect();
+    let cookies: Vec<&str> = cookies(headers)
+        .filter(|(name, _)| *name == cookie_name)
+        .map(|(_, value)| value)
+        .collect();
     let token = |text: &str, from_cookie| SessionToken::parse(text).map(|token| Credential { token, from_cookie });
     match (bearer, &cookies[..]) {
         (Some(bearer), []) => token(bearer, false),
@@ -89,18 +97,36 @@ mod tests {
     use crate::ids::TenantId;
 
     fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
-        pairs.iter().map(|(name, value)| (header::HeaderName::from_static(name), value.parse().expect("a header value"))).collect()
+        pairs
+            .iter()
+            .map(|(name, value)| {
+                (
+                    header::HeaderName::from_static(name),
+                    value.parse().expect("a header value"),
+                )
+            })
+            .collect()
     }
 
     #[test]
     fn one_credential_or_none() {
-        let (one, two) = (SessionToken::generate(TenantId::new()), SessionToken::generate(TenantId::new()));
-        let (bearer_one, cookie_one) = (format!("Bearer {}", one.expose()), format!("a=b; countersign={}", one.expose()));
+        let (one, two) = (
+            SessionToken::generate(TenantId::new()),
+            SessionToken::generate(TenantId::new()),
+        );
+        let (bearer_one, cookie_one) = (
+            format!("Bearer {}", one.expose()),
+            format!("a=b; countersign={}", one.expose()),
+        );
         let cookie_two = format!("countersign={}", two.expose());
-        let found = |pairs: &[(&'static str, &str)]| credential(&headers(pairs), "countersign").map(|found| found.from_cookie);
+        let found =
+            |pairs: &[(&'static str, &str)]| credential(&headers(pairs), "countersign").map(|found| found.from_cookie);
         assert_eq!(found(&[("authorization", &bearer_one)]), Some(false));
         assert_eq!(found(&[("cookie", &cookie_one)]), Some(true));
-        assert_eq!(found(&[("authorization", &bearer_one), ("cookie", &cookie_one)]), Some(false));
+        assert_eq!(
+            found(&[("authorization", &bearer_one), ("cookie", &cookie_one)]),
+            Some(false)
+        );
         assert_eq!(found(&[("authorization", &bearer_one), ("cookie", &cookie_two)]), None);
         assert_eq!(found(&[("authorization", "Basic abc"), ("cookie", &cookie_one)]), None);
         assert_eq!(found(&[("authorization", "Bearer ")]), None);
@@ -114,8 +140,13 @@ mod tests {
         let same = |pairs: &[(&'static str, &str)]| is_same_site(&headers(pairs));
         assert!(same(&[("sec-fetch-site", "same-origin")]));
         assert!(same(&[("origin", "https://shop.example"), ("host", "shop.example")]));
-        for cross in [&[("sec-fetch-site", "cross-site")][..], &[("sec-fetch-site", "same-site")], &[("origin", "null"), ("host", "shop.example")],
-            &[("origin", "https://shop.example.evil.test"), ("host", "shop.example")], &[("host", "shop.example")]] {
+        for cross in [
+            &[("sec-fetch-site", "cross-site")][..],
+            &[("sec-fetch-site", "same-site")],
+            &[("origin", "null"), ("host", "shop.example")],
+            &[("origin", "https://shop.example.evil.test"), ("host", "shop.example")],
+            &[("host", "shop.example")],
+        ] {
             assert!(!same(cross), "{cross:?}");
         }
     }

@@ -27,7 +27,14 @@ pub struct Health {
     (status = 503, body = ProblemDetails, content_type = "application/problem+json", description = "A dependency is away; `detail` names it")))]
 pub async fn health(State(web): State<Pool<Web>>) -> Result<Json<Health>, Problem> {
     match tokio::time::timeout(PATIENCE, web.is_reachable()).await {
-        Ok(true) => Ok(Json(Health { status: "ok", version: env!("CARGO_PKG_VERSION") })),
-        _ => Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "The database is away.")),
+        Ok(true) => Ok(Json(Health {
+            status: "ok",
+            version: env!("CARGO_PKG_VERSION"),
+        })),
+        _ => Err(Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "unavailable",
+            "The database is away.",
+        )),
     }
 }

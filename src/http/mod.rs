@@ -63,7 +63,12 @@ pub struct SessionRules {
 
 impl App {
     pub fn new(pools: &Pools, chat: Chat, rules: SessionRules) -> Self {
-        Self { reader: pools.reader.clone(), web: pools.web.clone(), chat, rules }
+        Self {
+            reader: pools.reader.clone(),
+            web: pools.web.clone(),
+            chat,
+            rules,
+        }
     }
 }
 
@@ -93,38 +98,66 @@ pub fn openapi_json() -> String {
 pub fn router(app: App) -> Router {
     let (router, mut document) = routes().split_for_parts();
     openapi::complete(&mut document);
-    let quiet = |name: HeaderName, value: &'static str| SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value));
+    let quiet = |name: HeaderName, value: &'static str| {
+        SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
+    };
     router
         .merge(openapi::pages(document))
         .with_state(app)
         .fallback(|| async { StatusCode::NOT_FOUND })
         // From the inside out: the last layer sees the request first.
         .layer(CatchPanicLayer::custom(problem::on_panic))
-        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, REQUEST_DEADLINE))
+        .layer(TimeoutLayer::with_status_code(
+            StatusCode::SERVICE_UNAVAILABLE,
+            REQUEST_DEADLINE,
+        ))
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
         .layer(middleware::from_fn(problem::render))
         .layer(quiet(header::CACHE_CONTROL, "no-store"))
         .layer(quiet(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .layer(quiet(header::REFERRER_POLICY, "no-referrer"))
-        .layer(quiet(header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"))
+        .layer(quiet(
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'none'; frame-ancestors 'none'",
+        ))
         .layer(PropagateRequestIdLayer::new(REQUEST_ID))
-        .layer(TraceLayer::new_for_http().make_span_with(span).on_request(()).on_response(log_response).on_failure(()))
+        .layer(
+            TraceLayer::new_for_http()
+                .make_span_with(span)
+                .on_request(())
+                .on_response(log_response)
+                .on_failure(()),
+        )
         .layer(SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid))
         // A stranger's request id would let it write into our logs: ours replaces it.
         .layer(middleware::map_request(|mut request: Request| async {
             request.headers_mut().remove(REQUEST_ID);
             request
         }))
-        .layer(SetSensitiveRequestHeadersLayer::new([header::AUTHORIZATION, header::COOKIE]))
+        .layer(SetSensitiveRequestHeadersLayer::new([
+            header::AUTHORIZATION,
+            header::COOKIE,
+        ]))
 }
 
 /// The path as it is registered, never as it was sent: order numbers are personal.
 fn span(request: &Request) -> tracing::Span {
-    let route = request.extensions().get::<axum::extract::MatchedPath>().map_or("unknown", |path| path.as_str());
-    let request_id = request.headers().get(REQUEST_ID).and_then(|id| id.to_str().ok()).unwrap_or_default();
+    let route = request
+        .extensions()
+        .get::<axum::extract::MatchedPath>()
+        .map_or("unknown", |path| path.as_str());
+    let request_id = request
+        .headers()
+        .get(REQUEST_ID)
+        .and_then(|id| id.to_str().ok())
+        .unwrap_or_default();
     tracing::info_span!("request", %request_id, method = %request.method(), route)
 }
 
 fn log_response(response: &axum::response::Response, took: Duration, _: &tracing::Span) {
-    tracing::info!(status = response.status().as_u16(), ms = took.as_millis() as u64, "answered");
+    tracing::info!(
+        status = response.status().as_u16(),
+        ms = took.as_millis() as u64,
+        "answered"
+    );
 }

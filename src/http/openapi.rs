@@ -8,7 +8,8 @@ use tower_http::set_header::SetResponseHeaderLayer;
 use utoipa::{
     Modify, OpenApi,
     openapi::{
-        Ref, ResponseBuilder, content::ContentBuilder,
+        Ref, ResponseBuilder,
+        content::ContentBuilder,
         security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme},
     },
 };
@@ -30,7 +31,10 @@ struct Security;
 impl Modify for Security {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
         let components = document.components.get_or_insert_default();
-        let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("The token of a log-in.")).build();
+        let bearer = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .description(Some("The token of a log-in."))
+            .build();
         components.add_security_scheme("session", SecurityScheme::Http(bearer));
         let key = ApiKeyValue::with_description("X-Store-Key", "The store's publishable key.");
         components.add_security_scheme("store_key", SecurityScheme::ApiKey(ApiKey::Header(key)));
@@ -46,11 +50,32 @@ pub fn document() -> utoipa::openapi::OpenApi {
 /// Adds what any route may answer, so that no route has to say it.
 pub fn complete(document: &mut utoipa::openapi::OpenApi) {
     for item in document.paths.paths.values_mut() {
-        for operation in [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete].into_iter().flatten() {
-            for (status, description) in [("500", "A fault of the service."), ("503", "The service is not available right now.")] {
-                let problem = ContentBuilder::new().schema(Some(Ref::from_schema_name("ProblemDetails"))).build();
-                let response = ResponseBuilder::new().description(description).content("application/problem+json", problem).build();
-                operation.responses.responses.entry(status.into()).or_insert_with(|| response.into());
+        for operation in [
+            &mut item.get,
+            &mut item.post,
+            &mut item.put,
+            &mut item.patch,
+            &mut item.delete,
+        ]
+        .into_iter()
+        .flatten()
+        {
+            for (status, description) in [
+                ("500", "A fault of the service."),
+                ("503", "The service is not available right now."),
+            ] {
+                let problem = ContentBuilder::new()
+                    .schema(Some(Ref::from_schema_name("ProblemDetails")))
+                    .build();
+                let response = ResponseBuilder::new()
+                    .description(description)
+                    .content("application/problem+json", problem)
+                    .build();
+                operation
+                    .responses
+                    .responses
+                    .entry(status.into())
+                    .or_insert_with(|| response.into());
             }
         }
     }
@@ -60,6 +85,8 @@ pub fn complete(document: &mut utoipa::openapi::OpenApi) {
 pub fn pages(document: utoipa::openapi::OpenApi) -> Router<App> {
     // Swagger UI styles its elements inline; nothing else on the page may.
     let policy = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; frame-ancestors 'none'";
-    Router::from(SwaggerUi::new("/docs").url("/openapi.json", document))
-        .layer(SetResponseHeaderLayer::overriding(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy)))
+    Router::from(SwaggerUi::new("/docs").url("/openapi.json", document)).layer(SetResponseHeaderLayer::overriding(
+        header::CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static(policy),
+    ))
 }

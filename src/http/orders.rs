@@ -7,7 +7,10 @@ use validator::Validate;
 
 use super::{
     body::{Path, Query},
-    problem::{Problem, documented::{BadQuery, NotFound, Unauthenticated}},
+    problem::{
+        Problem,
+        documented::{BadQuery, NotFound, Unauthenticated},
+    },
 };
 use crate::{
     identity::Shopper,
@@ -43,19 +46,33 @@ pub struct Orders {
 
 /// Lists the shopper's orders, newest first.
 #[utoipa::path(get, path = "/v1/orders", tag = "orders", params(Page), responses((status = 200, body = Orders), BadQuery, Unauthenticated))]
-pub async fn list(shopper: Shopper, State(reader): State<Pool<Reader>>, Query(page): Query<Page>) -> Result<Json<Orders>, Problem> {
+pub async fn list(
+    shopper: Shopper,
+    State(reader): State<Pool<Reader>>,
+    Query(page): Query<Page>,
+) -> Result<Json<Orders>, Problem> {
     let mut tx = reader.begin(shopper.scope()).await?;
     let orders = orders::list(&mut tx, page.limit, page.after).await?;
-    let next = orders.last().filter(|_| orders.len() == page.limit as usize).map(|order| order.id);
+    let next = orders
+        .last()
+        .filter(|_| orders.len() == page.limit as usize)
+        .map(|order| order.id);
     Ok(Json(Orders { orders, next }))
 }
 
 /// Looks up one of the shopper's orders. The number's leading `#` may be left out.
 #[utoipa::path(get, path = "/v1/orders/{number}", tag = "orders", params(("number" = String, Path, example = "1001")),
     responses((status = 200, body = Order), NotFound, Unauthenticated))]
-pub async fn get(shopper: Shopper, State(reader): State<Pool<Reader>>, Path(number): Path<String>) -> Result<Json<Order>, Problem> {
+pub async fn get(
+    shopper: Shopper,
+    State(reader): State<Pool<Reader>>,
+    Path(number): Path<String>,
+) -> Result<Json<Order>, Problem> {
     // What no order can be called is not looked for; Postgres would refuse a NUL.
     crate::text::single_line(&number).map_err(|_| Problem::not_found())?;
     let mut tx = reader.begin(shopper.scope()).await?;
-    orders::by_number(&mut tx, &number).await?.map(Json).ok_or_else(Problem::not_found)
+    orders::by_number(&mut tx, &number)
+        .await?
+        .map(Json)
+        .ok_or_else(Problem::not_found)
 }

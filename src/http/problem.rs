@@ -44,11 +44,21 @@ pub struct ProblemDetails {
 
 impl Problem {
     pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, code, detail: detail.into(), errors: Vec::new(), retry_after_seconds: None }
+        Self {
+            status,
+            code,
+            detail: detail.into(),
+            errors: Vec::new(),
+            retry_after_seconds: None,
+        }
     }
 
     pub fn unauthenticated() -> Self {
-        Self::new(StatusCode::UNAUTHORIZED, "unauthenticated", "Log in and send the session token as `Authorization: Bearer …`.")
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "unauthenticated",
+            "Log in and send the session token as `Authorization: Bearer …`.",
+        )
     }
 
     /// Also what somebody else's thing is.
@@ -59,7 +69,10 @@ impl Problem {
     pub fn fields(errors: Vec<FieldError>) -> Self {
         let names: Vec<&str> = errors.iter().map(|error| error.field.as_str()).collect();
         let detail = format!("These fields do not fit: {}.", names.join(", "));
-        Self { errors, ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_fields", detail) }
+        Self {
+            errors,
+            ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_fields", detail)
+        }
     }
 
     fn retry_after(mut self, seconds: u32) -> Self {
@@ -71,15 +84,22 @@ impl Problem {
     fn database(error: &sqlx::Error) -> Self {
         tracing::error!(error = %telemetry::cause(error), "the database failed");
         match error {
-            sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed => {
-                Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "The service is not available right now. Please try again.").retry_after(5)
-            }
+            sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed => Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "unavailable",
+                "The service is not available right now. Please try again.",
+            )
+            .retry_after(5),
             _ => Self::internal(),
         }
     }
 
     fn internal() -> Self {
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "Something went wrong on our side.")
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal",
+            "Something went wrong on our side.",
+        )
     }
 }
 
@@ -93,9 +113,21 @@ impl From<IdentityError> for Problem {
     fn from(error: IdentityError) -> Self {
         match error {
             IdentityError::NoSession => Self::unauthenticated(),
-            IdentityError::UnknownStore => Self::new(StatusCode::UNAUTHORIZED, "unknown_store", "Send the store's publishable key as `X-Store-Key`."),
-            IdentityError::WrongCredentials => Self::new(StatusCode::UNAUTHORIZED, "wrong_credentials", "The e-mail address or the password is wrong."),
-            IdentityError::EmailTaken => Self::new(StatusCode::CONFLICT, "email_taken", "An account with this e-mail address exists. Log in instead."),
+            IdentityError::UnknownStore => Self::new(
+                StatusCode::UNAUTHORIZED,
+                "unknown_store",
+                "Send the store's publishable key as `X-Store-Key`.",
+            ),
+            IdentityError::WrongCredentials => Self::new(
+                StatusCode::UNAUTHORIZED,
+                "wrong_credentials",
+                "The e-mail address or the password is wrong.",
+            ),
+            IdentityError::EmailTaken => Self::new(
+                StatusCode::CONFLICT,
+                "email_taken",
+                "An account with this e-mail address exists. Log in instead.",
+            ),
             IdentityError::Hasher => Self::internal(),
             IdentityError::Database(error) => Self::database(&error),
         }
@@ -106,9 +138,23 @@ impl From<ChatError> for Problem {
     fn from(error: ChatError) -> Self {
         match error {
             ChatError::NoConversation | ChatError::NoTurn => Self::not_found(),
-            ChatError::KeyReused => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused", "This Idempotency-Key was used for another message. Use a new one."),
-            ChatError::TurnInProgress => Self::new(StatusCode::CONFLICT, "turn_in_progress", "The last message of this conversation is still being answered.").retry_after(2),
-            ChatError::ShuttingDown => Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "The service is restarting. Please try again.").retry_after(2),
+            ChatError::KeyReused => Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "idempotency_key_reused",
+                "This Idempotency-Key was used for another message. Use a new one.",
+            ),
+            ChatError::TurnInProgress => Self::new(
+                StatusCode::CONFLICT,
+                "turn_in_progress",
+                "The last message of this conversation is still being answered.",
+            )
+            .retry_after(2),
+            ChatError::ShuttingDown => Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "unavailable",
+                "The service is restarting. Please try again.",
+            )
+            .retry_after(2),
             ChatError::Database(error) => Self::database(&error),
         }
     }
@@ -122,7 +168,9 @@ impl IntoResponse for Problem {
             response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
         }
         if self.status == StatusCode::UNAUTHORIZED {
-            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            response
+                .headers_mut()
+                .insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         response.extensions_mut().insert(self);
         response
@@ -131,11 +179,18 @@ impl IntoResponse for Problem {
 
 /// Turns every error response into problem details, those of the framework and of other layers too.
 pub async fn render(request: Request, next: Next) -> Response {
-    let request_id = request.headers().get(REQUEST_ID).and_then(|id| id.to_str().ok()).unwrap_or_default().to_owned();
+    let request_id = request
+        .headers()
+        .get(REQUEST_ID)
+        .and_then(|id| id.to_str().ok())
+        .unwrap_or_default()
+        .to_owned();
     let mut response = next.run(request).await;
     let problem = match response.extensions_mut().remove::<Problem>() {
         Some(problem) => problem,
-        None if response.status().is_client_error() || response.status().is_server_error() => of_status(response.status()),
+        None if response.status().is_client_error() || response.status().is_server_error() => {
+            of_status(response.status())
+        }
         None => return response,
     };
     let details = ProblemDetails {
@@ -147,12 +202,20 @@ pub async fn render(request: Request, next: Next) -> Response {
         errors: problem.errors,
     };
     // Headers such as Allow and Retry-After stay; those that describe the old body do not.
-    for old in [header::CONTENT_LENGTH, header::CONTENT_TYPE, header::CONTENT_ENCODING, header::TRANSFER_ENCODING] {
+    for old in [
+        header::CONTENT_LENGTH,
+        header::CONTENT_TYPE,
+        header::CONTENT_ENCODING,
+        header::TRANSFER_ENCODING,
+    ] {
         response.headers_mut().remove(old);
     }
     let headers = std::mem::take(response.headers_mut());
     let mut rendered = (problem.status, Json(details)).into_response();
-    rendered.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    rendered.headers_mut().insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/problem+json"),
+    );
     rendered.headers_mut().extend(headers);
     rendered
 }
@@ -160,9 +223,17 @@ pub async fn render(request: Request, next: Next) -> Response {
 fn of_status(status: StatusCode) -> Problem {
     match status {
         StatusCode::NOT_FOUND => Problem::not_found(),
-        StatusCode::METHOD_NOT_ALLOWED => Problem::new(status, "method_not_allowed", "This path does not take that method; see the Allow header."),
+        StatusCode::METHOD_NOT_ALLOWED => Problem::new(
+            status,
+            "method_not_allowed",
+            "This path does not take that method; see the Allow header.",
+        ),
         StatusCode::PAYLOAD_TOO_LARGE => Problem::new(status, "too_large", "The body is too large."),
-        StatusCode::SERVICE_UNAVAILABLE => Problem::new(status, "unavailable", "The service did not answer in time. Please try again."),
+        StatusCode::SERVICE_UNAVAILABLE => Problem::new(
+            status,
+            "unavailable",
+            "The service did not answer in time. Please try again.",
+        ),
         status if status.is_client_error() => Problem::new(status, "bad_request", "The request cannot be read."),
         _ => Problem::internal(),
     }

@@ -15,7 +15,10 @@ use super::{
     App, SessionRules,
     body::Body,
     extract::cookie_name,
-    problem::{Problem, ProblemDetails, documented::{BadBody, Unauthenticated}},
+    problem::{
+        Problem, ProblemDetails,
+        documented::{BadBody, Unauthenticated},
+    },
 };
 use crate::{
     identity::{self, Session, Shopper, shoppers},
@@ -99,7 +102,12 @@ pub async fn register(
     State(rules): State<SessionRules>,
     Body(new): Body<Registration>,
 ) -> Result<(StatusCode, HeaderMap, Json<OpenedSession>), Problem> {
-    let new = shoppers::Registration { email: new.email, password: new.password.into(), first_name: new.first_name, last_name: new.last_name };
+    let new = shoppers::Registration {
+        email: new.email,
+        password: new.password.into(),
+        first_name: new.first_name,
+        last_name: new.last_name,
+    };
     let opened = shoppers::register(&web, &store, new, rules.clock.now(), rules.lifetimes).await?;
     Ok(opened_session(opened, &rules))
 }
@@ -114,15 +122,32 @@ pub async fn log_in(
     Body(log_in): Body<LogIn>,
 ) -> Result<(StatusCode, HeaderMap, Json<OpenedSession>), Problem> {
     let password = SecretString::from(log_in.password);
-    let opened = shoppers::log_in(&web, &store, &log_in.email, password, rules.clock.now(), rules.lifetimes).await?;
+    let opened = shoppers::log_in(
+        &web,
+        &store,
+        &log_in.email,
+        password,
+        rules.clock.now(),
+        rules.lifetimes,
+    )
+    .await?;
     Ok(opened_session(opened, &rules))
 }
 
 /// Tells about the caller's session.
 #[utoipa::path(get, path = "/v1/sessions/current", tag = "sessions", responses((status = 200, body = CurrentSession), Unauthenticated))]
 pub async fn current(shopper: Shopper, State(web): State<Pool<Web>>) -> Result<Json<CurrentSession>, Problem> {
-    let Session { id, created_at, expires_at } = identity::sessions::current(&web, &shopper).await?;
-    Ok(Json(CurrentSession { id, shopper_id: shopper.id(), created_at, expires_at }))
+    let Session {
+        id,
+        created_at,
+        expires_at,
+    } = identity::sessions::current(&web, &shopper).await?;
+    Ok(Json(CurrentSession {
+        id,
+        shopper_id: shopper.id(),
+        created_at,
+        expires_at,
+    }))
 }
 
 /// Logs out: the token is worth nothing from here on.
@@ -130,7 +155,11 @@ pub async fn current(shopper: Shopper, State(web): State<Pool<Web>>) -> Result<J
     (status = 204),
     (status = 403, body = ProblemDetails, content_type = "application/problem+json", description = "A cookie from another site"),
     Unauthenticated))]
-pub async fn log_out(shopper: Shopper, State(web): State<Pool<Web>>, State(rules): State<SessionRules>) -> Result<(StatusCode, HeaderMap), Problem> {
+pub async fn log_out(
+    shopper: Shopper,
+    State(web): State<Pool<Web>>,
+    State(rules): State<SessionRules>,
+) -> Result<(StatusCode, HeaderMap), Problem> {
     identity::sessions::end(&web, &shopper, rules.clock.now()).await?;
     Ok((StatusCode::NO_CONTENT, set_cookie(&rules, "", 0)))
 }
@@ -138,11 +167,24 @@ pub async fn log_out(shopper: Shopper, State(web): State<Pool<Web>>, State(rules
 fn opened_session(opened: shoppers::LoggedIn, rules: &SessionRules) -> (StatusCode, HeaderMap, Json<OpenedSession>) {
     let token = opened.token.expose().to_owned();
     let cookie = set_cookie(rules, &token, rules.lifetimes.absolute.num_seconds());
-    (StatusCode::CREATED, cookie, Json(OpenedSession { token, shopper_id: opened.shopper, expires_at: opened.session.expires_at }))
+    (
+        StatusCode::CREATED,
+        cookie,
+        Json(OpenedSession {
+            token,
+            shopper_id: opened.shopper,
+            expires_at: opened.session.expires_at,
+        }),
+    )
 }
 
 fn set_cookie(rules: &SessionRules, value: &str, max_age: i64) -> HeaderMap {
     let secure = if rules.secure_cookies { "; Secure" } else { "" };
-    let cookie = format!("{}={value}; Path=/; Max-Age={max_age}; HttpOnly; SameSite=Lax{secure}", cookie_name(rules.secure_cookies));
-    HeaderValue::try_from(cookie).map(|cookie| HeaderMap::from_iter([(header::SET_COOKIE, cookie)])).unwrap_or_default()
+    let cookie = format!(
+        "{}={value}; Path=/; Max-Age={max_age}; HttpOnly; SameSite=Lax{secure}",
+        cookie_name(rules.secure_cookies)
+    );
+    HeaderValue::try_from(cookie)
+        .map(|cookie| HeaderMap::from_iter([(header::SET_COOKIE, cookie)]))
+        .unwrap_or_default()
 }

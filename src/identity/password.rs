@@ -24,14 +24,18 @@ fn argon2() -> Result<Argon2<'static>, IdentityError> {
 }
 
 fn hash_now(password: &SecretString) -> Result<String, IdentityError> {
-    let hash = argon2()?.hash_password(password.expose_secret().as_bytes()).map_err(|_| IdentityError::Hasher)?;
+    let hash = argon2()?
+        .hash_password(password.expose_secret().as_bytes())
+        .map_err(|_| IdentityError::Hasher)?;
     Ok(hash.to_string())
 }
 
 /// Hashes off the async threads. Returns a PHC string.
 pub async fn hash(password: SecretString) -> Result<String, IdentityError> {
     let _permit = AT_ONCE.acquire().await.map_err(|_| IdentityError::Hasher)?;
-    tokio::task::spawn_blocking(move || hash_now(&password)).await.map_err(|_| IdentityError::Hasher)?
+    tokio::task::spawn_blocking(move || hash_now(&password))
+        .await
+        .map_err(|_| IdentityError::Hasher)?
 }
 
 /// Whether `password` matches `hash`; with no hash it does the same work and answers false.
@@ -40,7 +44,9 @@ pub async fn verify(password: SecretString, hash: Option<String>) -> Result<bool
     tokio::task::spawn_blocking(move || {
         let known = hash.is_some();
         let hash = hash.unwrap_or_else(|| NOBODY.clone());
-        let matches = argon2()?.verify_password(password.expose_secret().as_bytes(), hash.as_str()).is_ok();
+        let matches = argon2()?
+            .verify_password(password.expose_secret().as_bytes(), hash.as_str())
+            .is_ok();
         Ok(known && matches)
     })
     .await

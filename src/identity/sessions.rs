@@ -20,7 +20,10 @@ pub struct Lifetimes {
 impl Default for Lifetimes {
     /// A day idle, thirty days in all: OWASP's advice for low-risk shop sessions that can move no money by themselves.
     fn default() -> Self {
-        Self { idle: Duration::hours(24), absolute: Duration::days(30) }
+        Self {
+            idle: Duration::hours(24),
+            absolute: Duration::days(30),
+        }
     }
 }
 
@@ -59,24 +62,41 @@ pub struct Session {
 }
 
 /// The shopper whose live session `token` is. One round trip, and one more a minute to slide the expiry.
-pub async fn resolve(web: &Pool<Web>, token: &SessionToken, now: DateTime<Utc>, lifetimes: Lifetimes) -> Result<Shopper, IdentityError> {
-    let found = sqlx::query!(
-        r#"SELECT id AS "id!: SessionId", shopper_id AS "shopper!: ShopperId", last_seen_at AS "last_seen_at!" FROM find_session($1, $2, $3)"#,
-        token.tenant().as_uuid(),
-        &token.hash()[..],
-        now
-    )
-    .fetch_optional(web.unscoped())
-    .await?
-    .ok_or(IdentityError::NoSession)?;
-    let shopper = Shopper { tenant: token.tenant(), id: found.shopper, session: found.id };
+pub async fn resolve(
+    web: &Pool<Web>,
+    token: &SessionToken,
+    now: DateTime<Utc>,
+    lifetimes: Lifetimes,
+) -> Result<Shopper, IdentityError> {
+    let (tenant, hash) = (token.tenant().as_uuid(), token.hash());
+    let find = |pool| async move {
+        sqlx::query!(
+            r#"SELECT id AS "id!: SessionId", shopper_id AS "shopper!: ShopperId", last_seen_at AS "last_seen_at!" FROM find_session($1, $2, $3)"#,
+            tenant,
+            &hash[..],
+            now
+        )
+        .fetch_optional(&pool)
+        .await
+    };
+    let found = web.unscoped(find).await?.ok_or(IdentityError::NoSession)?;
+    let shopper = Shopper {
+        tenant: token.tenant(),
+        id: found.shopper,
+        session: found.id,
+    };
     if now - found.last_seen_at >= SLIDE_AFTER {
         slide(web, &shopper, now, lifetimes).await?;
     }
     Ok(shopper)
 }
 
-async fn slide(web: &Pool<Web>, shopper: &Shopper, now: DateTime<Utc>, lifetimes: Lifetimes) -> Result<(), IdentityError> {
+async fn slide(
+    web: &Pool<Web>,
+    shopper: &Shopper,
+    now: DateTime<Utc>,
+    lifetimes: Lifetimes,
+) -> Result<(), IdentityError> {
     let mut tx = web.begin(shopper.scope()).await?;
     sqlx::query!(
         "UPDATE sessions SET last_seen_at = $2, idle_until = $3 WHERE id = $1",
@@ -90,9 +110,18 @@ async fn slide(web: &Pool<Web>, shopper: &Shopper, now: DateTime<Utc>, lifetimes
 }
 
 /// Opens a session for a shopper whose identity the caller has just proved.
-pub(super) async fn open(tx: &mut Tx<Web>, shopper: ShopperId, now: DateTime<Utc>, lifetimes: Lifetimes) -> Result<(SessionToken, Session), IdentityError> {
+pub(super) async fn open(
+    tx: &mut Tx<Web>,
+    shopper: ShopperId,
+    now: DateTime<Utc>,
+    lifetimes: Lifetimes,
+) -> Result<(SessionToken, Session), IdentityError> {
     let token = SessionToken::generate(tx.tenant_id());
-    let session = Session { id: SessionId::new(), created_at: now, expires_at: now + lifetimes.absolute };
+    let session = Session {
+        id: SessionId::new(),
+        created_at: now,
+        expires_at: now + lifetimes.absolute,
+    };
     sqlx::query!(
         "INSERT INTO sessions (tenant_id, shopper_id, id, token_hash, created_at, last_seen_at, idle_until, expires_at)
          VALUES ($1, $2, $3, $4, $5, $5, $6, $7)",
@@ -125,8 +154,12 @@ pub async fn current(web: &Pool<Web>, shopper: &Shopper) -> Result<Session, Iden
 /// Ends the session that `shopper` came with.
 pub async fn end(web: &Pool<Web>, shopper: &Shopper, now: DateTime<Utc>) -> Result<(), IdentityError> {
     let mut tx = web.begin(shopper.scope()).await?;
-    sqlx::query!("UPDATE sessions SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL", shopper.session.as_uuid(), now)
-        .execute(&mut *tx)
-        .await?;
+    sqlx::query!(
+        "UPDATE sessions SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL",
+        shopper.session.as_uuid(),
+        now
+    )
+    .execute(&mut *tx)
+    .await?;
     Ok(tx.commit().await?)
 }

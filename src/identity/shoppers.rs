@@ -26,8 +26,12 @@ pub struct LoggedIn {
 
 /// The store that a publishable key names.
 pub async fn store(web: &Pool<Web>, key: Option<&str>) -> Result<Tenant, IdentityError> {
-    let key: StoreKey = key.and_then(|key| key.parse().ok()).ok_or(IdentityError::UnknownStore)?;
-    tenancy::find_by_store_key(web, &key).await?.ok_or(IdentityError::UnknownStore)
+    let key: StoreKey = key
+        .and_then(|key| key.parse().ok())
+        .ok_or(IdentityError::UnknownStore)?;
+    tenancy::find_by_store_key(web, &key)
+        .await?
+        .ok_or(IdentityError::UnknownStore)
 }
 
 /// Makes an account and opens its first session, or neither.
@@ -60,7 +64,11 @@ pub async fn register(
     store_hash(&mut tx, shopper, &hash, now).await?;
     let (token, session) = sessions::open(&mut tx, shopper, now, lifetimes).await?;
     tx.commit().await?;
-    Ok(LoggedIn { token, session, shopper })
+    Ok(LoggedIn {
+        token,
+        session,
+        shopper,
+    })
 }
 
 /// Checks a password and opens a session. An unknown account takes as long as a known one and gets the same answer.
@@ -87,7 +95,11 @@ pub async fn log_in(
     let mut tx = web.begin(Scope::tenant(store.id)).await?;
     let (token, session) = sessions::open(&mut tx, shopper, now, lifetimes).await?;
     tx.commit().await?;
-    Ok(LoggedIn { token, session, shopper })
+    Ok(LoggedIn {
+        token,
+        session,
+        shopper,
+    })
 }
 
 /// Sets an imported shopper's password from the command line. False when the store has no such shopper.
@@ -113,7 +125,12 @@ pub async fn set_password(
     Ok(true)
 }
 
-async fn store_hash<R: tenancy::Role>(tx: &mut Tx<R>, shopper: ShopperId, hash: &str, now: DateTime<Utc>) -> Result<(), IdentityError> {
+async fn store_hash<R: tenancy::Role>(
+    tx: &mut Tx<R>,
+    shopper: ShopperId,
+    hash: &str,
+    now: DateTime<Utc>,
+) -> Result<(), IdentityError> {
     sqlx::query!(
         "INSERT INTO passwords (tenant_id, shopper_id, hash, changed_at) VALUES ($1, $2, $3, $4)
          ON CONFLICT (tenant_id, shopper_id) DO UPDATE SET hash = excluded.hash, changed_at = excluded.changed_at",

@@ -23,7 +23,10 @@ impl SessionToken {
     pub fn generate(tenant: TenantId) -> Self {
         let mut bytes = tenant.as_uuid().into_bytes().to_vec();
         bytes.extend(rand::random::<[u8; 32]>());
-        Self { tenant, text: format!("{PREFIX}{}", BASE64_URL_SAFE_NO_PAD.encode(bytes)) }
+        Self {
+            tenant,
+            text: format!("{PREFIX}{}", BASE64_URL_SAFE_NO_PAD.encode(bytes)),
+        }
     }
 
     /// Reads a token from a header. `None` for anything that is not exactly one.
@@ -31,7 +34,10 @@ impl SessionToken {
         let encoded = text.strip_prefix(PREFIX).filter(|rest| rest.len() == ENCODED)?;
         let bytes = BASE64_URL_SAFE_NO_PAD.decode(encoded).ok()?;
         let tenant = Uuid::from_slice(bytes.get(..16)?).ok()?;
-        Some(Self { tenant: tenant.into(), text: text.to_owned() })
+        Some(Self {
+            tenant: tenant.into(),
+            text: text.to_owned(),
+        })
     }
 
     /// For the answer to a log-in, the one time it is shown.

@@ -37,7 +37,10 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_silent_model_and_an_endless_one_are_both_cut() {
-        let deadlines = Deadlines { first_chunk: Duration::from_secs(2), total: Duration::from_secs(5) };
+        let deadlines = Deadlines {
+            first_chunk: Duration::from_secs(2),
+            total: Duration::from_secs(5),
+        };
         let silent: Vec<_> = deadlines.guard(stream::pending().boxed()).collect().await;
         assert!(matches!(silent[..], [Err(ModelError::TooSlow)]));
         let endless = stream::unfold((), |()| async {

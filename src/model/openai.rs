@@ -30,8 +30,14 @@ pub struct OpenAiModel {
 
 impl OpenAiModel {
     pub fn new(settings: OpenAiSettings) -> Self {
-        let config = OpenAIConfig::new().with_api_base(settings.base_url).with_api_key(settings.api_key.expose_secret());
-        Self { client: Client::with_config(config), model: settings.model, deadlines: settings.deadlines }
+        let config = OpenAIConfig::new()
+            .with_api_base(settings.base_url)
+            .with_api_key(settings.api_key.expose_secret());
+        Self {
+            client: Client::with_config(config),
+            model: settings.model,
+            deadlines: settings.deadlines,
+        }
     }
 }
 
@@ -40,19 +46,25 @@ impl Model for OpenAiModel {
         let request = request(&self.model, &prompt);
         let client = self.client.clone();
         let chunks = async move {
-            let events = client.chat().create_stream_byot::<Value, Event>(request).await.map_err(|error| classify(&error))?;
-            Ok(stream::try_unfold((events, Assembly::default()), |(mut events, mut assembly)| async move {
-                if assembly.ended {
-                    return Ok(None);
-                }
-                let event = events.next().await.transpose().map_err(|error| classify(&error))?;
-                let chunks = match event {
-                    Some(event) => assembly.add(event)?,
-                    None => assembly.end()?,
-                };
-                Ok(Some((stream::iter(chunks.into_iter().map(Ok)), (events, assembly))))
-            })
-            .try_flatten())
+            let events = client
+                .chat()
+                .create_stream_byot::<Value, Event>(request)
+                .await
+                .map_err(|error| classify(&error))?;
+            Ok(
+                stream::try_unfold((events, Assembly::default()), |(mut events, mut assembly)| async move {
+                    if assembly.ended {
+                        return Ok(None);
+                    }
+                    let event = events.next().await.transpose().map_err(|error| classify(&error))?;
+                    let chunks = match event {
+                        Some(event) => assembly.add(event)?,
+                        None => assembly.end()?,
+                    };
+                    Ok(Some((stream::iter(chunks.into_iter().map(Ok)), (events, assembly))))
+                })
+                .try_flatten(),
+            )
         };
         self.deadlines.guard(stream::once(chunks).try_flatten().boxed())
     }
@@ -85,7 +97,9 @@ fn message(message: &PromptMessage) -> Value {
     match message {
         PromptMessage::System(text) => json!({ "role": "system", "content": text }),
         PromptMessage::Shopper(text) => json!({ "role": "user", "content": text }),
-        PromptMessage::ToolResult { call_id, content } => json!({ "role": "tool", "tool_call_id": call_id, "content": content }),
+        PromptMessage::ToolResult { call_id, content } => {
+            json!({ "role": "tool", "tool_call_id": call_id, "content": content })
+        }
         PromptMessage::Assistant { text, calls } if calls.is_empty() => json!({ "role": "assistant", "content": text }),
         PromptMessage::Assistant { text, calls } => {
             let calls: Vec<Value> = calls
@@ -152,9 +166,14 @@ struct Assembly {
 impl Assembly {
     fn add(&mut self, event: Event) -> Result<Vec<Chunk>, ModelError> {
         if let Some(usage) = event.usage {
-            self.usage = Usage { input_tokens: usage.prompt_tokens, output_tokens: usage.completion_tokens };
+            self.usage = Usage {
+                input_tokens: usage.prompt_tokens,
+                output_tokens: usage.completion_tokens,
+            };
         }
-        let Some(choice) = event.choices.into_iter().next() else { return Ok(Vec::new()) };
+        let Some(choice) = event.choices.into_iter().next() else {
+            return Ok(Vec::new());
+        };
         // A provider may repeat its finish reason; what it says after the first is not part of the answer.
         if self.finished {
             return Ok(Vec::new());
@@ -163,7 +182,13 @@ impl Assembly {
             self.add_call(piece)?;
         }
         self.finished = choice.finish_reason.is_some();
-        Ok(choice.delta.content.filter(|text| !text.is_empty()).map(Chunk::Text).into_iter().collect())
+        Ok(choice
+            .delta
+            .content
+            .filter(|text| !text.is_empty())
+            .map(Chunk::Text)
+            .into_iter()
+            .collect())
     }
 
     fn add_call(&mut self, piece: CallDelta) -> Result<(), ModelError> {
@@ -171,7 +196,11 @@ impl Assembly {
             return Err(ModelError::TooLong);
         }
         if piece.index == self.calls.len() {
-            self.calls.push(ToolCall { id: String::new(), tool: String::new(), arguments: String::new() });
+            self.calls.push(ToolCall {
+                id: String::new(),
+                tool: String::new(),
+                arguments: String::new(),
+            });
         }
         let call = &mut self.calls[piece.index];
         if let Some(id) = piece.id {
@@ -179,9 +208,14 @@ impl Assembly {
         }
         if let Some(function) = piece.function {
             call.tool.push_str(function.name.as_deref().unwrap_or_default());
-            call.arguments.push_str(function.arguments.as_deref().unwrap_or_default());
+            call.arguments
+                .push_str(function.arguments.as_deref().unwrap_or_default());
         }
-        if call.tool.len() + call.arguments.len() > LONGEST_ARGUMENTS { Err(ModelError::TooLong) } else { Ok(()) }
+        if call.tool.len() + call.arguments.len() > LONGEST_ARGUMENTS {
+            Err(ModelError::TooLong)
+        } else {
+            Ok(())
+        }
     }
 
     fn end(&mut self) -> Result<Vec<Chunk>, ModelError> {

@@ -62,7 +62,12 @@ struct VariantRow {
 impl VariantRow {
     fn priced_in(self, currency: Currency) -> Variant {
         let price = Money::new(self.price_minor, currency);
-        Variant { item_id: self.item_id, options: self.options, price, available: self.available }
+        Variant {
+            item_id: self.item_id,
+            options: self.options,
+            price,
+            available: self.available,
+        }
     }
 }
 
@@ -84,13 +89,21 @@ pub async fn product<R: Role>(tx: &mut Tx<R>, product_id: &str) -> Result<Option
         product_id: row.external_id,
         name: row.name,
         description: row.description,
-        variants: row.variants.0.into_iter().map(|variant| variant.priced_in(currency)).collect(),
+        variants: row
+            .variants
+            .0
+            .into_iter()
+            .map(|variant| variant.priced_in(currency))
+            .collect(),
     }))
 }
 
 /// Products whose name or description holds every word of `query`, at most `limit`, by name.
 pub async fn search<R: Role>(tx: &mut Tx<R>, query: &str, limit: u32) -> Result<Vec<ProductSummary>, sqlx::Error> {
-    let patterns: Vec<String> = query.split_whitespace().map(|word| format!("%{}%", escape_like(word))).collect();
+    let patterns: Vec<String> = query
+        .split_whitespace()
+        .map(|word| format!("%{}%", escape_like(word)))
+        .collect();
     sqlx::query!(
         r#"SELECT p.external_id, p.name, t.currency, v.price_from, coalesce(v.available, 0) AS "available!"
         FROM products p JOIN tenants t USING (tenant_id) LEFT JOIN LATERAL (
@@ -106,7 +119,12 @@ pub async fn search<R: Role>(tx: &mut Tx<R>, query: &str, limit: u32) -> Result<
     .map(|row| {
         let currency = currency(&row.currency)?;
         let price_from = row.price_from.map(|minor| Money::new(minor, currency));
-        Ok(ProductSummary { product_id: row.external_id, name: row.name, price_from, variants_available: row.available })
+        Ok(ProductSummary {
+            product_id: row.external_id,
+            name: row.name,
+            price_from,
+            variants_available: row.available,
+        })
     })
     .collect()
 }
@@ -124,7 +142,14 @@ pub async fn stock<R: Role>(tx: &mut Tx<R>, item_id: &str) -> Result<Option<Stoc
     row.map(|row| {
         let price = Money::new(row.price_minor, currency(&row.currency)?);
         let options = row.options.0;
-        Ok(StockLevel { item_id: row.item_id, product_id: row.external_id, name: row.name, options, price, available: row.available })
+        Ok(StockLevel {
+            item_id: row.item_id,
+            product_id: row.external_id,
+            name: row.name,
+            options,
+            price,
+            available: row.available,
+        })
     })
     .transpose()
 }

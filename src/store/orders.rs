@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use sqlx::types::Json;
+use validator::Validate;
 
 use super::{Address, Options};
 use crate::{
@@ -12,7 +13,9 @@ use crate::{
 };
 
 /// Where an order stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, sqlx::Type, utoipa::ToSchema, schemars::JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, sqlx::Type, utoipa::ToSchema, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 #[sqlx(type_name = "text", rename_all = "snake_case")]
 pub enum OrderStatus {
@@ -58,11 +61,14 @@ pub struct Line {
 }
 
 /// A parcel on its way.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Validate, utoipa::ToSchema)]
 pub struct Shipment {
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[validate(length(max = 120), custom(function = crate::text::single_line))]
     pub carrier: Option<String>,
+    #[validate(length(min = 1, max = 120), custom(function = crate::text::single_line))]
     pub tracking_number: String,
+    #[validate(length(max = 1000), custom(function = crate::text::single_lines))]
     pub item_ids: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shipped_at: Option<DateTime<Utc>>,
@@ -163,16 +169,31 @@ pub async fn by_number<R: Role>(tx: &mut Tx<R>, number: &str) -> Result<Option<O
         number: row.number,
         status: row.status,
         placed_at: row.placed_at,
-        total: Money::new(lines.iter().map(|line| line.price.minor * i64::from(line.quantity)).sum(), currency),
+        total: Money::new(
+            lines
+                .iter()
+                .map(|line| line.price.minor * i64::from(line.quantity))
+                .sum(),
+            currency,
+        ),
         lines,
         shipments: row.shipments.0,
-        payments: row.payments.0.into_iter().map(|payment| payment.paid_in(currency)).collect(),
+        payments: row
+            .payments
+            .0
+            .into_iter()
+            .map(|payment| payment.paid_in(currency))
+            .collect(),
         address: row.address.0,
     }))
 }
 
 /// The bound shopper's orders, newest first, at most `limit`, those older than `after` when it is given.
-pub async fn list<R: Role>(tx: &mut Tx<R>, limit: u32, after: Option<OrderId>) -> Result<Vec<OrderSummary>, sqlx::Error> {
+pub async fn list<R: Role>(
+    tx: &mut Tx<R>,
+    limit: u32,
+    after: Option<OrderId>,
+) -> Result<Vec<OrderSummary>, sqlx::Error> {
     sqlx::query!(
         r#"SELECT o.id AS "id: OrderId", o.number, o.status AS "status: OrderStatus", o.currency, o.placed_at,
             coalesce(l.total, 0) AS "total!", coalesce(l.items, '{}') AS "items!"
@@ -188,7 +209,14 @@ pub async fn list<R: Role>(tx: &mut Tx<R>, limit: u32, after: Option<OrderId>) -
     .into_iter()
     .map(|row| {
         let total = Money::new(row.total, currency(&row.currency)?);
-        Ok(OrderSummary { id: row.id, number: row.number, status: row.status, placed_at: row.placed_at, total, items: row.items })
+        Ok(OrderSummary {
+            id: row.id,
+            number: row.number,
+            status: row.status,
+            placed_at: row.placed_at,
+            total,
+            items: row.items,
+        })
     })
     .collect()
 }
@@ -196,13 +224,24 @@ pub async fn list<R: Role>(tx: &mut Tx<R>, limit: u32, after: Option<OrderId>) -
 impl LineRow {
     fn priced_in(self, currency: Currency) -> Line {
         let price = Money::new(self.price_minor, currency);
-        Line { item_id: self.item_id, product_id: self.product_id, name: self.name, options: self.options, price, quantity: self.quantity }
+        Line {
+            item_id: self.item_id,
+            product_id: self.product_id,
+            name: self.name,
+            options: self.options,
+            price,
+            quantity: self.quantity,
+        }
     }
 }
 
 impl PaymentRow {
     fn paid_in(self, currency: Currency) -> Payment {
-        Payment { kind: self.kind, amount: Money::new(self.amount_minor, currency), payment_method_id: self.payment_method_id }
+        Payment {
+            kind: self.kind,
+            amount: Money::new(self.amount_minor, currency),
+            payment_method_id: self.payment_method_id,
+        }
     }
 }
 

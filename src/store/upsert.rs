@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use sqlx::types::Json;
 use uuid::Uuid;
-use validator::Validate;
+use validator::{Validate, ValidationError};
 
 use super::{
     Address, Options,
@@ -48,6 +48,7 @@ pub struct VariantRecord {
     #[validate(length(min = 1, max = 120), custom(function = text::single_line))]
     pub id: String,
     #[serde(default)]
+    #[validate(custom(function = options_fit))]
     pub options: Options,
     /// Decimal text in the store's currency.
     pub price: String,
@@ -112,7 +113,7 @@ pub struct OrderRecord {
     #[validate(nested, length(min = 1, max = 1000))]
     pub lines: Vec<LineRecord>,
     #[serde(default)]
-    #[validate(length(max = 100))]
+    #[validate(nested, length(max = 100))]
     pub shipments: Vec<Shipment>,
     #[serde(default)]
     #[validate(length(max = 1000))]
@@ -122,17 +123,31 @@ pub struct OrderRecord {
 #[derive(Serialize, Deserialize, Validate)]
 #[serde(deny_unknown_fields)]
 pub struct LineRecord {
+    #[validate(length(min = 1, max = 120), custom(function = text::single_line))]
     pub product_id: String,
+    #[validate(length(min = 1, max = 120), custom(function = text::single_line))]
     pub item_id: String,
     #[validate(length(min = 1, max = 200), custom(function = text::single_line))]
     pub name: String,
     #[serde(default)]
+    #[validate(custom(function = options_fit))]
     pub options: Options,
     /// Of one unit, decimal text.
     pub price: String,
     #[serde(default = "one")]
     #[validate(range(min = 1, max = 10_000))]
     pub quantity: u32,
+}
+
+/// At most 50 options, each name and value a short single line.
+fn options_fit(options: &Options) -> Result<(), ValidationError> {
+    let mut texts = options.iter().flat_map(|(name, value)| [name, value]);
+    if options.len() > 50 || texts.clone().any(|part| part.chars().count() > 200) {
+        return Err(
+            ValidationError::new("length").with_message("must be at most 50 of at most 200 characters each".into())
+        );
+    }
+    texts.try_for_each(|part| text::single_line(part))
 }
 
 fn one() -> u32 {
@@ -155,7 +170,7 @@ pub enum UpsertError {
     #[error("`{0}` {1}")]
     Field(String, String),
     #[error("`{0}`: {1}")]
-    Money(&'static str, #[source] MoneyError),
+    Money(&'static str, MoneyError),
     #[error("no shopper `{0}`; shoppers must come before their orders")]
     NoShopper(String),
     #[error("no payment method `{0}` of this shopper")]
@@ -188,7 +203,11 @@ fn valid<T: Validate>(record: &T) -> Result<&T, UpsertError> {
 
 fn minor(field: &'static str, text: &str, currency: Currency) -> Result<i64, UpsertError> {
     let money = Money::parse(text, currency).map_err(|error| UpsertError::Money(field, error))?;
-    if money.minor < 0 { Err(UpsertError::Field(field.into(), "must not be negative".into())) } else { Ok(money.minor) }
+    if money.minor < 0 {
+        Err(UpsertError::Field(field.into(), "must not be negative".into()))
+    } else {
+        Ok(money.minor)
+    }
 }
 
 async fn product(tx: &mut Tx<Executor>, store: &Tenant, product: &ProductRecord) -> Result<(), UpsertError> {
@@ -222,9 +241,13 @@ async fn product(tx: &mut Tx<Executor>, store: &Tenant, product: &ProductRecord)
     }
     // A variant the store no longer sends is no longer sold; orders still name it.
     let sold: Vec<String> = product.variants.iter().map(|variant| variant.id.clone()).collect();
-    sqlx::query!("UPDATE variants SET available = false WHERE product_id = $1 AND available AND item_id <> ALL($2)", id.as_uuid(), &sold)
-        .execute(&mut **tx)
-        .await?;
+    sqlx::query!(
+        "UPDATE variants SET available = false WHERE product_id = $1 AND available AND item_id <> ALL($2)",
+        id.as_uuid(),
+        &sold
+    )
+    .execute(&mut **tx)
+    .await?;
     Ok(())
 }
 
@@ -249,7 +272,11 @@ async fn shopper(tx: &mut Tx<Executor>, store: &Tenant, shopper: &ShopperRecord)
         _ => error.into(),
     })?;
     for method in &shopper.payment_methods {
-        let balance = method.balance.as_deref().map(|text| minor("payment_methods.balance", text, store.currency)).transpose()?;
+        let balance = method
+            .balance
+            .as_deref()
+            .map(|text| minor("payment_methods.balance", text, store.currency))
+            .transpose()?;
         let stored = sqlx::query!(
             "INSERT INTO payment_methods (tenant_id, shopper_id, id, external_id, kind, brand, last_four, balance_minor) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
             ON CONFLICT (tenant_id, external_id) DO UPDATE SET kind = excluded.kind, brand = excluded.brand,
@@ -274,10 +301,13 @@ async fn shopper(tx: &mut Tx<Executor>, store: &Tenant, shopper: &ShopperRecord)
 }
 
 async fn order(tx: &mut Tx<Executor>, store: &Tenant, order: &OrderRecord) -> Result<(), UpsertError> {
-    let shopper = sqlx::query_scalar!(r#"SELECT shopper_id AS "id: ShopperId" FROM shoppers WHERE external_id = $1"#, order.shopper)
-        .fetch_optional(&mut **tx)
-        .await?
-        .ok_or_else(|| UpsertError::NoShopper(order.shopper.clone()))?;
+    let shopper = sqlx::query_scalar!(
+        r#"SELECT shopper_id AS "id: ShopperId" FROM shoppers WHERE external_id = $1"#,
+        order.shopper
+    )
+    .fetch_optional(&mut **tx)
+    .await?
+    .ok_or_else(|| UpsertError::NoShopper(order.shopper.clone()))?;
     let stored = sqlx::query_scalar!(
         r#"INSERT INTO orders (tenant_id, shopper_id, id, number, status, currency, address, placed_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
         ON CONFLICT (tenant_id, number) DO UPDATE SET number = excluded.number WHERE orders.shopper_id = excluded.shopper_id
@@ -294,7 +324,9 @@ async fn order(tx: &mut Tx<Executor>, store: &Tenant, order: &OrderRecord) -> Re
     .fetch_optional(&mut **tx)
     .await?
     .ok_or(UpsertError::Foreign("the order number"))?;
-    let known = orders::by_number(tx, &order.number).await?.filter(|known| !known.lines.is_empty());
+    let known = orders::by_number(tx, &order.number)
+        .await?
+        .filter(|known| !known.lines.is_empty());
     if let Some(known) = &known {
         if same(known, order, store.currency)? {
             return Ok(());
@@ -311,7 +343,15 @@ async fn order(tx: &mut Tx<Executor>, store: &Tenant, order: &OrderRecord) -> Re
     }
     lines(tx, store, shopper, stored, &order.lines).await?;
     shipments(tx, store, shopper, stored, &order.shipments).await?;
-    payments(tx, store, shopper, stored, &order.payments, known.map_or(0, |known| known.payments.len())).await
+    payments(
+        tx,
+        store,
+        shopper,
+        stored,
+        &order.payments,
+        known.map_or(0, |known| known.payments.len()),
+    )
+    .await
 }
 
 /// Whether the record says what is stored. Payments may only have grown.
@@ -319,24 +359,52 @@ fn same(known: &orders::Order, order: &OrderRecord, currency: Currency) -> Resul
     let payments = order
         .payments
         .iter()
-        .map(|payment| Ok((payment.kind, minor("payments.amount", &payment.amount, currency)?, payment.payment_method.as_str())))
+        .map(|payment| {
+            Ok((
+                payment.kind,
+                minor("payments.amount", &payment.amount, currency)?,
+                payment.payment_method.as_str(),
+            ))
+        })
         .collect::<Result<Vec<_>, UpsertError>>()?;
-    let known_payments: Vec<_> = known.payments.iter().map(|payment| (payment.kind, payment.amount.minor, payment.payment_method_id.as_str())).collect();
+    let known_payments: Vec<_> = known
+        .payments
+        .iter()
+        .map(|payment| (payment.kind, payment.amount.minor, payment.payment_method_id.as_str()))
+        .collect();
     if !payments.starts_with(&known_payments) {
         return Err(UpsertError::PaymentsChanged);
     }
     let mut lines = Vec::new();
     for line in &order.lines {
-        lines.push((line.item_id.as_str(), &line.options, minor("lines.price", &line.price, currency)?, line.quantity));
+        lines.push((
+            line.item_id.as_str(),
+            &line.options,
+            minor("lines.price", &line.price, currency)?,
+            line.quantity,
+        ));
     }
-    let known_lines: Vec<_> = known.lines.iter().map(|line| (line.item_id.as_str(), &line.options, line.price.minor, line.quantity)).collect();
+    let known_lines: Vec<_> = known
+        .lines
+        .iter()
+        .map(|line| (line.item_id.as_str(), &line.options, line.price.minor, line.quantity))
+        .collect();
     Ok(payments.len() == known_payments.len()
         && lines == known_lines
-        && (known.status, &known.address, &known.shipments, known.placed_at) == (order.status, &order.address, &order.shipments, order.placed_at))
+        && (known.status, &known.address, &known.shipments, known.placed_at)
+            == (order.status, &order.address, &order.shipments, order.placed_at))
 }
 
-async fn lines(tx: &mut Tx<Executor>, store: &Tenant, shopper: ShopperId, order: OrderId, lines: &[LineRecord]) -> Result<(), UpsertError> {
-    sqlx::query!("DELETE FROM order_lines WHERE order_id = $1", order.as_uuid()).execute(&mut **tx).await?;
+async fn lines(
+    tx: &mut Tx<Executor>,
+    store: &Tenant,
+    shopper: ShopperId,
+    order: OrderId,
+    lines: &[LineRecord],
+) -> Result<(), UpsertError> {
+    sqlx::query!("DELETE FROM order_lines WHERE order_id = $1", order.as_uuid())
+        .execute(&mut **tx)
+        .await?;
     for (position, line) in (0..).zip(lines) {
         sqlx::query!(
             "INSERT INTO order_lines (tenant_id, shopper_id, order_id, position, product_id, item_id, name, options, price_minor, quantity)
@@ -358,8 +426,16 @@ async fn lines(tx: &mut Tx<Executor>, store: &Tenant, shopper: ShopperId, order:
     Ok(())
 }
 
-async fn shipments(tx: &mut Tx<Executor>, store: &Tenant, shopper: ShopperId, order: OrderId, shipments: &[Shipment]) -> Result<(), UpsertError> {
-    sqlx::query!("DELETE FROM shipments WHERE order_id = $1", order.as_uuid()).execute(&mut **tx).await?;
+async fn shipments(
+    tx: &mut Tx<Executor>,
+    store: &Tenant,
+    shopper: ShopperId,
+    order: OrderId,
+    shipments: &[Shipment],
+) -> Result<(), UpsertError> {
+    sqlx::query!("DELETE FROM shipments WHERE order_id = $1", order.as_uuid())
+        .execute(&mut **tx)
+        .await?;
     for (position, shipment) in (0..).zip(shipments) {
         sqlx::query!(
             "INSERT INTO shipments (tenant_id, shopper_id, order_id, position, carrier, tracking_number, item_ids, shipped_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",

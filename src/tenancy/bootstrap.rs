@@ -14,7 +14,9 @@ pub const OWNER: &str = "countersign_owner";
 pub enum MigrateError {
     #[error("cannot reach the database as its administrator")]
     Connect(#[source] sqlx::Error),
-    #[error("cannot set up the role {0}; `migrate` needs a Postgres user that may create roles (CREATEROLE or superuser)")]
+    #[error(
+        "cannot set up the role {0}; `migrate` needs a Postgres user that may create roles (CREATEROLE or superuser)"
+    )]
     Role(&'static str, #[source] sqlx::Error),
     #[error("cannot hand the database to {OWNER}")]
     Ownership(#[source] sqlx::Error),
@@ -27,13 +29,17 @@ pub async fn migrate(admin: &PgConnectOptions, settings: &DatabaseSettings) -> R
     let mut connection = PgConnection::connect_with(admin).await.map_err(MigrateError::Connect)?;
     // Two `migrate` runs at once would race on CREATE ROLE, which no IF NOT EXISTS guards. Roles are shared by all
     // databases of a server, so the lock is too: it is taken in the same place whatever the database.
-    ensure_role(&mut connection, OWNER, None).await.map_err(|e| MigrateError::Role(OWNER, e))?;
+    ensure_role(&mut connection, OWNER, None)
+        .await
+        .map_err(|e| MigrateError::Role(OWNER, e))?;
     for (role, password) in [
         (Reader::NAME, &settings.reader_password),
         (Web::NAME, &settings.web_password),
         (Executor::NAME, &settings.executor_password),
     ] {
-        ensure_role(&mut connection, role, Some(password)).await.map_err(|e| MigrateError::Role(role, e))?;
+        ensure_role(&mut connection, role, Some(password))
+            .await
+            .map_err(|e| MigrateError::Role(role, e))?;
     }
     become_owner(&mut connection).await.map_err(MigrateError::Ownership)?;
     MIGRATIONS.run(&mut connection).await?;
@@ -45,7 +51,11 @@ pub fn newest_migration() -> i64 {
     MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0)
 }
 
-async fn ensure_role(connection: &mut PgConnection, role: &'static str, password: Option<&SecretString>) -> Result<(), sqlx::Error> {
+async fn ensure_role(
+    connection: &mut PgConnection,
+    role: &'static str,
+    password: Option<&SecretString>,
+) -> Result<(), sqlx::Error> {
     // Neither CREATE ROLE nor ALTER ROLE takes parameters: the values travel as settings and format('%L') quotes them.
     let password = password.map(ExposeSecret::expose_secret).unwrap_or_default();
     sqlx::query("SELECT set_config('countersign.role', $1, false), set_config('countersign.password', $2, false)")

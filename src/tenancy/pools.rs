@@ -44,7 +44,10 @@ pub struct Pool<R: Role> {
 
 impl<R: Role> Clone for Pool<R> {
     fn clone(&self) -> Self {
-        Self { inner: self.inner.clone(), role: PhantomData }
+        Self {
+            inner: self.inner.clone(),
+            role: PhantomData,
+        }
     }
 }
 
@@ -56,37 +59,53 @@ impl<R: Role> Pool<R> {
             // sqlx already checks a connection when it comes back; a second check on the way out costs a round trip.
             .test_before_acquire(false)
             .connect_lazy_with(settings.options::<R>(password));
-        Self { inner, role: PhantomData }
+        Self {
+            inner,
+            role: PhantomData,
+        }
     }
 
     /// Begins a transaction that sees `scope` and nothing else. One round trip.
     pub async fn begin(&self, scope: Scope) -> Result<Tx<R>, sqlx::Error> {
         let begin = scope.begin::<R>();
-        // After a restart of Postgres the pool may hold dead connections. Nothing has run yet, so the next one may try.
-        for _ in 0..self.inner.size() {
-            match self.inner.begin_with(AssertSqlSafe(begin.clone())).await {
-                Err(error) if is_dead_connection(&error) => continue,
-                result => return result.map(|tx| Tx::new(tx, scope)),
-            }
-        }
-        self.inner.begin_with(AssertSqlSafe(begin)).await.map(|tx| Tx::new(tx, scope))
+        let tx = self.unscoped(|pool| {
+            let begin = begin.clone();
+            async move { pool.begin_with(AssertSqlSafe(begin)).await }
+        });
+        Ok(Tx::new(tx.await?, scope))
     }
 
     /// Whether Postgres answers.
     pub async fn is_reachable(&self) -> bool {
-        sqlx::query("SELECT 1").execute(&self.inner).await.is_ok()
+        self.unscoped(|pool| async move { sqlx::query("SELECT 1").execute(&pool).await })
+            .await
+            .is_ok()
     }
 
     /// Whether this role could pass row-level security by: a superuser, or one with BYPASSRLS.
     pub async fn is_powerful(&self) -> Result<bool, sqlx::Error> {
-        sqlx::query_scalar!(r#"SELECT rolsuper OR rolbypassrls AS "powerful!" FROM pg_roles WHERE rolname = current_user"#)
-            .fetch_one(&self.inner)
-            .await
+        sqlx::query_scalar!(
+            r#"SELECT rolsuper OR rolbypassrls AS "powerful!" FROM pg_roles WHERE rolname = current_user"#
+        )
+        .fetch_one(&self.inner)
+        .await
     }
 
-    /// For the few functions that bind their own scope (`find_session`) or need none (`tenants` by its slug).
-    pub(crate) fn unscoped(&self) -> &PgPool {
-        &self.inner
+    /// For the few statements that bind their own scope (`find_session`) or need none (`tenants` by its slug).
+    ///
+    /// After a restart of Postgres the pool holds dead connections, so `run` may be called again: it must be harmless
+    /// to repeat.
+    pub(crate) async fn unscoped<T, F>(&self, run: impl Fn(PgPool) -> F + Send) -> Result<T, sqlx::Error>
+    where
+        F: Future<Output = Result<T, sqlx::Error>> + Send,
+    {
+        for _ in 0..self.inner.size() {
+            match run(self.inner.clone()).await {
+                Err(error) if is_dead_connection(&error) => continue,
+                result => return result,
+            }
+        }
+        run(self.inner.clone()).await
     }
 }
 
@@ -94,7 +113,9 @@ fn is_dead_connection(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Io(_) => true,
         // 57P01..57P03: the server is shutting down or starting; 08xxx: connection exceptions.
-        sqlx::Error::Database(error) => error.code().is_some_and(|code| code.starts_with("57P0") || code.starts_with("08")),
+        sqlx::Error::Database(error) => error
+            .code()
+            .is_some_and(|code| code.starts_with("57P0") || code.starts_with("08")),
         _ => false,
     }
 }

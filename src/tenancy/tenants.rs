@@ -27,7 +27,10 @@ impl StoreKey {
     pub fn generate(tenant: TenantId) -> Self {
         let mut bytes = tenant.as_uuid().into_bytes().to_vec();
         bytes.extend(rand::random::<[u8; 16]>());
-        Self { tenant, text: format!("pk_{}", BASE64_URL_SAFE_NO_PAD.encode(bytes)) }
+        Self {
+            tenant,
+            text: format!("pk_{}", BASE64_URL_SAFE_NO_PAD.encode(bytes)),
+        }
     }
 
     pub fn as_str(&self) -> &str {
@@ -39,9 +42,16 @@ impl FromStr for StoreKey {
     type Err = ();
     fn from_str(text: &str) -> Result<Self, ()> {
         let encoded = text.strip_prefix("pk_").filter(|rest| rest.len() == 43).ok_or(())?;
-        let bytes: [u8; 32] = BASE64_URL_SAFE_NO_PAD.decode(encoded).map_err(|_| ())?.try_into().map_err(|_| ())?;
+        let bytes: [u8; 32] = BASE64_URL_SAFE_NO_PAD
+            .decode(encoded)
+            .map_err(|_| ())?
+            .try_into()
+            .map_err(|_| ())?;
         let tenant = Uuid::from_slice(&bytes[..16]).map_err(|_| ())?;
-        Ok(Self { tenant: tenant.into(), text: text.to_owned() })
+        Ok(Self {
+            tenant: tenant.into(),
+            text: text.to_owned(),
+        })
     }
 }
 
@@ -66,14 +76,25 @@ pub async fn find_by_store_key(web: &Pool<Web>, key: &StoreKey) -> Result<Option
 
 /// The tenant called `slug`, for the command line. Only the executor's policy on `tenants` lets it look without a scope.
 pub async fn find_by_slug(executor: &Pool<Executor>, slug: &str) -> Result<Option<Tenant>, sqlx::Error> {
-    let row = sqlx::query!(r#"SELECT tenant_id AS "id: TenantId", name, currency FROM tenants WHERE slug = $1"#, slug)
-        .fetch_optional(executor.unscoped())
-        .await?;
+    let query = |pool| async move {
+        sqlx::query!(
+            r#"SELECT tenant_id AS "id: TenantId", name, currency FROM tenants WHERE slug = $1"#,
+            slug
+        )
+        .fetch_optional(&pool)
+        .await
+    };
+    let row = executor.unscoped(query).await?;
     row.map(|row| tenant(row.id, row.name, &row.currency)).transpose()
 }
 
 /// Founds a store and gives it its first key.
-pub async fn create(executor: &Pool<Executor>, slug: &str, name: &str, currency: Currency) -> Result<(Tenant, StoreKey), sqlx::Error> {
+pub async fn create(
+    executor: &Pool<Executor>,
+    slug: &str,
+    name: &str,
+    currency: Currency,
+) -> Result<(Tenant, StoreKey), sqlx::Error> {
     let id = TenantId::new();
     let mut tx = executor.begin(Scope::tenant(id)).await?;
     sqlx::query!(
@@ -87,7 +108,14 @@ pub async fn create(executor: &Pool<Executor>, slug: &str, name: &str, currency:
     .await?;
     let key = add_store_key(&mut tx).await?;
     tx.commit().await?;
-    Ok((Tenant { id, name: name.to_owned(), currency }, key))
+    Ok((
+        Tenant {
+            id,
+            name: name.to_owned(),
+            currency,
+        },
+        key,
+    ))
 }
 
 /// One more publishable key for the bound tenant.

@@ -55,13 +55,20 @@ impl Scope {
 
     /// One shopper of a tenant, and nobody else.
     pub fn shopper(tenant: TenantId, shopper: ShopperId) -> Self {
-        Self { tenant, shopper: Some(shopper) }
+        Self {
+            tenant,
+            shopper: Some(shopper),
+        }
     }
 
     /// `BEGIN` and the scope as one message, so both cost one round trip. Ids are UUIDs by type: nothing to escape.
     pub(super) fn begin<R: Role>(self) -> String {
         let shopper = self.shopper.map(|id| id.to_string()).unwrap_or_default();
-        format!("{}; SET LOCAL app.tenant_id = '{}'; SET LOCAL app.shopper_id = '{shopper}'", R::BEGIN, self.tenant)
+        format!(
+            "{}; SET LOCAL app.tenant_id = '{}'; SET LOCAL app.shopper_id = '{shopper}'",
+            R::BEGIN,
+            self.tenant
+        )
     }
 }
 
@@ -74,7 +81,11 @@ pub struct Tx<R: Role> {
 
 impl<R: Role> Tx<R> {
     pub(super) fn new(inner: Transaction<'static, Postgres>, scope: Scope) -> Self {
-        Self { inner, scope, role: PhantomData }
+        Self {
+            inner,
+            scope,
+            role: PhantomData,
+        }
     }
 
     /// The tenant this transaction is bound to, for the `tenant_id` of what it inserts.

@@ -43,6 +43,16 @@ impl Contract {
         example: &'static str,
         activity: &'static str,
     ) -> Self {
-        Self { name, summary, target, example, effect: Effect::Reads, must_hold: &[], may_retry: true, sets_off: &[], activity }
+        Self {
+            name,
+            summary,
+            target,
+            example,
+            effect: Effect::Reads,
+            must_hold: &[],
+            may_retry: true,
+            sets_off: &[],
+            activity,
+        }
     }
 }

@@ -64,7 +64,10 @@ pub struct Registry {
 impl Registry {
     /// Every tool there is. A tool that is not listed here does not exist.
     pub fn new(reader: Pool<Reader>) -> Self {
-        let mut registry = Self { reader, tools: BTreeMap::new() };
+        let mut registry = Self {
+            reader,
+            tools: BTreeMap::new(),
+        };
         registry.add_read::<read::list_orders::ListOrders>();
         registry.add_read::<read::get_order::GetOrder>();
         registry.add_read::<read::get_refund_status::GetRefundStatus>();
@@ -76,7 +79,11 @@ impl Registry {
     }
 
     fn add_read<T: ReadTool>(&mut self) {
-        let tool = Tool { contract: T::CONTRACT, schema: schema::strict::<T::Arguments>(), run: |arguments, shopper, reader| Box::pin(run_read::<T>(arguments, shopper, reader)) };
+        let tool = Tool {
+            contract: T::CONTRACT,
+            schema: schema::strict::<T::Arguments>(),
+            run: |arguments, shopper, reader| Box::pin(run_read::<T>(arguments, shopper, reader)),
+        };
         self.tools.insert(T::CONTRACT.name, tool);
     }
 
@@ -96,14 +103,26 @@ impl Registry {
             None => Err(ToolError::Unknown(call.tool.chars().take(64).collect())),
         };
         match result {
-            Ok(data) => CallOutcome { outcome: Outcome::Answered, code: None, content: json!({ "data": data }).to_string() },
+            Ok(data) => CallOutcome {
+                outcome: Outcome::Answered,
+                code: None,
+                content: json!({ "data": data }).to_string(),
+            },
             Err(error) => {
-                let outcome = if matches!(error, ToolError::Database(_)) { Outcome::Failed } else { Outcome::Refused };
+                let outcome = if matches!(error, ToolError::Database(_)) {
+                    Outcome::Failed
+                } else {
+                    Outcome::Refused
+                };
                 if let ToolError::Database(cause) = &error {
                     tracing::error!(tool = call.tool, error = %crate::telemetry::cause(cause), "a read tool failed");
                 }
                 let content = json!({ "error": { "code": error.code(), "message": error.to_string() } }).to_string();
-                CallOutcome { outcome, code: Some(error.code()), content }
+                CallOutcome {
+                    outcome,
+                    code: Some(error.code()),
+                    content,
+                }
             }
         }
     }
@@ -124,10 +143,17 @@ fn parse<T: DeserializeOwned + Validate>(text: &str) -> Result<T, ToolError> {
     }
     // A model that has nothing to say sends nothing.
     let text = if text.trim().is_empty() { "{}" } else { text };
+    if !crate::validation::is_object(text.as_bytes()) {
+        return Err(refuse(String::new(), "must be a JSON object".into()));
+    }
     let mut deserializer = serde_json::Deserializer::from_str(text);
-    let value: T = serde_path_to_error::deserialize(&mut deserializer)
-        .map_err(|error| refuse(error.path().to_string(), crate::validation::json_fault(error.inner())))?;
-    deserializer.end().map_err(|_| refuse(String::new(), "must be one JSON object and nothing after it".into()))?;
+    let value: T = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+        let misfit = crate::validation::misfit(&error);
+        refuse(misfit.field, misfit.message)
+    })?;
+    deserializer
+        .end()
+        .map_err(|_| refuse(String::new(), "must be one JSON object and nothing after it".into()))?;
     value.validate().map_err(|errors| {
         let (field, reason) = crate::validation::first(&errors);
         refuse(field, reason)
@@ -163,7 +189,15 @@ mod tests {
         ] {
             assert_eq!(refusal(text), field, "{text}");
         }
-        for text in ["not json", "{", "[]", "null", r#"{"order_number":"W1"} {}"#, &"[".repeat(10_000), &format!(r#"{{"order_number":"{}"}}"#, "x".repeat(1 << 20))] {
+        for text in [
+            "not json",
+            "{",
+            "[]",
+            "null",
+            r#"{"order_number":"W1"} {}"#,
+            &"[".repeat(10_000),
+            &format!(r#"{{"order_number":"{}"}}"#, "x".repeat(1 << 20)),
+        ] {
             refusal(text);
         }
     }

@@ -15,7 +15,16 @@ pub fn strict<T: schemars::JsonSchema>() -> Value {
 }
 
 /// Keywords that strict mode refuses or that say nothing to a model. The server checks the lengths itself.
-const DROPPED: [&str; 8] = ["$schema", "title", "format", "minLength", "maxLength", "minimum", "maximum", "default"];
+const DROPPED: [&str; 8] = [
+    "$schema",
+    "title",
+    "format",
+    "minLength",
+    "maxLength",
+    "minimum",
+    "maximum",
+    "default",
+];
 
 fn tighten(schema: &mut Value) {
     let Value::Object(object) = schema else { return };
@@ -24,7 +33,10 @@ fn tighten(schema: &mut Value) {
     }
     if object.get("type").is_some_and(|kind| kind == "object") {
         let properties = object.entry("properties").or_insert_with(|| Value::Object(Map::new()));
-        let required = properties.as_object().map(|map| map.keys().cloned().map(Value::String).collect()).unwrap_or_default();
+        let required = properties
+            .as_object()
+            .map(|map| map.keys().cloned().map(Value::String).collect())
+            .unwrap_or_default();
         if let Value::Object(map) = properties {
             map.values_mut().for_each(tighten);
         }

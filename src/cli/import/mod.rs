@@ -7,7 +7,6 @@ use std::{
     path::PathBuf,
 };
 
-
 use super::CliError;
 use crate::{
     store::upsert::{self, Record},
@@ -37,7 +36,12 @@ pub struct Report {
 }
 
 /// Imports a file, standard input (`-`) or a folder.
-pub async fn from_path(executor: &Pool<Executor>, store: &Tenant, format: Format, path: PathBuf) -> Result<Report, CliError> {
+pub async fn from_path(
+    executor: &Pool<Executor>,
+    store: &Tenant,
+    format: Format,
+    path: PathBuf,
+) -> Result<Report, CliError> {
     let unreadable = |error| CliError::Unreadable(path.clone(), error);
     match format {
         Format::Retail => {
@@ -79,7 +83,10 @@ pub async fn from_lines(
         }
         tx.commit().await?;
         if stderr().is_terminal() {
-            eprint!("\r{} products, {} shoppers, {} orders…", report.products, report.shoppers, report.orders);
+            eprint!(
+                "\r{} products, {} shoppers, {} orders…",
+                report.products, report.shoppers, report.orders
+            );
         }
     }
     Ok(report)
@@ -93,11 +100,14 @@ async fn import_line(tx: &mut Tx<Executor>, store: &Tenant, line: &str) -> Resul
     };
     sqlx::query("SAVEPOINT line").execute(&mut **tx).await?;
     let applied = upsert::apply(tx, store, &record).await;
-    let end = if applied.is_ok() { "RELEASE SAVEPOINT line" } else { "ROLLBACK TO SAVEPOINT line" };
+    let end = if applied.is_ok() {
+        "RELEASE SAVEPOINT line"
+    } else {
+        "ROLLBACK TO SAVEPOINT line"
+    };
     sqlx::query(end).execute(&mut **tx).await?;
     Ok(applied.map(|()| record).map_err(|error| match &error {
         upsert::UpsertError::Database(cause) => format!("{error}: {}", telemetry::cause(cause)),
-        upsert::UpsertError::Money(_, cause) => format!("{error}: {cause}"),
         _ => error.to_string(),
     }))
 }

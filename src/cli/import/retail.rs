@@ -9,7 +9,8 @@ use crate::store::{
     Address, Options,
     orders::{OrderStatus, PaymentKind, Shipment},
     upsert::{
-        LineRecord, OrderRecord, PaymentMethodKind, PaymentMethodRecord, PaymentRecord, ProductRecord, Record, ShopperRecord, VariantRecord,
+        LineRecord, OrderRecord, PaymentMethodKind, PaymentMethodRecord, PaymentRecord, ProductRecord, Record,
+        ShopperRecord, VariantRecord,
     },
 };
 
@@ -87,9 +88,15 @@ struct Transaction {
 /// The data set in `folder` as import lines: products, then shoppers, then orders.
 pub fn lines(folder: &Path) -> io::Result<Vec<String>> {
     let products = read::<Product>(folder, "products.json")?.into_values().map(product);
-    let shoppers = read::<User>(folder, "users.json")?.into_iter().map(|(id, user)| shopper(id, user));
+    let shoppers = read::<User>(folder, "users.json")?
+        .into_iter()
+        .map(|(id, user)| shopper(id, user));
     let orders = read::<Order>(folder, "orders.json")?.into_values().map(order);
-    products.chain(shoppers).chain(orders).map(|record| serde_json::to_string(&record).map_err(io::Error::other)).collect()
+    products
+        .chain(shoppers)
+        .chain(orders)
+        .map(|record| serde_json::to_string(&record).map_err(io::Error::other))
+        .collect()
 }
 
 fn read<T: DeserializeOwned>(folder: &Path, name: &str) -> io::Result<BTreeMap<String, T>> {
@@ -104,7 +111,12 @@ fn product(product: Product) -> Record {
         price: variant.price.get().to_owned(),
         available: variant.available,
     });
-    Record::Product(ProductRecord { id: product.product_id, name: product.name, description: String::new(), variants: variants.collect() })
+    Record::Product(ProductRecord {
+        id: product.product_id,
+        name: product.name,
+        description: String::new(),
+        variants: variants.collect(),
+    })
 }
 
 fn shopper(id: String, user: User) -> Record {
@@ -136,12 +148,15 @@ fn order(order: Order) -> Record {
     });
     let shipments = order.fulfillments.into_iter().flat_map(|fulfillment| {
         let item_ids = fulfillment.item_ids;
-        fulfillment.tracking_id.into_iter().map(move |tracking_number| Shipment {
-            carrier: None,
-            tracking_number,
-            item_ids: item_ids.clone(),
-            shipped_at: None,
-        })
+        fulfillment
+            .tracking_id
+            .into_iter()
+            .map(move |tracking_number| Shipment {
+                carrier: None,
+                tracking_number,
+                item_ids: item_ids.clone(),
+                shipped_at: None,
+            })
     });
     let payments = order.payment_history.into_iter().map(|transaction| PaymentRecord {
         kind: transaction.transaction_type,

@@ -32,6 +32,8 @@ impl ReadTool for CheckStock {
     type Answer = StockLevel;
 
     async fn run(arguments: Arguments, _: &Shopper, tx: &mut Tx<Reader>) -> Result<StockLevel, ToolError> {
-        catalogue::stock(tx, &arguments.item_id).await?.ok_or(ToolError::NotFound("item"))
+        catalogue::stock(tx, &arguments.item_id)
+            .await?
+            .ok_or(ToolError::NotFound("item"))
     }
 }

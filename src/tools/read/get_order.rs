@@ -22,6 +22,8 @@ impl ReadTool for GetOrder {
     type Answer = Order;
 
     async fn run(arguments: OrderNumber, _: &Shopper, tx: &mut Tx<Reader>) -> Result<Order, ToolError> {
-        orders::by_number(tx, &arguments.order_number).await?.ok_or(ToolError::NotFound("order"))
+        orders::by_number(tx, &arguments.order_number)
+            .await?
+            .ok_or(ToolError::NotFound("order"))
     }
 }

@@ -32,6 +32,8 @@ impl ReadTool for GetProduct {
     type Answer = Product;
 
     async fn run(arguments: Arguments, _: &Shopper, tx: &mut Tx<Reader>) -> Result<Product, ToolError> {
-        catalogue::product(tx, &arguments.product_id).await?.ok_or(ToolError::NotFound("product"))
+        catalogue::product(tx, &arguments.product_id)
+            .await?
+            .ok_or(ToolError::NotFound("product"))
     }
 }

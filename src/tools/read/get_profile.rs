@@ -22,6 +22,8 @@ impl ReadTool for GetProfile {
     type Answer = Profile;
 
     async fn run(_: Nothing, shopper: &Shopper, tx: &mut Tx<Reader>) -> Result<Profile, ToolError> {
-        profile::of(tx, shopper.id()).await?.ok_or(ToolError::NotFound("profile"))
+        profile::of(tx, shopper.id())
+            .await?
+            .ok_or(ToolError::NotFound("profile"))
     }
 }

@@ -34,13 +34,30 @@ impl ReadTool for GetRefundStatus {
     type Answer = Answer;
 
     async fn run(arguments: OrderNumber, _: &Shopper, tx: &mut Tx<Reader>) -> Result<Answer, ToolError> {
-        let order = orders::by_number(tx, &arguments.order_number).await?.ok_or(ToolError::NotFound("order"))?;
+        let order = orders::by_number(tx, &arguments.order_number)
+            .await?
+            .ok_or(ToolError::NotFound("order"))?;
         let sum = |kind| {
-            let minor = order.payments.iter().filter(|payment| payment.kind == kind).map(|payment| payment.amount.minor).sum();
+            let minor = order
+                .payments
+                .iter()
+                .filter(|payment| payment.kind == kind)
+                .map(|payment| payment.amount.minor)
+                .sum();
             Money::new(minor, order.total.currency)
         };
         let (paid, refunded) = (sum(PaymentKind::Payment), sum(PaymentKind::Refund));
-        let refunds = order.payments.into_iter().filter(|payment| payment.kind == PaymentKind::Refund).collect();
-        Ok(Answer { order_number: order.number, order_status: order.status, paid, refunded, refunds })
+        let refunds = order
+            .payments
+            .into_iter()
+            .filter(|payment| payment.kind == PaymentKind::Refund)
+            .collect();
+        Ok(Answer {
+            order_number: order.number,
+            order_status: order.status,
+            paid,
+            refunded,
+            refunds,
+        })
     }
 }

@@ -32,6 +32,8 @@ impl ReadTool for ListOrders {
     type Answer = Answer;
 
     async fn run(_: Nothing, _: &Shopper, tx: &mut Tx<Reader>) -> Result<Answer, ToolError> {
-        Ok(Answer { orders: orders::list(tx, MOST, None).await? })
+        Ok(Answer {
+            orders: orders::list(tx, MOST, None).await?,
+        })
     }
 }

@@ -40,6 +40,8 @@ impl ReadTool for SearchProducts {
     type Answer = Answer;
 
     async fn run(arguments: Arguments, _: &Shopper, tx: &mut Tx<Reader>) -> Result<Answer, ToolError> {
-        Ok(Answer { products: catalogue::search(tx, &arguments.query, MOST).await? })
+        Ok(Answer {
+            products: catalogue::search(tx, &arguments.query, MOST).await?,
+        })
     }
 }

@@ -42,7 +42,13 @@ impl TestApp {
     /// With a fake OpenAI endpoint as its model.
     pub async fn start() -> Self {
         let model = FakeOpenAi::start().await;
-        let settings = openai(&model, Deadlines { first_chunk: Duration::from_secs(5), total: Duration::from_secs(10) });
+        let settings = openai(
+            &model,
+            Deadlines {
+                first_chunk: Duration::from_secs(5),
+                total: Duration::from_secs(10),
+            },
+        );
         Self::start_with(model, settings).await
     }
 
@@ -71,7 +77,9 @@ impl TestApp {
         let stop = CancellationToken::new();
         let (running_settings, running_pools, running_clock) = (settings.clone(), pools.clone(), clock.clone());
         let stopped = stop.clone().cancelled_owned();
-        tokio::spawn(async move { serve::serve(listener, &running_settings, &running_pools, running_clock, stopped).await });
+        tokio::spawn(
+            async move { serve::serve(listener, &running_settings, &running_pools, running_clock, stopped).await },
+        );
         Self {
             url: format!("http://{address}"),
             http: reqwest::Client::new(),
@@ -118,25 +126,39 @@ impl TestApp {
 
     /// One number out of the database.
     pub async fn count(&self, query: &'static str) -> i64 {
-        sqlx::query_scalar(query).fetch_one(&mut self.superuser().await).await.expect("counts")
+        sqlx::query_scalar(query)
+            .fetch_one(&mut self.superuser().await)
+            .await
+            .expect("counts")
     }
 }
 
 /// Settings that point at a fake endpoint.
 pub fn openai(model: &FakeOpenAi, deadlines: Deadlines) -> ModelSettings {
     let (base_url, model) = (model.base_url(), "fake-model".to_owned());
-    ModelSettings::OpenAi(OpenAiSettings { base_url, api_key: "sk-fake".into(), model, deadlines })
+    ModelSettings::OpenAi(OpenAiSettings {
+        base_url,
+        api_key: "sk-fake".into(),
+        model,
+        deadlines,
+    })
 }
 
 impl TestStore {
     async fn found(pools: &Pools, slug: &str) -> Self {
         let currency = "USD".parse().expect("a currency");
-        let (tenant, key) = tenancy::create(&pools.executor, slug, &format!("Store {slug}"), currency).await.expect("founded");
+        let (tenant, key) = tenancy::create(&pools.executor, slug, &format!("Store {slug}"), currency)
+            .await
+            .expect("founded");
         let lines = STORE.lines().map(|line| Ok(line.to_owned()));
-        let report = import::from_lines(&pools.executor, &tenant, lines).await.expect("imports");
+        let report = import::from_lines(&pools.executor, &tenant, lines)
+            .await
+            .expect("imports");
         assert_eq!(report.rejected, [], "the demo store imports whole");
         for shopper in ["mia", "noah"] {
-            shoppers::set_password(&pools.executor, &tenant, shopper, PASSWORD.into(), Utc::now()).await.expect("set");
+            shoppers::set_password(&pools.executor, &tenant, shopper, PASSWORD.into(), Utc::now())
+                .await
+                .expect("set");
         }
         Self { tenant, key }
     }

@@ -22,7 +22,9 @@ pub async fn postgres() -> &'static PrivatePostgres {
         .get_or_init(|| async {
             let postgres = PrivatePostgres::start(false).await.expect("a private Postgres");
             run(&postgres.admin("postgres"), &format!("CREATE DATABASE {TEMPLATE}")).await;
-            bootstrap::migrate(&postgres.admin(TEMPLATE), &settings(postgres.address(TEMPLATE))).await.expect("migrates");
+            bootstrap::migrate(&postgres.admin(TEMPLATE), &settings(postgres.address(TEMPLATE)))
+                .await
+                .expect("migrates");
             postgres
         })
         .await
@@ -32,7 +34,11 @@ pub async fn postgres() -> &'static PrivatePostgres {
 pub async fn create() -> String {
     let postgres = postgres().await;
     let name = format!("test_{}", NEXT.fetch_add(1, Ordering::Relaxed));
-    run(&postgres.admin("postgres"), &format!("CREATE DATABASE {name} TEMPLATE {TEMPLATE}")).await;
+    run(
+        &postgres.admin("postgres"),
+        &format!("CREATE DATABASE {name} TEMPLATE {TEMPLATE}"),
+    )
+    .await;
     name
 }
 
@@ -50,5 +56,8 @@ pub fn settings(address: PgConnectOptions) -> DatabaseSettings {
 
 async fn run(admin: &PgConnectOptions, statement: &str) {
     let mut connection = PgConnection::connect_with(admin).await.expect("connects");
-    sqlx::raw_sql(AssertSqlSafe(statement.to_owned())).execute(&mut connection).await.expect("runs");
+    sqlx::raw_sql(AssertSqlSafe(statement.to_owned()))
+        .execute(&mut connection)
+        .await
+        .expect("runs");
 }

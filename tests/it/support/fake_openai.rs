@@ -70,7 +70,9 @@ impl FakeOpenAi {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address");
         let state = Arc::new(Shared::default());
-        let router = Router::new().route("/v1/chat/completions", post(complete)).with_state(state.clone());
+        let router = Router::new()
+            .route("/v1/chat/completions", post(complete))
+            .with_state(state.clone());
         tokio::spawn(async move { axum::serve(listener, router).await });
         Self { address, state }
     }
@@ -108,25 +110,42 @@ async fn complete(State(state): State<Arc<Shared>>, Json(request): Json<Value>) 
 
 async fn answer(reply: Reply, request: &Value) -> Response {
     match reply {
-        Reply::Text(pieces) => events(pieces.iter().map(|piece| delta(json!({ "content": piece }))).chain(ending("stop"))),
+        Reply::Text(pieces) => events(
+            pieces
+                .iter()
+                .map(|piece| delta(json!({ "content": piece })))
+                .chain(ending("stop")),
+        ),
         Reply::Calls(calls) => events(calls_as_chunks(&calls).into_iter().chain(ending("tool_calls"))),
-        Reply::Both(text, calls) => {
-            events([delta(json!({ "content": text }))].into_iter().chain(calls_as_chunks(&calls)).chain(ending("tool_calls")))
-        }
+        Reply::Both(text, calls) => events(
+            [delta(json!({ "content": text }))]
+                .into_iter()
+                .chain(calls_as_chunks(&calls))
+                .chain(ending("tool_calls")),
+        ),
         Reply::Status(status, body) => (StatusCode::from_u16(status).expect("a status"), body).into_response(),
         Reply::Raw(text) => ([("content-type", "text/event-stream")], text).into_response(),
         Reply::Cut(text) => {
             let first = Ok(Bytes::from(delta(json!({ "content": text }))));
-            let pause = stream::once(async { tokio::time::sleep(Duration::from_millis(20)).await }).filter_map(|()| async { None });
+            let pause = stream::once(async { tokio::time::sleep(Duration::from_millis(20)).await })
+                .filter_map(|()| async { None });
             let broken = stream::iter([Err(io::Error::from(io::ErrorKind::ConnectionReset))]);
-            ([("content-type", "text/event-stream")], Body::from_stream(stream::iter([first]).chain(pause).chain(broken))).into_response()
+            (
+                [("content-type", "text/event-stream")],
+                Body::from_stream(stream::iter([first]).chain(pause).chain(broken)),
+            )
+                .into_response()
         }
         Reply::After(pause, reply) => {
             tokio::time::sleep(pause).await;
             Box::pin(answer(*reply, request)).await
         }
         Reply::EchoToolResult => {
-            let last = request["messages"].as_array().and_then(|messages| messages.last()).cloned().unwrap_or_default();
+            let last = request["messages"]
+                .as_array()
+                .and_then(|messages| messages.last())
+                .cloned()
+                .unwrap_or_default();
             let text = last["content"].as_str().unwrap_or_default().to_owned();
             events([delta(json!({ "content": text }))].into_iter().chain(ending("stop")))
         }
@@ -142,8 +161,10 @@ fn event(body: &Value) -> String {
 }
 
 pub fn delta(delta: Value) -> String {
-    event(&json!({ "id": "c", "object": "chat.completion.chunk", "created": 0, "model": "fake-model",
-        "choices": [{ "index": 0, "delta": delta, "finish_reason": null }] }))
+    event(
+        &json!({ "id": "c", "object": "chat.completion.chunk", "created": 0, "model": "fake-model",
+        "choices": [{ "index": 0, "delta": delta, "finish_reason": null }] }),
+    )
 }
 
 pub fn ending(reason: &str) -> [String; 3] {
@@ -156,13 +177,24 @@ pub fn ending(reason: &str) -> [String; 3] {
 fn calls_as_chunks(calls: &[(String, String)]) -> Vec<String> {
     let piece = |index: usize, call: Value| delta(json!({ "tool_calls": [merge(json!({ "index": index }), call)] }));
     let opening = calls.iter().enumerate().map(|(index, (name, _))| {
-        piece(index, json!({ "id": format!("call-{index}"), "type": "function", "function": { "name": name, "arguments": "" } }))
+        piece(
+            index,
+            json!({ "id": format!("call-{index}"), "type": "function", "function": { "name": name, "arguments": "" } }),
+        )
     });
-    let half = |text: &str| (0..=text.len() / 2).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);
+    let half = |text: &str| {
+        (0..=text.len() / 2)
+            .rev()
+            .find(|&at| text.is_char_boundary(at))
+            .unwrap_or(0)
+    };
     let halves = |first: bool| {
         calls.iter().enumerate().map(move |(index, (_, arguments))| {
             let (head, tail) = arguments.split_at(half(arguments));
-            piece(index, json!({ "function": { "arguments": if first { head } else { tail } } }))
+            piece(
+                index,
+                json!({ "function": { "arguments": if first { head } else { tail } } }),
+            )
         })
     };
     opening.chain(halves(true)).chain(halves(false)).collect()

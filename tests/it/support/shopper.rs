@@ -3,10 +3,7 @@
 use reqwest::{RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 
-use super::{
-    PASSWORD, TestApp,
-    app::TestStore,
-};
+use super::{PASSWORD, TestApp, app::TestStore};
 
 #[derive(Clone)]
 pub struct TestShopper {
@@ -35,12 +32,23 @@ impl TestShopper {
             .expect("answers");
         assert_eq!(response.status(), StatusCode::CREATED);
         let body: Value = response.json().await.expect("JSON");
-        Self { url: app.url.clone(), token: body["token"].as_str().expect("a token").to_owned(), http: app.http.clone() }
+        Self::with_token(app, body["token"].as_str().expect("a token"))
+    }
+
+    pub fn with_token(app: &TestApp, token: &str) -> Self {
+        Self {
+            url: app.url.clone(),
+            token: token.to_owned(),
+            http: app.http.clone(),
+        }
     }
 
     /// The same shopper, talking to another replica.
     pub fn at(&self, url: &str) -> Self {
-        Self { url: url.to_owned(), ..self.clone() }
+        Self {
+            url: url.to_owned(),
+            ..self.clone()
+        }
     }
 
     pub fn get(&self, path: &str) -> RequestBuilder {
@@ -65,7 +73,10 @@ impl TestShopper {
 
     /// The answer's text alone.
     pub async fn ask_text(&self, text: &str) -> String {
-        self.ask(text).await["message"]["text"].as_str().expect("a text").to_owned()
+        self.ask(text).await["message"]["text"]
+            .as_str()
+            .expect("a text")
+            .to_owned()
     }
 
     /// Sends a message and reads the whole stream of its turn.
@@ -79,19 +90,33 @@ pub async fn answer(request: RequestBuilder) -> (StatusCode, Value) {
     let response = request.send().await.expect("answers");
     let status = response.status();
     let body = response.bytes().await.expect("a body");
-    (status, if body.is_empty() { Value::Null } else { serde_json::from_slice(&body).expect("JSON") })
+    (
+        status,
+        if body.is_empty() {
+            Value::Null
+        } else {
+            serde_json::from_slice(&body).expect("JSON")
+        },
+    )
 }
 
 /// All events of a stream.
 pub async fn events(request: RequestBuilder) -> Vec<SentEvent> {
-    let response = request.header("accept", "text/event-stream").send().await.expect("answers");
+    let response = request
+        .header("accept", "text/event-stream")
+        .send()
+        .await
+        .expect("answers");
     assert_eq!(response.status(), StatusCode::OK);
     parse_events(&response.text().await.expect("a stream"))
 }
 
 pub fn parse_events(text: &str) -> Vec<SentEvent> {
     let field = |block: &str, name: &str| {
-        block.lines().find_map(|line| line.strip_prefix(name).map(|rest| rest.trim_start_matches(": ").to_owned()))
+        block.lines().find_map(|line| {
+            line.strip_prefix(name)
+                .map(|rest| rest.trim_start_matches(": ").to_owned())
+        })
     };
     text.split("\n\n")
         .filter(|block| block.contains("data:"))

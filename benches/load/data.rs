@@ -1,0 +1,85 @@
+//! A million orders, and the sessions to read them with.
+
+use std::{fs, path::Path};
+
+use sha2::{Digest, Sha256};
+use sqlx::{AssertSqlSafe, Connection, PgConnection, postgres::PgConnectOptions};
+
+pub const TENANTS: u32 = 100;
+/// Shoppers of each tenant; each has a session for HTTP and one for pgbench.
+const SHOPPERS: u32 = 100;
+
+/// Tenant `t` is `…-t`, shopper `s` of it `t-…-s`, in hexadecimal, so that pgbench can say them too.
+fn tenant(t: u32) -> String {
+    format!("00000000-0000-7000-8000-{t:012x}")
+}
+
+/// Fills the database and writes `sessions.lua`: a token and an order number of its shopper a line.
+pub async fn load(admin: &PgConnectOptions, orders: u32, folder: &Path) {
+    let mut db = PgConnection::connect_with(admin).await.expect("connects");
+    let each = orders / TENANTS;
+    let statement = format!(
+        r#"SET session_replication_role = replica; -- no foreign-key checks row by row
+        CREATE FUNCTION tid(t int) RETURNS uuid LANGUAGE sql IMMUTABLE RETURN ('00000000-0000-7000-8000-' || lpad(to_hex(t), 12, '0'))::uuid;
+        CREATE FUNCTION sid(t int, s int) RETURNS uuid LANGUAGE sql IMMUTABLE RETURN (lpad(to_hex(t), 8, '0') || '-0000-7000-8000-' || lpad(to_hex(s), 12, '0'))::uuid;
+        INSERT INTO tenants (tenant_id, slug, name, currency) SELECT tid(t), 'store-' || t, 'Store ' || t, 'USD' FROM generate_series(1, {TENANTS}) t;
+        INSERT INTO shoppers (tenant_id, shopper_id, external_id, email, first_name, last_name)
+            SELECT tid(t), sid(t, s), 's' || s, 's' || s || '@example.com', 'A', 'B' FROM generate_series(1, {TENANTS}) t, generate_series(1, {SHOPPERS}) s;
+        INSERT INTO payment_methods (tenant_id, shopper_id, id, external_id, kind) SELECT tid(t), sid(t, s), sid(t, s), 'card-' || s, 'credit_card'
+            FROM generate_series(1, {TENANTS}) t, generate_series(1, {SHOPPERS}) s;
+        INSERT INTO sessions (tenant_id, shopper_id, id, token_hash, created_at, last_seen_at, idle_until, expires_at)
+            SELECT tid(t), sid(t, s), gen_random_uuid(), decode(lpad(to_hex(s), 64, '0'), 'hex'), now(), now(), now() + interval '1 day', now() + interval '1 day'
+            FROM generate_series(1, {TENANTS}) t, generate_series(1, {SHOPPERS}) s;
+        INSERT INTO orders (tenant_id, shopper_id, id, number, status, currency, address, placed_at)
+            SELECT tid(t), sid(t, 1 + n % {SHOPPERS}), sid(t, n), '#' || n, 'delivered', 'USD',
+                '{{"address1":"4 Quay Street","address2":"","city":"Portland","state":"ME","zip":"04101","country":"USA"}}', now()
+            FROM generate_series(1, {TENANTS}) t, generate_series(1, {each}) n;
+        INSERT INTO order_lines (tenant_id, shopper_id, order_id, position, product_id, item_id, name, options, price_minor, quantity)
+            SELECT tid(t), sid(t, 1 + n % {SHOPPERS}), sid(t, n), p, 'mug', 'mug-' || p, 'Enamel Mug', '{{"color":"blue"}}', 1250, 1
+            FROM generate_series(1, {TENANTS}) t, generate_series(1, {each}) n, generate_series(0, 1) p;
+        INSERT INTO payments (tenant_id, shopper_id, order_id, position, kind, amount_minor, payment_method_id)
+            SELECT tid(t), sid(t, 1 + n % {SHOPPERS}), sid(t, n), 0, 'payment', 2500, sid(t, 1 + n % {SHOPPERS}) FROM generate_series(1, {TENANTS}) t, generate_series(1, {each}) n;
+        INSERT INTO shipments (tenant_id, shopper_id, order_id, position, tracking_number, item_ids)
+            SELECT tid(t), sid(t, 1 + n % {SHOPPERS}), sid(t, n), 0, 'T' || n, '{{mug-0,mug-1}}' FROM generate_series(1, {TENANTS}) t, generate_series(1, {each}) n;
+        SET session_replication_role = origin"#
+    );
+    sqlx::raw_sql(AssertSqlSafe(statement))
+        .execute(&mut db)
+        .await
+        .expect("loads");
+    let mut lines = String::from("return {\n");
+    for t in 1..=TENANTS {
+        for s in (1..=SHOPPERS).step_by(5) {
+            let (token, hash) = token(t, s);
+            let insert = "INSERT INTO sessions (tenant_id, shopper_id, id, token_hash, created_at, last_seen_at, idle_until, expires_at)
+                VALUES (tid($1), sid($1, $2), gen_random_uuid(), $3, now(), now() + interval '1 hour', now() + interval '1 day', now() + interval '1 day')";
+            sqlx::query(insert)
+                .bind(t as i32)
+                .bind(s as i32)
+                .bind(hash.to_vec())
+                .execute(&mut db)
+                .await
+                .expect("a session");
+            // Numbers whose remainder is the shopper's.
+            let number = (s - 1) + SHOPPERS * (1 + (t * 7 + s) % (each / SHOPPERS - 1).max(1));
+            lines.push_str(&format!("{{\"{token}\", \"{number}\"}},\n"));
+        }
+    }
+    lines.push_str("}\n");
+    fs::write(folder.join("sessions.lua"), lines).expect("written");
+    sqlx::raw_sql("VACUUM ANALYZE").execute(&mut db).await.expect("vacuums");
+    sqlx::raw_sql("CHECKPOINT").execute(&mut db).await.expect("checkpoints");
+}
+
+/// A session token as `identity` makes them, and its stored hash.
+fn token(t: u32, s: u32) -> (String, [u8; 32]) {
+    use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+    let id: uuid::Uuid = tenant(t).parse().expect("an id");
+    let secret: [u8; 32] = Sha256::digest(format!("secret {t} {s}")).into();
+    let token = format!(
+        "cs_{}",
+        BASE64_URL_SAFE_NO_PAD.encode([&id.as_bytes()[..], &secret[..]].concat())
+    );
+    let hash = Sha256::digest(token.as_bytes()).into();
+    (token, hash)
+}

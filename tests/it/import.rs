@@ -1,0 +1,206 @@
+//! `countersign import`: exact, repeatable, and a bad line costs nothing but itself.
+
+use std::path::Path;
+
+use countersign::cli::import::{self, Format, Report};
+use reqwest::StatusCode;
+
+use crate::support::{PASSWORD, Reply, STORE, TestApp};
+
+async fn import_lines(app: &TestApp, lines: &[&str]) -> Report {
+    let lines = lines.iter().map(|line| Ok((*line).to_owned()));
+    import::from_lines(&app.pools.executor, &app.store.tenant, lines)
+        .await
+        .expect("runs")
+}
+
+const EVERYTHING: &str = "SELECT (sum(hashtextextended(t.whole, 0)::numeric) % 1000000007)::bigint FROM (
+    SELECT orders::text AS whole FROM orders UNION ALL SELECT order_lines::text FROM order_lines UNION ALL SELECT shipments::text FROM shipments
+    UNION ALL SELECT payments::text FROM payments UNION ALL SELECT variants::text FROM variants UNION ALL SELECT products::text FROM products
+    UNION ALL SELECT shoppers::text FROM shoppers UNION ALL SELECT payment_methods::text FROM payment_methods) t";
+
+#[tokio::test]
+async fn importing_again_changes_nothing() {
+    let app = TestApp::offline().await;
+    let before = app.count(EVERYTHING).await;
+    let report = import_lines(&app, &STORE.lines().collect::<Vec<_>>()).await;
+    assert_eq!(
+        report,
+        Report {
+            products: 6,
+            shoppers: 2,
+            orders: 5,
+            rejected: Vec::new()
+        }
+    );
+    assert_eq!(app.count(EVERYTHING).await, before);
+}
+
+#[tokio::test]
+async fn a_changed_order_replaces_the_old_one_and_raises_its_version() {
+    let app = TestApp::offline().await;
+    let changed = STORE
+        .lines()
+        .find(|line| line.contains("\"#1003\""))
+        .expect("the order")
+        .replace("\"pending\"", "\"processed\"");
+    import_lines(&app, &[&changed]).await;
+    let (_, order) = app.shopper("mia").await.read("/v1/orders/1003").await;
+    assert_eq!(
+        (order["status"].as_str(), order["version"].as_i64()),
+        (Some("processed"), Some(2))
+    );
+}
+
+#[tokio::test]
+async fn bad_lines_are_named_and_leave_nothing_behind() {
+    let app = TestApp::offline().await;
+    let before = app.count(EVERYTHING).await;
+    let order = STORE
+        .lines()
+        .find(|line| line.contains("\"#1001\""))
+        .expect("the order");
+    let fresh = order.replace("#1001", "#7777");
+    let lines = [
+        "{",
+        r#"{"type":"coupon"}"#,
+        &fresh.replace("\"mia\"", "\"nobody\""),
+        &fresh.replace("89.00", "89.001"),
+        &fresh.replace("89.00", "-1"),
+        &fresh.replace("card-mia", "paypal-noah"),
+        &fresh.replace("\"quantity\":2", "\"quantity\":0"),
+        &fresh.replace("processed", "lost"),
+        &order.replace("\"mia\"", "\"noah\""),
+        &order.replace("89.00", "88.00"),
+        &fresh.replace("HP440028817", "HP\\u0000"),
+        r#"{"type":"shopper","id":"eve","email":"mia@example.com","first_name":"E","last_name":"E"}"#,
+        r#"{"type":"shopper","id":"eve","email":"e@e.test\r\nBcc: x","first_name":"E","last_name":"E"}"#,
+        r#"{"type":"shopper","id":"eve","email":"eve@example.com","first_name":"E","last_name":"E","payment_methods":[{"id":"card-mia","kind":"paypal"}]}"#,
+        r#"{"type":"product","id":"x","name":"X","variants":[{"id":"x1","price":"1","available":true},{"id":"x2","price":"1e3","available":true}]}"#,
+    ];
+    let report = import_lines(&app, &lines).await;
+    let numbers: Vec<usize> = report.rejected.iter().map(|(line, _)| *line).collect();
+    assert_eq!(numbers, (1..=lines.len()).collect::<Vec<_>>(), "{report:?}");
+    insta::assert_debug_snapshot!("rejections", report.rejected);
+    assert_eq!(app.count(EVERYTHING).await, before);
+}
+
+/// The public retail data set, when it lies beside the project; CI has it.
+fn retail() -> Option<&'static Path> {
+    let path = Path::new("../shared/data/retail");
+    path.exists().then_some(path)
+}
+
+#[tokio::test]
+async fn the_retail_data_set_imports_exactly_and_answers_its_shopper() {
+    let Some(folder) = retail() else {
+        eprintln!("skipped: the retail data set is not beside the project");
+        return;
+    };
+    let app = TestApp::start().await;
+    app.model.respond(|request| {
+        match request["messages"]
+            .as_array()
+            .and_then(|messages| messages.last())
+            .map(|last| last["role"] == "user")
+        {
+            Some(true) => Reply::call("get_order", serde_json::json!({ "order_number": "#W2611340" })),
+            _ => Reply::EchoToolResult,
+        }
+    });
+    let report = import::from_path(
+        &app.pools.executor,
+        &app.store.tenant,
+        Format::Retail,
+        folder.to_owned(),
+    )
+    .await
+    .expect("imports");
+    assert_eq!(
+        report,
+        Report {
+            products: 50,
+            shoppers: 500,
+            orders: 1000,
+            rejected: Vec::new()
+        }
+    );
+    // Exact to the cent: what was paid is what the lines cost, for every order.
+    let off = "SELECT count(*) FROM orders o WHERE (SELECT sum(price_minor * quantity) FROM order_lines l WHERE l.order_id = o.id)
+        <> (SELECT amount_minor FROM payments p WHERE p.order_id = o.id AND position = 0)";
+    assert_eq!(app.count(off).await, 0);
+    let total = "SELECT sum(amount_minor)::bigint FROM payments p JOIN orders USING (tenant_id, shopper_id) WHERE order_id = orders.id AND number LIKE '#W%'";
+    let expected: i64 = serde_json::from_str::<serde_json::Value>(
+        &std::fs::read_to_string(folder.join("orders.json")).expect("a file"),
+    )
+    .expect("JSON")
+    .as_object()
+    .expect("orders")
+    .values()
+    .flat_map(|order| order["payment_history"].as_array().expect("payments").clone())
+    .map(|payment| (payment["amount"].as_f64().expect("a number") * 100.0).round() as i64)
+    .sum();
+    assert_eq!(app.count(total).await, expected);
+
+    let set = async |shopper: &str| {
+        let password = PASSWORD.into();
+        countersign::identity::shoppers::set_password(
+            &app.pools.executor,
+            &app.store.tenant,
+            shopper,
+            password,
+            chrono::Utc::now(),
+        )
+        .await
+        .expect("runs")
+    };
+    assert!(set("james_li_5688").await && set("olivia_ito_3591").await && !set("nobody").await);
+    let log_in = async |email: &str| {
+        let body = serde_json::json!({ "email": email, "password": PASSWORD });
+        let request = app
+            .http
+            .post(format!("{}/v1/sessions", app.url))
+            .header("x-store-key", app.store.key.as_str())
+            .json(&body);
+        let (status, body) = crate::support::shopper::answer(request).await;
+        assert_eq!(status, StatusCode::CREATED);
+        crate::support::TestShopper::with_token(&app, body["token"].as_str().expect("a token"))
+    };
+    let question = serde_json::json!({ "text": "Where is my order #W2611340?" });
+    let james = log_in("james.li4495@example.com").await;
+    let streamed = james.stream(question.clone()).await;
+    let said = streamed
+        .iter()
+        .find(|event| event.name == "message")
+        .expect("a message")
+        .data["text"]
+        .to_string();
+    for text in [said, james.ask_text("Where is my order #W2611340?").await] {
+        assert!(text.contains("processed") && text.contains("357962501027"), "{text}");
+    }
+    let emails = "SELECT email FROM shoppers WHERE external_id = 'olivia_ito_3591'";
+    let olivia: String = sqlx::query_scalar(emails)
+        .fetch_one(&mut app.superuser().await)
+        .await
+        .expect("an e-mail address");
+    let text = log_in(&olivia).await.ask_text("Where is my order #W2611340?").await;
+    assert!(text.contains("not_found") && !text.contains("357962501027"), "{text}");
+
+    let (offline, _guard) = offline_replica(&app).await;
+    let text = james.at(&offline).ask_text("Where is my order #W2611340?").await;
+    assert!(
+        text.contains("is processed. Its tracking number is 357962501027."),
+        "{text}"
+    );
+}
+
+async fn offline_replica(app: &TestApp) -> (String, tokio_util::sync::DropGuard) {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    let stop = tokio_util::sync::CancellationToken::new();
+    let mut settings = app.settings.clone();
+    settings.model = countersign::config::ModelSettings::Offline;
+    let (pools, clock, stopped) = (app.pools.clone(), app.clock.clone(), stop.clone().cancelled_owned());
+    tokio::spawn(async move { countersign::cli::serve::serve(listener, &settings, &pools, clock, stopped).await });
+    (url, stop.drop_guard())
+}

@@ -1,0 +1,96 @@
+//! The OpenAPI document is the service's table of contents, whole and in order.
+
+use std::collections::BTreeSet;
+
+use reqwest::StatusCode;
+use serde_json::Value;
+
+use crate::support::TestApp;
+
+/// Every route of the document, as `METHOD /path`.
+pub fn routes(document: &Value) -> BTreeSet<String> {
+    let paths = document["paths"].as_object().expect("paths");
+    paths
+        .iter()
+        .flat_map(|(path, item)| {
+            item.as_object()
+                .expect("operations")
+                .keys()
+                .map(move |method| format!("{} {path}", method.to_uppercase()))
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn every_route_is_in_the_document_and_answers() {
+    let app = TestApp::offline().await;
+    let document: Value = app
+        .http
+        .get(format!("{}/openapi.json", app.url))
+        .send()
+        .await
+        .expect("answers")
+        .json()
+        .await
+        .expect("JSON");
+    // A handler is only reachable through `routes!`, which documents it: the sources hold no other way to add one.
+    let sources = walk("src/http");
+    for banned in [".route(", ".nest(", ".nest_service(", ".route_service("] {
+        assert!(!sources.contains(banned), "add routes with routes!(), not {banned}");
+    }
+    for route in routes(&document) {
+        let (method, path) = route.split_once(' ').expect("a route");
+        let path = path.replace("{id}", "0").replace("{number}", "0");
+        let response = app
+            .http
+            .request(method.parse().expect("a method"), format!("{}{path}", app.url))
+            .send()
+            .await
+            .expect("answers");
+        assert!(
+            ![StatusCode::METHOD_NOT_ALLOWED].contains(&response.status()),
+            "{route}"
+        );
+        let expected = if path == "/health" {
+            StatusCode::OK
+        } else {
+            StatusCode::UNAUTHORIZED
+        };
+        assert_eq!(response.status(), expected, "{route} without a credential");
+    }
+    insta::assert_json_snapshot!("openapi", document);
+}
+
+#[tokio::test]
+async fn there_is_a_page_to_read_it_on() {
+    let app = TestApp::offline().await;
+    let page = app
+        .http
+        .get(format!("{}/docs/", app.url))
+        .send()
+        .await
+        .expect("answers");
+    assert_eq!(page.status(), StatusCode::OK);
+    assert!(
+        page.headers()["content-security-policy"]
+            .to_str()
+            .expect("ASCII")
+            .contains("script-src 'self'")
+    );
+    assert!(page.text().await.expect("a page").contains("swagger-ui"));
+}
+
+fn walk(folder: &str) -> String {
+    let entries = std::fs::read_dir(folder)
+        .expect("a folder")
+        .map(|entry| entry.expect("an entry").path());
+    entries
+        .map(|path| {
+            if path.is_dir() {
+                walk(path.to_str().expect("UTF-8"))
+            } else {
+                std::fs::read_to_string(path).expect("a file")
+            }
+        })
+        .collect()
+}
