@@ -64,6 +64,8 @@ CREATE TABLE orders (
     shopper_id  uuid NOT NULL,
     id          uuid NOT NULL,
     number      text NOT NULL CHECK (length(number) BETWEEN 1 AND 64),
+    -- What it is looked up by: shops print a leading #, shoppers leave it out, and no two orders may differ by it alone.
+    bare_number text NOT NULL GENERATED ALWAYS AS (ltrim(number, '#')) STORED,
     status      text NOT NULL CHECK (status IN ('pending', 'pending_items_modified', 'processed', 'delivered',
                                                 'cancelled', 'return_requested', 'exchange_requested')),
     currency    text NOT NULL CHECK (currency ~ '^[A-Z]{3}$'),
@@ -72,7 +74,7 @@ CREATE TABLE orders (
     placed_at   timestamptz,
     created_at  timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (tenant_id, id),
-    UNIQUE (tenant_id, number),
+    UNIQUE (tenant_id, bare_number),
     UNIQUE (tenant_id, shopper_id, id),
     FOREIGN KEY (tenant_id, shopper_id) REFERENCES shoppers
 );

@@ -5,6 +5,6 @@ BEGIN;
 SELECT set_config('app.tenant_id', '00000000-0000-7000-8000-' || lpad(to_hex(:t::int), 12, '0'), true);
 SELECT shopper_id FROM sessions WHERE token_hash = decode(lpad(to_hex(:s::int), 64, '0'), 'hex') AND revoked_at IS NULL AND idle_until > now() AND expires_at > now() \gset
 SELECT set_config('app.shopper_id', :shopper_id::text, true);
-SELECT id, number, status, currency, address, version, placed_at FROM orders WHERE number = '#' || :n::int \gset
+SELECT id, number, status, currency, address, version, placed_at FROM orders WHERE bare_number = (:n::int)::text \gset
 SELECT item_id, name, options, price_minor, quantity FROM order_lines WHERE order_id = :id::uuid ORDER BY position;
 COMMIT;

@@ -310,7 +310,7 @@ async fn order(tx: &mut Tx<Executor>, store: &Tenant, order: &OrderRecord) -> Re
     .ok_or_else(|| UpsertError::NoShopper(order.shopper.clone()))?;
     let stored = sqlx::query_scalar!(
         r#"INSERT INTO orders (tenant_id, shopper_id, id, number, status, currency, address, placed_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-        ON CONFLICT (tenant_id, number) DO UPDATE SET number = excluded.number WHERE orders.shopper_id = excluded.shopper_id
+        ON CONFLICT (tenant_id, bare_number) DO UPDATE SET number = excluded.number WHERE orders.shopper_id = excluded.shopper_id
         RETURNING id AS "id: OrderId""#,
         store.id.as_uuid(),
         shopper.as_uuid(),
