@@ -56,7 +56,7 @@ async fn main() {
         ("pgbench look-up, a statement a round trip", "lookup.sql", "prepared"),
         ("pgbench look-up, scope and query in one", "lookup_joined.sql", "simple"),
     ] {
-        for connections in CONNECTIONS {
+        for connections in CONNECTIONS.into_iter().filter(|_| wanted(label)) {
             print(
                 label,
                 connections,
@@ -75,7 +75,7 @@ async fn main() {
         ("GET /v1/orders/{number}", "order.lua"),
         ("POST /v1/chat/send, one tool call", "chat.lua"),
     ] {
-        for connections in CONNECTIONS {
+        for connections in CONNECTIONS.into_iter().filter(|_| wanted(label)) {
             print(
                 label,
                 connections,
@@ -98,6 +98,11 @@ fn print(label: &str, connections: u32, measured: &Measured) {
         "{label:<46} {connections:>5} {:>10.0} {p50:>9.2} {p95:>9.2} {p99:>9.2}",
         measured.per_second
     );
+}
+
+/// `LOAD_ONLY` narrows the run to the measurements whose label holds it.
+fn wanted(label: &str) -> bool {
+    std::env::var("LOAD_ONLY").map_or(true, |only| label.contains(&only))
 }
 
 fn from_environment(name: &str, default: u32) -> u32 {
