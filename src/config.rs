@@ -24,6 +24,8 @@ pub struct Settings {
     /// Set cookies only over HTTPS. Off in the demo alone, which is plain HTTP on loopback.
     pub secure_cookies: bool,
     pub log_format: LogFormat,
+    /// Run the job queue in this process too; off where `countersign worker` does.
+    pub run_worker: bool,
     /// How long running turns may take to finish after SIGTERM.
     pub shutdown_grace: Duration,
 }
@@ -97,6 +99,14 @@ impl Settings {
             }
         };
         let shutdown_grace = Duration::from_secs(reader.number("SHUTDOWN_GRACE_SECONDS", 0..=600, 20) as u64);
+        let run_worker = match reader.text("RUN_WORKER").as_deref() {
+            None | Some("yes") => true,
+            Some("no") => false,
+            Some(_) => {
+                reader.fault("RUN_WORKER", "must be `yes` or `no`");
+                true
+            }
+        };
         reader.finish(database.zip(model).map(|(database, model)| Self {
             listen,
             database,
@@ -104,6 +114,7 @@ impl Settings {
             lifetimes,
             secure_cookies: true,
             log_format,
+            run_worker,
             shutdown_grace,
         }))
     }

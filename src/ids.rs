@@ -50,6 +50,8 @@ ids! {
     MessageId,
     /// One shopper message until its answer ends.
     TurnId,
+    ProposalId,
+    StaffId,
     OrderId,
     PaymentMethodId,
     ProductId,

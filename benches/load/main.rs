@@ -15,8 +15,8 @@ use std::{
 };
 
 use countersign::{
-    cli::private_postgres::PrivatePostgres,
-    tenancy::{DatabaseSettings, bootstrap},
+    cli::{migrate, private_postgres::PrivatePostgres},
+    tenancy::DatabaseSettings,
 };
 
 const CONNECTIONS: [u32; 3] = [1, 16, 64];
@@ -34,9 +34,7 @@ async fn main() {
         connections: 16,
         deadline: Duration::from_secs(5),
     };
-    bootstrap::migrate(&postgres.admin("postgres"), &settings)
-        .await
-        .expect("migrates");
+    migrate(&postgres.admin("postgres"), &settings).await.expect("migrates");
     eprintln!("loading {orders} orders…");
     let folder = tempfile::tempdir().expect("a folder");
     data::load(&postgres.admin("postgres"), orders, folder.path()).await;

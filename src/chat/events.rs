@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    approvals::ProposalView,
     ids::{ConversationId, MessageId, TurnId},
     model::Source,
 };
@@ -22,6 +23,8 @@ pub enum Event {
     Delta { text: String },
     /// The assistant looks something up.
     Tool(ToolActivity),
+    /// Something waits for a decision; nothing of it has been done.
+    Proposal(ProposalView),
     /// The whole answer, as it is stored. It holds all deltas before it.
     Message(Message),
     /// The answer is not what it should be; the message that follows says so to the shopper.
@@ -36,6 +39,7 @@ impl Event {
             Self::Accepted { .. } => "accepted",
             Self::Delta { .. } => "delta",
             Self::Tool(_) => "tool",
+            Self::Proposal(_) => "proposal",
             Self::Message(_) => "message",
             Self::Error { .. } => "error",
             Self::Done { .. } => "done",
@@ -58,6 +62,7 @@ pub struct ToolActivity {
 pub enum ToolStatus {
     Started,
     Answered,
+    Proposed,
     Refused,
     Failed,
 }

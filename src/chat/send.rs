@@ -37,7 +37,7 @@ pub struct Chat {
 
 pub(super) struct Inner {
     pub web: Pool<Web>,
-    pub registry: Registry,
+    pub registry: Arc<Registry>,
     pub model: Arc<dyn Model>,
     pub limits: Limits,
     pub clock: Clock,
@@ -57,7 +57,7 @@ pub struct NewMessage {
 }
 
 impl Chat {
-    pub fn new(web: Pool<Web>, registry: Registry, model: Arc<dyn Model>, limits: Limits, clock: Clock) -> Self {
+    pub fn new(web: Pool<Web>, registry: Arc<Registry>, model: Arc<dyn Model>, limits: Limits, clock: Clock) -> Self {
         let tools = prompt::definitions(&registry);
         let inner = Inner {
             web,

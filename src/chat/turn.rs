@@ -15,7 +15,7 @@ use crate::{
     identity::Shopper,
     ids::{ConversationId, MessageId, TurnId},
     model::{Chunk, ModelError, Prompt, PromptMessage, Source, ToolCall},
-    tools::{CallOutcome, Outcome},
+    tools::{CallContext, CallOutcome, Outcome},
 };
 
 /// Said when the model gave nothing that could be shown.
@@ -126,16 +126,20 @@ impl Turn {
             let outcome = match self.allow(draft) {
                 ControlFlow::Continue(()) => {
                     self.show(call, ToolStatus::Started);
-                    self.chat.registry.call(call, &self.shopper).await
+                    self.chat.registry.call(call, &self.context()).await
                 }
                 ControlFlow::Break(refusal) => refusal,
             };
             let status = match outcome.outcome {
                 Outcome::Answered => ToolStatus::Answered,
+                Outcome::Proposed => ToolStatus::Proposed,
                 Outcome::Refused => ToolStatus::Refused,
                 Outcome::Failed => ToolStatus::Failed,
             };
             self.show(call, status);
+            if let Some(proposal) = outcome.proposal {
+                self.log.emit(Event::Proposal(proposal));
+            }
             draft.calls.push(CallRecord {
                 tool: bounded(&call.tool, 64),
                 arguments: bounded(&call.arguments, 4096),
@@ -151,6 +155,15 @@ impl Turn {
         results
     }
 
+    fn context(&self) -> CallContext<'_> {
+        CallContext {
+            shopper: &self.shopper,
+            conversation: self.conversation,
+            turn: self.id,
+            now: self.chat.clock.now(),
+        }
+    }
+
     fn allow(&self, draft: &Draft) -> ControlFlow<CallOutcome> {
         if draft.calls.len() < self.chat.limits.calls {
             return ControlFlow::Continue(());
@@ -161,6 +174,7 @@ impl Turn {
             outcome: Outcome::Refused,
             code: Some("too_many_calls"),
             content: content.into(),
+            proposal: None,
         })
     }
 

@@ -8,17 +8,17 @@ use sqlx::postgres::PgConnectOptions;
 use tokio::net::TcpListener;
 
 use super::{
-    CliError, import,
+    CliError, import, migrate,
     private_postgres::PrivatePostgres,
-    serve::{serve, stop_signal},
+    serve::{model, serve, stop_signal},
 };
 use crate::{
     clock::Clock,
     config::{ConfigError, Fault, ModelSettings, Settings},
-    identity::{sessions::Lifetimes, shoppers},
+    identity::{StaffRole, sessions::Lifetimes, shoppers, staff},
     money::Currency,
     telemetry::{self, LogFormat},
-    tenancy::{self, DatabaseSettings, Pools, StoreKey, Tenant, bootstrap},
+    tenancy::{self, DatabaseSettings, Pools, StoreKey, Tenant},
 };
 
 /// The demo store: small, ours, in the format of `docs/import.md`.
@@ -42,11 +42,19 @@ pub async fn run(port: u16) -> Result<(), CliError> {
         Err(given) => (given.clone(), given.clone()),
     };
     let settings = settings(&listener, address)?;
-    bootstrap::migrate(&admin, &settings.database).await?;
+    migrate(&admin, &settings.database).await?;
     let pools = tenancy::connect(&settings.database);
     let key = seed(&pools).await?;
     println!("{}", welcome(&format!("http://{}", settings.listen), &key));
-    serve(listener, &settings, &pools, Clock::system(), stop_signal()?).await
+    serve(
+        listener,
+        &settings,
+        &pools,
+        Clock::system(),
+        model(&settings.model),
+        stop_signal()?,
+    )
+    .await
 }
 
 fn given(url: &str) -> Result<PgConnectOptions, CliError> {
@@ -77,6 +85,7 @@ fn settings(listener: &TcpListener, address: PgConnectOptions) -> Result<Setting
         lifetimes: Lifetimes::default(),
         secure_cookies: false,
         log_format: LogFormat::Text,
+        run_worker: true,
         shutdown_grace: Duration::from_secs(3),
     })
 }
@@ -97,6 +106,14 @@ async fn seed(pools: &Pools) -> Result<StoreKey, CliError> {
     for shopper in ["mia", "noah"] {
         shoppers::set_password(&pools.executor, &store, shopper, PASSWORD.into(), Utc::now()).await?;
     }
+    staff::add(
+        &pools.executor,
+        &store,
+        "staff@example.com",
+        StaffRole::Admin,
+        PASSWORD.into(),
+    )
+    .await?;
     Ok(key)
 }
 

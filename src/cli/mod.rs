@@ -3,20 +3,24 @@
 mod demo;
 pub mod import;
 pub mod private_postgres;
+pub mod replay;
 pub mod serve;
+pub mod worker;
 
 use std::{io::IsTerminal, path::PathBuf, process::ExitCode};
 
 use chrono::Utc;
 use clap::{Parser, Subcommand};
 use secrecy::SecretString;
+use sqlx::postgres::PgConnectOptions;
 
 use crate::{
     config::{ConfigError, Settings, environment},
-    identity::{IdentityError, shoppers},
+    identity::{IdentityError, StaffRole, shoppers, staff},
+    jobs,
     money::MoneyError,
     telemetry,
-    tenancy::{self, Pools, Tenant, bootstrap},
+    tenancy::{self, DatabaseSettings, Pools, Tenant, bootstrap},
 };
 
 /// A self-hosted chatbot backend for online stores: the model proposes, a person countersigns.
@@ -37,6 +41,8 @@ enum Command {
     },
     /// Serve for real; settings come from the environment (see .env.example).
     Serve,
+    /// Run only the job queue, where approved proposals are done.
+    Worker,
     /// Create the database roles and bring the schema up to date. Safe to run again.
     Migrate,
     /// Manage stores.
@@ -45,6 +51,14 @@ enum Command {
     /// Manage shoppers.
     #[command(subcommand)]
     Shopper(ShopperCommand),
+    /// Manage staff.
+    #[command(subcommand)]
+    Staff(StaffCommand),
+    /// Look after the audit.
+    #[command(subcommand)]
+    Audit(AuditCommand),
+    /// Run scripted conversations against a fresh copy of a store and compare how each ends.
+    Replay(replay::Options),
     /// Import products, shoppers and orders. Safe to run again; bad lines are named and skipped.
     Import {
         /// The store's slug.
@@ -88,6 +102,25 @@ enum ShopperCommand {
     },
 }
 
+#[derive(Subcommand)]
+enum StaffCommand {
+    /// Add a member of staff, or give one a new role and password; the password is read from standard input.
+    Add {
+        /// The store's slug.
+        #[arg(long)]
+        tenant: String,
+        #[arg(long, value_enum)]
+        role: StaffRole,
+        email: String,
+    },
+}
+
+#[derive(Subcommand)]
+enum AuditCommand {
+    /// Walk a store's audit chain and say whether it is whole.
+    Verify { slug: String },
+}
+
 #[derive(Debug, thiserror::Error)]
 pub enum CliError {
     #[error(transparent)]
@@ -116,6 +149,12 @@ pub enum CliError {
     PowerfulRole(&'static str),
     #[error("{0} lines were not imported")]
     Rejected(usize),
+    #[error("the audit of `{0}` is broken at entry {1}")]
+    BrokenAudit(String, i64),
+    #[error("{0} of {1} conversations did not end as expected")]
+    Replay(usize, usize),
+    #[error(transparent)]
+    Queue(#[from] crate::jobs::QueueError),
     #[error(transparent)]
     Identity(#[from] IdentityError),
     #[error("the database: {}", telemetry::cause(.0))]
@@ -148,9 +187,32 @@ async fn dispatch(command: Command) -> Result<(), CliError> {
     match command {
         Command::Demo { port } => demo::run(port).await,
         Command::Serve => serve::run(Settings::for_serve(&environment)?).await,
+        Command::Worker => serve::work(Settings::for_serve(&environment)?).await,
+        Command::Replay(options) => replay::run(options).await,
+        Command::Staff(StaffCommand::Add {
+            tenant: slug,
+            role,
+            email,
+        }) => {
+            let pools = pools()?;
+            let store = tenant(&pools, &slug).await?;
+            Ok(staff::add(&pools.executor, &store, &email, role, read_password()?).await?)
+        }
+        Command::Audit(AuditCommand::Verify { slug }) => {
+            let pools = pools()?;
+            let store = tenant(&pools, &slug).await?;
+            let mut tx = pools.executor.begin(tenancy::Scope::tenant(store.id)).await?;
+            match tenancy::audit::verify(&mut tx).await? {
+                (entries, None) => {
+                    println!("{entries} entries, chain whole");
+                    Ok(())
+                }
+                (_, Some(broken)) => Err(CliError::BrokenAudit(slug, broken)),
+            }
+        }
         Command::Migrate => {
             let (admin, database) = Settings::for_migrate(&environment)?;
-            bootstrap::migrate(&admin, &database).await?;
+            migrate(&admin, &database).await?;
             println!("the schema is at migration {}", bootstrap::newest_migration());
             Ok(())
         }
@@ -211,6 +273,12 @@ async fn dispatch(command: Command) -> Result<(), CliError> {
             Ok(())
         }
     }
+}
+
+/// Brings the schema and the job queue's own up to date.
+pub async fn migrate(admin: &PgConnectOptions, database: &DatabaseSettings) -> Result<(), CliError> {
+    bootstrap::migrate(admin, database).await?;
+    Ok(jobs::migrate(admin).await?)
 }
 
 fn pools() -> Result<Pools, CliError> {

@@ -1,21 +1,22 @@
 //! `countersign serve`: puts the rooms together and serves until told to stop.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
 };
 
-use super::CliError;
+use super::{CliError, worker::Worker};
 use crate::{
+    approvals::Executor,
     chat::{Chat, Limits},
     clock::Clock,
     config::{ModelSettings, Settings},
     http::{self, App, SessionRules},
     model::{Model, OfflineModel, OpenAiModel},
     telemetry,
-    tenancy::{self, Pools, Role, Web},
+    tenancy::{self, Pool, Pools, Role, Web},
     tools::Registry,
 };
 
@@ -29,7 +30,8 @@ pub async fn run(settings: Settings) -> Result<(), CliError> {
     refuse_powerful_role(&pools).await?;
     tracing::info!(address = %settings.listen, version = env!("CARGO_PKG_VERSION"), "serving");
     let stop = stop_signal()?;
-    serve(listener, &settings, &pools, Clock::system(), stop).await
+    let model = model(&settings.model);
+    serve(listener, &settings, &pools, Clock::system(), model, stop).await
 }
 
 /// Serves on `listener` until `stop` is over, then lets running turns finish.
@@ -38,21 +40,27 @@ pub async fn serve(
     settings: &Settings,
     pools: &Pools,
     clock: Clock,
+    model: Arc<dyn Model>,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), CliError> {
+    let registry = Arc::new(Registry::new(pools.reader.clone(), pools.web.clone()));
     let chat = Chat::new(
         pools.web.clone(),
-        Registry::new(pools.reader.clone()),
-        model(&settings.model),
+        registry.clone(),
+        model,
         Limits::default(),
         clock.clone(),
     );
+    if settings.run_worker {
+        let executor = Executor::new(pools.executor.clone(), registry.clone());
+        tokio::spawn(keep_working(pools.executor.clone(), executor, clock.clone()));
+    }
     let rules = SessionRules {
         clock,
         lifetimes: settings.lifetimes,
         secure_cookies: settings.secure_cookies,
     };
-    let router = http::router(App::new(pools, chat.clone(), rules));
+    let router = http::router(App::new(pools, chat.clone(), registry, rules));
     let grace = settings.shutdown_grace;
     // Turns are ended while connections are still open, so that streams hear the end of theirs.
     let stopping = async move {
@@ -64,11 +72,40 @@ pub async fn serve(
     Ok(())
 }
 
-fn model(settings: &ModelSettings) -> Arc<dyn Model> {
+/// The model that the settings name.
+pub fn model(settings: &ModelSettings) -> Arc<dyn Model> {
     match settings {
         ModelSettings::Offline => Arc::new(OfflineModel),
         ModelSettings::OpenAi(settings) => Arc::new(OpenAiModel::new(settings.clone())),
     }
+}
+
+/// Runs the job queue for as long as the process lives; when the database goes away it starts over.
+pub(super) async fn keep_working(pool: Pool<tenancy::Executor>, executor: Executor, clock: Clock) {
+    loop {
+        let ended = match Worker::new(&pool, executor.clone(), clock.clone(), 4).await {
+            Ok(worker) => worker.run().await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = ended {
+            tracing::warn!(%error, "the job worker stopped and starts over");
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+}
+
+/// `countersign worker`: only the job queue.
+pub async fn work(settings: Settings) -> Result<(), CliError> {
+    telemetry::start_logs(settings.log_format);
+    let pools = tenancy::connect(&settings.database);
+    let registry = Arc::new(Registry::new(pools.reader.clone(), pools.web.clone()));
+    let executor = Executor::new(pools.executor.clone(), registry);
+    let stop = stop_signal()?;
+    tokio::select! {
+        () = keep_working(pools.executor, executor, Clock::system()) => {}
+        () = stop => {}
+    }
+    Ok(())
 }
 
 /// A web server that could bypass row-level security must not start, whatever the settings say.

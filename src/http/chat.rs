@@ -21,6 +21,7 @@ use super::{
     },
 };
 use crate::{
+    approvals::ProposalView,
     chat::{Chat, Event, EventStream, Message, NewMessage, ToolActivity, ToolStatus},
     identity::Shopper,
     ids::{ConversationId, TurnId},
@@ -46,11 +47,14 @@ pub struct Answer {
     message: Message,
     /// What was looked up on the way.
     tools: Vec<ToolActivity>,
+    /// What now waits for a decision.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    proposals: Vec<ProposalView>,
 }
 
 /// Sends a message and answers it.
 ///
-/// With `Accept: text/event-stream` the answer comes as events `accepted`, `delta`, `tool`, `message`, `error`, `done`.
+/// With `Accept: text/event-stream` the answer comes as events `accepted`, `delta`, `tool`, `proposal`, `message`, `error`, `done`.
 /// A dropped stream resumes by the same request with its `Idempotency-Key` and `Last-Event-ID`, or at
 /// `/v1/turns/{id}/events`.
 #[utoipa::path(post, path = "/v1/chat/send", tag = "chat", request_body = SendMessage,
@@ -101,7 +105,7 @@ pub async fn events(
 
 /// The whole turn as one answer.
 async fn collect(mut events: EventStream) -> Result<Json<Answer>, Problem> {
-    let (mut place, mut message, mut tools) = (None, None, Vec::new());
+    let (mut place, mut message, mut tools, mut proposals) = (None, None, Vec::new(), Vec::new());
     while let Some(numbered) = events.next().await {
         match numbered.event {
             Event::Accepted {
@@ -110,6 +114,7 @@ async fn collect(mut events: EventStream) -> Result<Json<Answer>, Problem> {
                 ..
             } => place = Some((conversation_id, turn_id)),
             Event::Message(text) => message = Some(text),
+            Event::Proposal(proposal) => proposals.push(proposal),
             Event::Tool(activity) if activity.status != ToolStatus::Started => tools.push(activity),
             _ => {}
         }
@@ -120,6 +125,7 @@ async fn collect(mut events: EventStream) -> Result<Json<Answer>, Problem> {
             turn_id,
             message,
             tools,
+            proposals,
         })),
         _ => Err(Problem::new(
             StatusCode::SERVICE_UNAVAILABLE,

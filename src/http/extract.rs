@@ -7,7 +7,7 @@ use axum::{
 
 use super::{App, SessionRules, problem::Problem};
 use crate::{
-    identity::{SessionToken, Shopper, sessions},
+    identity::{SessionToken, Shopper, StaffMember, StaffRole, StaffToken, sessions, staff},
     tenancy::{Pool, Web},
 };
 
@@ -30,6 +30,53 @@ impl FromRequestParts<App> for Shopper {
     }
 }
 
+/// Any member of staff.
+pub struct Viewer(pub StaffMember);
+/// One who may decide.
+pub struct Approver(pub StaffMember);
+/// One who may change the rules.
+pub struct Admin(pub StaffMember);
+
+/// The member of staff that a bearer token names, if its role is enough. A shopper is known here, and refused.
+async fn staff(parts: &Parts, app: &App, least: StaffRole) -> Result<StaffMember, Problem> {
+    let (rules, web) = (SessionRules::from_ref(app), Pool::<Web>::from_ref(app));
+    let now = rules.clock.now();
+    let text = single_bearer(&parts.headers).ok().flatten();
+    let Some(token) = text.and_then(StaffToken::parse) else {
+        let credential =
+            credential(&parts.headers, cookie_name(rules.secure_cookies)).ok_or_else(Problem::unauthenticated)?;
+        sessions::resolve(&web, &credential.token, now, rules.lifetimes).await?;
+        return Err(Problem::forbidden());
+    };
+    let staff = staff::resolve(&web, &token, now).await?;
+    if staff.role() < least {
+        Err(Problem::forbidden())
+    } else {
+        Ok(staff)
+    }
+}
+
+impl FromRequestParts<App> for Viewer {
+    type Rejection = Problem;
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        staff(parts, app, StaffRole::Viewer).await.map(Self)
+    }
+}
+
+impl FromRequestParts<App> for Approver {
+    type Rejection = Problem;
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        staff(parts, app, StaffRole::Approver).await.map(Self)
+    }
+}
+
+impl FromRequestParts<App> for Admin {
+    type Rejection = Problem;
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        staff(parts, app, StaffRole::Admin).await.map(Self)
+    }
+}
+
 /// With HTTPS the `__Host-` prefix makes the browser refuse the cookie from a subdomain or over plain HTTP.
 pub(super) fn cookie_name(secure: bool) -> &'static str {
     if secure { "__Host-countersign" } else { "countersign" }
@@ -42,12 +89,7 @@ struct Credential {
 
 /// One credential, in one place. Two that differ are nobody's: guessing which was meant is how confused deputies are made.
 fn credential(headers: &HeaderMap, cookie_name: &str) -> Option<Credential> {
-    let mut authorizations = headers.get_all(header::AUTHORIZATION).iter();
-    let bearer = match (authorizations.next(), authorizations.next()) {
-        (None, _) => None,
-        (Some(value), None) => Some(bearer(value.to_str().ok()?)?),
-        (Some(_), Some(_)) => return None,
-    };
+    let bearer = single_bearer(headers).ok()?;
     let cookies: Vec<&str> = cookies(headers)
         .filter(|(name, _)| *name == cookie_name)
         .map(|(_, value)| value)
@@ -58,6 +100,16 @@ fn credential(headers: &HeaderMap, cookie_name: &str) -> Option<Credential> {
         (Some(bearer), [cookie]) if bearer == *cookie => token(bearer, false),
         (None, [cookie]) => token(cookie, true),
         _ => None,
+    }
+}
+
+/// The bearer token, if there is one. An error if there are several Authorization headers or one that is not a bearer's.
+fn single_bearer(headers: &HeaderMap) -> Result<Option<&str>, ()> {
+    let mut authorizations = headers.get_all(header::AUTHORIZATION).iter();
+    match (authorizations.next(), authorizations.next()) {
+        (None, _) => Ok(None),
+        (Some(value), None) => value.to_str().ok().and_then(bearer).map(Some).ok_or(()),
+        (Some(_), Some(_)) => Err(()),
     }
 }
 

@@ -10,9 +10,11 @@ mod health;
 mod openapi;
 mod orders;
 mod problem;
+mod proposals;
 mod sessions;
+mod staff;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -35,6 +37,7 @@ use crate::{
     clock::Clock,
     identity::sessions::Lifetimes,
     tenancy::{Pool, Pools, Reader, Web},
+    tools::Registry,
 };
 
 /// The largest request body, in bytes. A chat message is at most 4,000 characters; nothing else comes near.
@@ -50,6 +53,7 @@ pub struct App {
     reader: Pool<Reader>,
     web: Pool<Web>,
     chat: Chat,
+    registry: Arc<Registry>,
     rules: SessionRules,
 }
 
@@ -62,11 +66,12 @@ pub struct SessionRules {
 }
 
 impl App {
-    pub fn new(pools: &Pools, chat: Chat, rules: SessionRules) -> Self {
+    pub fn new(pools: &Pools, chat: Chat, registry: Arc<Registry>, rules: SessionRules) -> Self {
         Self {
             reader: pools.reader.clone(),
             web: pools.web.clone(),
             chat,
+            registry,
             rules,
         }
     }
@@ -85,6 +90,18 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(conversations::messages))
         .routes(routes!(orders::list))
         .routes(routes!(orders::get))
+        .routes(routes!(proposals::list))
+        .routes(routes!(proposals::get))
+        .routes(routes!(proposals::confirm))
+        .routes(routes!(proposals::withdraw))
+        .routes(routes!(staff::log_in))
+        .routes(routes!(staff::queue))
+        .routes(routes!(staff::events))
+        .routes(routes!(staff::proposal))
+        .routes(routes!(staff::approve))
+        .routes(routes!(staff::reject))
+        .routes(routes!(staff::read_policy, staff::change_policy))
+        .routes(routes!(staff::audit))
 }
 
 /// The OpenAPI document as JSON.
@@ -138,6 +155,14 @@ pub fn router(app: App) -> Router {
             header::AUTHORIZATION,
             header::COOKIE,
         ]))
+}
+
+/// The id of this request, for the audit.
+fn request_id(headers: &axum::http::HeaderMap) -> Option<String> {
+    headers
+        .get(REQUEST_ID)
+        .and_then(|id| id.to_str().ok())
+        .map(str::to_owned)
 }
 
 /// The path as it is registered, never as it was sent: order numbers are personal.

@@ -11,7 +11,9 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::REQUEST_ID;
-use crate::{chat::ChatError, identity::IdentityError, telemetry, validation::FieldError};
+use crate::{
+    approvals::decide::DecideError, chat::ChatError, identity::IdentityError, telemetry, validation::FieldError,
+};
 
 /// An error on its way to the client. Its text is for strangers: it holds no internals.
 #[derive(Clone, Debug)]
@@ -59,6 +61,10 @@ impl Problem {
             "unauthenticated",
             "Log in and send the session token as `Authorization: Bearer …`.",
         )
+    }
+
+    pub fn forbidden() -> Self {
+        Self::new(StatusCode::FORBIDDEN, "forbidden", "Your role does not allow this.")
     }
 
     /// Also what somebody else's thing is.
@@ -156,6 +162,36 @@ impl From<ChatError> for Problem {
             )
             .retry_after(2),
             ChatError::Database(error) => Self::database(&error),
+        }
+    }
+}
+
+impl From<DecideError> for Problem {
+    fn from(error: DecideError) -> Self {
+        let conflict = |code, detail: String| Self::new(StatusCode::CONFLICT, code, detail);
+        match error {
+            DecideError::NotFound => Self::not_found(),
+            DecideError::Forbidden => Self::new(
+                StatusCode::FORBIDDEN,
+                "not_yours_to_decide",
+                "This proposal waits for somebody else's decision.",
+            ),
+            DecideError::Conflict(state) => {
+                let state = serde_json::to_value(state)
+                    .ok()
+                    .and_then(|state| state.as_str().map(str::to_owned))
+                    .unwrap_or_default();
+                conflict("not_pending", format!("The proposal is {state}."))
+            }
+            DecideError::NotAsShown => conflict(
+                "not_as_shown",
+                "The proposal is not the one you were shown. Read it again and send its `shown`.".into(),
+            ),
+            DecideError::SecondPersonNeeded => conflict(
+                "second_person_needed",
+                "You have decided on this proposal; a second person must.".into(),
+            ),
+            DecideError::Database(error) => Self::database(&error),
         }
     }
 }
@@ -265,6 +301,27 @@ pub mod documented {
         /// It does not exist, or it is not the caller's.
         #[response(status = 404, content_type = "application/problem+json")]
         Status(ProblemDetails),
+    }
+
+    /// With a role that is not enough, or none.
+    #[derive(utoipa::IntoResponses)]
+    #[allow(dead_code)]
+    pub enum Role {
+        /// The caller's role does not allow it.
+        #[response(status = 403, content_type = "application/problem+json")]
+        Status(ProblemDetails),
+    }
+
+    /// A decision that cannot be made.
+    #[derive(utoipa::IntoResponses)]
+    #[allow(dead_code)]
+    pub enum Decision {
+        /// It is not the caller's to decide.
+        #[response(status = 403, content_type = "application/problem+json")]
+        Forbidden(ProblemDetails),
+        /// It is not pending any more, or not as it was shown.
+        #[response(status = 409, content_type = "application/problem+json")]
+        Conflict(ProblemDetails),
     }
 
     /// A query that does not fit.

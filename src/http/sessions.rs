@@ -29,6 +29,12 @@ use crate::{
 /// The store that the caller's publishable key names: known before the body is read.
 pub struct Store(Tenant);
 
+impl Store {
+    pub(super) fn tenant(&self) -> &Tenant {
+        &self.0
+    }
+}
+
 impl FromRequestParts<App> for Store {
     type Rejection = Problem;
 
@@ -71,6 +77,12 @@ pub struct LogIn {
     #[validate(length(min = 1, max = 256))]
     #[schema(example = "correct horse battery")]
     password: String,
+}
+
+impl LogIn {
+    pub(super) fn into_parts(self) -> (String, SecretString) {
+        (self.email, self.password.into())
+    }
 }
 
 /// A session that was just opened. The token is shown this once.
@@ -121,16 +133,8 @@ pub async fn log_in(
     State(rules): State<SessionRules>,
     Body(log_in): Body<LogIn>,
 ) -> Result<(StatusCode, HeaderMap, Json<OpenedSession>), Problem> {
-    let password = SecretString::from(log_in.password);
-    let opened = shoppers::log_in(
-        &web,
-        &store,
-        &log_in.email,
-        password,
-        rules.clock.now(),
-        rules.lifetimes,
-    )
-    .await?;
+    let (email, password) = log_in.into_parts();
+    let opened = shoppers::log_in(&web, &store, &email, password, rules.clock.now(), rules.lifetimes).await?;
     Ok(opened_session(opened, &rules))
 }
 

@@ -6,10 +6,12 @@
 pub mod password;
 pub mod sessions;
 pub mod shoppers;
+pub mod staff;
 mod token;
 
 pub use sessions::{Session, Shopper};
-pub use token::SessionToken;
+pub use staff::{StaffMember, StaffRole};
+pub use token::{SessionToken, StaffToken};
 
 #[derive(Debug, thiserror::Error)]
 pub enum IdentityError {

@@ -8,30 +8,37 @@ use uuid::Uuid;
 
 use crate::ids::TenantId;
 
-const PREFIX: &str = "cs_";
 const ENCODED: usize = 64;
 
-/// `cs_` + tenant id + 256 random bits, base64url. The tenant id is a routing hint so that the lookup runs inside that
-/// tenant's row-level security; it proves nothing, because the stored hash covers the whole token.
+/// A shopper's session.
+pub type SessionToken = Token<false>;
+/// A staff member's session. Never mistaken for a shopper's: they differ in type, in prefix and in table.
+pub type StaffToken = Token<true>;
+
+/// `cs_` (shoppers) or `st_` (staff) + tenant id + 256 random bits, base64url. The tenant id is a routing hint so that
+/// the lookup runs inside that tenant's row-level security; it proves nothing, because the stored hash covers the whole
+/// token.
 #[derive(Clone)]
-pub struct SessionToken {
+pub struct Token<const STAFF: bool> {
     tenant: TenantId,
     text: String,
 }
 
-impl SessionToken {
+impl<const STAFF: bool> Token<STAFF> {
+    const PREFIX: &str = if STAFF { "st_" } else { "cs_" };
+
     pub fn generate(tenant: TenantId) -> Self {
         let mut bytes = tenant.as_uuid().into_bytes().to_vec();
         bytes.extend(rand::random::<[u8; 32]>());
         Self {
             tenant,
-            text: format!("{PREFIX}{}", BASE64_URL_SAFE_NO_PAD.encode(bytes)),
+            text: format!("{}{}", Self::PREFIX, BASE64_URL_SAFE_NO_PAD.encode(bytes)),
         }
     }
 
     /// Reads a token from a header. `None` for anything that is not exactly one.
     pub fn parse(text: &str) -> Option<Self> {
-        let encoded = text.strip_prefix(PREFIX).filter(|rest| rest.len() == ENCODED)?;
+        let encoded = text.strip_prefix(Self::PREFIX).filter(|rest| rest.len() == ENCODED)?;
         let bytes = BASE64_URL_SAFE_NO_PAD.decode(encoded).ok()?;
         let tenant = Uuid::from_slice(bytes.get(..16)?).ok()?;
         Some(Self {
@@ -54,7 +61,7 @@ impl SessionToken {
     }
 }
 
-impl fmt::Debug for SessionToken {
+impl<const STAFF: bool> fmt::Debug for Token<STAFF> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("SessionToken(…)")
     }

@@ -6,6 +6,7 @@
 mod deadline;
 mod offline;
 mod openai;
+mod scripted;
 
 use std::sync::Arc;
 
@@ -15,6 +16,7 @@ use serde_json::Value;
 pub use deadline::Deadlines;
 pub use offline::OfflineModel;
 pub use openai::{OpenAiModel, OpenAiSettings};
+pub use scripted::ScriptedModel;
 
 /// Answers a prompt with a stream of chunks.
 pub trait Model: Send + Sync + 'static {

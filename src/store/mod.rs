@@ -3,6 +3,7 @@
 //! Law: these functions see what their transaction is bound to. None takes a tenant or a shopper.
 
 pub mod catalogue;
+pub mod changes;
 pub mod orders;
 pub mod profile;
 pub mod upsert;

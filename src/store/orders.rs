@@ -49,7 +49,7 @@ pub struct Order {
 }
 
 /// Units of one variant at the price they were ordered at.
-#[derive(Clone, Serialize, utoipa::ToSchema)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Line {
     pub item_id: String,
     pub product_id: String,

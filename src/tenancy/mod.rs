@@ -4,11 +4,12 @@
 //! where there is one) before the first statement, and belongs to one database role. Row-level security in Postgres
 //! holds the same law again from below.
 
+pub mod audit;
 pub mod bootstrap;
 mod pools;
 mod tenants;
 mod tx;
 
 pub use pools::{DatabaseSettings, Pool, Pools, connect};
-pub use tenants::{StoreKey, Tenant, add_store_key, create, find_by_slug, find_by_store_key};
+pub use tenants::{StoreKey, Tenant, add_store_key, create, current, find_by_slug, find_by_store_key};
 pub use tx::{Executor, Reader, Role, Scope, Tx, Web};

@@ -135,6 +135,17 @@ pub struct Pools {
     pub executor: Pool<Executor>,
 }
 
+impl Pools {
+    /// Closes every connection.
+    pub async fn close(&self) {
+        tokio::join!(
+            self.reader.inner.close(),
+            self.web.inner.close(),
+            self.executor.inner.close()
+        );
+    }
+}
+
 /// Opens the pools. Connections are made on first use, so this does not fail when Postgres is away.
 pub fn connect(settings: &DatabaseSettings) -> Pools {
     Pools {

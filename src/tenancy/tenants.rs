@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use uuid::Uuid;
 
-use super::{Executor, Pool, Scope, Tx, Web};
+use super::{Executor, Pool, Role, Scope, Tx, Web};
 use crate::{ids::TenantId, money::Currency};
 
 /// A store.
@@ -131,6 +131,15 @@ pub async fn add_store_key(tx: &mut Tx<Executor>) -> Result<StoreKey, sqlx::Erro
     .execute(&mut **tx)
     .await?;
     Ok(key)
+}
+
+/// The tenant this transaction is bound to.
+pub async fn current<R: Role>(tx: &mut Tx<R>) -> Result<Tenant, sqlx::Error> {
+    let id = tx.tenant_id();
+    let row = sqlx::query!("SELECT name, currency FROM tenants WHERE tenant_id = $1", id.as_uuid())
+        .fetch_one(&mut **tx)
+        .await?;
+    tenant(id, row.name, &row.currency)
 }
 
 fn tenant(id: TenantId, name: String, currency: &str) -> Result<Tenant, sqlx::Error> {

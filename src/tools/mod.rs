@@ -6,14 +6,16 @@ mod contract;
 pub mod read;
 mod registry;
 mod schema;
+pub mod write;
 
 pub use contract::{Contract, Effect};
-pub use registry::{CallOutcome, Outcome, Registry, Tool};
+pub use registry::{CallContext, CallOutcome, Outcome, Registry, Tool};
 
 use serde::{Serialize, de::DeserializeOwned};
 use validator::Validate;
 
 use crate::{
+    approvals::{PlanError, ProposeError},
     identity::Shopper,
     tenancy::{Reader, Tx},
 };
@@ -29,6 +31,9 @@ pub enum ToolError {
     /// Also what somebody else's order is: never said which.
     #[error("no such {0}")]
     NotFound(&'static str),
+    /// The store's rules do not allow it.
+    #[error("{0}")]
+    Rule(String),
     #[error("the look-up failed")]
     Database(#[from] sqlx::Error),
 }
@@ -40,7 +45,31 @@ impl ToolError {
             Self::Unknown(_) => "unknown_tool",
             Self::Argument { .. } => "invalid_argument",
             Self::NotFound(_) => "not_found",
+            Self::Rule(_) => "not_allowed",
             Self::Database(_) => "unavailable",
+        }
+    }
+}
+
+impl From<PlanError> for ToolError {
+    fn from(error: PlanError) -> Self {
+        match error {
+            PlanError::NotFound(what) => Self::NotFound(what),
+            PlanError::Argument { field, reason } => Self::Argument {
+                field: field.to_owned(),
+                reason,
+            },
+            PlanError::Rule(reason) => Self::Rule(reason),
+            PlanError::Database(error) => Self::Database(error),
+        }
+    }
+}
+
+impl From<ProposeError> for ToolError {
+    fn from(error: ProposeError) -> Self {
+        match error {
+            ProposeError::Database(error) => Self::Database(error),
+            rule => Self::Rule(rule.to_string()),
         }
     }
 }

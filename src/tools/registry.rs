@@ -2,15 +2,21 @@
 
 use std::{collections::BTreeMap, pin::Pin};
 
+use chrono::{DateTime, Utc};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use validator::Validate;
 
-use super::{Contract, ReadTool, ToolError, read, schema};
+use super::{
+    Contract, ReadTool, ToolError, read, schema,
+    write::{self, WriteTool},
+};
 use crate::{
+    approvals::{self, Asked, Plan, PlanError, Planner, ProposalView, policy::Policy},
     identity::Shopper,
+    ids::{ConversationId, ShopperId, TurnId},
     model::ToolCall,
-    tenancy::{Pool, Reader},
+    tenancy::{Executor, Pool, Reader, Tx, Web},
 };
 
 /// The longest arguments a model may send, in bytes.
@@ -21,6 +27,7 @@ const LONGEST_ARGUMENTS: usize = 16 * 1024;
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     Answered,
+    Proposed,
     Refused,
     Failed,
 }
@@ -29,6 +36,7 @@ impl Outcome {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Answered => "answered",
+            Self::Proposed => "proposed",
             Self::Refused => "refused",
             Self::Failed => "failed",
         }
@@ -42,10 +50,33 @@ pub struct CallOutcome {
     pub code: Option<&'static str>,
     /// JSON for the model: `{"data": …}` or `{"error": {"code", "message"}}`.
     pub content: String,
+    /// What the call proposed, or the open proposal that asks for the same.
+    pub proposal: Option<ProposalView>,
 }
 
-type Answer<'a> = Pin<Box<dyn Future<Output = Result<Value, ToolError>> + Send + 'a>>;
-type Run = for<'a> fn(&'a str, &'a Shopper, &'a Pool<Reader>) -> Answer<'a>;
+/// Where a call comes from.
+pub struct CallContext<'a> {
+    pub shopper: &'a Shopper,
+    pub conversation: ConversationId,
+    pub turn: TurnId,
+    pub now: DateTime<Utc>,
+}
+
+type Future<'a, T> = Pin<Box<dyn std::future::Future<Output = T> + Send + 'a>>;
+type Read = for<'a> fn(&'a str, &'a Shopper, &'a Pool<Reader>) -> Future<'a, Result<Value, ToolError>>;
+type Propose = for<'a> fn(&'a str, &'a CallContext<'a>, &'a Pool<Web>) -> Future<'a, Result<ProposalView, ToolError>>;
+type PlanAgain = for<'a> fn(&'a Value, ShopperId, &'a mut Tx<Executor>) -> Future<'a, Result<Plan, PlanError>>;
+
+/// What a tool can do, by the pool it gets.
+enum Run {
+    Read(Read),
+    /// Proposes on the web role; its plan is made again on the executor's.
+    Write {
+        propose: Propose,
+        plan: PlanAgain,
+        policy: Policy,
+    },
+}
 
 /// A registered tool.
 pub struct Tool {
@@ -58,14 +89,16 @@ pub struct Tool {
 /// The tools of this service.
 pub struct Registry {
     reader: Pool<Reader>,
+    web: Pool<Web>,
     tools: BTreeMap<&'static str, Tool>,
 }
 
 impl Registry {
     /// Every tool there is. A tool that is not listed here does not exist.
-    pub fn new(reader: Pool<Reader>) -> Self {
+    pub fn new(reader: Pool<Reader>, web: Pool<Web>) -> Self {
         let mut registry = Self {
             reader,
+            web,
             tools: BTreeMap::new(),
         };
         registry.add_read::<read::list_orders::ListOrders>();
@@ -75,20 +108,58 @@ impl Registry {
         registry.add_read::<read::search_products::SearchProducts>();
         registry.add_read::<read::check_stock::CheckStock>();
         registry.add_read::<read::get_profile::GetProfile>();
+        registry.add_write::<write::cancel_order::CancelOrder>();
+        registry.add_write::<write::change_order_address::ChangeOrderAddress>();
+        registry.add_write::<write::change_profile_address::ChangeProfileAddress>();
+        registry.add_write::<write::change_order_payment::ChangeOrderPayment>();
+        registry.add_write::<write::change_order_items::ChangeOrderItems>();
+        registry.add_write::<write::return_items::ReturnItems>();
+        registry.add_write::<write::exchange_items::ExchangeItems>();
+        registry.add_write::<write::request_refund::RequestRefund>();
+        registry.add_write::<write::create_coupon::CreateCoupon>();
+        registry.add_write::<write::add_crm_note::AddCrmNote>();
+        registry.add_write::<write::hand_off::HandOff>();
         registry
     }
 
     fn add_read<T: ReadTool>(&mut self) {
-        let tool = Tool {
-            contract: T::CONTRACT,
-            schema: schema::strict::<T::Arguments>(),
-            run: |arguments, shopper, reader| Box::pin(run_read::<T>(arguments, shopper, reader)),
+        let run = Run::Read(|arguments, shopper, reader| Box::pin(run_read::<T>(arguments, shopper, reader)));
+        self.tools.insert(
+            T::CONTRACT.name,
+            Tool {
+                contract: T::CONTRACT,
+                schema: schema::strict::<T::Arguments>(),
+                run,
+            },
+        );
+    }
+
+    fn add_write<T: WriteTool>(&mut self) {
+        let run = Run::Write {
+            propose: |arguments, context, web| Box::pin(run_write::<T>(arguments, context, web)),
+            plan: |arguments, shopper, tx| Box::pin(plan_again::<T>(arguments, shopper, tx)),
+            policy: T::POLICY,
         };
-        self.tools.insert(T::CONTRACT.name, tool);
+        self.tools.insert(
+            T::CONTRACT.name,
+            Tool {
+                contract: T::CONTRACT,
+                schema: schema::strict::<T::Arguments>(),
+                run,
+            },
+        );
     }
 
     pub fn tools(&self) -> impl Iterator<Item = &Tool> {
         self.tools.values()
+    }
+
+    /// The policy of a write tool where the store has set none; none for a read tool or an unknown one.
+    pub fn default_policy(&self, tool: &str) -> Option<Policy> {
+        match self.tools.get(tool)?.run {
+            Run::Write { policy, .. } => Some(policy),
+            Run::Read(_) => None,
+        }
     }
 
     /// What the shopper reads while this call runs.
@@ -96,18 +167,31 @@ impl Registry {
         self.tools.get(tool).map(|tool| tool.contract.activity)
     }
 
-    /// Runs one call for `shopper`. Never fails: whatever goes wrong is an outcome the model can act on.
-    pub async fn call(&self, call: &ToolCall, shopper: &Shopper) -> CallOutcome {
-        let result = match self.tools.get(call.tool.as_str()) {
-            Some(tool) => (tool.run)(&call.arguments, shopper, &self.reader).await,
+    /// Runs one call. Never fails: whatever goes wrong is an outcome the model can act on.
+    pub async fn call(&self, call: &ToolCall, context: &CallContext<'_>) -> CallOutcome {
+        let result = match self.tools.get(call.tool.as_str()).map(|tool| &tool.run) {
+            Some(Run::Read(read)) => read(&call.arguments, context.shopper, &self.reader)
+                .await
+                .map(|data| (data, None)),
+            Some(Run::Write { propose, .. }) => propose(&call.arguments, context, &self.web)
+                .await
+                .map(|proposal| (told(&proposal), Some(proposal))),
             None => Err(ToolError::Unknown(call.tool.chars().take(64).collect())),
         };
         match result {
-            Ok(data) => CallOutcome {
-                outcome: Outcome::Answered,
-                code: None,
-                content: json!({ "data": data }).to_string(),
-            },
+            Ok((data, proposal)) => {
+                let outcome = if proposal.is_some() {
+                    Outcome::Proposed
+                } else {
+                    Outcome::Answered
+                };
+                CallOutcome {
+                    outcome,
+                    code: None,
+                    content: json!({ "data": data }).to_string(),
+                    proposal,
+                }
+            }
             Err(error) => {
                 let outcome = if matches!(error, ToolError::Database(_)) {
                     Outcome::Failed
@@ -115,24 +199,89 @@ impl Registry {
                     Outcome::Refused
                 };
                 if let ToolError::Database(cause) = &error {
-                    tracing::error!(tool = call.tool, error = %crate::telemetry::cause(cause), "a read tool failed");
+                    tracing::error!(tool = call.tool, error = %crate::telemetry::cause(cause), "a tool failed");
                 }
                 let content = json!({ "error": { "code": error.code(), "message": error.to_string() } }).to_string();
                 CallOutcome {
                     outcome,
                     code: Some(error.code()),
                     content,
+                    proposal: None,
                 }
             }
         }
     }
 }
 
+impl Planner for Registry {
+    fn plan<'a>(
+        &'a self,
+        tool: &'a str,
+        arguments: &'a Value,
+        shopper: ShopperId,
+        tx: &'a mut Tx<Executor>,
+    ) -> Future<'a, Result<Plan, PlanError>> {
+        match self.tools.get(tool).map(|tool| &tool.run) {
+            Some(Run::Write { plan, .. }) => plan(arguments, shopper, tx),
+            _ => Box::pin(async { Err(PlanError::NotFound("tool")) }),
+        }
+    }
+}
+
+/// What the model is told of a proposal: that nothing has been done yet, and who must decide.
+fn told(proposal: &ProposalView) -> Value {
+    let next = match proposal.awaiting {
+        approvals::Awaiting::Staff => "Nothing has been done yet. A person of the store must approve it.",
+        approvals::Awaiting::Shopper => {
+            "Nothing has been done yet. The shopper must confirm it with the button; saying yes is not enough."
+        }
+        approvals::Awaiting::Nobody => "It is approved and being carried out.",
+    };
+    json!({ "proposal_id": proposal.id, "state": proposal.state, "summary": proposal.plan.summary, "next": next })
+}
+
 async fn run_read<T: ReadTool>(arguments: &str, shopper: &Shopper, reader: &Pool<Reader>) -> Result<Value, ToolError> {
     let arguments = parse::<T::Arguments>(arguments)?;
     let mut tx = reader.begin(shopper.scope()).await?;
     let answer = T::run(arguments, shopper, &mut tx).await?;
-    serde_json::to_value(answer).map_err(|error| ToolError::Database(sqlx::Error::Decode(Box::new(error))))
+    serde_json::to_value(answer).map_err(unwritable)
+}
+
+async fn run_write<T: WriteTool>(
+    arguments: &str,
+    context: &CallContext<'_>,
+    web: &Pool<Web>,
+) -> Result<ProposalView, ToolError> {
+    let arguments = parse::<T::Arguments>(arguments)?;
+    let mut tx = web.begin(context.shopper.scope()).await?;
+    let plan = T::plan(&arguments, context.shopper.id(), &mut tx).await?;
+    let asked = Asked {
+        shopper: context.shopper,
+        conversation: context.conversation,
+        turn: context.turn,
+        tool: T::CONTRACT.name,
+        arguments: serde_json::to_value(&arguments).map_err(unwritable)?,
+        plan,
+        default_policy: T::POLICY,
+        now: context.now,
+    };
+    let proposal = approvals::propose(&mut tx, asked).await?;
+    tx.commit().await?;
+    Ok(proposal)
+}
+
+async fn plan_again<T: WriteTool>(
+    arguments: &Value,
+    shopper: ShopperId,
+    tx: &mut Tx<Executor>,
+) -> Result<Plan, PlanError> {
+    let arguments: T::Arguments = serde_json::from_value(arguments.clone())
+        .map_err(|error| PlanError::Database(sqlx::Error::Decode(Box::new(error))))?;
+    T::plan(&arguments, shopper, tx).await
+}
+
+fn unwritable(error: serde_json::Error) -> ToolError {
+    ToolError::Database(sqlx::Error::Encode(Box::new(error)))
 }
 
 /// Reads and checks arguments; the first thing wrong is named by its path.

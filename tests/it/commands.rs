@@ -5,7 +5,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use countersign::{cli::private_postgres::PrivatePostgres, tenancy::bootstrap};
+use countersign::cli::{migrate, private_postgres::PrivatePostgres};
 use sqlx::{Connection, PgConnection};
 
 use crate::support::{TestApp, database};
@@ -206,7 +206,7 @@ fn serve_names_every_setting_that_does_not_fit() {
 async fn serve_refuses_a_role_that_could_pass_row_level_security_by() {
     // A Postgres of its own: roles are shared by all databases of a server.
     let postgres = PrivatePostgres::start(false).await.expect("starts");
-    bootstrap::migrate(
+    migrate(
         &postgres.admin("postgres"),
         &database::settings(postgres.address("postgres")),
     )

@@ -8,7 +8,7 @@ use crate::support::{TestApp, database};
 /// Tables that are not a tenant's.
 const GLOBAL: &str = "'_sqlx_migrations'";
 /// Tables whose rows are never changed or removed by the service.
-const APPEND_ONLY: &str = "'payments', 'tool_calls'";
+const APPEND_ONLY: &str = "'payments', 'tool_calls', 'decisions', 'audit'";
 
 async fn rows(connection: &mut PgConnection, query: String) -> Vec<String> {
     let rows = sqlx::query(AssertSqlSafe(query))

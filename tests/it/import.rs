@@ -201,6 +201,12 @@ async fn offline_replica(app: &TestApp) -> (String, tokio_util::sync::DropGuard)
     let mut settings = app.settings.clone();
     settings.model = countersign::config::ModelSettings::Offline;
     let (pools, clock, stopped) = (app.pools.clone(), app.clock.clone(), stop.clone().cancelled_owned());
-    tokio::spawn(async move { countersign::cli::serve::serve(listener, &settings, &pools, clock, stopped).await });
+    tokio::spawn(async move {
+        {
+            let model = countersign::cli::serve::model(&settings.model);
+            countersign::cli::serve::serve(listener, &settings, &pools, clock, model, stopped)
+        }
+        .await
+    });
     (url, stop.drop_guard())
 }

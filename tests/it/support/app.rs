@@ -68,6 +68,7 @@ impl TestApp {
             lifetimes: Lifetimes::default(),
             secure_cookies: false,
             log_format: LogFormat::Text,
+            run_worker: true,
             shutdown_grace: Duration::ZERO,
         };
         let pools = tenancy::connect(&settings.database);
@@ -77,9 +78,20 @@ impl TestApp {
         let stop = CancellationToken::new();
         let (running_settings, running_pools, running_clock) = (settings.clone(), pools.clone(), clock.clone());
         let stopped = stop.clone().cancelled_owned();
-        tokio::spawn(
-            async move { serve::serve(listener, &running_settings, &running_pools, running_clock, stopped).await },
-        );
+        tokio::spawn(async move {
+            {
+                let model = serve::model(&running_settings.model);
+                serve::serve(
+                    listener,
+                    &running_settings,
+                    &running_pools,
+                    running_clock,
+                    model,
+                    stopped,
+                )
+            }
+            .await
+        });
         Self {
             url: format!("http://{address}"),
             http: reqwest::Client::new(),
@@ -103,7 +115,11 @@ impl TestApp {
         let (settings, clock) = (self.settings.clone(), self.clock.clone());
         tokio::spawn(async move {
             let pools = tenancy::connect(&settings.database);
-            serve::serve(listener, &settings, &pools, clock, stopped).await
+            {
+                let model = serve::model(&settings.model);
+                serve::serve(listener, &settings, &pools, clock, model, stopped)
+            }
+            .await
         });
         (url, stop.drop_guard())
     }

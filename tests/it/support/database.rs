@@ -6,8 +6,8 @@ use std::{
 };
 
 use countersign::{
-    cli::private_postgres::PrivatePostgres,
-    tenancy::{DatabaseSettings, bootstrap},
+    cli::{migrate, private_postgres::PrivatePostgres},
+    tenancy::DatabaseSettings,
 };
 use sqlx::{AssertSqlSafe, Connection, PgConnection, postgres::PgConnectOptions};
 use tokio::sync::OnceCell;
@@ -22,7 +22,7 @@ pub async fn postgres() -> &'static PrivatePostgres {
         .get_or_init(|| async {
             let postgres = PrivatePostgres::start(false).await.expect("a private Postgres");
             run(&postgres.admin("postgres"), &format!("CREATE DATABASE {TEMPLATE}")).await;
-            bootstrap::migrate(&postgres.admin(TEMPLATE), &settings(postgres.address(TEMPLATE)))
+            migrate(&postgres.admin(TEMPLATE), &settings(postgres.address(TEMPLATE)))
                 .await
                 .expect("migrates");
             postgres

@@ -1,0 +1,294 @@
+//! Decisions: by staff with the role, or by the shopper whose proposal it is.
+
+use chrono::{DateTime, Utc};
+
+use super::{Awaiting, ProposalView, State, list};
+use crate::{
+    identity::{Shopper, StaffMember},
+    ids::{OrderId, ProposalId, ShopperId},
+    jobs,
+    tenancy::{
+        Pool, Scope, Tx, Web,
+        audit::{self, Actor, Entry},
+    },
+};
+
+/// Who decides. Both are proofs of a live session.
+pub enum Decider<'a> {
+    Shopper(&'a Shopper),
+    /// An approver or admin; the route's extractor has checked the role.
+    Staff(&'a StaffMember),
+}
+
+/// What the decider says.
+pub enum Verdict {
+    /// Names the digest of the plan that the decider was shown.
+    Approve {
+        shown: String,
+    },
+    Reject {
+        reason: String,
+    },
+    /// The shopper takes its own proposal back.
+    Withdraw,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum DecideError {
+    #[error("no such proposal")]
+    NotFound,
+    #[error("this is not yours to decide")]
+    Forbidden,
+    /// Decided already, expired, or overtaken by a change of the order.
+    #[error("the proposal is {0:?}")]
+    Conflict(State),
+    /// The decider was shown another plan.
+    #[error("the plan is not the one you were shown")]
+    NotAsShown,
+    #[error("you have decided on this proposal; a second person must")]
+    SecondPersonNeeded,
+    #[error(transparent)]
+    Database(#[from] sqlx::Error),
+}
+
+struct Locked {
+    shopper: ShopperId,
+    conversation: uuid::Uuid,
+    state: State,
+    awaiting: Awaiting,
+    deciders_needed: i32,
+    digest: Vec<u8>,
+    order: Option<OrderId>,
+    order_version: Option<i64>,
+    expires_at: DateTime<Utc>,
+    email: String,
+}
+
+/// Decides, with the decision's row, the conversation's message, the audit and the job in one transaction.
+pub async fn decide(
+    web: &Pool<Web>,
+    decider: Decider<'_>,
+    id: ProposalId,
+    verdict: Verdict,
+    request_id: Option<String>,
+    now: DateTime<Utc>,
+) -> Result<ProposalView, DecideError> {
+    let scope = match &decider {
+        Decider::Shopper(shopper) => shopper.scope(),
+        Decider::Staff(staff) => Scope::tenant(staff.tenant()),
+    };
+    let mut tx = web.begin(scope).await?;
+    let proposal = lock(&mut tx, id).await?.ok_or(DecideError::NotFound)?;
+    may_decide(&decider, &proposal, &verdict)?;
+    if proposal.state != State::Pending {
+        return Err(DecideError::Conflict(proposal.state));
+    }
+    if let Some(end) = overtaken(&mut tx, &proposal, now).await? {
+        settle(&mut tx, id, &proposal, end, None, &Actor::system(), now).await?;
+        tx.commit().await?;
+        return Err(DecideError::Conflict(end));
+    }
+    let actor = match &decider {
+        Decider::Shopper(shopper) => Actor::shopper(shopper.id()),
+        Decider::Staff(staff) => Actor::staff(staff.id()),
+    }
+    .in_request(request_id);
+    if let Verdict::Approve { shown } = &verdict
+        && *shown != hex::encode(&proposal.digest)
+    {
+        return Err(DecideError::NotAsShown);
+    }
+    record(&mut tx, id, &proposal, &decider, &verdict, now).await?;
+    match verdict {
+        Verdict::Reject { reason } => {
+            settle(&mut tx, id, &proposal, State::Rejected, Some(reason), &actor, now).await?
+        }
+        Verdict::Withdraw => {
+            settle(
+                &mut tx,
+                id,
+                &proposal,
+                State::Rejected,
+                Some("withdrawn".into()),
+                &actor,
+                now,
+            )
+            .await?
+        }
+        Verdict::Approve { .. } if approvals(&mut tx, id).await? < i64::from(proposal.deciders_needed) => {
+            let entry = Entry {
+                at: now,
+                actor: &actor,
+                action: "proposal.approve_first",
+                target_kind: "proposal",
+                target_id: id.to_string(),
+                before: None,
+                after: None,
+            };
+            audit::append(&mut tx, entry).await?;
+        }
+        Verdict::Approve { .. } => {
+            jobs::enqueue_execution(&mut tx, id).await?;
+            settle(&mut tx, id, &proposal, State::Approved, None, &actor, now).await?;
+        }
+    }
+    let view = list::get(&mut tx, id).await?.ok_or(DecideError::NotFound)?;
+    tx.commit().await?;
+    Ok(view)
+}
+
+async fn lock(tx: &mut Tx<Web>, id: ProposalId) -> Result<Option<Locked>, sqlx::Error> {
+    sqlx::query_as!(
+        Locked,
+        r#"SELECT p.shopper_id AS "shopper: ShopperId", p.conversation_id AS conversation, p.state AS "state: State", p.awaiting AS "awaiting: Awaiting",
+            p.deciders_needed, p.plan_digest AS digest, p.order_id AS "order: OrderId", p.order_version, p.expires_at, s.email
+        FROM proposals p JOIN shoppers s USING (tenant_id, shopper_id) WHERE p.id = $1 FOR UPDATE OF p"#,
+        id.as_uuid()
+    )
+    .fetch_optional(&mut **tx)
+    .await
+}
+
+/// A shopper decides what waits for it; staff what waits for staff, and never for themselves. Anybody may say no.
+fn may_decide(decider: &Decider<'_>, proposal: &Locked, verdict: &Verdict) -> Result<(), DecideError> {
+    let allowed = match (decider, verdict) {
+        (Decider::Shopper(_), Verdict::Approve { .. }) => proposal.awaiting == Awaiting::Shopper,
+        (Decider::Shopper(_), Verdict::Withdraw) => true,
+        (Decider::Shopper(_), Verdict::Reject { .. }) => false,
+        (Decider::Staff(staff), Verdict::Approve { .. }) => {
+            proposal.awaiting == Awaiting::Staff && staff.email() != proposal.email
+        }
+        (Decider::Staff(staff), Verdict::Reject { .. }) => staff.email() != proposal.email,
+        (Decider::Staff(_), Verdict::Withdraw) => false,
+    };
+    // Once decided the state says more than a refusal.
+    if allowed || proposal.state != State::Pending {
+        Ok(())
+    } else {
+        Err(DecideError::Forbidden)
+    }
+}
+
+/// How a pending proposal has ended by itself: by time, or by a change of its order.
+async fn overtaken(tx: &mut Tx<Web>, proposal: &Locked, now: DateTime<Utc>) -> Result<Option<State>, sqlx::Error> {
+    if proposal.expires_at <= now {
+        return Ok(Some(State::Expired));
+    }
+    let Some(order) = proposal.order else { return Ok(None) };
+    let version = sqlx::query_scalar!("SELECT version FROM orders WHERE id = $1", order.as_uuid())
+        .fetch_optional(&mut **tx)
+        .await?;
+    Ok((version != proposal.order_version).then_some(State::Stale))
+}
+
+async fn record(
+    tx: &mut Tx<Web>,
+    id: ProposalId,
+    proposal: &Locked,
+    decider: &Decider<'_>,
+    verdict: &Verdict,
+    now: DateTime<Utc>,
+) -> Result<(), DecideError> {
+    let (kind, decider_id) = match decider {
+        Decider::Shopper(shopper) => ("shopper", shopper.id().as_uuid()),
+        Decider::Staff(staff) => ("staff", staff.id().as_uuid()),
+    };
+    let (verdict, reason) = match verdict {
+        Verdict::Approve { .. } => ("approve", None),
+        Verdict::Reject { reason } => ("reject", Some(reason.as_str())),
+        Verdict::Withdraw => ("withdraw", None),
+    };
+    let stored = sqlx::query!(
+        "INSERT INTO decisions (tenant_id, shopper_id, id, proposal_id, decider_kind, decider_id, verdict, reason, plan_digest, order_version, created_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING",
+        tx.tenant_id().as_uuid(),
+        proposal.shopper.as_uuid(),
+        uuid::Uuid::now_v7(),
+        id.as_uuid(),
+        kind,
+        decider_id,
+        verdict,
+        reason,
+        proposal.digest,
+        proposal.order_version,
+        now
+    )
+    .execute(&mut **tx)
+    .await?;
+    if stored.rows_affected() == 1 {
+        Ok(())
+    } else {
+        Err(DecideError::SecondPersonNeeded)
+    }
+}
+
+async fn approvals(tx: &mut Tx<Web>, id: ProposalId) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"SELECT count(*) AS "approvals!" FROM decisions WHERE proposal_id = $1 AND verdict = 'approve'"#,
+        id.as_uuid()
+    )
+    .fetch_one(&mut **tx)
+    .await
+}
+
+/// Moves a pending proposal on, tells the conversation and the audit.
+async fn settle(
+    tx: &mut Tx<Web>,
+    id: ProposalId,
+    proposal: &Locked,
+    state: State,
+    reason: Option<String>,
+    actor: &Actor,
+    now: DateTime<Utc>,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "UPDATE proposals SET state = $2, reason = $3, updated_at = $4 WHERE id = $1",
+        id.as_uuid(),
+        state as State as _,
+        reason,
+        now
+    )
+    .execute(&mut **tx)
+    .await?;
+    let text = match state {
+        State::Approved => "Your request was approved and is being carried out.".to_owned(),
+        State::Rejected if reason.as_deref() == Some("withdrawn") => "Your request was withdrawn.".to_owned(),
+        State::Rejected => format!("Your request was not approved: {}", reason.unwrap_or_default()),
+        State::Expired => "Your request was not decided in time and has expired.".to_owned(),
+        _ => "Your request no longer fits your order, which has changed. Please ask again.".to_owned(),
+    };
+    super::list::tell(tx, proposal.shopper, proposal.conversation, &text, now).await?;
+    let kind = format!(
+        "proposal_{}",
+        serde_json::to_value(state)
+            .ok()
+            .and_then(|name| name.as_str().map(str::to_owned))
+            .unwrap_or_default()
+    );
+    jobs::outbox(
+        tx,
+        &kind,
+        &format!("{kind}:{id}"),
+        serde_json::json!({ "proposal_id": id }),
+        now,
+    )
+    .await?;
+    let (before, after) = (
+        serde_json::json!({ "state": State::Pending }),
+        serde_json::json!({ "state": state, "plan": hex::encode(&proposal.digest) }),
+    );
+    let action = format!("proposal.{}", kind.trim_start_matches("proposal_"));
+    audit::append(
+        tx,
+        Entry {
+            at: now,
+            actor,
+            action: &action,
+            target_kind: "proposal",
+            target_id: id.to_string(),
+            before: Some(before),
+            after: Some(after),
+        },
+    )
+    .await
+}

@@ -1,0 +1,150 @@
+//! Proposals as shoppers and staff read them.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use sqlx::types::Json;
+
+use super::{Awaiting, Plan, State};
+use crate::{
+    ids::{ConversationId, ProposalId, ShopperId},
+    tenancy::{Role, Tx},
+};
+
+/// A proposal with its exact effect. Personal: no `Debug`.
+#[derive(Clone, Serialize, serde::Deserialize, utoipa::ToSchema)]
+pub struct ProposalView {
+    pub id: ProposalId,
+    pub shopper_id: ShopperId,
+    pub conversation_id: ConversationId,
+    pub tool: String,
+    pub state: State,
+    pub awaiting: Awaiting,
+    pub deciders_needed: i32,
+    pub plan: Plan,
+    /// SHA-256 of the plan, hexadecimal. A decision names it: it is bound to what its decider was shown.
+    pub shown: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    pub created_at: DateTime<Utc>,
+    pub updated_at: DateTime<Utc>,
+    pub expires_at: DateTime<Utc>,
+}
+
+/// Named, because an anonymous row would have to be printable.
+struct ProposalRow {
+    id: ProposalId,
+    shopper_id: ShopperId,
+    conversation_id: ConversationId,
+    tool: String,
+    state: State,
+    awaiting: Awaiting,
+    deciders_needed: i32,
+    plan: Json<Plan>,
+    plan_digest: Vec<u8>,
+    reason: Option<String>,
+    created_at: DateTime<Utc>,
+    updated_at: DateTime<Utc>,
+    expires_at: DateTime<Utc>,
+}
+
+impl From<ProposalRow> for ProposalView {
+    fn from(row: ProposalRow) -> Self {
+        Self {
+            id: row.id,
+            shopper_id: row.shopper_id,
+            conversation_id: row.conversation_id,
+            tool: row.tool,
+            state: row.state,
+            awaiting: row.awaiting,
+            deciders_needed: row.deciders_needed,
+            plan: row.plan.0,
+            shown: hex::encode(row.plan_digest),
+            reason: row.reason,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+            expires_at: row.expires_at,
+        }
+    }
+}
+
+/// One proposal that the transaction may see.
+pub async fn get<R: Role>(tx: &mut Tx<R>, id: ProposalId) -> Result<Option<ProposalView>, sqlx::Error> {
+    let row = sqlx::query_as!(
+        ProposalRow,
+        r#"SELECT id AS "id: _", shopper_id AS "shopper_id: _", conversation_id AS "conversation_id: _", tool, state AS "state: _",
+            awaiting AS "awaiting: _", deciders_needed, plan AS "plan: _", plan_digest, reason, created_at, updated_at, expires_at
+        FROM proposals WHERE id = $1"#,
+        id.as_uuid()
+    )
+    .fetch_optional(&mut **tx)
+    .await?;
+    Ok(row.map(Into::into))
+}
+
+/// What a list is narrowed to.
+#[derive(Default)]
+pub struct Filter {
+    pub state: Option<State>,
+    pub tool: Option<String>,
+    /// Only those made before this one.
+    pub before: Option<ProposalId>,
+}
+
+/// Proposals that the transaction may see, newest first.
+pub async fn list<R: Role>(tx: &mut Tx<R>, limit: u32, filter: &Filter) -> Result<Vec<ProposalView>, sqlx::Error> {
+    let rows = sqlx::query_as!(
+        ProposalRow,
+        r#"SELECT id AS "id: _", shopper_id AS "shopper_id: _", conversation_id AS "conversation_id: _", tool, state AS "state: _",
+            awaiting AS "awaiting: _", deciders_needed, plan AS "plan: _", plan_digest, reason, created_at, updated_at, expires_at
+        FROM proposals WHERE ($2::text IS NULL OR state = $2) AND ($3::text IS NULL OR tool = $3) AND ($4::uuid IS NULL OR id < $4)
+        ORDER BY id DESC LIMIT $1"#,
+        i64::from(limit),
+        filter.state as Option<State> as _,
+        filter.tool,
+        filter.before.map(ProposalId::as_uuid)
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    Ok(rows.into_iter().map(Into::into).collect())
+}
+
+/// Proposals made or changed after a moment, in the order of their change, at most 100.
+pub async fn changed_since<R: Role>(
+    tx: &mut Tx<R>,
+    (at, id): (DateTime<Utc>, ProposalId),
+) -> Result<Vec<ProposalView>, sqlx::Error> {
+    let rows = sqlx::query_as!(
+        ProposalRow,
+        r#"SELECT id AS "id: _", shopper_id AS "shopper_id: _", conversation_id AS "conversation_id: _", tool, state AS "state: _",
+            awaiting AS "awaiting: _", deciders_needed, plan AS "plan: _", plan_digest, reason, created_at, updated_at, expires_at
+        FROM proposals WHERE (updated_at, id) > ($1, $2) ORDER BY updated_at, id LIMIT 100"#,
+        at,
+        id.as_uuid()
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    Ok(rows.into_iter().map(Into::into).collect())
+}
+
+/// Says in the conversation what became of a proposal.
+pub(super) async fn tell<R: Role>(
+    tx: &mut Tx<R>,
+    shopper: ShopperId,
+    conversation: uuid::Uuid,
+    text: &str,
+    now: DateTime<Utc>,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "INSERT INTO messages (tenant_id, shopper_id, id, conversation_id, author, source, body, created_at)
+        VALUES ($1, $2, $3, $4, 'system', 'system', $5, $6)",
+        tx.tenant_id().as_uuid(),
+        shopper.as_uuid(),
+        uuid::Uuid::now_v7(),
+        conversation,
+        text,
+        now
+    )
+    .execute(&mut **tx)
+    .await
+    .map(drop)
+}

@@ -1,0 +1,46 @@
+//! Proposals: what the model would like done, who decides on it, and how it is done once.
+//!
+//! Law: a write tool writes one thing, a proposal. Its plan is the exact effect as data; a decision is bound to the
+//! digest of that plan; the executor plans again and does nothing unless the plan is still the same.
+
+pub mod decide;
+mod executor;
+pub mod list;
+mod plan;
+pub mod policy;
+mod propose;
+
+pub use executor::{Done, ExecuteError, Executor, Planner};
+pub use list::ProposalView;
+pub use plan::{OrderRef, Plan, PlanError};
+pub use propose::{Asked, ProposeError, propose};
+
+/// Where a proposal stands. The database holds the same machine (`proposals_step`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, sqlx::Type, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
+pub enum State {
+    /// Waits for a decision.
+    Pending,
+    /// Decided; the executor will do it.
+    Approved,
+    Rejected,
+    /// Nobody decided in time.
+    Expired,
+    /// What it was planned on has changed.
+    Stale,
+    Executing,
+    Executed,
+    /// Tried and given up.
+    Failed,
+}
+
+/// Who must decide.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, sqlx::Type, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
+pub enum Awaiting {
+    Staff,
+    Shopper,
+    Nobody,
+}

@@ -1,0 +1,241 @@
+//! Policy: per tenant and tool, who decides. The model cannot see it and cannot talk to it.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::{Awaiting, Plan};
+use crate::{
+    ids::StaffId,
+    tenancy::{
+        Role, Tx, Web,
+        audit::{self, Actor, Entry},
+    },
+};
+
+/// How a tool's proposals are decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::Type, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
+pub enum Mode {
+    /// The tool does not exist for this store.
+    Off,
+    Staff,
+    /// The shopper confirms, by its own request and never by what the model says.
+    Shopper,
+    /// Done at once within the limits; beyond them staff decides.
+    Automatic,
+}
+
+/// A policy. Amounts are minor units of the store's currency.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, validator::Validate, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Policy {
+    pub mode: Mode,
+    /// Automatic only below this amount; none allows no money at all.
+    #[serde(default)]
+    #[validate(range(min = 0))]
+    #[schema(minimum = 0)]
+    pub automatic_below_minor: Option<i64>,
+    /// Automatic at most so often a day for one shopper and tool.
+    #[serde(default)]
+    #[validate(range(min = 0))]
+    #[schema(minimum = 0)]
+    pub automatic_per_day: Option<i32>,
+    /// Automatic only for accounts at least so old.
+    #[serde(default)]
+    #[validate(range(min = 0))]
+    #[schema(minimum = 0)]
+    pub automatic_account_days: Option<i32>,
+    /// From this amount on two people of the staff must agree.
+    #[serde(default)]
+    #[validate(range(min = 0))]
+    #[schema(minimum = 0)]
+    pub two_deciders_from_minor: Option<i64>,
+}
+
+impl Policy {
+    pub const fn new(mode: Mode) -> Self {
+        Self {
+            mode,
+            automatic_below_minor: None,
+            automatic_per_day: None,
+            automatic_account_days: None,
+            two_deciders_from_minor: None,
+        }
+    }
+}
+
+/// What a policy looks at besides the plan.
+#[derive(Clone, Copy, Debug)]
+pub struct Circumstances {
+    /// Automatic decisions for this shopper and tool in the last 24 hours.
+    pub automatic_today: i64,
+    pub account_days: i64,
+}
+
+/// Who decides on a plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Route {
+    Refuse,
+    Automatic,
+    Ask { whom: Awaiting, deciders: i32 },
+}
+
+/// Decides who decides. Pure: the same inputs, the same answer.
+pub fn route(policy: &Policy, plan: &Plan, circumstances: Circumstances) -> Route {
+    let amount = plan.amount.map_or(0, |amount| amount.minor);
+    let deciders = if policy
+        .two_deciders_from_minor
+        .is_some_and(|from| amount >= from && amount > 0)
+    {
+        2
+    } else {
+        1
+    };
+    let staff = Route::Ask {
+        whom: Awaiting::Staff,
+        deciders,
+    };
+    match policy.mode {
+        Mode::Off => Route::Refuse,
+        Mode::Staff => staff,
+        // Two people were asked for: one shopper is not two people.
+        Mode::Shopper if deciders == 2 => staff,
+        Mode::Shopper => Route::Ask {
+            whom: Awaiting::Shopper,
+            deciders: 1,
+        },
+        Mode::Automatic => {
+            let cheap = amount == 0 || policy.automatic_below_minor.is_some_and(|below| amount < below);
+            let rare = policy
+                .automatic_per_day
+                .is_none_or(|most| circumstances.automatic_today < i64::from(most));
+            let known = policy
+                .automatic_account_days
+                .is_none_or(|least| circumstances.account_days >= i64::from(least));
+            if deciders == 1 && cheap && rare && known {
+                Route::Automatic
+            } else {
+                staff
+            }
+        }
+    }
+}
+
+/// The tenant's policy for a tool, or its default.
+pub async fn load<R: Role>(tx: &mut Tx<R>, tool: &str, default: Policy) -> Result<Policy, sqlx::Error> {
+    let stored = sqlx::query_as!(
+        Policy,
+        r#"SELECT mode AS "mode: Mode", automatic_below_minor, automatic_per_day, automatic_account_days, two_deciders_from_minor
+        FROM policies WHERE tool = $1"#,
+        tool
+    )
+    .fetch_optional(&mut **tx)
+    .await?;
+    Ok(stored.unwrap_or(default))
+}
+
+/// Changes the tenant's policy for a tool, with its audit row.
+pub async fn set(
+    tx: &mut Tx<Web>,
+    tool: &str,
+    old: Policy,
+    new: Policy,
+    by: StaffId,
+    actor: &Actor,
+    now: DateTime<Utc>,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "INSERT INTO policies (tenant_id, tool, mode, automatic_below_minor, automatic_per_day, automatic_account_days, two_deciders_from_minor, updated_at, updated_by)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+        ON CONFLICT (tenant_id, tool) DO UPDATE SET mode = excluded.mode, automatic_below_minor = excluded.automatic_below_minor,
+            automatic_per_day = excluded.automatic_per_day, automatic_account_days = excluded.automatic_account_days,
+            two_deciders_from_minor = excluded.two_deciders_from_minor, updated_at = excluded.updated_at, updated_by = excluded.updated_by",
+        tx.tenant_id().as_uuid(),
+        tool,
+        new.mode as Mode as _,
+        new.automatic_below_minor,
+        new.automatic_per_day,
+        new.automatic_account_days,
+        new.two_deciders_from_minor,
+        now,
+        by.as_uuid()
+    )
+    .execute(&mut **tx)
+    .await?;
+    let (before, after) = (serde_json::to_value(old).ok(), serde_json::to_value(new).ok());
+    audit::append(
+        tx,
+        Entry {
+            at: now,
+            actor,
+            action: "policy.change",
+            target_kind: "tool",
+            target_id: tool.to_owned(),
+            before,
+            after,
+        },
+    )
+    .await
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::money::Money;
+
+    fn plan(minor: Option<i64>) -> Plan {
+        let amount = minor.map(|minor| Money::new(minor, "USD".parse().expect("a currency")));
+        Plan {
+            summary: String::new(),
+            order: None,
+            amount,
+            changes: Vec::new(),
+        }
+    }
+
+    fn any_policy() -> impl Strategy<Value = Policy> {
+        let mode = prop::sample::select(vec![Mode::Off, Mode::Staff, Mode::Shopper, Mode::Automatic]);
+        (
+            mode,
+            any::<Option<u16>>(),
+            any::<Option<u8>>(),
+            any::<Option<u8>>(),
+            any::<Option<u16>>(),
+        )
+            .prop_map(|(mode, below, day, age, two)| Policy {
+                mode,
+                automatic_below_minor: below.map(i64::from),
+                automatic_per_day: day.map(i32::from),
+                automatic_account_days: age.map(i32::from),
+                two_deciders_from_minor: two.map(i64::from),
+            })
+    }
+
+    proptest! {
+        #[test]
+        fn money_is_automatic_only_below_a_stated_limit(policy in any_policy(), minor in 1i64..100_000, today in 0i64..300, days in 0i64..300) {
+            let route = route(&policy, &plan(Some(minor)), Circumstances { automatic_today: today, account_days: days });
+            if route == Route::Automatic {
+                prop_assert_eq!(policy.mode, Mode::Automatic);
+                prop_assert!(policy.automatic_below_minor.is_some_and(|below| minor < below));
+                prop_assert!(policy.automatic_per_day.is_none_or(|most| today < most.into()));
+                prop_assert!(policy.automatic_account_days.is_none_or(|least| days >= least.into()));
+                prop_assert!(policy.two_deciders_from_minor.is_none_or(|from| minor < from));
+            }
+            if policy.two_deciders_from_minor.is_some_and(|from| minor >= from) && policy.mode != Mode::Off {
+                prop_assert_eq!(route, Route::Ask { whom: Awaiting::Staff, deciders: 2 });
+            }
+        }
+
+        #[test]
+        fn more_money_is_never_easier(policy in any_policy(), minor in 0i64..50_000, more in 0i64..50_000) {
+            let here = Circumstances { automatic_today: 0, account_days: 1000 };
+            if route(&policy, &plan(Some(minor + more)), here) == Route::Automatic {
+                prop_assert_eq!(route(&policy, &plan(Some(minor)), here), Route::Automatic);
+            }
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! A plan becomes a proposal: the one write a write tool makes.
+
+use chrono::{DateTime, Duration, Utc};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use sqlx::types::Json;
+
+use super::{
+    Awaiting, Plan, ProposalView, State, list,
+    policy::{self, Circumstances, Policy, Route},
+};
+use crate::{
+    identity::Shopper,
+    ids::{ConversationId, OrderId, ProposalId, TurnId},
+    jobs,
+    tenancy::{
+        Tx, Web,
+        audit::{self, Actor, Entry},
+    },
+};
+
+/// How long a proposal waits for its decision.
+const PATIENCE: Duration = Duration::days(3);
+/// Open proposals a shopper may have.
+const MOST_OPEN: i64 = 10;
+
+/// A request of the model in a turn.
+pub struct Asked<'a> {
+    pub shopper: &'a Shopper,
+    pub conversation: ConversationId,
+    pub turn: TurnId,
+    pub tool: &'static str,
+    /// Checked arguments.
+    pub arguments: Value,
+    pub plan: Plan,
+    /// The tool's policy where the store has set none.
+    pub default_policy: Policy,
+    pub now: DateTime<Utc>,
+}
+
+/// Why a plan did not become a proposal.
+#[derive(Debug, thiserror::Error)]
+pub enum ProposeError {
+    #[error("this store has switched that off")]
+    Off,
+    #[error("there are too many open requests; they must be decided first")]
+    TooManyOpen,
+    #[error(transparent)]
+    Database(#[from] sqlx::Error),
+}
+
+/// Stores the proposal, or finds the open one that asks for the same. The caller commits.
+pub async fn propose(tx: &mut Tx<Web>, asked: Asked<'_>) -> Result<ProposalView, ProposeError> {
+    let policy = policy::load(tx, asked.tool, asked.default_policy).await?;
+    let circumstances = circumstances(tx, &asked).await?;
+    let (awaiting, deciders, state) = match policy::route(&policy, &asked.plan, circumstances) {
+        Route::Refuse => return Err(ProposeError::Off),
+        Route::Automatic => (Awaiting::Nobody, 0, State::Approved),
+        Route::Ask { whom, deciders } => (whom, deciders, State::Pending),
+    };
+    if let Some(open) = open_twin(tx, &asked).await? {
+        return Ok(open);
+    }
+    if open(tx).await? >= MOST_OPEN {
+        return Err(ProposeError::TooManyOpen);
+    }
+    let id = ProposalId::new();
+    let order = asked.plan.order.as_ref();
+    let stored = sqlx::query!(
+        "INSERT INTO proposals (tenant_id, shopper_id, id, conversation_id, turn_id, tool, arguments, plan, plan_digest, order_id, order_version,
+            amount_minor, currency, fingerprint, awaiting, deciders_needed, state, created_at, updated_at, expires_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $18, $19)
+        ON CONFLICT (tenant_id, shopper_id, fingerprint) WHERE state IN ('pending', 'approved', 'executing') DO NOTHING",
+        tx.tenant_id().as_uuid(),
+        asked.shopper.id().as_uuid(),
+        id.as_uuid(),
+        asked.conversation.as_uuid(),
+        asked.turn.as_uuid(),
+        asked.tool,
+        asked.arguments,
+        Json(&asked.plan) as _,
+        &asked.plan.digest()[..],
+        order.map(|order| OrderId::as_uuid(order.id)),
+        order.map(|order| order.version),
+        asked.plan.amount.map(|amount| amount.minor),
+        asked.plan.amount.map(|amount| amount.currency.to_string()),
+        &fingerprint(&asked)[..],
+        awaiting as Awaiting as _,
+        deciders,
+        state as State as _,
+        asked.now,
+        asked.now + PATIENCE
+    )
+    .execute(&mut **tx)
+    .await?;
+    if stored.rows_affected() == 0 {
+        // The same request was faster in another turn.
+        return open_twin(tx, &asked).await?.ok_or(ProposeError::TooManyOpen);
+    }
+    if state == State::Approved {
+        approve_by_policy(tx, &asked, id).await?;
+    }
+    jobs::outbox(
+        tx,
+        "proposal_received",
+        &format!("proposal_received:{id}"),
+        serde_json::json!({ "proposal_id": id }),
+        asked.now,
+    )
+    .await?;
+    let after = serde_json::json!({ "tool": asked.tool, "state": state, "awaiting": awaiting, "plan": hex::encode(asked.plan.digest()) });
+    let (actor, target_id) = (Actor::model(asked.turn), id.to_string());
+    audit::append(
+        tx,
+        Entry {
+            at: asked.now,
+            actor: &actor,
+            action: "proposal.create",
+            target_kind: "proposal",
+            target_id,
+            before: None,
+            after: Some(after),
+        },
+    )
+    .await?;
+    list::get(tx, id).await?.ok_or(ProposeError::TooManyOpen)
+}
+
+async fn approve_by_policy(tx: &mut Tx<Web>, asked: &Asked<'_>, id: ProposalId) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "INSERT INTO decisions (tenant_id, shopper_id, id, proposal_id, decider_kind, verdict, plan_digest, order_version, created_at)
+        VALUES ($1, $2, $3, $4, 'policy', 'approve', $5, $6, $7)",
+        tx.tenant_id().as_uuid(),
+        asked.shopper.id().as_uuid(),
+        uuid::Uuid::now_v7(),
+        id.as_uuid(),
+        &asked.plan.digest()[..],
+        asked.plan.order.as_ref().map(|order| order.version),
+        asked.now
+    )
+    .execute(&mut **tx)
+    .await?;
+    jobs::enqueue_execution(tx, id).await
+}
+
+async fn circumstances(tx: &mut Tx<Web>, asked: &Asked<'_>) -> Result<Circumstances, sqlx::Error> {
+    let row = sqlx::query!(
+        r#"SELECT (SELECT count(*) FROM proposals WHERE tool = $2 AND awaiting = 'nobody' AND created_at > $3::timestamptz - interval '1 day') AS "today!",
+            created_at FROM shoppers WHERE shopper_id = $1"#,
+        asked.shopper.id().as_uuid(),
+        asked.tool,
+        asked.now
+    )
+    .fetch_one(&mut **tx)
+    .await?;
+    Ok(Circumstances {
+        automatic_today: row.today,
+        account_days: (asked.now - row.created_at).num_days(),
+    })
+}
+
+async fn open(tx: &mut Tx<Web>) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"SELECT count(*) AS "open!" FROM proposals WHERE state IN ('pending', 'approved', 'executing')"#
+    )
+    .fetch_one(&mut **tx)
+    .await
+}
+
+async fn open_twin(tx: &mut Tx<Web>, asked: &Asked<'_>) -> Result<Option<ProposalView>, sqlx::Error> {
+    let id = sqlx::query_scalar!(
+        r#"SELECT id AS "id: ProposalId" FROM proposals WHERE fingerprint = $1 AND state IN ('pending', 'approved', 'executing')"#,
+        &fingerprint(asked)[..]
+    )
+    .fetch_optional(&mut **tx)
+    .await?;
+    match id {
+        Some(id) => list::get(tx, id).await,
+        None => Ok(None),
+    }
+}
+
+/// Equal for the same tool and arguments, whatever the model's spelling of the JSON.
+fn fingerprint(asked: &Asked<'_>) -> [u8; 32] {
+    Sha256::new_with_prefix(asked.tool)
+        .chain_update([0])
+        .chain_update(asked.arguments.to_string())
+        .finalize()
+        .into()
+}

@@ -1,0 +1,125 @@
+//! `countersign replay`: scripted conversations through the real HTTP API, each on a fresh copy of the store's data.
+//! It is how a store regression-tests its bot.
+
+mod expect;
+mod retail;
+mod run;
+
+use std::{fs, path::PathBuf, sync::Arc};
+
+use futures::{StreamExt, stream};
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{CliError, import};
+pub use expect::Expected;
+
+#[derive(clap::Args)]
+pub struct Options {
+    /// How FILE is written: `jsonl` as `docs/replay.md` says, `retail` as the tasks of the public retail data set.
+    #[arg(long, value_enum, default_value = "jsonl")]
+    format: import::Format,
+    /// The store's data: an import file, or with `--format retail` the data set's folder.
+    #[arg(long)]
+    store: PathBuf,
+    /// Conversations at once.
+    #[arg(long, default_value_t = 4)]
+    at_once: usize,
+    /// One conversation a line.
+    file: PathBuf,
+}
+
+/// One scripted conversation.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Script {
+    pub id: String,
+    /// The store's own id of the shopper.
+    pub shopper: String,
+    pub turns: Vec<ScriptedTurn>,
+    /// The state the store must end in. Orders that are not named must not have changed.
+    #[serde(default)]
+    pub expected: Expected,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ScriptedTurn {
+    pub text: String,
+    #[serde(default)]
+    pub calls: Vec<ScriptedCall>,
+    /// What is decided on the proposals of this turn.
+    #[serde(default)]
+    pub decision: Decision,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ScriptedCall {
+    pub tool: String,
+    pub arguments: Value,
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Decision {
+    /// By whoever must: the shopper confirms, staff approves.
+    #[default]
+    Approve,
+    Reject,
+    /// Nobody decides.
+    Leave,
+}
+
+/// How one conversation ended: its id, and what was not as expected.
+pub struct Outcome {
+    pub id: String,
+    pub differences: Vec<String>,
+}
+
+/// Runs the file's conversations; prints each that did not end as expected, and the count.
+pub async fn run(options: Options) -> Result<(), CliError> {
+    let outcomes = replay(&options).await?;
+    let failed: Vec<&Outcome> = outcomes
+        .iter()
+        .filter(|outcome| !outcome.differences.is_empty())
+        .collect();
+    for outcome in &failed {
+        println!("{}: {}", outcome.id, outcome.differences.join("; "));
+    }
+    println!(
+        "{} of {} conversations ended as expected",
+        outcomes.len() - failed.len(),
+        outcomes.len()
+    );
+    if failed.is_empty() {
+        Ok(())
+    } else {
+        Err(CliError::Replay(failed.len(), outcomes.len()))
+    }
+}
+
+async fn replay(options: &Options) -> Result<Vec<Outcome>, CliError> {
+    let text = fs::read_to_string(&options.file).map_err(|error| CliError::Unreadable(options.file.clone(), error))?;
+    let scripts = match options.format {
+        import::Format::Jsonl => text
+            .lines()
+            .filter(|line| !line.trim().is_empty())
+            .map(serde_json::from_str)
+            .collect(),
+        import::Format::Retail => retail::scripts(&options.store, &text),
+    };
+    let scripts: Vec<Script> =
+        scripts.map_err(|error| CliError::Unreadable(options.file.clone(), std::io::Error::other(error)))?;
+    let stage = Arc::new(run::Stage::set(options.format, options.store.clone()).await?);
+    stream::iter(scripts.into_iter().enumerate())
+        .map(|(number, script)| {
+            let stage = stage.clone();
+            async move { stage.play(number, script).await }
+        })
+        .buffer_unordered(options.at_once.max(1))
+        .collect::<Vec<_>>()
+        .await
+        .into_iter()
+        .collect()
+}

@@ -1,0 +1,113 @@
+//! `countersign worker`: runs the job queue, where approved proposals are done.
+
+use std::time::Duration;
+
+use graphile_worker::{
+    IntoTaskHandlerResult, TaskHandler, WorkerContext, WorkerOptions, WorkerRecoveryConfig, WorkerShutdownConfig,
+};
+use serde::{Deserialize, Serialize};
+use sqlx::PgPool;
+
+use crate::{
+    approvals::Executor,
+    clock::Clock,
+    ids::{ProposalId, TenantId},
+    jobs::{EXECUTE, QueueError, SCHEMA},
+    tenancy::{self, Pool},
+};
+
+#[derive(Deserialize, Serialize)]
+struct ExecuteProposal {
+    tenant: TenantId,
+    proposal: ProposalId,
+}
+
+/// What jobs can ask for.
+#[derive(Clone)]
+struct Tools {
+    executor: Executor,
+    clock: Clock,
+}
+
+impl std::fmt::Debug for Tools {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Tools")
+    }
+}
+
+impl TaskHandler for ExecuteProposal {
+    const IDENTIFIER: &'static str = EXECUTE;
+
+    async fn run(self, context: WorkerContext) -> impl IntoTaskHandlerResult {
+        let Some(tools) = context.get_ext::<Tools>() else {
+            return Err("the worker has no executor".to_owned());
+        };
+        match tools
+            .executor
+            .execute(self.tenant, self.proposal, tools.clock.now())
+            .await
+        {
+            Ok(done) => {
+                tracing::info!(proposal = %self.proposal, ?done, "a proposal was executed");
+                Ok(())
+            }
+            Err(crate::approvals::ExecuteError::Database(error)) => Err(crate::telemetry::cause(&error)),
+        }
+    }
+}
+
+/// Runs jobs until it is dropped or told to stop.
+pub struct Worker {
+    inner: graphile_worker::Worker,
+}
+
+impl Worker {
+    /// `concurrency` jobs at once. A worker that dies loses its jobs to the others within seconds.
+    pub async fn new(
+        pool: &Pool<tenancy::Executor>,
+        executor: Executor,
+        clock: Clock,
+        concurrency: usize,
+    ) -> Result<Self, QueueError> {
+        let queue: PgPool = pool.unscoped(|pool| async move { Ok(pool) }).await?;
+        let inner = WorkerOptions::default()
+            .schema(SCHEMA.to_owned())
+            .concurrency(concurrency)
+            .poll_interval(Duration::from_secs(1))
+            .pg_pool(queue)
+            .worker_shutdown(WorkerShutdownConfig {
+                listen_os_shutdown_signals: false,
+                ..Default::default()
+            })
+            .worker_recovery(WorkerRecoveryConfig {
+                enabled: true,
+                heartbeat_interval: Duration::from_secs(1),
+                sweep_interval: Duration::from_secs(1),
+                sweep_threshold: Duration::from_secs(5),
+                recovery_delay: Duration::ZERO,
+                ..Default::default()
+            })
+            .define_job::<ExecuteProposal>()
+            .add_extension(Tools { executor, clock })
+            .init()
+            .await
+            .map_err(|error| QueueError::Queue(error.to_string()))?;
+        Ok(Self { inner })
+    }
+
+    /// Runs until the process ends.
+    pub async fn run(&self) -> Result<(), QueueError> {
+        self.inner
+            .run()
+            .await
+            .map_err(|error| QueueError::Queue(error.to_string()))
+    }
+
+    /// Runs what is due now, then returns.
+    pub async fn run_once(&self) -> Result<(), QueueError> {
+        self.inner
+            .run_once()
+            .await
+            .map_err(|error| QueueError::Queue(error.to_string()))
+    }
+}

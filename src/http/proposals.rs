@@ -1,0 +1,116 @@
+//! The shopper's own proposals: see, confirm, withdraw. A confirmation is this request and nothing the model says.
+
+use axum::{Json, extract::State, http::HeaderMap};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use validator::Validate;
+
+use super::{
+    SessionRules,
+    body::{Body, Path},
+    problem::{
+        Problem, ProblemDetails,
+        documented::{BadBody, Decision, NotFound, Unauthenticated},
+    },
+    request_id,
+};
+use crate::{
+    approvals::{
+        ProposalView,
+        decide::{Decider, Verdict, decide},
+        list::{self, Filter},
+    },
+    identity::Shopper,
+    ids::ProposalId,
+    tenancy::{Pool, Web},
+};
+
+/// A shopper's newest proposals that are shown.
+const SHOWN: u32 = 50;
+
+#[derive(Serialize, ToSchema)]
+pub struct Proposals {
+    pub(super) proposals: Vec<ProposalView>,
+}
+
+/// Binds a decision to what was shown.
+#[derive(Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AsShown {
+    /// The proposal's `shown`.
+    #[validate(length(equal = 64))]
+    #[schema(example = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08")]
+    pub(super) shown: String,
+}
+
+/// Lists the shopper's newest proposals.
+#[utoipa::path(get, path = "/v1/proposals", tag = "proposals", responses((status = 200, body = Proposals), Unauthenticated))]
+pub async fn list(shopper: Shopper, State(web): State<Pool<Web>>) -> Result<Json<Proposals>, Problem> {
+    let mut tx = web.begin(shopper.scope()).await?;
+    Ok(Json(Proposals {
+        proposals: list::list(&mut tx, SHOWN, &Filter::default()).await?,
+    }))
+}
+
+/// Shows one of the shopper's proposals.
+#[utoipa::path(get, path = "/v1/proposals/{id}", tag = "proposals", params(("id" = ProposalId, Path)),
+    responses((status = 200, body = ProposalView), NotFound, Unauthenticated))]
+pub async fn get(
+    shopper: Shopper,
+    State(web): State<Pool<Web>>,
+    Path(id): Path<ProposalId>,
+) -> Result<Json<ProposalView>, Problem> {
+    let mut tx = web.begin(shopper.scope()).await?;
+    list::get(&mut tx, id).await?.map(Json).ok_or_else(Problem::not_found)
+}
+
+/// Confirms a proposal that waits for the shopper.
+#[utoipa::path(post, path = "/v1/proposals/{id}/confirm", tag = "proposals", params(("id" = ProposalId, Path)), request_body = AsShown,
+    responses((status = 200, body = ProposalView), Decision, NotFound, Unauthenticated, BadBody))]
+pub async fn confirm(
+    shopper: Shopper,
+    State(web): State<Pool<Web>>,
+    State(rules): State<SessionRules>,
+    Path(id): Path<ProposalId>,
+    headers: HeaderMap,
+    Body(body): Body<AsShown>,
+) -> Result<Json<ProposalView>, Problem> {
+    let verdict = Verdict::Approve { shown: body.shown };
+    Ok(Json(
+        decide(
+            &web,
+            Decider::Shopper(&shopper),
+            id,
+            verdict,
+            request_id(&headers),
+            rules.clock.now(),
+        )
+        .await?,
+    ))
+}
+
+/// Takes a proposal back.
+#[utoipa::path(post, path = "/v1/proposals/{id}/withdraw", tag = "proposals", params(("id" = ProposalId, Path)),
+    responses((status = 200, body = ProposalView),
+        (status = 403, body = ProblemDetails, content_type = "application/problem+json", description = "A cookie from another site"),
+        (status = 409, body = ProblemDetails, content_type = "application/problem+json", description = "It is not pending any more"),
+        NotFound, Unauthenticated))]
+pub async fn withdraw(
+    shopper: Shopper,
+    State(web): State<Pool<Web>>,
+    State(rules): State<SessionRules>,
+    Path(id): Path<ProposalId>,
+    headers: HeaderMap,
+) -> Result<Json<ProposalView>, Problem> {
+    Ok(Json(
+        decide(
+            &web,
+            Decider::Shopper(&shopper),
+            id,
+            Verdict::Withdraw,
+            request_id(&headers),
+            rules.clock.now(),
+        )
+        .await?,
+    ))
+}

@@ -1,0 +1,99 @@
+//! The job queue: graphile_worker on Postgres, filled in the transaction that causes the work.
+//!
+//! A job holds ids and nothing else, so the queue's own tables hold nobody's data.
+
+use chrono::{DateTime, Utc};
+use serde_json::{Value, json};
+use sqlx::{
+    AssertSqlSafe,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
+
+use crate::{
+    ids::ProposalId,
+    tenancy::{Role, Tx, bootstrap::OWNER},
+};
+
+/// The queue's schema.
+pub const SCHEMA: &str = "graphile_worker";
+/// The job that does an approved proposal: `{"tenant", "proposal"}`.
+pub const EXECUTE: &str = "execute_proposal";
+
+#[derive(Debug, thiserror::Error)]
+pub enum QueueError {
+    #[error("the job queue: {0}")]
+    Queue(String),
+    #[error(transparent)]
+    Database(#[from] sqlx::Error),
+}
+
+/// Has the executor do an approved proposal. The key makes it one job, however often it is asked for.
+pub async fn enqueue_execution<R: Role>(tx: &mut Tx<R>, proposal: ProposalId) -> Result<(), sqlx::Error> {
+    // Not a checked query: the function is the library's, in a schema that its own migrations make.
+    sqlx::query("SELECT graphile_worker.add_job(identifier => $1, payload => $2::json, job_key => $3)")
+        .bind(EXECUTE)
+        .bind(json!({ "tenant": tx.tenant_id(), "proposal": proposal }))
+        .bind(format!("execute:{proposal}"))
+        .execute(&mut **tx)
+        .await
+        .map(drop)
+}
+
+/// Queues something that leaves the house. The key is what the other side sees when it is sent twice.
+pub async fn outbox<R: Role>(
+    tx: &mut Tx<R>,
+    kind: &str,
+    key: &str,
+    payload: Value,
+    now: DateTime<Utc>,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "INSERT INTO outbox (tenant_id, id, kind, idempotency_key, payload, created_at) VALUES ($1, $2, $3, $4, $5, $6)
+        ON CONFLICT (tenant_id, idempotency_key) DO NOTHING",
+        tx.tenant_id().as_uuid(),
+        uuid::Uuid::now_v7(),
+        kind,
+        key,
+        payload,
+        now
+    )
+    .execute(&mut **tx)
+    .await
+    .map(drop)
+}
+
+/// Brings the queue's schema up to date as the owner, and lets web add jobs and the executor run them.
+pub async fn migrate(admin: &PgConnectOptions) -> Result<(), QueueError> {
+    let pool = PgPoolOptions::new()
+        .max_connections(1)
+        .after_connect(|connection, _| {
+            Box::pin(async move {
+                sqlx::raw_sql(AssertSqlSafe(format!("SET ROLE {OWNER}")))
+                    .execute(connection)
+                    .await?;
+                Ok(())
+            })
+        })
+        .connect_with(admin.clone())
+        .await?;
+    graphile_worker_migrations::migrate(&pool, SCHEMA.to_owned())
+        .await
+        .map_err(|error| QueueError::Queue(error.to_string()))?;
+    // The library turns row-level security on without a policy, which shuts everybody but the owner out.
+    let grants = r#"DO $$
+        DECLARE tbl record;
+        BEGIN
+            GRANT USAGE ON SCHEMA graphile_worker TO countersign_web, countersign_executor;
+            GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA graphile_worker TO countersign_web, countersign_executor;
+            GRANT USAGE ON ALL SEQUENCES IN SCHEMA graphile_worker TO countersign_web, countersign_executor;
+            GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA graphile_worker TO countersign_web;
+            GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA graphile_worker TO countersign_executor;
+            FOR tbl IN SELECT c.oid::regclass AS name FROM pg_class c WHERE relnamespace = 'graphile_worker'::regnamespace AND relkind = 'r' AND relrowsecurity
+                AND NOT EXISTS (SELECT FROM pg_policy WHERE polrelid = c.oid) LOOP
+                EXECUTE format('CREATE POLICY queue ON %s TO countersign_web, countersign_executor USING (true) WITH CHECK (true)', tbl.name);
+            END LOOP;
+        END $$"#;
+    sqlx::raw_sql(grants).execute(&pool).await?;
+    pool.close().await;
+    Ok(())
+}

@@ -1,0 +1,328 @@
+//! Changes to a store, as data: what a proposal shows its decider is word for word what is later done.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use sqlx::types::Json;
+use uuid::Uuid;
+
+use super::{
+    Address,
+    orders::{Line, OrderStatus, PaymentKind},
+};
+use crate::{
+    ids::{OrderId, PaymentMethodId, ProposalId, ShopperId},
+    money::Money,
+    tenancy::{Executor, Tx},
+};
+
+/// One change. Where something is replaced, what was there stands beside it. Personal: no `Debug`.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(tag = "change", rename_all = "snake_case")]
+pub enum Change {
+    Status {
+        from: OrderStatus,
+        to: OrderStatus,
+    },
+    OrderAddress {
+        from: Address,
+        to: Address,
+    },
+    ProfileAddress {
+        from: Option<Address>,
+        to: Address,
+    },
+    Lines {
+        from: Vec<Line>,
+        to: Vec<Line>,
+    },
+    /// Money taken from or given back to a payment method, for the order.
+    Payment {
+        kind: PaymentKind,
+        amount: Money,
+        payment_method_id: String,
+    },
+    /// What is left on a gift card.
+    Balance {
+        payment_method_id: String,
+        from: Money,
+        to: Money,
+    },
+    Return {
+        item_ids: Vec<String>,
+        payment_method_id: String,
+    },
+    /// `difference` is what the new items cost more; it is settled when the old ones are back.
+    Exchange {
+        swaps: Vec<Swap>,
+        difference: Money,
+        payment_method_id: String,
+    },
+    Coupon {
+        discount: Discount,
+        days: u32,
+    },
+    CrmNote {
+        text: String,
+    },
+    HandOff {
+        summary: String,
+    },
+}
+
+/// One unit of an item for one of another.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Swap {
+    pub item_id: String,
+    pub new_item_id: String,
+}
+
+/// What a coupon takes off.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Discount {
+    Percent { percent: u32 },
+    Amount { amount: Money },
+}
+
+/// What changes are made to.
+pub struct Target {
+    pub shopper: ShopperId,
+    pub proposal: ProposalId,
+    /// The order and the version the changes were planned on.
+    pub order: Option<(OrderId, i64)>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum ChangeError {
+    /// What is there is not what the change starts from.
+    #[error("the store has changed meanwhile")]
+    Stale,
+    /// A change of an order without an order: a fault of ours.
+    #[error("the change needs an order")]
+    NoOrder,
+    #[error(transparent)]
+    Database(#[from] sqlx::Error),
+}
+
+/// Makes all changes, in the caller's transaction. On an error the caller rolls back.
+pub async fn apply(
+    tx: &mut Tx<Executor>,
+    target: &Target,
+    changes: &[Change],
+    now: DateTime<Utc>,
+) -> Result<(), ChangeError> {
+    if let Some((order, version)) = target.order {
+        let raised = sqlx::query!(
+            "UPDATE orders SET version = version + 1 WHERE id = $1 AND version = $2",
+            order.as_uuid(),
+            version
+        )
+        .execute(&mut **tx)
+        .await?;
+        exactly_one(raised)?;
+    }
+    for change in changes {
+        make(tx, target, change, now).await?;
+    }
+    Ok(())
+}
+
+fn exactly_one(result: sqlx::postgres::PgQueryResult) -> Result<(), ChangeError> {
+    if result.rows_affected() == 1 {
+        Ok(())
+    } else {
+        Err(ChangeError::Stale)
+    }
+}
+
+async fn make(tx: &mut Tx<Executor>, target: &Target, change: &Change, now: DateTime<Utc>) -> Result<(), ChangeError> {
+    let order = || target.order.map(|(order, _)| order).ok_or(ChangeError::NoOrder);
+    match change {
+        Change::Status { from, to } => exactly_one(
+            sqlx::query!(
+                "UPDATE orders SET status = $2 WHERE id = $1 AND status = $3",
+                order()?.as_uuid(),
+                *to as OrderStatus as _,
+                *from as OrderStatus as _
+            )
+            .execute(&mut **tx)
+            .await?,
+        ),
+        Change::OrderAddress { to, .. } => exactly_one(
+            sqlx::query!("UPDATE orders SET address = $2 WHERE id = $1", order()?.as_uuid(), Json(to) as _).execute(&mut **tx).await?,
+        ),
+        Change::ProfileAddress { to, .. } => exactly_one(
+            sqlx::query!("UPDATE shoppers SET address = $2 WHERE shopper_id = $1", target.shopper.as_uuid(), Json(to) as _)
+                .execute(&mut **tx)
+                .await?,
+        ),
+        Change::Lines { to, .. } => lines(tx, target, order()?, to).await,
+        Change::Payment { kind, amount, payment_method_id } => payment(tx, target, order()?, *kind, *amount, payment_method_id).await,
+        Change::Balance { payment_method_id, from, to } => exactly_one(
+            sqlx::query!(
+                "UPDATE payment_methods SET balance_minor = $3 WHERE external_id = $1 AND shopper_id = $2 AND balance_minor = $4",
+                payment_method_id,
+                target.shopper.as_uuid(),
+                to.minor,
+                from.minor
+            )
+            .execute(&mut **tx)
+            .await?,
+        ),
+        Change::Return { item_ids, payment_method_id } => {
+            give_back(tx, target, order()?, "return", Json(item_ids), payment_method_id, 0, now).await
+        }
+        Change::Exchange { swaps, difference, payment_method_id } => {
+            give_back(tx, target, order()?, "exchange", Json(swaps), payment_method_id, difference.minor, now).await
+        }
+        Change::Coupon { discount, days } => coupon(tx, target, discount, *days, now).await,
+        Change::CrmNote { text } => note(tx, target, "crm", text, now).await,
+        Change::HandOff { summary } => note(tx, target, "hand_off", summary, now).await,
+    }
+}
+
+async fn lines(tx: &mut Tx<Executor>, target: &Target, order: OrderId, lines: &[Line]) -> Result<(), ChangeError> {
+    sqlx::query!("DELETE FROM order_lines WHERE order_id = $1", order.as_uuid())
+        .execute(&mut **tx)
+        .await?;
+    for (position, line) in (0..).zip(lines) {
+        sqlx::query!(
+            "INSERT INTO order_lines (tenant_id, shopper_id, order_id, position, product_id, item_id, name, options, price_minor, quantity)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+            tx.tenant_id().as_uuid(),
+            target.shopper.as_uuid(),
+            order.as_uuid(),
+            position,
+            line.product_id,
+            line.item_id,
+            line.name,
+            Json(&line.options) as _,
+            line.price.minor,
+            line.quantity as i32
+        )
+        .execute(&mut **tx)
+        .await?;
+    }
+    Ok(())
+}
+
+async fn method(tx: &mut Tx<Executor>, target: &Target, external_id: &str) -> Result<PaymentMethodId, ChangeError> {
+    sqlx::query_scalar!(
+        r#"SELECT id AS "id: PaymentMethodId" FROM payment_methods WHERE external_id = $1 AND shopper_id = $2"#,
+        external_id,
+        target.shopper.as_uuid()
+    )
+    .fetch_optional(&mut **tx)
+    .await?
+    .ok_or(ChangeError::Stale)
+}
+
+async fn payment(
+    tx: &mut Tx<Executor>,
+    target: &Target,
+    order: OrderId,
+    kind: PaymentKind,
+    amount: Money,
+    payment_method_id: &str,
+) -> Result<(), ChangeError> {
+    let method = method(tx, target, payment_method_id).await?;
+    sqlx::query!(
+        "INSERT INTO payments (tenant_id, shopper_id, order_id, position, kind, amount_minor, payment_method_id)
+        SELECT $1, $2, $3, coalesce(max(position) + 1, 0), $4, $5, $6 FROM payments WHERE order_id = $3",
+        tx.tenant_id().as_uuid(),
+        target.shopper.as_uuid(),
+        order.as_uuid(),
+        kind as PaymentKind as _,
+        amount.minor,
+        method.as_uuid()
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+#[allow(clippy::too_many_arguments)]
+async fn give_back<T: Serialize + Sync>(
+    tx: &mut Tx<Executor>,
+    target: &Target,
+    order: OrderId,
+    kind: &str,
+    items: Json<T>,
+    payment_method_id: &str,
+    difference: i64,
+    now: DateTime<Utc>,
+) -> Result<(), ChangeError> {
+    let method = method(tx, target, payment_method_id).await?;
+    let items = serde_json::to_value(&items.0).map_err(|error| sqlx::Error::Encode(Box::new(error)))?;
+    sqlx::query!(
+        "INSERT INTO returns (tenant_id, shopper_id, id, proposal_id, order_id, kind, items, payment_method_id, difference_minor, created_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        tx.tenant_id().as_uuid(),
+        target.shopper.as_uuid(),
+        Uuid::now_v7(),
+        target.proposal.as_uuid(),
+        order.as_uuid(),
+        kind,
+        items,
+        method.as_uuid(),
+        difference,
+        now
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+async fn coupon(
+    tx: &mut Tx<Executor>,
+    target: &Target,
+    discount: &Discount,
+    days: u32,
+    now: DateTime<Utc>,
+) -> Result<(), ChangeError> {
+    let (kind, value) = match discount {
+        Discount::Percent { percent } => ("percent", i64::from(*percent)),
+        Discount::Amount { amount } => ("amount", amount.minor),
+    };
+    // 60 random bits, in the letters and digits of Crockford's base 32.
+    let code: String = rand::random::<[u8; 12]>()
+        .iter()
+        .map(|byte| char::from(b"0123456789ABCDEFGHJKMNPQRSTVWXYZ"[usize::from(byte & 31)]))
+        .collect();
+    sqlx::query!(
+        "INSERT INTO coupons (tenant_id, shopper_id, id, proposal_id, code, kind, value, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        tx.tenant_id().as_uuid(),
+        target.shopper.as_uuid(),
+        Uuid::now_v7(),
+        target.proposal.as_uuid(),
+        code,
+        kind,
+        value,
+        now + chrono::Duration::days(days.into())
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+async fn note(
+    tx: &mut Tx<Executor>,
+    target: &Target,
+    kind: &str,
+    body: &str,
+    now: DateTime<Utc>,
+) -> Result<(), ChangeError> {
+    sqlx::query!(
+        "INSERT INTO notes (tenant_id, shopper_id, id, proposal_id, kind, body, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        tx.tenant_id().as_uuid(),
+        target.shopper.as_uuid(),
+        Uuid::now_v7(),
+        target.proposal.as_uuid(),
+        kind,
+        body,
+        now
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}

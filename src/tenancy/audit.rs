@@ -1,0 +1,132 @@
+//! The audit: append-only, chained by hash within a tenant, written in the transaction of what it tells about.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::{Role, Tx};
+
+/// Who did something.
+#[derive(Clone, Debug)]
+pub struct Actor {
+    kind: &'static str,
+    id: Option<Uuid>,
+    /// The HTTP request it came with, if it came with one.
+    request_id: Option<String>,
+}
+
+impl Actor {
+    pub fn shopper(id: crate::ids::ShopperId) -> Self {
+        Self {
+            kind: "shopper",
+            id: Some(id.as_uuid()),
+            request_id: None,
+        }
+    }
+    pub fn staff(id: crate::ids::StaffId) -> Self {
+        Self {
+            kind: "staff",
+            id: Some(id.as_uuid()),
+            request_id: None,
+        }
+    }
+    /// The model, in a turn.
+    pub fn model(turn: crate::ids::TurnId) -> Self {
+        Self {
+            kind: "model",
+            id: Some(turn.as_uuid()),
+            request_id: None,
+        }
+    }
+    pub fn policy() -> Self {
+        Self {
+            kind: "policy",
+            id: None,
+            request_id: None,
+        }
+    }
+    pub fn system() -> Self {
+        Self {
+            kind: "system",
+            id: None,
+            request_id: None,
+        }
+    }
+    pub fn in_request(self, request_id: Option<String>) -> Self {
+        Self { request_id, ..self }
+    }
+}
+
+/// One thing that was done. Holds states, amounts and ids; no personal text.
+pub struct Entry<'a> {
+    pub at: DateTime<Utc>,
+    pub actor: &'a Actor,
+    /// Such as `proposal.approve`.
+    pub action: &'a str,
+    pub target_kind: &'a str,
+    pub target_id: String,
+    pub before: Option<Value>,
+    pub after: Option<Value>,
+}
+
+/// Appends an entry. Until the transaction ends other writers of the tenant's audit wait: append last.
+pub async fn append<R: Role>(tx: &mut Tx<R>, entry: Entry<'_>) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "SELECT append_audit($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        entry.at,
+        entry.actor.kind,
+        entry.actor.id,
+        entry.action,
+        entry.target_kind,
+        entry.target_id,
+        entry.actor.request_id,
+        entry.before,
+        entry.after
+    )
+    .fetch_one(&mut **tx)
+    .await
+    .map(drop)
+}
+
+/// An entry as staff read it.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct AuditEntry {
+    pub seq: i64,
+    pub at: DateTime<Utc>,
+    /// `shopper`, `staff`, `model`, `policy` or `system`.
+    pub actor_kind: String,
+    pub actor_id: Option<Uuid>,
+    #[schema(example = "proposal.approve")]
+    pub action: String,
+    pub target_kind: String,
+    pub target_id: String,
+    pub request_id: Option<String>,
+    pub before: Option<Value>,
+    pub after: Option<Value>,
+}
+
+/// The newest entries first, those before number `before` when it is given.
+pub async fn list<R: Role>(tx: &mut Tx<R>, limit: u32, before: Option<i64>) -> Result<Vec<AuditEntry>, sqlx::Error> {
+    sqlx::query_as!(
+        AuditEntry,
+        "SELECT seq, at, actor_kind, actor_id, action, target_kind, target_id, request_id, before, after FROM audit
+        WHERE $2::bigint IS NULL OR seq < $2 ORDER BY seq DESC LIMIT $1",
+        i64::from(limit),
+        before
+    )
+    .fetch_all(&mut **tx)
+    .await
+}
+
+/// Walks the bound tenant's chain. Returns how many entries there are and the first number that does not fit.
+pub async fn verify<R: Role>(tx: &mut Tx<R>) -> Result<(i64, Option<i64>), sqlx::Error> {
+    let row = sqlx::query!(
+        r#"SELECT count(*) AS "entries!", min(seq) FILTER (WHERE NOT sound) AS broken FROM (
+            SELECT a.seq, a.seq = coalesce(lag(a.seq) OVER w, 0) + 1 AND a.hash = audit_hash(coalesce(lag(a.hash) OVER w, '\x'), a) AS sound
+            FROM audit a WINDOW w AS (ORDER BY a.seq)) chain"#
+    )
+    .fetch_one(&mut **tx)
+    .await?;
+    Ok((row.entries, row.broken))
+}

@@ -1,0 +1,78 @@
+//! `cancel_order`: a pending order is called off and every payment goes back where it came from.
+
+use serde::{Deserialize, Serialize};
+use validator::Validate;
+
+use super::{Ledger, WriteTool, methods, must_be, order, order_ref, spell, total, unrefunded};
+use crate::{
+    approvals::{
+        Plan, PlanError,
+        policy::{Mode, Policy},
+    },
+    ids::ShopperId,
+    store::{
+        changes::Change,
+        orders::{OrderStatus, PaymentKind},
+    },
+    tenancy::{Role, Tx},
+    tools::{Contract, Effect},
+};
+
+pub struct CancelOrder;
+
+#[derive(Serialize, Deserialize, Validate, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Arguments {
+    #[validate(length(min = 1, max = 64), custom(function = crate::text::single_line))]
+    order_number: String,
+    reason: Reason,
+}
+
+#[derive(Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum Reason {
+    NoLongerNeeded,
+    OrderedByMistake,
+}
+
+impl WriteTool for CancelOrder {
+    const CONTRACT: Contract = Contract {
+        name: "cancel_order",
+        summary: "Asks to cancel a pending order and refund every payment to where it came from.",
+        target: "one of the shopper's orders",
+        example: r##"{"order_number": "#W5442520", "reason": "no_longer_needed"}"##,
+        effect: Effect::MovesMoney,
+        must_hold: &["the order is pending and its items were not changed"],
+        may_retry: true,
+        sets_off: &["a refund to each payment method", "a receipt by mail"],
+        activity: "Preparing the cancellation…",
+    };
+    const POLICY: Policy = Policy::new(Mode::Staff);
+    type Arguments = Arguments;
+
+    async fn plan<R: Role>(arguments: &Arguments, shopper: ShopperId, tx: &mut Tx<R>) -> Result<Plan, PlanError> {
+        let order = order(tx, &arguments.order_number).await?;
+        must_be(&order, OrderStatus::Pending, "pending")?;
+        let refunds = unrefunded(&order);
+        let methods = methods(tx, shopper).await?;
+        let mut ledger = Ledger::new(&methods);
+        for (method, amount) in &refunds {
+            ledger.book(PaymentKind::Refund, *amount, method)?;
+        }
+        let mut changes = vec![Change::Status {
+            from: order.status,
+            to: OrderStatus::Cancelled,
+        }];
+        changes.extend(ledger.into_changes());
+        let summary = match &refunds[..] {
+            [] => format!("Cancel order {}. Nothing was paid.", order.number),
+            _ => format!("Cancel order {} and refund {}.", order.number, spell(&refunds)),
+        };
+        Ok(Plan {
+            summary,
+            order: order_ref(&order),
+            amount: Some(total(&refunds, order.total.currency)),
+            changes,
+        })
+    }
+}

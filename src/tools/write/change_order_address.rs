@@ -1,0 +1,65 @@
+//! `change_order_address`: a pending order goes somewhere else.
+
+use serde::{Deserialize, Serialize};
+use validator::Validate;
+
+use super::{WriteTool, must_be, order, order_ref};
+use crate::{
+    approvals::{
+        Plan, PlanError,
+        policy::{Mode, Policy},
+    },
+    ids::ShopperId,
+    store::{Address, changes::Change, orders::OrderStatus},
+    tenancy::{Role, Tx},
+    tools::{Contract, Effect},
+};
+
+pub struct ChangeOrderAddress;
+
+#[derive(Serialize, Deserialize, Validate, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Arguments {
+    #[validate(length(min = 1, max = 64), custom(function = crate::text::single_line))]
+    order_number: String,
+    #[validate(nested)]
+    address: Address,
+}
+
+impl WriteTool for ChangeOrderAddress {
+    const CONTRACT: Contract = Contract {
+        name: "change_order_address",
+        summary: "Asks to send a pending order to another address.",
+        target: "one of the shopper's orders",
+        example: r##"{"order_number": "#W1", "address": {"address1": "4 Quay Street", "address2": "", "city": "Portland", "state": "ME", "zip": "04101", "country": "USA"}}"##,
+        effect: Effect::ChangesStore,
+        must_hold: &["the order is pending and its items were not changed"],
+        may_retry: true,
+        sets_off: &["a receipt by mail"],
+        activity: "Preparing the change of address…",
+    };
+    const POLICY: Policy = Policy::new(Mode::Shopper);
+    type Arguments = Arguments;
+
+    async fn plan<R: Role>(arguments: &Arguments, _: ShopperId, tx: &mut Tx<R>) -> Result<Plan, PlanError> {
+        let order = order(tx, &arguments.order_number).await?;
+        must_be(&order, OrderStatus::Pending, "pending")?;
+        if order.address == arguments.address {
+            return Err(PlanError::rule("the order goes to that address already"));
+        }
+        let summary = format!(
+            "Send order {} to {}, {} {}.",
+            order.number, arguments.address.address1, arguments.address.city, arguments.address.zip
+        );
+        let change = Change::OrderAddress {
+            from: order.address.clone(),
+            to: arguments.address.clone(),
+        };
+        Ok(Plan {
+            summary,
+            order: order_ref(&order),
+            amount: None,
+            changes: vec![change],
+        })
+    }
+}

@@ -1,0 +1,89 @@
+//! `change_order_items`: units of a pending order become other variants, once.
+
+use serde::{Deserialize, Serialize};
+use validator::Validate;
+
+use super::{
+    ItemChange, Ledger, WriteTool, book_difference, method, methods, must_be, must_cover, order, order_ref, swap,
+};
+use crate::{
+    approvals::{
+        Plan, PlanError,
+        policy::{Mode, Policy},
+    },
+    ids::ShopperId,
+    money::Money,
+    store::{changes::Change, orders::OrderStatus},
+    tenancy::{Role, Tx},
+    tools::{Contract, Effect},
+};
+
+pub struct ChangeOrderItems;
+
+#[derive(Serialize, Deserialize, Validate, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Arguments {
+    #[validate(length(min = 1, max = 64), custom(function = crate::text::single_line))]
+    order_number: String,
+    /// One entry a unit.
+    #[validate(nested, length(min = 1, max = 50))]
+    changes: Vec<ItemChange>,
+    /// Pays, or gets, the difference in price.
+    #[validate(length(min = 1, max = 120), custom(function = crate::text::single_line))]
+    payment_method_id: String,
+}
+
+impl WriteTool for ChangeOrderItems {
+    const CONTRACT: Contract = Contract {
+        name: "change_order_items",
+        summary: "Asks to change items of a pending order to other available variants of the same products. Possible once.",
+        target: "one of the shopper's orders",
+        example: r##"{"order_number": "#W1", "changes": [{"item_id": "8214883393", "new_item_id": "2880340443"}], "payment_method_id": "paypal_1530316"}"##,
+        effect: Effect::MovesMoney,
+        must_hold: &[
+            "the order is pending and its items were not changed before",
+            "each new item is an available variant of the same product",
+            "a gift card covers the difference",
+        ],
+        may_retry: true,
+        sets_off: &["a payment or a refund of the difference", "a receipt by mail"],
+        activity: "Preparing the change of items…",
+    };
+    const POLICY: Policy = Policy::new(Mode::Staff);
+    type Arguments = Arguments;
+
+    async fn plan<R: Role>(arguments: &Arguments, shopper: ShopperId, tx: &mut Tx<R>) -> Result<Plan, PlanError> {
+        let order = order(tx, &arguments.order_number).await?;
+        must_be(&order, OrderStatus::Pending, "pending")?;
+        let (lines, difference) = swap(tx, &order, &arguments.changes).await?;
+        let methods = methods(tx, shopper).await?;
+        let method = method(&methods, &arguments.payment_method_id)?;
+        must_cover(method, difference)?;
+        let mut ledger = Ledger::new(&methods);
+        book_difference(&mut ledger, difference, &method.id)?;
+        let mut changes = vec![
+            Change::Status {
+                from: order.status,
+                to: OrderStatus::PendingItemsModified,
+            },
+            Change::Lines {
+                from: order.lines.clone(),
+                to: lines,
+            },
+        ];
+        changes.extend(ledger.into_changes());
+        let summary = format!(
+            "Change {} item(s) of order {}; the difference of {difference} goes by {}.",
+            arguments.changes.len(),
+            order.number,
+            method.id
+        );
+        let amount = Some(Money::new(difference.minor.abs(), difference.currency));
+        Ok(Plan {
+            summary,
+            order: order_ref(&order),
+            amount,
+            changes,
+        })
+    }
+}

@@ -1,0 +1,78 @@
+//! `change_order_payment`: a pending order is paid by another method.
+
+use serde::{Deserialize, Serialize};
+use validator::Validate;
+
+use super::{Ledger, WriteTool, method, methods, must_be, must_cover, order, order_ref};
+use crate::{
+    approvals::{
+        Plan, PlanError,
+        policy::{Mode, Policy},
+    },
+    ids::ShopperId,
+    store::orders::{OrderStatus, PaymentKind},
+    tenancy::{Role, Tx},
+    tools::{Contract, Effect},
+};
+
+pub struct ChangeOrderPayment;
+
+#[derive(Serialize, Deserialize, Validate, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Arguments {
+    #[validate(length(min = 1, max = 64), custom(function = crate::text::single_line))]
+    order_number: String,
+    #[validate(length(min = 1, max = 120), custom(function = crate::text::single_line))]
+    payment_method_id: String,
+}
+
+impl WriteTool for ChangeOrderPayment {
+    const CONTRACT: Contract = Contract {
+        name: "change_order_payment",
+        summary: "Asks to pay a pending order by another of the shopper's payment methods.",
+        target: "one of the shopper's orders",
+        example: r##"{"order_number": "#W1", "payment_method_id": "paypal_1530316"}"##,
+        effect: Effect::MovesMoney,
+        must_hold: &[
+            "the order is pending and its items were not changed",
+            "there is exactly one payment so far",
+            "the method is another one of the shopper's",
+            "a gift card covers the whole amount",
+        ],
+        may_retry: true,
+        sets_off: &["a new payment and a refund of the old one", "a receipt by mail"],
+        activity: "Preparing the change of payment…",
+    };
+    const POLICY: Policy = Policy::new(Mode::Staff);
+    type Arguments = Arguments;
+
+    async fn plan<R: Role>(arguments: &Arguments, shopper: ShopperId, tx: &mut Tx<R>) -> Result<Plan, PlanError> {
+        let order = order(tx, &arguments.order_number).await?;
+        must_be(&order, OrderStatus::Pending, "pending")?;
+        let [paid] = &order.payments[..] else {
+            return Err(PlanError::rule("the payment of this order was changed before"));
+        };
+        if paid.kind != PaymentKind::Payment {
+            return Err(PlanError::rule("this order has no payment to change"));
+        }
+        let methods = methods(tx, shopper).await?;
+        let new = method(&methods, &arguments.payment_method_id)?;
+        if new.id == paid.payment_method_id {
+            return Err(PlanError::rule("the order is paid by that method already"));
+        }
+        must_cover(new, paid.amount)?;
+        let mut ledger = Ledger::new(&methods);
+        ledger.book(PaymentKind::Payment, paid.amount, &new.id)?;
+        ledger.book(PaymentKind::Refund, paid.amount, &paid.payment_method_id)?;
+        let summary = format!(
+            "Pay order {} ({}) by {} instead of {}.",
+            order.number, paid.amount, new.id, paid.payment_method_id
+        );
+        Ok(Plan {
+            summary,
+            order: order_ref(&order),
+            amount: Some(paid.amount),
+            changes: ledger.into_changes(),
+        })
+    }
+}

@@ -1,0 +1,62 @@
+//! `change_profile_address`: the shopper's default address.
+
+use serde::{Deserialize, Serialize};
+use validator::Validate;
+
+use super::WriteTool;
+use crate::{
+    approvals::{
+        Plan, PlanError,
+        policy::{Mode, Policy},
+    },
+    ids::ShopperId,
+    store::{Address, changes::Change, profile},
+    tenancy::{Role, Tx},
+    tools::{Contract, Effect},
+};
+
+pub struct ChangeProfileAddress;
+
+#[derive(Serialize, Deserialize, Validate, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Arguments {
+    #[validate(nested)]
+    address: Address,
+}
+
+impl WriteTool for ChangeProfileAddress {
+    const CONTRACT: Contract = Contract {
+        name: "change_profile_address",
+        summary: "Asks to change the shopper's default address. Orders keep theirs.",
+        target: "the shopper's profile",
+        example: r#"{"address": {"address1": "4 Quay Street", "address2": "", "city": "Portland", "state": "ME", "zip": "04101", "country": "USA"}}"#,
+        effect: Effect::ChangesStore,
+        must_hold: &[],
+        may_retry: true,
+        sets_off: &["a notice by mail"],
+        activity: "Preparing the change of address…",
+    };
+    const POLICY: Policy = Policy::new(Mode::Shopper);
+    type Arguments = Arguments;
+
+    async fn plan<R: Role>(arguments: &Arguments, shopper: ShopperId, tx: &mut Tx<R>) -> Result<Plan, PlanError> {
+        let profile = profile::of(tx, shopper).await?.ok_or(PlanError::NotFound("profile"))?;
+        let to = arguments.address.clone();
+        if profile.address.as_ref() == Some(&to) {
+            return Err(PlanError::rule("that is the address already"));
+        }
+        let summary = format!(
+            "Change your default address to {}, {} {}.",
+            to.address1, to.city, to.zip
+        );
+        Ok(Plan {
+            summary,
+            order: None,
+            amount: None,
+            changes: vec![Change::ProfileAddress {
+                from: profile.address,
+                to,
+            }],
+        })
+    }
+}

@@ -1,0 +1,96 @@
+//! `create_coupon`: a coupon for this shopper, once.
+
+use serde::{Deserialize, Serialize};
+use validator::Validate;
+
+use super::WriteTool;
+use crate::{
+    approvals::{
+        Plan, PlanError,
+        policy::{Mode, Policy},
+    },
+    ids::ShopperId,
+    money::Money,
+    store::changes::{Change, Discount},
+    tenancy::{Role, Tx, current},
+    tools::{Contract, Effect},
+};
+
+/// The largest discounts of any store; a store's policy narrows them by the amount at stake.
+const MOST_PERCENT: u32 = 20;
+const MOST_MINOR: i64 = 50_00;
+const DAYS: u32 = 30;
+
+pub struct CreateCoupon;
+
+#[derive(Serialize, Deserialize, Validate, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Arguments {
+    kind: Kind,
+    /// Whole percents (1 to 20), or decimal text in the store's currency.
+    #[validate(length(min = 1, max = 20), custom(function = crate::text::single_line))]
+    value: String,
+    #[validate(length(min = 1, max = 500), custom(function = crate::text::multi_line))]
+    reason: String,
+}
+
+#[derive(Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum Kind {
+    Percent,
+    Amount,
+}
+
+impl WriteTool for CreateCoupon {
+    const CONTRACT: Contract = Contract {
+        name: "create_coupon",
+        summary: "Asks for a coupon for this shopper, usable once within 30 days.",
+        target: "the shopper's coupons",
+        example: r#"{"kind": "percent", "value": "10", "reason": "late delivery"}"#,
+        effect: Effect::MovesMoney,
+        must_hold: &["at most 20 percent, or 50.00"],
+        may_retry: true,
+        sets_off: &["the code by mail"],
+        activity: "Preparing a coupon…",
+    };
+    const POLICY: Policy = Policy::new(Mode::Staff);
+    type Arguments = Arguments;
+
+    async fn plan<R: Role>(arguments: &Arguments, _: ShopperId, tx: &mut Tx<R>) -> Result<Plan, PlanError> {
+        let currency = current(tx).await?.currency;
+        let refuse = |reason: String| PlanError::Argument { field: "value", reason };
+        let (discount, amount, words) = match arguments.kind {
+            Kind::Percent => {
+                let percent = arguments
+                    .value
+                    .parse()
+                    .ok()
+                    .filter(|percent| (1..=MOST_PERCENT).contains(percent));
+                let percent =
+                    percent.ok_or_else(|| refuse(format!("must be whole percents from 1 to {MOST_PERCENT}")))?;
+                (
+                    Discount::Percent { percent },
+                    Money::new(MOST_MINOR, currency),
+                    format!("{percent} %"),
+                )
+            }
+            Kind::Amount => {
+                let amount = Money::parse(&arguments.value, currency).map_err(|error| refuse(error.to_string()))?;
+                if !(1..=MOST_MINOR).contains(&amount.minor) {
+                    return Err(refuse(format!(
+                        "must be more than nothing and at most {}",
+                        Money::new(MOST_MINOR, currency)
+                    )));
+                }
+                (Discount::Amount { amount }, amount, amount.to_string())
+            }
+        };
+        let summary = format!("Give a coupon of {words}, usable once within {DAYS} days.");
+        Ok(Plan {
+            summary,
+            order: None,
+            amount: Some(amount),
+            changes: vec![Change::Coupon { discount, days: DAYS }],
+        })
+    }
+}

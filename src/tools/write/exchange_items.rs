@@ -1,0 +1,85 @@
+//! `exchange_items`: units of a delivered order come back and others go out.
+
+use serde::{Deserialize, Serialize};
+use validator::Validate;
+
+use super::{ItemChange, WriteTool, method, methods, must_be, must_cover, order, order_ref, swap, swaps};
+use crate::{
+    approvals::{
+        Plan, PlanError,
+        policy::{Mode, Policy},
+    },
+    ids::ShopperId,
+    money::Money,
+    store::{changes::Change, orders::OrderStatus},
+    tenancy::{Role, Tx},
+    tools::{Contract, Effect},
+};
+
+pub struct ExchangeItems;
+
+#[derive(Serialize, Deserialize, Validate, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Arguments {
+    #[validate(length(min = 1, max = 64), custom(function = crate::text::single_line))]
+    order_number: String,
+    /// One entry a unit.
+    #[validate(nested, length(min = 1, max = 50))]
+    changes: Vec<ItemChange>,
+    /// Pays, or gets, the difference in price when the items are back.
+    #[validate(length(min = 1, max = 120), custom(function = crate::text::single_line))]
+    payment_method_id: String,
+}
+
+impl WriteTool for ExchangeItems {
+    const CONTRACT: Contract = Contract {
+        name: "exchange_items",
+        summary: "Asks to exchange items of a delivered order for other available variants of the same products.",
+        target: "one of the shopper's orders",
+        example: r##"{"order_number": "#W1", "changes": [{"item_id": "8214883393", "new_item_id": "2880340443"}], "payment_method_id": "paypal_1530316"}"##,
+        effect: Effect::MovesMoney,
+        must_hold: &[
+            "the order is delivered",
+            "each new item is an available variant of the same product",
+            "a gift card covers the difference",
+        ],
+        may_retry: true,
+        sets_off: &["instructions by mail"],
+        activity: "Preparing the exchange…",
+    };
+    const POLICY: Policy = Policy::new(Mode::Staff);
+    type Arguments = Arguments;
+
+    async fn plan<R: Role>(arguments: &Arguments, shopper: ShopperId, tx: &mut Tx<R>) -> Result<Plan, PlanError> {
+        let order = order(tx, &arguments.order_number).await?;
+        must_be(&order, OrderStatus::Delivered, "delivered")?;
+        let (_, difference) = swap(tx, &order, &arguments.changes).await?;
+        let methods = methods(tx, shopper).await?;
+        let method = method(&methods, &arguments.payment_method_id)?;
+        must_cover(method, difference)?;
+        let changes = vec![
+            Change::Status {
+                from: order.status,
+                to: OrderStatus::ExchangeRequested,
+            },
+            Change::Exchange {
+                swaps: swaps(&arguments.changes),
+                difference,
+                payment_method_id: method.id.clone(),
+            },
+        ];
+        let summary = format!(
+            "Exchange {} item(s) of order {}; the difference of {difference} goes by {}.",
+            arguments.changes.len(),
+            order.number,
+            method.id
+        );
+        let amount = Some(Money::new(difference.minor.abs(), difference.currency));
+        Ok(Plan {
+            summary,
+            order: order_ref(&order),
+            amount,
+            changes,
+        })
+    }
+}

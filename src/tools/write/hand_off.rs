@@ -1,0 +1,57 @@
+//! `hand_off`: a person takes over.
+
+use serde::{Deserialize, Serialize};
+use validator::Validate;
+
+use super::WriteTool;
+use crate::{
+    approvals::{
+        Plan, PlanError,
+        policy::{Mode, Policy},
+    },
+    ids::ShopperId,
+    store::changes::Change,
+    tenancy::{Role, Tx},
+    tools::{Contract, Effect},
+};
+
+pub struct HandOff;
+
+#[derive(Serialize, Deserialize, Validate, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Arguments {
+    /// What the person must know.
+    #[validate(length(min = 1, max = 1000), custom(function = crate::text::multi_line), custom(function = crate::text::not_blank))]
+    summary: String,
+}
+
+impl WriteTool for HandOff {
+    const CONTRACT: Contract = Contract {
+        name: "hand_off",
+        summary: "Asks a person of the store's staff to take the conversation over.",
+        target: "the conversation",
+        example: r#"{"summary": "Wants to change a delivered order's invoice."}"#,
+        effect: Effect::ChangesStore,
+        must_hold: &[],
+        may_retry: true,
+        sets_off: &["a notice to staff"],
+        activity: "Calling a colleague…",
+    };
+    const POLICY: Policy = Policy {
+        automatic_per_day: Some(20),
+        ..Policy::new(Mode::Automatic)
+    };
+    type Arguments = Arguments;
+
+    async fn plan<R: Role>(arguments: &Arguments, _: ShopperId, _: &mut Tx<R>) -> Result<Plan, PlanError> {
+        let changes = vec![Change::HandOff {
+            summary: arguments.summary.clone(),
+        }];
+        Ok(Plan {
+            summary: "Call a person of our staff.".into(),
+            order: None,
+            amount: None,
+            changes,
+        })
+    }
+}

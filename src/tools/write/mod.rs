@@ -1,0 +1,258 @@
+//! Tools that would change something. Each only plans: rules over what is there now, and the exact changes as data.
+//! The same plan is made when it is proposed and again when it is executed.
+
+pub mod add_crm_note;
+pub mod cancel_order;
+pub mod change_order_address;
+pub mod change_order_items;
+pub mod change_order_payment;
+pub mod change_profile_address;
+pub mod create_coupon;
+pub mod exchange_items;
+pub mod hand_off;
+pub mod request_refund;
+pub mod return_items;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use validator::Validate;
+
+use super::Contract;
+use crate::{
+    approvals::{OrderRef, Plan, PlanError, policy::Policy},
+    ids::ShopperId,
+    money::{Currency, Money},
+    store::{
+        PaymentMethod, catalogue,
+        changes::{Change, Swap},
+        orders::{self, Line, Order, OrderStatus, PaymentKind},
+        profile,
+    },
+    tenancy::{Role, Tx},
+};
+
+/// A tool that proposes.
+pub trait WriteTool: Send + Sync + 'static {
+    const CONTRACT: Contract;
+    /// Who decides where the store has not said otherwise.
+    const POLICY: Policy;
+    type Arguments: super::Arguments + Serialize + Sync;
+
+    /// The exact effect, or why there is none. Deterministic: the executor compares.
+    fn plan<R: Role>(
+        arguments: &Self::Arguments,
+        shopper: ShopperId,
+        tx: &mut Tx<R>,
+    ) -> impl Future<Output = Result<Plan, PlanError>> + Send;
+}
+
+/// One unit of an ordered item for one of another variant.
+#[derive(Clone, Serialize, Deserialize, Validate, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ItemChange {
+    /// The ordered item.
+    #[validate(length(min = 1, max = 120), custom(function = crate::text::single_line))]
+    pub item_id: String,
+    /// The variant wanted instead.
+    #[validate(length(min = 1, max = 120), custom(function = crate::text::single_line))]
+    pub new_item_id: String,
+}
+
+async fn order<R: Role>(tx: &mut Tx<R>, number: &str) -> Result<Order, PlanError> {
+    orders::by_number(tx, number).await?.ok_or(PlanError::NotFound("order"))
+}
+
+/// Only an order in this state may be planned on.
+fn must_be(order: &Order, status: OrderStatus, what: &str) -> Result<(), PlanError> {
+    if order.status == status {
+        Ok(())
+    } else {
+        Err(PlanError::rule(format!("only a {what} order can be changed this way")))
+    }
+}
+
+/// The shopper's payment methods, by their ids.
+async fn methods<R: Role>(tx: &mut Tx<R>, shopper: ShopperId) -> Result<BTreeMap<String, PaymentMethod>, PlanError> {
+    let profile = profile::of(tx, shopper).await?.ok_or(PlanError::NotFound("profile"))?;
+    Ok(profile
+        .payment_methods
+        .into_iter()
+        .map(|method| (method.id.clone(), method))
+        .collect())
+}
+
+fn method<'a>(methods: &'a BTreeMap<String, PaymentMethod>, id: &str) -> Result<&'a PaymentMethod, PlanError> {
+    methods.get(id).ok_or(PlanError::NotFound("payment method"))
+}
+
+/// A charge must be covered when it goes to a gift card.
+fn must_cover(method: &PaymentMethod, charge: Money) -> Result<(), PlanError> {
+    match method.balance {
+        Some(balance) if balance.minor < charge.minor => Err(PlanError::rule(format!(
+            "the gift card holds {balance}, which does not cover {charge}"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// Money moved for an order: the ledger's rows, and what it does to gift cards.
+struct Ledger<'a> {
+    methods: &'a BTreeMap<String, PaymentMethod>,
+    changes: Vec<Change>,
+    balances: BTreeMap<String, (Money, Money)>,
+}
+
+impl<'a> Ledger<'a> {
+    fn new(methods: &'a BTreeMap<String, PaymentMethod>) -> Self {
+        Self {
+            methods,
+            changes: Vec::new(),
+            balances: BTreeMap::new(),
+        }
+    }
+
+    /// Takes a positive amount from, or gives it back to, a method.
+    fn book(&mut self, kind: PaymentKind, amount: Money, method: &str) -> Result<(), PlanError> {
+        self.changes.push(Change::Payment {
+            kind,
+            amount,
+            payment_method_id: method.to_owned(),
+        });
+        if let Some(before) = self.methods.get(method).and_then(|method| method.balance) {
+            let signed = if kind == PaymentKind::Payment {
+                -amount.minor
+            } else {
+                amount.minor
+            };
+            let (_, now) = self.balances.entry(method.to_owned()).or_insert((before, before));
+            *now = now
+                .checked_add(Money::new(signed, amount.currency))
+                .map_err(|error| PlanError::rule(error.to_string()))?;
+        }
+        Ok(())
+    }
+
+    fn into_changes(self) -> Vec<Change> {
+        let balances = self.balances.into_iter().filter(|(_, (from, to))| from != to);
+        let balances = balances.map(|(payment_method_id, (from, to))| Change::Balance {
+            payment_method_id,
+            from,
+            to,
+        });
+        self.changes.into_iter().chain(balances).collect()
+    }
+}
+
+/// What has been paid and not refunded yet, for each method that has any, in the order of their first payment.
+fn unrefunded(order: &Order) -> Vec<(String, Money)> {
+    let mut net: Vec<(String, i64)> = Vec::new();
+    for payment in &order.payments {
+        let signed = if payment.kind == PaymentKind::Payment {
+            payment.amount.minor
+        } else {
+            -payment.amount.minor
+        };
+        match net.iter_mut().find(|(method, _)| *method == payment.payment_method_id) {
+            Some((_, sum)) => *sum += signed,
+            None => net.push((payment.payment_method_id.clone(), signed)),
+        }
+    }
+    let currency = order.total.currency;
+    net.into_iter()
+        .filter(|(_, minor)| *minor > 0)
+        .map(|(method, minor)| (method, Money::new(minor, currency)))
+        .collect()
+}
+
+fn total(amounts: &[(String, Money)], currency: Currency) -> Money {
+    Money::new(amounts.iter().map(|(_, amount)| amount.minor).sum(), currency)
+}
+
+/// `28.00 USD to gift-mia and 5.00 USD to card-mia`.
+fn spell(amounts: &[(String, Money)]) -> String {
+    amounts
+        .iter()
+        .map(|(method, amount)| format!("{amount} to {method}"))
+        .collect::<Vec<_>>()
+        .join(" and ")
+}
+
+/// The order's lines after swapping units one by one, and what the new units cost more.
+async fn swap<R: Role>(tx: &mut Tx<R>, order: &Order, changes: &[ItemChange]) -> Result<(Vec<Line>, Money), PlanError> {
+    let mut lines = order.lines.clone();
+    // What is still there to be swapped: a unit that came in by a swap is not.
+    let mut left: Vec<u32> = lines.iter().map(|line| line.quantity).collect();
+    let mut difference = Money::new(0, order.total.currency);
+    for change in changes {
+        let at = (0..left.len())
+            .find(|&at| lines[at].item_id == change.item_id && left[at] > 0)
+            .ok_or(PlanError::NotFound("item in this order"))?;
+        let new = catalogue::stock(tx, &change.new_item_id)
+            .await?
+            .ok_or(PlanError::NotFound("item"))?;
+        if new.product_id != lines[at].product_id {
+            return Err(PlanError::rule(
+                "an item can only be exchanged for another variant of the same product",
+            ));
+        }
+        if !new.available {
+            return Err(PlanError::rule(format!("item {} is not available", new.item_id)));
+        }
+        let old_price = lines[at].price;
+        difference = difference
+            .checked_add(Money::new(new.price.minor - old_price.minor, new.price.currency))
+            .map_err(|error| PlanError::rule(error.to_string()))?;
+        left[at] -= 1;
+        lines[at].quantity -= 1;
+        let line = Line {
+            item_id: new.item_id,
+            product_id: new.product_id,
+            name: new.name,
+            options: new.options,
+            price: new.price,
+            quantity: 1,
+        };
+        lines.push(line);
+    }
+    // Swapped-out lines go, and equal swapped-in lines become one.
+    let mut merged: Vec<Line> = Vec::new();
+    for line in lines.into_iter().filter(|line| line.quantity > 0) {
+        match merged
+            .iter_mut()
+            .find(|known| known.item_id == line.item_id && known.price == line.price && known.options == line.options)
+        {
+            Some(known) => known.quantity += line.quantity,
+            None => merged.push(line),
+        }
+    }
+    Ok((merged, difference))
+}
+
+fn swaps(changes: &[ItemChange]) -> Vec<Swap> {
+    changes
+        .iter()
+        .map(|change| Swap {
+            item_id: change.item_id.clone(),
+            new_item_id: change.new_item_id.clone(),
+        })
+        .collect()
+}
+
+/// Books a price difference: more is taken from the method, less is given back to it.
+fn book_difference(ledger: &mut Ledger<'_>, difference: Money, method: &str) -> Result<(), PlanError> {
+    let amount = Money::new(difference.minor.abs(), difference.currency);
+    match difference.minor {
+        0 => Ok(()),
+        1.. => ledger.book(PaymentKind::Payment, amount, method),
+        _ => ledger.book(PaymentKind::Refund, amount, method),
+    }
+}
+
+fn order_ref(order: &Order) -> Option<OrderRef> {
+    Some(OrderRef {
+        id: order.id,
+        number: order.number.clone(),
+        version: order.version,
+    })
+}

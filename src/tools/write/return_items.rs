@@ -1,0 +1,101 @@
+//! `return_items`: units of a delivered order come back.
+
+use serde::{Deserialize, Serialize};
+use validator::Validate;
+
+use super::{WriteTool, method, methods, must_be, order, order_ref};
+use crate::{
+    approvals::{
+        Plan, PlanError,
+        policy::{Mode, Policy},
+    },
+    ids::ShopperId,
+    money::Money,
+    store::{changes::Change, orders::OrderStatus},
+    tenancy::{Role, Tx},
+    tools::{Contract, Effect},
+};
+
+pub struct ReturnItems;
+
+#[derive(Serialize, Deserialize, Validate, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Arguments {
+    #[validate(length(min = 1, max = 64), custom(function = crate::text::single_line))]
+    order_number: String,
+    /// One entry a unit.
+    #[validate(length(min = 1, max = 50), custom(function = crate::text::single_lines))]
+    item_ids: Vec<String>,
+    /// Gets the refund when the items are back: the original method, or a gift card of the shopper's.
+    #[validate(length(min = 1, max = 120), custom(function = crate::text::single_line))]
+    payment_method_id: String,
+}
+
+impl WriteTool for ReturnItems {
+    const CONTRACT: Contract = Contract {
+        name: "return_items",
+        summary: "Asks to return items of a delivered order.",
+        target: "one of the shopper's orders",
+        example: r##"{"order_number": "#W1", "item_ids": ["8214883393"], "payment_method_id": "paypal_1530316"}"##,
+        effect: Effect::MovesMoney,
+        must_hold: &[
+            "the order is delivered",
+            "the items are in the order",
+            "the refund goes to the original method or a gift card of the shopper's",
+        ],
+        may_retry: true,
+        sets_off: &["instructions by mail"],
+        activity: "Preparing the return…",
+    };
+    const POLICY: Policy = Policy::new(Mode::Staff);
+    type Arguments = Arguments;
+
+    async fn plan<R: Role>(arguments: &Arguments, shopper: ShopperId, tx: &mut Tx<R>) -> Result<Plan, PlanError> {
+        let order = order(tx, &arguments.order_number).await?;
+        must_be(&order, OrderStatus::Delivered, "delivered")?;
+        let mut left: Vec<u32> = order.lines.iter().map(|line| line.quantity).collect();
+        let mut worth = Money::new(0, order.total.currency);
+        for item in &arguments.item_ids {
+            let at = (0..left.len())
+                .find(|&at| order.lines[at].item_id == *item && left[at] > 0)
+                .ok_or(PlanError::NotFound("item in this order"))?;
+            left[at] -= 1;
+            worth = worth
+                .checked_add(order.lines[at].price)
+                .map_err(|error| PlanError::rule(error.to_string()))?;
+        }
+        let methods = methods(tx, shopper).await?;
+        let method = method(&methods, &arguments.payment_method_id)?;
+        let original = order
+            .payments
+            .iter()
+            .any(|payment| payment.payment_method_id == method.id);
+        if !original && method.balance.is_none() {
+            return Err(PlanError::rule(
+                "a refund goes to the original payment method or to a gift card",
+            ));
+        }
+        let changes = vec![
+            Change::Status {
+                from: order.status,
+                to: OrderStatus::ReturnRequested,
+            },
+            Change::Return {
+                item_ids: arguments.item_ids.clone(),
+                payment_method_id: method.id.clone(),
+            },
+        ];
+        let summary = format!(
+            "Return {} item(s) of order {} worth {worth}; the refund will go to {}.",
+            arguments.item_ids.len(),
+            order.number,
+            method.id
+        );
+        Ok(Plan {
+            summary,
+            order: order_ref(&order),
+            amount: Some(worth),
+            changes,
+        })
+    }
+}
