@@ -228,7 +228,6 @@ GRANT INSERT, SELECT, UPDATE ON staff TO countersign_executor;
 GRANT SELECT, INSERT ON proposals, decisions TO countersign_web;
 GRANT UPDATE (state, reason, updated_at) ON proposals TO countersign_web;
 GRANT SELECT ON proposals, decisions, policies TO countersign_executor;
-GRANT INSERT ON decisions TO countersign_executor;
 GRANT UPDATE (state, reason, attempts, updated_at) ON proposals TO countersign_executor;
 GRANT SELECT ON returns, coupons, notes TO countersign_web;
 GRANT SELECT, INSERT ON returns, coupons, notes TO countersign_executor;

@@ -81,9 +81,9 @@ impl Worker {
             })
             .worker_recovery(WorkerRecoveryConfig {
                 enabled: true,
-                heartbeat_interval: Duration::from_secs(1),
-                sweep_interval: Duration::from_secs(1),
-                sweep_threshold: Duration::from_secs(5),
+                heartbeat_interval: Duration::from_millis(500),
+                sweep_interval: Duration::from_millis(500),
+                sweep_threshold: Duration::from_millis(2_500),
                 recovery_delay: Duration::ZERO,
                 ..Default::default()
             })

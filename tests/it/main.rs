@@ -2,6 +2,8 @@
 
 mod support;
 
+mod adversary;
+mod approvals;
 mod chat;
 mod checklist;
 mod commands;
@@ -11,5 +13,7 @@ mod model_failures;
 mod openapi;
 mod orders;
 mod problems;
+mod replay;
 mod restart;
 mod sessions;
+mod write_tools;

@@ -1,83 +1,15 @@
 //! A server that is killed or stopped in the middle of a turn leaves a conversation that can go on.
 
-use std::{
-    process::{Child, Command, Stdio},
-    time::Duration,
-};
+use std::time::Duration;
 
 use reqwest::StatusCode;
 use serde_json::json;
 
 use crate::support::{
-    Reply, TestApp, TestShopper, database,
+    Reply, TestApp, TestShopper,
+    process::Process,
     shopper::{answer, events},
 };
-
-/// `countersign serve` as a process of its own.
-struct Process {
-    child: Child,
-    url: String,
-}
-
-impl Process {
-    async fn start(app: &TestApp) -> Self {
-        let port = std::net::TcpListener::bind("127.0.0.1:0")
-            .expect("a free port")
-            .local_addr()
-            .expect("an address")
-            .port();
-        let socket = database::postgres().await.socket_folder();
-        let child = Command::new(env!("CARGO_BIN_EXE_countersign"))
-            .arg("serve")
-            .env("LISTEN", format!("127.0.0.1:{port}"))
-            .env(
-                "DATABASE_URL",
-                format!("postgres://localhost/{}?host={}", app.database, socket.display()),
-            )
-            .env("DATABASE_READER_PASSWORD", "reader-of-the-tests")
-            .env("DATABASE_WEB_PASSWORD", "web-of-the-tests")
-            .env("DATABASE_EXECUTOR_PASSWORD", "executor-of-the-tests")
-            .env("MODEL", "openai")
-            .env("OPENAI_BASE_URL", app.model.base_url())
-            .env("OPENAI_API_KEY", "sk-fake")
-            .env("OPENAI_MODEL", "fake")
-            .env("SHUTDOWN_GRACE_SECONDS", "1")
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("starts");
-        let process = Self {
-            child,
-            url: format!("http://127.0.0.1:{port}"),
-        };
-        for _ in 0..200 {
-            if app
-                .http
-                .get(format!("{}/health", process.url))
-                .send()
-                .await
-                .is_ok_and(|response| response.status().is_success())
-            {
-                return process;
-            }
-            tokio::time::sleep(Duration::from_millis(25)).await;
-        }
-        panic!("the server did not become healthy");
-    }
-
-    fn signal(&self, name: &str) {
-        Command::new("kill")
-            .args([name, &self.child.id().to_string()])
-            .status()
-            .expect("signals");
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
 
 /// A conversation with one answer, and a second message whose answer hangs on the model.
 async fn in_the_middle_of_a_turn(
@@ -115,12 +47,11 @@ async fn in_the_middle_of_a_turn(
 #[tokio::test]
 async fn after_sigkill_in_a_turn_the_conversation_goes_on() {
     let app = TestApp::start().await;
-    let mut process = Process::start(&app).await;
+    let mut process = Process::serve(&app).await;
     let (mia, conversation, _) = in_the_middle_of_a_turn(&app, &process).await;
-    process.child.kill().expect("killed");
-    process.child.wait().expect("gone");
+    process.kill();
 
-    let revived = Process::start(&app).await;
+    let revived = Process::serve(&app).await;
     let mia = mia.at(&revived.url);
     app.model.script([Reply::text("Here I am.")]);
     let mut last = (StatusCode::CONFLICT, json!(null));
@@ -180,7 +111,7 @@ async fn after_sigkill_in_a_turn_the_conversation_goes_on() {
 #[tokio::test]
 async fn sigterm_ends_a_running_stream_with_a_clear_event() {
     let app = TestApp::start().await;
-    let process = Process::start(&app).await;
+    let process = Process::serve(&app).await;
     let (_, _, hanging) = in_the_middle_of_a_turn(&app, &process).await;
     process.signal("-TERM");
     let events = tokio::time::timeout(Duration::from_secs(10), hanging)

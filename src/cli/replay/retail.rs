@@ -49,12 +49,8 @@ fn script(world: &World, task: Task) -> Result<Script, serde_json::Error> {
     let mut after = world.clone();
     let mut turns = Vec::new();
     for action in task.actions {
-        let refused = after.act(&task.user_id, &action);
-        let decision = if refused.is_none() {
-            Decision::Leave
-        } else {
-            Decision::Approve
-        };
+        // Approved whatever the oracle says of it: what it refuses, the service must have refused too.
+        let _ = after.act(&task.user_id, &action);
         if let Some(call) = call(&action) {
             let text = if turns.is_empty() && !task.instruction.is_empty() {
                 task.instruction.chars().take(4000).collect()
@@ -64,7 +60,7 @@ fn script(world: &World, task: Task) -> Result<Script, serde_json::Error> {
             turns.push(ScriptedTurn {
                 text,
                 calls: vec![call],
-                decision,
+                decision: Decision::Approve,
             });
         }
     }

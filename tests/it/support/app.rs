@@ -7,7 +7,7 @@ use countersign::{
     cli::{import, serve},
     clock::Clock,
     config::{ModelSettings, Settings},
-    identity::{sessions::Lifetimes, shoppers},
+    identity::{StaffRole, sessions::Lifetimes, shoppers},
     model::{Deadlines, OpenAiSettings},
     telemetry::LogFormat,
     tenancy::{self, Pools, StoreKey, Tenant},
@@ -16,7 +16,7 @@ use sqlx::{Connection, PgConnection};
 use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::{FakeOpenAi, PASSWORD, STORE, TestShopper, database};
+use super::{FakeOpenAi, PASSWORD, STORE, TestShopper, TestStaff, database};
 
 /// A server in this process, on a free loopback port. Dropped, it stops.
 pub struct TestApp {
@@ -57,7 +57,24 @@ impl TestApp {
         Self::start_with(FakeOpenAi::start().await, ModelSettings::Offline).await
     }
 
+    /// With a fake OpenAI endpoint, and nobody to carry out what is approved.
+    pub async fn without_worker() -> Self {
+        let model = FakeOpenAi::start().await;
+        let settings = openai(
+            &model,
+            Deadlines {
+                first_chunk: Duration::from_secs(5),
+                total: Duration::from_secs(10),
+            },
+        );
+        Self::build(model, settings, false).await
+    }
+
     pub async fn start_with(model: FakeOpenAi, model_settings: ModelSettings) -> Self {
+        Self::build(model, model_settings, true).await
+    }
+
+    async fn build(model: FakeOpenAi, model_settings: ModelSettings, run_worker: bool) -> Self {
         let database = database::create().await;
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address");
@@ -68,7 +85,7 @@ impl TestApp {
             lifetimes: Lifetimes::default(),
             secure_cookies: false,
             log_format: LogFormat::Text,
-            run_worker: true,
+            run_worker,
             shutdown_grace: Duration::ZERO,
         };
         let pools = tenancy::connect(&settings.database);
@@ -132,6 +149,11 @@ impl TestApp {
     /// The shopper of that name in the second store.
     pub async fn shopper_elsewhere(&self, id: &str) -> TestShopper {
         TestShopper::log_in(self, &self.other_store, id).await
+    }
+
+    /// A member of the first store's staff, logged in over HTTP.
+    pub async fn staff(&self, email: &str, role: StaffRole) -> TestStaff {
+        TestStaff::log_in(self, &self.store, email, role).await
     }
 
     /// The superuser, who sees past row-level security: for looking at what really is in the database.

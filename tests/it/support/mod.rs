@@ -3,11 +3,14 @@
 pub mod app;
 pub mod database;
 pub mod fake_openai;
+pub mod process;
 pub mod shopper;
+pub mod staff;
 
 pub use app::TestApp;
 pub use fake_openai::{FakeOpenAi, Reply};
 pub use shopper::TestShopper;
+pub use staff::TestStaff;
 
 /// The demo store of `countersign demo`, which every test tenant starts from.
 pub const STORE: &str = include_str!("../../../src/cli/demo_store.jsonl");

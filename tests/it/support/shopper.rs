@@ -3,7 +3,7 @@
 use reqwest::{RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 
-use super::{PASSWORD, TestApp, app::TestStore};
+use super::{PASSWORD, Reply, TestApp, app::TestStore};
 
 #[derive(Clone)]
 pub struct TestShopper {
@@ -77,6 +77,39 @@ impl TestShopper {
             .as_str()
             .expect("a text")
             .to_owned()
+    }
+
+    /// Sends a message on which the model makes one write call; the proposal it became.
+    pub async fn propose(&self, app: &TestApp, tool: &str, arguments: Value) -> Value {
+        app.model
+            .script([Reply::call(tool, arguments), Reply::text("I have asked for it.")]);
+        let answer = self.ask("please").await;
+        assert!(
+            answer["proposals"][0].is_object(),
+            "{tool}: {answer} {:?}",
+            app.model.requests().last()
+        );
+        answer["proposals"][0].clone()
+    }
+
+    /// Waits until a proposal has left the states in which something is still to come.
+    pub async fn ended(&self, proposal: &Value) -> Value {
+        let path = format!("/v1/proposals/{}", proposal["id"].as_str().expect("an id"));
+        for _ in 0..1500 {
+            let (status, now) = self.read(&path).await;
+            assert_eq!(status, StatusCode::OK);
+            if !matches!(now["state"].as_str(), Some("pending" | "approved" | "executing")) {
+                return now;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        panic!("the proposal did not end");
+    }
+
+    /// Confirms a proposal that waits for the shopper.
+    pub async fn confirm(&self, proposal: &Value) -> (StatusCode, Value) {
+        let path = format!("/v1/proposals/{}/confirm", proposal["id"].as_str().expect("an id"));
+        answer(self.post(&path).json(&json!({ "shown": proposal["shown"] }))).await
     }
 
     /// Sends a message and reads the whole stream of its turn.

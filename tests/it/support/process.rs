@@ -1,0 +1,96 @@
+//! The server and the worker as processes of their own, to be signalled and killed.
+
+use std::{
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use super::{TestApp, database};
+
+pub struct Process {
+    child: Child,
+    /// Where it serves; of no use for a worker.
+    pub url: String,
+}
+
+impl Process {
+    /// `countersign serve`, healthy.
+    pub async fn serve(app: &TestApp) -> Self {
+        let process = Self::spawn(app, "serve").await;
+        for _ in 0..400 {
+            let health = app.http.get(format!("{}/health", process.url)).send().await;
+            if health.is_ok_and(|response| response.status().is_success()) {
+                return process;
+            }
+            tokio::time::sleep(Duration::from_millis(25)).await;
+        }
+        panic!("the server did not become healthy");
+    }
+
+    /// `countersign worker`, signed on to the queue.
+    pub async fn worker(app: &TestApp) -> Self {
+        let signed_on = "SELECT count(*) FROM graphile_worker._private_workers WHERE last_heartbeat_at > now() - interval '1 second'";
+        let before = app.count(signed_on).await;
+        let process = Self::spawn(app, "worker").await;
+        for _ in 0..400 {
+            if app.count(signed_on).await > before {
+                return process;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("the worker did not sign on");
+    }
+
+    async fn spawn(app: &TestApp, command: &str) -> Self {
+        let port = std::net::TcpListener::bind("127.0.0.1:0")
+            .expect("a free port")
+            .local_addr()
+            .expect("an address")
+            .port();
+        let socket = database::postgres().await.socket_folder();
+        let child = Command::new(env!("CARGO_BIN_EXE_countersign"))
+            .arg(command)
+            .env("LISTEN", format!("127.0.0.1:{port}"))
+            .env(
+                "DATABASE_URL",
+                format!("postgres://localhost/{}?host={}", app.database, socket.display()),
+            )
+            .env("DATABASE_READER_PASSWORD", "reader-of-the-tests")
+            .env("DATABASE_WEB_PASSWORD", "web-of-the-tests")
+            .env("DATABASE_EXECUTOR_PASSWORD", "executor-of-the-tests")
+            .env("DATABASE_CONNECTIONS", "8")
+            .env("MODEL", "openai")
+            .env("OPENAI_BASE_URL", app.model.base_url())
+            .env("OPENAI_API_KEY", "sk-fake")
+            .env("OPENAI_MODEL", "fake")
+            .env("SHUTDOWN_GRACE_SECONDS", "1")
+            .env("RUN_WORKER", "no")
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("starts");
+        Self {
+            child,
+            url: format!("http://127.0.0.1:{port}"),
+        }
+    }
+
+    pub fn signal(&self, name: &str) {
+        Command::new("kill")
+            .args([name, &self.child.id().to_string()])
+            .status()
+            .expect("signals");
+    }
+
+    /// SIGKILL, and gone.
+    pub fn kill(&mut self) {
+        self.child.kill().expect("killed");
+        self.child.wait().expect("gone");
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
