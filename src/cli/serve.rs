@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use axum::serve::ListenerExt;
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
@@ -68,6 +69,12 @@ pub async fn serve(
         tracing::info!("stopping: running turns may finish");
         tokio::spawn(async move { chat.shut_down(grace).await });
     };
+    // Events are small writes: waiting to fill a packet would hold each back by the peer's delayed acknowledgement.
+    let listener = listener.tap_io(|connection| {
+        if let Err(error) = connection.set_nodelay(true) {
+            tracing::debug!(%error, "a connection does not take TCP_NODELAY");
+        }
+    });
     axum::serve(listener, router).with_graceful_shutdown(stopping).await?;
     Ok(())
 }

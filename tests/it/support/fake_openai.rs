@@ -73,6 +73,8 @@ impl FakeOpenAi {
         let router = Router::new()
             .route("/v1/chat/completions", post(complete))
             .with_state(state.clone());
+        let listener =
+            axum::serve::ListenerExt::tap_io(listener, |connection| connection.set_nodelay(true).expect("set"));
         tokio::spawn(async move { axum::serve(listener, router).await });
         Self { address, state }
     }
