@@ -15,7 +15,7 @@ fn tenant(t: u32) -> String {
 }
 
 /// Fills the database and writes `sessions.lua`: a token and an order number of its shopper a line.
-pub async fn load(admin: &PgConnectOptions, orders: u32, folder: &Path) {
+pub async fn load(admin: &PgConnectOptions, orders: u32, folder: &Path) -> Vec<Session> {
     let mut db = PgConnection::connect_with(admin).await.expect("connects");
     let each = orders / TENANTS;
     let statement = format!(
@@ -47,6 +47,26 @@ pub async fn load(admin: &PgConnectOptions, orders: u32, folder: &Path) {
         .execute(&mut db)
         .await
         .expect("loads");
+    for t in 1..=TENANTS {
+        let staff = "WITH s AS (INSERT INTO staff (tenant_id, id, email, role, password_hash) VALUES (tid($1), tid($1), 'a@s.example', 'approver', '') RETURNING id)
+            INSERT INTO staff_sessions (tenant_id, staff_id, id, token_hash, created_at, expires_at)
+            SELECT tid($1), tid($1), gen_random_uuid(), $2, now(), now() + interval '1 day' FROM s";
+        sqlx::raw_sql("SET CONSTRAINTS ALL IMMEDIATE; SET session_replication_role = replica")
+            .execute(&mut db)
+            .await
+            .expect("runs");
+        sqlx::query(staff)
+            .bind(t as i32)
+            .bind(staff_token(t).1.to_vec())
+            .execute(&mut db)
+            .await
+            .expect("staff");
+        sqlx::raw_sql("SET session_replication_role = origin")
+            .execute(&mut db)
+            .await
+            .expect("runs");
+    }
+    let mut sessions = Vec::new();
     let mut lines = String::from("return {\n");
     for t in 1..=TENANTS {
         for s in (1..=SHOPPERS).step_by(5) {
@@ -62,6 +82,11 @@ pub async fn load(admin: &PgConnectOptions, orders: u32, folder: &Path) {
                 .expect("a session");
             // Numbers whose remainder is the shopper's.
             let number = (s - 1) + SHOPPERS * (1 + (t * 7 + s) % (each / SHOPPERS - 1).max(1));
+            sessions.push(Session {
+                tenant: t,
+                token: token.clone(),
+                order: number,
+            });
             lines.push_str(&format!("{{\"{token}\", \"{number}\"}},\n"));
         }
     }
@@ -69,15 +94,33 @@ pub async fn load(admin: &PgConnectOptions, orders: u32, folder: &Path) {
     fs::write(folder.join("sessions.lua"), lines).expect("written");
     sqlx::raw_sql("VACUUM ANALYZE").execute(&mut db).await.expect("vacuums");
     sqlx::raw_sql("CHECKPOINT").execute(&mut db).await.expect("checkpoints");
+    sessions
+}
+
+/// A logged-in shopper with an order of its own.
+#[derive(Clone)]
+pub struct Session {
+    pub tenant: u32,
+    pub token: String,
+    pub order: u32,
+}
+
+/// The session token of a tenant's approver, and its stored hash.
+pub fn staff_token(t: u32) -> (String, [u8; 32]) {
+    make_token("st_", t, 0)
 }
 
 /// A session token as `identity` makes them, and its stored hash.
 fn token(t: u32, s: u32) -> (String, [u8; 32]) {
+    make_token("cs_", t, s)
+}
+
+fn make_token(prefix: &str, t: u32, s: u32) -> (String, [u8; 32]) {
     use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
     let id: uuid::Uuid = tenant(t).parse().expect("an id");
     let secret: [u8; 32] = Sha256::digest(format!("secret {t} {s}")).into();
     let token = format!(
-        "cs_{}",
+        "{prefix}{}",
         BASE64_URL_SAFE_NO_PAD.encode([&id.as_bytes()[..], &secret[..]].concat())
     );
     let hash = Sha256::digest(token.as_bytes()).into();

@@ -6,6 +6,7 @@
 
 mod data;
 mod model;
+mod proposals;
 
 use std::{
     fs,
@@ -37,7 +38,7 @@ async fn main() {
     migrate(&postgres.admin("postgres"), &settings).await.expect("migrates");
     eprintln!("loading {orders} orders…");
     let folder = tempfile::tempdir().expect("a folder");
-    data::load(&postgres.admin("postgres"), orders, folder.path()).await;
+    let sessions = data::load(&postgres.admin("postgres"), orders, folder.path()).await;
     let model = model::start().await;
     let server = Server::start(&postgres, &model).await;
     println!(
@@ -80,6 +81,21 @@ async fn main() {
                 &wrk(&server.url, &scripts.join(script), folder.path(), connections, seconds),
             );
         }
+    }
+    if wanted("proposals") {
+        let inserts = pgbench(
+            postgres.socket_folder(),
+            &scripts.join("insert.sql"),
+            "prepared",
+            16,
+            seconds,
+            orders,
+        );
+        let rates = proposals::measure(&postgres.admin("postgres"), &server.url, &sessions).await;
+        println!(
+            "proposals a second, 16 at once: {:.0} proposed, {:.0} decided, {:.0} executed; pgbench inserts: {:.0}",
+            rates.proposed, rates.decided, rates.executed, inserts.per_second
+        );
     }
     println!("server memory, after the load: {} MiB", server.resident_mib());
 }

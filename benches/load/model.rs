@@ -1,5 +1,7 @@
 //! A model that answers at once: first with one tool call, then with a sentence.
 
+use std::borrow::Cow;
+
 use axum::{Router, body::Bytes, routing::post};
 use tokio::net::TcpListener;
 
@@ -12,13 +14,25 @@ pub async fn start() -> String {
     url
 }
 
-async fn complete(body: Bytes) -> ([(&'static str, &'static str); 1], &'static str) {
-    let answered = body.windows(13).any(|window| window == br#""role":"tool""#);
-    (
-        [("content-type", "text/event-stream")],
-        if answered { SENTENCE } else { CALL },
-    )
+async fn complete(body: Bytes) -> ([(&'static str, &'static str); 1], Cow<'static, str>) {
+    let text = String::from_utf8_lossy(&body);
+    let answer = if text.contains(r#""role":"tool""#) {
+        SENTENCE.into()
+    } else if let Some((_, rest)) = text.split_once("refund #") {
+        let number: String = rest.chars().take_while(char::is_ascii_digit).collect();
+        REFUND.replace("NUMBER", &number).into()
+    } else {
+        CALL.into()
+    };
+    ([("content-type", "text/event-stream")], answer)
 }
+
+const REFUND: &str = concat!(
+    r#"data: {"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"id":"c1","type":"function","function":{"name":"request_refund","arguments":"{\"order_number\":\"NUMBER\",\"amount\":\"1.00\",\"reason\":\"late\"}"}}]},"finish_reason":null}]}"#,
+    "\n\n",
+    r#"data: {"choices":[{"index":0,"delta":{},"finish_reason":"tool_calls"}]}"#,
+    "\n\ndata: [DONE]\n\n"
+);
 
 const CALL: &str = concat!(
     r#"data: {"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"id":"c1","type":"function","function":{"name":"get_order","arguments":"{\"order_number\":\"101\"}"}}]},"finish_reason":null}]}"#,

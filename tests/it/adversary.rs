@@ -35,7 +35,7 @@ const READS: [&str; 7] = [
     "check_stock",
     "get_profile",
 ];
-const WRITES: [&str; 9] = [
+const WRITES: [&str; 11] = [
     "cancel_order",
     "change_order_address",
     "change_profile_address",
@@ -43,6 +43,8 @@ const WRITES: [&str; 9] = [
     "change_order_items",
     "return_items",
     "exchange_items",
+    "request_refund",
+    "request_refund",
     "request_refund",
     "create_coupon",
 ];
@@ -68,6 +70,9 @@ impl Adversary {
             "#1001",
             "1002",
             "1003",
+            "#2001",
+            "#2001",
+            "2001",
             "#2001",
             "2002",
             "%",
@@ -135,7 +140,13 @@ impl Adversary {
 
     fn item(&mut self) -> &'static str {
         if self.often() {
-            return self.pick(&["bottle-steel", "bottle-red", "sweater-navy-m", "sweater-navy-l"]);
+            return self.pick(&[
+                "bottle-steel",
+                "bottle-red",
+                "sweater-navy-m",
+                "sweater-navy-l",
+                "sweater-cream-l",
+            ]);
         }
         self.pick(&[
             "bottle-steel",
@@ -395,6 +406,16 @@ async fn check(app: &TestApp, untouched: i64, when: &str) {
                 WHERE tool IN ('change_order_items', 'exchange_items') AND NOT (new.available AND new.product_id = old.product_id) IS TRUE",
         ),
         (
+            "only registered tools did anything",
+            "SELECT count(*) FROM tool_calls WHERE outcome <> 'refused' AND tool NOT IN ('list_orders', 'get_order', 'get_refund_status',
+                'get_product', 'search_products', 'check_stock', 'get_profile', 'cancel_order', 'change_order_address', 'change_profile_address',
+                'change_order_payment', 'change_order_items', 'return_items', 'exchange_items', 'request_refund', 'create_coupon')",
+        ),
+        (
+            "nothing got as far as being refused by the database",
+            "SELECT count(*) FROM tool_calls WHERE outcome = 'failed'",
+        ),
+        (
             "payment methods are the shopper's own",
             "SELECT count(*) FROM proposals p WHERE arguments ? 'payment_method_id' AND NOT EXISTS (SELECT FROM payment_methods m
                 WHERE m.tenant_id = p.tenant_id AND m.shopper_id = p.shopper_id AND m.external_id = arguments->>'payment_method_id')",
@@ -432,7 +453,14 @@ fn echo_of_arguments(bytes: &str, foreign: &str) -> bool {
 /// In the end staff approves whatever is open: even then rules and money hold.
 async fn decided_ones_stay_within_the_rules(app: &TestApp, mia: &TestShopper) {
     let staff = app.staff("a@s.example", Approver).await;
-    for _ in 0..30 {
+    for _ in 0..300 {
+        if app
+            .count("SELECT count(*) FROM proposals WHERE state = 'executed'")
+            .await
+            > 8
+        {
+            break;
+        }
         mia.stream(json!({ "text": "go on" })).await;
         let (_, list) = mia.read("/v1/proposals").await;
         for proposal in list["proposals"]
