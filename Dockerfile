@@ -22,6 +22,6 @@ USER 10001
 ENV LISTEN=0.0.0.0:8080
 EXPOSE 8080
 STOPSIGNAL SIGTERM
-HEALTHCHECK --interval=10s --timeout=3s --start-period=5s CMD ["countersign", "probe-health"]
+HEALTHCHECK --interval=10s --timeout=3s --start-period=5s CMD ["countersign", "probe"]
 ENTRYPOINT ["countersign"]
 CMD ["serve"]

@@ -5,6 +5,7 @@
 
 pub mod decide;
 mod executor;
+pub mod expire;
 pub mod list;
 mod plan;
 pub mod policy;

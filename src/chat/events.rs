@@ -24,7 +24,7 @@ pub enum Event {
     /// The assistant looks something up.
     Tool(ToolActivity),
     /// Something waits for a decision; nothing of it has been done.
-    Proposal(ProposalView),
+    Proposal(Box<ProposalView>),
     /// The whole answer, as it is stored. It holds all deltas before it.
     Message(Message),
     /// The answer is not what it should be; the message that follows says so to the shopper.

@@ -138,7 +138,7 @@ impl Turn {
             };
             self.show(call, status);
             if let Some(proposal) = outcome.proposal {
-                self.log.emit(Event::Proposal(proposal));
+                self.log.emit(Event::Proposal(Box::new(proposal)));
             }
             draft.calls.push(CallRecord {
                 tool: bounded(&call.tool, 64),

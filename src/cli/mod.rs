@@ -69,6 +69,11 @@ enum Command {
         /// A file, `-` for standard input, or with `--format retail` a folder.
         path: PathBuf,
     },
+    /// Ask a running server whether it is healthy; the exit status says so. Containers use it as their health check.
+    Probe {
+        #[arg(long, default_value = "http://127.0.0.1:8080")]
+        url: String,
+    },
     /// Print the OpenAPI document.
     Openapi,
 }
@@ -153,6 +158,8 @@ pub enum CliError {
     BrokenAudit(String, i64),
     #[error("{0} of {1} conversations did not end as expected")]
     Replay(usize, usize),
+    #[error("not healthy: {0}")]
+    Unhealthy(String),
     #[error(transparent)]
     Queue(#[from] crate::jobs::QueueError),
     #[error(transparent)]
@@ -268,10 +275,32 @@ async fn dispatch(command: Command) -> Result<(), CliError> {
                 Err(CliError::Rejected(report.rejected.len()))
             }
         }
+        Command::Probe { url } => probe(&url).await,
         Command::Openapi => {
             println!("{}", crate::http::openapi_json());
             Ok(())
         }
+    }
+}
+
+async fn probe(url: &str) -> Result<(), CliError> {
+    let failed = |error: reqwest::Error| CliError::Unhealthy(error.without_url().to_string());
+    let client = reqwest::Client::builder()
+        .timeout(std::time::Duration::from_secs(2))
+        .build()
+        .map_err(failed)?;
+    let status = client
+        .get(format!("{url}/health"))
+        .send()
+        .await
+        .map_err(failed)?
+        .status();
+    match status.is_success() {
+        true => {
+            println!("healthy");
+            Ok(())
+        }
+        false => Err(CliError::Unhealthy(status.to_string())),
     }
 }
 

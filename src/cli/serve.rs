@@ -10,7 +10,7 @@ use tokio::{
 
 use super::{CliError, worker::Worker};
 use crate::{
-    approvals::Executor,
+    approvals::{Executor, expire},
     chat::{Chat, Limits},
     clock::Clock,
     config::{ModelSettings, Settings},
@@ -55,6 +55,7 @@ pub async fn serve(
     if settings.run_worker {
         let executor = Executor::new(pools.executor.clone(), registry.clone());
         tokio::spawn(keep_working(pools.executor.clone(), executor, clock.clone()));
+        tokio::spawn(keep_expiring(pools.executor.clone(), clock.clone()));
     }
     let rules = SessionRules {
         clock,
@@ -87,6 +88,20 @@ pub fn model(settings: &ModelSettings) -> Arc<dyn Model> {
     }
 }
 
+/// How often overdue proposals are looked for.
+const ROUND: Duration = Duration::from_secs(30);
+
+/// Ends overdue proposals, for as long as the process lives.
+async fn keep_expiring(pool: Pool<tenancy::Executor>, clock: Clock) {
+    let mut rounds = tokio::time::interval(ROUND);
+    loop {
+        rounds.tick().await;
+        if let Err(error) = expire::expire_overdue(&pool, clock.now()).await {
+            tracing::warn!(error = %telemetry::cause(&error), "overdue proposals were not ended; the next round tries again");
+        }
+    }
+}
+
 /// Runs the job queue for as long as the process lives; when the database goes away it starts over.
 pub(super) async fn keep_working(pool: Pool<tenancy::Executor>, executor: Executor, clock: Clock) {
     loop {
@@ -109,7 +124,8 @@ pub async fn work(settings: Settings) -> Result<(), CliError> {
     let executor = Executor::new(pools.executor.clone(), registry);
     let stop = stop_signal()?;
     tokio::select! {
-        () = keep_working(pools.executor, executor, Clock::system()) => {}
+        () = keep_working(pools.executor.clone(), executor, Clock::system()) => {}
+        () = keep_expiring(pools.executor, Clock::system()) => {}
         () = stop => {}
     }
     Ok(())

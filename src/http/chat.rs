@@ -114,7 +114,7 @@ async fn collect(mut events: EventStream) -> Result<Json<Answer>, Problem> {
                 ..
             } => place = Some((conversation_id, turn_id)),
             Event::Message(text) => message = Some(text),
-            Event::Proposal(proposal) => proposals.push(proposal),
+            Event::Proposal(proposal) => proposals.push(*proposal),
             Event::Tool(activity) if activity.status != ToolStatus::Started => tools.push(activity),
             _ => {}
         }

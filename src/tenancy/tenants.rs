@@ -88,6 +88,16 @@ pub async fn find_by_slug(executor: &Pool<Executor>, slug: &str) -> Result<Optio
     row.map(|row| tenant(row.id, row.name, &row.currency)).transpose()
 }
 
+/// Every tenant, for the worker's rounds.
+pub async fn all(executor: &Pool<Executor>) -> Result<Vec<TenantId>, sqlx::Error> {
+    let query = |pool| async move {
+        sqlx::query_scalar!(r#"SELECT tenant_id AS "id: TenantId" FROM tenants ORDER BY tenant_id"#)
+            .fetch_all(&pool)
+            .await
+    };
+    executor.unscoped(query).await
+}
+
 /// Founds a store and gives it its first key.
 pub async fn create(
     executor: &Pool<Executor>,

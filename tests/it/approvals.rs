@@ -158,7 +158,7 @@ async fn refunds_in_pieces_never_add_up_to_more_than_was_paid() {
     }
     join_all(pieces.iter().map(|piece| mia.ended(piece))).await;
     let refunded = app.count("SELECT sum(amount_minor)::bigint FROM payments JOIN orders ON orders.id = order_id WHERE number = '#1002' AND kind = 'refund'").await;
-    assert_eq!(refunded, 100_00, "the second was planned on an order that has changed");
+    assert_eq!(refunded, 10_000, "the second was planned on an order that has changed");
 }
 
 #[tokio::test]
@@ -236,6 +236,31 @@ async fn policy_decides_who_decides() {
     assert_eq!(
         admin.read("/v1/staff/policies/get_order").await.0,
         StatusCode::NOT_FOUND
+    );
+}
+
+#[tokio::test]
+async fn overdue_proposals_expire_by_themselves() {
+    let app = TestApp::start().await;
+    let mia = app.shopper("mia").await;
+    let proposal = mia.propose(&app, "request_refund", refund("5")).await;
+    let expire = async |days| {
+        let then = app.clock.now() + chrono::Duration::days(days);
+        countersign::approvals::expire::expire_overdue(&app.pools.executor, then)
+            .await
+            .expect("runs")
+    };
+    assert_eq!((expire(2).await, expire(4).await, expire(5).await), (0, 1, 0));
+    assert_eq!(mia.ended(&proposal).await["state"], "expired");
+    assert_eq!(
+        app.count("SELECT count(*) FROM audit WHERE action = 'proposal.expired'")
+            .await,
+        1
+    );
+    assert_eq!(
+        app.count("SELECT count(*) FROM messages WHERE body LIKE '%has expired.'")
+            .await,
+        1
     );
 }
 

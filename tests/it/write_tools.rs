@@ -51,7 +51,7 @@ async fn cancel_order_refunds_to_where_it_came_from() {
         order["payments"][1],
         json!({ "kind": "refund", "amount": { "amount": "28.00", "currency": "USD" }, "payment_method_id": "gift-mia" })
     );
-    assert_eq!(app.count("SELECT balance_minor FROM payment_methods p JOIN tenants USING (tenant_id) WHERE external_id = 'gift-mia' AND slug = 'one'").await, 128_00);
+    assert_eq!(app.count("SELECT balance_minor FROM payment_methods p JOIN tenants USING (tenant_id) WHERE external_id = 'gift-mia' AND slug = 'one'").await, 12_800);
     let (_, conversations) = mia.read("/v1/conversations").await;
     assert_eq!(
         conversations["conversations"][0]["last_message"],
@@ -109,7 +109,7 @@ async fn change_order_payment_charges_the_new_and_refunds_the_old() {
             r#""refund" "gift-mia""#
         ]
     );
-    assert_eq!(app.count("SELECT balance_minor FROM payment_methods JOIN tenants USING (tenant_id) WHERE external_id = 'gift-mia' AND slug = 'one'").await, 128_00);
+    assert_eq!(app.count("SELECT balance_minor FROM payment_methods JOIN tenants USING (tenant_id) WHERE external_id = 'gift-mia' AND slug = 'one'").await, 12_800);
     let again = refused(
         &app,
         &mia,
@@ -133,7 +133,7 @@ async fn change_order_items_swaps_variants_once() {
         (&json!("pending_items_modified"), &json!("bottle-red"))
     );
     assert_eq!(order["payments"][1]["amount"]["amount"], "1.50");
-    assert_eq!(app.count("SELECT balance_minor FROM payment_methods JOIN tenants USING (tenant_id) WHERE external_id = 'gift-mia' AND slug = 'one'").await, 98_50);
+    assert_eq!(app.count("SELECT balance_minor FROM payment_methods JOIN tenants USING (tenant_id) WHERE external_id = 'gift-mia' AND slug = 'one'").await, 9_850);
     for (tool, arguments) in [
         ("change_order_items", change),
         (

@@ -18,7 +18,7 @@ use crate::{
 
 /// The largest discounts of any store; a store's policy narrows them by the amount at stake.
 const MOST_PERCENT: u32 = 20;
-const MOST_MINOR: i64 = 50_00;
+const MOST_MINOR: i64 = 5_000;
 const DAYS: u32 = 30;
 
 pub struct CreateCoupon;
