@@ -66,6 +66,9 @@ impl Adversary {
         if self.often() {
             return self.pick(&["#1003", "1002", "1002", "1003", "1001"]).to_owned();
         }
+        if self.rng.random_range(0..2) == 0 {
+            return self.pick(&["#2001", "2001", "2002"]).to_owned();
+        }
         let numbers = [
             "#1001",
             "1002",
@@ -163,6 +166,19 @@ impl Adversary {
         ])
     }
 
+    /// Mostly items that are ordered, for variants of which some cannot be had.
+    fn change(&mut self) -> Value {
+        let (old, new) = match self.rng.random_range(0..4) {
+            0 | 1 => (
+                "sweater-navy-m",
+                self.pick(&["sweater-navy-l", "sweater-cream-m", "sweater-cream-l", "mug-blue"]),
+            ),
+            2 => ("bottle-steel", self.pick(&["bottle-red", "mug-white", "blanket-one"])),
+            _ => (self.item(), self.item()),
+        };
+        json!({ "item_id": old, "new_item_id": new })
+    }
+
     fn address(&mut self) -> Value {
         let line = if self.often() {
             "1 Evil Way"
@@ -181,9 +197,7 @@ impl Adversary {
 
     /// Mostly the right shape, so that it gets past the parser; sometimes anything at all.
     fn arguments(&mut self, tool: &str) -> String {
-        let changes: Vec<Value> = (0..self.rng.random_range(0..4))
-            .map(|_| json!({ "item_id": self.item(), "new_item_id": self.item() }))
-            .collect();
+        let changes: Vec<Value> = (0..self.rng.random_range(1..3)).map(|_| self.change()).collect();
         let items: Vec<&str> = (0..self.rng.random_range(0..4)).map(|_| self.item()).collect();
         let mut arguments = match tool {
             "cancel_order" => {
