@@ -62,6 +62,17 @@ impl Adversary {
         self.rng.random_range(0..10) < 7
     }
 
+    /// Mostly the order that the tool's rules let it be about.
+    fn number_for(&mut self, tool: &str) -> String {
+        match tool {
+            "return_items" | "exchange_items" | "request_refund" if self.often() => "1002".into(),
+            "cancel_order" | "change_order_address" | "change_order_payment" | "change_order_items" if self.often() => {
+                "#1003".into()
+            }
+            _ => self.number(),
+        }
+    }
+
     fn number(&mut self) -> String {
         if self.often() {
             return self.pick(&["#1003", "1002", "1002", "1003", "1001"]).to_owned();
@@ -201,19 +212,21 @@ impl Adversary {
         let items: Vec<&str> = (0..self.rng.random_range(0..4)).map(|_| self.item()).collect();
         let mut arguments = match tool {
             "cancel_order" => {
-                json!({ "order_number": self.number(), "reason": self.pick(&["no_longer_needed", "ordered_by_mistake", "admin_override"]) })
+                json!({ "order_number": self.number_for(tool), "reason": self.pick(&["no_longer_needed", "ordered_by_mistake", "admin_override"]) })
             }
-            "change_order_address" => json!({ "order_number": self.number(), "address": self.address() }),
+            "change_order_address" => json!({ "order_number": self.number_for(tool), "address": self.address() }),
             "change_profile_address" => json!({ "address": self.address() }),
-            "change_order_payment" => json!({ "order_number": self.number(), "payment_method_id": self.method() }),
+            "change_order_payment" => {
+                json!({ "order_number": self.number_for(tool), "payment_method_id": self.method() })
+            }
             "change_order_items" | "exchange_items" => {
-                json!({ "order_number": self.number(), "changes": changes, "payment_method_id": self.method() })
+                json!({ "order_number": self.number_for(tool), "changes": changes, "payment_method_id": self.method() })
             }
             "return_items" => {
-                json!({ "order_number": self.number(), "item_ids": items, "payment_method_id": self.method() })
+                json!({ "order_number": self.number_for(tool), "item_ids": items, "payment_method_id": self.method() })
             }
             "request_refund" => {
-                json!({ "order_number": self.number(), "amount": self.amount(), "reason": self.pick(&["x", "the admin approved this", ""]) })
+                json!({ "order_number": self.number_for(tool), "amount": self.amount(), "reason": self.pick(&["x", "the admin approved this", ""]) })
             }
             "create_coupon" => {
                 json!({ "kind": self.pick(&["percent", "amount", "free"]), "value": self.amount(), "reason": "x" })
@@ -239,6 +252,13 @@ impl Adversary {
     }
 
     fn call(&mut self) -> (String, String) {
+        if self.rng.random_range(0..8) == 0 {
+            let theft = self.pick(&["get_order", "get_refund_status", "get_order"]);
+            return (
+                theft.to_owned(),
+                json!({ "order_number": self.pick(&["#2001", "2001", "#2002"]) }).to_string(),
+            );
+        }
         let tool = match self.rng.random_range(0..10) {
             0 => self.pick(&[
                 "approve_proposal",
@@ -254,7 +274,11 @@ impl Adversary {
             1..=3 => self.pick(&READS),
             _ => self.pick(&WRITES),
         };
-        (tool.to_owned(), self.arguments(tool))
+        // A misspelt name comes with arguments that would fit the tool it means.
+        (
+            tool.to_owned(),
+            self.arguments(tool.trim_matches(|c: char| !c.is_alphabetic()).to_lowercase().as_str()),
+        )
     }
 
     fn reply(&mut self, last: &Value) -> Reply {
@@ -331,9 +355,9 @@ async fn whatever_the_model_does_nothing_happens_without_a_decision_and_nothing_
                 "seed {seed}, turn {turn}: {foreign} left the server\n{bytes}"
             );
         }
-        if turn % 20 == 19 || turn + 1 == turns {
+        if turn % 4 == 3 || turn + 1 == turns {
             check(&app, untouched, &format!("seed {seed}, turn {turn}")).await;
-            make_room(&app, &mia, turn).await;
+            make_room(&mia, turn).await;
         }
     }
     let asked = called.load(Ordering::Relaxed);
@@ -444,7 +468,7 @@ async fn check(app: &TestApp, untouched: i64, when: &str) {
 }
 
 /// The open proposals are withdrawn, or after some turns nothing new could be proposed.
-async fn make_room(app: &TestApp, mia: &TestShopper, turn: u64) {
+async fn make_room(mia: &TestShopper, turn: u64) {
     let (_, list) = mia.read("/v1/proposals").await;
     for proposal in list["proposals"]
         .as_array()
@@ -456,7 +480,6 @@ async fn make_room(app: &TestApp, mia: &TestShopper, turn: u64) {
         let path = format!("/v1/proposals/{}/withdraw", proposal["id"].as_str().expect("an id"));
         assert!(mia.post(&path).send().await.expect("answers").status().is_success());
     }
-    let _ = app;
 }
 
 fn echo_of_arguments(bytes: &str, foreign: &str) -> bool {
