@@ -41,8 +41,8 @@ pub struct Asked<'a> {
 /// Why a plan did not become a proposal.
 #[derive(Debug, thiserror::Error)]
 pub enum ProposeError {
-    #[error("this store has switched that off")]
-    Off,
+    #[error("this store has switched `{0}` off")]
+    Off(&'static str),
     #[error("there are too many open requests; they must be decided first")]
     TooManyOpen,
     #[error(transparent)]
@@ -54,7 +54,7 @@ pub async fn propose(tx: &mut Tx<Web>, asked: Asked<'_>) -> Result<ProposalView,
     let policy = policy::load(tx, asked.tool, asked.default_policy).await?;
     let circumstances = circumstances(tx, &asked).await?;
     let (awaiting, deciders, state) = match policy::route(&policy, &asked.plan, circumstances) {
-        Route::Refuse => return Err(ProposeError::Off),
+        Route::Refuse => return Err(ProposeError::Off(asked.tool)),
         Route::Automatic => (Awaiting::Nobody, 0, State::Approved),
         Route::Ask { whom, deciders } => (whom, deciders, State::Pending),
     };

@@ -15,7 +15,8 @@ use crate::{
     identity::Shopper,
     ids::{ConversationId, MessageId, TurnId},
     model::{Chunk, ModelError, Prompt, PromptMessage, Source, ToolCall},
-    tools::{CallContext, CallOutcome, Outcome},
+    tenancy::audit::{self, Actor, Entry},
+    tools::{self, CallContext, CallOutcome, Outcome},
 };
 
 /// Said when the model gave nothing that could be shown.
@@ -240,6 +241,25 @@ impl Turn {
         };
         let mut tx = self.chat.web.begin(self.shopper.scope()).await?;
         let ended = record::end(&mut tx, self.shopper.id(), &ending).await?;
+        for call in calls
+            .iter()
+            .filter(|call| matches!(call.reason, Some(tools::UNKNOWN_TOOL | tools::TOOL_OFF)))
+        {
+            let (actor, after) = (
+                Actor::model(self.id),
+                Some(serde_json::json!({ "reason": call.reason })),
+            );
+            let entry = Entry {
+                at: call.at,
+                actor: &actor,
+                action: "tool.refused",
+                target_kind: "tool",
+                target_id: call.tool.clone(),
+                before: None,
+                after,
+            };
+            audit::append(&mut tx, entry).await?;
+        }
         tx.commit().await?;
         if !ended {
             tracing::warn!(turn = %self.id, "a turn outlived its lease and was closed by another process");

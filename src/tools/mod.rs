@@ -25,6 +25,8 @@ use crate::{
 pub enum ToolError {
     #[error("there is no tool called `{0}`")]
     Unknown(String),
+    #[error("this store has switched `{0}` off")]
+    Off(&'static str),
     /// The arguments do not fit; `field` is a path such as `changes[0].item_id`, empty for the whole.
     #[error("argument `{field}`: {reason}")]
     Argument { field: String, reason: String },
@@ -38,11 +40,16 @@ pub enum ToolError {
     Database(#[from] sqlx::Error),
 }
 
+/// The codes of calls that got past no door at all: each has an audit row.
+pub const UNKNOWN_TOOL: &str = "unknown_tool";
+pub const TOOL_OFF: &str = "tool_off";
+
 impl ToolError {
     /// A stable name, for the model, the audit and metrics.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Unknown(_) => "unknown_tool",
+            Self::Unknown(_) => UNKNOWN_TOOL,
+            Self::Off(_) => TOOL_OFF,
             Self::Argument { .. } => "invalid_argument",
             Self::NotFound(_) => "not_found",
             Self::Rule(_) => "not_allowed",
@@ -69,6 +76,7 @@ impl From<ProposeError> for ToolError {
     fn from(error: ProposeError) -> Self {
         match error {
             ProposeError::Database(error) => Self::Database(error),
+            ProposeError::Off(tool) => Self::Off(tool),
             rule => Self::Rule(rule.to_string()),
         }
     }

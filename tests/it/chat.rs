@@ -449,6 +449,12 @@ async fn hostile_models_are_refused_and_bounded() {
         assert!(text.contains(code), "{tool} {arguments}: {text}");
     }
     assert_eq!(
+        app.count("SELECT count(*) FROM audit WHERE action = 'tool.refused'")
+            .await,
+        3,
+        "each that no tool answers to"
+    );
+    assert_eq!(
         app.count("SELECT count(*) FROM tool_calls WHERE outcome = 'refused' AND reason IS NOT NULL")
             .await,
         9
