@@ -29,7 +29,7 @@ pub enum Verdict {
     Reject {
         reason: String,
     },
-    /// The shopper takes its own proposal back.
+    /// Taken back: by the shopper, or by staff for a shopper who asked for it elsewhere.
     Withdraw,
 }
 
@@ -158,8 +158,7 @@ fn may_decide(decider: &Decider<'_>, proposal: &Locked, verdict: &Verdict) -> Re
         (Decider::Staff(staff), Verdict::Approve { .. }) => {
             proposal.awaiting == Awaiting::Staff && staff.email() != proposal.email
         }
-        (Decider::Staff(staff), Verdict::Reject { .. }) => staff.email() != proposal.email,
-        (Decider::Staff(_), Verdict::Withdraw) => false,
+        (Decider::Staff(staff), Verdict::Reject { .. } | Verdict::Withdraw) => staff.email() != proposal.email,
     };
     // Once decided the state says more than a refusal.
     if allowed || proposal.state != State::Pending {

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use graphile_worker::{
-    IntoTaskHandlerResult, TaskHandler, WorkerContext, WorkerOptions, WorkerRecoveryConfig, WorkerShutdownConfig,
+    IntoTaskHandlerResult, LocalQueueConfig, TaskHandler, WorkerContext, WorkerOptions, WorkerRecoveryConfig,
+    WorkerShutdownConfig,
 };
 use serde::{Deserialize, Serialize};
 use sqlx::PgPool;
@@ -74,6 +75,12 @@ impl Worker {
             .schema(SCHEMA.to_owned())
             .concurrency(concurrency)
             .poll_interval(Duration::from_secs(1))
+            // Without it a burst is worked off by the tick of the poll. A batch that dies with its worker is swept like
+            // any other job.
+            .local_queue(LocalQueueConfig {
+                size: 32,
+                ..Default::default()
+            })
             .pg_pool(queue)
             .worker_shutdown(WorkerShutdownConfig {
                 listen_os_shutdown_signals: false,

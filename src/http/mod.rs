@@ -100,6 +100,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(staff::proposal))
         .routes(routes!(staff::approve))
         .routes(routes!(staff::reject))
+        .routes(routes!(staff::withdraw))
         .routes(routes!(staff::read_policy, staff::change_policy))
         .routes(routes!(staff::audit))
 }

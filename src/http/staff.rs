@@ -191,6 +191,29 @@ pub async fn reject(
     ))
 }
 
+/// Takes a proposal back for a shopper who asked for it elsewhere.
+#[utoipa::path(post, path = "/v1/staff/proposals/{id}/withdraw", tag = "staff", params(("id" = ProposalId, Path)),
+    responses((status = 200, body = ProposalView), Decision, NotFound, Unauthenticated))]
+pub async fn withdraw(
+    Approver(staff): Approver,
+    State(web): State<Pool<Web>>,
+    State(rules): State<SessionRules>,
+    Path(id): Path<ProposalId>,
+    headers: HeaderMap,
+) -> Result<Json<ProposalView>, Problem> {
+    Ok(Json(
+        decide(
+            &web,
+            Decider::Staff(&staff),
+            id,
+            Verdict::Withdraw,
+            request_id(&headers),
+            rules.clock.now(),
+        )
+        .await?,
+    ))
+}
+
 /// Follows the queue: an event for each proposal that is made or changes.
 #[utoipa::path(get, path = "/v1/staff/proposals/events", tag = "staff",
     responses((status = 200, content_type = "text/event-stream", body = ProposalView), Role, Unauthenticated))]

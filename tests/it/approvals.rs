@@ -52,6 +52,15 @@ async fn roles_see_and_decide_what_they_may() {
     let noah = app.shopper("noah").await;
     assert_eq!(noah.confirm(&proposal).await.0, StatusCode::NOT_FOUND);
     assert_eq!(mia.confirm(&proposal).await.0, StatusCode::FORBIDDEN);
+    let other = mia.propose(&app, "request_refund", refund("6")).await;
+    let withdraw = |who: &crate::support::TestStaff| {
+        answer(who.request(
+            "POST",
+            &format!("/v1/staff/proposals/{}/withdraw", other["id"].as_str().expect("an id")),
+        ))
+    };
+    assert_eq!(withdraw(&viewer).await.0, StatusCode::FORBIDDEN);
+    assert_eq!(withdraw(&approver).await.1["reason"], "withdrawn");
     // Staff who shop do not decide for themselves.
     let own = app.staff("mia@example.com", Admin).await;
     assert_eq!(own.approve(&proposal).await.0, StatusCode::FORBIDDEN);
