@@ -15,10 +15,8 @@ use validator::Validate;
 
 use super::{
     body::{Body, Path},
-    problem::{
-        Problem, ProblemDetails,
-        documented::{BadBody, NotFound, Unauthenticated},
-    },
+    documented::{BadBody, NotFound, Unauthenticated},
+    problem::{Problem, ProblemDetails},
 };
 use crate::{
     approvals::ProposalView,

@@ -8,10 +8,8 @@ use validator::Validate;
 
 use super::{
     body::{Path, Query},
-    problem::{
-        Problem,
-        documented::{BadQuery, NotFound, Unauthenticated},
-    },
+    documented::{BadQuery, NotFound, Unauthenticated},
+    problem::Problem,
 };
 use crate::{
     chat::{

@@ -5,6 +5,7 @@
 mod body;
 mod chat;
 mod conversations;
+mod documented;
 mod extract;
 mod health;
 mod openapi;

@@ -7,10 +7,8 @@ use validator::Validate;
 
 use super::{
     body::{Path, Query},
-    problem::{
-        Problem,
-        documented::{BadQuery, NotFound, Unauthenticated},
-    },
+    documented::{BadQuery, NotFound, Unauthenticated},
+    problem::Problem,
 };
 use crate::{
     identity::Shopper,

@@ -8,10 +8,8 @@ use validator::Validate;
 use super::{
     SessionRules,
     body::{Body, Path},
-    problem::{
-        Problem, ProblemDetails,
-        documented::{BadBody, Decision, NotFound, Unauthenticated},
-    },
+    documented::{BadBody, Decision, NotFound, Unauthenticated},
+    problem::{Problem, ProblemDetails},
     request_id,
 };
 use crate::{

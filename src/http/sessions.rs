@@ -14,11 +14,9 @@ use validator::Validate;
 use super::{
     App, SessionRules,
     body::Body,
+    documented::{BadBody, Unauthenticated},
     extract::cookie_name,
-    problem::{
-        Problem, ProblemDetails,
-        documented::{BadBody, Unauthenticated},
-    },
+    problem::{Problem, ProblemDetails},
 };
 use crate::{
     identity::{self, Session, Shopper, shoppers},

@@ -17,11 +17,9 @@ use validator::Validate;
 use super::{
     SessionRules,
     body::{Body, Path, Query},
+    documented::{BadBody, BadQuery, Decision, NotFound, Role, Unauthenticated},
     extract::{Admin, Approver, Viewer},
-    problem::{
-        Problem,
-        documented::{BadBody, BadQuery, Decision, NotFound, Role, Unauthenticated},
-    },
+    problem::Problem,
     proposals::{AsShown, Proposals},
     request_id,
     sessions::{LogIn, Store},

@@ -6,6 +6,7 @@ pub mod catalogue;
 pub mod changes;
 pub mod orders;
 pub mod profile;
+pub mod records;
 pub mod upsert;
 
 use std::collections::BTreeMap;

@@ -1,168 +1,21 @@
-//! What a store sends us, record by record: the import format, and how a record becomes rows.
+//! How a record becomes rows.
 //!
 //! A record is the whole truth about its thing: sent again it changes nothing, sent changed it replaces what was there.
 
-use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
 use sqlx::types::Json;
 use uuid::Uuid;
-use validator::{Validate, ValidationError};
+use validator::Validate;
 
 use super::{
-    Address, Options,
     orders::{self, OrderStatus, PaymentKind, Shipment},
+    records::{LineRecord, OrderRecord, PaymentMethodKind, PaymentRecord, ProductRecord, Record, ShopperRecord},
 };
 use crate::{
     ids::{OrderId, PaymentMethodId, ProductId, ShopperId},
     money::{Currency, Money, MoneyError},
     tenancy::{Executor, Tenant, Tx},
-    text, validation,
+    validation,
 };
-
-/// One line of an import file.
-#[derive(Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
-pub enum Record {
-    Product(ProductRecord),
-    Shopper(ShopperRecord),
-    Order(OrderRecord),
-}
-
-#[derive(Serialize, Deserialize, Validate)]
-#[serde(deny_unknown_fields)]
-pub struct ProductRecord {
-    #[validate(length(min = 1, max = 120), custom(function = text::single_line))]
-    pub id: String,
-    #[validate(length(min = 1, max = 200), custom(function = text::single_line))]
-    pub name: String,
-    #[serde(default)]
-    #[validate(length(max = 4000), custom(function = text::multi_line))]
-    pub description: String,
-    #[validate(nested, length(max = 1000))]
-    pub variants: Vec<VariantRecord>,
-}
-
-#[derive(Serialize, Deserialize, Validate)]
-#[serde(deny_unknown_fields)]
-pub struct VariantRecord {
-    #[validate(length(min = 1, max = 120), custom(function = text::single_line))]
-    pub id: String,
-    #[serde(default)]
-    #[validate(custom(function = options_fit))]
-    pub options: Options,
-    /// Decimal text in the store's currency.
-    pub price: String,
-    pub available: bool,
-}
-
-#[derive(Serialize, Deserialize, Validate)]
-#[serde(deny_unknown_fields)]
-pub struct ShopperRecord {
-    #[validate(length(min = 1, max = 120), custom(function = text::single_line))]
-    pub id: String,
-    #[validate(email, length(max = 254), custom(function = text::single_line))]
-    pub email: String,
-    #[validate(length(max = 120), custom(function = text::single_line))]
-    pub first_name: String,
-    #[validate(length(max = 120), custom(function = text::single_line))]
-    pub last_name: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[validate(nested)]
-    pub address: Option<Address>,
-    #[serde(default)]
-    #[validate(nested, length(max = 100))]
-    pub payment_methods: Vec<PaymentMethodRecord>,
-}
-
-#[derive(Serialize, Deserialize, Validate)]
-#[serde(deny_unknown_fields)]
-pub struct PaymentMethodRecord {
-    #[validate(length(min = 1, max = 120), custom(function = text::single_line))]
-    pub id: String,
-    pub kind: PaymentMethodKind,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub brand: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub last_four: Option<String>,
-    /// Of a gift card: decimal text in the store's currency.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub balance: Option<String>,
-}
-
-#[derive(Clone, Copy, Serialize, Deserialize, sqlx::Type)]
-#[serde(rename_all = "snake_case")]
-#[sqlx(type_name = "text", rename_all = "snake_case")]
-pub enum PaymentMethodKind {
-    CreditCard,
-    Paypal,
-    GiftCard,
-}
-
-#[derive(Serialize, Deserialize, Validate)]
-#[serde(deny_unknown_fields)]
-pub struct OrderRecord {
-    #[validate(length(min = 1, max = 64), custom(function = text::single_line))]
-    pub number: String,
-    /// The shopper's `id`.
-    pub shopper: String,
-    pub status: OrderStatus,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub placed_at: Option<DateTime<Utc>>,
-    #[validate(nested)]
-    pub address: Address,
-    #[validate(nested, length(min = 1, max = 1000))]
-    pub lines: Vec<LineRecord>,
-    #[serde(default)]
-    #[validate(nested, length(max = 100))]
-    pub shipments: Vec<Shipment>,
-    #[serde(default)]
-    #[validate(length(max = 1000))]
-    pub payments: Vec<PaymentRecord>,
-}
-
-#[derive(Serialize, Deserialize, Validate)]
-#[serde(deny_unknown_fields)]
-pub struct LineRecord {
-    #[validate(length(min = 1, max = 120), custom(function = text::single_line))]
-    pub product_id: String,
-    #[validate(length(min = 1, max = 120), custom(function = text::single_line))]
-    pub item_id: String,
-    #[validate(length(min = 1, max = 200), custom(function = text::single_line))]
-    pub name: String,
-    #[serde(default)]
-    #[validate(custom(function = options_fit))]
-    pub options: Options,
-    /// Of one unit, decimal text.
-    pub price: String,
-    #[serde(default = "one")]
-    #[validate(range(min = 1, max = 10_000))]
-    pub quantity: u32,
-}
-
-/// At most 50 options, each name and value a short single line.
-fn options_fit(options: &Options) -> Result<(), ValidationError> {
-    let mut texts = options.iter().flat_map(|(name, value)| [name, value]);
-    if options.len() > 50 || texts.clone().any(|part| part.chars().count() > 200) {
-        return Err(
-            ValidationError::new("length").with_message("must be at most 50 of at most 200 characters each".into())
-        );
-    }
-    texts.try_for_each(|part| text::single_line(part))
-}
-
-fn one() -> u32 {
-    1
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PaymentRecord {
-    pub kind: PaymentKind,
-    /// Decimal text.
-    pub amount: String,
-    /// The payment method's `id`.
-    pub payment_method: String,
-}
 
 /// Why a record was not stored.
 #[derive(Debug, thiserror::Error)]

@@ -2,6 +2,7 @@
 //!
 //! Law: a read tool gets a read-only transaction bound to the session's shopper, so ownership is not an argument.
 
+mod arguments;
 mod contract;
 pub mod read;
 mod registry;

@@ -9,7 +9,7 @@ use std::{
 
 use super::CliError;
 use crate::{
-    store::upsert::{self, Record},
+    store::{records::Record, upsert},
     telemetry,
     tenancy::{Executor, Pool, Scope, Tenant, Tx},
 };

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use crate::store::{
     Address, Options,
     orders::{OrderStatus, PaymentKind, Shipment},
-    upsert::{
+    records::{
         LineRecord, OrderRecord, PaymentMethodKind, PaymentMethodRecord, PaymentRecord, ProductRecord, Record,
         ShopperRecord, VariantRecord,
     },
