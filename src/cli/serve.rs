@@ -6,6 +6,7 @@ use axum::serve::ListenerExt;
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
+    task::JoinSet,
 };
 
 use super::{CliError, worker::Worker};
@@ -52,10 +53,12 @@ pub async fn serve(
         Limits::default(),
         clock.clone(),
     );
+    // Ended with this function. An execution that is cut off rolls back, and its job goes to another worker.
+    let mut background = JoinSet::new();
     if settings.run_worker {
         let executor = Executor::new(pools.executor.clone(), registry.clone());
-        tokio::spawn(keep_working(pools.executor.clone(), executor, clock.clone()));
-        tokio::spawn(keep_expiring(pools.executor.clone(), clock.clone()));
+        background.spawn(keep_working(pools.executor.clone(), executor, clock.clone()));
+        background.spawn(keep_expiring(pools.executor.clone(), clock.clone()));
     }
     let rules = SessionRules {
         clock,

@@ -100,7 +100,7 @@ impl Stage {
         stop.cancel();
         let _ = server.await;
         db.close().await?;
-        pools.close().await;
+        // FORCE ends what connections are left.
         sqlx::raw_sql(AssertSqlSafe(format!("DROP DATABASE {name} WITH (FORCE)")))
             .execute(&mut admin)
             .await?;
