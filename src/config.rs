@@ -2,10 +2,15 @@
 //!
 //! A secret `X` may also be given as a file named by `X_FILE`, as container secrets are.
 
-use std::{fmt, net::SocketAddr, time::Duration};
+mod reader;
 
-use secrecy::{ExposeSecret, SecretString};
+use std::{net::SocketAddr, time::Duration};
+
+use secrecy::ExposeSecret;
 use sqlx::postgres::PgConnectOptions;
+
+use reader::Reader;
+pub use reader::{ConfigError, Fault, Source, environment};
 
 use crate::{
     identity::sessions::Lifetimes,
@@ -35,36 +40,6 @@ pub enum ModelSettings {
     /// The demo's rules.
     Offline,
     OpenAi(OpenAiSettings),
-}
-
-/// Everything that is wrong with the settings.
-#[derive(Debug, thiserror::Error)]
-#[error("the settings do not fit:{}", list(.0))]
-pub struct ConfigError(pub Vec<Fault>);
-
-/// One setting that does not fit.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Fault {
-    pub variable: &'static str,
-    pub mend: String,
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.variable, self.mend)
-    }
-}
-
-fn list(faults: &[Fault]) -> String {
-    faults.iter().map(|fault| format!("\n  {fault}")).collect()
-}
-
-/// Where values come from: the process environment, or a test's table.
-pub type Source<'a> = &'a dyn Fn(&str) -> Option<String>;
-
-/// The environment of this process.
-pub fn environment(name: &str) -> Option<String> {
-    std::env::var(name).ok()
 }
 
 impl Settings {
@@ -146,103 +121,7 @@ fn has_credential(url: &str) -> bool {
         .is_some_and(|authority| authority.contains('@'))
 }
 
-/// Reads variables and gathers what is wrong with them.
-struct Reader<'a> {
-    source: Source<'a>,
-    faults: Vec<Fault>,
-}
-
-impl<'a> Reader<'a> {
-    fn new(source: Source<'a>) -> Self {
-        Self {
-            source,
-            faults: Vec::new(),
-        }
-    }
-
-    /// The value, unless something was wrong on the way to it. A missing value has its fault.
-    fn finish<T>(self, value: Option<T>) -> Result<T, ConfigError> {
-        value.filter(|_| self.faults.is_empty()).ok_or(ConfigError(self.faults))
-    }
-
-    fn fault(&mut self, variable: &'static str, mend: impl Into<String>) {
-        self.faults.push(Fault {
-            variable,
-            mend: mend.into(),
-        });
-    }
-
-    /// An empty variable counts as unset, as compose files leave them.
-    fn text(&self, name: &str) -> Option<String> {
-        (self.source)(name)
-            .map(|value| value.trim().to_owned())
-            .filter(|value| !value.is_empty())
-    }
-
-    fn parsed<T: std::str::FromStr>(&mut self, name: &'static str, expected: &str) -> Option<T> {
-        let parsed = self.text(name)?.parse().ok();
-        if parsed.is_none() {
-            self.fault(name, format!("must be {expected}"));
-        }
-        parsed
-    }
-
-    fn number(&mut self, name: &'static str, range: std::ops::RangeInclusive<i64>, default: i64) -> i64 {
-        let expected = format!("a whole number from {} to {}", range.start(), range.end());
-        if self.text(name).is_none() {
-            return default;
-        }
-        let number = self.parsed::<i64>(name, &expected);
-        if number.is_some_and(|number| !range.contains(&number)) {
-            self.fault(name, format!("must be {expected}"));
-        }
-        number.unwrap_or(default)
-    }
-
-    /// `X`, or the content of the file that `X_FILE` names.
-    fn secret(&mut self, name: &'static str) -> Option<SecretString> {
-        let file = self.text(&format!("{name}_FILE"));
-        match (self.text(name), file) {
-            (Some(_), Some(_)) => {
-                self.fault(name, format!("is set twice: keep one of {name} and {name}_FILE"));
-                None
-            }
-            (Some(value), None) => Some(value.into()),
-            (None, Some(path)) => match std::fs::read_to_string(&path) {
-                Ok(value) => Some(value.trim().into()),
-                Err(error) => {
-                    self.fault(name, format!("cannot be read from the file in {name}_FILE: {error}"));
-                    None
-                }
-            },
-            (None, None) => None,
-        }
-    }
-
-    fn needed_secret(&mut self, name: &'static str, shortest: usize, what: &str) -> Option<SecretString> {
-        let before = self.faults.len();
-        let secret = self.secret(name);
-        match &secret {
-            None if self.faults.len() == before => self.fault(name, format!("must be set: {what}")),
-            Some(secret) if secret.expose_secret().len() < shortest => {
-                self.fault(
-                    name,
-                    format!("must hold at least {shortest} characters; `openssl rand -hex 24` makes one"),
-                );
-            }
-            _ => {}
-        }
-        secret
-    }
-
-    fn url(&mut self, name: &'static str, url: &str) -> Option<PgConnectOptions> {
-        let options = url.parse().ok();
-        if options.is_none() {
-            self.fault(name, "must be a URL such as postgres://HOST:5432/DATABASE");
-        }
-        options
-    }
-
+impl Reader<'_> {
     fn database(&mut self) -> Option<DatabaseSettings> {
         let url = self.text("DATABASE_URL");
         if url.is_none() {

@@ -2,7 +2,13 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{Awaiting, ProposalView, State, list};
+use super::{
+    Awaiting, ProposalView, State,
+    expire::EXPIRED,
+    list,
+    outcome::{self, Settled},
+};
+
 use crate::{
     identity::{Shopper, StaffMember},
     ids::{OrderId, ProposalId, ShopperId},
@@ -12,6 +18,9 @@ use crate::{
         audit::{self, Actor, Entry},
     },
 };
+
+/// The reason of a proposal that was taken back.
+const WITHDRAWN: &str = "withdrawn";
 
 /// Who decides. Both are proofs of a live session.
 pub enum Decider<'a> {
@@ -101,20 +110,9 @@ pub async fn decide(
     record(&mut tx, id, &proposal, &decider, &verdict, now).await?;
     match verdict {
         Verdict::Reject { reason } => {
-            settle(&mut tx, id, &proposal, State::Rejected, Some(reason), &actor, now).await?
+            settle(&mut tx, id, &proposal, State::Rejected, Some(&reason), &actor, now).await?
         }
-        Verdict::Withdraw => {
-            settle(
-                &mut tx,
-                id,
-                &proposal,
-                State::Rejected,
-                Some("withdrawn".into()),
-                &actor,
-                now,
-            )
-            .await?
-        }
+        Verdict::Withdraw => settle(&mut tx, id, &proposal, State::Rejected, Some(WITHDRAWN), &actor, now).await?,
         Verdict::Approve { .. } if approvals(&mut tx, id).await? < i64::from(proposal.deciders_needed) => {
             let entry = Entry {
                 at: now,
@@ -230,64 +228,28 @@ async fn approvals(tx: &mut Tx<Web>, id: ProposalId) -> Result<i64, sqlx::Error>
     .await
 }
 
-/// Moves a pending proposal on, tells the conversation and the audit.
+/// Moves a pending proposal on.
 async fn settle(
     tx: &mut Tx<Web>,
     id: ProposalId,
     proposal: &Locked,
-    state: State,
-    reason: Option<String>,
+    to: State,
+    reason: Option<&str>,
     actor: &Actor,
     now: DateTime<Utc>,
 ) -> Result<(), sqlx::Error> {
-    sqlx::query!(
-        "UPDATE proposals SET state = $2, reason = $3, updated_at = $4 WHERE id = $1",
-        id.as_uuid(),
-        state as State as _,
-        reason,
-        now
-    )
-    .execute(&mut **tx)
-    .await?;
-    let text = match state {
-        State::Approved => "Your request was approved and is being carried out.".to_owned(),
-        State::Rejected if reason.as_deref() == Some("withdrawn") => "Your request was withdrawn.".to_owned(),
-        State::Rejected => format!("Your request was not approved: {}", reason.unwrap_or_default()),
-        State::Expired => "Your request was not decided in time and has expired.".to_owned(),
+    let text = match (to, reason) {
+        (State::Approved, _) => "Your request was approved and is being carried out.".to_owned(),
+        (State::Rejected, Some(WITHDRAWN)) => "Your request was withdrawn.".to_owned(),
+        (State::Rejected, reason) => format!("Your request was not approved: {}", reason.unwrap_or_default()),
+        (State::Expired, _) => EXPIRED.to_owned(),
         _ => "Your request no longer fits your order, which has changed. Please ask again.".to_owned(),
     };
-    super::list::tell(tx, proposal.shopper, proposal.conversation, &text, now).await?;
-    let kind = format!(
-        "proposal_{}",
-        serde_json::to_value(state)
-            .ok()
-            .and_then(|name| name.as_str().map(str::to_owned))
-            .unwrap_or_default()
-    );
-    jobs::outbox(
-        tx,
-        &kind,
-        &format!("{kind}:{id}"),
-        serde_json::json!({ "proposal_id": id }),
-        now,
-    )
-    .await?;
-    let (before, after) = (
-        serde_json::json!({ "state": State::Pending }),
-        serde_json::json!({ "state": state, "plan": hex::encode(&proposal.digest) }),
-    );
-    let action = format!("proposal.{}", kind.trim_start_matches("proposal_"));
-    audit::append(
-        tx,
-        Entry {
-            at: now,
-            actor,
-            action: &action,
-            target_kind: "proposal",
-            target_id: id.to_string(),
-            before: Some(before),
-            after: Some(after),
-        },
-    )
-    .await
+    let settled = Settled {
+        id,
+        shopper: proposal.shopper,
+        conversation: proposal.conversation,
+        digest: &proposal.digest,
+    };
+    outcome::settle(tx, &settled, (State::Pending, to), (&text, reason), actor, now).await
 }

@@ -9,15 +9,14 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 use sqlx::types::Json;
 
-use super::{Plan, PlanError, State, list};
+use super::{
+    Plan, PlanError, State,
+    outcome::{self, Settled},
+};
 use crate::{
     ids::{OrderId, ProposalId, ShopperId, TenantId},
-    jobs,
     store::changes::{self, ChangeError, Target},
-    tenancy::{
-        self, Pool, Scope, Tx,
-        audit::{self, Actor, Entry},
-    },
+    tenancy::{self, Pool, Scope, Tx, audit::Actor},
 };
 
 /// Plans a tool's effect again, by its name. The tools' registry is one.
@@ -71,17 +70,9 @@ impl Executor {
         let Some(claimed) = self.claim(tenant, id, now).await? else {
             return Ok(Done::Nothing);
         };
-        let mut tx = self.pool.begin(Scope::shopper(tenant, claimed.shopper)).await?;
-        // Whoever comes second waits here, and then finds the state moved on.
-        let state = sqlx::query_scalar!(
-            r#"SELECT state AS "state: State" FROM proposals WHERE id = $1 FOR UPDATE"#,
-            id.as_uuid()
-        )
-        .fetch_one(&mut *tx)
-        .await?;
-        if state != State::Executing {
+        let Some(mut tx) = self.lock_executing(tenant, id, claimed.shopper).await? else {
             return Ok(Done::Nothing);
-        }
+        };
         if let Some(order) = claimed.order {
             sqlx::query!("SELECT id FROM orders WHERE id = $1 FOR UPDATE", order.as_uuid())
                 .fetch_optional(&mut *tx)
@@ -144,6 +135,24 @@ impl Executor {
         Ok(claimed)
     }
 
+    /// A transaction that holds the proposal while it is executing. Whoever comes second waits here, and then finds the
+    /// state moved on: None.
+    async fn lock_executing(
+        &self,
+        tenant: TenantId,
+        id: ProposalId,
+        shopper: ShopperId,
+    ) -> Result<Option<Tx<tenancy::Executor>>, sqlx::Error> {
+        let mut tx = self.pool.begin(Scope::shopper(tenant, shopper)).await?;
+        let state = sqlx::query_scalar!(
+            r#"SELECT state AS "state: State" FROM proposals WHERE id = $1 FOR UPDATE"#,
+            id.as_uuid()
+        )
+        .fetch_one(&mut *tx)
+        .await?;
+        Ok((state == State::Executing).then_some(tx))
+    }
+
     async fn record_end(
         &self,
         tenant: TenantId,
@@ -152,16 +161,9 @@ impl Executor {
         end: State,
         now: DateTime<Utc>,
     ) -> Result<Done, ExecuteError> {
-        let mut tx = self.pool.begin(Scope::shopper(tenant, claimed.shopper)).await?;
-        let state = sqlx::query_scalar!(
-            r#"SELECT state AS "state: State" FROM proposals WHERE id = $1 FOR UPDATE"#,
-            id.as_uuid()
-        )
-        .fetch_one(&mut *tx)
-        .await?;
-        if state != State::Executing {
+        let Some(mut tx) = self.lock_executing(tenant, id, claimed.shopper).await? else {
             return Ok(Done::Nothing);
-        }
+        };
         finish(&mut tx, id, claimed, end, now).await?;
         tx.commit().await?;
         Ok(Done::Ended(end))
@@ -192,50 +194,20 @@ async fn finish(
     end: State,
     now: DateTime<Utc>,
 ) -> Result<(), sqlx::Error> {
-    sqlx::query!(
-        "UPDATE proposals SET state = $2, updated_at = $3 WHERE id = $1",
-        id.as_uuid(),
-        end as State as _,
-        now
-    )
-    .execute(&mut **tx)
-    .await?;
-    let (text, name) = match end {
-        State::Executed => (format!("Done: {}", claimed.plan.summary), "executed"),
-        State::Stale => (
+    let text = match end {
+        State::Executed => format!("Done: {}", claimed.plan.summary),
+        State::Stale => {
             "Your request no longer fits, because something changed meanwhile. Nothing was done. Please ask again."
-                .to_owned(),
-            "stale",
-        ),
-        _ => (
-            "Your request could not be carried out. Nothing was done. Our staff has been told.".to_owned(),
-            "failed",
-        ),
+                .to_owned()
+        }
+        _ => "Your request could not be carried out. Nothing was done. Our staff has been told.".to_owned(),
     };
-    list::tell(tx, claimed.shopper, claimed.conversation, &text, now).await?;
-    let kind = format!("proposal_{name}");
-    jobs::outbox(
-        tx,
-        &kind,
-        &format!("{kind}:{id}"),
-        serde_json::json!({ "proposal_id": id }),
-        now,
-    )
-    .await?;
-    let before = serde_json::json!({ "state": State::Executing, "order_version": claimed.order_version });
-    let after = serde_json::json!({ "state": end, "plan": hex::encode(claimed.plan.digest()) });
-    let (actor, action) = (Actor::system(), format!("proposal.{name}"));
-    audit::append(
-        tx,
-        Entry {
-            at: now,
-            actor: &actor,
-            action: &action,
-            target_kind: "proposal",
-            target_id: id.to_string(),
-            before: Some(before),
-            after: Some(after),
-        },
-    )
-    .await
+    let settled = Settled {
+        id,
+        shopper: claimed.shopper,
+        conversation: claimed.conversation,
+        digest: &claimed.plan.digest(),
+    };
+    let step = (State::Executing, end);
+    outcome::settle(tx, &settled, step, (&text, None), &Actor::system(), now).await
 }

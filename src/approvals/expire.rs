@@ -2,15 +2,17 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{State, list};
+use super::{
+    State,
+    outcome::{self, Settled},
+};
 use crate::{
     ids::{ProposalId, ShopperId, TenantId},
-    jobs,
-    tenancy::{
-        self, Executor, Pool, Scope,
-        audit::{self, Actor, Entry},
-    },
+    tenancy::{self, Executor, Pool, Scope, audit::Actor},
 };
+
+/// What the shopper reads.
+pub(super) const EXPIRED: &str = "Your request was not decided in time and has expired.";
 
 /// Ends every tenant's overdue proposals, each with its message, audit and outbox row. Returns how many.
 pub async fn expire_overdue(pool: &Pool<Executor>, now: DateTime<Utc>) -> Result<usize, sqlx::Error> {
@@ -24,35 +26,21 @@ pub async fn expire_overdue(pool: &Pool<Executor>, now: DateTime<Utc>) -> Result
 async fn expire_of(pool: &Pool<Executor>, tenant: TenantId, now: DateTime<Utc>) -> Result<usize, sqlx::Error> {
     let mut tx = pool.begin(Scope::tenant(tenant)).await?;
     let overdue = sqlx::query!(
-        r#"UPDATE proposals SET state = 'expired', updated_at = $1 WHERE id IN (
-            SELECT id FROM proposals WHERE state = 'pending' AND expires_at <= $1 ORDER BY id LIMIT 100 FOR UPDATE SKIP LOCKED)
-        RETURNING id AS "id: ProposalId", shopper_id AS "shopper: ShopperId", conversation_id"#,
+        r#"SELECT id AS "id: ProposalId", shopper_id AS "shopper: ShopperId", conversation_id, plan_digest AS digest FROM proposals
+        WHERE state = 'pending' AND expires_at <= $1 ORDER BY id LIMIT 100 FOR UPDATE SKIP LOCKED"#,
         now
     )
     .fetch_all(&mut *tx)
     .await?;
     for proposal in &overdue {
-        let text = "Your request was not decided in time and has expired.";
-        list::tell(&mut tx, proposal.shopper, proposal.conversation_id, text, now).await?;
-        let payload = serde_json::json!({ "proposal_id": proposal.id });
-        jobs::outbox(
-            &mut tx,
-            "proposal_expired",
-            &format!("proposal_expired:{}", proposal.id),
-            payload,
-            now,
-        )
-        .await?;
-        let entry = Entry {
-            at: now,
-            actor: &Actor::system(),
-            action: "proposal.expired",
-            target_kind: "proposal",
-            target_id: proposal.id.to_string(),
-            before: Some(serde_json::json!({ "state": State::Pending })),
-            after: Some(serde_json::json!({ "state": State::Expired })),
+        let settled = Settled {
+            id: proposal.id,
+            shopper: proposal.shopper,
+            conversation: proposal.conversation_id,
+            digest: &proposal.digest,
         };
-        audit::append(&mut tx, entry).await?;
+        let step = (State::Pending, State::Expired);
+        outcome::settle(&mut tx, &settled, step, (EXPIRED, None), &Actor::system(), now).await?;
     }
     tx.commit().await?;
     Ok(overdue.len())

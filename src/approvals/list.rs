@@ -67,17 +67,24 @@ impl From<ProposalRow> for ProposalView {
     }
 }
 
+/// Proposals, all columns, with what follows `FROM proposals`.
+macro_rules! proposals {
+    ($rest:literal, $($argument:tt)*) => {
+        sqlx::query_as!(
+            ProposalRow,
+            r#"SELECT id AS "id: _", shopper_id AS "shopper_id: _", conversation_id AS "conversation_id: _", tool, state AS "state: _",
+                awaiting AS "awaiting: _", deciders_needed, plan AS "plan: _", plan_digest, reason, created_at, updated_at, expires_at
+            FROM proposals "# + $rest,
+            $($argument)*
+        )
+    };
+}
+
 /// One proposal that the transaction may see.
 pub async fn get<R: Role>(tx: &mut Tx<R>, id: ProposalId) -> Result<Option<ProposalView>, sqlx::Error> {
-    let row = sqlx::query_as!(
-        ProposalRow,
-        r#"SELECT id AS "id: _", shopper_id AS "shopper_id: _", conversation_id AS "conversation_id: _", tool, state AS "state: _",
-            awaiting AS "awaiting: _", deciders_needed, plan AS "plan: _", plan_digest, reason, created_at, updated_at, expires_at
-        FROM proposals WHERE id = $1"#,
-        id.as_uuid()
-    )
-    .fetch_optional(&mut **tx)
-    .await?;
+    let row = proposals!(r#"WHERE id = $1"#, id.as_uuid())
+        .fetch_optional(&mut **tx)
+        .await?;
     Ok(row.map(Into::into))
 }
 
@@ -92,11 +99,8 @@ pub struct Filter {
 
 /// Proposals that the transaction may see, newest first.
 pub async fn list<R: Role>(tx: &mut Tx<R>, limit: u32, filter: &Filter) -> Result<Vec<ProposalView>, sqlx::Error> {
-    let rows = sqlx::query_as!(
-        ProposalRow,
-        r#"SELECT id AS "id: _", shopper_id AS "shopper_id: _", conversation_id AS "conversation_id: _", tool, state AS "state: _",
-            awaiting AS "awaiting: _", deciders_needed, plan AS "plan: _", plan_digest, reason, created_at, updated_at, expires_at
-        FROM proposals WHERE ($2::text IS NULL OR state = $2) AND ($3::text IS NULL OR tool = $3) AND ($4::uuid IS NULL OR id < $4)
+    let rows = proposals!(
+        r#"WHERE ($2::text IS NULL OR state = $2) AND ($3::text IS NULL OR tool = $3) AND ($4::uuid IS NULL OR id < $4)
         ORDER BY id DESC LIMIT $1"#,
         i64::from(limit),
         filter.state as Option<State> as _,
@@ -113,38 +117,12 @@ pub async fn changed_since<R: Role>(
     tx: &mut Tx<R>,
     (at, id): (DateTime<Utc>, ProposalId),
 ) -> Result<Vec<ProposalView>, sqlx::Error> {
-    let rows = sqlx::query_as!(
-        ProposalRow,
-        r#"SELECT id AS "id: _", shopper_id AS "shopper_id: _", conversation_id AS "conversation_id: _", tool, state AS "state: _",
-            awaiting AS "awaiting: _", deciders_needed, plan AS "plan: _", plan_digest, reason, created_at, updated_at, expires_at
-        FROM proposals WHERE (updated_at, id) > ($1, $2) ORDER BY updated_at, id LIMIT 100"#,
+    let rows = proposals!(
+        r#"WHERE (updated_at, id) > ($1, $2) ORDER BY updated_at, id LIMIT 100"#,
         at,
         id.as_uuid()
     )
     .fetch_all(&mut **tx)
     .await?;
     Ok(rows.into_iter().map(Into::into).collect())
-}
-
-/// Says in the conversation what became of a proposal.
-pub(super) async fn tell<R: Role>(
-    tx: &mut Tx<R>,
-    shopper: ShopperId,
-    conversation: uuid::Uuid,
-    text: &str,
-    now: DateTime<Utc>,
-) -> Result<(), sqlx::Error> {
-    sqlx::query!(
-        "INSERT INTO messages (tenant_id, shopper_id, id, conversation_id, author, source, body, created_at)
-        VALUES ($1, $2, $3, $4, 'system', 'system', $5, $6)",
-        tx.tenant_id().as_uuid(),
-        shopper.as_uuid(),
-        uuid::Uuid::now_v7(),
-        conversation,
-        text,
-        now
-    )
-    .execute(&mut **tx)
-    .await
-    .map(drop)
 }

@@ -7,6 +7,7 @@ pub mod decide;
 mod executor;
 pub mod expire;
 pub mod list;
+mod outcome;
 mod plan;
 pub mod policy;
 mod propose;
@@ -34,6 +35,22 @@ pub enum State {
     Executed,
     /// Tried and given up.
     Failed,
+}
+
+impl State {
+    /// As the wire and the database write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Approved => "approved",
+            Self::Rejected => "rejected",
+            Self::Expired => "expired",
+            Self::Stale => "stale",
+            Self::Executing => "executing",
+            Self::Executed => "executed",
+            Self::Failed => "failed",
+        }
+    }
 }
 
 /// Who must decide.

@@ -176,13 +176,7 @@ impl From<DecideError> for Problem {
                 "not_yours_to_decide",
                 "This proposal waits for somebody else's decision.",
             ),
-            DecideError::Conflict(state) => {
-                let state = serde_json::to_value(state)
-                    .ok()
-                    .and_then(|state| state.as_str().map(str::to_owned))
-                    .unwrap_or_default();
-                conflict("not_pending", format!("The proposal is {state}."))
-            }
+            DecideError::Conflict(state) => conflict("not_pending", format!("The proposal is {}.", state.name())),
             DecideError::NotAsShown => conflict(
                 "not_as_shown",
                 "The proposal is not the one you were shown. Read it again and send its `shown`.".into(),

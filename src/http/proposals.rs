@@ -41,6 +41,19 @@ pub struct AsShown {
     pub(super) shown: String,
 }
 
+/// Makes a decision for its route, the shopper's or staff's.
+pub(super) async fn decided(
+    web: &Pool<Web>,
+    rules: &SessionRules,
+    headers: &HeaderMap,
+    decider: Decider<'_>,
+    id: ProposalId,
+    verdict: Verdict,
+) -> Result<Json<ProposalView>, Problem> {
+    let now = rules.clock.now();
+    Ok(Json(decide(web, decider, id, verdict, request_id(headers), now).await?))
+}
+
 /// Lists the shopper's newest proposals.
 #[utoipa::path(get, path = "/v1/proposals", tag = "proposals", responses((status = 200, body = Proposals), Unauthenticated))]
 pub async fn list(shopper: Shopper, State(web): State<Pool<Web>>) -> Result<Json<Proposals>, Problem> {
@@ -74,17 +87,7 @@ pub async fn confirm(
     Body(body): Body<AsShown>,
 ) -> Result<Json<ProposalView>, Problem> {
     let verdict = Verdict::Approve { shown: body.shown };
-    Ok(Json(
-        decide(
-            &web,
-            Decider::Shopper(&shopper),
-            id,
-            verdict,
-            request_id(&headers),
-            rules.clock.now(),
-        )
-        .await?,
-    ))
+    decided(&web, &rules, &headers, Decider::Shopper(&shopper), id, verdict).await
 }
 
 /// Takes a proposal back.
@@ -100,15 +103,13 @@ pub async fn withdraw(
     Path(id): Path<ProposalId>,
     headers: HeaderMap,
 ) -> Result<Json<ProposalView>, Problem> {
-    Ok(Json(
-        decide(
-            &web,
-            Decider::Shopper(&shopper),
-            id,
-            Verdict::Withdraw,
-            request_id(&headers),
-            rules.clock.now(),
-        )
-        .await?,
-    ))
+    decided(
+        &web,
+        &rules,
+        &headers,
+        Decider::Shopper(&shopper),
+        id,
+        Verdict::Withdraw,
+    )
+    .await
 }

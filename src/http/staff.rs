@@ -20,14 +20,14 @@ use super::{
     documented::{BadBody, BadQuery, Decision, NotFound, Role, Unauthenticated},
     extract::{Admin, Approver, Viewer},
     problem::Problem,
-    proposals::{AsShown, Proposals},
+    proposals::{AsShown, Proposals, decided},
     request_id,
     sessions::{LogIn, Store},
 };
 use crate::{
     approvals::{
         ProposalView, State as ProposalState,
-        decide::{Decider, Verdict, decide},
+        decide::{Decider, Verdict},
         list::{self, Filter},
         policy::{self, Policy},
     },
@@ -142,17 +142,7 @@ pub async fn approve(
     Body(body): Body<AsShown>,
 ) -> Result<Json<ProposalView>, Problem> {
     let verdict = Verdict::Approve { shown: body.shown };
-    Ok(Json(
-        decide(
-            &web,
-            Decider::Staff(&staff),
-            id,
-            verdict,
-            request_id(&headers),
-            rules.clock.now(),
-        )
-        .await?,
-    ))
+    decided(&web, &rules, &headers, Decider::Staff(&staff), id, verdict).await
 }
 
 #[derive(Deserialize, Validate, ToSchema)]
@@ -176,17 +166,7 @@ pub async fn reject(
     Body(body): Body<Rejection>,
 ) -> Result<Json<ProposalView>, Problem> {
     let verdict = Verdict::Reject { reason: body.reason };
-    Ok(Json(
-        decide(
-            &web,
-            Decider::Staff(&staff),
-            id,
-            verdict,
-            request_id(&headers),
-            rules.clock.now(),
-        )
-        .await?,
-    ))
+    decided(&web, &rules, &headers, Decider::Staff(&staff), id, verdict).await
 }
 
 /// Takes a proposal back for a shopper who asked for it elsewhere.
@@ -199,17 +179,7 @@ pub async fn withdraw(
     Path(id): Path<ProposalId>,
     headers: HeaderMap,
 ) -> Result<Json<ProposalView>, Problem> {
-    Ok(Json(
-        decide(
-            &web,
-            Decider::Staff(&staff),
-            id,
-            Verdict::Withdraw,
-            request_id(&headers),
-            rules.clock.now(),
-        )
-        .await?,
-    ))
+    decided(&web, &rules, &headers, Decider::Staff(&staff), id, Verdict::Withdraw).await
 }
 
 /// Follows the queue: an event for each proposal that is made or changes.

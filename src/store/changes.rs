@@ -7,7 +7,8 @@ use uuid::Uuid;
 
 use super::{
     Address,
-    orders::{Line, OrderStatus, PaymentKind},
+    orders::{self, Line, OrderStatus, PaymentKind},
+    profile,
 };
 use crate::{
     ids::{OrderId, PaymentMethodId, ProposalId, ShopperId},
@@ -156,7 +157,7 @@ async fn make(tx: &mut Tx<Executor>, target: &Target, change: &Change, now: Date
                 .execute(&mut **tx)
                 .await?,
         ),
-        Change::Lines { to, .. } => lines(tx, target, order()?, to).await,
+        Change::Lines { to, .. } => Ok(orders::replace_lines(tx, target.shopper, order()?, to).await?),
         Change::Payment { kind, amount, payment_method_id } => payment(tx, target, order()?, *kind, *amount, payment_method_id).await,
         Change::Balance { payment_method_id, from, to } => exactly_one(
             sqlx::query!(
@@ -181,40 +182,10 @@ async fn make(tx: &mut Tx<Executor>, target: &Target, change: &Change, now: Date
     }
 }
 
-async fn lines(tx: &mut Tx<Executor>, target: &Target, order: OrderId, lines: &[Line]) -> Result<(), ChangeError> {
-    sqlx::query!("DELETE FROM order_lines WHERE order_id = $1", order.as_uuid())
-        .execute(&mut **tx)
-        .await?;
-    for (position, line) in (0..).zip(lines) {
-        sqlx::query!(
-            "INSERT INTO order_lines (tenant_id, shopper_id, order_id, position, product_id, item_id, name, options, price_minor, quantity)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
-            tx.tenant_id().as_uuid(),
-            target.shopper.as_uuid(),
-            order.as_uuid(),
-            position,
-            line.product_id,
-            line.item_id,
-            line.name,
-            Json(&line.options) as _,
-            line.price.minor,
-            line.quantity as i32
-        )
-        .execute(&mut **tx)
-        .await?;
-    }
-    Ok(())
-}
-
 async fn method(tx: &mut Tx<Executor>, target: &Target, external_id: &str) -> Result<PaymentMethodId, ChangeError> {
-    sqlx::query_scalar!(
-        r#"SELECT id AS "id: PaymentMethodId" FROM payment_methods WHERE external_id = $1 AND shopper_id = $2"#,
-        external_id,
-        target.shopper.as_uuid()
-    )
-    .fetch_optional(&mut **tx)
-    .await?
-    .ok_or(ChangeError::Stale)
+    profile::payment_method(tx, target.shopper, external_id)
+        .await?
+        .ok_or(ChangeError::Stale)
 }
 
 async fn payment(

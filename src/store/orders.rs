@@ -7,9 +7,9 @@ use validator::Validate;
 
 use super::{Address, Options};
 use crate::{
-    ids::OrderId,
+    ids::{OrderId, ShopperId},
     money::{Currency, Money},
-    tenancy::{Role, Tx},
+    tenancy::{Executor, Role, Tx},
 };
 
 /// Where an order stands.
@@ -243,4 +243,35 @@ impl PaymentRow {
 /// Reads a stored currency code; the table's check makes a bad one a fault of ours, not the caller's.
 pub(crate) fn currency(code: &str) -> Result<Currency, sqlx::Error> {
     code.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))
+}
+
+/// Makes `lines` the lines of an order.
+pub(super) async fn replace_lines(
+    tx: &mut Tx<Executor>,
+    shopper: ShopperId,
+    order: OrderId,
+    lines: &[Line],
+) -> Result<(), sqlx::Error> {
+    sqlx::query!("DELETE FROM order_lines WHERE order_id = $1", order.as_uuid())
+        .execute(&mut **tx)
+        .await?;
+    for (position, line) in (0..).zip(lines) {
+        sqlx::query!(
+            "INSERT INTO order_lines (tenant_id, shopper_id, order_id, position, product_id, item_id, name, options, price_minor, quantity)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+            tx.tenant_id().as_uuid(),
+            shopper.as_uuid(),
+            order.as_uuid(),
+            position,
+            line.product_id,
+            line.item_id,
+            line.name,
+            Json(&line.options) as _,
+            line.price.minor,
+            line.quantity as i32
+        )
+        .execute(&mut **tx)
+        .await?;
+    }
+    Ok(())
 }

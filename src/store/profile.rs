@@ -5,7 +5,7 @@ use sqlx::types::Json;
 
 use super::{Address, PaymentMethod, orders::currency};
 use crate::{
-    ids::ShopperId,
+    ids::{PaymentMethodId, ShopperId},
     money::Money,
     tenancy::{Role, Tx},
 };
@@ -73,4 +73,19 @@ pub async fn of<R: Role>(tx: &mut Tx<R>, shopper: ShopperId) -> Result<Option<Pr
         address: row.address.map(|address| address.0),
         payment_methods: payment_methods.collect(),
     }))
+}
+
+/// The shopper's payment method that the store calls `external_id`.
+pub(super) async fn payment_method<R: Role>(
+    tx: &mut Tx<R>,
+    shopper: ShopperId,
+    external_id: &str,
+) -> Result<Option<PaymentMethodId>, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"SELECT id AS "id: PaymentMethodId" FROM payment_methods WHERE external_id = $1 AND shopper_id = $2"#,
+        external_id,
+        shopper.as_uuid()
+    )
+    .fetch_optional(&mut **tx)
+    .await
 }

@@ -7,11 +7,12 @@ use uuid::Uuid;
 use validator::Validate;
 
 use super::{
-    orders::{self, OrderStatus, PaymentKind, Shipment},
+    orders::{self, Line, OrderStatus, PaymentKind, Shipment},
+    profile,
     records::{LineRecord, OrderRecord, PaymentMethodKind, PaymentRecord, ProductRecord, Record, ShopperRecord},
 };
 use crate::{
-    ids::{OrderId, PaymentMethodId, ProductId, ShopperId},
+    ids::{OrderId, ProductId, ShopperId},
     money::{Currency, Money, MoneyError},
     tenancy::{Executor, Tenant, Tx},
     validation,
@@ -194,7 +195,12 @@ async fn order(tx: &mut Tx<Executor>, store: &Tenant, order: &OrderRecord) -> Re
         .execute(&mut **tx)
         .await?;
     }
-    lines(tx, store, shopper, stored, &order.lines).await?;
+    let lines = order
+        .lines
+        .iter()
+        .map(|line| line_of(line, store.currency))
+        .collect::<Result<Vec<_>, _>>()?;
+    orders::replace_lines(tx, shopper, stored, &lines).await?;
     shipments(tx, store, shopper, stored, &order.shipments).await?;
     payments(
         tx,
@@ -248,35 +254,15 @@ fn same(known: &orders::Order, order: &OrderRecord, currency: Currency) -> Resul
             == (order.status, &order.address, &order.shipments, order.placed_at))
 }
 
-async fn lines(
-    tx: &mut Tx<Executor>,
-    store: &Tenant,
-    shopper: ShopperId,
-    order: OrderId,
-    lines: &[LineRecord],
-) -> Result<(), UpsertError> {
-    sqlx::query!("DELETE FROM order_lines WHERE order_id = $1", order.as_uuid())
-        .execute(&mut **tx)
-        .await?;
-    for (position, line) in (0..).zip(lines) {
-        sqlx::query!(
-            "INSERT INTO order_lines (tenant_id, shopper_id, order_id, position, product_id, item_id, name, options, price_minor, quantity)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
-            store.id.as_uuid(),
-            shopper.as_uuid(),
-            order.as_uuid(),
-            position,
-            line.product_id,
-            line.item_id,
-            line.name,
-            Json(&line.options) as _,
-            minor("lines.price", &line.price, store.currency)?,
-            line.quantity as i32
-        )
-        .execute(&mut **tx)
-        .await?;
-    }
-    Ok(())
+fn line_of(line: &LineRecord, currency: Currency) -> Result<Line, UpsertError> {
+    Ok(Line {
+        product_id: line.product_id.clone(),
+        item_id: line.item_id.clone(),
+        name: line.name.clone(),
+        options: line.options.clone(),
+        price: Money::new(minor("lines.price", &line.price, currency)?, currency),
+        quantity: line.quantity,
+    })
 }
 
 async fn shipments(
@@ -316,14 +302,9 @@ async fn payments(
     known: usize,
 ) -> Result<(), UpsertError> {
     for (position, payment) in (0..).zip(payments).skip(known) {
-        let method = sqlx::query_scalar!(
-            r#"SELECT id AS "id: PaymentMethodId" FROM payment_methods WHERE external_id = $1 AND shopper_id = $2"#,
-            payment.payment_method,
-            shopper.as_uuid()
-        )
-        .fetch_optional(&mut **tx)
-        .await?
-        .ok_or_else(|| UpsertError::NoPaymentMethod(payment.payment_method.clone()))?;
+        let method = profile::payment_method(tx, shopper, &payment.payment_method)
+            .await?
+            .ok_or_else(|| UpsertError::NoPaymentMethod(payment.payment_method.clone()))?;
         sqlx::query!(
             "INSERT INTO payments (tenant_id, shopper_id, order_id, position, kind, amount_minor, payment_method_id) VALUES ($1, $2, $3, $4, $5, $6, $7)",
             store.id.as_uuid(),

@@ -1,0 +1,80 @@
+//! What every end of a proposal leaves behind: the new state, a message to the shopper, an outbox row, an audit entry.
+
+use chrono::{DateTime, Utc};
+use serde_json::json;
+
+use super::State;
+use crate::{
+    ids::{ProposalId, ShopperId},
+    jobs,
+    tenancy::{
+        Role, Tx,
+        audit::{self, Actor, Entry},
+    },
+};
+
+/// The proposal that moves on.
+pub(super) struct Settled<'a> {
+    pub id: ProposalId,
+    pub shopper: ShopperId,
+    pub conversation: uuid::Uuid,
+    /// SHA-256 of the plan.
+    pub digest: &'a [u8],
+}
+
+/// Moves a proposal from one state to the next, all of it in the caller's transaction. `text` is what the shopper reads.
+pub(super) async fn settle<R: Role>(
+    tx: &mut Tx<R>,
+    proposal: &Settled<'_>,
+    (from, to): (State, State),
+    (text, reason): (&str, Option<&str>),
+    actor: &Actor,
+    now: DateTime<Utc>,
+) -> Result<(), sqlx::Error> {
+    let id = proposal.id;
+    sqlx::query!(
+        "UPDATE proposals SET state = $2, reason = coalesce($3, reason), updated_at = $4 WHERE id = $1",
+        id.as_uuid(),
+        to as State as _,
+        reason,
+        now
+    )
+    .execute(&mut **tx)
+    .await?;
+    tell(tx, proposal, text, now).await?;
+    let name = to.name();
+    let kind = format!("proposal_{name}");
+    jobs::outbox(tx, &kind, &format!("{kind}:{id}"), json!({ "proposal_id": id }), now).await?;
+    let entry = Entry {
+        at: now,
+        actor,
+        action: &format!("proposal.{name}"),
+        target_kind: "proposal",
+        target_id: id.to_string(),
+        before: Some(json!({ "state": from })),
+        after: Some(json!({ "state": to, "plan": hex::encode(proposal.digest) })),
+    };
+    audit::append(tx, entry).await
+}
+
+/// Says in the conversation what became of a proposal.
+async fn tell<R: Role>(
+    tx: &mut Tx<R>,
+    proposal: &Settled<'_>,
+    text: &str,
+    now: DateTime<Utc>,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "INSERT INTO messages (tenant_id, shopper_id, id, conversation_id, author, source, body, created_at)
+        VALUES ($1, $2, $3, $4, 'system', 'system', $5, $6)",
+        tx.tenant_id().as_uuid(),
+        proposal.shopper.as_uuid(),
+        uuid::Uuid::now_v7(),
+        proposal.conversation,
+        text,
+        now
+    )
+    .execute(&mut **tx)
+    .await
+    .map(drop)
+}

@@ -1,0 +1,134 @@
+//! Reading variables: what is missing or does not fit is gathered, so that one run names every fault.
+
+use std::fmt;
+
+use secrecy::{ExposeSecret, SecretString};
+use sqlx::postgres::PgConnectOptions;
+
+/// Everything that is wrong with the settings.
+#[derive(Debug, thiserror::Error)]
+#[error("the settings do not fit:{}", list(.0))]
+pub struct ConfigError(pub Vec<Fault>);
+
+/// One setting that does not fit.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Fault {
+    pub variable: &'static str,
+    pub mend: String,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.variable, self.mend)
+    }
+}
+
+fn list(faults: &[Fault]) -> String {
+    faults.iter().map(|fault| format!("\n  {fault}")).collect()
+}
+
+/// Where values come from: the process environment, or a test's table.
+pub type Source<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+/// The environment of this process.
+pub fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// Reads variables and gathers what is wrong with them.
+pub struct Reader<'a> {
+    source: Source<'a>,
+    faults: Vec<Fault>,
+}
+
+impl<'a> Reader<'a> {
+    pub fn new(source: Source<'a>) -> Self {
+        Self {
+            source,
+            faults: Vec::new(),
+        }
+    }
+
+    /// The value, unless something was wrong on the way to it. A missing value has its fault.
+    pub fn finish<T>(self, value: Option<T>) -> Result<T, ConfigError> {
+        value.filter(|_| self.faults.is_empty()).ok_or(ConfigError(self.faults))
+    }
+
+    pub fn fault(&mut self, variable: &'static str, mend: impl Into<String>) {
+        self.faults.push(Fault {
+            variable,
+            mend: mend.into(),
+        });
+    }
+
+    /// An empty variable counts as unset, as compose files leave them.
+    pub fn text(&self, name: &str) -> Option<String> {
+        (self.source)(name)
+            .map(|value| value.trim().to_owned())
+            .filter(|value| !value.is_empty())
+    }
+
+    pub fn parsed<T: std::str::FromStr>(&mut self, name: &'static str, expected: &str) -> Option<T> {
+        let parsed = self.text(name)?.parse().ok();
+        if parsed.is_none() {
+            self.fault(name, format!("must be {expected}"));
+        }
+        parsed
+    }
+
+    pub fn number(&mut self, name: &'static str, range: std::ops::RangeInclusive<i64>, default: i64) -> i64 {
+        let expected = format!("a whole number from {} to {}", range.start(), range.end());
+        if self.text(name).is_none() {
+            return default;
+        }
+        let number = self.parsed::<i64>(name, &expected);
+        if number.is_some_and(|number| !range.contains(&number)) {
+            self.fault(name, format!("must be {expected}"));
+        }
+        number.unwrap_or(default)
+    }
+
+    /// `X`, or the content of the file that `X_FILE` names.
+    pub fn secret(&mut self, name: &'static str) -> Option<SecretString> {
+        let file = self.text(&format!("{name}_FILE"));
+        match (self.text(name), file) {
+            (Some(_), Some(_)) => {
+                self.fault(name, format!("is set twice: keep one of {name} and {name}_FILE"));
+                None
+            }
+            (Some(value), None) => Some(value.into()),
+            (None, Some(path)) => match std::fs::read_to_string(&path) {
+                Ok(value) => Some(value.trim().into()),
+                Err(error) => {
+                    self.fault(name, format!("cannot be read from the file in {name}_FILE: {error}"));
+                    None
+                }
+            },
+            (None, None) => None,
+        }
+    }
+
+    pub fn needed_secret(&mut self, name: &'static str, shortest: usize, what: &str) -> Option<SecretString> {
+        let before = self.faults.len();
+        let secret = self.secret(name);
+        match &secret {
+            None if self.faults.len() == before => self.fault(name, format!("must be set: {what}")),
+            Some(secret) if secret.expose_secret().len() < shortest => {
+                self.fault(
+                    name,
+                    format!("must hold at least {shortest} characters; `openssl rand -hex 24` makes one"),
+                );
+            }
+            _ => {}
+        }
+        secret
+    }
+
+    pub fn url(&mut self, name: &'static str, url: &str) -> Option<PgConnectOptions> {
+        let options = url.parse().ok();
+        if options.is_none() {
+            self.fault(name, "must be a URL such as postgres://HOST:5432/DATABASE");
+        }
+        options
+    }
+}
