@@ -7,7 +7,7 @@ CREATE TABLE tenants (
 );
 CALL protect_table('tenants', false);
 -- The one exception to the tenant policy: the worker and the command line must know which tenants there are.
--- No other table has one; the catalogue test holds that.
+-- (`origins` has the other one; the catalogue test holds that there are no more.)
 DROP POLICY tenant ON tenants;
 CREATE POLICY tenant ON tenants AS RESTRICTIVE USING (tenant_id = app_tenant() OR current_user = 'countersign_executor')
     WITH CHECK (tenant_id = app_tenant());

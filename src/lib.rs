@@ -12,6 +12,7 @@ pub mod approvals;
 pub mod model;
 pub mod identity;
 pub mod store;
+pub mod mail;
 pub mod jobs;
 pub mod tenancy;
 pub mod telemetry;
@@ -19,6 +20,7 @@ pub mod config;
 
 pub mod clock;
 pub mod ids;
+pub mod keyring;
 pub mod money;
 pub mod text;
 pub mod validation;

@@ -70,7 +70,7 @@ struct Locked {
     order: Option<OrderId>,
     order_version: Option<i64>,
     expires_at: DateTime<Utc>,
-    email: String,
+    email: Option<String>,
 }
 
 /// Decides, with the decision's row, the conversation's message, the audit and the job in one transaction.
@@ -99,7 +99,7 @@ pub async fn decide(
     }
     let actor = match &decider {
         Decider::Shopper(shopper) => Actor::shopper(shopper.id()),
-        Decider::Staff(staff) => Actor::staff(staff.id()),
+        Decider::Staff(staff) => staff.actor(),
     }
     .in_request(request_id);
     if let Verdict::Approve { shown } = &verdict
@@ -154,9 +154,9 @@ fn may_decide(decider: &Decider<'_>, proposal: &Locked, verdict: &Verdict) -> Re
         (Decider::Shopper(_), Verdict::Withdraw) => true,
         (Decider::Shopper(_), Verdict::Reject { .. }) => false,
         (Decider::Staff(staff), Verdict::Approve { .. }) => {
-            proposal.awaiting == Awaiting::Staff && staff.email() != proposal.email
+            proposal.awaiting == Awaiting::Staff && !is_themselves(staff, proposal)
         }
-        (Decider::Staff(staff), Verdict::Reject { .. } | Verdict::Withdraw) => staff.email() != proposal.email,
+        (Decider::Staff(staff), Verdict::Reject { .. } | Verdict::Withdraw) => !is_themselves(staff, proposal),
     };
     // Once decided the state says more than a refusal.
     if allowed || proposal.state != State::Pending {
@@ -164,6 +164,11 @@ fn may_decide(decider: &Decider<'_>, proposal: &Locked, verdict: &Verdict) -> Re
     } else {
         Err(DecideError::Forbidden)
     }
+}
+
+/// Whether a member of staff is the shopper, by the address.
+fn is_themselves(staff: &StaffMember, proposal: &Locked) -> bool {
+    staff.email().is_some() && staff.email() == proposal.email.as_deref()
 }
 
 /// How a pending proposal has ended by itself: by time, or by a change of its order.
@@ -188,7 +193,8 @@ async fn record(
 ) -> Result<(), DecideError> {
     let (kind, decider_id) = match decider {
         Decider::Shopper(shopper) => ("shopper", shopper.id().as_uuid()),
-        Decider::Staff(staff) => ("staff", staff.id().as_uuid()),
+        Decider::Staff(staff) if staff.is_machine() => ("machine", staff.id()),
+        Decider::Staff(staff) => ("staff", staff.id()),
     };
     let (verdict, reason) = match verdict {
         Verdict::Approve { .. } => ("approve", None),

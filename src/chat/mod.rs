@@ -4,6 +4,7 @@
 //! answer is stored before it is announced, and every listener, first or late, here or on another replica, reads the
 //! same events.
 
+mod bill;
 mod events;
 pub mod history;
 mod live;

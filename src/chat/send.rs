@@ -19,7 +19,7 @@ use crate::{
     clock::Clock,
     identity::Shopper,
     ids::{ConversationId, MessageId, TurnId},
-    model::{Model, ToolDefinition},
+    model::{Model, ToolDefinition, budget::Meter},
     tenancy::{Pool, Tx, Web},
     tools::Registry,
 };
@@ -39,10 +39,13 @@ pub(super) struct Inner {
     pub web: Pool<Web>,
     pub registry: Arc<Registry>,
     pub model: Arc<dyn Model>,
+    /// None where answers cost nothing.
+    pub meter: Option<Meter>,
     pub limits: Limits,
     pub clock: Clock,
     pub stopping: CancellationToken,
     tools: Arc<[ToolDefinition]>,
+    guest_tools: Arc<[ToolDefinition]>,
     live: Live,
     running: TaskTracker,
 }
@@ -57,15 +60,26 @@ pub struct NewMessage {
 }
 
 impl Chat {
-    pub fn new(web: Pool<Web>, registry: Arc<Registry>, model: Arc<dyn Model>, limits: Limits, clock: Clock) -> Self {
-        let tools = prompt::definitions(&registry);
+    pub fn new(
+        web: Pool<Web>,
+        registry: Arc<Registry>,
+        (model, meter): (Arc<dyn Model>, Option<Meter>),
+        limits: Limits,
+        clock: Clock,
+    ) -> Self {
+        let (tools, guest_tools) = (
+            prompt::definitions(&registry, false),
+            prompt::definitions(&registry, true),
+        );
         let inner = Inner {
             web,
             registry,
             model,
+            meter,
             limits,
             clock,
             tools,
+            guest_tools,
             stopping: CancellationToken::new(),
             live: Live::default(),
             running: TaskTracker::new(),
@@ -129,10 +143,14 @@ impl Chat {
         tx.commit().await?;
         let events = log.follow(after);
         let prompt = prompt::opening(
-            &store,
+            (&store, shopper.is_guest()),
             history,
             message.text.clone(),
-            inner.tools.clone(),
+            if shopper.is_guest() {
+                inner.guest_tools.clone()
+            } else {
+                inner.tools.clone()
+            },
             &inner.limits,
         );
         let turn = Turn {

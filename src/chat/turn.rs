@@ -6,6 +6,7 @@ use futures::StreamExt;
 use tokio::time::{Instant, interval_at, timeout};
 
 use super::{
+    bill::Bill,
     events::{Author, Event, Message, ToolActivity, ToolStatus},
     live::Log,
     record::{self, CallRecord, Ending},
@@ -14,7 +15,10 @@ use super::{
 use crate::{
     identity::Shopper,
     ids::{ConversationId, MessageId, TurnId},
-    model::{Chunk, ModelError, Prompt, PromptMessage, Source, ToolCall},
+    model::{
+        Chunk, Model, ModelError, OfflineModel, Prompt, PromptMessage, Source, ToolCall,
+        budget::{BudgetError, End, Reservation},
+    },
     tenancy::audit::{self, Actor, Entry},
     tools::{self, CallContext, CallOutcome, Outcome},
 };
@@ -23,6 +27,10 @@ use crate::{
 const NO_ANSWER: &str = "I cannot answer right now. Your message is saved; please try again in a minute.";
 /// Said after what the model gave before it failed.
 const CUT_SHORT: &str = "\n\n(My answer was cut short. Please ask again.)";
+
+/// Said when the budget is used up, before the rules answer.
+const BY_RULES: &str = "I have used up what I may spend on answers for now, so I can only look up orders, parcels and \
+                        products by fixed rules. Write \"person\" and someone of our staff takes over.";
 
 pub(super) struct Turn {
     pub chat: Arc<Inner>,
@@ -39,6 +47,8 @@ struct Draft {
     text: String,
     calls: Vec<CallRecord>,
     fault: Option<ModelError>,
+    /// The budget is used up: the rules of the offline model go on, and the answer says so.
+    by_rules: bool,
 }
 
 impl Turn {
@@ -78,7 +88,19 @@ impl Turn {
     /// Rounds of model and tools until the model has no more calls.
     async fn converse(&self, mut prompt: Prompt, draft: &mut Draft) {
         for _ in 0..self.chat.limits.rounds {
-            let (text, calls) = self.ask(prompt.clone(), draft).await;
+            let (text, calls) = match self.reserve(&prompt, draft).await {
+                Ok(reservation) => self.ask_metered(reservation, prompt.clone(), draft).await,
+                Err(BudgetError::UsedUp(_)) => {
+                    self.say(draft, BY_RULES);
+                    draft.by_rules = true;
+                    continue;
+                }
+                Err(BudgetError::Database(error)) => {
+                    tracing::error!(turn = %self.id, error = %crate::telemetry::cause(&error), "the budget could not be asked");
+                    draft.fault = Some(ModelError::Unreachable);
+                    return;
+                }
+            };
             if calls.is_empty() || draft.fault.is_some() {
                 return;
             }
@@ -89,11 +111,55 @@ impl Turn {
         draft.fault = Some(ModelError::TooLong);
     }
 
+    /// Holds what the answer may cost; nothing where nothing is charged.
+    async fn reserve(&self, prompt: &Prompt, draft: &Draft) -> Result<Option<Reservation>, BudgetError> {
+        match &self.chat.meter {
+            Some(meter) if !draft.by_rules => {
+                let now = self.chat.clock.now();
+                let reservation = meter.reserve(&self.shopper, self.conversation, prompt, now).await?;
+                Ok(Some(reservation))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// One answer, and its cost booked, also when this turn is cut off in the middle of it.
+    async fn ask_metered(
+        &self,
+        reservation: Option<Reservation>,
+        prompt: Prompt,
+        draft: &mut Draft,
+    ) -> (String, Vec<ToolCall>) {
+        let mut bill = Bill::new(&self.chat, reservation);
+        let (text, calls) = self.ask(prompt, draft, &mut bill).await;
+        bill.tools = calls.iter().map(|call| bounded(&call.tool, 64)).collect();
+        bill.settle().await;
+        (text, calls)
+    }
+
+    fn say(&self, draft: &mut Draft, text: &str) {
+        let text = if draft.text.is_empty() {
+            text.to_owned()
+        } else {
+            format!("\n\n{text}")
+        };
+        draft.text.push_str(&text);
+        self.log.emit(Event::Delta { text });
+    }
+
     /// One answer of the model: its text goes out as it comes, its calls come back.
-    async fn ask(&self, prompt: Prompt, draft: &mut Draft) -> (String, Vec<ToolCall>) {
+    async fn ask(&self, prompt: Prompt, draft: &mut Draft, bill: &mut Bill) -> (String, Vec<ToolCall>) {
         let (mut text, mut calls) = (String::new(), Vec::new());
-        let mut chunks = self.chat.model.answer(prompt);
+        let model: &dyn Model = if draft.by_rules {
+            &OfflineModel
+        } else {
+            &*self.chat.model
+        };
+        let mut chunks = model.answer(prompt);
         while let Some(chunk) = chunks.next().await {
+            if chunk.is_ok() {
+                bill.end = End::Unknown;
+            }
             match chunk {
                 Ok(Chunk::Text(piece)) => {
                     let piece = if text.is_empty() && !draft.text.is_empty() {
@@ -110,7 +176,10 @@ impl Turn {
                     self.log.emit(Event::Delta { text: piece });
                 }
                 Ok(Chunk::Call(call)) => calls.push(call),
-                Ok(Chunk::End(_)) => break,
+                Ok(Chunk::End(usage)) => {
+                    bill.end = End::Used(usage);
+                    break;
+                }
                 Err(fault) => {
                     tracing::warn!(turn = %self.id, %fault, "the model failed");
                     draft.fault = Some(fault);
@@ -199,10 +268,15 @@ impl Turn {
                 detail: fault.to_string(),
             });
         }
+        let source = if draft.by_rules {
+            Source::Offline
+        } else {
+            self.chat.model.source()
+        };
         let (text, source) = match (blank, draft.fault) {
             (true, _) => (NO_ANSWER.to_owned(), Source::Fallback),
-            (false, Some(_)) => (draft.text + CUT_SHORT, self.chat.model.source()),
-            (false, None) => (draft.text, self.chat.model.source()),
+            (false, Some(_)) => (draft.text + CUT_SHORT, source),
+            (false, None) => (draft.text, source),
         };
         // Postgres text cannot hold NUL; no shopper needs to read one.
         let text = text.replace('\0', "");

@@ -14,8 +14,8 @@ use super::{
 };
 use crate::{
     clock::Clock,
-    config::{ConfigError, Fault, ModelSettings, Settings},
-    identity::{StaffRole, sessions::Lifetimes, shoppers, staff},
+    config::{ConfigError, Fault, Limits, ModelSettings, Settings},
+    identity::{StaffRole, shoppers, staff},
     money::Currency,
     telemetry::{self, LogFormat},
     tenancy::{self, DatabaseSettings, Pools, StoreKey, Tenant},
@@ -27,7 +27,7 @@ const SLUG: &str = "demo";
 /// Everybody's password in the demo, printed at its start. The demo listens on loopback only.
 const PASSWORD: &str = "demo-password";
 
-pub async fn run(port: u16) -> Result<(), CliError> {
+pub async fn run(port: u16, no_limits: bool) -> Result<(), CliError> {
     telemetry::start_logs(LogFormat::Text);
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
         .await
@@ -41,7 +41,10 @@ pub async fn run(port: u16) -> Result<(), CliError> {
         Ok(private) => (private.admin("postgres"), private.address("postgres")),
         Err(given) => (given.clone(), given.clone()),
     };
-    let settings = settings(&listener, address)?;
+    let mut settings = settings(&listener, address)?;
+    if no_limits {
+        settings.limits = Limits::wide();
+    }
     migrate(&admin, &settings.database).await?;
     let pools = tenancy::connect(&settings.database);
     let key = seed(&pools).await?;
@@ -71,22 +74,17 @@ fn given(url: &str) -> Result<PgConnectOptions, CliError> {
 
 fn settings(listener: &TcpListener, address: PgConnectOptions) -> Result<Settings, CliError> {
     let password = || SecretString::from(hex::encode(rand::random::<[u8; 24]>()));
+    let database = DatabaseSettings {
+        address,
+        reader_password: password(),
+        web_password: password(),
+        executor_password: password(),
+        connections: 16,
+        deadline: Duration::from_secs(3),
+    };
     Ok(Settings {
-        listen: listener.local_addr()?,
-        database: DatabaseSettings {
-            address,
-            reader_password: password(),
-            web_password: password(),
-            executor_password: password(),
-            connections: 16,
-            deadline: Duration::from_secs(3),
-        },
-        model: ModelSettings::Offline,
-        lifetimes: Lifetimes::default(),
-        secure_cookies: false,
-        log_format: LogFormat::Text,
-        run_worker: true,
         shutdown_grace: Duration::from_secs(3),
+        ..Settings::on_loopback(listener.local_addr()?, database, ModelSettings::Offline)
     })
 }
 

@@ -2,6 +2,7 @@
 
 mod demo;
 pub mod import;
+mod keys;
 pub mod private_postgres;
 pub mod replay;
 pub mod serve;
@@ -38,6 +39,9 @@ enum Command {
         /// The port to listen on; 0 takes a free one.
         #[arg(long, default_value_t = 8080)]
         port: u16,
+        /// Hold nobody back who calls too often: for fuzzers and load.
+        #[arg(long)]
+        no_limits: bool,
     },
     /// Serve for real; settings come from the environment (see .env.example).
     Serve,
@@ -54,6 +58,9 @@ enum Command {
     /// Manage staff.
     #[command(subcommand)]
     Staff(StaffCommand),
+    /// Manage the keys that stores sign with, and rotate the server's secret.
+    #[command(subcommand)]
+    Keys(keys::KeysCommand),
     /// Look after the audit.
     #[command(subcommand)]
     Audit(AuditCommand),
@@ -93,6 +100,14 @@ enum TenantCommand {
     },
     /// Print one more publishable key for a store.
     AddKey { slug: String },
+    /// Let a web page call the API from a browser.
+    AllowOrigin {
+        slug: String,
+        /// Such as https://shop.example
+        origin: String,
+    },
+    /// Let it no more.
+    ForbidOrigin { slug: String, origin: String },
 }
 
 #[derive(Subcommand)]
@@ -161,6 +176,10 @@ pub enum CliError {
     #[error("not healthy: {0}")]
     Unhealthy(String),
     #[error(transparent)]
+    Mail(#[from] crate::mail::SmtpError),
+    #[error("{0}")]
+    Argument(String),
+    #[error(transparent)]
     Queue(#[from] crate::jobs::QueueError),
     #[error(transparent)]
     Identity(#[from] IdentityError),
@@ -192,7 +211,7 @@ pub async fn run() -> ExitCode {
 
 async fn dispatch(command: Command) -> Result<(), CliError> {
     match command {
-        Command::Demo { port } => demo::run(port).await,
+        Command::Demo { port, no_limits } => demo::run(port, no_limits).await,
         Command::Serve => serve::run(Settings::for_serve(&environment)?).await,
         Command::Worker => serve::work(Settings::for_serve(&environment)?).await,
         Command::Replay(options) => replay::run(options).await,
@@ -204,6 +223,25 @@ async fn dispatch(command: Command) -> Result<(), CliError> {
             let pools = pools()?;
             let store = tenant(&pools, &slug).await?;
             Ok(staff::add(&pools.executor, &store, &email, role, read_password()?).await?)
+        }
+        Command::Keys(command) => keys::run(command).await,
+        Command::Tenant(TenantCommand::AllowOrigin { slug, origin }) => {
+            let origin =
+                tenancy::origins::parse(&origin).map_err(|mend| CliError::Argument(format!("`{origin}` {mend}")))?;
+            let pools = pools()?;
+            let store = tenant(&pools, &slug).await?;
+            let mut tx = pools.executor.begin(tenancy::Scope::tenant(store.id)).await?;
+            tenancy::origins::add(&mut tx, &origin).await?;
+            Ok(tx.commit().await?)
+        }
+        Command::Tenant(TenantCommand::ForbidOrigin { slug, origin }) => {
+            let pools = pools()?;
+            let store = tenant(&pools, &slug).await?;
+            let mut tx = pools.executor.begin(tenancy::Scope::tenant(store.id)).await?;
+            match tenancy::origins::remove(&mut tx, &origin).await? {
+                true => Ok(tx.commit().await?),
+                false => Err(CliError::Argument(format!("the store does not let `{origin}`"))),
+            }
         }
         Command::Audit(AuditCommand::Verify { slug }) => {
             let pools = pools()?;

@@ -2,23 +2,27 @@
 
 use std::{sync::Arc, time::Duration};
 
-use axum::serve::ListenerExt;
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
     task::JoinSet,
 };
 
-use super::{CliError, worker::Worker};
+use super::{
+    CliError,
+    worker::{Tools, Worker},
+};
 use crate::{
-    approvals::{Executor, expire},
+    approvals::Executor,
     chat::{Chat, Limits},
     clock::Clock,
     config::{ModelSettings, Settings},
-    http::{self, App, SessionRules},
-    model::{Model, OfflineModel, OpenAiModel},
+    http::{self, App},
+    identity::Identity,
+    mail::PostOffice,
+    model::{Model, OfflineModel, OpenAiModel, budget::Meter},
     telemetry,
-    tenancy::{self, Pool, Pools, Role, Web},
+    tenancy::{self, Pools, Role, Web},
     tools::Registry,
 };
 
@@ -46,26 +50,28 @@ pub async fn serve(
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), CliError> {
     let registry = Arc::new(Registry::new(pools.reader.clone(), pools.web.clone()));
+    let meter = meter(&settings.model, pools);
     let chat = Chat::new(
         pools.web.clone(),
         registry.clone(),
-        model,
+        (model, meter),
         Limits::default(),
         clock.clone(),
     );
     // Ended with this function. An execution that is cut off rolls back, and its job goes to another worker.
     let mut background = JoinSet::new();
     if settings.run_worker {
-        let executor = Executor::new(pools.executor.clone(), registry.clone());
-        background.spawn(keep_working(pools.executor.clone(), executor, clock.clone()));
-        background.spawn(keep_expiring(pools.executor.clone(), clock.clone()));
+        background.spawn(keep_working(tools(settings, pools, registry.clone(), clock.clone())?));
     }
-    let rules = SessionRules {
-        clock,
-        lifetimes: settings.lifetimes,
-        secure_cookies: settings.secure_cookies,
-    };
-    let router = http::router(App::new(pools, chat.clone(), registry, rules));
+    let identity = Identity::new(
+        pools.web.clone(),
+        settings.keyring.clone(),
+        clock.clone(),
+        settings.lifetimes,
+        settings.staff_second_factor,
+    );
+    let app = App::new(pools, identity, chat.clone(), registry, clock, settings.secure_cookies);
+    let router = http::router(app, settings.limits, settings.connections.proxies.clone());
     let grace = settings.shutdown_grace;
     // Turns are ended while connections are still open, so that streams hear the end of theirs.
     let stopping = async move {
@@ -73,14 +79,26 @@ pub async fn serve(
         tracing::info!("stopping: running turns may finish");
         tokio::spawn(async move { chat.shut_down(grace).await });
     };
-    // Events are small writes: waiting to fill a packet would hold each back by the peer's delayed acknowledgement.
-    let listener = listener.tap_io(|connection| {
-        if let Err(error) = connection.set_nodelay(true) {
-            tracing::debug!(%error, "a connection does not take TCP_NODELAY");
-        }
-    });
-    axum::serve(listener, router).with_graceful_shutdown(stopping).await?;
+    http::listen::serve(listener, router, settings.connections.clone(), stopping).await;
     Ok(())
+}
+
+/// What the job queue works with.
+fn tools(settings: &Settings, pools: &Pools, registry: Arc<Registry>, clock: Clock) -> Result<Tools, CliError> {
+    Ok(Tools {
+        executor: Executor::new(pools.executor.clone(), registry),
+        post: PostOffice::new(&settings.mail, settings.keyring.clone(), settings.public_url.clone())?,
+        pool: pools.executor.clone(),
+        clock,
+    })
+}
+
+/// Counts what the model costs; none for one that costs nothing.
+fn meter(settings: &ModelSettings, pools: &Pools) -> Option<Meter> {
+    match settings {
+        ModelSettings::Offline => None,
+        ModelSettings::OpenAi(settings) => Some(Meter::new(pools.web.clone(), settings.model.clone(), settings.price)),
+    }
 }
 
 /// The model that the settings name.
@@ -91,24 +109,10 @@ pub fn model(settings: &ModelSettings) -> Arc<dyn Model> {
     }
 }
 
-/// How often overdue proposals are looked for.
-const ROUND: Duration = Duration::from_secs(30);
-
-/// Ends overdue proposals, for as long as the process lives.
-async fn keep_expiring(pool: Pool<tenancy::Executor>, clock: Clock) {
-    let mut rounds = tokio::time::interval(ROUND);
-    loop {
-        rounds.tick().await;
-        if let Err(error) = expire::expire_overdue(&pool, clock.now()).await {
-            tracing::warn!(error = %telemetry::cause(&error), "overdue proposals were not ended; the next round tries again");
-        }
-    }
-}
-
 /// Runs the job queue for as long as the process lives; when the database goes away it starts over.
-pub(super) async fn keep_working(pool: Pool<tenancy::Executor>, executor: Executor, clock: Clock) {
+pub(super) async fn keep_working(tools: Tools) {
     loop {
-        let ended = match Worker::new(&pool, executor.clone(), clock.clone(), 4).await {
+        let ended = match Worker::new(tools.clone(), 4).await {
             Ok(worker) => worker.run().await,
             Err(error) => Err(error),
         };
@@ -124,11 +128,10 @@ pub async fn work(settings: Settings) -> Result<(), CliError> {
     telemetry::start_logs(settings.log_format);
     let pools = tenancy::connect(&settings.database);
     let registry = Arc::new(Registry::new(pools.reader.clone(), pools.web.clone()));
-    let executor = Executor::new(pools.executor.clone(), registry);
+    let tools = tools(&settings, &pools, registry, Clock::system())?;
     let stop = stop_signal()?;
     tokio::select! {
-        () = keep_working(pools.executor.clone(), executor, Clock::system()) => {}
-        () = keep_expiring(pools.executor, Clock::system()) => {}
+        () = keep_working(tools) => {}
         () = stop => {}
     }
     Ok(())

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use graphile_worker::{
     IntoTaskHandlerResult, LocalQueueConfig, TaskHandler, WorkerContext, WorkerOptions, WorkerRecoveryConfig,
     WorkerShutdownConfig,
@@ -10,10 +11,13 @@ use serde::{Deserialize, Serialize};
 use sqlx::PgPool;
 
 use crate::{
-    approvals::Executor,
+    approvals::{Executor, expire},
     clock::Clock,
+    identity,
     ids::{ProposalId, TenantId},
-    jobs::{EXECUTE, QueueError, SCHEMA},
+    jobs::{EXECUTE, HOUSEKEEPING, QueueError, SCHEMA, SEND_MAIL},
+    mail::PostOffice,
+    model::budget,
     tenancy::{self, Pool},
 };
 
@@ -23,11 +27,22 @@ struct ExecuteProposal {
     proposal: ProposalId,
 }
 
+#[derive(Deserialize, Serialize)]
+struct SendMail {
+    tenant: TenantId,
+    key: String,
+}
+
+#[derive(Deserialize, Serialize)]
+struct Housekeeping {}
+
 /// What jobs can ask for.
 #[derive(Clone)]
-struct Tools {
-    executor: Executor,
-    clock: Clock,
+pub struct Tools {
+    pub executor: Executor,
+    pub post: PostOffice,
+    pub pool: Pool<tenancy::Executor>,
+    pub clock: Clock,
 }
 
 impl std::fmt::Debug for Tools {
@@ -57,6 +72,38 @@ impl TaskHandler for ExecuteProposal {
     }
 }
 
+impl TaskHandler for SendMail {
+    const IDENTIFIER: &'static str = SEND_MAIL;
+
+    async fn run(self, context: WorkerContext) -> impl IntoTaskHandlerResult {
+        let Some(tools) = context.get_ext::<Tools>() else {
+            return Err("the worker has no post office".to_owned());
+        };
+        let sent = tools.post.send(&tools.pool, self.tenant, &self.key, tools.clock.now());
+        sent.await.map_err(|error| error.to_string())
+    }
+}
+
+impl TaskHandler for Housekeeping {
+    const IDENTIFIER: &'static str = HOUSEKEEPING;
+
+    async fn run(self, context: WorkerContext) -> impl IntoTaskHandlerResult {
+        let Some(tools) = context.get_ext::<Tools>() else {
+            return Err("the worker has no pool".to_owned());
+        };
+        housekeeping(&tools.pool, tools.clock.now())
+            .await
+            .map_err(|error| crate::telemetry::cause(&error))
+    }
+}
+
+/// Ends what nobody decided, gives back what was lost, forgets what is over.
+pub async fn housekeeping(pool: &Pool<tenancy::Executor>, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
+    expire::expire_overdue(pool, now).await?;
+    budget::sweep(pool, now).await?;
+    identity::forget(pool, now).await
+}
+
 /// Runs jobs until it is dropped or told to stop.
 pub struct Worker {
     inner: graphile_worker::Worker,
@@ -64,13 +111,8 @@ pub struct Worker {
 
 impl Worker {
     /// `concurrency` jobs at once. A worker that dies loses its jobs to the others within seconds.
-    pub async fn new(
-        pool: &Pool<tenancy::Executor>,
-        executor: Executor,
-        clock: Clock,
-        concurrency: usize,
-    ) -> Result<Self, QueueError> {
-        let queue: PgPool = pool.unscoped(|pool| async move { Ok(pool) }).await?;
+    pub async fn new(tools: Tools, concurrency: usize) -> Result<Self, QueueError> {
+        let queue: PgPool = tools.pool.unscoped(|pool| async move { Ok(pool) }).await?;
         let inner = WorkerOptions::default()
             .schema(SCHEMA.to_owned())
             .concurrency(concurrency)
@@ -95,7 +137,11 @@ impl Worker {
                 ..Default::default()
             })
             .define_job::<ExecuteProposal>()
-            .add_extension(Tools { executor, clock })
+            .define_job::<SendMail>()
+            .define_job::<Housekeeping>()
+            .with_cron(format!("* * * * * {HOUSEKEEPING}").as_str())
+            .map_err(|error| QueueError::Queue(error.to_string()))?
+            .add_extension(tools)
             .init()
             .await
             .map_err(|error| QueueError::Queue(error.to_string()))?;

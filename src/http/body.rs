@@ -1,5 +1,7 @@
 //! Bodies, queries and paths, read and checked at the boundary. Each refusal names the field.
 
+use std::time::Duration;
+
 use axum::{
     body::Bytes,
     extract::{FromRequest, FromRequestParts, Request},
@@ -7,10 +9,14 @@ use axum::{
 };
 
 use serde::de::DeserializeOwned;
+use tokio::time::timeout;
 use validator::Validate;
 
 use super::problem::Problem;
 use crate::validation::{self, FieldError};
+
+/// How long a body may take to arrive: 64 KiB in this time is a modem's speed.
+const BODY_DEADLINE: Duration = Duration::from_secs(10);
 
 /// A JSON body that fits its type and its rules. As the last argument of a handler it is read after the caller is known.
 pub struct Body<T>(pub T);
@@ -26,8 +32,23 @@ impl<S: Send + Sync, T: DeserializeOwned + Validate> FromRequest<S> for Body<T> 
                 "Send the body as `Content-Type: application/json`.",
             ));
         }
-        let bytes = Bytes::from_request(request, state)
+        // We inflate nothing: a bomb would be a body of its compressed size, and is no JSON.
+        if request.headers().contains_key(header::CONTENT_ENCODING) {
+            return Err(Problem::new(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "encoded",
+                "Send the body as it is, without Content-Encoding.",
+            ));
+        }
+        let bytes = timeout(BODY_DEADLINE, Bytes::from_request(request, state))
             .await
+            .map_err(|_| {
+                Problem::new(
+                    StatusCode::REQUEST_TIMEOUT,
+                    "slow_body",
+                    "The body did not arrive in time.",
+                )
+            })?
             .map_err(|rejection| match rejection.status() {
                 StatusCode::PAYLOAD_TOO_LARGE => {
                     Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "The body is too large.")

@@ -15,7 +15,7 @@ use validator::Validate;
 
 use super::{
     body::{Body, Path},
-    documented::{BadBody, NotFound, Unauthenticated},
+    documented::{BadBody, CrossSite, NotFound, Unauthenticated},
     problem::{Problem, ProblemDetails},
 };
 use crate::{
@@ -60,9 +60,8 @@ pub struct Answer {
         ("Last-Event-ID" = Option<u32>, Header, description = "Events up to this number are left out")),
     responses(
         (status = 200, content((Answer = "application/json"), (Event = "text/event-stream"))),
-        (status = 403, body = ProblemDetails, content_type = "application/problem+json", description = "A cookie from another site"),
         (status = 409, body = ProblemDetails, content_type = "application/problem+json", description = "The conversation's last message is still being answered"),
-        Unauthenticated, NotFound, BadBody))]
+        CrossSite, Unauthenticated, NotFound, BadBody))]
 pub async fn send(
     shopper: Shopper,
     State(chat): State<Chat>,

@@ -29,6 +29,15 @@ pub enum Role {
     Status(ProblemDetails),
 }
 
+/// With a cookie, from another site.
+#[derive(utoipa::IntoResponses)]
+#[allow(dead_code)]
+pub enum CrossSite {
+    /// A cookie does not authorise requests from other sites.
+    #[response(status = 403, content_type = "application/problem+json")]
+    Status(ProblemDetails),
+}
+
 /// A decision that cannot be made.
 #[derive(utoipa::IntoResponses)]
 #[allow(dead_code)]
@@ -57,10 +66,13 @@ pub enum BadBody {
     /// The body is not JSON.
     #[response(status = 400, content_type = "application/problem+json")]
     Syntax(ProblemDetails),
+    /// The body did not arrive in time.
+    #[response(status = 408, content_type = "application/problem+json")]
+    Slow(ProblemDetails),
     /// The body is too large.
     #[response(status = 413, content_type = "application/problem+json")]
     Size(ProblemDetails),
-    /// The content type is not application/json.
+    /// It is not application/json, or it is compressed.
     #[response(status = 415, content_type = "application/problem+json")]
     ContentType(ProblemDetails),
     /// Fields do not fit; `errors` names them.

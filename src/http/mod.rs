@@ -2,17 +2,23 @@
 //!
 //! Law: handlers parse, call one function and shape the answer. Who may call a route is said by the proof it takes.
 
+pub mod access;
+mod address;
 mod body;
 mod chat;
 mod conversations;
+mod cors;
+mod credentials;
 mod documented;
-mod extract;
 mod health;
+mod limits;
+pub mod listen;
 mod openapi;
 mod orders;
 mod problem;
 mod proposals;
 mod sessions;
+mod sign_in;
 mod staff;
 
 use std::{sync::Arc, time::Duration};
@@ -22,6 +28,7 @@ use axum::{
     extract::{DefaultBodyLimit, FromRef, Request},
     http::{HeaderName, HeaderValue, StatusCode, header},
     middleware,
+    response::Response,
 };
 use tower_http::{
     catch_panic::CatchPanicLayer,
@@ -36,8 +43,9 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use crate::{
     chat::Chat,
     clock::Clock,
-    identity::sessions::Lifetimes,
-    tenancy::{Pool, Pools, Reader, Web},
+    config::{Limits, Proxies},
+    identity::Identity,
+    tenancy::{Pool, Pools, Reader, Web, origins::Origins},
     tools::Registry,
 };
 
@@ -53,38 +61,68 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub struct App {
     reader: Pool<Reader>,
     web: Pool<Web>,
+    identity: Identity,
     chat: Chat,
     registry: Arc<Registry>,
-    rules: SessionRules,
+    clock: Clock,
+    secure_cookies: SecureCookies,
 }
 
-/// How sessions are kept.
-#[derive(Clone)]
-pub struct SessionRules {
-    pub clock: Clock,
-    pub lifetimes: Lifetimes,
-    pub secure_cookies: bool,
-}
+/// Whether cookies are for HTTPS alone.
+#[derive(Clone, Copy)]
+pub struct SecureCookies(pub bool);
 
 impl App {
-    pub fn new(pools: &Pools, chat: Chat, registry: Arc<Registry>, rules: SessionRules) -> Self {
+    pub fn new(
+        pools: &Pools,
+        identity: Identity,
+        chat: Chat,
+        registry: Arc<Registry>,
+        clock: Clock,
+        secure: bool,
+    ) -> Self {
         Self {
             reader: pools.reader.clone(),
             web: pools.web.clone(),
+            identity,
             chat,
             registry,
-            rules,
+            clock,
+            secure_cookies: SecureCookies(secure),
         }
     }
 }
 
-/// Every route there is, with its documentation.
-pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::with_openapi(openapi::document())
-        .routes(routes!(health::health))
-        .routes(routes!(sessions::register))
-        .routes(routes!(sessions::log_in))
+/// What anybody may ask.
+fn public() -> OpenApiRouter<App> {
+    OpenApiRouter::with_openapi(openapi::document()).routes(routes!(health::health))
+}
+
+/// Where people come in: nobody is known yet. Who may call each is in [`access::ACCESS`].
+fn doors() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(sign_in::register))
+        .routes(routes!(sign_in::verify))
+        .routes(routes!(sign_in::log_in))
+        .routes(routes!(sign_in::guest))
+        .routes(routes!(sign_in::assert))
+        .routes(routes!(sign_in::ask_for_code))
+        .routes(routes!(sign_in::log_in_with_code))
+        .routes(routes!(sign_in::ask_for_reset))
+        .routes(routes!(sign_in::reset))
+        .routes(routes!(staff::sessions::log_in))
+        .routes(routes!(staff::sessions::join))
+}
+
+/// What is for those who are known. Who may call each is in [`access::ACCESS`].
+fn rooms() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(sessions::list, sessions::end_all))
         .routes(routes!(sessions::current, sessions::log_out))
+        .routes(routes!(sessions::end))
+        .routes(routes!(sign_in::change_password))
+        .routes(routes!(sign_in::ask_to_prove_order))
+        .routes(routes!(sign_in::prove_order))
         .routes(routes!(chat::send))
         .routes(routes!(chat::events))
         .routes(routes!(conversations::list))
@@ -95,15 +133,30 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(proposals::get))
         .routes(routes!(proposals::confirm))
         .routes(routes!(proposals::withdraw))
-        .routes(routes!(staff::log_in))
-        .routes(routes!(staff::queue))
-        .routes(routes!(staff::events))
-        .routes(routes!(staff::proposal))
-        .routes(routes!(staff::approve))
-        .routes(routes!(staff::reject))
-        .routes(routes!(staff::withdraw))
-        .routes(routes!(staff::read_policy, staff::change_policy))
-        .routes(routes!(staff::audit))
+        .routes(routes!(staff::sessions::log_out))
+        .routes(routes!(staff::sessions::set_up))
+        .routes(routes!(staff::sessions::confirm))
+        .routes(routes!(staff::sessions::reauthenticate))
+        .routes(routes!(staff::queue::queue))
+        .routes(routes!(staff::queue::events))
+        .routes(routes!(staff::queue::proposal))
+        .routes(routes!(staff::queue::approve))
+        .routes(routes!(staff::queue::reject))
+        .routes(routes!(staff::queue::withdraw))
+        .routes(routes!(staff::policies::read_policy, staff::policies::change_policy))
+        .routes(routes!(staff::audit::audit))
+        .routes(routes!(staff::usage::usage))
+        .routes(routes!(staff::usage::caps, staff::usage::set_caps))
+        .routes(routes!(staff::members::list))
+        .routes(routes!(staff::members::disable))
+        .routes(routes!(staff::members::invite))
+        .routes(routes!(staff::members::api_keys, staff::members::add_api_key))
+        .routes(routes!(staff::members::revoke_api_key))
+}
+
+/// Every route there is, with its documentation.
+pub fn routes() -> OpenApiRouter<App> {
+    public().merge(doors()).merge(rooms())
 }
 
 /// The OpenAPI document as JSON.
@@ -114,12 +167,35 @@ pub fn openapi_json() -> String {
 }
 
 /// The service.
-pub fn router(app: App) -> Router {
-    let (router, mut document) = routes().split_for_parts();
+pub fn router(app: App, limits: Limits, proxies: Proxies) -> Router {
+    let mut document = routes().into_openapi();
     openapi::complete(&mut document);
     let quiet = |name: HeaderName, value: &'static str| {
         SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
     };
+    let described = |name: &'static str, rate| {
+        middleware::map_response(
+            move |response: Response| async move { limits::standard_headers(name, rate, response) },
+        )
+    };
+    let doors = doors()
+        .route_layer(limits::at_the_doors(limits.door))
+        .route_layer(described("door", limits.door));
+    let rooms = rooms()
+        .route_layer(limits::by_account(limits.account))
+        .route_layer(described("account", limits.account));
+    let authorise = middleware::from_fn_with_state(app.clone(), access::authorise);
+    let (router, _) = public()
+        .merge(doors)
+        .merge(rooms)
+        .route_layer(authorise)
+        .split_for_parts();
+    let strict_transport = if app.secure_cookies.0 {
+        "max-age=63072000"
+    } else {
+        "max-age=0"
+    };
+    let origins = Origins::new(app.web.clone());
     router
         .merge(openapi::pages(document))
         .with_state(app)
@@ -131,10 +207,24 @@ pub fn router(app: App) -> Router {
             REQUEST_DEADLINE,
         ))
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
+        .layer(limits::by_address(limits.address))
+        .layer(described("address", limits.address))
+        .layer(middleware::from_fn_with_state(proxies, address::establish))
         .layer(middleware::from_fn(problem::render))
+        .layer(cors::layer(origins))
         .layer(quiet(header::CACHE_CONTROL, "no-store"))
         .layer(quiet(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .layer(quiet(header::X_FRAME_OPTIONS, "DENY"))
         .layer(quiet(header::REFERRER_POLICY, "no-referrer"))
+        .layer(quiet(header::STRICT_TRANSPORT_SECURITY, strict_transport))
+        .layer(quiet(
+            HeaderName::from_static("permissions-policy"),
+            "camera=(), geolocation=(), microphone=(), payment=()",
+        ))
+        .layer(quiet(
+            HeaderName::from_static("cross-origin-resource-policy"),
+            "same-origin",
+        ))
         .layer(quiet(
             header::CONTENT_SECURITY_POLICY,
             "default-src 'none'; frame-ancestors 'none'",

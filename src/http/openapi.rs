@@ -22,7 +22,7 @@ use super::{App, problem::ProblemDetails};
     info(title = "Countersign", description = "A self-hosted chatbot backend for online stores: the model proposes, a person countersigns."),
     components(schemas(ProblemDetails)),
     modifiers(&Security),
-    tags((name = "sessions"), (name = "chat"), (name = "orders"), (name = "proposals"), (name = "staff"), (name = "operations"))
+    tags((name = "sign-in"), (name = "sessions"), (name = "chat"), (name = "orders"), (name = "proposals"), (name = "staff"), (name = "operations"))
 )]
 struct Document;
 
@@ -49,18 +49,22 @@ pub fn document() -> utoipa::openapi::OpenApi {
 
 /// Adds what any route may answer, so that no route has to say it.
 pub fn complete(document: &mut utoipa::openapi::OpenApi) {
-    for item in document.paths.paths.values_mut() {
-        for operation in [
-            &mut item.get,
-            &mut item.post,
-            &mut item.put,
-            &mut item.patch,
-            &mut item.delete,
-        ]
-        .into_iter()
-        .flatten()
-        {
+    for (path, item) in &mut document.paths.paths {
+        for (method, operation) in [
+            ("get", &mut item.get),
+            ("post", &mut item.post),
+            ("put", &mut item.put),
+            ("patch", &mut item.patch),
+            ("delete", &mut item.delete),
+        ] {
+            let Some(operation) = operation else { continue };
+            // Functions of different files share their names; operations must not.
+            operation.operation_id = Some(format!(
+                "{method}{}",
+                path.replace(['/', '{', '}', '-'], "_").replace("__", "_")
+            ));
             for (status, description) in [
+                ("429", "Too many requests; wait as long as Retry-After says."),
                 ("500", "A fault of the service."),
                 ("503", "The service is not available right now."),
             ] {

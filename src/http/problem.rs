@@ -12,7 +12,11 @@ use utoipa::ToSchema;
 
 use super::REQUEST_ID;
 use crate::{
-    approvals::decide::DecideError, chat::ChatError, identity::IdentityError, telemetry, validation::FieldError,
+    approvals::decide::DecideError,
+    chat::ChatError,
+    identity::{IdentityError, staff::Refusal},
+    telemetry,
+    validation::FieldError,
 };
 
 /// An error on its way to the client. Its text is for strangers: it holds no internals.
@@ -67,6 +71,36 @@ impl Problem {
         Self::new(StatusCode::FORBIDDEN, "forbidden", "Your role does not allow this.")
     }
 
+    /// A guest asks for what is an account's.
+    pub fn sign_in_first() -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "sign_in_first",
+            "Guests may not do this. Sign in first.",
+        )
+    }
+
+    pub fn cross_site() -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "cross_site",
+            "A cookie does not authorise requests from other sites.",
+        )
+    }
+
+    pub fn too_many(seconds: u32) -> Self {
+        Self::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "too_many",
+            "Too many requests. Wait as long as Retry-After says.",
+        )
+        .retry_after(seconds)
+    }
+
+    pub fn is_server_fault(&self) -> bool {
+        self.status.is_server_error()
+    }
+
     /// Also what somebody else's thing is.
     pub fn not_found() -> Self {
         Self::new(StatusCode::NOT_FOUND, "not_found", "There is no such thing here.")
@@ -100,7 +134,7 @@ impl Problem {
         }
     }
 
-    fn internal() -> Self {
+    pub fn internal() -> Self {
         Self::new(
             StatusCode::INTERNAL_SERVER_ERROR,
             "internal",
@@ -129,13 +163,50 @@ impl From<IdentityError> for Problem {
                 "wrong_credentials",
                 "The e-mail address or the password is wrong.",
             ),
-            IdentityError::EmailTaken => Self::new(
-                StatusCode::CONFLICT,
-                "email_taken",
-                "An account with this e-mail address exists. Log in instead.",
+            IdentityError::WrongCode => Self::new(
+                StatusCode::UNAUTHORIZED,
+                "wrong_code",
+                "The code is wrong or has expired. Ask for a new one.",
             ),
-            IdentityError::Hasher => Self::internal(),
+            IdentityError::BadAssertion => Self::new(
+                StatusCode::UNAUTHORIZED,
+                "bad_assertion",
+                "The assertion does not hold; sign a new one.",
+            ),
+            IdentityError::SecondFactorNeeded => Self::new(
+                StatusCode::UNAUTHORIZED,
+                "second_factor_needed",
+                "Send the code of your authenticator app, or a recovery code, as `code`.",
+            ),
+            IdentityError::Throttled(seconds) => Self::too_many(seconds),
+            IdentityError::Field(field, message) => Self::fields(vec![FieldError {
+                field: field.into(),
+                code: "unfit".into(),
+                message: message.into(),
+            }]),
+            IdentityError::NotFound => Self::not_found(),
+            IdentityError::Crypto => {
+                tracing::error!("cryptography failed; was SECRET_KEY changed without SECRET_KEY_OLD?");
+                Self::internal()
+            }
             IdentityError::Database(error) => Self::database(&error),
+        }
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        let forbidden = |code, detail: &str| Self::new(StatusCode::FORBIDDEN, code, detail);
+        match refusal {
+            Refusal::Role => Self::forbidden(),
+            Refusal::SecondFactor => forbidden(
+                "second_factor_not_set_up",
+                "Set up your second factor first: POST /v1/staff/second-factor.",
+            ),
+            Refusal::Reauthenticate => forbidden(
+                "reauthenticate",
+                "Give your password again first: POST /v1/staff/reauthentication. It is good for ten minutes.",
+            ),
         }
     }
 }

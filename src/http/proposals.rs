@@ -6,9 +6,8 @@ use utoipa::ToSchema;
 use validator::Validate;
 
 use super::{
-    SessionRules,
     body::{Body, Path},
-    documented::{BadBody, Decision, NotFound, Unauthenticated},
+    documented::{BadBody, CrossSite, Decision, NotFound, Unauthenticated},
     problem::{Problem, ProblemDetails},
     request_id,
 };
@@ -18,6 +17,7 @@ use crate::{
         decide::{Decider, Verdict, decide},
         list::{self, Filter},
     },
+    clock::Clock,
     identity::Shopper,
     ids::ProposalId,
     tenancy::{Pool, Web},
@@ -44,13 +44,13 @@ pub struct AsShown {
 /// Makes a decision for its route, the shopper's or staff's.
 pub(super) async fn decided(
     web: &Pool<Web>,
-    rules: &SessionRules,
+    clock: &Clock,
     headers: &HeaderMap,
     decider: Decider<'_>,
     id: ProposalId,
     verdict: Verdict,
 ) -> Result<Json<ProposalView>, Problem> {
-    let now = rules.clock.now();
+    let now = clock.now();
     Ok(Json(decide(web, decider, id, verdict, request_id(headers), now).await?))
 }
 
@@ -81,31 +81,31 @@ pub async fn get(
 pub async fn confirm(
     shopper: Shopper,
     State(web): State<Pool<Web>>,
-    State(rules): State<SessionRules>,
+    State(clock): State<Clock>,
     Path(id): Path<ProposalId>,
     headers: HeaderMap,
     Body(body): Body<AsShown>,
 ) -> Result<Json<ProposalView>, Problem> {
     let verdict = Verdict::Approve { shown: body.shown };
-    decided(&web, &rules, &headers, Decider::Shopper(&shopper), id, verdict).await
+    decided(&web, &clock, &headers, Decider::Shopper(&shopper), id, verdict).await
 }
 
 /// Takes a proposal back.
 #[utoipa::path(post, path = "/v1/proposals/{id}/withdraw", tag = "proposals", params(("id" = ProposalId, Path)),
     responses((status = 200, body = ProposalView),
-        (status = 403, body = ProblemDetails, content_type = "application/problem+json", description = "A cookie from another site"),
+        CrossSite,
         (status = 409, body = ProblemDetails, content_type = "application/problem+json", description = "It is not pending any more"),
         NotFound, Unauthenticated))]
 pub async fn withdraw(
     shopper: Shopper,
     State(web): State<Pool<Web>>,
-    State(rules): State<SessionRules>,
+    State(clock): State<Clock>,
     Path(id): Path<ProposalId>,
     headers: HeaderMap,
 ) -> Result<Json<ProposalView>, Problem> {
     decided(
         &web,
-        &rules,
+        &clock,
         &headers,
         Decider::Shopper(&shopper),
         id,

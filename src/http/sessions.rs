@@ -1,192 +1,116 @@
-//! Registering, logging in and out.
+//! The shopper's own sessions: which there are, and their end.
 
 use axum::{
     Json,
-    extract::{FromRequestParts, State},
-    http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts},
+    extract::State,
+    http::{HeaderMap, StatusCode},
 };
 use chrono::{DateTime, Utc};
-use secrecy::SecretString;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use utoipa::ToSchema;
-use validator::Validate;
 
 use super::{
-    App, SessionRules,
-    body::Body,
-    documented::{BadBody, Unauthenticated},
-    extract::cookie_name,
-    problem::{Problem, ProblemDetails},
+    SecureCookies,
+    body::Path,
+    documented::{CrossSite, NotFound, Unauthenticated},
+    problem::Problem,
+    sign_in::set_cookie,
 };
 use crate::{
-    identity::{self, Session, Shopper, shoppers},
+    identity::{Identity, Session, Shopper},
     ids::{SessionId, ShopperId},
-    tenancy::{Pool, Tenant, Web},
 };
-
-/// The store that the caller's publishable key names: known before the body is read.
-pub struct Store(Tenant);
-
-impl Store {
-    pub(super) fn tenant(&self) -> &Tenant {
-        &self.0
-    }
-}
-
-impl FromRequestParts<App> for Store {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        let mut keys = parts.headers.get_all("x-store-key").iter();
-        let key = match (keys.next(), keys.next()) {
-            (Some(key), None) => key.to_str().ok(),
-            _ => None,
-        };
-        Ok(Self(shoppers::store(&app.web, key).await?))
-    }
-}
-
-/// A new account. Personal: no `Debug`.
-#[derive(Deserialize, Validate, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Registration {
-    #[validate(email, length(max = 254), custom(function = crate::text::single_line))]
-    #[schema(example = "mia@example.com")]
-    email: String,
-    /// 10 to 256 characters.
-    #[validate(length(min = 10, max = 256))]
-    #[schema(example = "correct horse battery")]
-    password: String,
-    #[validate(length(min = 1, max = 120), custom(function = crate::text::single_line), custom(function = crate::text::not_blank))]
-    #[schema(example = "Mia")]
-    first_name: String,
-    #[validate(length(min = 1, max = 120), custom(function = crate::text::single_line), custom(function = crate::text::not_blank))]
-    #[schema(example = "Jones")]
-    last_name: String,
-}
-
-/// A log-in. Personal: no `Debug`.
-#[derive(Deserialize, Validate, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct LogIn {
-    #[validate(length(min = 1, max = 254), custom(function = crate::text::single_line))]
-    #[schema(example = "mia@example.com")]
-    email: String,
-    #[validate(length(min = 1, max = 256))]
-    #[schema(example = "correct horse battery")]
-    password: String,
-}
-
-impl LogIn {
-    pub(super) fn into_parts(self) -> (String, SecretString) {
-        (self.email, self.password.into())
-    }
-}
-
-/// A session that was just opened. The token is shown this once.
-#[derive(Serialize, ToSchema)]
-pub struct OpenedSession {
-    token: String,
-    shopper_id: ShopperId,
-    expires_at: DateTime<Utc>,
-}
 
 /// The session that the caller came with.
 #[derive(Serialize, ToSchema)]
 pub struct CurrentSession {
     id: SessionId,
     shopper_id: ShopperId,
+    /// Whether nobody knows yet who this is.
+    guest: bool,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct Sessions {
+    sessions: Vec<LiveSession>,
+}
+
+/// A live session, for its owner to recognise.
+#[derive(Serialize, ToSchema)]
+pub struct LiveSession {
+    id: SessionId,
+    /// Whether it is the one that the caller came with.
+    current: bool,
     created_at: DateTime<Utc>,
-    /// At the latest; unused, it ends sooner.
+    last_seen_at: DateTime<Utc>,
+    /// Unused until then, it ends.
     expires_at: DateTime<Utc>,
-}
-
-/// Makes a shopper account and logs it in.
-#[utoipa::path(post, path = "/v1/shoppers", tag = "sessions", security(("store_key" = [])), request_body = Registration, responses(
-    (status = 201, body = OpenedSession),
-    (status = 409, body = ProblemDetails, content_type = "application/problem+json", description = "The e-mail address has an account"),
-    Unauthenticated, BadBody))]
-pub async fn register(
-    Store(store): Store,
-    State(web): State<Pool<Web>>,
-    State(rules): State<SessionRules>,
-    Body(new): Body<Registration>,
-) -> Result<(StatusCode, HeaderMap, Json<OpenedSession>), Problem> {
-    let new = shoppers::Registration {
-        email: new.email,
-        password: new.password.into(),
-        first_name: new.first_name,
-        last_name: new.last_name,
-    };
-    let opened = shoppers::register(&web, &store, new, rules.clock.now(), rules.lifetimes).await?;
-    Ok(opened_session(opened, &rules))
-}
-
-/// Logs a shopper in.
-#[utoipa::path(post, path = "/v1/sessions", tag = "sessions", security(("store_key" = [])), request_body = LogIn, responses(
-    (status = 201, body = OpenedSession), Unauthenticated, BadBody))]
-pub async fn log_in(
-    Store(store): Store,
-    State(web): State<Pool<Web>>,
-    State(rules): State<SessionRules>,
-    Body(log_in): Body<LogIn>,
-) -> Result<(StatusCode, HeaderMap, Json<OpenedSession>), Problem> {
-    let (email, password) = log_in.into_parts();
-    let opened = shoppers::log_in(&web, &store, &email, password, rules.clock.now(), rules.lifetimes).await?;
-    Ok(opened_session(opened, &rules))
+    /// Where it was opened from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    address: Option<String>,
+    /// The browser's name for itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    device: Option<String>,
 }
 
 /// Tells about the caller's session.
 #[utoipa::path(get, path = "/v1/sessions/current", tag = "sessions", responses((status = 200, body = CurrentSession), Unauthenticated))]
-pub async fn current(shopper: Shopper, State(web): State<Pool<Web>>) -> Result<Json<CurrentSession>, Problem> {
-    let Session {
-        id,
-        created_at,
-        expires_at,
-    } = identity::sessions::current(&web, &shopper).await?;
-    Ok(Json(CurrentSession {
-        id,
+pub async fn current(shopper: Shopper) -> Json<CurrentSession> {
+    Json(CurrentSession {
+        id: shopper.session(),
         shopper_id: shopper.id(),
-        created_at,
-        expires_at,
+        guest: shopper.is_guest(),
+    })
+}
+
+/// Lists the shopper's live sessions, newest first.
+#[utoipa::path(get, path = "/v1/sessions", tag = "sessions", responses((status = 200, body = Sessions), Unauthenticated))]
+pub async fn list(shopper: Shopper, State(identity): State<Identity>) -> Result<Json<Sessions>, Problem> {
+    let sessions = identity.sessions(&shopper).await?;
+    let live = |session: Session| LiveSession {
+        id: session.id,
+        current: session.id == shopper.session(),
+        created_at: session.created_at,
+        last_seen_at: session.last_seen_at,
+        expires_at: session.expires_at,
+        address: session.address,
+        device: session.device,
+    };
+    Ok(Json(Sessions {
+        sessions: sessions.into_iter().map(live).collect(),
     }))
 }
 
 /// Logs out: the token is worth nothing from here on.
-#[utoipa::path(delete, path = "/v1/sessions/current", tag = "sessions", responses(
-    (status = 204),
-    (status = 403, body = ProblemDetails, content_type = "application/problem+json", description = "A cookie from another site"),
-    Unauthenticated))]
+#[utoipa::path(delete, path = "/v1/sessions/current", tag = "sessions", responses((status = 204), CrossSite, Unauthenticated))]
 pub async fn log_out(
     shopper: Shopper,
-    State(web): State<Pool<Web>>,
-    State(rules): State<SessionRules>,
+    State(identity): State<Identity>,
+    State(cookies): State<SecureCookies>,
 ) -> Result<(StatusCode, HeaderMap), Problem> {
-    identity::sessions::end(&web, &shopper, rules.clock.now()).await?;
-    Ok((StatusCode::NO_CONTENT, set_cookie(&rules, "", 0)))
+    identity.end_session(&shopper, shopper.session()).await?;
+    Ok((StatusCode::NO_CONTENT, set_cookie(cookies, "", 0)))
 }
 
-fn opened_session(opened: shoppers::LoggedIn, rules: &SessionRules) -> (StatusCode, HeaderMap, Json<OpenedSession>) {
-    let token = opened.token.expose().to_owned();
-    let cookie = set_cookie(rules, &token, rules.lifetimes.absolute.num_seconds());
-    (
-        StatusCode::CREATED,
-        cookie,
-        Json(OpenedSession {
-            token,
-            shopper_id: opened.shopper,
-            expires_at: opened.session.expires_at,
-        }),
-    )
+/// Ends one of the shopper's sessions, on whatever device.
+#[utoipa::path(delete, path = "/v1/sessions/{id}", tag = "sessions", params(("id" = SessionId, Path)),
+    responses((status = 204), CrossSite, NotFound, Unauthenticated))]
+pub async fn end(
+    shopper: Shopper,
+    State(identity): State<Identity>,
+    Path(id): Path<SessionId>,
+) -> Result<StatusCode, Problem> {
+    identity.end_session(&shopper, id).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
-fn set_cookie(rules: &SessionRules, value: &str, max_age: i64) -> HeaderMap {
-    let secure = if rules.secure_cookies { "; Secure" } else { "" };
-    let cookie = format!(
-        "{}={value}; Path=/; Max-Age={max_age}; HttpOnly; SameSite=Lax{secure}",
-        cookie_name(rules.secure_cookies)
-    );
-    HeaderValue::try_from(cookie)
-        .map(|cookie| HeaderMap::from_iter([(header::SET_COOKIE, cookie)]))
-        .unwrap_or_default()
+/// Logs out everywhere.
+#[utoipa::path(delete, path = "/v1/sessions", tag = "sessions", responses((status = 204), CrossSite, Unauthenticated))]
+pub async fn end_all(
+    shopper: Shopper,
+    State(identity): State<Identity>,
+    State(cookies): State<SecureCookies>,
+) -> Result<(StatusCode, HeaderMap), Problem> {
+    identity.end_sessions(&shopper).await?;
+    Ok((StatusCode::NO_CONTENT, set_cookie(cookies, "", 0)))
 }

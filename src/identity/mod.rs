@@ -1,17 +1,100 @@
 //! Who is speaking.
 //!
-//! Law: identity comes from the session. [`Shopper`] is proof of a live session; its fields are private and only
-//! [`sessions`] builds it, so a function that takes one cannot be called for somebody else.
+//! Law: identity comes from the session. [`Shopper`] and [`StaffMember`] are proofs of a live session; their fields are
+//! private and only this room builds them, so a function that takes one cannot be called for somebody else.
 
+pub mod api_keys;
+pub mod assertion_keys;
+mod assertions;
+mod codes;
+mod guests;
 pub mod password;
+mod recovery;
 pub mod sessions;
 pub mod shoppers;
 pub mod staff;
+mod staff_sessions;
+mod throttle;
 mod token;
+mod totp;
 
-pub use sessions::{Session, Shopper};
+use std::{net::IpAddr, sync::Arc};
+
+use chrono::{DateTime, Utc};
+
+pub use codes::{CodeId, MailedCode, Purpose as CodePurpose, mailed};
+pub use sessions::{LoggedIn, Session, Shopper};
+pub use shoppers::Registration;
 pub use staff::{StaffMember, StaffRole};
-pub use token::{SessionToken, StaffToken};
+pub use staff_sessions::{OpenedStaffSession, StaffNext};
+pub use token::{ApiKeyToken, SessionToken, StaffToken};
+pub use totp::NewSecondFactor;
+
+use crate::{
+    clock::Clock,
+    keyring::Keyring,
+    tenancy::{self, Executor, Pool, Scope, Tenant, Web},
+};
+use sessions::Lifetimes;
+
+/// The room's desk: what every way in needs.
+#[derive(Clone)]
+pub struct Identity {
+    web: Pool<Web>,
+    keyring: Arc<Keyring>,
+    clock: Clock,
+    lifetimes: Lifetimes,
+    /// Whether approvers and admins must have a second factor. Off in the demo alone.
+    staff_second_factor: bool,
+}
+
+impl Identity {
+    pub fn new(
+        web: Pool<Web>,
+        keyring: Arc<Keyring>,
+        clock: Clock,
+        lifetimes: Lifetimes,
+        staff_second_factor: bool,
+    ) -> Self {
+        Self {
+            web,
+            keyring,
+            clock,
+            lifetimes,
+            staff_second_factor,
+        }
+    }
+
+    pub fn lifetimes(&self) -> Lifetimes {
+        self.lifetimes
+    }
+
+    pub fn now(&self) -> DateTime<Utc> {
+        self.clock.now()
+    }
+}
+
+/// What a session was opened on, as far as the request tells.
+#[derive(Clone, Debug)]
+pub struct Device {
+    pub address: IpAddr,
+    /// The User-Agent, cut to 200 characters.
+    pub name: Option<String>,
+}
+
+/// Somebody at a store's door.
+pub struct Visit {
+    pub store: Tenant,
+    pub device: Device,
+    /// The guest's session that the visitor came with, if it did: what was said in it is kept.
+    pub guest: Option<Shopper>,
+}
+
+impl Visit {
+    fn from(&self) -> (&Device, Option<&Shopper>) {
+        (&self.device, self.guest.as_ref())
+    }
+}
 
 #[derive(Debug, thiserror::Error)]
 pub enum IdentityError {
@@ -23,10 +106,56 @@ pub enum IdentityError {
     /// Wrong password or no such account: never said which.
     #[error("wrong e-mail address or password")]
     WrongCredentials,
-    #[error("an account with this e-mail address exists")]
-    EmailTaken,
-    #[error("the password hasher failed")]
-    Hasher,
+    /// Wrong, used, expired, or never sent: never said which.
+    #[error("wrong or expired code")]
+    WrongCode,
+    /// A forged, foreign, expired or used assertion: never said which.
+    #[error("the assertion does not hold")]
+    BadAssertion,
+    #[error("a code of the second factor is needed")]
+    SecondFactorNeeded,
+    /// Too many attempts; the number is how many seconds to wait.
+    #[error("too many attempts")]
+    Throttled(u32),
+    /// `field` of the request does not fit, and why.
+    #[error("`{0}` {1}")]
+    Field(&'static str, &'static str),
+    #[error("there is no such thing")]
+    NotFound,
+    #[error("cryptography failed")]
+    Crypto,
     #[error(transparent)]
     Database(#[from] sqlx::Error),
+}
+
+/// Forgets what is over: codes, assertions and sessions past their end, throttles that are full again.
+pub async fn forget(pool: &Pool<Executor>, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
+    // A dead session is kept a month, for its owner and for whoever looks into a theft.
+    let month_ago = now - chrono::Duration::days(30);
+    for tenant in tenancy::all(pool).await? {
+        let mut tx = pool.begin(Scope::tenant(tenant)).await?;
+        sqlx::query!("DELETE FROM codes WHERE expires_at < $1", now)
+            .execute(&mut *tx)
+            .await?;
+        sqlx::query!("DELETE FROM assertion_uses WHERE expires_at < $1", now)
+            .execute(&mut *tx)
+            .await?;
+        sqlx::query!("DELETE FROM throttles WHERE tat < $1", now)
+            .execute(&mut *tx)
+            .await?;
+        sqlx::query!(
+            "DELETE FROM sessions WHERE least(expires_at, idle_until, revoked_at) < $1",
+            month_ago
+        )
+        .execute(&mut *tx)
+        .await?;
+        sqlx::query!(
+            "DELETE FROM staff_sessions WHERE least(expires_at, revoked_at) < $1",
+            month_ago
+        )
+        .execute(&mut *tx)
+        .await?;
+        tx.commit().await?;
+    }
+    Ok(())
 }

@@ -1,11 +1,11 @@
-//! Sessions: made at log-in, slid by use, ended by log-out or time.
+//! Sessions: opened at sign-in, slid by use, ended by log-out or time.
 
 use chrono::{DateTime, Duration, Utc};
 
-use super::{IdentityError, SessionToken};
+use super::{Device, Identity, IdentityError, SessionToken, guests};
 use crate::{
-    ids::{SessionId, ShopperId, TenantId},
-    tenancy::{Pool, Scope, Tx, Web},
+    ids::{OrderId, SessionId, ShopperId, TenantId},
+    tenancy::{Scope, Tx, Web},
 };
 
 /// How long sessions live.
@@ -30,12 +30,14 @@ impl Default for Lifetimes {
 /// A sliding expiry is written at most once in this time, so that most requests only read.
 const SLIDE_AFTER: Duration = Duration::minutes(1);
 
-/// Proof of a live shopper session. Built by [`resolve`] alone.
+/// Proof of a live shopper session, a guest's too. Built by [`Identity::shopper`] alone.
 #[derive(Clone, Debug)]
 pub struct Shopper {
     tenant: TenantId,
     id: ShopperId,
     session: SessionId,
+    guest: bool,
+    order: Option<OrderId>,
 }
 
 impl Shopper {
@@ -47,9 +49,18 @@ impl Shopper {
         self.tenant
     }
 
-    /// What this shopper's transactions may see: its own rows.
+    /// Whether nobody knows who this is.
+    pub fn is_guest(&self) -> bool {
+        self.guest
+    }
+
+    pub fn session(&self) -> SessionId {
+        self.session
+    }
+
+    /// What this shopper's transactions may see: its own rows and, to read, the one order a guest has proved.
     pub fn scope(&self) -> Scope {
-        Scope::shopper(self.tenant, self.id)
+        Scope::shopper(self.tenant, self.id).with_order(self.order)
     }
 }
 
@@ -58,108 +69,153 @@ impl Shopper {
 pub struct Session {
     pub id: SessionId,
     pub created_at: DateTime<Utc>,
+    pub last_seen_at: DateTime<Utc>,
     pub expires_at: DateTime<Utc>,
+    pub address: Option<String>,
+    pub device: Option<String>,
 }
 
-/// The shopper whose live session `token` is. One round trip, and one more a minute to slide the expiry.
-pub async fn resolve(
-    web: &Pool<Web>,
-    token: &SessionToken,
-    now: DateTime<Utc>,
-    lifetimes: Lifetimes,
-) -> Result<Shopper, IdentityError> {
-    let (tenant, hash) = (token.tenant().as_uuid(), token.hash());
-    let find = |pool| async move {
-        sqlx::query!(
-            r#"SELECT id AS "id!: SessionId", shopper_id AS "shopper!: ShopperId", last_seen_at AS "last_seen_at!" FROM find_session($1, $2, $3)"#,
-            tenant,
-            &hash[..],
-            now
-        )
-        .fetch_optional(&pool)
-        .await
-    };
-    let found = web.unscoped(find).await?.ok_or(IdentityError::NoSession)?;
-    let shopper = Shopper {
-        tenant: token.tenant(),
-        id: found.shopper,
-        session: found.id,
-    };
-    if now - found.last_seen_at >= SLIDE_AFTER {
-        slide(web, &shopper, now, lifetimes).await?;
+/// A sign-in that succeeded.
+pub struct LoggedIn {
+    pub token: SessionToken,
+    pub session: SessionId,
+    pub expires_at: DateTime<Utc>,
+    pub shopper: ShopperId,
+    pub guest: bool,
+}
+
+impl Identity {
+    /// The shopper whose live session `token` is. One round trip, and one more a minute to slide the expiry.
+    pub async fn shopper(&self, token: &SessionToken) -> Result<Shopper, IdentityError> {
+        let (tenant, hashes, now) = (token.tenant().as_uuid(), token.hashes(&self.keyring), self.now());
+        let find = |pool| {
+            let hashes = hashes.clone();
+            async move {
+                sqlx::query!(
+                    r#"SELECT id AS "id!: SessionId", shopper_id AS "shopper!: ShopperId", last_seen_at AS "last_seen_at!", guest AS "guest!",
+                        order_id AS "order: OrderId" FROM find_session($1, $2::bytea[], $3)"#,
+                    tenant,
+                    &hashes,
+                    now
+                )
+                .fetch_optional(&pool)
+                .await
+            }
+        };
+        let found = self.web.unscoped(find).await?.ok_or(IdentityError::NoSession)?;
+        let shopper = Shopper {
+            tenant: token.tenant(),
+            id: found.shopper,
+            session: found.id,
+            guest: found.guest,
+            order: found.order,
+        };
+        if now - found.last_seen_at >= SLIDE_AFTER {
+            self.slide(&shopper, now).await?;
+        }
+        Ok(shopper)
     }
-    Ok(shopper)
+
+    async fn slide(&self, shopper: &Shopper, now: DateTime<Utc>) -> Result<(), IdentityError> {
+        let mut tx = self.web.begin(shopper.scope()).await?;
+        sqlx::query!(
+            "UPDATE sessions SET last_seen_at = $2, idle_until = $3 WHERE id = $1",
+            shopper.session.as_uuid(),
+            now,
+            now + self.lifetimes.idle
+        )
+        .execute(&mut *tx)
+        .await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// Opens a session for a shopper whose identity the caller has just proved. The `guest`'s session that it was done
+    /// from ends, and what was said in it is the shopper's from here on.
+    pub(super) async fn open(
+        &self,
+        tx: &mut Tx<Web>,
+        (device, guest): (&Device, Option<&Shopper>),
+        shopper: ShopperId,
+        order: Option<OrderId>,
+    ) -> Result<LoggedIn, IdentityError> {
+        let (token, id, now) = (SessionToken::generate(tx.tenant_id()), SessionId::new(), self.now());
+        if let Some(guest) = guest {
+            guests::become_shopper(tx, guest, shopper, now).await?;
+        }
+        let expires_at = now + self.lifetimes.absolute;
+        let guest = sqlx::query_scalar!(
+            r#"WITH session AS (
+                INSERT INTO sessions (tenant_id, shopper_id, id, token_hash, created_at, last_seen_at, idle_until, expires_at, address, device, order_id)
+                VALUES ($1, $2, $3, $4, $5, $5, $6, $7, $8, $9, $10))
+            SELECT guest FROM shoppers WHERE shopper_id = $2"#,
+            tx.tenant_id().as_uuid(),
+            shopper.as_uuid(),
+            id.as_uuid(),
+            &token.hash(&self.keyring)[..],
+            now,
+            now + self.lifetimes.idle,
+            expires_at,
+            device.address.to_canonical().to_string(),
+            device.name,
+            order.map(OrderId::as_uuid)
+        )
+        .fetch_one(&mut **tx)
+        .await?;
+        Ok(LoggedIn {
+            token,
+            session: id,
+            expires_at,
+            shopper,
+            guest,
+        })
+    }
+
+    /// The shopper's live sessions, newest first.
+    pub async fn sessions(&self, shopper: &Shopper) -> Result<Vec<Session>, IdentityError> {
+        let mut tx = self.web.begin(shopper.scope()).await?;
+        Ok(sqlx::query_as!(
+            Session,
+            r#"SELECT id AS "id: SessionId", created_at, last_seen_at, least(expires_at, idle_until) AS "expires_at!", address, device
+            FROM sessions WHERE revoked_at IS NULL AND idle_until > $1 AND expires_at > $1 ORDER BY created_at DESC, id DESC LIMIT 100"#,
+            self.now()
+        )
+        .fetch_all(&mut *tx)
+        .await?)
+    }
+
+    /// Ends one of the shopper's sessions.
+    pub async fn end_session(&self, shopper: &Shopper, session: SessionId) -> Result<(), IdentityError> {
+        let mut tx = self.web.begin(shopper.scope()).await?;
+        let ended = sqlx::query!(
+            "UPDATE sessions SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL",
+            session.as_uuid(),
+            self.now()
+        )
+        .execute(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        match ended.rows_affected() {
+            0 => Err(IdentityError::NotFound),
+            _ => Ok(()),
+        }
+    }
+
+    /// Ends all of the shopper's sessions.
+    pub async fn end_sessions(&self, shopper: &Shopper) -> Result<(), IdentityError> {
+        let mut tx = self.web.begin(shopper.scope()).await?;
+        end_all(&mut tx, shopper.id, self.now()).await?;
+        Ok(tx.commit().await?)
+    }
 }
 
-async fn slide(
-    web: &Pool<Web>,
-    shopper: &Shopper,
-    now: DateTime<Utc>,
-    lifetimes: Lifetimes,
-) -> Result<(), IdentityError> {
-    let mut tx = web.begin(shopper.scope()).await?;
+/// Ends every session of a shopper: after a new password, whoever had the old one is out.
+pub(super) async fn end_all(tx: &mut Tx<Web>, shopper: ShopperId, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
     sqlx::query!(
-        "UPDATE sessions SET last_seen_at = $2, idle_until = $3 WHERE id = $1",
-        shopper.session.as_uuid(),
-        now,
-        now + lifetimes.idle
-    )
-    .execute(&mut *tx)
-    .await?;
-    Ok(tx.commit().await?)
-}
-
-/// Opens a session for a shopper whose identity the caller has just proved.
-pub(super) async fn open(
-    tx: &mut Tx<Web>,
-    shopper: ShopperId,
-    now: DateTime<Utc>,
-    lifetimes: Lifetimes,
-) -> Result<(SessionToken, Session), IdentityError> {
-    let token = SessionToken::generate(tx.tenant_id());
-    let session = Session {
-        id: SessionId::new(),
-        created_at: now,
-        expires_at: now + lifetimes.absolute,
-    };
-    sqlx::query!(
-        "INSERT INTO sessions (tenant_id, shopper_id, id, token_hash, created_at, last_seen_at, idle_until, expires_at)
-         VALUES ($1, $2, $3, $4, $5, $5, $6, $7)",
-        tx.tenant_id().as_uuid(),
+        "UPDATE sessions SET revoked_at = $2 WHERE shopper_id = $1 AND revoked_at IS NULL",
         shopper.as_uuid(),
-        session.id.as_uuid(),
-        &token.hash()[..],
-        now,
-        now + lifetimes.idle,
-        session.expires_at
-    )
-    .execute(&mut **tx)
-    .await?;
-    Ok((token, session))
-}
-
-/// The session that `shopper` came with.
-pub async fn current(web: &Pool<Web>, shopper: &Shopper) -> Result<Session, IdentityError> {
-    let mut tx = web.begin(shopper.scope()).await?;
-    sqlx::query_as!(
-        Session,
-        r#"SELECT id AS "id: SessionId", created_at, expires_at FROM sessions WHERE id = $1"#,
-        shopper.session.as_uuid()
-    )
-    .fetch_optional(&mut *tx)
-    .await?
-    .ok_or(IdentityError::NoSession)
-}
-
-/// Ends the session that `shopper` came with.
-pub async fn end(web: &Pool<Web>, shopper: &Shopper, now: DateTime<Utc>) -> Result<(), IdentityError> {
-    let mut tx = web.begin(shopper.scope()).await?;
-    sqlx::query!(
-        "UPDATE sessions SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL",
-        shopper.session.as_uuid(),
         now
     )
-    .execute(&mut *tx)
-    .await?;
-    Ok(tx.commit().await?)
+    .execute(&mut **tx)
+    .await
+    .map(drop)
 }

@@ -1,9 +1,14 @@
-//! Shopper accounts: register, log in, set a password.
+//! Shopper accounts: made once an address is proved, opened by password or by a code.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Duration, Utc};
 use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
 
-use super::{IdentityError, Session, SessionToken, password, sessions};
+use super::{
+    Device, Identity, IdentityError, LoggedIn, Visit,
+    codes::{self, NewCode, Purpose},
+    password, throttle,
+};
 use crate::{
     ids::ShopperId,
     tenancy::{self, Executor, Pool, Scope, StoreKey, Tenant, Tx, Web},
@@ -17,89 +22,171 @@ pub struct Registration {
     pub last_name: String,
 }
 
-/// A log-in that succeeded.
-pub struct LoggedIn {
-    pub token: SessionToken,
-    pub session: Session,
-    pub shopper: ShopperId,
+/// A registration whose address is not proved yet.
+#[derive(Serialize, Deserialize)]
+struct Pending {
+    hash: String,
+    first_name: String,
+    last_name: String,
 }
 
-/// The store that a publishable key names.
-pub async fn store(web: &Pool<Web>, key: Option<&str>) -> Result<Tenant, IdentityError> {
-    let key: StoreKey = key
-        .and_then(|key| key.parse().ok())
-        .ok_or(IdentityError::UnknownStore)?;
-    tenancy::find_by_store_key(web, &key)
-        .await?
-        .ok_or(IdentityError::UnknownStore)
-}
+/// Addresses from which an account was opened this lately are its owner's.
+const KNOWN_ADDRESS: Duration = Duration::days(30);
 
-/// Makes an account and opens its first session, or neither.
-pub async fn register(
-    web: &Pool<Web>,
-    store: &Tenant,
-    new: Registration,
-    now: DateTime<Utc>,
-    lifetimes: sessions::Lifetimes,
-) -> Result<LoggedIn, IdentityError> {
-    let hash = password::hash(new.password).await?;
-    let shopper = ShopperId::new();
-    let mut tx = web.begin(Scope::tenant(store.id)).await?;
-    let inserted = sqlx::query!(
-        "INSERT INTO shoppers (tenant_id, shopper_id, external_id, email, first_name, last_name, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (tenant_id, email) DO NOTHING",
-        store.id.as_uuid(),
-        shopper.as_uuid(),
-        shopper.to_string(),
-        normalise(&new.email),
-        new.first_name,
-        new.last_name,
-        now
-    )
-    .execute(&mut *tx)
-    .await?;
-    if inserted.rows_affected() == 0 {
-        return Err(IdentityError::EmailTaken);
+impl Identity {
+    /// The store that a publishable key names.
+    pub async fn store(&self, key: Option<&str>) -> Result<Tenant, IdentityError> {
+        let key: StoreKey = key
+            .and_then(|key| key.parse().ok())
+            .ok_or(IdentityError::UnknownStore)?;
+        tenancy::find_by_store_key(&self.web, &key)
+            .await?
+            .ok_or(IdentityError::UnknownStore)
     }
-    store_hash(&mut tx, shopper, &hash, now).await?;
-    let (token, session) = sessions::open(&mut tx, shopper, now, lifetimes).await?;
-    tx.commit().await?;
-    Ok(LoggedIn {
-        token,
-        session,
-        shopper,
-    })
-}
 
-/// Checks a password and opens a session. An unknown account takes as long as a known one and gets the same answer.
-pub async fn log_in(
-    web: &Pool<Web>,
-    store: &Tenant,
-    email: &str,
-    password: SecretString,
-    now: DateTime<Utc>,
-    lifetimes: sessions::Lifetimes,
-) -> Result<LoggedIn, IdentityError> {
-    let mut tx = web.begin(Scope::tenant(store.id)).await?;
-    let account = sqlx::query!(
-        r#"SELECT s.shopper_id AS "id: ShopperId", p.hash FROM shoppers s JOIN passwords p USING (tenant_id, shopper_id) WHERE s.email = $1"#,
-        normalise(email)
-    )
-    .fetch_optional(&mut *tx)
-    .await?;
-    // Hashing takes tens of milliseconds: no connection is held through it.
-    drop(tx);
-    let (shopper, hash) = account.map(|account| (account.id, account.hash)).unzip();
-    let matches = password::verify(password, hash).await?;
-    let shopper = shopper.filter(|_| matches).ok_or(IdentityError::WrongCredentials)?;
-    let mut tx = web.begin(Scope::tenant(store.id)).await?;
-    let (token, session) = sessions::open(&mut tx, shopper, now, lifetimes).await?;
-    tx.commit().await?;
-    Ok(LoggedIn {
-        token,
-        session,
-        shopper,
-    })
+    /// Mails a code to prove the address. An address that has an account gets a mail that says so, and the same answer.
+    pub async fn register(&self, visit: &Visit, new: Registration) -> Result<(), IdentityError> {
+        let (now, email) = (self.now(), normalise(&new.email));
+        password::is_strong(&new.password, &[&email, &new.first_name, &new.last_name])?;
+        let mut tx = self.web.begin(Scope::tenant(visit.store.id)).await?;
+        self.may_mail(&mut tx, &email, &visit.device).await?;
+        tx.commit().await?;
+        let hash = password::hash(new.password).await?;
+        let mut tx = self.web.begin(Scope::tenant(visit.store.id)).await?;
+        let account = account(&mut tx, &email).await?;
+        let pending = Pending {
+            hash,
+            first_name: new.first_name,
+            last_name: new.last_name,
+        };
+        let details = match account.as_ref().is_some_and(|account| account.hash.is_some()) {
+            true => None,
+            false => Some(serde_json::to_value(pending).map_err(|_| IdentityError::Crypto)?),
+        };
+        let new = NewCode {
+            purpose: Purpose::Register,
+            email: &email,
+            shopper: account.map(|account| account.id),
+            order: None,
+            details,
+            mail: true,
+        };
+        codes::issue(&mut tx, new, now).await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// Makes the account whose address the code proves, or gives one that the store imported its password.
+    pub async fn verify_registration(&self, visit: &Visit, email: &str, code: &str) -> Result<LoggedIn, IdentityError> {
+        let (now, email) = (self.now(), normalise(email));
+        let mut tx = self.web.begin(Scope::tenant(visit.store.id)).await?;
+        self.may_guess(&mut tx, &email, &visit.device).await?;
+        let redeemed = codes::redeem(&mut tx, &self.keyring, Purpose::Register, &email, code, now).await?;
+        let pending = redeemed
+            .and_then(|code| code.details)
+            .and_then(|details| serde_json::from_value::<Pending>(details).ok());
+        let Some(pending) = pending else {
+            tx.commit().await?;
+            return Err(IdentityError::WrongCode);
+        };
+        let shopper = match account(&mut tx, &email).await? {
+            Some(account) => account.id,
+            None => insert(&mut tx, &email, &pending, now).await?,
+        };
+        store_hash(&mut tx, shopper, &pending.hash, now).await?;
+        super::sessions::end_all(&mut tx, shopper, now).await?;
+        let opened = self.open(&mut tx, visit.from(), shopper, None).await?;
+        tx.commit().await?;
+        Ok(opened)
+    }
+
+    /// Checks a password and opens a session. An unknown account takes as long as a known one and gets the same answer.
+    pub async fn log_in(&self, visit: &Visit, email: &str, password: SecretString) -> Result<LoggedIn, IdentityError> {
+        let email = normalise(email);
+        let mut tx = self.web.begin(Scope::tenant(visit.store.id)).await?;
+        self.may_guess(&mut tx, &email, &visit.device).await?;
+        let (shopper, hash) = account(&mut tx, &email)
+            .await?
+            .map(|account| (account.id, account.hash))
+            .unzip();
+        // Hashing takes tens of milliseconds: no connection is held through it. What was taken stays taken.
+        tx.commit().await?;
+        let hash = hash.flatten();
+        let matches = password::verify(password.clone(), hash.clone()).await?;
+        let shopper = shopper.filter(|_| matches).ok_or(IdentityError::WrongCredentials)?;
+        let renewed = match hash.is_some_and(|hash| password::is_outdated(&hash)) {
+            true => Some(password::hash(password).await?),
+            false => None,
+        };
+        let mut tx = self.web.begin(Scope::tenant(visit.store.id)).await?;
+        if let Some(hash) = renewed {
+            store_hash(&mut tx, shopper, &hash, self.now()).await?;
+        }
+        let opened = self.open(&mut tx, visit.from(), shopper, None).await?;
+        tx.commit().await?;
+        Ok(opened)
+    }
+
+    /// Mails a code that opens the account of `email`, if there is one. The answer is the same if there is none.
+    pub async fn ask_for_code(&self, visit: &Visit, email: &str) -> Result<(), IdentityError> {
+        self.ask_by_mail(visit, email, Purpose::LogIn).await
+    }
+
+    /// Opens the account whose address the code proves.
+    pub async fn log_in_with_code(&self, visit: &Visit, email: &str, code: &str) -> Result<LoggedIn, IdentityError> {
+        let (now, email) = (self.now(), normalise(email));
+        let mut tx = self.web.begin(Scope::tenant(visit.store.id)).await?;
+        self.may_guess(&mut tx, &email, &visit.device).await?;
+        let redeemed = codes::redeem(&mut tx, &self.keyring, Purpose::LogIn, &email, code, now).await?;
+        let Some(shopper) = redeemed.and_then(|code| code.shopper) else {
+            tx.commit().await?;
+            return Err(IdentityError::WrongCode);
+        };
+        let opened = self.open(&mut tx, visit.from(), shopper, None).await?;
+        tx.commit().await?;
+        Ok(opened)
+    }
+
+    /// Mails something to the owner of the account of `email`. Without one the same is stored, and nothing is mailed.
+    pub(super) async fn ask_by_mail(&self, visit: &Visit, email: &str, purpose: Purpose) -> Result<(), IdentityError> {
+        let email = normalise(email);
+        let mut tx = self.web.begin(Scope::tenant(visit.store.id)).await?;
+        self.may_mail(&mut tx, &email, &visit.device).await?;
+        let account = account(&mut tx, &email).await?;
+        let new = NewCode {
+            purpose,
+            email: &email,
+            shopper: account.as_ref().map(|account| account.id),
+            order: None,
+            details: None,
+            mail: account.is_some(),
+        };
+        codes::issue(&mut tx, new, self.now()).await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// Holds back who guesses. From an address that the account is known to be used from, only that address's own guesses
+    /// count: strangers elsewhere cannot lock its owner out.
+    pub(super) async fn may_guess(&self, tx: &mut Tx<Web>, email: &str, device: &Device) -> Result<(), IdentityError> {
+        let (now, network) = (self.now(), throttle::network(device.address));
+        let keyring = &self.keyring;
+        throttle::GUESS_FROM_ADDRESS.take(tx, keyring, &[&network], now).await?;
+        throttle::GUESS_AT_ACCOUNT_FROM_ADDRESS
+            .take(tx, keyring, &[email, &network], now)
+            .await?;
+        let known = sqlx::query_scalar!(
+            r#"SELECT EXISTS (SELECT FROM sessions s JOIN shoppers h USING (tenant_id, shopper_id)
+                WHERE h.email = $1 AND s.address = $2 AND s.created_at > $3) AS "known!""#,
+            email,
+            device.address.to_canonical().to_string(),
+            now - KNOWN_ADDRESS
+        )
+        .fetch_one(&mut **tx)
+        .await?;
+        match known {
+            true => Ok(()),
+            false => throttle::GUESS_AT_ACCOUNT.take(tx, keyring, &[email], now).await,
+        }
+    }
 }
 
 /// Sets an imported shopper's password from the command line. False when the store has no such shopper.
@@ -125,7 +212,45 @@ pub async fn set_password(
     Ok(true)
 }
 
-async fn store_hash<R: tenancy::Role>(
+struct Account {
+    id: ShopperId,
+    hash: Option<String>,
+}
+
+async fn account(tx: &mut Tx<Web>, email: &str) -> Result<Option<Account>, sqlx::Error> {
+    sqlx::query_as!(
+        Account,
+        r#"SELECT s.shopper_id AS "id: ShopperId", p.hash AS "hash?" FROM shoppers s LEFT JOIN passwords p USING (tenant_id, shopper_id)
+        WHERE s.email = $1"#,
+        email
+    )
+    .fetch_optional(&mut **tx)
+    .await
+}
+
+async fn insert(
+    tx: &mut Tx<Web>,
+    email: &str,
+    pending: &Pending,
+    now: DateTime<Utc>,
+) -> Result<ShopperId, sqlx::Error> {
+    let id = ShopperId::new();
+    sqlx::query!(
+        "INSERT INTO shoppers (tenant_id, shopper_id, external_id, email, first_name, last_name, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        tx.tenant_id().as_uuid(),
+        id.as_uuid(),
+        id.to_string(),
+        email,
+        pending.first_name,
+        pending.last_name,
+        now
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(id)
+}
+
+pub(super) async fn store_hash<R: tenancy::Role>(
     tx: &mut Tx<R>,
     shopper: ShopperId,
     hash: &str,
@@ -144,6 +269,6 @@ async fn store_hash<R: tenancy::Role>(
     Ok(())
 }
 
-fn normalise(email: &str) -> String {
+pub(super) fn normalise(email: &str) -> String {
     email.trim().to_lowercase()
 }

@@ -1,31 +1,39 @@
-//! Session tokens: opaque, 256 random bits, stored only as a hash.
+//! Tokens: opaque, 256 random bits, stored only as a hash under the server's key.
 
 use std::fmt;
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
-use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use crate::ids::TenantId;
+use crate::{
+    ids::TenantId,
+    keyring::{Keyring, Purpose},
+};
 
 const ENCODED: usize = 64;
 
 /// A shopper's session.
-pub type SessionToken = Token<false>;
-/// A staff member's session. Never mistaken for a shopper's: they differ in type, in prefix and in table.
-pub type StaffToken = Token<true>;
+pub type SessionToken = Token<'c'>;
+/// A staff member's session.
+pub type StaffToken = Token<'s'>;
+/// A machine's key to the staff API.
+pub type ApiKeyToken = Token<'k'>;
 
-/// `cs_` (shoppers) or `st_` (staff) + tenant id + 256 random bits, base64url. The tenant id is a routing hint so that
-/// the lookup runs inside that tenant's row-level security; it proves nothing, because the stored hash covers the whole
-/// token.
+/// `cs_` (shoppers), `st_` (staff) or `ck_` (machines) + tenant id + 256 random bits, base64url. One kind is never mistaken
+/// for another: they differ in type, in prefix and in table. The tenant id is a routing hint so that the lookup runs
+/// inside that tenant's row-level security; it proves nothing, because the stored hash covers the whole token.
 #[derive(Clone)]
-pub struct Token<const STAFF: bool> {
+pub struct Token<const KIND: char> {
     tenant: TenantId,
     text: String,
 }
 
-impl<const STAFF: bool> Token<STAFF> {
-    const PREFIX: &str = if STAFF { "st_" } else { "cs_" };
+impl<const KIND: char> Token<KIND> {
+    const PREFIX: &str = match KIND {
+        's' => "st_",
+        'k' => "ck_",
+        _ => "cs_",
+    };
 
     pub fn generate(tenant: TenantId) -> Self {
         let mut bytes = tenant.as_uuid().into_bytes().to_vec();
@@ -52,18 +60,25 @@ impl<const STAFF: bool> Token<STAFF> {
         &self.text
     }
 
-    pub(super) fn tenant(&self) -> TenantId {
+    /// The store it says it is of.
+    pub fn tenant(&self) -> TenantId {
         self.tenant
     }
 
-    pub(super) fn hash(&self) -> [u8; 32] {
-        Sha256::digest(self.text.as_bytes()).into()
+    /// What is stored of it.
+    pub(super) fn hash(&self, keyring: &Keyring) -> [u8; 32] {
+        keyring.mac(Purpose::Token, self.text.as_bytes())
+    }
+
+    /// What may be stored of it, under each key that counts.
+    pub(super) fn hashes(&self, keyring: &Keyring) -> Vec<Vec<u8>> {
+        keyring.macs(Purpose::Token, self.text.as_bytes())
     }
 }
 
-impl<const STAFF: bool> fmt::Debug for Token<STAFF> {
+impl<const KIND: char> fmt::Debug for Token<KIND> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SessionToken(…)")
+        f.write_str("Token(…)")
     }
 }
 
@@ -78,8 +93,8 @@ mod tests {
         let tenant = TenantId::new();
         let token = SessionToken::generate(tenant);
         let read = SessionToken::parse(token.expose()).expect("reads back");
-        assert_eq!((read.tenant(), read.hash()), (tenant, token.hash()));
-        assert_eq!(format!("{token:?}"), "SessionToken(…)");
+        assert_eq!((read.tenant(), read.expose()), (tenant, token.expose()));
+        assert_eq!(format!("{token:?}"), "Token(…)");
     }
 
     proptest! {
@@ -94,7 +109,8 @@ mod tests {
             let mut changed = token.expose().to_owned();
             changed.replace_range(at..=at, &letter);
             if changed != token.expose() && let Some(other) = SessionToken::parse(&changed) {
-                prop_assert_ne!(other.hash(), token.hash());
+                let keyring = Keyring::new(&"key".into(), None);
+                prop_assert_ne!(other.hash(&keyring), token.hash(&keyring));
             }
         }
     }

@@ -18,6 +18,10 @@ use crate::{
 pub const SCHEMA: &str = "graphile_worker";
 /// The job that does an approved proposal: `{"tenant", "proposal"}`.
 pub const EXECUTE: &str = "execute_proposal";
+/// The job that sends a mail of the outbox: `{"tenant", "key"}`.
+pub const SEND_MAIL: &str = "send_mail";
+/// The job that ends what nobody decided, gives back what was lost and forgets what is over.
+pub const HOUSEKEEPING: &str = "housekeeping";
 
 #[derive(Debug, thiserror::Error)]
 pub enum QueueError {
@@ -60,6 +64,24 @@ pub async fn outbox<R: Role>(
     .execute(&mut **tx)
     .await
     .map(drop)
+}
+
+/// Queues a mail, and the job that sends it. What it says is put together when it is sent.
+pub async fn enqueue_mail<R: Role>(
+    tx: &mut Tx<R>,
+    key: &str,
+    payload: Value,
+    now: DateTime<Utc>,
+) -> Result<(), sqlx::Error> {
+    let key = format!("mail:{key}");
+    outbox(tx, "mail", &key, payload, now).await?;
+    sqlx::query("SELECT graphile_worker.add_job(identifier => $1, payload => $2::json, job_key => $3)")
+        .bind(SEND_MAIL)
+        .bind(json!({ "tenant": tx.tenant_id(), "key": key }))
+        .bind(format!("{}:{key}", tx.tenant_id()))
+        .execute(&mut **tx)
+        .await
+        .map(drop)
 }
 
 /// Brings the queue's schema up to date as the owner, and lets web add jobs and the executor run them.

@@ -3,9 +3,11 @@
 //! Law: a model is a stranger. It is sent what the shopper may see and nothing else, everything it says is bounded and
 //! checked by the rooms above, and it has a deadline.
 
+pub mod budget;
 mod deadline;
 mod offline;
 mod openai;
+mod price;
 mod scripted;
 
 use std::sync::Arc;
@@ -16,6 +18,7 @@ use serde_json::Value;
 pub use deadline::Deadlines;
 pub use offline::OfflineModel;
 pub use openai::{OpenAiModel, OpenAiSettings};
+pub use price::Price;
 pub use scripted::ScriptedModel;
 
 /// Answers a prompt with a stream of chunks.

@@ -59,6 +59,12 @@ const HELP: &str = "I can look up your orders, parcels and refunds, your profile
 fn ask(question: &str) -> Reply {
     let words = question.to_lowercase();
     let has = |any: &[&str]| any.iter().any(|word| words.contains(word));
+    if words
+        .split(|c: char| !c.is_alphanumeric())
+        .any(|word| matches!(word, "person" | "human" | "agent" | "staff"))
+    {
+        return Reply::Call("hand_off", json!({ "summary": "Asked for a person." }));
+    }
     match order_number(question) {
         Some(number) if has(&["refund", "money back", "paid back"]) => {
             Reply::Call("get_refund_status", json!({ "order_number": number }))
@@ -144,6 +150,7 @@ fn latest_result(since: &[PromptMessage]) -> Option<(&str, Value)> {
 fn tell(tool: &str, result: &Value) -> String {
     if let Some(error) = result.get("error") {
         return match error["code"].as_str() {
+            Some("sign_in_first") => "For that I must know who you are. Please sign in first.".into(),
             Some("not_found") => "I could not find that under your account. Please check the number.".into(),
             _ => "I could not look that up just now. Please try again in a moment.".into(),
         };
@@ -155,6 +162,7 @@ fn tell(tool: &str, result: &Value) -> String {
         "get_refund_status" => tell_refund(data),
         "search_products" => tell_products(data),
         "get_profile" => tell_profile(data),
+        "hand_off" => "I have called someone of our staff, who will answer you here.".into(),
         _ => HELP.into(),
     }
 }

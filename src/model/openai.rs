@@ -6,7 +6,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Chunk, ChunkStream, Deadlines, Model, ModelError, Prompt, PromptMessage, Source, ToolCall, Usage};
+use super::{Chunk, ChunkStream, Deadlines, Model, ModelError, Price, Prompt, PromptMessage, Source, ToolCall, Usage};
 
 /// More calls than this in one answer is no answer.
 const MOST_CALLS: usize = 16;
@@ -19,6 +19,7 @@ pub struct OpenAiSettings {
     pub base_url: String,
     pub api_key: SecretString,
     pub model: String,
+    pub price: Price,
     pub deadlines: Deadlines,
 }
 

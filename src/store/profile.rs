@@ -28,7 +28,7 @@ struct ProfileRow {
     id: ShopperId,
     first_name: String,
     last_name: String,
-    email: String,
+    email: Option<String>,
     address: Option<Json<Address>>,
     currency: String,
     methods: Json<Vec<MethodRow>>,
@@ -69,7 +69,7 @@ pub async fn of<R: Role>(tx: &mut Tx<R>, shopper: ShopperId) -> Result<Option<Pr
         shopper_id: row.id,
         first_name: row.first_name,
         last_name: row.last_name,
-        email: row.email,
+        email: row.email.unwrap_or_default(),
         address: row.address.map(|address| address.0),
         payment_methods: payment_methods.collect(),
     }))

@@ -31,6 +31,14 @@ impl Actor {
             request_id: None,
         }
     }
+    /// A machine, by its key's id.
+    pub fn machine(id: Uuid) -> Self {
+        Self {
+            kind: "machine",
+            id: Some(id),
+            request_id: None,
+        }
+    }
     /// The model, in a turn.
     pub fn model(turn: crate::ids::TurnId) -> Self {
         Self {
@@ -94,7 +102,7 @@ pub async fn append<R: Role>(tx: &mut Tx<R>, entry: Entry<'_>) -> Result<(), sql
 pub struct AuditEntry {
     pub seq: i64,
     pub at: DateTime<Utc>,
-    /// `shopper`, `staff`, `model`, `policy` or `system`.
+    /// `shopper`, `staff`, `machine`, `model`, `policy` or `system`.
     pub actor_kind: String,
     pub actor_id: Option<Uuid>,
     #[schema(example = "proposal.approve")]

@@ -6,6 +6,7 @@
 
 pub mod audit;
 pub mod bootstrap;
+pub mod origins;
 mod pools;
 mod tenants;
 mod tx;

@@ -12,6 +12,7 @@ use crate::{ids::TenantId, money::Currency};
 #[derive(Clone, Debug)]
 pub struct Tenant {
     pub id: TenantId,
+    pub slug: String,
     pub name: String,
     pub currency: Currency,
 }
@@ -35,6 +36,11 @@ impl StoreKey {
 
     pub fn as_str(&self) -> &str {
         &self.text
+    }
+
+    /// The store it says it is of.
+    pub fn tenant(&self) -> TenantId {
+        self.tenant
     }
 }
 
@@ -65,27 +71,29 @@ impl fmt::Debug for StoreKey {
 pub async fn find_by_store_key(web: &Pool<Web>, key: &StoreKey) -> Result<Option<Tenant>, sqlx::Error> {
     let mut tx = web.begin(Scope::tenant(key.tenant)).await?;
     let row = sqlx::query!(
-        r#"SELECT t.tenant_id AS "id: TenantId", t.name, t.currency FROM tenants t JOIN store_keys k USING (tenant_id)
+        r#"SELECT t.tenant_id AS "id: TenantId", t.slug, t.name, t.currency FROM tenants t JOIN store_keys k USING (tenant_id)
            WHERE k.key = $1 AND k.revoked_at IS NULL"#,
         key.text
     )
     .fetch_optional(&mut *tx)
     .await?;
-    row.map(|row| tenant(row.id, row.name, &row.currency)).transpose()
+    row.map(|row| tenant(row.id, row.slug, row.name, &row.currency))
+        .transpose()
 }
 
 /// The tenant called `slug`, for the command line. Only the executor's policy on `tenants` lets it look without a scope.
 pub async fn find_by_slug(executor: &Pool<Executor>, slug: &str) -> Result<Option<Tenant>, sqlx::Error> {
     let query = |pool| async move {
         sqlx::query!(
-            r#"SELECT tenant_id AS "id: TenantId", name, currency FROM tenants WHERE slug = $1"#,
+            r#"SELECT tenant_id AS "id: TenantId", slug, name, currency FROM tenants WHERE slug = $1"#,
             slug
         )
         .fetch_optional(&pool)
         .await
     };
     let row = executor.unscoped(query).await?;
-    row.map(|row| tenant(row.id, row.name, &row.currency)).transpose()
+    row.map(|row| tenant(row.id, row.slug, row.name, &row.currency))
+        .transpose()
 }
 
 /// Every tenant, for the worker's rounds.
@@ -121,6 +129,7 @@ pub async fn create(
     Ok((
         Tenant {
             id,
+            slug: slug.to_owned(),
             name: name.to_owned(),
             currency,
         },
@@ -146,13 +155,21 @@ pub async fn add_store_key(tx: &mut Tx<Executor>) -> Result<StoreKey, sqlx::Erro
 /// The tenant this transaction is bound to.
 pub async fn current<R: Role>(tx: &mut Tx<R>) -> Result<Tenant, sqlx::Error> {
     let id = tx.tenant_id();
-    let row = sqlx::query!("SELECT name, currency FROM tenants WHERE tenant_id = $1", id.as_uuid())
-        .fetch_one(&mut **tx)
-        .await?;
-    tenant(id, row.name, &row.currency)
+    let row = sqlx::query!(
+        "SELECT slug, name, currency FROM tenants WHERE tenant_id = $1",
+        id.as_uuid()
+    )
+    .fetch_one(&mut **tx)
+    .await?;
+    tenant(id, row.slug, row.name, &row.currency)
 }
 
-fn tenant(id: TenantId, name: String, currency: &str) -> Result<Tenant, sqlx::Error> {
+fn tenant(id: TenantId, slug: String, name: String, currency: &str) -> Result<Tenant, sqlx::Error> {
     let currency = currency.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))?;
-    Ok(Tenant { id, name, currency })
+    Ok(Tenant {
+        id,
+        slug,
+        name,
+        currency,
+    })
 }

@@ -7,7 +7,7 @@ use std::{
 
 use sqlx::{PgConnection, Postgres, Transaction};
 
-use crate::ids::{ShopperId, TenantId};
+use crate::ids::{OrderId, ShopperId, TenantId};
 
 /// A database role: what its transactions may do is decided by grants in `migrations/`.
 pub trait Role: Send + Sync + 'static {
@@ -45,12 +45,18 @@ impl Role for Executor {
 pub struct Scope {
     pub(super) tenant: TenantId,
     pub(super) shopper: Option<ShopperId>,
+    /// Read besides: the one order that a guest has proved.
+    pub(super) order: Option<OrderId>,
 }
 
 impl Scope {
     /// A whole tenant: log-in, staff and effects.
     pub fn tenant(tenant: TenantId) -> Self {
-        Self { tenant, shopper: None }
+        Self {
+            tenant,
+            shopper: None,
+            order: None,
+        }
     }
 
     /// One shopper of a tenant, and nobody else.
@@ -58,14 +64,24 @@ impl Scope {
         Self {
             tenant,
             shopper: Some(shopper),
+            order: None,
         }
+    }
+
+    /// And one order of somebody else's, to read.
+    pub fn with_order(self, order: Option<OrderId>) -> Self {
+        Self { order, ..self }
     }
 
     /// `BEGIN` and the scope as one message, so both cost one round trip. Ids are UUIDs by type: nothing to escape.
     pub(super) fn begin<R: Role>(self) -> String {
         let shopper = self.shopper.map(|id| id.to_string()).unwrap_or_default();
+        let order = self
+            .order
+            .map(|id| format!("; SET LOCAL app.order_id = '{id}'"))
+            .unwrap_or_default();
         format!(
-            "{}; SET LOCAL app.tenant_id = '{}'; SET LOCAL app.shopper_id = '{shopper}'",
+            "{}; SET LOCAL app.tenant_id = '{}'; SET LOCAL app.shopper_id = '{shopper}'{order}",
             R::BEGIN,
             self.tenant
         )

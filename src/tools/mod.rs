@@ -28,6 +28,8 @@ pub enum ToolError {
     Unknown(String),
     #[error("this store has switched `{0}` off")]
     Off(&'static str),
+    #[error("guests may not use this; ask the shopper to sign in first")]
+    SignInFirst,
     /// The arguments do not fit; `field` is a path such as `changes[0].item_id`, empty for the whole.
     #[error("argument `{field}`: {reason}")]
     Argument { field: String, reason: String },
@@ -51,6 +53,7 @@ impl ToolError {
         match self {
             Self::Unknown(_) => UNKNOWN_TOOL,
             Self::Off(_) => TOOL_OFF,
+            Self::SignInFirst => "sign_in_first",
             Self::Argument { .. } => "invalid_argument",
             Self::NotFound(_) => "not_found",
             Self::Rule(_) => "not_allowed",
@@ -90,6 +93,8 @@ impl<T: DeserializeOwned + Validate + schemars::JsonSchema + Send> Arguments for
 /// A tool that looks something up for the session's shopper.
 pub trait ReadTool: Send + Sync + 'static {
     const CONTRACT: Contract;
+    /// Whether guests may use it.
+    const FOR_GUESTS: bool = false;
     type Arguments: Arguments;
     type Answer: Serialize;
 

@@ -80,6 +80,7 @@ pub struct Tool {
     pub contract: Contract,
     /// JSON schema of the arguments, strict.
     pub schema: Value,
+    pub for_guests: bool,
     run: Run,
 }
 
@@ -126,6 +127,7 @@ impl Registry {
             Tool {
                 contract: T::CONTRACT,
                 schema: schema::strict::<T::Arguments>(),
+                for_guests: T::FOR_GUESTS,
                 run,
             },
         );
@@ -142,6 +144,7 @@ impl Registry {
             Tool {
                 contract: T::CONTRACT,
                 schema: schema::strict::<T::Arguments>(),
+                for_guests: T::FOR_GUESTS,
                 run,
             },
         );
@@ -166,7 +169,11 @@ impl Registry {
 
     /// Runs one call. Never fails: whatever goes wrong is an outcome the model can act on.
     pub async fn call(&self, call: &ToolCall, context: &CallContext<'_>) -> CallOutcome {
-        let result = match self.tools.get(call.tool.as_str()).map(|tool| &tool.run) {
+        let tool = self.tools.get(call.tool.as_str());
+        let result = match tool.map(|tool| &tool.run) {
+            Some(_) if context.shopper.is_guest() && !tool.is_some_and(|tool| tool.for_guests) => {
+                Err(ToolError::SignInFirst)
+            }
             Some(Run::Read(read)) => read(&call.arguments, context.shopper, &self.reader)
                 .await
                 .map(|data| (data, None)),

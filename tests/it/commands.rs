@@ -233,6 +233,10 @@ async fn serve_refuses_a_role_that_could_pass_row_level_security_by() {
         .env("DATABASE_WEB_PASSWORD", "web-of-the-tests")
         .env("DATABASE_EXECUTOR_PASSWORD", "executor-of-the-tests")
         .env("MODEL", "offline")
+        .env("SECRET_KEY", "secret key of the tests, long enough")
+        .env("SMTP_URL", "smtp://127.0.0.1:1")
+        .env("MAIL_FROM", "shop@shop.example")
+        .env("PUBLIC_URL", "http://127.0.0.1:1")
         .env("COUNTERSIGN_ALLOW_OFFLINE_MODEL", "yes")
         .output()
         .expect("runs");

@@ -8,7 +8,7 @@ use crate::support::{TestApp, database};
 /// Tables that are not a tenant's.
 const GLOBAL: &str = "'_sqlx_migrations'";
 /// Tables whose rows are never changed or removed by the service.
-const APPEND_ONLY: &str = "'payments', 'tool_calls', 'decisions', 'audit'";
+const APPEND_ONLY: &str = "'payments', 'tool_calls', 'decisions', 'audit', 'budget_ledger'";
 
 async fn rows(connection: &mut PgConnection, query: String) -> Vec<String> {
     let rows = sqlx::query(AssertSqlSafe(query))
@@ -53,7 +53,8 @@ async fn every_table_now_or_later_keeps_the_laws() {
             "a restrictive policy binds the tenant for every role",
             format!("SELECT relname::text {tables} AND NOT EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = c.oid AND NOT p.polpermissive AND p.polcmd = '*' AND p.polroles = '{{0}}'
                 AND pg_get_expr(p.polqual, c.oid) IN ('(tenant_id = app_tenant())',
-                    CASE WHEN relname = 'tenants' THEN '((tenant_id = app_tenant()) OR (CURRENT_USER = ''countersign_executor''::name))' END)
+                    CASE relname WHEN 'tenants' THEN '((tenant_id = app_tenant()) OR (CURRENT_USER = ''countersign_executor''::name))'
+                        WHEN 'origins' THEN '((tenant_id = app_tenant()) OR (CURRENT_USER = ''countersign_web''::name))' END)
                 AND pg_get_expr(p.polwithcheck, c.oid) = '(tenant_id = app_tenant())')"),
         ),
         (
@@ -61,6 +62,11 @@ async fn every_table_now_or_later_keeps_the_laws() {
             format!("SELECT relname::text {tables} AND EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'shopper_id')
                 AND NOT EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = c.oid AND p.polroles = ARRAY['countersign_reader'::regrole::oid]
                     AND pg_get_expr(p.polqual, c.oid) = '(shopper_id = app_shopper())')"),
+        ),
+        (
+            "only an order, its lines and its parcels can be seen by who has proved the order",
+            "SELECT polrelid::regclass::text FROM pg_policy WHERE polname = 'proved' AND (polcmd <> 'r' OR polroles <> ARRAY['countersign_reader'::regrole::oid]
+                OR polrelid::regclass::text NOT IN ('orders', 'order_lines', 'shipments'))".into(),
         ),
         (
             "nothing is granted to everybody",
@@ -194,6 +200,9 @@ async fn each_pool_is_refused_what_its_role_must_not() {
         "DELETE FROM payments".to_owned(),
         "DELETE FROM orders".to_owned(),
         "SELECT token_hash FROM sessions".to_owned(),
+        "SELECT token_hash FROM staff_sessions".to_owned(),
+        "SELECT token_hash FROM api_keys".to_owned(),
+        "SELECT details FROM codes".to_owned(),
         "SET ROLE countersign_owner".to_owned(),
         // A row for another tenant than the bound one.
         format!(

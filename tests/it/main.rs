@@ -2,13 +2,17 @@
 
 mod support;
 
+mod access;
 mod adversary;
 mod approvals;
+mod assertions;
+mod budget;
 mod chat;
 mod checklist;
 mod commands;
 mod database_laws;
 mod import;
+mod limits;
 mod model_failures;
 mod openapi;
 mod orders;
@@ -16,4 +20,6 @@ mod problems;
 mod replay;
 mod restart;
 mod sessions;
+mod sign_in;
+mod staff_sign_in;
 mod write_tools;

@@ -70,6 +70,7 @@ async fn a_slow_model_and_an_absent_one_are_given_up_in_time() {
     assert!(start.elapsed() < Duration::from_secs(10), "far from the model's 30 s");
 
     let gone = countersign::config::ModelSettings::OpenAi(countersign::model::OpenAiSettings {
+        price: "1/2".parse().expect("a price"),
         base_url: "http://127.0.0.1:1/v1".into(),
         api_key: "sk-fake".into(),
         model: "fake".into(),

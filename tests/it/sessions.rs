@@ -7,46 +7,6 @@ use serde_json::{Value, json};
 use crate::support::{PASSWORD, TestApp, shopper::answer};
 
 #[tokio::test]
-async fn a_new_shopper_registers_and_is_logged_in() {
-    let app = TestApp::offline().await;
-    let body = json!({ "email": "Ada@Example.com", "password": "correct horse battery", "first_name": "Ada", "last_name": "L" });
-    let register = || {
-        app.http
-            .post(format!("{}/v1/shoppers", app.url))
-            .header("x-store-key", app.store.key.as_str())
-            .json(&body)
-    };
-    let (status, opened) = answer(register()).await;
-    assert_eq!(status, StatusCode::CREATED);
-    let token = opened["token"].as_str().expect("a token");
-    let (status, session) = answer(
-        app.http
-            .get(format!("{}/v1/sessions/current", app.url))
-            .bearer_auth(token),
-    )
-    .await;
-    assert_eq!(
-        (status, &session["shopper_id"]),
-        (StatusCode::OK, &opened["shopper_id"])
-    );
-    let (status, problem) = answer(register()).await;
-    assert_eq!(
-        (status, problem["type"].as_str()),
-        (StatusCode::CONFLICT, Some("urn:countersign:problem:email_taken"))
-    );
-    assert_eq!(
-        app.count("SELECT count(*) FROM shoppers WHERE email = 'ada@example.com'")
-            .await,
-        1
-    );
-    assert_eq!(
-        app.count("SELECT count(*) FROM passwords WHERE hash LIKE '%correct horse%'")
-            .await,
-        0
-    );
-}
-
-#[tokio::test]
 async fn a_wrong_password_and_an_unknown_account_get_one_answer() {
     let app = TestApp::offline().await;
     let log_in = async |email: &str, password: &str| {

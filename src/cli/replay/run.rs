@@ -12,10 +12,9 @@ use super::{Decision, Outcome, Script, expect};
 use crate::{
     cli::{CliError, import, migrate, private_postgres::PrivatePostgres, serve},
     clock::Clock,
-    config::{ModelSettings, Settings},
-    identity::{StaffRole, sessions::Lifetimes, shoppers, staff},
+    config::{Limits, ModelSettings, Settings},
+    identity::{StaffRole, shoppers, staff},
     model::{ScriptedModel, ToolCall},
-    telemetry::LogFormat,
     tenancy::{self, DatabaseSettings},
 };
 
@@ -126,14 +125,8 @@ fn database(postgres: &PrivatePostgres, name: &str) -> DatabaseSettings {
 
 fn settings(listen: std::net::SocketAddr, database: DatabaseSettings) -> Settings {
     Settings {
-        listen,
-        database,
-        model: ModelSettings::Offline,
-        lifetimes: Lifetimes::default(),
-        secure_cookies: false,
-        log_format: LogFormat::Text,
-        run_worker: true,
-        shutdown_grace: Duration::ZERO,
+        limits: Limits::wide(),
+        ..Settings::on_loopback(listen, database, ModelSettings::Offline)
     }
 }
 

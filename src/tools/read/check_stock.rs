@@ -28,6 +28,7 @@ impl ReadTool for CheckStock {
         r#"{"item_id": "6469567736"}"#,
         "Checking our stock…",
     );
+    const FOR_GUESTS: bool = true;
     type Arguments = Arguments;
     type Answer = StockLevel;
 

@@ -18,6 +18,7 @@ impl ReadTool for GetOrder {
         r##"{"order_number": "#W2611340"}"##,
         "Looking up your order…",
     );
+    const FOR_GUESTS: bool = true;
     type Arguments = OrderNumber;
     type Answer = Order;
 

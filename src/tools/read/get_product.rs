@@ -28,6 +28,7 @@ impl ReadTool for GetProduct {
         r#"{"product_id": "8310926033"}"#,
         "Looking at that product…",
     );
+    const FOR_GUESTS: bool = true;
     type Arguments = Arguments;
     type Answer = Product;
 

@@ -30,6 +30,7 @@ impl ReadTool for GetRefundStatus {
         r##"{"order_number": "#W2611340"}"##,
         "Checking your refund…",
     );
+    const FOR_GUESTS: bool = true;
     type Arguments = OrderNumber;
     type Answer = Answer;
 

@@ -28,6 +28,7 @@ impl ReadTool for ListOrders {
         "{}",
         "Looking up your orders…",
     );
+    const FOR_GUESTS: bool = true;
     type Arguments = Nothing;
     type Answer = Answer;
 

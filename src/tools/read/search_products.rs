@@ -36,6 +36,7 @@ impl ReadTool for SearchProducts {
         r#"{"query": "water bottle"}"#,
         "Searching the shop…",
     );
+    const FOR_GUESTS: bool = true;
     type Arguments = Arguments;
     type Answer = Answer;
 

@@ -41,6 +41,7 @@ impl WriteTool for HandOff {
         automatic_per_day: Some(20),
         ..Policy::new(Mode::Automatic)
     };
+    const FOR_GUESTS: bool = true;
     type Arguments = Arguments;
 
     async fn plan<R: Role>(arguments: &Arguments, _: ShopperId, _: &mut Tx<R>) -> Result<Plan, PlanError> {

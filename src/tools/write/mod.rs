@@ -37,6 +37,8 @@ pub trait WriteTool: Send + Sync + 'static {
     const CONTRACT: Contract;
     /// Who decides where the store has not said otherwise.
     const POLICY: Policy;
+    /// Whether guests may ask for it.
+    const FOR_GUESTS: bool = false;
     type Arguments: super::Arguments + Serialize + Sync;
 
     /// The exact effect, or why there is none. Deterministic: the executor compares.

@@ -1,28 +1,37 @@
 //! A running server with two stores that hold the same shoppers and order numbers.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use chrono::Utc;
 use countersign::{
     cli::{import, serve},
     clock::Clock,
-    config::{ModelSettings, Settings},
-    identity::{StaffRole, sessions::Lifetimes, shoppers},
+    config::{Limits, ModelSettings, Settings},
+    identity::{StaffRole, shoppers},
+    keyring::Keyring,
     model::{Deadlines, OpenAiSettings},
-    telemetry::LogFormat,
     tenancy::{self, Pools, StoreKey, Tenant},
 };
 use sqlx::{Connection, PgConnection};
 use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::{FakeOpenAi, PASSWORD, STORE, TestShopper, TestStaff, database};
+use super::{
+    FakeOpenAi, Mailbox, PASSWORD, STORE, TestShopper, TestStaff, database, process::SECRET_KEY, shopper::answer,
+};
+
+/// For a fake that answers when it likes.
+const PATIENT: Deadlines = Deadlines {
+    first_chunk: Duration::from_secs(5),
+    total: Duration::from_secs(10),
+};
 
 /// A server in this process, on a free loopback port. Dropped, it stops.
 pub struct TestApp {
     pub url: String,
     pub http: reqwest::Client,
     pub model: FakeOpenAi,
+    pub mailbox: Mailbox,
     pub clock: Clock,
     pub pools: Pools,
     pub database: String,
@@ -42,13 +51,7 @@ impl TestApp {
     /// With a fake OpenAI endpoint as its model.
     pub async fn start() -> Self {
         let model = FakeOpenAi::start().await;
-        let settings = openai(
-            &model,
-            Deadlines {
-                first_chunk: Duration::from_secs(5),
-                total: Duration::from_secs(10),
-            },
-        );
+        let settings = openai(&model, PATIENT);
         Self::start_with(model, settings).await
     }
 
@@ -60,34 +63,38 @@ impl TestApp {
     /// With a fake OpenAI endpoint, and nobody to carry out what is approved.
     pub async fn without_worker() -> Self {
         let model = FakeOpenAi::start().await;
-        let settings = openai(
-            &model,
-            Deadlines {
-                first_chunk: Duration::from_secs(5),
-                total: Duration::from_secs(10),
-            },
-        );
-        Self::build(model, settings, false).await
+        let settings = openai(&model, PATIENT);
+        Self::build(model, settings, false, |_| ()).await
     }
 
     pub async fn start_with(model: FakeOpenAi, model_settings: ModelSettings) -> Self {
-        Self::build(model, model_settings, true).await
+        Self::build(model, model_settings, true, |_| ()).await
     }
 
-    async fn build(model: FakeOpenAi, model_settings: ModelSettings, run_worker: bool) -> Self {
+    /// With the offline model, and settings changed before the start.
+    pub async fn changed(change: impl FnOnce(&mut Settings)) -> Self {
+        Self::build(FakeOpenAi::start().await, ModelSettings::Offline, true, change).await
+    }
+
+    async fn build(
+        model: FakeOpenAi,
+        model_settings: ModelSettings,
+        run_worker: bool,
+        change: impl FnOnce(&mut Settings),
+    ) -> Self {
         let database = database::create().await;
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address");
-        let settings = Settings {
-            listen: address,
-            database: database::settings(database::postgres().await.address(&database)),
-            model: model_settings,
-            lifetimes: Lifetimes::default(),
-            secure_cookies: false,
-            log_format: LogFormat::Text,
+        let database_settings = database::settings(database::postgres().await.address(&database));
+        let mailbox = Mailbox::start().await;
+        let mut settings = Settings {
+            keyring: Arc::new(Keyring::new(&SECRET_KEY.into(), None)),
+            mail: mailbox.settings(),
+            limits: Limits::wide(),
             run_worker,
-            shutdown_grace: Duration::ZERO,
+            ..Settings::on_loopback(address, database_settings, model_settings)
         };
+        change(&mut settings);
         let pools = tenancy::connect(&settings.database);
         let store = TestStore::found(&pools, "one").await;
         let other_store = TestStore::found(&pools, "two").await;
@@ -113,6 +120,7 @@ impl TestApp {
             url: format!("http://{address}"),
             http: reqwest::Client::new(),
             model,
+            mailbox,
             clock,
             pools,
             database,
@@ -125,11 +133,17 @@ impl TestApp {
 
     /// A second replica on the same database. Dropping the guard stops it.
     pub async fn replica(&self) -> (String, DropGuard) {
+        self.replica_with(|_| ()).await
+    }
+
+    /// A second replica whose settings differ.
+    pub async fn replica_with(&self, change: impl FnOnce(&mut Settings)) -> (String, DropGuard) {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let stop = CancellationToken::new();
         let stopped = stop.clone().cancelled_owned();
-        let (settings, clock) = (self.settings.clone(), self.clock.clone());
+        let (mut settings, clock) = (self.settings.clone(), self.clock.clone());
+        change(&mut settings);
         tokio::spawn(async move {
             let pools = tenancy::connect(&settings.database);
             {
@@ -139,6 +153,19 @@ impl TestApp {
             .await
         });
         (url, stop.drop_guard())
+    }
+
+    /// A request at the first store's door.
+    pub fn at_the_door(&self, path: &str, body: serde_json::Value) -> reqwest::RequestBuilder {
+        let request = self.http.post(format!("{}{path}", self.url));
+        request.header("x-store-key", self.store.key.as_str()).json(&body)
+    }
+
+    /// A guest of the first store.
+    pub async fn guest(&self) -> TestShopper {
+        let (status, opened) = answer(self.at_the_door("/v1/sessions/guest", serde_json::json!({}))).await;
+        assert_eq!(status, reqwest::StatusCode::CREATED, "{opened}");
+        TestShopper::with_token(self, opened["token"].as_str().expect("a token"))
     }
 
     /// A shopper of the first store, logged in over HTTP.
@@ -171,11 +198,23 @@ impl TestApp {
     }
 }
 
+/// A fake endpoint that costs nothing.
+pub fn free(model: &FakeOpenAi) -> ModelSettings {
+    match openai(model, PATIENT) {
+        ModelSettings::OpenAi(settings) => ModelSettings::OpenAi(OpenAiSettings {
+            price: "0/0".parse().expect("a price"),
+            ..settings
+        }),
+        offline => offline,
+    }
+}
+
 /// Settings that point at a fake endpoint.
 pub fn openai(model: &FakeOpenAi, deadlines: Deadlines) -> ModelSettings {
     let (base_url, model) = (model.base_url(), "fake-model".to_owned());
     ModelSettings::OpenAi(OpenAiSettings {
         base_url,
+        price: "1/2".parse().expect("a price"),
         api_key: "sk-fake".into(),
         model,
         deadlines,

@@ -3,12 +3,14 @@
 pub mod app;
 pub mod database;
 pub mod fake_openai;
+mod mailbox;
 pub mod process;
 pub mod shopper;
 pub mod staff;
 
 pub use app::TestApp;
 pub use fake_openai::{FakeOpenAi, Reply};
+pub use mailbox::Mailbox;
 pub use shopper::TestShopper;
 pub use staff::TestStaff;
 

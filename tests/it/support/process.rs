@@ -7,6 +7,9 @@ use std::{
 
 use super::{TestApp, database};
 
+/// Of every process and of the server in this one, so that a token of one is good at another.
+pub const SECRET_KEY: &str = "secret key of the tests, long enough";
+
 pub struct Process {
     child: Child,
     /// Where it serves; of no use for a worker.
@@ -64,6 +67,14 @@ impl Process {
             .env("OPENAI_BASE_URL", app.model.base_url())
             .env("OPENAI_API_KEY", "sk-fake")
             .env("OPENAI_MODEL", "fake")
+            .env("MODEL_PRICES", "fake=1/2")
+            .env("SECRET_KEY", SECRET_KEY)
+            .env("SMTP_URL", app.mailbox.url())
+            .env("MAIL_FROM", "shop@shop.example")
+            .env("PUBLIC_URL", format!("http://127.0.0.1:{port}"))
+            .env("LIMIT_DOOR_PER_SECOND", "1000")
+            .env("LIMIT_ACCOUNT_PER_SECOND", "1000")
+            .env("LIMIT_ADDRESS_PER_SECOND", "1000")
             .env("SHUTDOWN_GRACE_SECONDS", "1")
             .env("RUN_WORKER", "no")
             .stderr(Stdio::null())

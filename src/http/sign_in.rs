@@ -1,0 +1,316 @@
+//! The ways in: by password, by a mailed code, by the store's word, as a guest; and an account of one's own.
+
+use axum::{
+    Json,
+    extract::State,
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+};
+use chrono::{DateTime, Utc};
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use validator::Validate;
+
+use super::{
+    SecureCookies,
+    body::Body,
+    credentials::cookie_name,
+    documented::{BadBody, Role, Unauthenticated},
+    problem::Problem,
+};
+use crate::{
+    identity::{self, Device, Identity, LoggedIn, Shopper, Visit},
+    ids::ShopperId,
+};
+
+/// A session that was just opened. The token is shown this once.
+#[derive(Serialize, ToSchema)]
+pub struct OpenedSession {
+    token: String,
+    shopper_id: ShopperId,
+    /// Whether nobody knows yet who this is.
+    guest: bool,
+    expires_at: DateTime<Utc>,
+}
+
+type Opened = (StatusCode, HeaderMap, Json<OpenedSession>);
+
+/// A new account. Personal: no `Debug`.
+#[derive(Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Registration {
+    #[validate(email, length(max = 254), custom(function = crate::text::single_line))]
+    #[schema(example = "mia@example.com")]
+    email: String,
+    /// 10 to 256 characters, not easy to guess.
+    #[validate(length(min = 10, max = 256))]
+    #[schema(example = "correct horse battery")]
+    password: String,
+    #[validate(length(min = 1, max = 120), custom(function = crate::text::single_line), custom(function = crate::text::not_blank))]
+    #[schema(example = "Mia")]
+    first_name: String,
+    #[validate(length(min = 1, max = 120), custom(function = crate::text::single_line), custom(function = crate::text::not_blank))]
+    #[schema(example = "Jones")]
+    last_name: String,
+}
+
+/// A log-in. Personal: no `Debug`.
+#[derive(Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LogIn {
+    #[validate(length(min = 1, max = 254), custom(function = crate::text::single_line))]
+    #[schema(example = "mia@example.com")]
+    email: String,
+    #[validate(length(min = 1, max = 256))]
+    #[schema(example = "correct horse battery")]
+    password: String,
+}
+
+/// An e-mail address to mail something to. Personal: no `Debug`.
+#[derive(Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EmailAddress {
+    #[validate(email, length(max = 254), custom(function = crate::text::single_line))]
+    #[schema(example = "mia@example.com")]
+    pub(super) email: String,
+}
+
+/// A code that was mailed. Personal: no `Debug`.
+#[derive(Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MailedCode {
+    #[validate(email, length(max = 254), custom(function = crate::text::single_line))]
+    #[schema(example = "mia@example.com")]
+    pub(super) email: String,
+    /// Eight digits.
+    #[validate(length(equal = 8), custom(function = crate::text::single_line))]
+    #[schema(example = "12345678")]
+    pub(super) code: String,
+}
+
+#[derive(Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Assertion {
+    /// A JWT that the store's site has signed; see docs/assertions.md.
+    #[validate(length(min = 1, max = 4096), custom(function = crate::text::single_line))]
+    assertion: String,
+}
+
+#[derive(Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewPassword {
+    /// The last part of the mailed link.
+    #[validate(length(equal = 43), custom(function = crate::text::single_line))]
+    pub(super) token: String,
+    /// 10 to 256 characters, not easy to guess.
+    #[validate(length(min = 10, max = 256))]
+    pub(super) password: String,
+}
+
+#[derive(Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ChangedPassword {
+    #[validate(length(min = 1, max = 256))]
+    current_password: String,
+    /// 10 to 256 characters, not easy to guess.
+    #[validate(length(min = 10, max = 256))]
+    password: String,
+}
+
+/// Asks for an account: a code is mailed to prove the address. An address that has one gets a mail that says so.
+#[utoipa::path(post, path = "/v1/registrations", tag = "sign-in", security(("store_key" = [])), request_body = Registration, responses(
+    (status = 202, description = "A mail is on its way, whatever the address"), Unauthenticated, BadBody))]
+pub async fn register(
+    visit: Visit,
+    State(identity): State<Identity>,
+    Body(new): Body<Registration>,
+) -> Result<StatusCode, Problem> {
+    let new = identity::Registration {
+        email: new.email,
+        password: new.password.into(),
+        first_name: new.first_name,
+        last_name: new.last_name,
+    };
+    identity.register(&visit, new).await?;
+    Ok(StatusCode::ACCEPTED)
+}
+
+/// Makes the account whose address the code proves, and logs it in.
+#[utoipa::path(post, path = "/v1/registrations/verify", tag = "sign-in", security(("store_key" = [])), request_body = MailedCode, responses(
+    (status = 201, body = OpenedSession), Unauthenticated, BadBody))]
+pub async fn verify(
+    visit: Visit,
+    State(identity): State<Identity>,
+    State(cookies): State<SecureCookies>,
+    Body(code): Body<MailedCode>,
+) -> Result<Opened, Problem> {
+    let opened = identity.verify_registration(&visit, &code.email, &code.code).await?;
+    Ok(opened_session(opened, &identity, cookies))
+}
+
+/// Logs a shopper in by password. A guest's conversation, if its token is sent along, becomes the shopper's.
+#[utoipa::path(post, path = "/v1/sessions", tag = "sign-in", security(("store_key" = [])), request_body = LogIn, responses(
+    (status = 201, body = OpenedSession), Unauthenticated, BadBody))]
+pub async fn log_in(
+    visit: Visit,
+    State(identity): State<Identity>,
+    State(cookies): State<SecureCookies>,
+    Body(log_in): Body<LogIn>,
+) -> Result<Opened, Problem> {
+    let password = SecretString::from(log_in.password);
+    let opened = identity.log_in(&visit, &log_in.email, password).await?;
+    Ok(opened_session(opened, &identity, cookies))
+}
+
+/// Mails a code that logs in, if the address has an account.
+#[utoipa::path(post, path = "/v1/sessions/code-requests", tag = "sign-in", security(("store_key" = [])), request_body = EmailAddress, responses(
+    (status = 202, description = "If the address has an account, a mail is on its way"), Unauthenticated, BadBody))]
+pub async fn ask_for_code(
+    visit: Visit,
+    State(identity): State<Identity>,
+    Body(to): Body<EmailAddress>,
+) -> Result<StatusCode, Problem> {
+    identity.ask_for_code(&visit, &to.email).await?;
+    Ok(StatusCode::ACCEPTED)
+}
+
+/// Logs a shopper in by a mailed code.
+#[utoipa::path(post, path = "/v1/sessions/code", tag = "sign-in", security(("store_key" = [])), request_body = MailedCode, responses(
+    (status = 201, body = OpenedSession), Unauthenticated, BadBody))]
+pub async fn log_in_with_code(
+    visit: Visit,
+    State(identity): State<Identity>,
+    State(cookies): State<SecureCookies>,
+    Body(code): Body<MailedCode>,
+) -> Result<Opened, Problem> {
+    let opened = identity.log_in_with_code(&visit, &code.email, &code.code).await?;
+    Ok(opened_session(opened, &identity, cookies))
+}
+
+/// Logs in whom the store's own site vouches for.
+#[utoipa::path(post, path = "/v1/sessions/assertion", tag = "sign-in", security(("store_key" = [])), request_body = Assertion, responses(
+    (status = 201, body = OpenedSession), Unauthenticated, BadBody))]
+pub async fn assert(
+    visit: Visit,
+    State(identity): State<Identity>,
+    State(cookies): State<SecureCookies>,
+    Body(body): Body<Assertion>,
+) -> Result<Opened, Problem> {
+    let opened = identity.assert(&visit, &body.assertion).await?;
+    Ok(opened_session(opened, &identity, cookies))
+}
+
+/// Lets a guest in: it may chat, and sees nothing personal.
+#[utoipa::path(post, path = "/v1/sessions/guest", tag = "sign-in", security(("store_key" = [])), responses(
+    (status = 201, body = OpenedSession), Unauthenticated))]
+pub async fn guest(
+    visit: Visit,
+    State(identity): State<Identity>,
+    State(cookies): State<SecureCookies>,
+) -> Result<Opened, Problem> {
+    let opened = identity.guest(&visit).await?;
+    Ok(opened_session(opened, &identity, cookies))
+}
+
+/// Mails a link to set a new password, if the address has an account.
+#[utoipa::path(post, path = "/v1/password-resets", tag = "sign-in", security(("store_key" = [])), request_body = EmailAddress, responses(
+    (status = 202, description = "If the address has an account, a mail is on its way"), Unauthenticated, BadBody))]
+pub async fn ask_for_reset(
+    visit: Visit,
+    State(identity): State<Identity>,
+    Body(to): Body<EmailAddress>,
+) -> Result<StatusCode, Problem> {
+    identity.ask_for_reset(&visit, &to.email).await?;
+    Ok(StatusCode::ACCEPTED)
+}
+
+/// Sets a new password with a mailed link. Every session of the account ends.
+#[utoipa::path(post, path = "/v1/password-resets/complete", tag = "sign-in", security(("store_key" = [])), request_body = NewPassword, responses(
+    (status = 204, description = "Set; log in with it"), Unauthenticated, BadBody))]
+pub async fn reset(
+    visit: Visit,
+    State(identity): State<Identity>,
+    Body(new): Body<NewPassword>,
+) -> Result<StatusCode, Problem> {
+    identity.reset_password(&visit, &new.token, new.password.into()).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Changes the password. Every session ends, and a new one begins.
+#[utoipa::path(put, path = "/v1/password", tag = "sign-in", request_body = ChangedPassword, responses(
+    (status = 201, body = OpenedSession), Role, Unauthenticated, BadBody))]
+pub async fn change_password(
+    shopper: Shopper,
+    device: Device,
+    State(identity): State<Identity>,
+    State(cookies): State<SecureCookies>,
+    Body(body): Body<ChangedPassword>,
+) -> Result<Opened, Problem> {
+    let (current, new) = (body.current_password.into(), body.password.into());
+    let opened = identity.change_password(&shopper, &device, current, new).await?;
+    Ok(opened_session(opened, &identity, cookies))
+}
+
+/// An order to prove. Personal: no `Debug`.
+#[derive(Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OrderProof {
+    #[validate(length(min = 1, max = 64), custom(function = crate::text::single_line))]
+    #[schema(example = "#1001")]
+    order_number: String,
+    #[validate(email, length(max = 254), custom(function = crate::text::single_line))]
+    #[schema(example = "mia@example.com")]
+    email: String,
+}
+
+/// Mails a guest a code for one order, if the order was made with this address.
+#[utoipa::path(post, path = "/v1/order-proofs", tag = "sign-in", request_body = OrderProof, responses(
+    (status = 202, description = "If the order was made with this address, a mail is on its way"), Role, Unauthenticated, BadBody))]
+pub async fn ask_to_prove_order(
+    guest: Shopper,
+    device: Device,
+    State(identity): State<Identity>,
+    Body(proof): Body<OrderProof>,
+) -> Result<StatusCode, Problem> {
+    identity
+        .ask_to_prove_order(&guest, &device, &proof.order_number, &proof.email)
+        .await?;
+    Ok(StatusCode::ACCEPTED)
+}
+
+/// Shows a guest the order whose code it has. The token is a new one.
+#[utoipa::path(post, path = "/v1/order-proofs/verify", tag = "sign-in", request_body = MailedCode, responses(
+    (status = 201, body = OpenedSession), Role, Unauthenticated, BadBody))]
+pub async fn prove_order(
+    guest: Shopper,
+    device: Device,
+    State(identity): State<Identity>,
+    State(cookies): State<SecureCookies>,
+    Body(code): Body<MailedCode>,
+) -> Result<Opened, Problem> {
+    let opened = identity.prove_order(&guest, &device, &code.email, &code.code).await?;
+    Ok(opened_session(opened, &identity, cookies))
+}
+
+fn opened_session(opened: LoggedIn, identity: &Identity, cookies: SecureCookies) -> Opened {
+    let token = opened.token.expose().to_owned();
+    let cookie = set_cookie(cookies, &token, identity.lifetimes().absolute.num_seconds());
+    let body = OpenedSession {
+        token,
+        shopper_id: opened.shopper,
+        guest: opened.guest,
+        expires_at: opened.expires_at,
+    };
+    (StatusCode::CREATED, cookie, Json(body))
+}
+
+pub(super) fn set_cookie(cookies: SecureCookies, value: &str, max_age: i64) -> HeaderMap {
+    let secure = if cookies.0 { "; Secure" } else { "" };
+    let cookie = format!(
+        "{}={value}; Path=/; Max-Age={max_age}; HttpOnly; SameSite=Lax{secure}",
+        cookie_name(cookies.0)
+    );
+    HeaderValue::try_from(cookie)
+        .map(|cookie| HeaderMap::from_iter([(header::SET_COOKIE, cookie)]))
+        .unwrap_or_default()
+}

@@ -1,0 +1,54 @@
+//! What was done, by whom.
+
+use axum::{Json, extract::State};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use validator::Validate;
+
+use crate::{
+    http::{
+        body::Query,
+        documented::{BadQuery, Role, Unauthenticated},
+        problem::Problem,
+    },
+    identity::StaffMember,
+    tenancy::{
+        Pool, Web,
+        audit::{self, AuditEntry},
+    },
+};
+
+#[derive(Deserialize, Validate, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct AuditPage {
+    /// Entries a page, 1 to 100.
+    #[serde(default = "fifty")]
+    #[validate(range(min = 1, max = 100))]
+    #[param(minimum = 1, maximum = 100, default = 50)]
+    limit: u32,
+    /// The `seq` of the last entry of the page before.
+    before: Option<i64>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct Audit {
+    entries: Vec<AuditEntry>,
+}
+
+/// Reads the audit, newest first.
+#[utoipa::path(get, path = "/v1/staff/audit", tag = "staff", params(AuditPage), responses((status = 200, body = Audit), BadQuery, Role, Unauthenticated))]
+pub async fn audit(
+    staff: StaffMember,
+    State(web): State<Pool<Web>>,
+    Query(page): Query<AuditPage>,
+) -> Result<Json<Audit>, Problem> {
+    let mut tx = web.begin(staff.scope()).await?;
+    Ok(Json(Audit {
+        entries: audit::list(&mut tx, page.limit, page.before).await?,
+    }))
+}
+
+fn fifty() -> u32 {
+    50
+}

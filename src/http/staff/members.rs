@@ -1,0 +1,142 @@
+//! Who works here, people and machines.
+
+use axum::{
+    Json,
+    extract::State,
+    http::{HeaderMap, StatusCode},
+};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+use validator::Validate;
+
+use crate::{
+    http::{
+        body::{Body, Path},
+        documented::{BadBody, NotFound, Role, Unauthenticated},
+        problem::Problem,
+        request_id,
+    },
+    identity::{
+        Device, Identity, StaffMember, StaffRole,
+        api_keys::{ApiKey, ApiScope},
+        staff::Member,
+    },
+    ids::StaffId,
+};
+
+#[derive(Serialize, ToSchema)]
+pub struct Members {
+    members: Vec<Member>,
+}
+
+#[derive(Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Invitation {
+    #[validate(email, length(max = 254), custom(function = crate::text::single_line))]
+    #[schema(example = "kim@shop.example")]
+    email: String,
+    role: StaffRole,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct ApiKeys {
+    api_keys: Vec<ApiKey>,
+}
+
+#[derive(Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewApiKey {
+    #[validate(length(min = 1, max = 120), custom(function = crate::text::single_line), custom(function = crate::text::not_blank))]
+    #[schema(example = "night report")]
+    name: String,
+    #[validate(length(min = 1, max = 5))]
+    scopes: Vec<ApiScope>,
+    /// Days until it ends, 1 to 366.
+    #[validate(range(min = 1, max = 366))]
+    #[schema(minimum = 1, maximum = 366, example = 90)]
+    days: u32,
+}
+
+/// A key that was just made. The token is shown this once.
+#[derive(Serialize, ToSchema)]
+pub struct MadeApiKey {
+    token: String,
+    key: ApiKey,
+}
+
+/// Lists the staff.
+#[utoipa::path(get, path = "/v1/staff/members", tag = "staff", responses((status = 200, body = Members), Role, Unauthenticated))]
+pub async fn list(staff: StaffMember, State(identity): State<Identity>) -> Result<Json<Members>, Problem> {
+    let members = identity.members(&staff).await?;
+    Ok(Json(Members { members }))
+}
+
+/// Shuts a member of staff out from the next request on.
+#[utoipa::path(delete, path = "/v1/staff/members/{id}", tag = "staff", params(("id" = StaffId, Path)),
+    responses((status = 204), NotFound, Role, Unauthenticated))]
+pub async fn disable(
+    staff: StaffMember,
+    State(identity): State<Identity>,
+    Path(id): Path<StaffId>,
+    headers: HeaderMap,
+) -> Result<StatusCode, Problem> {
+    let actor = staff.actor().in_request(request_id(&headers));
+    identity.disable(&staff, id, &actor).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Mails an invitation to join the staff.
+#[utoipa::path(post, path = "/v1/staff/invitations", tag = "staff", request_body = Invitation,
+    responses((status = 202, description = "A mail is on its way"), Role, Unauthenticated, BadBody))]
+pub async fn invite(
+    staff: StaffMember,
+    device: Device,
+    State(identity): State<Identity>,
+    headers: HeaderMap,
+    Body(invitation): Body<Invitation>,
+) -> Result<StatusCode, Problem> {
+    let actor = staff.actor().in_request(request_id(&headers));
+    identity
+        .invite(&staff, &invitation.email, invitation.role, &device, &actor)
+        .await?;
+    Ok(StatusCode::ACCEPTED)
+}
+
+/// Lists the keys of machines.
+#[utoipa::path(get, path = "/v1/staff/api-keys", tag = "staff", responses((status = 200, body = ApiKeys), Role, Unauthenticated))]
+pub async fn api_keys(staff: StaffMember, State(identity): State<Identity>) -> Result<Json<ApiKeys>, Problem> {
+    let api_keys = identity.api_keys(&staff).await?;
+    Ok(Json(ApiKeys { api_keys }))
+}
+
+/// Makes a key for a machine.
+#[utoipa::path(post, path = "/v1/staff/api-keys", tag = "staff", request_body = NewApiKey,
+    responses((status = 201, body = MadeApiKey), Role, Unauthenticated, BadBody))]
+pub async fn add_api_key(
+    staff: StaffMember,
+    State(identity): State<Identity>,
+    headers: HeaderMap,
+    Body(new): Body<NewApiKey>,
+) -> Result<(StatusCode, Json<MadeApiKey>), Problem> {
+    let actor = staff.actor().in_request(request_id(&headers));
+    let (token, key) = identity
+        .add_api_key(&staff, &new.name, &new.scopes, new.days, &actor)
+        .await?;
+    let token = token.expose().to_owned();
+    Ok((StatusCode::CREATED, Json(MadeApiKey { token, key })))
+}
+
+/// Takes a machine's key out of use.
+#[utoipa::path(delete, path = "/v1/staff/api-keys/{id}", tag = "staff", params(("id" = Uuid, Path)),
+    responses((status = 204), NotFound, Role, Unauthenticated))]
+pub async fn revoke_api_key(
+    staff: StaffMember,
+    State(identity): State<Identity>,
+    Path(id): Path<Uuid>,
+    headers: HeaderMap,
+) -> Result<StatusCode, Problem> {
+    let actor = staff.actor().in_request(request_id(&headers));
+    identity.revoke_api_key(&staff, id, &actor).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,8 @@
+//! The staff's side, a file for each thing they do.
+
+pub mod audit;
+pub mod members;
+pub mod policies;
+pub mod queue;
+pub mod sessions;
+pub mod usage;

@@ -1,0 +1,56 @@
+//! Who decides on a tool's proposals.
+
+use std::sync::Arc;
+
+use axum::{Json, extract::State, http::HeaderMap};
+
+use crate::{
+    approvals::policy::{self, Policy},
+    clock::Clock,
+    http::{
+        body::{Body, Path},
+        documented::{BadBody, NotFound, Role, Unauthenticated},
+        problem::Problem,
+        request_id,
+    },
+    identity::StaffMember,
+    tenancy::{Pool, Web},
+    tools::Registry,
+};
+
+/// Reads who decides on a tool's proposals.
+#[utoipa::path(get, path = "/v1/staff/policies/{tool}", tag = "staff", params(("tool" = String, Path)),
+    responses((status = 200, body = Policy), NotFound, Role, Unauthenticated))]
+pub async fn read_policy(
+    staff: StaffMember,
+    State(web): State<Pool<Web>>,
+    State(registry): State<Arc<Registry>>,
+    Path(tool): Path<String>,
+) -> Result<Json<Policy>, Problem> {
+    let default = registry.default_policy(&tool).ok_or_else(Problem::not_found)?;
+    let mut tx = web.begin(staff.scope()).await?;
+    Ok(Json(policy::load(&mut tx, &tool, default).await?))
+}
+
+/// Changes who decides on a tool's proposals.
+#[utoipa::path(put, path = "/v1/staff/policies/{tool}", tag = "staff", params(("tool" = String, Path)), request_body = Policy,
+    responses((status = 200, body = Policy), NotFound, Role, Unauthenticated, BadBody))]
+pub async fn change_policy(
+    staff: StaffMember,
+    State(web): State<Pool<Web>>,
+    State(clock): State<Clock>,
+    State(registry): State<Arc<Registry>>,
+    Path(tool): Path<String>,
+    headers: HeaderMap,
+    Body(new): Body<Policy>,
+) -> Result<Json<Policy>, Problem> {
+    let default = registry.default_policy(&tool).ok_or_else(Problem::not_found)?;
+    let mut tx = web.begin(staff.scope()).await?;
+    let old = policy::load(&mut tx, &tool, default).await?;
+    let actor = staff.actor().in_request(request_id(&headers));
+    // The table lets no machine here.
+    let (admin, _) = staff.person().ok_or_else(Problem::forbidden)?;
+    policy::set(&mut tx, &tool, old, new, admin, &actor, clock.now()).await?;
+    tx.commit().await?;
+    Ok(Json(new))
+}

@@ -1,0 +1,179 @@
+//! The approval queue: see, decide, follow.
+
+use std::{convert::Infallible, time::Duration};
+
+use axum::{
+    Json,
+    extract::State,
+    http::HeaderMap,
+    response::{IntoResponse, Response, Sse, sse},
+};
+use chrono::{DateTime, Utc};
+use futures::stream;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use validator::Validate;
+
+use crate::{
+    approvals::{
+        ProposalView, State as ProposalState,
+        decide::{Decider, Verdict},
+        list::{self, Filter},
+    },
+    chat::{Message, history},
+    clock::Clock,
+    http::{
+        body::{Body, Path, Query},
+        documented::{BadBody, BadQuery, Decision, NotFound, Role, Unauthenticated},
+        problem::Problem,
+        proposals::{AsShown, Proposals, decided},
+    },
+    identity::StaffMember,
+    ids::ProposalId,
+    tenancy::{Pool, Web},
+};
+
+#[derive(Deserialize, Validate, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct Queue {
+    /// Proposals a page, 1 to 100.
+    #[serde(default = "fifty")]
+    #[validate(range(min = 1, max = 100))]
+    #[param(minimum = 1, maximum = 100, default = 50)]
+    limit: u32,
+    state: Option<ProposalState>,
+    #[validate(length(max = 64), custom(function = crate::text::single_line))]
+    tool: Option<String>,
+    /// The `id` of the last proposal of the page before.
+    before: Option<ProposalId>,
+}
+
+fn fifty() -> u32 {
+    50
+}
+
+/// Lists proposals, newest first.
+#[utoipa::path(get, path = "/v1/staff/proposals", tag = "staff", params(Queue),
+    responses((status = 200, body = Proposals), BadQuery, Role, Unauthenticated))]
+pub async fn queue(
+    staff: StaffMember,
+    State(web): State<Pool<Web>>,
+    Query(queue): Query<Queue>,
+) -> Result<Json<Proposals>, Problem> {
+    let mut tx = web.begin(staff.scope()).await?;
+    let filter = Filter {
+        state: queue.state,
+        tool: queue.tool,
+        before: queue.before,
+    };
+    Ok(Json(Proposals {
+        proposals: list::list(&mut tx, queue.limit, &filter).await?,
+    }))
+}
+
+/// A proposal with the conversation it came from.
+#[derive(Serialize, ToSchema)]
+pub struct ProposalInContext {
+    proposal: ProposalView,
+    conversation: Vec<Message>,
+}
+
+/// Shows a proposal: its exact effect and the conversation it came from.
+#[utoipa::path(get, path = "/v1/staff/proposals/{id}", tag = "staff", params(("id" = ProposalId, Path)),
+    responses((status = 200, body = ProposalInContext), NotFound, Role, Unauthenticated))]
+pub async fn proposal(
+    staff: StaffMember,
+    State(web): State<Pool<Web>>,
+    Path(id): Path<ProposalId>,
+) -> Result<Json<ProposalInContext>, Problem> {
+    let mut tx = web.begin(staff.scope()).await?;
+    let proposal = list::get(&mut tx, id).await?.ok_or_else(Problem::not_found)?;
+    let conversation = history::messages(&mut tx, proposal.conversation_id, 100, None).await?;
+    Ok(Json(ProposalInContext { proposal, conversation }))
+}
+
+/// Approves a proposal, bound to what was shown.
+#[utoipa::path(post, path = "/v1/staff/proposals/{id}/approve", tag = "staff", params(("id" = ProposalId, Path)), request_body = AsShown,
+    responses((status = 200, body = ProposalView), Decision, NotFound, Unauthenticated, BadBody))]
+pub async fn approve(
+    staff: StaffMember,
+    State(web): State<Pool<Web>>,
+    State(clock): State<Clock>,
+    Path(id): Path<ProposalId>,
+    headers: HeaderMap,
+    Body(body): Body<AsShown>,
+) -> Result<Json<ProposalView>, Problem> {
+    let verdict = Verdict::Approve { shown: body.shown };
+    decided(&web, &clock, &headers, Decider::Staff(&staff), id, verdict).await
+}
+
+#[derive(Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Rejection {
+    /// The shopper reads it.
+    #[validate(length(min = 1, max = 500), custom(function = crate::text::multi_line), custom(function = crate::text::not_blank))]
+    #[schema(example = "The items were worn.")]
+    reason: String,
+}
+
+/// Rejects a proposal with a reason.
+#[utoipa::path(post, path = "/v1/staff/proposals/{id}/reject", tag = "staff", params(("id" = ProposalId, Path)), request_body = Rejection,
+    responses((status = 200, body = ProposalView), Decision, NotFound, Unauthenticated, BadBody))]
+pub async fn reject(
+    staff: StaffMember,
+    State(web): State<Pool<Web>>,
+    State(clock): State<Clock>,
+    Path(id): Path<ProposalId>,
+    headers: HeaderMap,
+    Body(body): Body<Rejection>,
+) -> Result<Json<ProposalView>, Problem> {
+    let verdict = Verdict::Reject { reason: body.reason };
+    decided(&web, &clock, &headers, Decider::Staff(&staff), id, verdict).await
+}
+
+/// Takes a proposal back for a shopper who asked for it elsewhere.
+#[utoipa::path(post, path = "/v1/staff/proposals/{id}/withdraw", tag = "staff", params(("id" = ProposalId, Path)),
+    responses((status = 200, body = ProposalView), Decision, NotFound, Unauthenticated))]
+pub async fn withdraw(
+    staff: StaffMember,
+    State(web): State<Pool<Web>>,
+    State(clock): State<Clock>,
+    Path(id): Path<ProposalId>,
+    headers: HeaderMap,
+) -> Result<Json<ProposalView>, Problem> {
+    decided(&web, &clock, &headers, Decider::Staff(&staff), id, Verdict::Withdraw).await
+}
+
+/// Follows the queue: an event for each proposal that is made or changes.
+#[utoipa::path(get, path = "/v1/staff/proposals/events", tag = "staff",
+    responses((status = 200, content_type = "text/event-stream", body = ProposalView), Role, Unauthenticated))]
+pub async fn events(staff: StaffMember, State(web): State<Pool<Web>>, State(clock): State<Clock>) -> Response {
+    let start = (clock.now(), ProposalId::from(uuid::Uuid::max()));
+    let changes = stream::unfold(
+        (start, Vec::new()),
+        move |(mut since, mut waiting): ((DateTime<Utc>, ProposalId), Vec<ProposalView>)| {
+            let (web, staff) = (web.clone(), staff.clone());
+            async move {
+                while waiting.is_empty() {
+                    tokio::time::sleep(Duration::from_millis(500)).await;
+                    let mut tx = web.begin(staff.scope()).await.ok()?;
+                    waiting = list::changed_since(&mut tx, since).await.ok()?;
+                    waiting.reverse();
+                    if let Some(last) = waiting.first() {
+                        since = (last.updated_at, last.id);
+                    }
+                }
+                let next = waiting.pop()?;
+                let event = sse::Event::default()
+                    .event("proposal")
+                    .json_data(&next)
+                    .unwrap_or_default();
+                Some((Ok::<_, Infallible>(event), (since, waiting)))
+            }
+        },
+    );
+    Sse::new(changes)
+        .keep_alive(sse::KeepAlive::new().interval(Duration::from_secs(15)))
+        .into_response()
+}

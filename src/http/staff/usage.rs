@@ -1,0 +1,85 @@
+//! What the model costs, and what it may cost.
+
+use axum::{Json, extract::State, http::HeaderMap};
+use chrono::{DateTime, Duration, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use validator::Validate;
+
+use crate::{
+    clock::Clock,
+    http::{
+        body::{Body, Query},
+        documented::{BadBody, BadQuery, Role, Unauthenticated},
+        problem::Problem,
+        request_id,
+    },
+    identity::StaffMember,
+    model::budget::{self, Caps, UsageBy, UsageRow},
+    tenancy::{Pool, Web},
+};
+
+#[derive(Deserialize, Validate, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct Period {
+    /// Added up by day, model, shopper or tool.
+    by: UsageBy,
+    /// Thirty days ago, if left out.
+    from: Option<DateTime<Utc>>,
+    /// Now, if left out.
+    to: Option<DateTime<Utc>>,
+}
+
+/// Amounts are millionths of the price table's currency.
+#[derive(Serialize, ToSchema)]
+pub struct Usage {
+    usage: Vec<UsageRow>,
+}
+
+/// Reads what the model has cost.
+#[utoipa::path(get, path = "/v1/staff/usage", tag = "staff", params(Period),
+    responses((status = 200, body = Usage), BadQuery, Role, Unauthenticated))]
+pub async fn usage(
+    staff: StaffMember,
+    State(web): State<Pool<Web>>,
+    State(clock): State<Clock>,
+    Query(period): Query<Period>,
+) -> Result<Json<Usage>, Problem> {
+    let now = clock.now();
+    let (from, to) = (
+        period.from.unwrap_or(now - Duration::days(30)),
+        period.to.unwrap_or(now),
+    );
+    // Postgres keeps no years beyond these; there is nothing to find there.
+    let bound = |at: DateTime<Utc>| at.clamp(DateTime::UNIX_EPOCH, now + Duration::days(366));
+    let mut tx = web.begin(staff.scope()).await?;
+    let usage = budget::usage(&mut tx, period.by, (bound(from), bound(to))).await?;
+    Ok(Json(Usage { usage }))
+}
+
+/// Reads the caps on what the model may cost.
+#[utoipa::path(get, path = "/v1/staff/budget", tag = "staff", responses((status = 200, body = Caps), Role, Unauthenticated))]
+pub async fn caps(staff: StaffMember, State(web): State<Pool<Web>>) -> Result<Json<Caps>, Problem> {
+    let mut tx = web.begin(staff.scope()).await?;
+    Ok(Json(budget::caps(&mut tx).await?))
+}
+
+/// Changes the caps on what the model may cost.
+#[utoipa::path(put, path = "/v1/staff/budget", tag = "staff", request_body = Caps,
+    responses((status = 200, body = Caps), Role, Unauthenticated, BadBody))]
+pub async fn set_caps(
+    staff: StaffMember,
+    State(web): State<Pool<Web>>,
+    State(clock): State<Clock>,
+    headers: HeaderMap,
+    Body(new): Body<Caps>,
+) -> Result<Json<Caps>, Problem> {
+    // The table lets no machine here.
+    let (admin, _) = staff.person().ok_or_else(Problem::forbidden)?;
+    let actor = staff.actor().in_request(request_id(&headers));
+    let mut tx = web.begin(staff.scope()).await?;
+    budget::set_caps(&mut tx, new, admin, &actor, clock.now()).await?;
+    tx.commit().await?;
+    Ok(Json(new))
+}

@@ -1,0 +1,206 @@
+//! Keys for machines that work on the staff API: each with its scopes, an end, and its last use.
+
+use chrono::{DateTime, Duration, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::{ApiKeyToken, Identity, IdentityError, StaffMember, staff::Who};
+use crate::tenancy::audit::{self, Actor, Entry};
+
+/// What a key opens. None lets a machine manage people, keys or policies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub enum ApiScope {
+    #[serde(rename = "proposals:read")]
+    ProposalsRead,
+    #[serde(rename = "proposals:decide")]
+    ProposalsDecide,
+    #[serde(rename = "policies:read")]
+    PoliciesRead,
+    #[serde(rename = "audit:read")]
+    AuditRead,
+    #[serde(rename = "usage:read")]
+    UsageRead,
+}
+
+impl ApiScope {
+    pub const ALL: [Self; 5] = [
+        Self::ProposalsRead,
+        Self::ProposalsDecide,
+        Self::PoliciesRead,
+        Self::AuditRead,
+        Self::UsageRead,
+    ];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ProposalsRead => "proposals:read",
+            Self::ProposalsDecide => "proposals:decide",
+            Self::PoliciesRead => "policies:read",
+            Self::AuditRead => "audit:read",
+            Self::UsageRead => "usage:read",
+        }
+    }
+
+    fn read(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|scope| scope.name() == name)
+    }
+}
+
+/// The last use is written at most once in this time.
+const NOTE_AFTER: Duration = Duration::minutes(1);
+
+#[derive(Clone)]
+pub(super) struct MachineKey {
+    pub id: Uuid,
+    pub scopes: Vec<ApiScope>,
+}
+
+/// A key as staff see it.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct ApiKey {
+    pub id: Uuid,
+    pub name: String,
+    /// How it begins.
+    pub prefix: String,
+    pub scopes: Vec<ApiScope>,
+    pub created_at: DateTime<Utc>,
+    pub expires_at: DateTime<Utc>,
+    pub last_used_at: Option<DateTime<Utc>>,
+    pub revoked_at: Option<DateTime<Utc>>,
+}
+
+impl Identity {
+    /// The machine whose live key `token` is. One round trip, and one more a minute to note the use.
+    pub async fn machine(&self, token: &ApiKeyToken) -> Result<StaffMember, IdentityError> {
+        let (tenant, hashes, now) = (token.tenant(), token.hashes(&self.keyring), self.now());
+        let find = |pool| {
+            let hashes = hashes.clone();
+            async move {
+                sqlx::query!(
+                    r#"SELECT id AS "id!", scopes AS "scopes!", last_used_at FROM find_api_key($1, $2::bytea[], $3)"#,
+                    tenant.as_uuid(),
+                    &hashes,
+                    now
+                )
+                .fetch_optional(&pool)
+                .await
+            }
+        };
+        let found = self.web.unscoped(find).await?.ok_or(IdentityError::NoSession)?;
+        let machine = StaffMember {
+            tenant,
+            who: Who::Machine(MachineKey {
+                id: found.id,
+                scopes: found.scopes.iter().filter_map(|name| ApiScope::read(name)).collect(),
+            }),
+        };
+        if found.last_used_at.is_none_or(|at| now - at >= NOTE_AFTER) {
+            let mut tx = self.web.begin(machine.scope()).await?;
+            sqlx::query!("UPDATE api_keys SET last_used_at = $2 WHERE id = $1", found.id, now)
+                .execute(&mut *tx)
+                .await?;
+            tx.commit().await?;
+        }
+        Ok(machine)
+    }
+
+    /// Makes a key that lives for `days`. The token is shown this once.
+    pub async fn add_api_key(
+        &self,
+        admin: &StaffMember,
+        name: &str,
+        scopes: &[ApiScope],
+        days: u32,
+        actor: &Actor,
+    ) -> Result<(ApiKeyToken, ApiKey), IdentityError> {
+        let (now, token) = (self.now(), ApiKeyToken::generate(admin.tenant()));
+        let key = ApiKey {
+            id: Uuid::now_v7(),
+            name: name.to_owned(),
+            // The store first, which all of its keys share, then a few characters of its own.
+            prefix: token.expose().chars().take(30).collect(),
+            scopes: scopes.to_vec(),
+            created_at: now,
+            expires_at: now + Duration::days(days.into()),
+            last_used_at: None,
+            revoked_at: None,
+        };
+        let names: Vec<String> = scopes.iter().map(|scope| scope.name().to_owned()).collect();
+        let mut tx = self.web.begin(admin.scope()).await?;
+        sqlx::query!(
+            "INSERT INTO api_keys (tenant_id, id, name, token_hash, prefix, scopes, created_by, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+            tx.tenant_id().as_uuid(),
+            key.id,
+            key.name,
+            &token.hash(&self.keyring)[..],
+            key.prefix,
+            &names,
+            admin.id(),
+            now,
+            key.expires_at
+        )
+        .execute(&mut *tx)
+        .await?;
+        let entry = Entry {
+            at: now,
+            actor,
+            action: "api_key.create",
+            target_kind: "api_key",
+            target_id: key.id.to_string(),
+            before: None,
+            after: Some(json!({ "scopes": scopes, "expires_at": key.expires_at })),
+        };
+        audit::append(&mut tx, entry).await?;
+        tx.commit().await?;
+        Ok((token, key))
+    }
+
+    /// Every key, the newest first.
+    pub async fn api_keys(&self, staff: &StaffMember) -> Result<Vec<ApiKey>, IdentityError> {
+        let mut tx = self.web.begin(staff.scope()).await?;
+        let rows = sqlx::query!(
+            "SELECT id, name, prefix, scopes, created_at, expires_at, last_used_at, revoked_at FROM api_keys ORDER BY created_at DESC, id LIMIT 1000"
+        )
+        .fetch_all(&mut *tx)
+        .await?;
+        let keys = rows.into_iter().map(|row| ApiKey {
+            scopes: row.scopes.iter().filter_map(|name| ApiScope::read(name)).collect(),
+            id: row.id,
+            name: row.name,
+            prefix: row.prefix,
+            created_at: row.created_at,
+            expires_at: row.expires_at,
+            last_used_at: row.last_used_at,
+            revoked_at: row.revoked_at,
+        });
+        Ok(keys.collect())
+    }
+
+    /// Takes a key out of use.
+    pub async fn revoke_api_key(&self, admin: &StaffMember, key: Uuid, actor: &Actor) -> Result<(), IdentityError> {
+        let now = self.now();
+        let mut tx = self.web.begin(admin.scope()).await?;
+        let revoked = sqlx::query!(
+            "UPDATE api_keys SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL",
+            key,
+            now
+        )
+        .execute(&mut *tx)
+        .await?;
+        if revoked.rows_affected() == 0 {
+            return Err(IdentityError::NotFound);
+        }
+        let entry = Entry {
+            at: now,
+            actor,
+            action: "api_key.revoke",
+            target_kind: "api_key",
+            target_id: key.to_string(),
+            before: None,
+            after: None,
+        };
+        audit::append(&mut tx, entry).await?;
+        Ok(tx.commit().await?)
+    }
+}

@@ -1,0 +1,131 @@
+//! Guests: they may chat, see nothing personal, and may prove one order.
+
+use chrono::{DateTime, Utc};
+
+use super::{
+    Device, Identity, IdentityError, LoggedIn, Shopper, Visit,
+    codes::{self, NewCode, Purpose},
+    shoppers::normalise,
+    throttle,
+};
+use crate::{
+    ids::{OrderId, ShopperId},
+    tenancy::{Scope, Tx, Web},
+};
+
+impl Identity {
+    /// Lets somebody in whom nobody knows.
+    pub async fn guest(&self, visit: &Visit) -> Result<LoggedIn, IdentityError> {
+        let (now, id) = (self.now(), ShopperId::new());
+        let mut tx = self.web.begin(Scope::tenant(visit.store.id)).await?;
+        throttle::GUEST_FROM_ADDRESS
+            .take(&mut tx, &self.keyring, &[&throttle::network(visit.device.address)], now)
+            .await?;
+        sqlx::query!(
+            "INSERT INTO shoppers (tenant_id, shopper_id, external_id, first_name, last_name, created_at, guest) VALUES ($1, $2, $3, '', '', $4, true)",
+            visit.store.id.as_uuid(),
+            id.as_uuid(),
+            format!("guest-{id}"),
+            now
+        )
+        .execute(&mut *tx)
+        .await?;
+        let opened = self.open(&mut tx, visit.from(), id, None).await?;
+        tx.commit().await?;
+        Ok(opened)
+    }
+
+    /// Mails a code to the address that an order was made with, if `email` is it. The answer is the same if it is not.
+    pub async fn ask_to_prove_order(
+        &self,
+        guest: &Shopper,
+        device: &Device,
+        number: &str,
+        email: &str,
+    ) -> Result<(), IdentityError> {
+        let (now, email) = (self.now(), normalise(email));
+        let mut tx = self.web.begin(Scope::tenant(guest.tenant())).await?;
+        self.may_mail(&mut tx, &email, device).await?;
+        let order = sqlx::query!(
+            r#"SELECT o.id AS "id: OrderId", o.shopper_id AS "shopper: ShopperId" FROM orders o JOIN shoppers s USING (tenant_id, shopper_id)
+            WHERE o.bare_number = ltrim($1, '#') AND s.email = $2"#,
+            number,
+            email
+        )
+        .fetch_optional(&mut *tx)
+        .await?;
+        let new = NewCode {
+            purpose: Purpose::ProveOrder,
+            email: &email,
+            // Whose code it is: another guest who asks for the same order must not use it up.
+            shopper: Some(guest.id()),
+            order: order.as_ref().map(|order| order.id),
+            details: None,
+            mail: order.is_some(),
+        };
+        codes::issue(&mut tx, new, now).await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// Shows the guest the order whose code it has: a new session, because it may do more.
+    pub async fn prove_order(
+        &self,
+        guest: &Shopper,
+        device: &Device,
+        email: &str,
+        code: &str,
+    ) -> Result<LoggedIn, IdentityError> {
+        let (now, email) = (self.now(), normalise(email));
+        let mut tx = self.web.begin(Scope::tenant(guest.tenant())).await?;
+        throttle::GUESS_FROM_ADDRESS
+            .take(&mut tx, &self.keyring, &[&throttle::network(device.address)], now)
+            .await?;
+        let redeemed = codes::redeem(&mut tx, &self.keyring, Purpose::ProveOrder, &email, code, now).await?;
+        let order = redeemed
+            .filter(|code| code.shopper == Some(guest.id()))
+            .and_then(|code| code.order);
+        let Some(order) = order else {
+            tx.commit().await?;
+            return Err(IdentityError::WrongCode);
+        };
+        let opened = self
+            .open(&mut tx, (device, Some(guest)), guest.id(), Some(order))
+            .await?;
+        tx.commit().await?;
+        Ok(opened)
+    }
+}
+
+/// Ends the guest's session. What the guest said becomes the shopper's, if they are not the same.
+pub(super) async fn become_shopper(
+    tx: &mut Tx<Web>,
+    guest: &Shopper,
+    shopper: ShopperId,
+    now: DateTime<Utc>,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "UPDATE sessions SET revoked_at = $2 WHERE id = $1",
+        guest.session().as_uuid(),
+        now
+    )
+    .execute(&mut **tx)
+    .await?;
+    if guest.id() == shopper {
+        return Ok(());
+    }
+    // A key is its owner's: the shopper may have used the same one.
+    sqlx::query!(
+        "UPDATE turns SET idempotency_key = NULL WHERE shopper_id = $1",
+        guest.id().as_uuid()
+    )
+    .execute(&mut **tx)
+    .await?;
+    sqlx::query!(
+        "UPDATE conversations SET shopper_id = $2 WHERE shopper_id = $1",
+        guest.id().as_uuid(),
+        shopper.as_uuid()
+    )
+    .execute(&mut **tx)
+    .await
+    .map(drop)
+}

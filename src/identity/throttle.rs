@@ -1,0 +1,91 @@
+//! How often somebody may try. Counted in Postgres, so that it holds across replicas, under keys that name nobody.
+
+use std::net::IpAddr;
+
+use chrono::{DateTime, Duration, Utc};
+use sqlx::postgres::types::PgInterval;
+
+use super::IdentityError;
+use crate::{
+    keyring::{Keyring, Purpose},
+    tenancy::{Tx, Web},
+};
+
+/// `burst` at once, then one each `every`.
+pub(super) struct Throttle {
+    name: &'static str,
+    every: Duration,
+    burst: i32,
+}
+
+const fn throttle(name: &'static str, every_seconds: i64, burst: i32) -> Throttle {
+    Throttle {
+        name,
+        every: Duration::seconds(every_seconds),
+        burst,
+    }
+}
+
+/// Guesses from one address, whatever the account: a person mistypes a few times, one password on 1,000 accounts stops here.
+pub(super) const GUESS_FROM_ADDRESS: Throttle = throttle("guess from address", 10, 30);
+/// Guesses at one account from one address.
+pub(super) const GUESS_AT_ACCOUNT_FROM_ADDRESS: Throttle = throttle("guess at account from address", 60, 10);
+/// Guesses at one account from all addresses it is not known to be used from. The owner's own address is not held up by
+/// what strangers do.
+pub(super) const GUESS_AT_ACCOUNT: Throttle = throttle("guess at account", 60, 30);
+/// Mails to one address.
+pub(super) const MAIL_TO_ADDRESS: Throttle = throttle("mail to address", 600, 5);
+/// Mails asked for from one network address.
+pub(super) const MAIL_FROM_ADDRESS: Throttle = throttle("mail from address", 60, 20);
+/// Guests from one network address.
+pub(super) const GUEST_FROM_ADDRESS: Throttle = throttle("guest from address", 10, 60);
+
+impl Throttle {
+    /// Takes one for what `parts` name together, or says how long to wait. Kept with the transaction: commit also when
+    /// what follows fails.
+    pub(super) async fn take(
+        &self,
+        tx: &mut Tx<Web>,
+        keyring: &Keyring,
+        parts: &[&str],
+        now: DateTime<Utc>,
+    ) -> Result<(), IdentityError> {
+        let key = keyring.mac(Purpose::Throttle, [&[self.name], parts].concat().join("\0").as_bytes());
+        let every = PgInterval {
+            months: 0,
+            days: 0,
+            microseconds: self.every.num_microseconds().unwrap_or(i64::MAX),
+        };
+        let wait = sqlx::query_scalar!("SELECT take($1, $2, $3, $4)", &key[..], every, self.burst, now)
+            .fetch_one(&mut **tx)
+            .await?;
+        match wait {
+            None => Ok(()),
+            Some(wait) => Err(IdentityError::Throttled(
+                (i64::from(wait.days) * 86_400 + wait.microseconds / 1_000_000 + 1).clamp(1, 86_400) as u32,
+            )),
+        }
+    }
+}
+
+/// What an address is counted under: an IPv6 subscriber holds a /64, so that is one.
+pub fn network(address: IpAddr) -> String {
+    match address.to_canonical() {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => format!("{:x}/64", u128::from(address) >> 64),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_subscriber_is_one_whatever_it_calls_itself() {
+        let of = |text: &str| network(text.parse().expect("an address"));
+        assert_eq!(of("2001:db8:1:2::1"), of("2001:db8:1:2:ffff::9"));
+        assert_ne!(of("2001:db8:1:2::1"), of("2001:db8:1:3::1"));
+        assert_eq!(of("::ffff:192.0.2.1"), of("192.0.2.1"));
+        assert_ne!(of("192.0.2.1"), of("192.0.2.2"));
+    }
+}

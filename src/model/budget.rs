@@ -1,0 +1,355 @@
+//! The budget: what a model call may cost is reserved before it is made, against every cap at once, in Postgres, and
+//! settled to what it did cost. The caps hold whatever happens at the same time and on however many replicas.
+
+use chrono::{DateTime, Duration, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::{Price, Prompt, Usage};
+use crate::{
+    identity::Shopper,
+    ids::{ConversationId, StaffId, TenantId},
+    jobs,
+    tenancy::{
+        self, Executor, Pool, Role, Scope, Tx, Web,
+        audit::{self, Actor, Entry},
+    },
+};
+
+/// What a store may spend, in millionths of the price table's currency.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, validator::Validate, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Caps {
+    #[validate(range(min = 0, max = 1_000_000_000_000_i64))]
+    #[schema(minimum = 0, maximum = 1_000_000_000_000_i64, example = 500_000)]
+    pub conversation_micros: i64,
+    #[validate(range(min = 0, max = 1_000_000_000_000_i64))]
+    #[schema(minimum = 0, maximum = 1_000_000_000_000_i64, example = 1_000_000)]
+    pub shopper_day_micros: i64,
+    #[validate(range(min = 0, max = 1_000_000_000_000_i64))]
+    #[schema(minimum = 0, maximum = 1_000_000_000_000_i64, example = 20_000_000)]
+    pub tenant_day_micros: i64,
+    #[validate(range(min = 0, max = 1_000_000_000_000_i64))]
+    #[schema(minimum = 0, maximum = 1_000_000_000_000_i64, example = 300_000_000)]
+    pub tenant_month_micros: i64,
+}
+
+impl Default for Caps {
+    /// A half for a conversation, one for a shopper and day, twenty for a day, three hundred for a month: a small shop's
+    /// bill with a small model, and no surprise with a large one.
+    fn default() -> Self {
+        Self {
+            conversation_micros: 500_000,
+            shopper_day_micros: 1_000_000,
+            tenant_day_micros: 20_000_000,
+            tenant_month_micros: 300_000_000,
+        }
+    }
+}
+
+/// How long a call may hold its reservation; longer than any turn.
+const HELD_FOR: Duration = Duration::minutes(5);
+/// Staff are told when a store's day or month is used up to these hundredths.
+const ALERT_AT: [i64; 2] = [80, 100];
+
+/// Why a call may not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum BudgetError {
+    /// A cap would be passed.
+    #[error("the budget of the {0} is used up")]
+    UsedUp(String),
+    #[error(transparent)]
+    Database(#[from] sqlx::Error),
+}
+
+/// Money held for one call. To be settled; one that is lost with its process is swept.
+pub struct Reservation {
+    id: Uuid,
+    tenant: TenantId,
+    shopper: Uuid,
+    keys: [String; 4],
+    caps: Caps,
+    micros: i64,
+}
+
+/// How a call ended.
+pub enum End {
+    /// It answered, and says what it used.
+    Used(Usage),
+    /// It answered, or began to, and does not say: all that was held is spent.
+    Unknown,
+    /// It never answered.
+    Failed,
+}
+
+/// Counts one model's calls.
+#[derive(Clone)]
+pub struct Meter {
+    web: Pool<Web>,
+    model: String,
+    price: Price,
+}
+
+impl Meter {
+    pub fn new(web: Pool<Web>, model: String, price: Price) -> Self {
+        Self { web, model, price }
+    }
+
+    /// Holds the most that the answer to `prompt` can cost.
+    pub async fn reserve(
+        &self,
+        shopper: &Shopper,
+        conversation: ConversationId,
+        prompt: &Prompt,
+        now: DateTime<Utc>,
+    ) -> Result<Reservation, BudgetError> {
+        let mut tx = self.web.begin(Scope::tenant(shopper.tenant())).await?;
+        let caps = caps(&mut tx).await?;
+        let day = now.format("%Y-%m-%d");
+        let reservation = Reservation {
+            id: Uuid::now_v7(),
+            tenant: shopper.tenant(),
+            shopper: shopper.id().as_uuid(),
+            keys: [
+                conversation.to_string(),
+                format!("{} {day}", shopper.id()),
+                day.to_string(),
+                now.format("%Y-%m").to_string(),
+            ],
+            caps,
+            micros: self.price.worst_case(prompt),
+        };
+        let limits = [
+            caps.conversation_micros,
+            caps.shopper_day_micros,
+            caps.tenant_day_micros,
+            caps.tenant_month_micros,
+        ];
+        let over = sqlx::query_scalar!(
+            "SELECT reserve_spend($1, $2, $3, $4, $5, $6, $7, $8)",
+            reservation.id,
+            reservation.micros,
+            &reservation.keys,
+            &limits,
+            reservation.shopper,
+            self.model,
+            now,
+            now + HELD_FOR
+        )
+        .fetch_one(&mut *tx)
+        .await?;
+        if let Some(scope) = over {
+            drop(tx);
+            self.alert_used_up(&reservation, &scope, now).await?;
+            return Err(BudgetError::UsedUp(scope.replace('_', " ")));
+        }
+        tx.commit().await?;
+        Ok(reservation)
+    }
+
+    /// Gives back what was held and books what was spent. `tools` are those that the answer called.
+    pub async fn settle(
+        &self,
+        reservation: Reservation,
+        end: End,
+        tools: &[String],
+        now: DateTime<Utc>,
+    ) -> Result<(), sqlx::Error> {
+        let (how, spent, usage) = match end {
+            End::Used(usage) if usage != Usage::default() => ("settled", self.price.of(usage), usage),
+            End::Used(_) | End::Unknown => ("settled", reservation.micros, Usage::default()),
+            End::Failed => ("released", 0, Usage::default()),
+        };
+        let mut tx = self.web.begin(Scope::tenant(reservation.tenant)).await?;
+        let rows = sqlx::query!(
+            r#"SELECT scope AS "scope!", key AS "key!", spent_micros AS "spent!" FROM settle_spend($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"#,
+            reservation.id,
+            &reservation.keys,
+            reservation.shopper,
+            self.model,
+            how,
+            spent,
+            i32::try_from(usage.input_tokens).unwrap_or(i32::MAX),
+            i32::try_from(usage.output_tokens).unwrap_or(i32::MAX),
+            tools,
+            now
+        )
+        .fetch_all(&mut *tx)
+        .await?;
+        for row in rows {
+            let cap = match row.scope.as_str() {
+                "tenant_day" => reservation.caps.tenant_day_micros,
+                "tenant_month" => reservation.caps.tenant_month_micros,
+                _ => continue,
+            };
+            for hundredths in ALERT_AT {
+                if row.spent.saturating_mul(100) >= cap.saturating_mul(hundredths) {
+                    alert(&mut tx, &row.scope, &row.key, hundredths, now).await?;
+                }
+            }
+        }
+        tx.commit().await
+    }
+
+    /// A cap that holds calls back is used up, though a little of it may be left.
+    async fn alert_used_up(
+        &self,
+        reservation: &Reservation,
+        scope: &str,
+        now: DateTime<Utc>,
+    ) -> Result<(), sqlx::Error> {
+        let key = match scope {
+            "tenant_day" => &reservation.keys[2],
+            "tenant_month" => &reservation.keys[3],
+            _ => return Ok(()),
+        };
+        let mut tx = self.web.begin(Scope::tenant(reservation.tenant)).await?;
+        alert(&mut tx, scope, key, 100, now).await?;
+        tx.commit().await
+    }
+}
+
+/// Tells staff, once for each cap, period and mark.
+async fn alert(
+    tx: &mut Tx<Web>,
+    scope: &str,
+    period: &str,
+    hundredths: i64,
+    now: DateTime<Utc>,
+) -> Result<(), sqlx::Error> {
+    let payload = json!({ "scope": scope, "period": period, "percent": hundredths });
+    jobs::outbox(
+        tx,
+        "budget_alert",
+        &format!("budget:{scope}:{period}:{hundredths}"),
+        payload,
+        now,
+    )
+    .await
+}
+
+/// The bound tenant's caps.
+pub async fn caps<R: Role>(tx: &mut Tx<R>) -> Result<Caps, sqlx::Error> {
+    let set = sqlx::query_as!(
+        Caps,
+        "SELECT conversation_micros, shopper_day_micros, tenant_day_micros, tenant_month_micros FROM budgets"
+    )
+    .fetch_optional(&mut **tx)
+    .await?;
+    Ok(set.unwrap_or_default())
+}
+
+/// Sets the bound tenant's caps, with an audit entry.
+pub async fn set_caps(
+    tx: &mut Tx<Web>,
+    new: Caps,
+    by: StaffId,
+    actor: &Actor,
+    now: DateTime<Utc>,
+) -> Result<(), sqlx::Error> {
+    let old = caps(tx).await?;
+    sqlx::query!(
+        "INSERT INTO budgets (tenant_id, conversation_micros, shopper_day_micros, tenant_day_micros, tenant_month_micros, updated_at, updated_by)
+        VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (tenant_id) DO UPDATE SET conversation_micros = excluded.conversation_micros,
+            shopper_day_micros = excluded.shopper_day_micros, tenant_day_micros = excluded.tenant_day_micros,
+            tenant_month_micros = excluded.tenant_month_micros, updated_at = excluded.updated_at, updated_by = excluded.updated_by",
+        tx.tenant_id().as_uuid(),
+        new.conversation_micros,
+        new.shopper_day_micros,
+        new.tenant_day_micros,
+        new.tenant_month_micros,
+        now,
+        by.as_uuid()
+    )
+    .execute(&mut **tx)
+    .await?;
+    let entry = Entry {
+        at: now,
+        actor,
+        action: "budget.change",
+        target_kind: "budget",
+        target_id: "caps".into(),
+        before: Some(json!(old)),
+        after: Some(json!(new)),
+    };
+    audit::append(tx, entry).await
+}
+
+/// Gives back what calls held whose process died. Returns how many.
+pub async fn sweep(pool: &Pool<Executor>, now: DateTime<Utc>) -> Result<usize, sqlx::Error> {
+    let mut swept = 0;
+    for tenant in tenancy::all(pool).await? {
+        let mut tx = pool.begin(Scope::tenant(tenant)).await?;
+        let lost = sqlx::query!(
+            "SELECT id, keys, shopper_id, model FROM reservations WHERE expires_at <= $1 ORDER BY id LIMIT 100",
+            now
+        )
+        .fetch_all(&mut *tx)
+        .await?;
+        for lost in &lost {
+            sqlx::query_scalar!(
+                "SELECT count(*) FROM settle_spend($1, $2, $3, $4, 'swept', 0, 0, 0, '{}', $5)",
+                lost.id,
+                &lost.keys,
+                lost.shopper_id,
+                lost.model,
+                now
+            )
+            .fetch_one(&mut *tx)
+            .await?;
+        }
+        tx.commit().await?;
+        swept += lost.len();
+    }
+    Ok(swept)
+}
+
+/// By what usage is added up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum UsageBy {
+    Day,
+    Model,
+    Shopper,
+    Tool,
+}
+
+/// What a day, model, shopper or tool has used. An answer that called several tools is counted with each of them.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct UsageRow {
+    #[schema(example = "2026-11-25")]
+    pub key: String,
+    pub calls: i64,
+    pub input_tokens: i64,
+    pub output_tokens: i64,
+    pub spent_micros: i64,
+}
+
+/// The bound tenant's usage from one moment to another, the most expensive first.
+pub async fn usage<R: Role>(
+    tx: &mut Tx<R>,
+    by: UsageBy,
+    (from, to): (DateTime<Utc>, DateTime<Utc>),
+) -> Result<Vec<UsageRow>, sqlx::Error> {
+    let by = match by {
+        UsageBy::Day => "day",
+        UsageBy::Model => "model",
+        UsageBy::Shopper => "shopper",
+        UsageBy::Tool => "tool",
+    };
+    sqlx::query_as!(
+        UsageRow,
+        r#"SELECT k.key AS "key!", count(*) AS "calls!", sum(l.input_tokens)::bigint AS "input_tokens!", sum(l.output_tokens)::bigint AS "output_tokens!",
+            sum(l.spent_micros)::bigint AS "spent_micros!"
+        FROM budget_ledger l CROSS JOIN LATERAL (SELECT unnest(CASE $1 WHEN 'day' THEN ARRAY[to_char(l.at AT TIME ZONE 'UTC', 'YYYY-MM-DD')]
+            WHEN 'model' THEN ARRAY[l.model] WHEN 'shopper' THEN ARRAY[l.shopper_id::text]
+            ELSE (SELECT array_agg(DISTINCT tool) FROM unnest(l.tools) tool) END) AS key) k
+        WHERE l.at >= $2 AND l.at < $3 GROUP BY k.key ORDER BY sum(l.spent_micros) DESC, k.key LIMIT 1000"#,
+        by,
+        from,
+        to
+    )
+    .fetch_all(&mut **tx)
+    .await
+}

@@ -1,0 +1,386 @@
+//! Limits (L1, L2, L5) and the browser's edge (C1, C2).
+
+use countersign::config::{AddressHeader, Connections, Limits, Proxies, Rate};
+use reqwest::{StatusCode, header::HeaderMap};
+use serde_json::{Value, json};
+
+use crate::support::{PASSWORD, TestApp, shopper::answer};
+
+/// One request a while: the burst is what a test can use up.
+fn slow(burst: u32) -> Rate {
+    Rate { per_second: 1, burst }
+}
+
+async fn statuses(requests: impl Iterator<Item = reqwest::RequestBuilder>) -> Vec<(StatusCode, HeaderMap)> {
+    let mut found = Vec::new();
+    for request in requests {
+        let response = request.send().await.expect("answers");
+        found.push((response.status(), response.headers().clone()));
+    }
+    found
+}
+
+fn refused(answers: &[(StatusCode, HeaderMap)]) -> usize {
+    answers
+        .iter()
+        .filter(|(status, _)| *status == StatusCode::TOO_MANY_REQUESTS)
+        .count()
+}
+
+#[tokio::test]
+async fn an_account_that_calls_too_often_is_told_how_long_to_wait_and_no_other_is_held_up() {
+    let app = TestApp::changed(|settings| {
+        settings.limits = Limits {
+            account: slow(5),
+            ..Limits::wide()
+        }
+    })
+    .await;
+    let (mia, noah) = (app.shopper("mia").await, app.shopper("noah").await);
+    let answers = statuses((0..10).map(|_| mia.get("/v1/orders"))).await;
+    assert!((4..=5).contains(&refused(&answers)), "{answers:?}");
+    let (_, first) = &answers[0];
+    assert_eq!(first["ratelimit-policy"], "\"account\";q=5;w=5");
+    assert!(
+        first["ratelimit"]
+            .to_str()
+            .expect("ASCII")
+            .starts_with("\"account\";r="),
+        "{first:?}"
+    );
+    let (_, last) = answers
+        .iter()
+        .rfind(|(status, _)| *status == StatusCode::TOO_MANY_REQUESTS)
+        .expect("refused");
+    let wait: u32 = last["retry-after"].to_str().expect("ASCII").parse().expect("seconds");
+    assert!((1..=10).contains(&wait));
+    assert!(last["ratelimit"].to_str().expect("ASCII").contains("r=0"));
+    assert!(!last.contains_key("x-ratelimit-limit"));
+    let (_, problem) = answer(mia.get("/v1/orders")).await;
+    assert_eq!(problem["type"], "urn:countersign:problem:too_many");
+    assert_eq!(noah.read("/v1/orders").await.0, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn the_doors_are_stricter_than_the_rooms() {
+    let limits = Limits {
+        door: slow(3),
+        account: slow(50),
+        ..Limits::wide()
+    };
+    let app = TestApp::changed(|settings| settings.limits = limits).await;
+    let mia = app.shopper("mia").await;
+    let answers = statuses((0..6).map(|_| app.at_the_door("/v1/sessions/guest", json!({})))).await;
+    assert!(refused(&answers) >= 3, "{answers:?}");
+    assert_eq!(refused(&statuses((0..20).map(|_| mia.get("/v1/orders"))).await), 0);
+}
+
+#[tokio::test]
+async fn an_address_cannot_be_made_up() {
+    let address = |name: &'static str, value: String| (name, value);
+    let spoofs = |n: u32| {
+        [
+            address("x-forwarded-for", format!("192.0.2.{n}")),
+            address("x-forwarded-for", format!("192.0.2.{n}, 198.51.100.{n}")),
+            address("cf-connecting-ip", format!("192.0.2.{n}")),
+            address("forwarded", format!("for=192.0.2.{n}")),
+            address("x-real-ip", format!("192.0.2.{n}")),
+        ]
+    };
+    let app = TestApp::changed(|settings| {
+        settings.limits = Limits {
+            address: slow(10),
+            ..Limits::wide()
+        }
+    })
+    .await;
+    let requests = (0..4)
+        .flat_map(spoofs)
+        .map(|(name, value)| app.http.get(format!("{}/health", app.url)).header(name, value));
+    assert!(
+        refused(&statuses(requests).await) >= 8,
+        "without a trusted proxy every header is ignored"
+    );
+
+    // Behind one, what it appended counts and what stood there before does not.
+    let proxies = Proxies {
+        networks: vec!["127.0.0.0/8".parse().expect("a network")],
+        header: AddressHeader::XForwardedFor,
+    };
+    let app = TestApp::changed(|settings| {
+        settings.limits = Limits {
+            address: slow(10),
+            ..Limits::wide()
+        };
+        settings.connections = Connections {
+            proxies,
+            ..Connections::default()
+        };
+    })
+    .await;
+    let via = |chain: String| {
+        app.http
+            .get(format!("{}/health", app.url))
+            .header("x-forwarded-for", chain)
+    };
+    let hopping = (0..20).map(|n| via(format!("192.0.2.{n}, 203.0.113.9")));
+    assert!(
+        refused(&statuses(hopping).await) >= 8,
+        "one client, whatever it says before the proxy's word"
+    );
+    let many = (0..20).map(|n| via(format!("198.51.100.{n}")));
+    assert_eq!(refused(&statuses(many).await), 0, "twenty clients");
+    let subscriber = (0..20).map(|n| via(format!("2001:db8:1:2::{n:x}")));
+    assert!(refused(&statuses(subscriber).await) >= 8, "one /64 is one subscriber");
+    let mapped = (0..20).map(|n| {
+        via(if n % 2 == 0 {
+            "::ffff:198.51.100.77".into()
+        } else {
+            "198.51.100.77".to_owned()
+        })
+    });
+    assert!(refused(&statuses(mapped).await) >= 8, "one address in two spellings");
+}
+
+/// Where log-ins come from, said by a proxy that is trusted.
+async fn behind_a_proxy() -> TestApp {
+    let proxies = Proxies {
+        networks: vec!["127.0.0.0/8".parse().expect("a network")],
+        header: AddressHeader::XForwardedFor,
+    };
+    TestApp::changed(|settings| {
+        settings.connections = Connections {
+            proxies,
+            ..Connections::default()
+        }
+    })
+    .await
+}
+
+fn log_in(app: &TestApp, from: &str, email: &str, password: &str) -> reqwest::RequestBuilder {
+    app.at_the_door("/v1/sessions", json!({ "email": email, "password": password }))
+        .header("x-forwarded-for", from)
+}
+
+#[tokio::test]
+async fn guessing_is_held_back_and_the_owner_is_not_locked_out() {
+    let app = behind_a_proxy().await;
+    // The owner has logged in from home before.
+    assert_eq!(
+        answer(log_in(&app, "203.0.113.5", "mia@example.com", PASSWORD)).await.0,
+        StatusCode::CREATED
+    );
+    // One guesser.
+    let answers =
+        statuses((0..15).map(|n| log_in(&app, "198.51.100.1", "mia@example.com", &format!("guess {n}")))).await;
+    assert_eq!(refused(&answers), 5, "ten guesses from one address: {answers:?}");
+    // A thousand passwords from many addresses.
+    let answers = statuses((0..40).map(|n| log_in(&app, &format!("192.0.2.{n}"), "mia@example.com", "guess"))).await;
+    assert!(
+        refused(&answers) >= 18,
+        "thirty guesses at one account from everywhere: {}",
+        refused(&answers)
+    );
+    // An account that does not exist is held back alike.
+    let answers =
+        statuses((0..40).map(|n| log_in(&app, &format!("192.0.2.{}", n + 100), "nobody@example.com", "guess"))).await;
+    assert!((8..=12).contains(&refused(&answers)), "{}", refused(&answers));
+    assert_eq!(
+        answer(log_in(&app, "203.0.113.5", "mia@example.com", PASSWORD)).await.0,
+        StatusCode::CREATED,
+        "from where she is known, what strangers do does not count"
+    );
+}
+
+#[tokio::test]
+async fn one_password_on_many_accounts_is_held_back_on_every_replica() {
+    let app = TestApp::offline().await;
+    let (other, _stop) = app.replica().await;
+    let mut found = Vec::new();
+    for n in 0..40 {
+        let url = if n % 2 == 0 { &app.url } else { &other };
+        let body = json!({ "email": format!("user{n}@example.com"), "password": "guess" });
+        let request = app
+            .http
+            .post(format!("{url}/v1/sessions"))
+            .header("x-store-key", app.store.key.as_str())
+            .json(&body);
+        found.push(answer(request).await.0);
+    }
+    let refused = found
+        .iter()
+        .filter(|status| **status == StatusCode::TOO_MANY_REQUESTS)
+        .count();
+    assert!(
+        (8..=10).contains(&refused),
+        "thirty from one address, both replicas together: {refused}"
+    );
+}
+
+#[tokio::test]
+async fn mails_to_one_address_are_few() {
+    let app = TestApp::offline().await;
+    let ask = || app.at_the_door("/v1/sessions/code-requests", json!({ "email": "mia@example.com" }));
+    let answers = statuses((0..8).map(|_| ask())).await;
+    assert_eq!(refused(&answers), 3, "{answers:?}");
+    let unknown = || app.at_the_door("/v1/sessions/code-requests", json!({ "email": "nobody@example.com" }));
+    assert_eq!(
+        refused(&statuses((0..8).map(|_| unknown())).await),
+        3,
+        "an unknown address is held back alike"
+    );
+}
+
+#[tokio::test]
+async fn only_the_stores_own_pages_may_call_from_a_browser() {
+    let app = TestApp::offline().await;
+    let page = "https://shop.example";
+    for (store, origin) in [(&app.store, page), (&app.other_store, "https://two.example")] {
+        let mut tx = app
+            .pools
+            .executor
+            .begin(countersign::tenancy::Scope::tenant(store.tenant.id))
+            .await
+            .expect("begins");
+        countersign::tenancy::origins::add(&mut tx, origin)
+            .await
+            .expect("added");
+        tx.commit().await.expect("commits");
+    }
+    let mia = app.shopper("mia").await;
+    let allowed = |headers: &HeaderMap| {
+        headers
+            .get("access-control-allow-origin")
+            .map(|value| value.to_str().expect("ASCII").to_owned())
+    };
+    let preflight = |origin: &str| {
+        app.http
+            .request(reqwest::Method::OPTIONS, format!("{}/v1/chat/send", app.url))
+            .header("origin", origin)
+            .header("access-control-request-method", "POST")
+            .header("access-control-request-headers", "authorization,content-type")
+    };
+    let response = preflight(page).send().await.expect("answers");
+    assert_eq!(response.status(), StatusCode::OK);
+    assert_eq!(allowed(response.headers()).as_deref(), Some(page));
+    assert_eq!(response.headers()["access-control-max-age"], "3600");
+    assert!(!response.headers().contains_key("access-control-allow-credentials"));
+    let vary = |headers: &HeaderMap| {
+        headers
+            .get_all("vary")
+            .iter()
+            .any(|value| value.to_str().is_ok_and(|vary| vary.to_lowercase().contains("origin")))
+    };
+    assert!(vary(response.headers()));
+    let response = mia
+        .get("/v1/orders")
+        .header("origin", page)
+        .send()
+        .await
+        .expect("answers");
+    assert_eq!(allowed(response.headers()).as_deref(), Some(page));
+    assert!(vary(response.headers()));
+    for origin in [
+        "https://shop.example.evil.test",
+        "http://shop.example",
+        "https://shop.example:8443",
+        "https://shop.example.",
+        "HTTPS://SHOP.EXAMPLE",
+        "https://a.shop.example",
+        "https://evil-shop.example",
+        "null",
+        "*",
+        "https://two.example",
+        "file://",
+    ] {
+        let response = mia
+            .get("/v1/orders")
+            .header("origin", origin)
+            .send()
+            .await
+            .expect("answers");
+        assert_eq!(allowed(response.headers()), None, "{origin}");
+        if origin != "https://two.example" {
+            let response = preflight(origin).send().await.expect("answers");
+            assert_eq!(allowed(response.headers()), None, "{origin}");
+        }
+        assert!(
+            vary(response.headers()),
+            "{origin}: a cache must not mix the answers up"
+        );
+    }
+    // Errors can be read by the page too.
+    let response = app
+        .http
+        .get(format!("{}/v1/orders", app.url))
+        .header("origin", page)
+        .send()
+        .await
+        .expect("answers");
+    assert_eq!(
+        (response.status(), allowed(response.headers()).as_deref()),
+        (StatusCode::UNAUTHORIZED, Some(page))
+    );
+}
+
+#[tokio::test]
+async fn every_answer_carries_the_security_headers() {
+    let app = TestApp::changed(|settings| settings.secure_cookies = true).await;
+    for path in ["/health", "/v1/orders", "/nowhere", "/docs/", "/openapi.json"] {
+        let response = app
+            .http
+            .get(format!("{}{path}", app.url))
+            .send()
+            .await
+            .expect("answers");
+        for (name, value) in [
+            ("strict-transport-security", "max-age=63072000"),
+            ("x-content-type-options", "nosniff"),
+            ("x-frame-options", "DENY"),
+            ("referrer-policy", "no-referrer"),
+            ("cache-control", "no-store"),
+        ] {
+            assert_eq!(
+                response.headers().get(name).map(|value| value.to_str().expect("ASCII")),
+                Some(value),
+                "{path} {name}"
+            );
+        }
+        for name in [
+            "content-security-policy",
+            "permissions-policy",
+            "cross-origin-resource-policy",
+            "x-request-id",
+        ] {
+            assert!(response.headers().contains_key(name), "{path} {name}");
+        }
+    }
+    let opened = answer(
+        app.at_the_door("/v1/sessions/guest", json!({}))
+            .header("origin", "https://x"),
+    )
+    .await;
+    assert_eq!(opened.0, StatusCode::CREATED);
+}
+
+#[tokio::test]
+async fn compressed_bodies_are_not_taken() {
+    let app = TestApp::offline().await;
+    let mia = app.shopper("mia").await;
+    for encoding in ["gzip", "br", "identity, gzip"] {
+        let bomb = mia
+            .post("/v1/chat/send")
+            .header("content-type", "application/json")
+            .header("content-encoding", encoding)
+            .body(vec![0x1f, 0x8b, 8, 0]);
+        let (status, problem): (_, Value) = answer(bomb).await;
+        assert_eq!(
+            (status, &problem["type"]),
+            (
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                &json!("urn:countersign:problem:encoded")
+            ),
+            "{encoding}"
+        );
+    }
+}

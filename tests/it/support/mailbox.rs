@@ -1,0 +1,125 @@
+//! A mail relay on loopback that speaks SMTP and keeps what it is given.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use countersign::mail::{MailSettings, SmtpSettings};
+use tokio::{
+    io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
+    net::{TcpListener, TcpStream},
+};
+
+#[derive(Clone)]
+pub struct Mailbox {
+    port: u16,
+    mails: Arc<Mutex<Vec<Mail>>>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Mail {
+    pub to: String,
+    /// Headers and body as they came.
+    pub raw: String,
+}
+
+impl Mail {
+    /// The eight digits it carries.
+    pub fn code(&self) -> String {
+        let words = self.raw.split_whitespace();
+        let mut codes = words.filter(|word| word.len() == 8 && word.bytes().all(|byte| byte.is_ascii_digit()));
+        codes.next().expect("a code").to_owned()
+    }
+
+    /// The link it carries, and its last part.
+    pub fn link(&self) -> (String, String) {
+        // Lines are cut by quoted-printable at 76 characters.
+        let text = self.raw.replace("=\r\n", "").replace("=3D", "=");
+        let link = text
+            .split_whitespace()
+            .find(|word| word.contains('#'))
+            .expect("a link")
+            .to_owned();
+        let token = link.split_once('#').expect("a token").1.to_owned();
+        (link, token)
+    }
+}
+
+impl Mailbox {
+    pub async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let mailbox = Self {
+            port: listener.local_addr().expect("an address").port(),
+            mails: Arc::default(),
+        };
+        let mails = mailbox.mails.clone();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(take(stream, mails.clone()));
+            }
+        });
+        mailbox
+    }
+
+    pub fn url(&self) -> String {
+        format!("smtp://127.0.0.1:{}", self.port)
+    }
+
+    pub fn settings(&self) -> MailSettings {
+        MailSettings::Smtp(SmtpSettings {
+            url: self.url().into(),
+            from: "Shop <shop@shop.example>".parse().expect("an address"),
+        })
+    }
+
+    /// All that came so far.
+    pub fn all(&self) -> Vec<Mail> {
+        self.mails.lock().expect("no panic").clone()
+    }
+
+    /// The newest mail to an address, once there are `count` of them.
+    pub async fn newest_to(&self, address: &str, count: usize) -> Mail {
+        for _ in 0..1000 {
+            let mails: Vec<Mail> = self.all().into_iter().filter(|mail| mail.to == address).collect();
+            if mails.len() >= count {
+                return mails.last().expect("one").clone();
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("mail {count} to {address} did not come");
+    }
+}
+
+async fn take(stream: TcpStream, mails: Arc<Mutex<Vec<Mail>>>) -> Option<()> {
+    let mut stream = BufReader::new(stream);
+    stream.write_all(b"220 mailbox\r\n").await.ok()?;
+    let (mut to, mut line) = (String::new(), String::new());
+    loop {
+        line.clear();
+        if stream.read_line(&mut line).await.ok()? == 0 {
+            return None;
+        }
+        let answer = match line.split([' ', ':']).next().unwrap_or_default().trim() {
+            "RCPT" => {
+                to = line.split(['<', '>']).nth(1).unwrap_or_default().to_owned();
+                "250 ok"
+            }
+            "DATA" => {
+                stream.write_all(b"354 go on\r\n").await.ok()?;
+                let mut raw = String::new();
+                while !raw.ends_with("\r\n.\r\n") {
+                    stream.read_line(&mut raw).await.ok()?;
+                }
+                mails.lock().expect("no panic").push(Mail { to: to.clone(), raw });
+                "250 taken"
+            }
+            "QUIT" => {
+                stream.write_all(b"221 bye\r\n").await.ok()?;
+                return None;
+            }
+            _ => "250 ok",
+        };
+        stream.write_all(format!("{answer}\r\n").as_bytes()).await.ok()?;
+    }
+}
