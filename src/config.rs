@@ -2,27 +2,22 @@
 //!
 //! A secret `X` may also be given as a file named by `X_FILE`, as container secrets are.
 
+mod network;
 mod reader;
+mod services;
 
-use std::{
-    net::{IpAddr, SocketAddr},
-    sync::Arc,
-    time::Duration,
-};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use ipnet::IpNet;
 use secrecy::ExposeSecret;
 use sqlx::postgres::PgConnectOptions;
 
+pub use network::{AddressHeader, Connections, Limits, Proxies, Rate};
 use reader::Reader;
 pub use reader::{ConfigError, Fault, Source, environment};
+pub use services::ModelSettings;
 
 use crate::{
-    identity::sessions::Lifetimes,
-    keyring::Keyring,
-    mail::{MailSettings, SmtpSettings},
-    model::{Deadlines, OpenAiSettings, Price},
-    telemetry::LogFormat,
+    identity::sessions::Lifetimes, keyring::Keyring, mail::MailSettings, telemetry::LogFormat,
     tenancy::DatabaseSettings,
 };
 
@@ -48,107 +43,6 @@ pub struct Settings {
     pub run_worker: bool,
     /// How long running turns may take to finish after SIGTERM.
     pub shutdown_grace: Duration,
-}
-
-/// So many a second, and so many at once after a quiet time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rate {
-    pub per_second: u32,
-    pub burst: u32,
-}
-
-/// How often requests are taken, each replica for itself.
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// From one address, whoever calls: an office or a mobile carrier may stand behind it.
-    pub address: Rate,
-    /// From one address where nobody is known yet: log-in, registration, guests.
-    pub door: Rate,
-    /// By one account.
-    pub account: Rate,
-}
-
-impl Limits {
-    /// As good as none: for replays and load on a machine of one's own.
-    pub fn wide() -> Self {
-        let rate = Rate {
-            per_second: 100_000,
-            burst: 1_000_000,
-        };
-        Self {
-            address: rate,
-            door: rate,
-            account: rate,
-        }
-    }
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        let rate = |per_second, burst| Rate { per_second, burst };
-        Self {
-            address: rate(50, 200),
-            door: rate(2, 20),
-            account: rate(10, 50),
-        }
-    }
-}
-
-/// Where a trusted proxy writes the client's address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AddressHeader {
-    XForwardedFor,
-    Forwarded,
-    CfConnectingIp,
-}
-
-/// The proxies in front of the service. Nobody else's word on an address counts.
-#[derive(Clone, Debug)]
-pub struct Proxies {
-    pub networks: Vec<IpNet>,
-    pub header: AddressHeader,
-}
-
-impl Proxies {
-    /// Nobody stands in front.
-    pub fn none() -> Self {
-        Self {
-            networks: Vec::new(),
-            header: AddressHeader::XForwardedFor,
-        }
-    }
-
-    pub fn trusts(&self, address: IpAddr) -> bool {
-        let address = address.to_canonical();
-        self.networks.iter().any(|network| network.contains(&address))
-    }
-}
-
-/// How many connections are held.
-#[derive(Clone, Debug)]
-pub struct Connections {
-    pub most: usize,
-    /// Of one address that is not a proxy's.
-    pub most_from_address: usize,
-    pub proxies: Proxies,
-}
-
-impl Default for Connections {
-    /// Each costs about ten KiB and a file descriptor.
-    fn default() -> Self {
-        Self {
-            most: 16_384,
-            most_from_address: 256,
-            proxies: Proxies::none(),
-        }
-    }
-}
-
-#[derive(Clone, Debug)]
-pub enum ModelSettings {
-    /// The demo's rules.
-    Offline,
-    OpenAi(OpenAiSettings),
 }
 
 impl Settings {
@@ -266,221 +160,6 @@ fn has_credential(url: &str) -> bool {
     url.split_once("://")
         .and_then(|(_, rest)| rest.split('/').next())
         .is_some_and(|authority| authority.contains('@'))
-}
-
-impl Reader<'_> {
-    fn database(&mut self) -> Option<DatabaseSettings> {
-        let url = self.text("DATABASE_URL");
-        if url.is_none() {
-            self.fault(
-                "DATABASE_URL",
-                "must be set: postgres://HOST:5432/DATABASE, without user and password",
-            );
-        }
-        let address = url.and_then(|url| self.url("DATABASE_URL", &url));
-        let what = "the password of that database role; `countersign migrate` gives it to the role";
-        let passwords = [
-            "DATABASE_READER_PASSWORD",
-            "DATABASE_WEB_PASSWORD",
-            "DATABASE_EXECUTOR_PASSWORD",
-        ]
-        .map(|name| self.needed_secret(name, 16, what));
-        let distinct: std::collections::HashSet<_> =
-            passwords.iter().flatten().map(ExposeSecret::expose_secret).collect();
-        if distinct.len() < passwords.iter().flatten().count() {
-            self.fault(
-                "DATABASE_WEB_PASSWORD",
-                "each database role needs a password of its own; two of them are the same",
-            );
-        }
-        let connections = self.number("DATABASE_CONNECTIONS", 1..=200, 16) as u32;
-        let deadline = Duration::from_millis(self.number("DATABASE_DEADLINE_MS", 100..=60_000, 3_000) as u64);
-        let [reader_password, web_password, executor_password] = passwords;
-        Some(DatabaseSettings {
-            address: address?,
-            reader_password: reader_password?,
-            web_password: web_password?,
-            executor_password: executor_password?,
-            connections,
-            deadline,
-        })
-    }
-
-    /// The secret that tokens, codes and second factors rest on, and the one before while it is rotated.
-    fn keyring(&mut self) -> Option<Arc<Keyring>> {
-        let what = "what tokens, codes and second factors rest on; `openssl rand -hex 32` makes one";
-        let current = self.needed_secret("SECRET_KEY", 32, what);
-        let old = self.secret("SECRET_KEY_OLD");
-        if let (Some(current), Some(old)) = (&current, &old)
-            && current.expose_secret() == old.expose_secret()
-        {
-            self.fault(
-                "SECRET_KEY_OLD",
-                "is the same as SECRET_KEY; leave it out when nothing is being rotated",
-            );
-        }
-        Some(Arc::new(Keyring::new(&current?, old.as_ref())))
-    }
-
-    fn mail(&mut self) -> Option<MailSettings> {
-        let url = self.needed_secret(
-            "SMTP_URL",
-            1,
-            "the mail relay, such as smtps://USER:PASSWORD@relay.example",
-        );
-        if url
-            .as_ref()
-            .is_some_and(|url| !crate::mail::is_safe_url(url.expose_secret()))
-        {
-            self.fault(
-                "SMTP_URL",
-                "must be smtps://…, smtp://…?tls=required, or plain smtp:// to a loopback address",
-            );
-        }
-        let from = self.parsed(
-            "MAIL_FROM",
-            "an address that receipts and codes come from, such as shop@shop.example",
-        );
-        if self.text("MAIL_FROM").is_none() {
-            self.fault(
-                "MAIL_FROM",
-                "must be set: the address that receipts and codes come from",
-            );
-        }
-        Some(MailSettings::Smtp(SmtpSettings { url: url?, from: from? }))
-    }
-
-    fn public_url(&mut self) -> Option<String> {
-        let url = self.text("PUBLIC_URL").map(|url| url.trim_end_matches('/').to_owned());
-        let fits = url
-            .as_deref()
-            .is_some_and(|url| crate::tenancy::origins::parse(url).is_ok());
-        if !fits {
-            self.fault("PUBLIC_URL", "must be set: where people reach this service, such as https://chat.shop.example; links in mails begin with it");
-        }
-        url.filter(|_| fits)
-    }
-
-    fn limits(&mut self) -> Limits {
-        let defaults = Limits::default();
-        let mut rate = |name: &'static str, default: Rate| {
-            let per_second = self.number(name, 1..=100_000, default.per_second.into()) as u32;
-            Rate {
-                per_second,
-                // A quiet time is worth as many seconds as by default.
-                burst: per_second * (default.burst / default.per_second),
-            }
-        };
-        Limits {
-            address: rate("LIMIT_ADDRESS_PER_SECOND", defaults.address),
-            door: rate("LIMIT_DOOR_PER_SECOND", defaults.door),
-            account: rate("LIMIT_ACCOUNT_PER_SECOND", defaults.account),
-        }
-    }
-
-    fn connections(&mut self) -> Connections {
-        let networks = self.text("TRUSTED_PROXIES").unwrap_or_default();
-        let networks: Vec<Option<IpNet>> = networks
-            .split(',')
-            .map(str::trim)
-            .filter(|network| !network.is_empty())
-            .map(|network| {
-                network
-                    .parse()
-                    .ok()
-                    .or_else(|| network.parse().ok().map(|address: IpAddr| address.into()))
-            })
-            .collect();
-        if networks
-            .iter()
-            .any(|network| network.is_none_or(|network| network.prefix_len() == 0))
-        {
-            self.fault(
-                "TRUSTED_PROXIES",
-                "must be networks or addresses, such as 10.0.0.0/8, 192.0.2.7; never everybody",
-            );
-        }
-        let header = match self
-            .text("CLIENT_ADDRESS_HEADER")
-            .map(|name| name.to_lowercase())
-            .as_deref()
-        {
-            None | Some("x-forwarded-for") => AddressHeader::XForwardedFor,
-            Some("forwarded") => AddressHeader::Forwarded,
-            Some("cf-connecting-ip") => AddressHeader::CfConnectingIp,
-            Some(_) => {
-                self.fault(
-                    "CLIENT_ADDRESS_HEADER",
-                    "must be X-Forwarded-For, Forwarded or CF-Connecting-IP",
-                );
-                AddressHeader::XForwardedFor
-            }
-        };
-        let defaults = Connections::default();
-        Connections {
-            most: self.number("MOST_CONNECTIONS", 16..=1_000_000, defaults.most as i64) as usize,
-            most_from_address: self.number(
-                "MOST_CONNECTIONS_FROM_ADDRESS",
-                1..=1_000_000,
-                defaults.most_from_address as i64,
-            ) as usize,
-            proxies: Proxies {
-                networks: networks.into_iter().flatten().collect(),
-                header,
-            },
-        }
-    }
-
-    /// The price of the model, for its budget.
-    fn price(&mut self, model: Option<&str>) -> Option<Price> {
-        let table = self.text("MODEL_PRICES").unwrap_or_default();
-        let mut prices = table.split(',').filter_map(|entry| entry.trim().split_once('='));
-        let price = prices
-            .find(|(name, _)| Some(name.trim()) == model)
-            .and_then(|(_, price)| price.parse().ok());
-        if price.is_none() {
-            self.fault(
-                "MODEL_PRICES",
-                "must name the price of OPENAI_MODEL for a million tokens in and out, such as gpt-4o-mini=0.15/0.60; budgets are counted in it",
-            );
-        }
-        price
-    }
-
-    fn model(&mut self) -> Option<ModelSettings> {
-        match self.text("MODEL").as_deref() {
-            Some("offline") => Some(ModelSettings::Offline),
-            Some("openai") => {
-                let api_key = self.needed_secret("OPENAI_API_KEY", 1, "the model provider's key");
-                let model = self.text("OPENAI_MODEL");
-                if model.is_none() {
-                    self.fault("OPENAI_MODEL", "must be set: the model's name at the provider");
-                }
-                let deadlines = Deadlines {
-                    first_chunk: Duration::from_secs(self.number("MODEL_FIRST_TOKEN_SECONDS", 1..=120, 10) as u64),
-                    total: Duration::from_secs(self.number("MODEL_TOTAL_SECONDS", 1..=300, 30) as u64),
-                };
-                let price = self.price(model.as_deref());
-                let base_url = self
-                    .text("OPENAI_BASE_URL")
-                    .unwrap_or_else(|| "https://api.openai.com/v1".into());
-                Some(ModelSettings::OpenAi(OpenAiSettings {
-                    base_url,
-                    api_key: api_key?,
-                    model: model?,
-                    price: price?,
-                    deadlines,
-                }))
-            }
-            _ => {
-                self.fault(
-                    "MODEL",
-                    "must be `openai` (any OpenAI-compatible endpoint) or, on a test system, `offline`",
-                );
-                None
-            }
-        }
-    }
 }
 
 #[cfg(test)]

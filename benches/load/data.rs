@@ -2,9 +2,11 @@
 
 use std::{fs, path::Path};
 
-use sha2::{Digest, Sha256};
+use countersign::keyring::{Keyring, Purpose};
 use sqlx::{AssertSqlSafe, Connection, PgConnection, postgres::PgConnectOptions};
 
+/// The server's, so that sessions can be made without logging in.
+pub const SECRET_KEY: &str = "secret key of the bench, long enough";
 pub const TENANTS: u32 = 100;
 /// Shoppers of each tenant; each has a session for HTTP and one for pgbench.
 const SHOPPERS: u32 = 100;
@@ -118,11 +120,13 @@ fn token(t: u32, s: u32) -> (String, [u8; 32]) {
 fn make_token(prefix: &str, t: u32, s: u32) -> (String, [u8; 32]) {
     use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
     let id: uuid::Uuid = tenant(t).parse().expect("an id");
-    let secret: [u8; 32] = Sha256::digest(format!("secret {t} {s}")).into();
+    let keyring = Keyring::new(&SECRET_KEY.into(), None);
+    // Any 32 bytes that differ from one another.
+    let secret = keyring.mac(Purpose::Code, format!("secret {t} {s}").as_bytes());
     let token = format!(
         "{prefix}{}",
         BASE64_URL_SAFE_NO_PAD.encode([&id.as_bytes()[..], &secret[..]].concat())
     );
-    let hash = Sha256::digest(token.as_bytes()).into();
+    let hash = keyring.mac(Purpose::Token, token.as_bytes());
     (token, hash)
 }

@@ -1,9 +1,13 @@
 //! What one model call costs, booked whatever becomes of the turn.
 
-use super::send::Inner;
 use crate::{
     clock::Clock,
-    model::budget::{End, Meter, Reservation},
+    identity::Shopper,
+    ids::ConversationId,
+    model::{
+        Prompt,
+        budget::{BudgetError, End, Meter, Reservation},
+    },
 };
 
 /// A call's reservation until it is settled. Dropped in the middle of a call, as when the turn's deadline passes, it is
@@ -16,13 +20,27 @@ pub(super) struct Bill {
 }
 
 impl Bill {
-    pub fn new(chat: &Inner, reservation: Option<Reservation>) -> Self {
-        Self {
-            held: chat.meter.clone().zip(reservation),
-            clock: chat.clock.clone(),
+    /// Holds the most that the answer to `prompt` can cost; nothing without a meter.
+    pub async fn open(
+        meter: Option<&Meter>,
+        shopper: &Shopper,
+        conversation: ConversationId,
+        prompt: &Prompt,
+        clock: &Clock,
+    ) -> Result<Self, BudgetError> {
+        let held = match meter {
+            Some(meter) => {
+                let reservation = meter.reserve(shopper, conversation, prompt, clock.now()).await?;
+                Some((meter.clone(), reservation))
+            }
+            None => None,
+        };
+        Ok(Self {
+            held,
+            clock: clock.clone(),
             end: End::Failed,
             tools: Vec::new(),
-        }
+        })
     }
 
     pub async fn settle(mut self) {

@@ -17,7 +17,7 @@ use crate::{
     ids::{ConversationId, MessageId, TurnId},
     model::{
         Chunk, Model, ModelError, OfflineModel, Prompt, PromptMessage, Source, ToolCall,
-        budget::{BudgetError, End, Reservation},
+        budget::{BudgetError, End},
     },
     tenancy::audit::{self, Actor, Entry},
     tools::{self, CallContext, CallOutcome, Outcome},
@@ -88,8 +88,13 @@ impl Turn {
     /// Rounds of model and tools until the model has no more calls.
     async fn converse(&self, mut prompt: Prompt, draft: &mut Draft) {
         for _ in 0..self.chat.limits.rounds {
-            let (text, calls) = match self.reserve(&prompt, draft).await {
-                Ok(reservation) => self.ask_metered(reservation, prompt.clone(), draft).await,
+            let (text, calls) = match self.open_bill(&prompt, draft).await {
+                Ok(mut bill) => {
+                    let (text, calls) = self.ask(prompt.clone(), draft, &mut bill).await;
+                    bill.tools = calls.iter().map(|call| bounded(&call.tool, 64)).collect();
+                    bill.settle().await;
+                    (text, calls)
+                }
                 Err(BudgetError::UsedUp(_)) => {
                     self.say(draft, BY_RULES);
                     draft.by_rules = true;
@@ -111,30 +116,10 @@ impl Turn {
         draft.fault = Some(ModelError::TooLong);
     }
 
-    /// Holds what the answer may cost; nothing where nothing is charged.
-    async fn reserve(&self, prompt: &Prompt, draft: &Draft) -> Result<Option<Reservation>, BudgetError> {
-        match &self.chat.meter {
-            Some(meter) if !draft.by_rules => {
-                let now = self.chat.clock.now();
-                let reservation = meter.reserve(&self.shopper, self.conversation, prompt, now).await?;
-                Ok(Some(reservation))
-            }
-            _ => Ok(None),
-        }
-    }
-
-    /// One answer, and its cost booked, also when this turn is cut off in the middle of it.
-    async fn ask_metered(
-        &self,
-        reservation: Option<Reservation>,
-        prompt: Prompt,
-        draft: &mut Draft,
-    ) -> (String, Vec<ToolCall>) {
-        let mut bill = Bill::new(&self.chat, reservation);
-        let (text, calls) = self.ask(prompt, draft, &mut bill).await;
-        bill.tools = calls.iter().map(|call| bounded(&call.tool, 64)).collect();
-        bill.settle().await;
-        (text, calls)
+    /// Holds what the next answer may cost; nothing where the rules give it.
+    async fn open_bill(&self, prompt: &Prompt, draft: &Draft) -> Result<Bill, BudgetError> {
+        let meter = self.chat.meter.as_ref().filter(|_| !draft.by_rules);
+        Bill::open(meter, &self.shopper, self.conversation, prompt, &self.chat.clock).await
     }
 
     fn say(&self, draft: &mut Draft, text: &str) {

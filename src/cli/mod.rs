@@ -6,6 +6,7 @@ mod keys;
 pub mod private_postgres;
 pub mod replay;
 pub mod serve;
+mod tenants;
 pub mod worker;
 
 use std::{io::IsTerminal, path::PathBuf, process::ExitCode};
@@ -51,7 +52,7 @@ enum Command {
     Migrate,
     /// Manage stores.
     #[command(subcommand)]
-    Tenant(TenantCommand),
+    Tenant(tenants::TenantCommand),
     /// Manage shoppers.
     #[command(subcommand)]
     Shopper(ShopperCommand),
@@ -83,31 +84,6 @@ enum Command {
     },
     /// Print the OpenAPI document.
     Openapi,
-}
-
-#[derive(Subcommand)]
-enum TenantCommand {
-    /// Found a store and print its publishable key.
-    Create {
-        /// Short name: small letters, digits and hyphens.
-        slug: String,
-        /// The name shoppers read.
-        #[arg(long)]
-        name: String,
-        /// ISO 4217 code of the store's currency.
-        #[arg(long)]
-        currency: String,
-    },
-    /// Print one more publishable key for a store.
-    AddKey { slug: String },
-    /// Let a web page call the API from a browser.
-    AllowOrigin {
-        slug: String,
-        /// Such as https://shop.example
-        origin: String,
-    },
-    /// Let it no more.
-    ForbidOrigin { slug: String, origin: String },
 }
 
 #[derive(Subcommand)]
@@ -225,24 +201,7 @@ async fn dispatch(command: Command) -> Result<(), CliError> {
             Ok(staff::add(&pools.executor, &store, &email, role, read_password()?).await?)
         }
         Command::Keys(command) => keys::run(command).await,
-        Command::Tenant(TenantCommand::AllowOrigin { slug, origin }) => {
-            let origin =
-                tenancy::origins::parse(&origin).map_err(|mend| CliError::Argument(format!("`{origin}` {mend}")))?;
-            let pools = pools()?;
-            let store = tenant(&pools, &slug).await?;
-            let mut tx = pools.executor.begin(tenancy::Scope::tenant(store.id)).await?;
-            tenancy::origins::add(&mut tx, &origin).await?;
-            Ok(tx.commit().await?)
-        }
-        Command::Tenant(TenantCommand::ForbidOrigin { slug, origin }) => {
-            let pools = pools()?;
-            let store = tenant(&pools, &slug).await?;
-            let mut tx = pools.executor.begin(tenancy::Scope::tenant(store.id)).await?;
-            match tenancy::origins::remove(&mut tx, &origin).await? {
-                true => Ok(tx.commit().await?),
-                false => Err(CliError::Argument(format!("the store does not let `{origin}`"))),
-            }
-        }
+        Command::Tenant(command) => tenants::run(command).await,
         Command::Audit(AuditCommand::Verify { slug }) => {
             let pools = pools()?;
             let store = tenant(&pools, &slug).await?;
@@ -259,28 +218,6 @@ async fn dispatch(command: Command) -> Result<(), CliError> {
             let (admin, database) = Settings::for_migrate(&environment)?;
             migrate(&admin, &database).await?;
             println!("the schema is at migration {}", bootstrap::newest_migration());
-            Ok(())
-        }
-        Command::Tenant(TenantCommand::Create { slug, name, currency }) => {
-            let currency = currency.parse()?;
-            let created = tenancy::create(&pools()?.executor, &slug, &name, currency).await;
-            let (_, key) =
-                created.map_err(
-                    |error| match error.as_database_error().and_then(|error| error.constraint()) {
-                        Some("tenants_slug_check" | "tenants_slug_key") => CliError::Slug,
-                        _ => error.into(),
-                    },
-                )?;
-            println!("{}", key.as_str());
-            Ok(())
-        }
-        Command::Tenant(TenantCommand::AddKey { slug }) => {
-            let pools = pools()?;
-            let store = tenant(&pools, &slug).await?;
-            let mut tx = pools.executor.begin(tenancy::Scope::tenant(store.id)).await?;
-            let key = tenancy::add_store_key(&mut tx).await?;
-            tx.commit().await?;
-            println!("{}", key.as_str());
             Ok(())
         }
         Command::Shopper(ShopperCommand::SetPassword { tenant: slug, shopper }) => {

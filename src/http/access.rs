@@ -3,7 +3,7 @@
 
 use axum::{
     extract::{FromRequestParts, MatchedPath, Request, State},
-    http::{Method, StatusCode, header, request::Parts},
+    http::{HeaderValue, Method, StatusCode, header, request::Parts},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -14,7 +14,8 @@ use crate::{
         ApiKeyToken, Device, SessionToken, Shopper, StaffMember, StaffRole, StaffToken, Visit, api_keys::ApiScope,
         staff::Refusal,
     },
-    tenancy::Tenant,
+    ids::TenantId,
+    tenancy::{StoreKey, Tenant},
 };
 
 /// What a route asks of its caller.
@@ -183,12 +184,25 @@ async fn check(app: &App, access: Access, parts: &mut Parts) -> Result<(), Probl
     Ok(())
 }
 
+/// A store's key beside a credential must be of the same store.
+fn same_store(parts: &Parts, tenant: TenantId) -> Result<(), Problem> {
+    let fits = |key: &HeaderValue| {
+        let key = key.to_str().ok().and_then(|key| key.parse::<StoreKey>().ok());
+        key.is_some_and(|key| key.tenant() == tenant)
+    };
+    match parts.headers.get_all("x-store-key").iter().all(fits) {
+        true => Ok(()),
+        false => Err(Problem::unauthenticated()),
+    }
+}
+
 async fn shopper(app: &App, parts: &Parts) -> Result<Shopper, Problem> {
     let credential = credentials::session(parts, app.secure_cookies.0).ok_or_else(Problem::unauthenticated)?;
     if credential.from_cookie && !credentials::is_safe_or_same_site(parts) {
         return Err(Problem::cross_site());
     }
     let token = SessionToken::parse(&credential.token).ok_or_else(Problem::unauthenticated)?;
+    same_store(parts, token.tenant())?;
     Ok(app.identity.shopper(&token).await?)
 }
 
@@ -205,9 +219,11 @@ async fn guest(app: &App, store: &Tenant, parts: &Parts) -> Result<Option<Shoppe
 async fn staff(app: &App, parts: &Parts) -> Result<StaffMember, Problem> {
     let text = credentials::single_bearer(&parts.headers).ok().flatten();
     if let Some(token) = text.and_then(StaffToken::parse) {
+        same_store(parts, token.tenant())?;
         return Ok(app.identity.staff(&token).await?);
     }
     if let Some(token) = text.and_then(ApiKeyToken::parse) {
+        same_store(parts, token.tenant())?;
         return Ok(app.identity.machine(&token).await?);
     }
     shopper(app, parts).await?;

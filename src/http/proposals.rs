@@ -1,11 +1,16 @@
 //! The shopper's own proposals: see, confirm, withdraw. A confirmation is this request and nothing the model says.
 
-use axum::{Json, extract::State, http::HeaderMap};
+use axum::{
+    Json,
+    extract::{FromRef, FromRequestParts, State},
+    http::request::Parts,
+};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use validator::Validate;
 
 use super::{
+    App,
     body::{Body, Path},
     documented::{BadBody, CrossSite, Decision, NotFound, Unauthenticated},
     problem::{Problem, ProblemDetails},
@@ -41,17 +46,34 @@ pub struct AsShown {
     pub(super) shown: String,
 }
 
-/// Makes a decision for its route, the shopper's or staff's.
-pub(super) async fn decided(
-    web: &Pool<Web>,
-    clock: &Clock,
-    headers: &HeaderMap,
-    decider: Decider<'_>,
+/// A proposal that its route is about to decide on.
+pub(super) struct Deciding {
+    web: Pool<Web>,
+    clock: Clock,
     id: ProposalId,
-    verdict: Verdict,
-) -> Result<Json<ProposalView>, Problem> {
-    let now = clock.now();
-    Ok(Json(decide(web, decider, id, verdict, request_id(headers), now).await?))
+    request_id: Option<String>,
+}
+
+impl FromRequestParts<App> for Deciding {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        let Path(id) = Path::from_request_parts(parts, app).await?;
+        Ok(Self {
+            web: Pool::from_ref(app),
+            clock: Clock::from_ref(app),
+            id,
+            request_id: request_id(&parts.headers),
+        })
+    }
+}
+
+impl Deciding {
+    pub async fn decide(self, decider: Decider<'_>, verdict: Verdict) -> Result<Json<ProposalView>, Problem> {
+        let now = self.clock.now();
+        let decided = decide(&self.web, decider, self.id, verdict, self.request_id, now).await?;
+        Ok(Json(decided))
+    }
 }
 
 /// Lists the shopper's newest proposals.
@@ -80,14 +102,12 @@ pub async fn get(
     responses((status = 200, body = ProposalView), Decision, NotFound, Unauthenticated, BadBody))]
 pub async fn confirm(
     shopper: Shopper,
-    State(web): State<Pool<Web>>,
-    State(clock): State<Clock>,
-    Path(id): Path<ProposalId>,
-    headers: HeaderMap,
+    deciding: Deciding,
     Body(body): Body<AsShown>,
 ) -> Result<Json<ProposalView>, Problem> {
-    let verdict = Verdict::Approve { shown: body.shown };
-    decided(&web, &clock, &headers, Decider::Shopper(&shopper), id, verdict).await
+    deciding
+        .decide(Decider::Shopper(&shopper), Verdict::Approve { shown: body.shown })
+        .await
 }
 
 /// Takes a proposal back.
@@ -96,20 +116,6 @@ pub async fn confirm(
         CrossSite,
         (status = 409, body = ProblemDetails, content_type = "application/problem+json", description = "It is not pending any more"),
         NotFound, Unauthenticated))]
-pub async fn withdraw(
-    shopper: Shopper,
-    State(web): State<Pool<Web>>,
-    State(clock): State<Clock>,
-    Path(id): Path<ProposalId>,
-    headers: HeaderMap,
-) -> Result<Json<ProposalView>, Problem> {
-    decided(
-        &web,
-        &clock,
-        &headers,
-        Decider::Shopper(&shopper),
-        id,
-        Verdict::Withdraw,
-    )
-    .await
+pub async fn withdraw(shopper: Shopper, deciding: Deciding) -> Result<Json<ProposalView>, Problem> {
+    deciding.decide(Decider::Shopper(&shopper), Verdict::Withdraw).await
 }

@@ -142,15 +142,8 @@ impl Identity {
         )
         .execute(&mut *tx)
         .await?;
-        let entry = Entry {
-            at: now,
-            actor,
-            action: "api_key.create",
-            target_kind: "api_key",
-            target_id: key.id.to_string(),
-            before: None,
-            after: Some(json!({ "scopes": scopes, "expires_at": key.expires_at })),
-        };
+        let entry = Entry::new(actor, "api_key.create", ("api_key", key.id), now)
+            .after(json!({ "scopes": scopes, "expires_at": key.expires_at }));
         audit::append(&mut tx, entry).await?;
         tx.commit().await?;
         Ok((token, key))
@@ -191,15 +184,7 @@ impl Identity {
         if revoked.rows_affected() == 0 {
             return Err(IdentityError::NotFound);
         }
-        let entry = Entry {
-            at: now,
-            actor,
-            action: "api_key.revoke",
-            target_kind: "api_key",
-            target_id: key.to_string(),
-            before: None,
-            after: None,
-        };
+        let entry = Entry::new(actor, "api_key.revoke", ("api_key", key), now);
         audit::append(&mut tx, entry).await?;
         Ok(tx.commit().await?)
     }

@@ -8,6 +8,7 @@ pub mod assertion_keys;
 mod assertions;
 mod codes;
 mod guests;
+pub mod members;
 pub mod password;
 mod recovery;
 pub mod sessions;

@@ -1,6 +1,6 @@
 //! Shopper accounts: made once an address is proved, opened by password or by a code.
 
-use chrono::{DateTime, Duration, Utc};
+use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
@@ -29,9 +29,6 @@ struct Pending {
     first_name: String,
     last_name: String,
 }
-
-/// Addresses from which an account was opened this lately are its owner's.
-const KNOWN_ADDRESS: Duration = Duration::days(30);
 
 impl Identity {
     /// The store that a publishable key names.
@@ -164,28 +161,19 @@ impl Identity {
         Ok(tx.commit().await?)
     }
 
-    /// Holds back who guesses. From an address that the account is known to be used from, only that address's own guesses
-    /// count: strangers elsewhere cannot lock its owner out.
+    /// Holds back who guesses at a shopper's account.
     pub(super) async fn may_guess(&self, tx: &mut Tx<Web>, email: &str, device: &Device) -> Result<(), IdentityError> {
-        let (now, network) = (self.now(), throttle::network(device.address));
-        let keyring = &self.keyring;
-        throttle::GUESS_FROM_ADDRESS.take(tx, keyring, &[&network], now).await?;
-        throttle::GUESS_AT_ACCOUNT_FROM_ADDRESS
-            .take(tx, keyring, &[email, &network], now)
-            .await?;
+        let now = self.now();
         let known = sqlx::query_scalar!(
             r#"SELECT EXISTS (SELECT FROM sessions s JOIN shoppers h USING (tenant_id, shopper_id)
                 WHERE h.email = $1 AND s.address = $2 AND s.created_at > $3) AS "known!""#,
             email,
             device.address.to_canonical().to_string(),
-            now - KNOWN_ADDRESS
+            now - throttle::KNOWN_ADDRESS
         )
         .fetch_one(&mut **tx)
         .await?;
-        match known {
-            true => Ok(()),
-            false => throttle::GUESS_AT_ACCOUNT.take(tx, keyring, &[email], now).await,
-        }
+        throttle::guess(tx, &self.keyring, (&[email], known), device.address, now).await
     }
 }
 

@@ -4,18 +4,14 @@ use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 
 use super::{
-    Identity, IdentityError, StaffToken, Visit,
+    Identity, IdentityError, StaffToken,
     api_keys::{ApiScope, MachineKey},
-    codes::{self, NewCode, Purpose},
     password,
     shoppers::normalise,
 };
 use crate::{
     ids::{StaffId, TenantId},
-    tenancy::{
-        Executor, Pool, Scope, Tenant,
-        audit::{self, Actor, Entry},
-    },
+    tenancy::{Executor, Pool, Scope, Tenant, audit::Actor},
 };
 
 /// What a member of staff may do. Each role may do what the ones before it may.
@@ -147,17 +143,6 @@ impl StaffMember {
     }
 }
 
-/// A member of staff as colleagues see it.
-#[derive(serde::Serialize, utoipa::ToSchema)]
-pub struct Member {
-    pub id: StaffId,
-    pub email: String,
-    pub role: StaffRole,
-    pub second_factor: bool,
-    pub created_at: DateTime<Utc>,
-    pub disabled_at: Option<DateTime<Utc>>,
-}
-
 impl Identity {
     /// The member of staff whose live session `token` is. One round trip.
     pub async fn staff(&self, token: &StaffToken) -> Result<StaffMember, IdentityError> {
@@ -182,128 +167,6 @@ impl Identity {
             tenant,
             who: Who::Person(person),
         })
-    }
-
-    /// Everybody on the staff.
-    pub async fn members(&self, staff: &StaffMember) -> Result<Vec<Member>, IdentityError> {
-        let mut tx = self.web.begin(staff.scope()).await?;
-        Ok(sqlx::query_as!(
-            Member,
-            r#"SELECT id AS "id: StaffId", email, role AS "role: StaffRole", totp_confirmed_at IS NOT NULL AS "second_factor!", created_at, disabled_at
-            FROM staff ORDER BY email LIMIT 1000"#
-        )
-        .fetch_all(&mut *tx)
-        .await?)
-    }
-
-    /// Shuts somebody out from the next request on. Nobody shuts out themselves.
-    pub async fn disable(&self, admin: &StaffMember, member: StaffId, actor: &Actor) -> Result<(), IdentityError> {
-        let now = self.now();
-        let mut tx = self.web.begin(admin.scope()).await?;
-        let disabled = sqlx::query!(
-            "UPDATE staff SET disabled_at = $2 WHERE id = $1 AND disabled_at IS NULL AND id <> $3",
-            member.as_uuid(),
-            now,
-            admin.id()
-        )
-        .execute(&mut *tx)
-        .await?;
-        if disabled.rows_affected() == 0 {
-            return Err(IdentityError::NotFound);
-        }
-        let entry = Entry {
-            at: now,
-            actor,
-            action: "staff.disable",
-            target_kind: "staff",
-            target_id: member.to_string(),
-            before: None,
-            after: None,
-        };
-        audit::append(&mut tx, entry).await?;
-        Ok(tx.commit().await?)
-    }
-
-    /// Mails an invitation to join the staff. One who is there already gets the role when the invitation is taken up.
-    pub async fn invite(
-        &self,
-        admin: &StaffMember,
-        email: &str,
-        role: StaffRole,
-        visit: &super::Device,
-        actor: &Actor,
-    ) -> Result<(), IdentityError> {
-        let (now, email) = (self.now(), normalise(email));
-        let mut tx = self.web.begin(admin.scope()).await?;
-        self.may_mail(&mut tx, &email, visit).await?;
-        let new = NewCode {
-            purpose: Purpose::InviteStaff,
-            email: &email,
-            shopper: None,
-            order: None,
-            details: Some(serde_json::json!({ "role": role })),
-            mail: true,
-        };
-        let id = codes::issue(&mut tx, new, now).await?;
-        let entry = Entry {
-            at: now,
-            actor,
-            action: "staff.invite",
-            target_kind: "invitation",
-            target_id: id.to_string(),
-            before: None,
-            after: Some(serde_json::json!({ "role": role })),
-        };
-        audit::append(&mut tx, entry).await?;
-        Ok(tx.commit().await?)
-    }
-
-    /// Joins the staff with the link of an invitation. What follows is a log-in like any other.
-    pub async fn join(&self, visit: &Visit, link: &str, password: SecretString) -> Result<(), IdentityError> {
-        let now = self.now();
-        password::is_strong(&password, &[])?;
-        let mut tx = self.web.begin(Scope::tenant(visit.store.id)).await?;
-        super::throttle::GUESS_FROM_ADDRESS
-            .take(
-                &mut tx,
-                &self.keyring,
-                &[&super::throttle::network(visit.device.address)],
-                now,
-            )
-            .await?;
-        let redeemed = codes::redeem_link(&mut tx, &self.keyring, Purpose::InviteStaff, link, now).await?;
-        let invited = redeemed.and_then(|code| {
-            let role = code.details?.get("role").cloned()?;
-            Some((code.email, serde_json::from_value::<StaffRole>(role).ok()?))
-        });
-        let Some((email, role)) = invited else {
-            tx.commit().await?;
-            return Err(IdentityError::WrongCode);
-        };
-        let hash = password::hash(password).await?;
-        let id = sqlx::query_scalar!(
-            r#"INSERT INTO staff (tenant_id, id, email, role, password_hash) VALUES ($1, $2, $3, $4, $5)
-            ON CONFLICT (tenant_id, email) DO UPDATE SET role = excluded.role, password_hash = excluded.password_hash, disabled_at = NULL
-            RETURNING id AS "id: StaffId""#,
-            visit.store.id.as_uuid(),
-            uuid::Uuid::now_v7(),
-            email,
-            role as StaffRole as _,
-            hash
-        )
-        .fetch_one(&mut *tx)
-        .await?;
-        let entry = Entry {
-            at: now,
-            actor: &Actor::staff(id),
-            action: "staff.join",
-            target_kind: "staff",
-            target_id: id.to_string(),
-            before: None,
-            after: Some(serde_json::json!({ "role": role })),
-        };
-        audit::append(&mut tx, entry).await?;
-        Ok(tx.commit().await?)
     }
 }
 

@@ -14,8 +14,6 @@ use crate::{
 
 /// Staff work a shift: after it they log in again.
 const SHIFT: Duration = Duration::hours(12);
-/// Addresses from which an account was opened this lately are its owner's.
-const KNOWN_ADDRESS: Duration = Duration::days(30);
 
 /// What the caller must do before anything else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
@@ -205,30 +203,19 @@ impl Identity {
         })
     }
 
-    /// Like a shopper's: strangers elsewhere cannot lock a known address out.
+    /// Holds back who guesses at a staff account.
     async fn staff_may_guess(&self, tx: &mut Tx<Web>, email: &str, device: &Device) -> Result<(), IdentityError> {
-        let (now, network, keyring) = (self.now(), throttle::network(device.address), &self.keyring);
-        throttle::GUESS_FROM_ADDRESS.take(tx, keyring, &[&network], now).await?;
-        throttle::GUESS_AT_ACCOUNT_FROM_ADDRESS
-            .take(tx, keyring, &["staff", email, &network], now)
-            .await?;
+        let now = self.now();
         let known = sqlx::query_scalar!(
             r#"SELECT EXISTS (SELECT FROM staff_sessions s JOIN staff m ON (m.tenant_id, m.id) = (s.tenant_id, s.staff_id)
                 WHERE m.email = $1 AND s.address = $2 AND s.created_at > $3) AS "known!""#,
             email,
             device.address.to_canonical().to_string(),
-            now - KNOWN_ADDRESS
+            now - throttle::KNOWN_ADDRESS
         )
         .fetch_one(&mut **tx)
         .await?;
-        match known {
-            true => Ok(()),
-            false => {
-                throttle::GUESS_AT_ACCOUNT
-                    .take(tx, keyring, &["staff", email], now)
-                    .await
-            }
-        }
+        throttle::guess(tx, &self.keyring, (&["staff", email], known), device.address, now).await
     }
 }
 

@@ -68,6 +68,28 @@ impl Throttle {
     }
 }
 
+/// Holds back who guesses at the account that `who` names. From an address that the account is known to be used from, only
+/// that address's own guesses count: strangers elsewhere cannot lock its owner out.
+pub(super) async fn guess(
+    tx: &mut Tx<Web>,
+    keyring: &Keyring,
+    (who, known): (&[&str], bool),
+    address: IpAddr,
+    now: DateTime<Utc>,
+) -> Result<(), IdentityError> {
+    let network = network(address);
+    GUESS_FROM_ADDRESS.take(tx, keyring, &[&network], now).await?;
+    let here = [who, &[&network]].concat();
+    GUESS_AT_ACCOUNT_FROM_ADDRESS.take(tx, keyring, &here, now).await?;
+    match known {
+        true => Ok(()),
+        false => GUESS_AT_ACCOUNT.take(tx, keyring, who, now).await,
+    }
+}
+
+/// Addresses from which an account was opened this lately are its owner's.
+pub(super) const KNOWN_ADDRESS: Duration = Duration::days(30);
+
 /// What an address is counted under: an IPv6 subscriber holds a /64, so that is one.
 pub fn network(address: IpAddr) -> String {
     match address.to_canonical() {

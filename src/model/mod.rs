@@ -9,6 +9,7 @@ mod offline;
 mod openai;
 mod price;
 mod scripted;
+pub mod usage;
 
 use std::sync::Arc;
 

@@ -78,6 +78,28 @@ pub struct Entry<'a> {
     pub after: Option<Value>,
 }
 
+impl<'a> Entry<'a> {
+    /// That something was done, without what was there before and after.
+    pub fn new(actor: &'a Actor, action: &'a str, target: (&'a str, impl ToString), at: DateTime<Utc>) -> Self {
+        Self {
+            at,
+            actor,
+            action,
+            target_kind: target.0,
+            target_id: target.1.to_string(),
+            before: None,
+            after: None,
+        }
+    }
+
+    pub fn after(self, after: Value) -> Self {
+        Self {
+            after: Some(after),
+            ..self
+        }
+    }
+}
+
 /// Appends an entry. Until the transaction ends other writers of the tenant's audit wait: append last.
 pub async fn append<R: Role>(tx: &mut Tx<R>, entry: Entry<'_>) -> Result<(), sqlx::Error> {
     sqlx::query!(

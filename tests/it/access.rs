@@ -9,7 +9,7 @@ use countersign::{
     identity::{StaffRole, api_keys::ApiScope, staff},
 };
 use reqwest::{Method, StatusCode};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::support::{PASSWORD, TestApp, shopper::answer};
 
@@ -75,15 +75,7 @@ enum Outcome {
 #[tokio::test]
 async fn every_route_answers_every_caller_as_the_table_says() {
     let app = TestApp::changed(|settings| settings.staff_second_factor = true).await;
-    let document: Value = app
-        .http
-        .get(format!("{}/openapi.json", app.url))
-        .send()
-        .await
-        .expect("answers")
-        .json()
-        .await
-        .expect("JSON");
+    let document = app.document().await;
     let documented = super::openapi::routes(&document);
     let rows: std::collections::BTreeSet<String> = ACCESS
         .iter()
@@ -256,4 +248,47 @@ async fn staff_tokens(app: &TestApp, email: &str, role: StaffRole) -> (Option<St
         Some(half),
         full["session"]["token"].as_str().expect("a token").to_owned(),
     )
+}
+
+/// Nobody says in a body who they are: whatever the route, the field is refused by its name (A4).
+#[tokio::test]
+async fn identity_in_any_body_is_refused() {
+    let app = TestApp::offline().await;
+    let document = app.document().await;
+    let (guest, mia) = (app.guest().await, app.shopper("mia").await);
+    let admin = app.staff("kim@shop.example", StaffRole::Admin).await;
+    let mut bodies = 0;
+    for (method, path, access) in ACCESS {
+        if document["paths"][*path][method.to_lowercase()]["requestBody"].is_null() {
+            continue;
+        }
+        let (bearer, store_key) = match access {
+            Access::Store => (None, Some(app.store.key.as_str().to_owned())),
+            Access::Guest => (Some(guest.token.clone()), None),
+            Access::Session | Access::Account => (Some(mia.token.clone()), None),
+            _ => (Some(admin.token.clone()), None),
+        };
+        let (name, kind) = (String::new(), Kind::Nobody);
+        let caller = Caller {
+            name,
+            bearer,
+            store_key,
+            kind,
+        };
+        let url = format!("{}{path}", app.url)
+            .replace("{id}", "00000000-0000-7000-8000-000000000000")
+            .replace("{tool}", "hand_off");
+        for field in ["tenant_id", "shopper_id", "user_id", "role_of_caller"] {
+            let (status, problem) = answer(request(&app, method, &url, &caller).json(&json!({ field: "noah" }))).await;
+            assert_eq!(
+                status,
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "{method} {path} {field}: {problem}"
+            );
+            assert_eq!(problem["errors"][0]["field"], field, "{method} {path}: {problem}");
+        }
+        bodies += 1;
+    }
+    println!("{bodies} bodies");
+    assert!(bodies >= 20);
 }

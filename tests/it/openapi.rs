@@ -24,15 +24,7 @@ pub fn routes(document: &Value) -> BTreeSet<String> {
 #[tokio::test]
 async fn every_route_is_in_the_document_and_answers() {
     let app = TestApp::offline().await;
-    let document: Value = app
-        .http
-        .get(format!("{}/openapi.json", app.url))
-        .send()
-        .await
-        .expect("answers")
-        .json()
-        .await
-        .expect("JSON");
+    let document = app.document().await;
     // A handler is only reachable through `routes!`, which documents it: the sources hold no other way to add one.
     let sources = walk("src/http");
     for banned in [".route(", ".nest(", ".nest_service(", ".route_service("] {

@@ -117,6 +117,14 @@ async fn no_bytes_are_a_credential_but_the_token() {
         .get("/v1/orders")
         .header("authorization", format!("Bearer {}", elsewhere.token));
     assert_eq!(answer(twice).await.0, StatusCode::UNAUTHORIZED);
+    let with_key = |key: &str| mia.get("/v1/orders").header("x-store-key", key);
+    assert_eq!(answer(with_key(app.store.key.as_str())).await.0, StatusCode::OK);
+    let other = app.other_store.key.as_str();
+    assert_eq!(
+        answer(with_key(other)).await.0,
+        StatusCode::UNAUTHORIZED,
+        "the store key of another tenant"
+    );
 }
 
 #[tokio::test]

@@ -474,3 +474,42 @@ async fn keys_of_the_server_rotate_without_logging_anybody_out() {
         "new ones rest on the new key"
     );
 }
+
+#[tokio::test]
+async fn an_address_that_could_carry_a_header_or_hide_another_is_refused() {
+    let app = TestApp::offline().await;
+    for email in [
+        "mia@example.com\r\nBcc: eve@evil.test",
+        "mia@example.com\nSubject: x",
+        "\"Mia <eve@evil.test>\" mia@example.com",
+        "Mia <mia@example.com>",
+        "mia@example.com,eve@evil.test",
+        "mia@example.com\0",
+        "mia\u{202e}@example.com",
+        "mia\u{200b}@example.com",
+        &format!("{}@example.com", "a".repeat(300)),
+        "mia@",
+        "@example.com",
+        "mia",
+    ] {
+        for (path, body) in [
+            ("/v1/registrations", registration(email)),
+            ("/v1/sessions/code-requests", json!({ "email": email })),
+            ("/v1/password-resets", json!({ "email": email })),
+        ] {
+            let (status, problem) = answer(app.at_the_door(path, body)).await;
+            assert_eq!(
+                (status, &problem["errors"][0]["field"]),
+                (StatusCode::UNPROCESSABLE_ENTITY, &json!("email")),
+                "{path} {email:?}: {problem}"
+            );
+        }
+    }
+    let mut named = registration("ada@example.com");
+    named["first_name"] = json!("Ada\r\nBcc: eve@evil.test");
+    assert_eq!(
+        answer(app.at_the_door("/v1/registrations", named)).await.0,
+        StatusCode::UNPROCESSABLE_ENTITY
+    );
+    assert!(app.mailbox.all().is_empty());
+}

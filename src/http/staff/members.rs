@@ -20,7 +20,7 @@ use crate::{
     identity::{
         Device, Identity, StaffMember, StaffRole,
         api_keys::{ApiKey, ApiScope},
-        staff::Member,
+        members::Member,
     },
     ids::StaffId,
 };

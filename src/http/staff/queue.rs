@@ -5,7 +5,6 @@ use std::{convert::Infallible, time::Duration};
 use axum::{
     Json,
     extract::State,
-    http::HeaderMap,
     response::{IntoResponse, Response, Sse, sse},
 };
 use chrono::{DateTime, Utc};
@@ -26,7 +25,7 @@ use crate::{
         body::{Body, Path, Query},
         documented::{BadBody, BadQuery, Decision, NotFound, Role, Unauthenticated},
         problem::Problem,
-        proposals::{AsShown, Proposals, decided},
+        proposals::{AsShown, Deciding, Proposals},
     },
     identity::StaffMember,
     ids::ProposalId,
@@ -98,14 +97,12 @@ pub async fn proposal(
     responses((status = 200, body = ProposalView), Decision, NotFound, Unauthenticated, BadBody))]
 pub async fn approve(
     staff: StaffMember,
-    State(web): State<Pool<Web>>,
-    State(clock): State<Clock>,
-    Path(id): Path<ProposalId>,
-    headers: HeaderMap,
+    deciding: Deciding,
     Body(body): Body<AsShown>,
 ) -> Result<Json<ProposalView>, Problem> {
-    let verdict = Verdict::Approve { shown: body.shown };
-    decided(&web, &clock, &headers, Decider::Staff(&staff), id, verdict).await
+    deciding
+        .decide(Decider::Staff(&staff), Verdict::Approve { shown: body.shown })
+        .await
 }
 
 #[derive(Deserialize, Validate, ToSchema)]
@@ -122,27 +119,19 @@ pub struct Rejection {
     responses((status = 200, body = ProposalView), Decision, NotFound, Unauthenticated, BadBody))]
 pub async fn reject(
     staff: StaffMember,
-    State(web): State<Pool<Web>>,
-    State(clock): State<Clock>,
-    Path(id): Path<ProposalId>,
-    headers: HeaderMap,
+    deciding: Deciding,
     Body(body): Body<Rejection>,
 ) -> Result<Json<ProposalView>, Problem> {
-    let verdict = Verdict::Reject { reason: body.reason };
-    decided(&web, &clock, &headers, Decider::Staff(&staff), id, verdict).await
+    deciding
+        .decide(Decider::Staff(&staff), Verdict::Reject { reason: body.reason })
+        .await
 }
 
 /// Takes a proposal back for a shopper who asked for it elsewhere.
 #[utoipa::path(post, path = "/v1/staff/proposals/{id}/withdraw", tag = "staff", params(("id" = ProposalId, Path)),
     responses((status = 200, body = ProposalView), Decision, NotFound, Unauthenticated))]
-pub async fn withdraw(
-    staff: StaffMember,
-    State(web): State<Pool<Web>>,
-    State(clock): State<Clock>,
-    Path(id): Path<ProposalId>,
-    headers: HeaderMap,
-) -> Result<Json<ProposalView>, Problem> {
-    decided(&web, &clock, &headers, Decider::Staff(&staff), id, Verdict::Withdraw).await
+pub async fn withdraw(staff: StaffMember, deciding: Deciding) -> Result<Json<ProposalView>, Problem> {
+    deciding.decide(Decider::Staff(&staff), Verdict::Withdraw).await
 }
 
 /// Follows the queue: an event for each proposal that is made or changes.

@@ -15,7 +15,10 @@ use crate::{
         request_id,
     },
     identity::StaffMember,
-    model::budget::{self, Caps, UsageBy, UsageRow},
+    model::{
+        budget::{self, Caps},
+        usage::{self, UsageBy, UsageRow},
+    },
     tenancy::{Pool, Web},
 };
 
@@ -24,6 +27,7 @@ use crate::{
 #[into_params(parameter_in = Query)]
 pub struct Period {
     /// Added up by day, model, shopper or tool.
+    #[param(inline)]
     by: UsageBy,
     /// Thirty days ago, if left out.
     from: Option<DateTime<Utc>>,
@@ -54,7 +58,7 @@ pub async fn usage(
     // Postgres keeps no years beyond these; there is nothing to find there.
     let bound = |at: DateTime<Utc>| at.clamp(DateTime::UNIX_EPOCH, now + Duration::days(366));
     let mut tx = web.begin(staff.scope()).await?;
-    let usage = budget::usage(&mut tx, period.by, (bound(from), bound(to))).await?;
+    let usage = usage::usage(&mut tx, period.by, (bound(from), bound(to))).await?;
     Ok(Json(Usage { usage }))
 }
 

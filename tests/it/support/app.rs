@@ -155,6 +155,11 @@ impl TestApp {
         (url, stop.drop_guard())
     }
 
+    /// The OpenAPI document that it serves.
+    pub async fn document(&self) -> serde_json::Value {
+        answer(self.http.get(format!("{}/openapi.json", self.url))).await.1
+    }
+
     /// A request at the first store's door.
     pub fn at_the_door(&self, path: &str, body: serde_json::Value) -> reqwest::RequestBuilder {
         let request = self.http.post(format!("{}{path}", self.url));

@@ -1,0 +1,76 @@
+//! `countersign tenant`: stores, their publishable keys, the pages that may call for them.
+
+use clap::Subcommand;
+
+use super::{CliError, pools, tenant};
+use crate::tenancy;
+
+#[derive(Subcommand)]
+pub enum TenantCommand {
+    /// Found a store and print its publishable key.
+    Create {
+        /// Short name: small letters, digits and hyphens.
+        slug: String,
+        /// The name shoppers read.
+        #[arg(long)]
+        name: String,
+        /// ISO 4217 code of the store's currency.
+        #[arg(long)]
+        currency: String,
+    },
+    /// Print one more publishable key for a store.
+    AddKey { slug: String },
+    /// Let a web page call the API from a browser.
+    AllowOrigin {
+        slug: String,
+        /// Such as https://shop.example
+        origin: String,
+    },
+    /// Let it no more.
+    ForbidOrigin { slug: String, origin: String },
+}
+
+pub async fn run(command: TenantCommand) -> Result<(), CliError> {
+    match command {
+        TenantCommand::AllowOrigin { slug, origin } => {
+            let origin =
+                tenancy::origins::parse(&origin).map_err(|mend| CliError::Argument(format!("`{origin}` {mend}")))?;
+            let pools = pools()?;
+            let store = tenant(&pools, &slug).await?;
+            let mut tx = pools.executor.begin(tenancy::Scope::tenant(store.id)).await?;
+            tenancy::origins::add(&mut tx, &origin).await?;
+            Ok(tx.commit().await?)
+        }
+        TenantCommand::ForbidOrigin { slug, origin } => {
+            let pools = pools()?;
+            let store = tenant(&pools, &slug).await?;
+            let mut tx = pools.executor.begin(tenancy::Scope::tenant(store.id)).await?;
+            match tenancy::origins::remove(&mut tx, &origin).await? {
+                true => Ok(tx.commit().await?),
+                false => Err(CliError::Argument(format!("the store does not let `{origin}`"))),
+            }
+        }
+        TenantCommand::Create { slug, name, currency } => {
+            let currency = currency.parse()?;
+            let created = tenancy::create(&pools()?.executor, &slug, &name, currency).await;
+            let (_, key) =
+                created.map_err(
+                    |error| match error.as_database_error().and_then(|error| error.constraint()) {
+                        Some("tenants_slug_check" | "tenants_slug_key") => CliError::Slug,
+                        _ => error.into(),
+                    },
+                )?;
+            println!("{}", key.as_str());
+            Ok(())
+        }
+        TenantCommand::AddKey { slug } => {
+            let pools = pools()?;
+            let store = tenant(&pools, &slug).await?;
+            let mut tx = pools.executor.begin(tenancy::Scope::tenant(store.id)).await?;
+            let key = tenancy::add_store_key(&mut tx).await?;
+            tx.commit().await?;
+            println!("{}", key.as_str());
+            Ok(())
+        }
+    }
+}

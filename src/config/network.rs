@@ -1,0 +1,173 @@
+//! Who may connect, how often, and whose word on an address counts.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+use super::Reader;
+
+/// So many a second, and so many at once after a quiet time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate {
+    pub per_second: u32,
+    pub burst: u32,
+}
+
+/// How often requests are taken, each replica for itself.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// From one address, whoever calls: an office or a mobile carrier may stand behind it.
+    pub address: Rate,
+    /// From one address where nobody is known yet: log-in, registration, guests.
+    pub door: Rate,
+    /// By one account.
+    pub account: Rate,
+}
+
+impl Limits {
+    /// As good as none: for replays and load on a machine of one's own.
+    pub fn wide() -> Self {
+        let rate = Rate {
+            per_second: 100_000,
+            burst: 1_000_000,
+        };
+        Self {
+            address: rate,
+            door: rate,
+            account: rate,
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        let rate = |per_second, burst| Rate { per_second, burst };
+        Self {
+            address: rate(50, 200),
+            door: rate(2, 20),
+            account: rate(10, 50),
+        }
+    }
+}
+
+/// Where a trusted proxy writes the client's address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AddressHeader {
+    XForwardedFor,
+    Forwarded,
+    CfConnectingIp,
+}
+
+/// The proxies in front of the service. Nobody else's word on an address counts.
+#[derive(Clone, Debug)]
+pub struct Proxies {
+    pub networks: Vec<IpNet>,
+    pub header: AddressHeader,
+}
+
+impl Proxies {
+    /// Nobody stands in front.
+    pub fn none() -> Self {
+        Self {
+            networks: Vec::new(),
+            header: AddressHeader::XForwardedFor,
+        }
+    }
+
+    pub fn trusts(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        self.networks.iter().any(|network| network.contains(&address))
+    }
+}
+
+/// How many connections are held.
+#[derive(Clone, Debug)]
+pub struct Connections {
+    pub most: usize,
+    /// Of one address that is not a proxy's.
+    pub most_from_address: usize,
+    pub proxies: Proxies,
+}
+
+impl Default for Connections {
+    /// Each costs about ten KiB and a file descriptor.
+    fn default() -> Self {
+        Self {
+            most: 16_384,
+            most_from_address: 256,
+            proxies: Proxies::none(),
+        }
+    }
+}
+
+impl Reader<'_> {
+    pub fn limits(&mut self) -> Limits {
+        let defaults = Limits::default();
+        let mut rate = |name: &'static str, default: Rate| {
+            let per_second = self.number(name, 1..=100_000, default.per_second.into()) as u32;
+            Rate {
+                per_second,
+                // A quiet time is worth as many seconds as by default.
+                burst: per_second * (default.burst / default.per_second),
+            }
+        };
+        Limits {
+            address: rate("LIMIT_ADDRESS_PER_SECOND", defaults.address),
+            door: rate("LIMIT_DOOR_PER_SECOND", defaults.door),
+            account: rate("LIMIT_ACCOUNT_PER_SECOND", defaults.account),
+        }
+    }
+
+    pub fn connections(&mut self) -> Connections {
+        let networks = self.text("TRUSTED_PROXIES").unwrap_or_default();
+        let networks: Vec<Option<IpNet>> = networks
+            .split(',')
+            .map(str::trim)
+            .filter(|network| !network.is_empty())
+            .map(|network| {
+                network
+                    .parse()
+                    .ok()
+                    .or_else(|| network.parse().ok().map(|address: IpAddr| address.into()))
+            })
+            .collect();
+        if networks
+            .iter()
+            .any(|network| network.is_none_or(|network| network.prefix_len() == 0))
+        {
+            self.fault(
+                "TRUSTED_PROXIES",
+                "must be networks or addresses, such as 10.0.0.0/8, 192.0.2.7; never everybody",
+            );
+        }
+        let header = match self
+            .text("CLIENT_ADDRESS_HEADER")
+            .map(|name| name.to_lowercase())
+            .as_deref()
+        {
+            None | Some("x-forwarded-for") => AddressHeader::XForwardedFor,
+            Some("forwarded") => AddressHeader::Forwarded,
+            Some("cf-connecting-ip") => AddressHeader::CfConnectingIp,
+            Some(_) => {
+                self.fault(
+                    "CLIENT_ADDRESS_HEADER",
+                    "must be X-Forwarded-For, Forwarded or CF-Connecting-IP",
+                );
+                AddressHeader::XForwardedFor
+            }
+        };
+        let defaults = Connections::default();
+        Connections {
+            most: self.number("MOST_CONNECTIONS", 16..=1_000_000, defaults.most as i64) as usize,
+            most_from_address: self.number(
+                "MOST_CONNECTIONS_FROM_ADDRESS",
+                1..=1_000_000,
+                defaults.most_from_address as i64,
+            ) as usize,
+            proxies: Proxies {
+                networks: networks.into_iter().flatten().collect(),
+                header,
+            },
+        }
+    }
+}

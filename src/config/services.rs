@@ -1,0 +1,165 @@
+//! What the service works with: database, model, mail, its own secret.
+
+use std::{sync::Arc, time::Duration};
+
+use secrecy::ExposeSecret;
+
+use super::Reader;
+use crate::{
+    keyring::Keyring,
+    mail::{MailSettings, SmtpSettings},
+    model::{Deadlines, OpenAiSettings, Price},
+    tenancy::DatabaseSettings,
+};
+
+#[derive(Clone, Debug)]
+pub enum ModelSettings {
+    /// The demo's rules.
+    Offline,
+    OpenAi(OpenAiSettings),
+}
+
+impl Reader<'_> {
+    pub fn database(&mut self) -> Option<DatabaseSettings> {
+        let url = self.text("DATABASE_URL");
+        if url.is_none() {
+            self.fault(
+                "DATABASE_URL",
+                "must be set: postgres://HOST:5432/DATABASE, without user and password",
+            );
+        }
+        let address = url.and_then(|url| self.url("DATABASE_URL", &url));
+        let what = "the password of that database role; `countersign migrate` gives it to the role";
+        let passwords = [
+            "DATABASE_READER_PASSWORD",
+            "DATABASE_WEB_PASSWORD",
+            "DATABASE_EXECUTOR_PASSWORD",
+        ]
+        .map(|name| self.needed_secret(name, 16, what));
+        let distinct: std::collections::HashSet<_> =
+            passwords.iter().flatten().map(ExposeSecret::expose_secret).collect();
+        if distinct.len() < passwords.iter().flatten().count() {
+            self.fault(
+                "DATABASE_WEB_PASSWORD",
+                "each database role needs a password of its own; two of them are the same",
+            );
+        }
+        let connections = self.number("DATABASE_CONNECTIONS", 1..=200, 16) as u32;
+        let deadline = Duration::from_millis(self.number("DATABASE_DEADLINE_MS", 100..=60_000, 3_000) as u64);
+        let [reader_password, web_password, executor_password] = passwords;
+        Some(DatabaseSettings {
+            address: address?,
+            reader_password: reader_password?,
+            web_password: web_password?,
+            executor_password: executor_password?,
+            connections,
+            deadline,
+        })
+    }
+
+    /// The secret that tokens, codes and second factors rest on, and the one before while it is rotated.
+    pub fn keyring(&mut self) -> Option<Arc<Keyring>> {
+        let what = "what tokens, codes and second factors rest on; `openssl rand -hex 32` makes one";
+        let current = self.needed_secret("SECRET_KEY", 32, what);
+        let old = self.secret("SECRET_KEY_OLD");
+        if let (Some(current), Some(old)) = (&current, &old)
+            && current.expose_secret() == old.expose_secret()
+        {
+            self.fault(
+                "SECRET_KEY_OLD",
+                "is the same as SECRET_KEY; leave it out when nothing is being rotated",
+            );
+        }
+        Some(Arc::new(Keyring::new(&current?, old.as_ref())))
+    }
+
+    pub fn mail(&mut self) -> Option<MailSettings> {
+        let url = self.needed_secret(
+            "SMTP_URL",
+            1,
+            "the mail relay, such as smtps://USER:PASSWORD@relay.example",
+        );
+        if url
+            .as_ref()
+            .is_some_and(|url| !crate::mail::is_safe_url(url.expose_secret()))
+        {
+            self.fault(
+                "SMTP_URL",
+                "must be smtps://…, smtp://…?tls=required, or plain smtp:// to a loopback address",
+            );
+        }
+        let from = self.parsed(
+            "MAIL_FROM",
+            "an address that receipts and codes come from, such as shop@shop.example",
+        );
+        if self.text("MAIL_FROM").is_none() {
+            self.fault(
+                "MAIL_FROM",
+                "must be set: the address that receipts and codes come from",
+            );
+        }
+        Some(MailSettings::Smtp(SmtpSettings { url: url?, from: from? }))
+    }
+
+    pub fn public_url(&mut self) -> Option<String> {
+        let url = self.text("PUBLIC_URL").map(|url| url.trim_end_matches('/').to_owned());
+        let fits = url
+            .as_deref()
+            .is_some_and(|url| crate::tenancy::origins::parse(url).is_ok());
+        if !fits {
+            self.fault("PUBLIC_URL", "must be set: where people reach this service, such as https://chat.shop.example; links in mails begin with it");
+        }
+        url.filter(|_| fits)
+    }
+
+    /// The price of the model, for its budget.
+    fn price(&mut self, model: Option<&str>) -> Option<Price> {
+        let table = self.text("MODEL_PRICES").unwrap_or_default();
+        let mut prices = table.split(',').filter_map(|entry| entry.trim().split_once('='));
+        let price = prices
+            .find(|(name, _)| Some(name.trim()) == model)
+            .and_then(|(_, price)| price.parse().ok());
+        if price.is_none() {
+            self.fault(
+                "MODEL_PRICES",
+                "must name the price of OPENAI_MODEL for a million tokens in and out, such as gpt-4o-mini=0.15/0.60; budgets are counted in it",
+            );
+        }
+        price
+    }
+
+    pub fn model(&mut self) -> Option<ModelSettings> {
+        match self.text("MODEL").as_deref() {
+            Some("offline") => Some(ModelSettings::Offline),
+            Some("openai") => {
+                let api_key = self.needed_secret("OPENAI_API_KEY", 1, "the model provider's key");
+                let model = self.text("OPENAI_MODEL");
+                if model.is_none() {
+                    self.fault("OPENAI_MODEL", "must be set: the model's name at the provider");
+                }
+                let deadlines = Deadlines {
+                    first_chunk: Duration::from_secs(self.number("MODEL_FIRST_TOKEN_SECONDS", 1..=120, 10) as u64),
+                    total: Duration::from_secs(self.number("MODEL_TOTAL_SECONDS", 1..=300, 30) as u64),
+                };
+                let price = self.price(model.as_deref());
+                let base_url = self
+                    .text("OPENAI_BASE_URL")
+                    .unwrap_or_else(|| "https://api.openai.com/v1".into());
+                Some(ModelSettings::OpenAi(OpenAiSettings {
+                    base_url,
+                    api_key: api_key?,
+                    model: model?,
+                    price: price?,
+                    deadlines,
+                }))
+            }
+            _ => {
+                self.fault(
+                    "MODEL",
+                    "must be `openai` (any OpenAI-compatible endpoint) or, on a test system, `offline`",
+                );
+                None
+            }
+        }
+    }
+}

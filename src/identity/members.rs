@@ -1,0 +1,127 @@
+//! Who is on the staff: invited, joined, shut out.
+
+use chrono::{DateTime, Utc};
+use secrecy::SecretString;
+
+use super::{
+    Device, Identity, IdentityError, StaffMember, StaffRole, Visit,
+    codes::{self, NewCode, Purpose},
+    password,
+    shoppers::normalise,
+    throttle,
+};
+use crate::{
+    ids::StaffId,
+    tenancy::{
+        Scope,
+        audit::{self, Actor, Entry},
+    },
+};
+
+/// A member of staff as colleagues see it.
+#[derive(serde::Serialize, utoipa::ToSchema)]
+pub struct Member {
+    pub id: StaffId,
+    pub email: String,
+    pub role: StaffRole,
+    pub second_factor: bool,
+    pub created_at: DateTime<Utc>,
+    pub disabled_at: Option<DateTime<Utc>>,
+}
+
+impl Identity {
+    /// Everybody on the staff.
+    pub async fn members(&self, staff: &StaffMember) -> Result<Vec<Member>, IdentityError> {
+        let mut tx = self.web.begin(staff.scope()).await?;
+        Ok(sqlx::query_as!(
+            Member,
+            r#"SELECT id AS "id: StaffId", email, role AS "role: StaffRole", totp_confirmed_at IS NOT NULL AS "second_factor!", created_at, disabled_at
+            FROM staff ORDER BY email LIMIT 1000"#
+        )
+        .fetch_all(&mut *tx)
+        .await?)
+    }
+
+    /// Shuts somebody out from the next request on. Nobody shuts out themselves.
+    pub async fn disable(&self, admin: &StaffMember, member: StaffId, actor: &Actor) -> Result<(), IdentityError> {
+        let now = self.now();
+        let mut tx = self.web.begin(admin.scope()).await?;
+        let disabled = sqlx::query!(
+            "UPDATE staff SET disabled_at = $2 WHERE id = $1 AND disabled_at IS NULL AND id <> $3",
+            member.as_uuid(),
+            now,
+            admin.id()
+        )
+        .execute(&mut *tx)
+        .await?;
+        if disabled.rows_affected() == 0 {
+            return Err(IdentityError::NotFound);
+        }
+        let entry = Entry::new(actor, "staff.disable", ("staff", member), now);
+        audit::append(&mut tx, entry).await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// Mails an invitation to join the staff. One who is there already gets the role when the invitation is taken up.
+    pub async fn invite(
+        &self,
+        admin: &StaffMember,
+        email: &str,
+        role: StaffRole,
+        device: &Device,
+        actor: &Actor,
+    ) -> Result<(), IdentityError> {
+        let (now, email) = (self.now(), normalise(email));
+        let mut tx = self.web.begin(admin.scope()).await?;
+        self.may_mail(&mut tx, &email, device).await?;
+        let new = NewCode {
+            purpose: Purpose::InviteStaff,
+            email: &email,
+            shopper: None,
+            order: None,
+            details: Some(serde_json::json!({ "role": role })),
+            mail: true,
+        };
+        let id = codes::issue(&mut tx, new, now).await?;
+        let entry =
+            Entry::new(actor, "staff.invite", ("invitation", id), now).after(serde_json::json!({ "role": role }));
+        audit::append(&mut tx, entry).await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// Joins the staff with the link of an invitation. What follows is a log-in like any other.
+    pub async fn join(&self, visit: &Visit, link: &str, password: SecretString) -> Result<(), IdentityError> {
+        let now = self.now();
+        password::is_strong(&password, &[])?;
+        let mut tx = self.web.begin(Scope::tenant(visit.store.id)).await?;
+        throttle::GUESS_FROM_ADDRESS
+            .take(&mut tx, &self.keyring, &[&throttle::network(visit.device.address)], now)
+            .await?;
+        let redeemed = codes::redeem_link(&mut tx, &self.keyring, Purpose::InviteStaff, link, now).await?;
+        let invited = redeemed.and_then(|code| {
+            let role = code.details?.get("role").cloned()?;
+            Some((code.email, serde_json::from_value::<StaffRole>(role).ok()?))
+        });
+        let Some((email, role)) = invited else {
+            tx.commit().await?;
+            return Err(IdentityError::WrongCode);
+        };
+        let hash = password::hash(password).await?;
+        let id = sqlx::query_scalar!(
+            r#"INSERT INTO staff (tenant_id, id, email, role, password_hash) VALUES ($1, $2, $3, $4, $5)
+            ON CONFLICT (tenant_id, email) DO UPDATE SET role = excluded.role, password_hash = excluded.password_hash, disabled_at = NULL
+            RETURNING id AS "id: StaffId""#,
+            visit.store.id.as_uuid(),
+            uuid::Uuid::now_v7(),
+            email,
+            role as StaffRole as _,
+            hash
+        )
+        .fetch_one(&mut *tx)
+        .await?;
+        let joined = Actor::staff(id);
+        let entry = Entry::new(&joined, "staff.join", ("staff", id), now).after(serde_json::json!({ "role": role }));
+        audit::append(&mut tx, entry).await?;
+        Ok(tx.commit().await?)
+    }
+}
