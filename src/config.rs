@@ -17,8 +17,8 @@ pub use reader::{ConfigError, Fault, Source, environment};
 pub use services::ModelSettings;
 
 use crate::{
-    identity::sessions::Lifetimes, keyring::Keyring, mail::MailSettings, telemetry::LogFormat,
-    tenancy::DatabaseSettings,
+    identity::sessions::Lifetimes, integrations::OutsideSettings, keyring::Keyring, mail::MailSettings,
+    telemetry::LogFormat, tenancy::DatabaseSettings,
 };
 
 /// What `serve` runs on.
@@ -36,6 +36,7 @@ pub struct Settings {
     pub mail: MailSettings,
     /// Where people reach this service, without a final slash: what links in mails begin with.
     pub public_url: String,
+    pub outside: OutsideSettings,
     pub limits: Limits,
     pub connections: Connections,
     pub log_format: LogFormat,
@@ -86,6 +87,7 @@ impl Settings {
             }
         };
         let (keyring, mail, public_url) = (reader.keyring(), reader.mail(), reader.public_url());
+        let outside = reader.outside();
         let limits = reader.limits();
         let connections = reader.connections();
         let needed = database.zip(model).zip(keyring).zip(mail).zip(public_url);
@@ -99,6 +101,7 @@ impl Settings {
             keyring,
             mail,
             public_url,
+            outside,
             limits,
             connections,
             log_format,
@@ -120,6 +123,7 @@ impl Settings {
             keyring: Arc::new(Keyring::new(&secret, None)),
             mail: MailSettings::Print,
             public_url: format!("http://{listen}"),
+            outside: OutsideSettings::default(),
             limits: Limits::default(),
             connections: Connections::default(),
             log_format: LogFormat::Text,

@@ -22,6 +22,10 @@ pub enum Purpose {
     Totp,
     /// Which secrets shared with a store's site are sealed with.
     Assertion,
+    /// Which secrets of other systems are sealed with, and compared by.
+    Credential,
+    /// Which e-mail addresses are remembered under that nothing is mailed to.
+    Address,
     /// Which addresses and accounts are counted under, so that the counters name nobody.
     Throttle,
 }
@@ -33,6 +37,8 @@ impl Purpose {
             Self::Code => "countersign code 1",
             Self::Totp => "countersign totp 1",
             Self::Assertion => "countersign assertion 1",
+            Self::Credential => "countersign credential 1",
+            Self::Address => "countersign address 1",
             Self::Throttle => "countersign throttle 1",
         }
     }

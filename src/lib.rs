@@ -12,6 +12,7 @@ pub mod approvals;
 pub mod model;
 pub mod identity;
 pub mod store;
+pub mod integrations;
 pub mod mail;
 pub mod jobs;
 pub mod tenancy;

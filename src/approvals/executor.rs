@@ -15,7 +15,11 @@ use super::{
 };
 use crate::{
     ids::{OrderId, ProposalId, ShopperId, TenantId},
-    store::changes::{self, ChangeError, Target},
+    integrations::{crm, payments, webhooks_out},
+    store::{
+        changes::{self, Change, ChangeError, Target},
+        orders::PaymentKind,
+    },
     tenancy::{self, Pool, Scope, Tx, audit::Actor},
 };
 
@@ -92,7 +96,10 @@ impl Executor {
             Err(_) => State::Stale,
             Ok(plan) if plan != claimed.plan.0 => State::Stale,
             Ok(plan) => match changes::apply(&mut tx, &target, &plan.changes, now).await {
-                Ok(()) => State::Executed,
+                Ok(()) => {
+                    self.tell_other_systems(&mut tx, &target, &plan, now).await?;
+                    State::Executed
+                }
                 Err(ChangeError::Database(error)) if may_pass(&error) => return Err(error.into()),
                 Err(error) => {
                     // Nothing of the effect may stay: start over in a clean transaction that only records the end.
@@ -133,6 +140,39 @@ impl Executor {
         .await?;
         tx.commit().await?;
         Ok(claimed)
+    }
+
+    /// Queues what an effect means elsewhere: money back at the payment provider, a note in the CRM, a person called.
+    async fn tell_other_systems(
+        &self,
+        tx: &mut Tx<tenancy::Executor>,
+        target: &Target,
+        plan: &Plan,
+        now: DateTime<Utc>,
+    ) -> Result<(), sqlx::Error> {
+        for (position, change) in plan.changes.iter().enumerate() {
+            match (change, target.order) {
+                (
+                    Change::Payment {
+                        kind: PaymentKind::Refund,
+                        amount,
+                        payment_method_id,
+                    },
+                    Some((order, _)),
+                ) => {
+                    let refund = (target.proposal, position);
+                    payments::queue_refund(tx, refund, (order, payment_method_id), *amount, now).await?;
+                }
+                (Change::CrmNote { .. }, _) => crm::queue_note(tx, target.proposal, now).await?,
+                (Change::HandOff { .. }, _) => {
+                    let data = serde_json::json!({ "proposal_id": target.proposal });
+                    let key = format!("handed_off:{}", target.proposal);
+                    webhooks_out::announce(tx, "conversation.handed_off", &key, data, now).await?;
+                }
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     /// A transaction that holds the proposal while it is executing. Whoever comes second waits here, and then finds the

@@ -6,7 +6,8 @@ use serde_json::json;
 use super::State;
 use crate::{
     ids::{ProposalId, ShopperId},
-    jobs,
+    integrations::webhooks_out,
+    mail::{self, Mail},
     tenancy::{
         Role, Tx,
         audit::{self, Actor, Entry},
@@ -43,8 +44,29 @@ pub(super) async fn settle<R: Role>(
     .await?;
     tell(tx, proposal, text, now).await?;
     let name = to.name();
-    let kind = format!("proposal_{name}");
-    jobs::outbox(tx, &kind, &format!("{kind}:{id}"), json!({ "proposal_id": id }), now).await?;
+    let mail = match to {
+        State::Executed => Some(Mail::ProposalExecuted { proposal: id }),
+        State::Rejected => Some(Mail::ProposalRejected { proposal: id }),
+        State::Expired | State::Stale | State::Failed => Some(Mail::ProposalUndone { proposal: id }),
+        State::Pending | State::Approved | State::Executing => None,
+    };
+    if let Some(mail) = mail {
+        mail::queue(
+            tx,
+            &mail,
+            &format!("proposal_{name}"),
+            &format!("proposal:{id}:{name}"),
+            now,
+        )
+        .await?;
+    }
+    let event = if from == State::Pending {
+        "proposal.decided"
+    } else {
+        "proposal.executed"
+    };
+    let data = json!({ "proposal_id": id, "state": to });
+    webhooks_out::announce(tx, event, &format!("proposal:{id}:{name}"), data, now).await?;
     let entry = Entry {
         at: now,
         actor,

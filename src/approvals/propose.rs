@@ -12,7 +12,9 @@ use super::{
 use crate::{
     identity::Shopper,
     ids::{ConversationId, OrderId, ProposalId, TurnId},
+    integrations::webhooks_out,
     jobs,
+    mail::{self, Mail},
     tenancy::{
         Tx, Web,
         audit::{self, Actor, Entry},
@@ -100,14 +102,17 @@ pub async fn propose(tx: &mut Tx<Web>, asked: Asked<'_>) -> Result<ProposalView,
     if state == State::Approved {
         approve_by_policy(tx, &asked, id).await?;
     }
-    jobs::outbox(
+    let key = format!("proposal:{id}:received");
+    mail::queue(
         tx,
+        &Mail::ProposalReceived { proposal: id },
         "proposal_received",
-        &format!("proposal_received:{id}"),
-        serde_json::json!({ "proposal_id": id }),
+        &key,
         asked.now,
     )
     .await?;
+    let data = serde_json::json!({ "proposal_id": id, "tool": asked.tool, "state": state, "awaiting": awaiting });
+    webhooks_out::announce(tx, "proposal.created", &key, data, asked.now).await?;
     let after = serde_json::json!({ "tool": asked.tool, "state": state, "awaiting": awaiting, "plan": hex::encode(asked.plan.digest()) });
     let (actor, target_id) = (Actor::model(asked.turn), id.to_string());
     audit::append(

@@ -67,6 +67,17 @@ pub async fn messages(
     .await?)
 }
 
+/// The newest message of one of the bound shopper's conversations.
+pub async fn newest(tx: &mut Tx<Web>, conversation: ConversationId) -> Result<MessageId, ChatError> {
+    sqlx::query_scalar!(
+        r#"SELECT id AS "id: MessageId" FROM messages WHERE conversation_id = $1 ORDER BY created_at DESC, id DESC LIMIT 1"#,
+        conversation.as_uuid()
+    )
+    .fetch_optional(&mut **tx)
+    .await?
+    .ok_or(ChatError::NoConversation)
+}
+
 /// The newest `limit` messages of a conversation as the model is shown them, oldest first.
 pub(super) async fn for_prompt(
     tx: &mut Tx<Web>,

@@ -2,6 +2,7 @@
 
 mod demo;
 pub mod import;
+mod integrations;
 mod keys;
 pub mod private_postgres;
 pub mod replay;
@@ -59,6 +60,9 @@ enum Command {
     /// Manage staff.
     #[command(subcommand)]
     Staff(StaffCommand),
+    /// Manage secrets for and of other systems: Stripe, the CRM, what webhooks are signed with.
+    #[command(subcommand)]
+    Integration(integrations::IntegrationCommand),
     /// Manage the keys that stores sign with, and rotate the server's secret.
     #[command(subcommand)]
     Keys(keys::KeysCommand),
@@ -200,6 +204,7 @@ async fn dispatch(command: Command) -> Result<(), CliError> {
             let store = tenant(&pools, &slug).await?;
             Ok(staff::add(&pools.executor, &store, &email, role, read_password()?).await?)
         }
+        Command::Integration(command) => integrations::run(command).await,
         Command::Keys(command) => keys::run(command).await,
         Command::Tenant(command) => tenants::run(command).await,
         Command::Audit(AuditCommand::Verify { slug }) => {
@@ -296,14 +301,29 @@ async fn tenant(pools: &Pools, slug: &str) -> Result<Tenant, CliError> {
 }
 
 fn read_password() -> Result<SecretString, CliError> {
+    let password = read_line("password: ")?;
+    match (10..=256).contains(&password.chars().count()) {
+        true => Ok(password.into()),
+        false => Err(CliError::Password),
+    }
+}
+
+/// A secret of another system's, as it was given there.
+fn read_secret() -> Result<SecretString, CliError> {
+    let secret = read_line("secret: ")?;
+    match (8..=4096).contains(&secret.len()) {
+        true => Ok(secret.into()),
+        false => Err(CliError::Argument(
+            "a secret must hold 8 to 4096 characters; give it on standard input".into(),
+        )),
+    }
+}
+
+fn read_line(prompt: &str) -> Result<String, CliError> {
     if std::io::stdin().is_terminal() {
-        eprint!("password: ");
+        eprint!("{prompt}");
     }
     let mut line = String::new();
     std::io::stdin().read_line(&mut line)?;
-    let password = line.trim_end_matches(['\r', '\n']);
-    if !(10..=256).contains(&password.chars().count()) {
-        return Err(CliError::Password);
-    }
-    Ok(password.into())
+    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
 }

@@ -19,6 +19,7 @@ use crate::{
     config::{ModelSettings, Settings},
     http::{self, App},
     identity::Identity,
+    integrations::Outgoing,
     mail::PostOffice,
     model::{Model, OfflineModel, OpenAiModel, budget::Meter},
     telemetry,
@@ -70,7 +71,19 @@ pub async fn serve(
         settings.lifetimes,
         settings.staff_second_factor,
     );
-    let app = App::new(pools, identity, chat.clone(), registry, clock, settings.secure_cookies);
+    let outside = http::Outside {
+        keyring: settings.keyring.clone(),
+        allow_loopback: settings.outside.allow_loopback,
+    };
+    let app = App::new(
+        pools,
+        identity,
+        chat.clone(),
+        registry,
+        clock,
+        settings.secure_cookies,
+        outside,
+    );
     let router = http::router(app, settings.limits, settings.connections.proxies.clone());
     let grace = settings.shutdown_grace;
     // Turns are ended while connections are still open, so that streams hear the end of theirs.
@@ -85,9 +98,11 @@ pub async fn serve(
 
 /// What the job queue works with.
 fn tools(settings: &Settings, pools: &Pools, registry: Arc<Registry>, clock: Clock) -> Result<Tools, CliError> {
+    let post = PostOffice::new(&settings.mail, settings.keyring.clone(), settings.public_url.clone())?;
     Ok(Tools {
         executor: Executor::new(pools.executor.clone(), registry),
-        post: PostOffice::new(&settings.mail, settings.keyring.clone(), settings.public_url.clone())?,
+        outgoing: Outgoing::new(post, settings.keyring.clone(), settings.outside.clone())
+            .map_err(|error| CliError::Argument(error.to_string()))?,
         pool: pools.executor.clone(),
         clock,
     })

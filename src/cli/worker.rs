@@ -15,8 +15,8 @@ use crate::{
     clock::Clock,
     identity,
     ids::{ProposalId, TenantId},
-    jobs::{EXECUTE, HOUSEKEEPING, QueueError, SCHEMA, SEND_MAIL},
-    mail::PostOffice,
+    integrations::Outgoing,
+    jobs::{EXECUTE, HOUSEKEEPING, QueueError, SCHEMA, outbox::DELIVER},
     model::budget,
     tenancy::{self, Pool},
 };
@@ -28,9 +28,9 @@ struct ExecuteProposal {
 }
 
 #[derive(Deserialize, Serialize)]
-struct SendMail {
+struct Deliver {
     tenant: TenantId,
-    key: String,
+    id: uuid::Uuid,
 }
 
 #[derive(Deserialize, Serialize)]
@@ -40,7 +40,7 @@ struct Housekeeping {}
 #[derive(Clone)]
 pub struct Tools {
     pub executor: Executor,
-    pub post: PostOffice,
+    pub outgoing: Outgoing,
     pub pool: Pool<tenancy::Executor>,
     pub clock: Clock,
 }
@@ -72,15 +72,17 @@ impl TaskHandler for ExecuteProposal {
     }
 }
 
-impl TaskHandler for SendMail {
-    const IDENTIFIER: &'static str = SEND_MAIL;
+impl TaskHandler for Deliver {
+    const IDENTIFIER: &'static str = DELIVER;
 
     async fn run(self, context: WorkerContext) -> impl IntoTaskHandlerResult {
         let Some(tools) = context.get_ext::<Tools>() else {
-            return Err("the worker has no post office".to_owned());
+            return Err("the worker delivers nothing".to_owned());
         };
-        let sent = tools.post.send(&tools.pool, self.tenant, &self.key, tools.clock.now());
-        sent.await.map_err(|error| error.to_string())
+        let delivered = tools
+            .outgoing
+            .deliver(&tools.pool, self.tenant, self.id, tools.clock.now());
+        delivered.await.map_err(|error| crate::telemetry::cause(&error))
     }
 }
 
@@ -137,7 +139,7 @@ impl Worker {
                 ..Default::default()
             })
             .define_job::<ExecuteProposal>()
-            .define_job::<SendMail>()
+            .define_job::<Deliver>()
             .define_job::<Housekeeping>()
             .with_cron(format!("* * * * * {HOUSEKEEPING}").as_str())
             .map_err(|error| QueueError::Queue(error.to_string()))?

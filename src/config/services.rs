@@ -6,8 +6,9 @@ use secrecy::ExposeSecret;
 
 use super::Reader;
 use crate::{
+    integrations::OutsideSettings,
     keyring::Keyring,
-    mail::{MailSettings, SmtpSettings},
+    mail::{DkimSettings, MailSettings, SmtpSettings},
     model::{Deadlines, OpenAiSettings, Price},
     tenancy::DatabaseSettings,
 };
@@ -98,7 +99,48 @@ impl Reader<'_> {
                 "must be set: the address that receipts and codes come from",
             );
         }
-        Some(MailSettings::Smtp(SmtpSettings { url: url?, from: from? }))
+        let dkim = self.dkim();
+        Some(MailSettings::Smtp(SmtpSettings {
+            url: url?,
+            from: from?,
+            dkim,
+        }))
+    }
+
+    /// The keys that mails are signed with: an RSA one, an Ed25519 one, both or none.
+    fn dkim(&mut self) -> Vec<DkimSettings> {
+        let domain = self.text("DKIM_DOMAIN");
+        let mut keys = Vec::new();
+        for (key_name, selector_name) in [
+            ("DKIM_RSA_KEY", "DKIM_RSA_SELECTOR"),
+            ("DKIM_ED25519_KEY", "DKIM_ED25519_SELECTOR"),
+        ] {
+            let (Some(key), selector) = (self.secret(key_name), self.text(selector_name)) else {
+                continue;
+            };
+            let (Some(domain), Some(selector)) = (&domain, selector) else {
+                self.fault(key_name, "needs DKIM_DOMAIN and its selector beside it");
+                continue;
+            };
+            let settings = DkimSettings {
+                domain: domain.clone(),
+                selector,
+                key,
+            };
+            if let Err(error) = settings.check() {
+                self.fault(key_name, error.to_string());
+            }
+            keys.push(settings);
+        }
+        keys
+    }
+
+    pub fn outside(&mut self) -> OutsideSettings {
+        let defaults = OutsideSettings::default();
+        OutsideSettings {
+            stripe_url: self.text("STRIPE_URL").unwrap_or(defaults.stripe_url),
+            allow_loopback: self.text("COUNTERSIGN_ALLOW_LOOPBACK_WEBHOOKS").as_deref() == Some("yes"),
+        }
     }
 
     pub fn public_url(&mut self) -> Option<String> {

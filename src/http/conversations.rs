@@ -1,6 +1,6 @@
 //! The shopper's conversations and their messages.
 
-use axum::{Json, extract::State};
+use axum::{Json, extract::State, http::StatusCode};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -8,7 +8,7 @@ use validator::Validate;
 
 use super::{
     body::{Path, Query},
-    documented::{BadQuery, NotFound, Unauthenticated},
+    documented::{BadQuery, CrossSite, NotFound, Unauthenticated},
     problem::Problem,
 };
 use crate::{
@@ -16,8 +16,10 @@ use crate::{
         Message,
         history::{self, ConversationSummary},
     },
+    clock::Clock,
     identity::Shopper,
     ids::{ConversationId, MessageId},
+    mail::{self, Mail},
     tenancy::{Pool, Web},
 };
 
@@ -88,4 +90,29 @@ pub async fn messages(
     let mut tx = web.begin(shopper.scope()).await?;
     let messages = history::messages(&mut tx, id, page.limit, page.after).await?;
     Ok(Json(Messages { messages }))
+}
+
+/// Mails the conversation to the shopper.
+#[utoipa::path(post, path = "/v1/conversations/{id}/transcript", tag = "chat", params(("id" = ConversationId, Path)),
+    responses((status = 202, description = "A mail is on its way"), CrossSite, NotFound, Unauthenticated))]
+pub async fn transcript(
+    shopper: Shopper,
+    State(web): State<Pool<Web>>,
+    State(clock): State<Clock>,
+    Path(id): Path<ConversationId>,
+) -> Result<StatusCode, Problem> {
+    let mut tx = web.begin(shopper.scope()).await?;
+    let newest = history::newest(&mut tx, id).await?;
+    // Once for each state of the conversation, however often it is asked for.
+    let key = format!("transcript:{id}:{newest}");
+    mail::queue(
+        &mut tx,
+        &Mail::Transcript { conversation: id },
+        "transcript",
+        &key,
+        clock.now(),
+    )
+    .await?;
+    tx.commit().await?;
+    Ok(StatusCode::ACCEPTED)
 }

@@ -45,6 +45,7 @@ use crate::{
     clock::Clock,
     config::{Limits, Proxies},
     identity::Identity,
+    keyring::Keyring,
     tenancy::{Pool, Pools, Reader, Web, origins::Origins},
     tools::Registry,
 };
@@ -66,11 +67,20 @@ pub struct App {
     registry: Arc<Registry>,
     clock: Clock,
     secure_cookies: SecureCookies,
+    outside: Outside,
 }
 
 /// Whether cookies are for HTTPS alone.
 #[derive(Clone, Copy)]
 pub struct SecureCookies(pub bool);
+
+/// What is needed to deal with other systems.
+#[derive(Clone)]
+pub struct Outside {
+    pub keyring: Arc<Keyring>,
+    /// Whether webhooks may be told on this machine.
+    pub allow_loopback: bool,
+}
 
 impl App {
     pub fn new(
@@ -80,6 +90,7 @@ impl App {
         registry: Arc<Registry>,
         clock: Clock,
         secure: bool,
+        outside: Outside,
     ) -> Self {
         Self {
             reader: pools.reader.clone(),
@@ -89,6 +100,7 @@ impl App {
             registry,
             clock,
             secure_cookies: SecureCookies(secure),
+            outside,
         }
     }
 }
@@ -127,6 +139,7 @@ fn rooms() -> OpenApiRouter<App> {
         .routes(routes!(chat::events))
         .routes(routes!(conversations::list))
         .routes(routes!(conversations::messages))
+        .routes(routes!(conversations::transcript))
         .routes(routes!(orders::list))
         .routes(routes!(orders::get))
         .routes(routes!(proposals::list))
@@ -147,6 +160,11 @@ fn rooms() -> OpenApiRouter<App> {
         .routes(routes!(staff::audit::audit))
         .routes(routes!(staff::usage::usage))
         .routes(routes!(staff::usage::caps, staff::usage::set_caps))
+        .routes(routes!(staff::outgoing::list))
+        .routes(routes!(staff::outgoing::retry))
+        .routes(routes!(staff::outgoing::discard))
+        .routes(routes!(staff::outgoing::endpoints, staff::outgoing::add_endpoint))
+        .routes(routes!(staff::outgoing::disable_endpoint))
         .routes(routes!(staff::members::list))
         .routes(routes!(staff::members::disable))
         .routes(routes!(staff::members::invite))

@@ -15,6 +15,7 @@ use crate::{
     approvals::decide::DecideError,
     chat::ChatError,
     identity::{IdentityError, staff::Refusal},
+    integrations::webhooks_out::EndpointError,
     telemetry,
     validation::FieldError,
 };
@@ -190,6 +191,16 @@ impl From<IdentityError> for Problem {
                 Self::internal()
             }
             IdentityError::Database(error) => Self::database(&error),
+        }
+    }
+}
+
+impl From<EndpointError> for Problem {
+    fn from(error: EndpointError) -> Self {
+        match error {
+            EndpointError::Url(message) => IdentityError::Field("url", message).into(),
+            EndpointError::Crypto => IdentityError::Crypto.into(),
+            EndpointError::Database(error) => Self::database(&error),
         }
     }
 }

@@ -23,7 +23,6 @@ use std::{net::IpAddr, sync::Arc};
 
 use chrono::{DateTime, Utc};
 
-pub use codes::{CodeId, MailedCode, Purpose as CodePurpose, mailed};
 pub use sessions::{LoggedIn, Session, Shopper};
 pub use shoppers::Registration;
 pub use staff::{StaffMember, StaffRole};

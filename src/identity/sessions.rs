@@ -5,6 +5,7 @@ use chrono::{DateTime, Duration, Utc};
 use super::{Device, Identity, IdentityError, SessionToken, guests};
 use crate::{
     ids::{OrderId, SessionId, ShopperId, TenantId},
+    mail::{self, Mail},
     tenancy::{Scope, Tx, Web},
 };
 
@@ -161,6 +162,9 @@ impl Identity {
         )
         .fetch_one(&mut **tx)
         .await?;
+        if !guest {
+            self.tell_of_new_place(tx, shopper, id, device, now).await?;
+        }
         Ok(LoggedIn {
             token,
             session: id,
@@ -168,6 +172,29 @@ impl Identity {
             shopper,
             guest,
         })
+    }
+
+    /// Mails the owner of an account that has been used before, but not from here.
+    async fn tell_of_new_place(
+        &self,
+        tx: &mut Tx<Web>,
+        shopper: ShopperId,
+        session: SessionId,
+        device: &Device,
+        now: DateTime<Utc>,
+    ) -> Result<(), IdentityError> {
+        let is_new = sqlx::query_scalar!(
+            r#"SELECT count(*) > 1 AND count(*) FILTER (WHERE address = $2) = 1 AS "is_new!" FROM sessions WHERE shopper_id = $1"#,
+            shopper.as_uuid(),
+            device.address.to_canonical().to_string()
+        )
+        .fetch_one(&mut **tx)
+        .await?;
+        if is_new {
+            let key = format!("sign_in:{session}");
+            mail::queue(tx, &Mail::NewSignIn { session }, "new_sign_in", &key, now).await?;
+        }
+        Ok(())
     }
 
     /// The shopper's live sessions, newest first.

@@ -2,8 +2,9 @@
 //!
 //! A job holds ids and nothing else, so the queue's own tables hold nobody's data.
 
-use chrono::{DateTime, Utc};
-use serde_json::{Value, json};
+pub mod outbox;
+
+use serde_json::json;
 use sqlx::{
     AssertSqlSafe,
     postgres::{PgConnectOptions, PgPoolOptions},
@@ -18,8 +19,6 @@ use crate::{
 pub const SCHEMA: &str = "graphile_worker";
 /// The job that does an approved proposal: `{"tenant", "proposal"}`.
 pub const EXECUTE: &str = "execute_proposal";
-/// The job that sends a mail of the outbox: `{"tenant", "key"}`.
-pub const SEND_MAIL: &str = "send_mail";
 /// The job that ends what nobody decided, gives back what was lost and forgets what is over.
 pub const HOUSEKEEPING: &str = "housekeeping";
 
@@ -38,47 +37,6 @@ pub async fn enqueue_execution<R: Role>(tx: &mut Tx<R>, proposal: ProposalId) ->
         .bind(EXECUTE)
         .bind(json!({ "tenant": tx.tenant_id(), "proposal": proposal }))
         .bind(format!("execute:{proposal}"))
-        .execute(&mut **tx)
-        .await
-        .map(drop)
-}
-
-/// Queues something that leaves the house. The key is what the other side sees when it is sent twice.
-pub async fn outbox<R: Role>(
-    tx: &mut Tx<R>,
-    kind: &str,
-    key: &str,
-    payload: Value,
-    now: DateTime<Utc>,
-) -> Result<(), sqlx::Error> {
-    sqlx::query!(
-        "INSERT INTO outbox (tenant_id, id, kind, idempotency_key, payload, created_at) VALUES ($1, $2, $3, $4, $5, $6)
-        ON CONFLICT (tenant_id, idempotency_key) DO NOTHING",
-        tx.tenant_id().as_uuid(),
-        uuid::Uuid::now_v7(),
-        kind,
-        key,
-        payload,
-        now
-    )
-    .execute(&mut **tx)
-    .await
-    .map(drop)
-}
-
-/// Queues a mail, and the job that sends it. What it says is put together when it is sent.
-pub async fn enqueue_mail<R: Role>(
-    tx: &mut Tx<R>,
-    key: &str,
-    payload: Value,
-    now: DateTime<Utc>,
-) -> Result<(), sqlx::Error> {
-    let key = format!("mail:{key}");
-    outbox(tx, "mail", &key, payload, now).await?;
-    sqlx::query("SELECT graphile_worker.add_job(identifier => $1, payload => $2::json, job_key => $3)")
-        .bind(SEND_MAIL)
-        .bind(json!({ "tenant": tx.tenant_id(), "key": key }))
-        .bind(format!("{}:{key}", tx.tenant_id()))
         .execute(&mut **tx)
         .await
         .map(drop)

@@ -1,22 +1,29 @@
 //! Mail: put together when it is sent, from ids in the outbox, so that neither queue nor outbox holds anybody's words.
 
-mod message;
+pub mod codes;
+mod compose;
+mod dkim;
+mod letter;
 mod smtp;
+mod words;
 
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use lettre::message::Mailbox;
 use secrecy::SecretString;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
+pub use dkim::{DkimError, DkimSettings};
 pub use smtp::{SmtpError, is_safe as is_safe_url};
 
+use codes::CodeId;
+
 use crate::{
-    identity::{self, CodeId},
-    ids::TenantId,
-    keyring::Keyring,
-    tenancy::{self, Executor, Pool, Scope},
+    ids::{ConversationId, ProposalId, SessionId},
+    jobs::outbox::{self, Channel, Claimed, Sent},
+    keyring::{Keyring, Purpose},
+    tenancy::{Executor, Role, Tx},
 };
 
 /// How mail leaves.
@@ -32,12 +39,13 @@ pub struct SmtpSettings {
     /// `smtps://user:password@relay` or `smtp://…?tls=required`; plain `smtp://` to loopback alone.
     pub url: SecretString,
     pub from: Mailbox,
+    /// What mails are signed with; none where the relay signs.
+    pub dkim: Vec<DkimSettings>,
 }
 
 #[derive(Debug, thiserror::Error)]
 pub enum MailError {
-    /// Comes again.
-    #[error("the mail was not taken: {0}")]
+    #[error(transparent)]
     Smtp(#[from] SmtpError),
     #[error("the mail cannot be written: {0}")]
     Unwritable(String),
@@ -45,11 +53,64 @@ pub enum MailError {
     Database(#[from] sqlx::Error),
 }
 
-/// A mail in the outbox.
-#[derive(Deserialize)]
+/// What a mail is about, by ids.
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "mail", rename_all = "snake_case")]
-enum Queued {
-    Code { code: CodeId },
+pub enum Mail {
+    Code {
+        code: CodeId,
+    },
+    ProposalReceived {
+        proposal: ProposalId,
+    },
+    ProposalExecuted {
+        proposal: ProposalId,
+    },
+    ProposalRejected {
+        proposal: ProposalId,
+    },
+    /// It expired, went stale or failed.
+    ProposalUndone {
+        proposal: ProposalId,
+    },
+    /// The payment provider has given money back.
+    RefundMade {
+        proposal: ProposalId,
+    },
+    NewSignIn {
+        session: SessionId,
+    },
+    /// To the store's admins.
+    BudgetAlert {
+        scope: String,
+        period: String,
+        percent: i64,
+    },
+    Transcript {
+        conversation: ConversationId,
+    },
+}
+
+/// Queues a mail in the caller's transaction. The key makes it one, however often it is asked for.
+pub async fn queue<R: Role>(
+    tx: &mut Tx<R>,
+    mail: &Mail,
+    kind: &str,
+    key: &str,
+    now: DateTime<Utc>,
+) -> Result<(), sqlx::Error> {
+    let payload = serde_json::to_value(mail).map_err(|error| sqlx::Error::Encode(Box::new(error)))?;
+    outbox::queue(tx, Channel::Mail, kind, &format!("mail:{key}"), payload, now).await
+}
+
+/// A mail ready to go. Personal: no `Debug`.
+struct Addressed {
+    to: Vec<String>,
+    /// The store's name, as the sender is shown.
+    from_name: String,
+    reply_to: Option<String>,
+    language: &'static str,
+    letter: letter::Letter,
 }
 
 /// Puts mails together and sends them.
@@ -63,14 +124,14 @@ pub struct PostOffice {
 
 #[derive(Clone)]
 enum Transport {
-    Smtp(smtp::Smtp),
+    Smtp(Box<smtp::Smtp>),
     Print,
 }
 
 impl PostOffice {
     pub fn new(settings: &MailSettings, keyring: Arc<Keyring>, public_url: String) -> Result<Self, SmtpError> {
         let transport = match settings {
-            MailSettings::Smtp(settings) => Transport::Smtp(smtp::Smtp::new(settings)?),
+            MailSettings::Smtp(settings) => Transport::Smtp(Box::new(smtp::Smtp::new(settings)?)),
             MailSettings::Print => Transport::Print,
         };
         Ok(Self {
@@ -80,40 +141,84 @@ impl PostOffice {
         })
     }
 
-    /// Sends a mail of the outbox, unless it was sent. A crash between sending and noting it sends the same Message-ID again.
-    pub async fn send(
-        &self,
-        pool: &Pool<Executor>,
-        tenant: TenantId,
-        key: &str,
-        now: DateTime<Utc>,
-    ) -> Result<(), MailError> {
-        let mut tx = pool.begin(Scope::tenant(tenant)).await?;
-        let queued = sqlx::query!(
-            "SELECT id, payload FROM outbox WHERE idempotency_key = $1 AND sent_at IS NULL",
-            key
-        )
-        .fetch_optional(&mut *tx)
-        .await?;
-        let Some(queued) = queued else { return Ok(()) };
-        let store = tenancy::current(&mut tx).await?;
-        let Queued::Code { code } =
-            serde_json::from_value(queued.payload).map_err(|error| MailError::Unwritable(error.to_string()))?;
-        let code = identity::mailed(&mut tx, &self.keyring, code).await?;
-        // No connection is held while a relay takes its time.
-        drop(tx);
-        // A code that was used or has gone meanwhile is nothing to mail.
-        if let Some(code) = code {
-            let message = message::of_code(&store, &code, &self.public_url)?;
-            match &self.transport {
-                Transport::Smtp(smtp) => smtp.send(&message, queued.id).await?,
-                Transport::Print => println!("\n--- mail to {}: {}\n{}---", message.to, message.subject, message.text),
+    /// Sends a mail of the outbox. A crash between sending and noting it sends the same Message-ID again.
+    pub async fn send(&self, claimed: &mut Claimed) -> Result<Sent, sqlx::Error> {
+        let mail = match serde_json::from_value::<Mail>(claimed.payload.clone()) {
+            Ok(mail) => mail,
+            Err(error) => return Ok(Sent::Never(error.to_string())),
+        };
+        let mut addressed = match self.compose(&mut claimed.tx, &mail).await {
+            Ok(Some(addressed)) => addressed,
+            Ok(None) => return Ok(Sent::Dropped("there is nobody to write to, or no need any more")),
+            Err(MailError::Database(error)) => return Err(error),
+            Err(error) => return Ok(Sent::Never(error.to_string())),
+        };
+        addressed.to = self.not_suppressed(&mut claimed.tx, addressed.to).await?;
+        if addressed.to.is_empty() {
+            return Ok(Sent::Dropped("the address bounced or complained before"));
+        }
+        let (text, html) = match addressed.letter.render(addressed.language) {
+            Ok(rendered) => rendered,
+            Err(error) => return Ok(Sent::Never(error.to_string())),
+        };
+        match &self.transport {
+            Transport::Smtp(smtp) => match smtp.send(&addressed, text, html, claimed.id).await {
+                Ok(()) => Ok(Sent::Done(None)),
+                Err(MailError::Smtp(SmtpError::Refused(code, true))) => {
+                    Ok(Sent::Never(format!("the relay answered {code}")))
+                }
+                Err(MailError::Unwritable(reason)) => Ok(Sent::Never(reason)),
+                Err(error) => Ok(Sent::Later {
+                    error: error.to_string(),
+                    no_sooner: None,
+                }),
+            },
+            Transport::Print => {
+                println!(
+                    "\n--- mail to {}: {}\n{text}---",
+                    addressed.to.join(", "),
+                    addressed.letter.subject
+                );
+                Ok(Sent::Done(None))
             }
         }
-        let mut tx = pool.begin(Scope::tenant(tenant)).await?;
-        sqlx::query!("UPDATE outbox SET sent_at = $2 WHERE id = $1", queued.id, now)
-            .execute(&mut *tx)
-            .await?;
-        Ok(tx.commit().await?)
     }
+
+    /// Those addresses that have not bounced or complained.
+    async fn not_suppressed(&self, tx: &mut Tx<Executor>, to: Vec<String>) -> Result<Vec<String>, sqlx::Error> {
+        let mut good = Vec::new();
+        for address in to {
+            let macs = self.keyring.macs(Purpose::Address, address.to_lowercase().as_bytes());
+            let suppressed = sqlx::query_scalar!(
+                r#"SELECT EXISTS (SELECT FROM suppressed_addresses WHERE mac = ANY ($1)) AS "suppressed!""#,
+                &macs
+            )
+            .fetch_one(&mut **tx)
+            .await?;
+            if !suppressed {
+                good.push(address);
+            }
+        }
+        Ok(good)
+    }
+}
+
+/// Mails nothing more to an address that bounced or complained.
+pub async fn suppress(
+    tx: &mut Tx<Executor>,
+    keyring: &Keyring,
+    address: &str,
+    reason: &str,
+    now: DateTime<Utc>,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "INSERT INTO suppressed_addresses (tenant_id, mac, reason, at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
+        tx.tenant_id().as_uuid(),
+        &keyring.mac(Purpose::Address, address.trim().to_lowercase().as_bytes())[..],
+        reason,
+        now
+    )
+    .execute(&mut **tx)
+    .await
+    .map(drop)
 }

@@ -1,19 +1,21 @@
 //! The way to the relay: TLS except to loopback, a pool of connections, deadlines.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use lettre::{
     AsyncSmtpTransport, AsyncTransport, Tokio1Executor,
-    message::{Mailbox, header::ContentType},
+    message::{Mailbox, MultiPart, dkim::DkimConfig, header},
     transport::smtp::PoolConfig,
 };
 use secrecy::ExposeSecret;
+use tokio::time::timeout;
 use uuid::Uuid;
 
-use super::{MailError, SmtpSettings, message::Message};
+use super::{Addressed, MailError, SmtpSettings};
 
-/// How long the relay may take for each step.
-const DEADLINE: Duration = Duration::from_secs(15);
+/// How long the relay may take for each step, and for the whole.
+const STEP_DEADLINE: Duration = Duration::from_secs(10);
+const DEADLINE: Duration = Duration::from_secs(20);
 const CONNECTIONS: u32 = 4;
 
 /// A relay's refusal or silence, without addresses.
@@ -21,8 +23,11 @@ const CONNECTIONS: u32 = 4;
 pub enum SmtpError {
     #[error("SMTP_URL must be smtps://…, smtp://…?tls=required, or plain smtp:// to a loopback address")]
     Url,
+    #[error(transparent)]
+    Dkim(#[from] super::DkimError),
+    /// Its code, and whether it will never take the mail.
     #[error("the relay answered {0}")]
-    Refused(String),
+    Refused(String, bool),
     #[error("the relay cannot be reached or did not answer in time")]
     Unreachable,
 }
@@ -31,6 +36,7 @@ pub enum SmtpError {
 pub(super) struct Smtp {
     transport: AsyncSmtpTransport<Tokio1Executor>,
     from: Mailbox,
+    dkim: Arc<[DkimConfig]>,
 }
 
 impl Smtp {
@@ -41,39 +47,65 @@ impl Smtp {
         }
         let transport = AsyncSmtpTransport::<Tokio1Executor>::from_url(url)
             .map_err(|_| SmtpError::Url)?
-            .timeout(Some(DEADLINE))
+            .timeout(Some(STEP_DEADLINE))
             .pool_config(PoolConfig::new().max_size(CONNECTIONS))
             .build();
+        let dkim: Result<Vec<_>, _> = settings.dkim.iter().map(super::DkimSettings::config).collect();
         Ok(Self {
             transport,
             from: settings.from.clone(),
+            dkim: dkim?.into(),
         })
     }
 
     /// Hands a mail to the relay. Its Message-ID is the outbox row's, so that a mail sent twice is seen to be one.
-    pub async fn send(&self, message: &Message, id: Uuid) -> Result<(), MailError> {
+    pub async fn send(&self, mail: &Addressed, text: String, html: String, id: Uuid) -> Result<(), MailError> {
         let unwritable = |error: &dyn std::fmt::Display| MailError::Unwritable(error.to_string());
-        let to = message
-            .to
-            .parse()
-            .map_err(|_| unwritable(&"the address cannot be written"))?;
-        let from = Mailbox::new(Some(message.from_name.clone()), self.from.email.clone());
-        let mail = lettre::Message::builder()
-            .from(from)
-            .to(Mailbox::new(None, to))
-            .subject(&message.subject)
+        let mut builder = lettre::Message::builder()
+            .from(Mailbox::new(Some(mail.from_name.clone()), self.from.email.clone()))
+            .subject(&mail.letter.subject)
             .message_id(Some(format!("<{id}@{}>", self.from.email.domain())))
-            .header(ContentType::TEXT_PLAIN)
-            .body(message.text.clone())
+            // Nobody on holiday need answer a receipt (RFC 3834).
+            .header(AutoSubmitted);
+        for address in &mail.to {
+            let to = address
+                .parse()
+                .map_err(|_| unwritable(&"the address cannot be written"))?;
+            builder = builder.to(Mailbox::new(None, to));
+        }
+        if let Some(reply_to) = mail.reply_to.as_ref().and_then(|address| address.parse().ok()) {
+            builder = builder.reply_to(Mailbox::new(None, reply_to));
+        }
+        let mut message = builder
+            .multipart(MultiPart::alternative_plain_html(text, html))
             .map_err(|error| unwritable(&error))?;
-        match self.transport.send(mail).await {
-            Ok(_) => Ok(()),
-            Err(error) => Err(match error.status() {
-                Some(code) => SmtpError::Refused(code.to_string()),
+        for dkim in self.dkim.iter() {
+            message.sign(dkim);
+        }
+        match timeout(DEADLINE, self.transport.send(message)).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(error)) => Err(match error.status() {
+                Some(code) => SmtpError::Refused(code.to_string(), error.is_permanent()),
                 None => SmtpError::Unreachable,
             }
             .into()),
+            Err(_) => Err(SmtpError::Unreachable.into()),
         }
+    }
+}
+
+#[derive(Clone)]
+struct AutoSubmitted;
+
+impl header::Header for AutoSubmitted {
+    fn name() -> header::HeaderName {
+        header::HeaderName::new_from_ascii_str("Auto-Submitted")
+    }
+    fn parse(_: &str) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        Ok(Self)
+    }
+    fn display(&self) -> header::HeaderValue {
+        header::HeaderValue::new(Self::name(), "auto-generated".into())
     }
 }
 

@@ -10,7 +10,8 @@ use super::{Price, Prompt, Usage};
 use crate::{
     identity::Shopper,
     ids::{ConversationId, StaffId, TenantId},
-    jobs,
+    integrations::webhooks_out,
+    mail::{self, Mail},
     tenancy::{
         self, Executor, Pool, Role, Scope, Tx, Web,
         audit::{self, Actor, Entry},
@@ -218,15 +219,15 @@ async fn alert(
     hundredths: i64,
     now: DateTime<Utc>,
 ) -> Result<(), sqlx::Error> {
-    let payload = json!({ "scope": scope, "period": period, "percent": hundredths });
-    jobs::outbox(
-        tx,
-        "budget_alert",
-        &format!("budget:{scope}:{period}:{hundredths}"),
-        payload,
-        now,
-    )
-    .await
+    let key = format!("budget:{scope}:{period}:{hundredths}");
+    let data = json!({ "scope": scope, "period": period, "percent": hundredths });
+    webhooks_out::announce(tx, "budget.alert", &key, data, now).await?;
+    let told = Mail::BudgetAlert {
+        scope: scope.to_owned(),
+        period: period.to_owned(),
+        percent: hundredths,
+    };
+    mail::queue(tx, &told, "budget_alert", &key, now).await
 }
 
 /// The bound tenant's caps.

@@ -16,6 +16,7 @@ mod limits;
 mod model_failures;
 mod openapi;
 mod orders;
+mod outgoing;
 mod problems;
 mod replay;
 mod restart;

@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod members;
+pub mod outgoing;
 pub mod policies;
 pub mod queue;
 pub mod sessions;

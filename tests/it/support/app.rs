@@ -76,6 +76,13 @@ impl TestApp {
         Self::build(FakeOpenAi::start().await, ModelSettings::Offline, true, change).await
     }
 
+    /// With a fake OpenAI endpoint, and settings changed before the start.
+    pub async fn start_changed(change: impl FnOnce(&mut Settings)) -> Self {
+        let model = FakeOpenAi::start().await;
+        let settings = openai(&model, PATIENT);
+        Self::build(model, settings, true, change).await
+    }
+
     async fn build(
         model: FakeOpenAi,
         model_settings: ModelSettings,
@@ -192,6 +199,29 @@ impl TestApp {
     pub async fn superuser(&self) -> PgConnection {
         let admin = database::postgres().await.admin(&self.database);
         PgConnection::connect_with(&admin).await.expect("connects")
+    }
+
+    /// Has every job that waits done now.
+    pub async fn hurry(&self) {
+        let hurry =
+            "UPDATE graphile_worker._private_jobs SET run_at = now() WHERE run_at > now() AND locked_at IS NULL";
+        sqlx::raw_sql(hurry)
+            .execute(&mut self.superuser().await)
+            .await
+            .expect("runs");
+    }
+
+    /// Waits until a number out of the database is what it should be.
+    pub async fn becomes(&self, query: &'static str, expected: i64) {
+        let mut found = 0;
+        for _ in 0..600 {
+            found = self.count(query).await;
+            if found == expected {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(25)).await;
+        }
+        panic!("{query}: {found}, not {expected}");
     }
 
     /// One number out of the database.

@@ -1,6 +1,7 @@
 //! A mail relay on loopback that speaks SMTP and keeps what it is given.
 
 use std::{
+    collections::VecDeque,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -14,7 +15,22 @@ use tokio::{
 #[derive(Clone)]
 pub struct Mailbox {
     port: u16,
-    mails: Arc<Mutex<Vec<Mail>>>,
+    shared: Arc<Shared>,
+}
+
+#[derive(Default)]
+struct Shared {
+    mails: Mutex<Vec<Mail>>,
+    misbehaviour: Mutex<VecDeque<Misbehaviour>>,
+}
+
+/// What the relay does wrong with one mail.
+#[derive(Clone, Debug)]
+pub enum Misbehaviour {
+    /// Answers this instead of taking it.
+    Answers(&'static str),
+    /// Takes the mail, and is gone before it says so.
+    TakesAndIsGone,
 }
 
 #[derive(Clone, Debug)]
@@ -25,6 +41,38 @@ pub struct Mail {
 }
 
 impl Mail {
+    /// A header's value.
+    pub fn header(&self, name: &str) -> Option<String> {
+        let unfolded = self.raw.split("\r\n\r\n").next()?.replace("\r\n ", " ");
+        let line = unfolded
+            .lines()
+            .find(|line| line.to_lowercase().starts_with(&format!("{}:", name.to_lowercase())))?;
+        line.split_once(':').map(|(_, value)| value.trim().to_owned())
+    }
+
+    /// The plain text, decoded.
+    pub fn text(&self) -> String {
+        let text = self.raw.replace("=\r\n", "");
+        let mut bytes = Vec::new();
+        let mut rest = text.as_bytes();
+        while let [first, tail @ ..] = rest {
+            let hex = (*first == b'=')
+                .then(|| tail.get(..2).and_then(|pair| std::str::from_utf8(pair).ok()))
+                .flatten();
+            match hex.and_then(|pair| u8::from_str_radix(pair, 16).ok()) {
+                Some(byte) => {
+                    bytes.push(byte);
+                    rest = &tail[2..];
+                }
+                None => {
+                    bytes.push(*first);
+                    rest = tail;
+                }
+            }
+        }
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
     /// The eight digits it carries.
     pub fn code(&self) -> String {
         let words = self.raw.split_whitespace();
@@ -51,12 +99,12 @@ impl Mailbox {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let mailbox = Self {
             port: listener.local_addr().expect("an address").port(),
-            mails: Arc::default(),
+            shared: Arc::default(),
         };
-        let mails = mailbox.mails.clone();
+        let shared = mailbox.shared.clone();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(take(stream, mails.clone()));
+                tokio::spawn(take(stream, shared.clone()));
             }
         });
         mailbox
@@ -70,12 +118,18 @@ impl Mailbox {
         MailSettings::Smtp(SmtpSettings {
             url: self.url().into(),
             from: "Shop <shop@shop.example>".parse().expect("an address"),
+            dkim: Vec::new(),
         })
+    }
+
+    /// What to do wrong with the next mails, one each.
+    pub fn misbehave(&self, misbehaviour: impl IntoIterator<Item = Misbehaviour>) {
+        self.shared.misbehaviour.lock().expect("no panic").extend(misbehaviour);
     }
 
     /// All that came so far.
     pub fn all(&self) -> Vec<Mail> {
-        self.mails.lock().expect("no panic").clone()
+        self.shared.mails.lock().expect("no panic").clone()
     }
 
     /// The newest mail to an address, once there are `count` of them.
@@ -91,7 +145,7 @@ impl Mailbox {
     }
 }
 
-async fn take(stream: TcpStream, mails: Arc<Mutex<Vec<Mail>>>) -> Option<()> {
+async fn take(stream: TcpStream, shared: Arc<Shared>) -> Option<()> {
     let mut stream = BufReader::new(stream);
     stream.write_all(b"220 mailbox\r\n").await.ok()?;
     let (mut to, mut line) = (String::new(), String::new());
@@ -111,7 +165,19 @@ async fn take(stream: TcpStream, mails: Arc<Mutex<Vec<Mail>>>) -> Option<()> {
                 while !raw.ends_with("\r\n.\r\n") {
                     stream.read_line(&mut raw).await.ok()?;
                 }
-                mails.lock().expect("no panic").push(Mail { to: to.clone(), raw });
+                let misbehaviour = shared.misbehaviour.lock().expect("no panic").pop_front();
+                let mail = Mail { to: to.clone(), raw };
+                match misbehaviour {
+                    Some(Misbehaviour::Answers(answer)) => {
+                        stream.write_all(format!("{answer}\r\n").as_bytes()).await.ok()?;
+                        continue;
+                    }
+                    Some(Misbehaviour::TakesAndIsGone) => {
+                        shared.mails.lock().expect("no panic").push(mail);
+                        return None;
+                    }
+                    None => shared.mails.lock().expect("no panic").push(mail),
+                }
                 "250 taken"
             }
             "QUIT" => {

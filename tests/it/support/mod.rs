@@ -3,6 +3,7 @@
 pub mod app;
 pub mod database;
 pub mod fake_openai;
+pub mod fake_stripe;
 mod mailbox;
 pub mod process;
 pub mod shopper;
@@ -10,7 +11,7 @@ pub mod staff;
 
 pub use app::TestApp;
 pub use fake_openai::{FakeOpenAi, Reply};
-pub use mailbox::Mailbox;
+pub use mailbox::{Mailbox, Misbehaviour};
 pub use shopper::TestShopper;
 pub use staff::TestStaff;
 

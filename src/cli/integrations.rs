@@ -1,0 +1,90 @@
+//! `countersign integration`: secrets for and of other systems. Each is given on standard input and kept sealed.
+
+use chrono::Utc;
+use clap::Subcommand;
+use uuid::Uuid;
+
+use super::{CliError, tenant};
+use crate::{
+    config::{Settings, environment},
+    integrations::{
+        credentials::{self, CredentialError, Kind},
+        outside,
+    },
+    tenancy::{self, Scope},
+};
+
+#[derive(Subcommand)]
+pub enum IntegrationCommand {
+    /// Put a secret into use, read from standard input. Those before it stay in use until they are revoked.
+    Add {
+        /// The store's slug.
+        #[arg(long)]
+        tenant: String,
+        /// Where the CRM is; with `crm` alone.
+        #[arg(long)]
+        url: Option<String>,
+        #[arg(value_enum)]
+        kind: Kind,
+    },
+    /// List the secrets in use, not what they are.
+    List {
+        #[arg(long)]
+        tenant: String,
+    },
+    /// Take a secret out of use.
+    Revoke {
+        #[arg(long)]
+        tenant: String,
+        id: Uuid,
+    },
+}
+
+pub async fn run(command: IntegrationCommand) -> Result<(), CliError> {
+    let (database, keyring) = Settings::for_keys(&environment)?;
+    let pools = tenancy::connect(&database);
+    let wrong = |error: String| CliError::Argument(error);
+    match command {
+        IntegrationCommand::Add {
+            tenant: slug,
+            url,
+            kind,
+        } => {
+            if url.is_some() != (kind == Kind::Crm) {
+                return Err(wrong("--url goes with crm, and only with it".into()));
+            }
+            if let Some(url) = &url {
+                outside::check(url, false).map_err(|mend| wrong(format!("--url {mend}")))?;
+            }
+            let store = tenant(&pools, &slug).await?;
+            let secret = super::read_secret()?;
+            let mut tx = pools.executor.begin(Scope::tenant(store.id)).await?;
+            match credentials::add(&mut tx, &keyring, kind, url.as_deref(), &secret, Utc::now()).await {
+                Ok(()) => Ok(tx.commit().await?),
+                Err(CredentialError::Database(error)) => Err(error.into()),
+                Err(error) => Err(wrong(error.to_string())),
+            }
+        }
+        IntegrationCommand::List { tenant: slug } => {
+            let store = tenant(&pools, &slug).await?;
+            let mut tx = pools.executor.begin(Scope::tenant(store.id)).await?;
+            for secret in credentials::list(&mut tx).await? {
+                println!(
+                    "{}\t{:?}\t{}",
+                    secret.id,
+                    secret.kind,
+                    secret.created_at.format("%Y-%m-%d")
+                );
+            }
+            Ok(())
+        }
+        IntegrationCommand::Revoke { tenant: slug, id } => {
+            let store = tenant(&pools, &slug).await?;
+            let mut tx = pools.executor.begin(Scope::tenant(store.id)).await?;
+            match credentials::revoke(&mut tx, id, Utc::now()).await? {
+                true => Ok(tx.commit().await?),
+                false => Err(wrong(format!("the store has no secret {id} in use"))),
+            }
+        }
+    }
+}

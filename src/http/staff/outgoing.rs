@@ -1,0 +1,209 @@
+//! What leaves the house: what became of it, and to whom events are told.
+
+use axum::{
+    Json,
+    extract::State,
+    http::{HeaderMap, StatusCode},
+};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+use validator::Validate;
+
+use crate::{
+    clock::Clock,
+    http::{
+        Outside,
+        body::{Body, Path, Query},
+        documented::{BadBody, BadQuery, NotFound, Role, Unauthenticated},
+        problem::Problem,
+        request_id,
+    },
+    identity::StaffMember,
+    integrations::webhooks_out::{self, Endpoint},
+    jobs::outbox::{self, Delivery, DeliveryState},
+    tenancy::{
+        Pool, Tx, Web,
+        audit::{self, Entry},
+    },
+};
+
+#[derive(Deserialize, Validate, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct DeliveryPage {
+    /// Deliveries a page, 1 to 100.
+    #[serde(default = "fifty")]
+    #[validate(range(min = 1, max = 100))]
+    #[param(minimum = 1, maximum = 100, default = 50)]
+    limit: u32,
+    #[param(inline)]
+    state: Option<DeliveryState>,
+    /// The `id` of the last delivery of the page before.
+    before: Option<Uuid>,
+}
+
+fn fifty() -> u32 {
+    50
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct Deliveries {
+    deliveries: Vec<Delivery>,
+}
+
+/// Lists what is to leave or has left the house, newest first.
+#[utoipa::path(get, path = "/v1/staff/deliveries", tag = "staff", params(DeliveryPage),
+    responses((status = 200, body = Deliveries), BadQuery, Role, Unauthenticated))]
+pub async fn list(
+    staff: StaffMember,
+    State(web): State<Pool<Web>>,
+    Query(page): Query<DeliveryPage>,
+) -> Result<Json<Deliveries>, Problem> {
+    let mut tx = web.begin(staff.scope()).await?;
+    let deliveries = outbox::list(&mut tx, page.limit, page.state, page.before).await?;
+    Ok(Json(Deliveries { deliveries }))
+}
+
+/// Tries a delivery again that was given up.
+#[utoipa::path(post, path = "/v1/staff/deliveries/{id}/retry", tag = "staff", params(("id" = Uuid, Path)),
+    responses((status = 202, description = "It is on its way"), NotFound, Role, Unauthenticated))]
+pub async fn retry(
+    staff: StaffMember,
+    State(web): State<Pool<Web>>,
+    State(clock): State<Clock>,
+    Path(id): Path<Uuid>,
+    headers: HeaderMap,
+) -> Result<StatusCode, Problem> {
+    let now = clock.now();
+    let mut tx = web.begin(staff.scope()).await?;
+    let found = outbox::retry(&mut tx, id, now).await?;
+    note(tx, found, &staff, "delivery.retry", ("delivery", id), &headers, now).await?;
+    Ok(StatusCode::ACCEPTED)
+}
+
+/// Drops a delivery that has not left.
+#[utoipa::path(delete, path = "/v1/staff/deliveries/{id}", tag = "staff", params(("id" = Uuid, Path)),
+    responses((status = 204), NotFound, Role, Unauthenticated))]
+pub async fn discard(
+    staff: StaffMember,
+    State(web): State<Pool<Web>>,
+    State(clock): State<Clock>,
+    Path(id): Path<Uuid>,
+    headers: HeaderMap,
+) -> Result<StatusCode, Problem> {
+    let mut tx = web.begin(staff.scope()).await?;
+    let found = outbox::discard(&mut tx, id).await?;
+    note(
+        tx,
+        found,
+        &staff,
+        "delivery.drop",
+        ("delivery", id),
+        &headers,
+        clock.now(),
+    )
+    .await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct Endpoints {
+    endpoints: Vec<Endpoint>,
+}
+
+#[derive(Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewEndpoint {
+    #[validate(length(min = 1, max = 2000), custom(function = crate::text::single_line))]
+    #[schema(example = "https://shop.example/hooks/countersign")]
+    url: String,
+}
+
+/// An endpoint that was just made. The secret is shown this once.
+#[derive(Serialize, ToSchema)]
+pub struct MadeEndpoint {
+    endpoint: Endpoint,
+    /// What events are signed with (Standard Webhooks).
+    secret: String,
+}
+
+/// Lists to whom events are told.
+#[utoipa::path(get, path = "/v1/staff/webhook-endpoints", tag = "staff", responses((status = 200, body = Endpoints), Role, Unauthenticated))]
+pub async fn endpoints(staff: StaffMember, State(web): State<Pool<Web>>) -> Result<Json<Endpoints>, Problem> {
+    let mut tx = web.begin(staff.scope()).await?;
+    let endpoints = webhooks_out::list(&mut tx).await?;
+    Ok(Json(Endpoints { endpoints }))
+}
+
+/// Has events told to a URL of the store's.
+#[utoipa::path(post, path = "/v1/staff/webhook-endpoints", tag = "staff", request_body = NewEndpoint,
+    responses((status = 201, body = MadeEndpoint), Role, Unauthenticated, BadBody))]
+pub async fn add_endpoint(
+    staff: StaffMember,
+    State(web): State<Pool<Web>>,
+    State(clock): State<Clock>,
+    State(outside): State<Outside>,
+    headers: HeaderMap,
+    Body(new): Body<NewEndpoint>,
+) -> Result<(StatusCode, Json<MadeEndpoint>), Problem> {
+    let now = clock.now();
+    let mut tx = web.begin(staff.scope()).await?;
+    let (endpoint, secret) =
+        webhooks_out::add(&mut tx, &outside.keyring, &new.url, outside.allow_loopback, now).await?;
+    note(
+        tx,
+        true,
+        &staff,
+        "webhook_endpoint.create",
+        ("webhook_endpoint", endpoint.id),
+        &headers,
+        now,
+    )
+    .await?;
+    Ok((StatusCode::CREATED, Json(MadeEndpoint { endpoint, secret })))
+}
+
+/// Tells an endpoint nothing more.
+#[utoipa::path(delete, path = "/v1/staff/webhook-endpoints/{id}", tag = "staff", params(("id" = Uuid, Path)),
+    responses((status = 204), NotFound, Role, Unauthenticated))]
+pub async fn disable_endpoint(
+    staff: StaffMember,
+    State(web): State<Pool<Web>>,
+    State(clock): State<Clock>,
+    Path(id): Path<Uuid>,
+    headers: HeaderMap,
+) -> Result<StatusCode, Problem> {
+    let now = clock.now();
+    let mut tx = web.begin(staff.scope()).await?;
+    let found = webhooks_out::disable(&mut tx, id, now).await?;
+    note(
+        tx,
+        found,
+        &staff,
+        "webhook_endpoint.disable",
+        ("webhook_endpoint", id),
+        &headers,
+        now,
+    )
+    .await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Notes what was done and commits; nothing was done where nothing was found.
+async fn note(
+    mut tx: Tx<Web>,
+    found: bool,
+    staff: &StaffMember,
+    action: &str,
+    target: (&str, Uuid),
+    headers: &HeaderMap,
+    now: chrono::DateTime<chrono::Utc>,
+) -> Result<(), Problem> {
+    if !found {
+        return Err(Problem::not_found());
+    }
+    let actor = staff.actor().in_request(request_id(headers));
+    audit::append(&mut tx, Entry::new(&actor, action, target, now)).await?;
+    Ok(tx.commit().await?)
+}

@@ -1,0 +1,130 @@
+//! Secrets for and of other systems: sealed, each for one purpose.
+
+use chrono::{DateTime, Utc};
+use secrecy::{ExposeSecret, SecretString};
+use uuid::Uuid;
+
+use crate::{
+    keyring::{Keyring, Purpose},
+    tenancy::{Executor, Role, Tx},
+};
+
+/// What a secret is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::Type, clap::ValueEnum)]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
+pub enum Kind {
+    /// Stripe's API, to refund.
+    Stripe,
+    /// What notes for the CRM are signed with; it has an address.
+    Crm,
+    /// Shopify's Admin API.
+    Shopify,
+    /// What Stripe signs its webhooks with.
+    StripeWebhook,
+    /// What Shopify signs its webhooks with.
+    ShopifyWebhook,
+    /// What the store's own system signs its webhooks with.
+    StoreWebhook,
+    /// What the mail relay signs its webhooks with.
+    MailWebhook,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum CredentialError {
+    #[error("this secret serves another purpose already; each needs one of its own")]
+    UsedTwice,
+    #[error("cryptography failed")]
+    Crypto,
+    #[error(transparent)]
+    Database(#[from] sqlx::Error),
+}
+
+/// A secret in use.
+pub struct Credential {
+    pub url: Option<String>,
+    pub secret: SecretString,
+}
+
+/// A secret as the operator reads it.
+pub struct Listed {
+    pub id: Uuid,
+    pub kind: Kind,
+    pub created_at: DateTime<Utc>,
+}
+
+/// Puts a secret into use. Those before it stay in use until they are revoked, so that it can be rotated.
+pub async fn add(
+    tx: &mut Tx<Executor>,
+    keyring: &Keyring,
+    kind: Kind,
+    url: Option<&str>,
+    secret: &SecretString,
+    now: DateTime<Utc>,
+) -> Result<(), CredentialError> {
+    let plain = secret.expose_secret().as_bytes();
+    let sealed = keyring
+        .seal(Purpose::Credential, plain)
+        .ok_or(CredentialError::Crypto)?;
+    sqlx::query!(
+        "INSERT INTO integrations (tenant_id, id, kind, url, secret, mac, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        tx.tenant_id().as_uuid(),
+        Uuid::now_v7(),
+        kind as Kind as _,
+        url,
+        sealed,
+        &keyring.mac(Purpose::Credential, plain)[..],
+        now
+    )
+    .execute(&mut **tx)
+    .await
+    .map_err(|error| match error.as_database_error().and_then(|error| error.constraint()) {
+        Some("integrations_tenant_id_mac_key") => CredentialError::UsedTwice,
+        _ => error.into(),
+    })?;
+    Ok(())
+}
+
+/// The secrets in use for a purpose, the newest first. One that no key opens is left out, and the log says so.
+pub async fn of<R: Role>(tx: &mut Tx<R>, keyring: &Keyring, kind: Kind) -> Result<Vec<Credential>, sqlx::Error> {
+    let rows = sqlx::query!(
+        "SELECT url, secret FROM integrations WHERE kind = $1 AND revoked_at IS NULL ORDER BY created_at DESC, id DESC LIMIT 5",
+        kind as Kind as _
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    let open = rows.into_iter().filter_map(|row| {
+        let plain = keyring
+            .open(Purpose::Credential, &row.secret)
+            .and_then(|plain| String::from_utf8(plain).ok());
+        if plain.is_none() {
+            tracing::error!(?kind, "a secret rests on a key that is gone; set it again");
+        }
+        Some(Credential {
+            url: row.url,
+            secret: plain?.into(),
+        })
+    });
+    Ok(open.collect())
+}
+
+/// Every secret in use.
+pub async fn list(tx: &mut Tx<Executor>) -> Result<Vec<Listed>, sqlx::Error> {
+    sqlx::query_as!(
+        Listed,
+        r#"SELECT id, kind AS "kind: Kind", created_at FROM integrations WHERE revoked_at IS NULL ORDER BY kind, created_at"#
+    )
+    .fetch_all(&mut **tx)
+    .await
+}
+
+/// Takes a secret out of use. False when there is no such secret in use.
+pub async fn revoke(tx: &mut Tx<Executor>, id: Uuid, now: DateTime<Utc>) -> Result<bool, sqlx::Error> {
+    let revoked = sqlx::query!(
+        "UPDATE integrations SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL",
+        id,
+        now
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(revoked.rows_affected() == 1)
+}

@@ -1,0 +1,94 @@
+//! Notes for the CRM: one signed HTTP call each.
+
+use chrono::{DateTime, Utc};
+use secrecy::ExposeSecret;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::{
+    credentials::{self, Kind},
+    outside, webhooks_out,
+};
+use crate::{
+    ids::ProposalId,
+    jobs::outbox::{self, Channel, Claimed, Sent},
+    keyring::Keyring,
+    tenancy::{Executor, Tx},
+};
+
+#[derive(Serialize, Deserialize)]
+struct Note {
+    proposal: ProposalId,
+}
+
+/// Queues the note that a proposal has made, if the store has a CRM.
+pub async fn queue_note(tx: &mut Tx<Executor>, proposal: ProposalId, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
+    let has_crm = sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM integrations WHERE kind = 'crm' AND revoked_at IS NULL) AS "has_crm!""#
+    )
+    .fetch_one(&mut **tx)
+    .await?;
+    match has_crm {
+        true => {
+            outbox::queue(
+                tx,
+                Channel::Crm,
+                "note",
+                &format!("crm:{proposal}"),
+                json!(Note { proposal }),
+                now,
+            )
+            .await
+        }
+        false => Ok(()),
+    }
+}
+
+/// Hands a note to the CRM.
+pub(super) async fn send(
+    client: &reqwest::Client,
+    keyring: &Keyring,
+    claimed: &mut Claimed,
+    now: DateTime<Utc>,
+) -> Result<Sent, sqlx::Error> {
+    let Ok(queued) = serde_json::from_value::<Note>(claimed.payload.clone()) else {
+        return Ok(Sent::Never("the row cannot be read".into()));
+    };
+    let credential = credentials::of(&mut claimed.tx, keyring, Kind::Crm)
+        .await?
+        .into_iter()
+        .next();
+    let Some((url, secret)) = credential.and_then(|credential| Some((credential.url?, credential.secret))) else {
+        return Ok(Sent::Dropped("the CRM was taken away"));
+    };
+    let note = sqlx::query!(
+        "SELECT n.body, s.external_id, n.created_at FROM notes n JOIN shoppers s USING (tenant_id, shopper_id) WHERE n.proposal_id = $1",
+        queued.proposal.as_uuid()
+    )
+    .fetch_optional(&mut *claimed.tx)
+    .await?;
+    let Some(note) = note else {
+        return Ok(Sent::Dropped("the note is gone"));
+    };
+    let body = json!({ "type": "note.created", "timestamp": note.created_at,
+        "data": { "shopper": note.external_id, "text": note.body, "proposal_id": queued.proposal } })
+    .to_string();
+    let id = format!("msg_{}", claimed.id.simple());
+    let Some(signature) = webhooks_out::sign(secret.expose_secret().as_bytes(), &id, now, body.as_bytes()) else {
+        return Ok(Sent::Never(
+            "the CRM's secret cannot sign; it must begin with whsec_".into(),
+        ));
+    };
+    let request = client
+        .post(url)
+        .header("content-type", "application/json")
+        .header("idempotency-key", &claimed.key)
+        .header("webhook-id", &id)
+        .header("webhook-timestamp", now.timestamp().to_string())
+        .header("webhook-signature", signature)
+        .body(body);
+    match request.send().await {
+        Ok(response) => Ok(outside::judge(response.status(), response.headers()).unwrap_or(Sent::Done(Some(id)))),
+        Err(error) => Ok(outside::no_answer(&error)),
+    }
+}

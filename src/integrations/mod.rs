@@ -1,0 +1,110 @@
+//! Other systems: what they are told, asked to do, and say.
+//!
+//! Law: nothing is called from a request or an effect. It is queued in the outbox with the change that caused it, and sent
+//! from there, with a key that the other side sees when it is sent twice.
+
+pub mod credentials;
+pub mod crm;
+pub mod outside;
+pub mod payments;
+pub mod webhooks_out;
+
+use chrono::{DateTime, Utc};
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::{
+    ids::TenantId,
+    jobs::outbox::{self, Channel, Claimed, Sent},
+    keyring::Keyring,
+    mail::PostOffice,
+    tenancy::{Executor, Pool, Scope},
+};
+
+/// Where other systems are, and whether loopback counts as one.
+#[derive(Clone, Debug)]
+pub struct OutsideSettings {
+    /// Stripe's API; another one in tests.
+    pub stripe_url: String,
+    /// Lets outgoing webhooks and the CRM be on this machine. For tests: a store could make the server call its neighbours.
+    pub allow_loopback: bool,
+}
+
+impl Default for OutsideSettings {
+    fn default() -> Self {
+        Self {
+            stripe_url: "https://api.stripe.com".into(),
+            allow_loopback: false,
+        }
+    }
+}
+
+/// Sends what the outbox holds, each row by its way.
+#[derive(Clone)]
+pub struct Outgoing {
+    post: PostOffice,
+    keyring: std::sync::Arc<Keyring>,
+    /// For addresses that the operator chose.
+    trusted: reqwest::Client,
+    /// For addresses that a store chose.
+    guarded: reqwest::Client,
+    settings: OutsideSettings,
+}
+
+impl Outgoing {
+    pub fn new(
+        post: PostOffice,
+        keyring: std::sync::Arc<Keyring>,
+        settings: OutsideSettings,
+    ) -> Result<Self, reqwest::Error> {
+        Ok(Self {
+            post,
+            keyring,
+            trusted: outside::client(None)?,
+            guarded: outside::client(Some(settings.allow_loopback))?,
+            settings,
+        })
+    }
+
+    /// Sends one row, unless it was sent or is being sent. What becomes of it is noted in the row; only the database can
+    /// make this fail.
+    pub async fn deliver(
+        &self,
+        pool: &Pool<Executor>,
+        tenant: TenantId,
+        id: Uuid,
+        now: DateTime<Utc>,
+    ) -> Result<(), sqlx::Error> {
+        let Some(mut claimed) = outbox::claim(pool, tenant, id).await? else {
+            return Ok(());
+        };
+        let (channel, kind) = (claimed.channel, claimed.kind.clone());
+        let sent = self.send(&mut claimed, now).await?;
+        if let Sent::Later { error, .. } | Sent::Never(error) = &sent {
+            tracing::warn!(delivery = %id, ?channel, kind, error, "a delivery failed");
+        }
+        if claimed.finish(sent, now).await? {
+            tracing::error!(delivery = %id, ?channel, kind, "a delivery was given up");
+            let mut tx = pool.begin(Scope::tenant(tenant)).await?;
+            let data = json!({ "delivery_id": id, "channel": channel, "kind": kind });
+            // Not about webhooks by webhook: an endpoint that is gone would be told of each of its own failures.
+            if channel != Channel::Webhook {
+                webhooks_out::announce(&mut tx, "delivery.dead", &format!("dead:{id}"), data, now).await?;
+            }
+            tx.commit().await?;
+        }
+        Ok(())
+    }
+
+    async fn send(&self, claimed: &mut Claimed, now: DateTime<Utc>) -> Result<Sent, sqlx::Error> {
+        match claimed.channel {
+            Channel::Mail => self.post.send(claimed).await,
+            Channel::Webhook => webhooks_out::send(&self.guarded, &self.keyring, claimed, now).await,
+            Channel::Payment => {
+                payments::send(&self.trusted, &self.settings.stripe_url, &self.keyring, claimed, now).await
+            }
+            Channel::Crm => crm::send(&self.guarded, &self.keyring, claimed, now).await,
+            Channel::Shop => Ok(Sent::Never("no shop is connected".into())),
+        }
+    }
+}

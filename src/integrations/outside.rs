@@ -1,0 +1,211 @@
+//! Calls to addresses that somebody else chose: never into our own network.
+
+use std::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    time::Duration,
+};
+
+use reqwest::{
+    Url,
+    dns::{Addrs, Name, Resolve, Resolving},
+    redirect,
+};
+
+use crate::jobs::outbox::Sent;
+
+/// How long one call may take.
+const DEADLINE: Duration = Duration::from_secs(15);
+/// The most of an answer that is read, in bytes.
+const LARGEST_ANSWER: usize = 256 * 1024;
+
+/// A client that follows no redirect and keeps its deadline. With `guard` it connects to public addresses alone, or to
+/// loopback too: the check is made on the very addresses that are connected to, so a name that changes its mind is no way
+/// around it.
+pub(super) fn client(guard: Option<bool>) -> Result<reqwest::Client, reqwest::Error> {
+    let builder = reqwest::Client::builder()
+        .timeout(DEADLINE)
+        .redirect(redirect::Policy::none())
+        .no_proxy()
+        .user_agent(concat!("countersign/", env!("CARGO_PKG_VERSION")));
+    match guard {
+        Some(allow_loopback) => builder.dns_resolver(PublicOnly { allow_loopback }).build(),
+        None => builder.build(),
+    }
+}
+
+/// A URL that may be called: HTTPS, or HTTP to loopback where that is allowed; an address in it must be public.
+pub fn check(url: &str, allow_loopback: bool) -> Result<Url, &'static str> {
+    let url = Url::parse(url).map_err(|_| "must be a URL")?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("must not hold a user or a password");
+    }
+    let address = match url.host() {
+        Some(url::Host::Ipv4(address)) => Some(IpAddr::from(address)),
+        Some(url::Host::Ipv6(address)) => Some(IpAddr::from(address)),
+        Some(url::Host::Domain(name)) if name == "localhost" || name.ends_with(".localhost") => {
+            Some(Ipv4Addr::LOCALHOST.into())
+        }
+        Some(url::Host::Domain(_)) => None,
+        None => return Err("must name a host"),
+    };
+    let is_loopback = address.is_some_and(|address| address.to_canonical().is_loopback());
+    if address.is_some_and(|address| !may_reach(address, allow_loopback)) {
+        return Err("must not be an address of a private network");
+    }
+    match url.scheme() {
+        "https" => Ok(url),
+        "http" if is_loopback && allow_loopback => Ok(url),
+        _ => Err("must begin with https://"),
+    }
+}
+
+struct PublicOnly {
+    allow_loopback: bool,
+}
+
+impl Resolve for PublicOnly {
+    fn resolve(&self, name: Name) -> Resolving {
+        let allow_loopback = self.allow_loopback;
+        Box::pin(async move {
+            let found: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
+            if found.is_empty() || found.iter().any(|address| !may_reach(address.ip(), allow_loopback)) {
+                return Err("the name leads into a private network".into());
+            }
+            let addresses: Addrs = Box::new(found.into_iter());
+            Ok(addresses)
+        })
+    }
+}
+
+/// Whether an address is one of the public internet (IANA's special-purpose registries).
+pub(super) fn may_reach(address: IpAddr, allow_loopback: bool) -> bool {
+    match address.to_canonical() {
+        address if address.is_loopback() => allow_loopback,
+        IpAddr::V4(address) => is_public_v4(address),
+        IpAddr::V6(address) => is_public_v6(address),
+    }
+}
+
+fn is_public_v4(address: Ipv4Addr) -> bool {
+    let [a, b, c, _] = address.octets();
+    !(address.is_private()
+        || address.is_link_local()
+        || address.is_broadcast()
+        || address.is_documentation()
+        || address.is_multicast()
+        || a == 0
+        || a >= 240
+        || (a == 100 && (64..128).contains(&b))
+        || (a == 192 && b == 0 && c == 0)
+        || (a == 192 && b == 88 && c == 99)
+        || (a == 198 && (18..20).contains(&b)))
+}
+
+fn is_public_v6(address: Ipv6Addr) -> bool {
+    let segments = address.segments();
+    // Only 2000::/3 is handed out; of it not the tunnels, which end at any IPv4 address, nor the examples.
+    let teredo = segments[0] == 0x2001 && segments[1] < 0x0200;
+    let six_to_four = segments[0] == 0x2002;
+    let documentation = segments[0] == 0x2001 && segments[1] == 0x0db8 || segments[0] == 0x3fff;
+    segments[0] & 0xe000 == 0x2000 && !teredo && !six_to_four && !documentation
+}
+
+/// What an HTTP answer means for a delivery: taken, to be tried later, or never.
+pub(super) fn judge(status: reqwest::StatusCode, headers: &reqwest::header::HeaderMap) -> Option<Sent> {
+    let retry_after = headers
+        .get(reqwest::header::RETRY_AFTER)
+        .and_then(|value| value.to_str().ok()?.trim().parse::<u32>().ok())
+        .map(|seconds| chrono::Duration::seconds(seconds.into()));
+    let error = format!("answered {}", status.as_u16());
+    match status.as_u16() {
+        200..=299 => None,
+        408 | 409 | 425 | 429 | 500..=599 => Some(Sent::Later {
+            error,
+            no_sooner: retry_after,
+        }),
+        _ => Some(Sent::Never(error)),
+    }
+}
+
+/// A call that never got an answer. Holds no address and nothing that was sent.
+pub(super) fn no_answer(error: &reqwest::Error) -> Sent {
+    let error = match error {
+        error if error.is_timeout() => "did not answer in time",
+        error if error.is_connect() => "cannot be connected to",
+        _ => "the connection broke",
+    };
+    Sent::Later {
+        error: error.into(),
+        no_sooner: None,
+    }
+}
+
+/// An answer's body, as far as it is read.
+pub(super) async fn body(response: reqwest::Response) -> Result<Vec<u8>, reqwest::Error> {
+    use futures::TryStreamExt;
+    let mut stream = response.bytes_stream();
+    let mut body = Vec::new();
+    while let Some(piece) = stream.try_next().await? {
+        body.extend_from_slice(&piece);
+        if body.len() > LARGEST_ANSWER {
+            break;
+        }
+    }
+    Ok(body)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_spelling_of_a_private_address_may_be_called() {
+        for bad in [
+            "https://127.0.0.1/",
+            "https://2130706433/",
+            "https://0x7f000001/",
+            "https://0177.0.0.1/",
+            "https://127.1/",
+            "https://localhost/",
+            "https://a.localhost/",
+            "https://[::1]/",
+            "https://[::ffff:127.0.0.1]/",
+            "https://[::ffff:10.0.0.1]/",
+            "https://0.0.0.0/",
+            "https://0/",
+            "https://10.1.2.3/",
+            "https://172.16.0.1/",
+            "https://192.168.0.1/",
+            "https://169.254.169.254/latest/meta-data",
+            "https://100.64.0.1/",
+            "https://[fe80::1]/",
+            "https://[fc00::1]/",
+            "https://[fd00:ec2::254]/",
+            "https://[2002:7f00:1::]/",
+            "https://[64:ff9b::7f00:1]/",
+            "https://[2001::1]/",
+            "https://224.0.0.1/",
+            "https://255.255.255.255/",
+            "https://198.18.0.1/",
+            "http://example.com/",
+            "ftp://example.com/",
+            "https://user:pass@example.com/",
+            "https://user@example.com/",
+            "file:///etc/passwd",
+            "gopher://example.com/",
+            "",
+            "example.com",
+        ] {
+            assert!(check(bad, false).is_err(), "{bad}");
+        }
+        for good in [
+            "https://example.com/hook",
+            "https://93.184.216.34/",
+            "https://[2606:2800:220:1::1]/",
+        ] {
+            assert!(check(good, false).is_ok(), "{good}");
+        }
+        assert!(check("http://127.0.0.1:8000/hook", true).is_ok());
+        assert!(check("http://10.0.0.1/hook", true).is_err());
+    }
+}

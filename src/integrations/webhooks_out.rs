@@ -1,0 +1,181 @@
+//! Telling a store's own systems what happened (Standard Webhooks), to addresses that the store chose.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use standardwebhooks::Webhook;
+use uuid::Uuid;
+
+use super::outside;
+use crate::{
+    jobs::outbox::{self, Channel, Claimed, Sent},
+    keyring::{Keyring, Purpose},
+    tenancy::{Role, Tx, Web},
+};
+
+#[derive(Serialize, Deserialize)]
+struct Queued {
+    endpoint: Uuid,
+    at: DateTime<Utc>,
+    data: Value,
+}
+
+/// An endpoint as staff see it.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct Endpoint {
+    pub id: Uuid,
+    pub url: String,
+    pub created_at: DateTime<Utc>,
+    pub disabled_at: Option<DateTime<Utc>>,
+}
+
+/// Why an endpoint is not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum EndpointError {
+    #[error("{0}")]
+    Url(&'static str),
+    #[error("cryptography failed")]
+    Crypto,
+    #[error(transparent)]
+    Database(#[from] sqlx::Error),
+}
+
+/// Queues an event for each of the tenant's endpoints. `data` holds ids and states; who wants more asks the API.
+pub async fn announce<R: Role>(
+    tx: &mut Tx<R>,
+    event: &str,
+    key: &str,
+    data: Value,
+    now: DateTime<Utc>,
+) -> Result<(), sqlx::Error> {
+    let endpoints =
+        sqlx::query_scalar!("SELECT id FROM webhook_endpoints WHERE disabled_at IS NULL ORDER BY id LIMIT 10")
+            .fetch_all(&mut **tx)
+            .await?;
+    for endpoint in endpoints {
+        let payload = json!(Queued {
+            endpoint,
+            at: now,
+            data: data.clone(),
+        });
+        outbox::queue(
+            tx,
+            Channel::Webhook,
+            event,
+            &format!("webhook:{endpoint}:{key}"),
+            payload,
+            now,
+        )
+        .await?;
+    }
+    Ok(())
+}
+
+/// Sends one event to one endpoint, signed.
+pub(super) async fn send(
+    client: &reqwest::Client,
+    keyring: &Keyring,
+    claimed: &mut Claimed,
+    now: DateTime<Utc>,
+) -> Result<Sent, sqlx::Error> {
+    let Ok(queued) = serde_json::from_value::<Queued>(claimed.payload.clone()) else {
+        return Ok(Sent::Never("the row cannot be read".into()));
+    };
+    let endpoint = sqlx::query!(
+        "SELECT url, secret FROM webhook_endpoints WHERE id = $1 AND disabled_at IS NULL",
+        queued.endpoint
+    )
+    .fetch_optional(&mut *claimed.tx)
+    .await?;
+    let Some(endpoint) = endpoint else {
+        return Ok(Sent::Dropped("the endpoint was taken away"));
+    };
+    let Some(secret) = keyring.open(Purpose::Credential, &endpoint.secret) else {
+        return Ok(Sent::Never("the endpoint's secret rests on a key that is gone".into()));
+    };
+    let body = json!({ "type": claimed.kind, "timestamp": queued.at, "data": queued.data }).to_string();
+    let id = format!("msg_{}", claimed.id.simple());
+    let signed = sign(&secret, &id, now, body.as_bytes());
+    let Some(signature) = signed else {
+        return Ok(Sent::Never("the endpoint's secret cannot sign".into()));
+    };
+    let request = client
+        .post(&endpoint.url)
+        .header("content-type", "application/json")
+        .header("webhook-id", &id)
+        .header("webhook-timestamp", now.timestamp().to_string())
+        .header("webhook-signature", signature)
+        .body(body);
+    match request.send().await {
+        Ok(response) => Ok(outside::judge(response.status(), response.headers()).unwrap_or(Sent::Done(Some(id)))),
+        Err(error) => Ok(outside::no_answer(&error)),
+    }
+}
+
+/// The Standard Webhooks signature of a body.
+pub(super) fn sign(secret: &[u8], id: &str, now: DateTime<Utc>, body: &[u8]) -> Option<String> {
+    let webhook = Webhook::new(std::str::from_utf8(secret).ok()?).ok()?;
+    webhook.sign(id, now.timestamp(), body).ok()
+}
+
+/// A fresh secret in the standard's form.
+pub fn new_secret() -> String {
+    use base64::{Engine, prelude::BASE64_STANDARD};
+    format!("whsec_{}", BASE64_STANDARD.encode(rand::random::<[u8; 24]>()))
+}
+
+/// Adds an endpoint. Its secret is shown this once.
+pub async fn add(
+    tx: &mut Tx<Web>,
+    keyring: &Keyring,
+    url: &str,
+    allow_loopback: bool,
+    now: DateTime<Utc>,
+) -> Result<(Endpoint, String), EndpointError> {
+    let url = outside::check(url, allow_loopback)
+        .map_err(EndpointError::Url)?
+        .to_string();
+    let secret = new_secret();
+    let sealed = keyring
+        .seal(Purpose::Credential, secret.as_bytes())
+        .ok_or(EndpointError::Crypto)?;
+    let endpoint = Endpoint {
+        id: Uuid::now_v7(),
+        url,
+        created_at: now,
+        disabled_at: None,
+    };
+    sqlx::query!(
+        "INSERT INTO webhook_endpoints (tenant_id, id, url, secret, created_at) VALUES ($1, $2, $3, $4, $5)",
+        tx.tenant_id().as_uuid(),
+        endpoint.id,
+        endpoint.url,
+        sealed,
+        now
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok((endpoint, secret))
+}
+
+/// The tenant's endpoints, the newest first.
+pub async fn list(tx: &mut Tx<Web>) -> Result<Vec<Endpoint>, sqlx::Error> {
+    sqlx::query_as!(
+        Endpoint,
+        "SELECT id, url, created_at, disabled_at FROM webhook_endpoints ORDER BY id DESC LIMIT 100"
+    )
+    .fetch_all(&mut **tx)
+    .await
+}
+
+/// Tells an endpoint nothing more. False when there is no such endpoint in use.
+pub async fn disable(tx: &mut Tx<Web>, id: Uuid, now: DateTime<Utc>) -> Result<bool, sqlx::Error> {
+    let disabled = sqlx::query!(
+        "UPDATE webhook_endpoints SET disabled_at = $2 WHERE id = $1 AND disabled_at IS NULL",
+        id,
+        now
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(disabled.rows_affected() == 1)
+}

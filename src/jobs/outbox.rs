@@ -1,0 +1,256 @@
+//! The outbox: what is to leave the house, one row for each other side, queued in the transaction that caused it.
+//!
+//! Law: whoever sends a row holds it locked until it is noted what became of it. A sender that dies loses the lock with its
+//! connection, and the row is sent again with the same key, which the other side knows.
+
+use chrono::{DateTime, Duration, Utc};
+use rand::RngExt;
+use serde::Serialize;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::{
+    ids::TenantId,
+    tenancy::{Executor, Pool, Role, Scope, Tx, Web},
+};
+
+/// The job that sends a row: `{"tenant", "id"}`.
+pub const DELIVER: &str = "deliver";
+
+/// Attempts before a row is given up: with the waits below about two days.
+const MOST_ATTEMPTS: i32 = 14;
+const FIRST_WAIT: Duration = Duration::seconds(15);
+const LONGEST_WAIT: Duration = Duration::hours(6);
+
+/// By which way a row leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, serde::Deserialize, sqlx::Type, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
+pub enum Channel {
+    Mail,
+    Webhook,
+    Payment,
+    Shop,
+    Crm,
+}
+
+/// What became of a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, serde::Deserialize, sqlx::Type, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
+pub enum DeliveryState {
+    Queued,
+    Done,
+    /// Given up.
+    Dead,
+    Dropped,
+}
+
+/// Queues a row and the job that sends it. A key that is there already queues nothing. Payloads hold ids, never words.
+pub async fn queue<R: Role>(
+    tx: &mut Tx<R>,
+    channel: Channel,
+    kind: &str,
+    key: &str,
+    payload: Value,
+    now: DateTime<Utc>,
+) -> Result<(), sqlx::Error> {
+    let id = Uuid::now_v7();
+    let queued = sqlx::query!(
+        "INSERT INTO outbox (tenant_id, id, channel, kind, idempotency_key, payload, created_at, due_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $7)
+        ON CONFLICT (tenant_id, idempotency_key) DO NOTHING",
+        tx.tenant_id().as_uuid(),
+        id,
+        channel as Channel as _,
+        kind,
+        key,
+        payload,
+        now
+    )
+    .execute(&mut **tx)
+    .await?;
+    match queued.rows_affected() {
+        0 => Ok(()),
+        _ => enqueue(tx, id, Duration::zero()).await,
+    }
+}
+
+/// Has a row sent after `wait`.
+async fn enqueue<R: Role>(tx: &mut Tx<R>, id: Uuid, wait: Duration) -> Result<(), sqlx::Error> {
+    // Not a checked query: the function is the library's, in a schema that its own migrations make.
+    sqlx::query("SELECT graphile_worker.add_job(identifier => $1, payload => $2::json, run_at => now() + make_interval(secs => $3))")
+        .bind(DELIVER)
+        .bind(json!({ "tenant": tx.tenant_id(), "id": id }))
+        .bind(wait.num_milliseconds() as f64 / 1000.0)
+        .execute(&mut **tx)
+        .await
+        .map(drop)
+}
+
+/// A row that nobody else can send while this is held.
+pub struct Claimed {
+    pub tx: Tx<Executor>,
+    pub id: Uuid,
+    pub channel: Channel,
+    pub kind: String,
+    /// What the other side sees when it is sent twice.
+    pub key: String,
+    pub payload: Value,
+    attempts: i32,
+}
+
+/// How an attempt ended.
+pub enum Sent {
+    /// Taken, perhaps under a name of the other side's.
+    Done(Option<String>),
+    /// There is nobody to send it to, or no need any more.
+    Dropped(&'static str),
+    /// May be tried again, no sooner than the other side asks for.
+    Later { error: String, no_sooner: Option<Duration> },
+    /// Trying again would be no use.
+    Never(String),
+}
+
+/// Takes a row to send. None when it was sent, or is being sent.
+pub async fn claim(pool: &Pool<Executor>, tenant: TenantId, id: Uuid) -> Result<Option<Claimed>, sqlx::Error> {
+    let mut tx = pool.begin(Scope::tenant(tenant)).await?;
+    let row = sqlx::query!(
+        r#"SELECT channel AS "channel: Channel", kind, idempotency_key AS key, payload, attempts FROM outbox
+        WHERE id = $1 AND state = 'queued' FOR UPDATE SKIP LOCKED"#,
+        id
+    )
+    .fetch_optional(&mut *tx)
+    .await?;
+    Ok(row.map(|row| Claimed {
+        tx,
+        id,
+        channel: row.channel,
+        kind: row.kind,
+        key: row.key,
+        payload: row.payload,
+        attempts: row.attempts,
+    }))
+}
+
+impl Claimed {
+    /// Notes what became of the attempt, and has it tried again where that makes sense. True when the row was given up.
+    pub async fn finish(mut self, sent: Sent, now: DateTime<Utc>) -> Result<bool, sqlx::Error> {
+        let attempts = self.attempts + 1;
+        let (state, error, reference, wait) = match sent {
+            Sent::Done(reference) => (DeliveryState::Done, None, reference, None),
+            Sent::Dropped(reason) => (DeliveryState::Dropped, Some(reason.to_owned()), None, None),
+            Sent::Never(error) => (DeliveryState::Dead, Some(error), None, None),
+            Sent::Later { error, .. } if attempts >= MOST_ATTEMPTS => (DeliveryState::Dead, Some(error), None, None),
+            Sent::Later { error, no_sooner } => {
+                let wait = wait(attempts).max(no_sooner.unwrap_or_default()).min(LONGEST_WAIT * 4);
+                (DeliveryState::Queued, Some(error), None, Some(wait))
+            }
+        };
+        sqlx::query!(
+            "UPDATE outbox SET state = $2, attempts = $3, last_error = left($4, 500), reference = left($5, 200), due_at = $6,
+                sent_at = CASE WHEN $2 = 'done' THEN $7::timestamptz END WHERE id = $1",
+            self.id,
+            state as DeliveryState as _,
+            attempts,
+            error,
+            reference,
+            wait.map(|wait| now + wait),
+            now
+        )
+        .execute(&mut *self.tx)
+        .await?;
+        if let Some(wait) = wait {
+            enqueue(&mut self.tx, self.id, wait).await?;
+        }
+        self.tx.commit().await?;
+        Ok(state == DeliveryState::Dead)
+    }
+}
+
+/// Twice as long each time, and a random part of it, so that what failed together does not come back together.
+fn wait(attempts: i32) -> Duration {
+    let doubled = FIRST_WAIT * 2i32.pow(attempts.clamp(1, 12) as u32 - 1);
+    let most = doubled.min(LONGEST_WAIT).num_milliseconds();
+    Duration::milliseconds(rand::rng().random_range(most / 2..=most))
+}
+
+/// A row as staff see it.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct Delivery {
+    pub id: Uuid,
+    pub channel: Channel,
+    #[schema(example = "proposal_executed")]
+    pub kind: String,
+    pub state: DeliveryState,
+    pub attempts: i32,
+    pub last_error: Option<String>,
+    pub created_at: DateTime<Utc>,
+    /// When it is tried next.
+    pub due_at: Option<DateTime<Utc>>,
+    pub sent_at: Option<DateTime<Utc>>,
+    pub reference: Option<String>,
+}
+
+/// Rows that the transaction may see, newest first, those before `before` when it is given.
+pub async fn list(
+    tx: &mut Tx<Web>,
+    limit: u32,
+    state: Option<DeliveryState>,
+    before: Option<Uuid>,
+) -> Result<Vec<Delivery>, sqlx::Error> {
+    sqlx::query_as!(
+        Delivery,
+        r#"SELECT id, channel AS "channel: Channel", kind, state AS "state: DeliveryState", attempts, last_error, created_at, due_at, sent_at, reference
+        FROM outbox WHERE ($2::text IS NULL OR state = $2) AND ($3::uuid IS NULL OR id < $3) ORDER BY id DESC LIMIT $1"#,
+        i64::from(limit),
+        state as Option<DeliveryState> as _,
+        before
+    )
+    .fetch_all(&mut **tx)
+    .await
+}
+
+/// Tries a row that was given up again, from the start. False when there is no such row.
+pub async fn retry(tx: &mut Tx<Web>, id: Uuid, now: DateTime<Utc>) -> Result<bool, sqlx::Error> {
+    let revived = sqlx::query!(
+        "UPDATE outbox SET state = 'queued', attempts = 0, due_at = $2 WHERE id = $1 AND state = 'dead'",
+        id,
+        now
+    )
+    .execute(&mut **tx)
+    .await?;
+    if revived.rows_affected() == 1 {
+        enqueue(tx, id, Duration::zero()).await?;
+    }
+    Ok(revived.rows_affected() == 1)
+}
+
+/// Drops a row that has not been sent. False when there is no such row.
+pub async fn discard(tx: &mut Tx<Web>, id: Uuid) -> Result<bool, sqlx::Error> {
+    let dropped = sqlx::query!(
+        "UPDATE outbox SET state = 'dropped', due_at = NULL WHERE id = $1 AND state IN ('queued', 'dead')",
+        id
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(dropped.rows_affected() == 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_double_up_to_a_bound_and_are_never_alike() {
+        for attempts in 1..=20 {
+            let most = (FIRST_WAIT * 2i32.pow(attempts.clamp(1, 12) as u32 - 1)).min(LONGEST_WAIT);
+            let waits: Vec<Duration> = (0..20).map(|_| wait(attempts)).collect();
+            assert!(
+                waits
+                    .iter()
+                    .all(|wait| *wait <= most && *wait >= most / 2 - Duration::milliseconds(1))
+            );
+            assert!(waits.iter().any(|wait| *wait != waits[0]));
+        }
+    }
+}

@@ -1,0 +1,282 @@
+//! From ids to a letter: what a mail needs is read when it is sent.
+
+use sqlx::types::Json;
+
+use super::{
+    Addressed, Mail, MailError, PostOffice,
+    codes::{self, CodeId, Purpose},
+    letter::Letter,
+    words::{self, Said, Told, Words},
+};
+use crate::{
+    ids::{ConversationId, ProposalId, SessionId},
+    money::Money,
+    tenancy::{Executor, Tx},
+};
+
+/// Messages of a transcript, the newest.
+const TRANSCRIPT: i64 = 500;
+
+/// The store, as a mail shows it.
+struct Sender {
+    name: String,
+    reply_to: Option<String>,
+    language: String,
+}
+
+/// Whom a mail is to.
+struct Recipient {
+    email: Option<String>,
+    first_name: String,
+    language: Option<String>,
+}
+
+struct Proposal {
+    tool: String,
+    summary: Option<String>,
+    order: Option<String>,
+    amount: Option<Json<Money>>,
+    reason: Option<String>,
+    email: Option<String>,
+    first_name: String,
+    language: Option<String>,
+    /// Nobody had to decide: the receipt of a request that was carried out at once would only be noise.
+    automatic: bool,
+}
+
+impl PostOffice {
+    /// The mail, ready to go; none when there is nobody to send it to or no need any more.
+    pub(super) async fn compose(&self, tx: &mut Tx<Executor>, mail: &Mail) -> Result<Option<Addressed>, MailError> {
+        let sender = sqlx::query_as!(
+            Sender,
+            "SELECT name, reply_to, language FROM tenants WHERE tenant_id = $1",
+            tx.tenant_id().as_uuid()
+        )
+        .fetch_one(&mut **tx)
+        .await?;
+        match mail {
+            Mail::Code { code } => self.code(tx, sender, *code).await,
+            Mail::ProposalReceived { proposal } => {
+                self.proposal(tx, sender, *proposal, true, |w, told| w.received(told))
+                    .await
+            }
+            Mail::ProposalExecuted { proposal } => {
+                self.proposal(tx, sender, *proposal, false, |w, told| w.executed(told))
+                    .await
+            }
+            Mail::ProposalRejected { proposal } => {
+                self.proposal(tx, sender, *proposal, false, |w, told| w.rejected(told))
+                    .await
+            }
+            Mail::ProposalUndone { proposal } => {
+                self.proposal(tx, sender, *proposal, false, |w, told| w.undone(told))
+                    .await
+            }
+            Mail::RefundMade { proposal } => {
+                self.proposal(tx, sender, *proposal, false, |w, told| w.refunded(told))
+                    .await
+            }
+            Mail::NewSignIn { session } => self.new_sign_in(tx, sender, *session).await,
+            Mail::BudgetAlert { scope, period, percent } => {
+                self.budget(tx, sender, (&scope.replace('_', " "), period, *percent))
+                    .await
+            }
+            Mail::Transcript { conversation } => self.transcript(tx, sender, *conversation).await,
+        }
+    }
+
+    async fn code(&self, tx: &mut Tx<Executor>, sender: Sender, code: CodeId) -> Result<Option<Addressed>, MailError> {
+        let Some(code) = codes::mailed(tx, &self.keyring, code).await? else {
+            return Ok(None);
+        };
+        let recipient = sqlx::query_as!(
+            Recipient,
+            "SELECT email, first_name, language FROM shoppers WHERE email = $1",
+            code.email
+        )
+        .fetch_optional(&mut **tx)
+        .await?;
+        let language = recipient.as_ref().and_then(|recipient| recipient.language.clone());
+        let words = words::of(language.as_deref().unwrap_or(&sender.language));
+        let said = match code.known {
+            true => words.known(&sender.name),
+            false => words.code(code.purpose, &sender.name, code.minutes),
+        };
+        let name = recipient.map(|recipient| recipient.first_name).unwrap_or_default();
+        let mut letter = letter(words, &sender, &name, said);
+        let page = match code.purpose {
+            Purpose::ResetPassword => Some("reset-password"),
+            Purpose::InviteStaff => Some("staff/join"),
+            _ => None,
+        };
+        match page {
+            Some(page) => letter.link = Some(format!("{}/{page}#{}", self.public_url, code.text)),
+            None if !code.known => letter.highlight = Some(code.text),
+            None => {}
+        }
+        Ok(addressed(vec![code.email], sender, words, letter))
+    }
+
+    async fn proposal(
+        &self,
+        tx: &mut Tx<Executor>,
+        sender: Sender,
+        id: ProposalId,
+        only_waiting: bool,
+        say: impl Fn(&dyn Words, &Told<'_>) -> Said + Send,
+    ) -> Result<Option<Addressed>, MailError> {
+        let proposal = sqlx::query_as!(
+            Proposal,
+            r#"SELECT p.tool, p.plan->>'summary' AS summary, o.number AS "order?", p.plan->'amount' AS "amount: Json<Money>", p.reason, s.email,
+                s.first_name, s.language, p.awaiting = 'nobody' AS "automatic!"
+            FROM proposals p JOIN shoppers s USING (tenant_id, shopper_id)
+                LEFT JOIN orders o ON (o.tenant_id, o.id) = (p.tenant_id, p.order_id) WHERE p.id = $1"#,
+            id.as_uuid()
+        )
+        .fetch_optional(&mut **tx)
+        .await?;
+        let Some(Proposal { email: Some(email), .. }) = &proposal else {
+            return Ok(None);
+        };
+        let Some(proposal) = &proposal else { return Ok(None) };
+        if only_waiting && proposal.automatic {
+            return Ok(None);
+        }
+        let words = words::of(proposal.language.as_deref().unwrap_or(&sender.language));
+        let told = Told {
+            summary: proposal.summary.as_deref().unwrap_or_default(),
+            order: proposal.order.as_deref(),
+            amount: proposal.amount.as_ref().map(|amount| amount.0),
+            reason: proposal.reason.as_deref(),
+            tool: &proposal.tool,
+        };
+        let mut letter = letter(words, &sender, &proposal.first_name, say(words, &told));
+        letter
+            .facts
+            .extend(told.order.map(|order| (words.order().to_owned(), order.to_owned())));
+        letter.facts.extend(
+            told.amount
+                .map(|amount| (words.amount().to_owned(), amount.to_string())),
+        );
+        Ok(addressed(vec![email.clone()], sender, words, letter))
+    }
+
+    async fn new_sign_in(
+        &self,
+        tx: &mut Tx<Executor>,
+        sender: Sender,
+        id: SessionId,
+    ) -> Result<Option<Addressed>, MailError> {
+        let session = sqlx::query!(
+            "SELECT s.address, s.device, s.created_at, h.email, h.first_name, h.language FROM sessions s JOIN shoppers h USING (tenant_id, shopper_id) WHERE s.id = $1",
+            id.as_uuid()
+        )
+        .fetch_optional(&mut **tx)
+        .await?;
+        let Some(session) = session else { return Ok(None) };
+        let Some(email) = session.email else { return Ok(None) };
+        let words = words::of(session.language.as_deref().unwrap_or(&sender.language));
+        let mut letter = letter(words, &sender, &session.first_name, words.new_sign_in(&sender.name));
+        letter.facts.push((
+            words.when().to_owned(),
+            session.created_at.format("%Y-%m-%d %H:%M UTC").to_string(),
+        ));
+        letter
+            .facts
+            .extend(session.address.map(|address| (words.address().to_owned(), address)));
+        letter
+            .facts
+            .extend(session.device.map(|device| (words.device().to_owned(), device)));
+        Ok(addressed(vec![email], sender, words, letter))
+    }
+
+    async fn budget(
+        &self,
+        tx: &mut Tx<Executor>,
+        sender: Sender,
+        (scope, period, percent): (&str, &str, i64),
+    ) -> Result<Option<Addressed>, MailError> {
+        let admins = sqlx::query_scalar!(
+            "SELECT email FROM staff WHERE role = 'admin' AND disabled_at IS NULL ORDER BY email LIMIT 20"
+        )
+        .fetch_all(&mut **tx)
+        .await?;
+        let words = words::of(&sender.language);
+        let letter = letter(words, &sender, "", words.budget(scope, period, percent));
+        Ok(addressed(admins, sender, words, letter))
+    }
+
+    async fn transcript(
+        &self,
+        tx: &mut Tx<Executor>,
+        sender: Sender,
+        id: ConversationId,
+    ) -> Result<Option<Addressed>, MailError> {
+        let owner = sqlx::query_as!(
+            Recipient,
+            "SELECT s.email, s.first_name, s.language FROM conversations c JOIN shoppers s USING (tenant_id, shopper_id) WHERE c.id = $1",
+            id.as_uuid()
+        )
+        .fetch_optional(&mut **tx)
+        .await?;
+        let Some(Recipient {
+            email: Some(email),
+            first_name,
+            language,
+        }) = owner
+        else {
+            return Ok(None);
+        };
+        let messages = sqlx::query!(
+            "SELECT author, body, created_at FROM (SELECT id, author, body, created_at FROM messages WHERE conversation_id = $1
+                ORDER BY created_at DESC, id DESC LIMIT $2) newest ORDER BY created_at, id",
+            id.as_uuid(),
+            TRANSCRIPT
+        )
+        .fetch_all(&mut **tx)
+        .await?;
+        let words = words::of(language.as_deref().unwrap_or(&sender.language));
+        let mut letter = letter(words, &sender, &first_name, words.transcript(&sender.name));
+        letter.facts = messages
+            .into_iter()
+            .map(|message| {
+                let who = if message.author == "shopper" {
+                    words.shopper()
+                } else {
+                    &sender.name
+                };
+                (
+                    format!("{} {who}", message.created_at.format("%Y-%m-%d %H:%M")),
+                    message.body,
+                )
+            })
+            .collect();
+        Ok(addressed(vec![email], sender, words, letter))
+    }
+}
+
+fn letter(words: &dyn Words, sender: &Sender, name: &str, said: Said) -> Letter {
+    Letter {
+        subject: format!("{}: {}", sender.name, said.subject),
+        greeting: words.greeting(name),
+        paragraphs: said
+            .paragraphs
+            .into_iter()
+            .filter(|paragraph| !paragraph.is_empty())
+            .collect(),
+        notes: said.notes,
+        closing: words.closing(&sender.name),
+        ..Letter::default()
+    }
+}
+
+fn addressed(to: Vec<String>, sender: Sender, words: &dyn Words, letter: Letter) -> Option<Addressed> {
+    let mail = Addressed {
+        to,
+        from_name: sender.name,
+        reply_to: sender.reply_to,
+        language: words.tag(),
+        letter,
+    };
+    Some(mail).filter(|mail| !mail.to.is_empty())
+}

@@ -1,0 +1,108 @@
+//! A letter: what a mail says, apart from how it looks. Templates are checked when the crate is compiled, and HTML escapes
+//! whatever comes from people.
+
+use askama::Template;
+
+use super::MailError;
+
+/// What a mail says. Personal: no `Debug`.
+#[derive(Clone, Default)]
+pub(super) struct Letter {
+    pub subject: String,
+    pub greeting: String,
+    pub paragraphs: Vec<String>,
+    /// A code to type, set apart.
+    pub highlight: Option<String>,
+    pub link: Option<String>,
+    /// Names and values, a line each.
+    pub facts: Vec<(String, String)>,
+    /// Small print.
+    pub notes: Vec<String>,
+    pub closing: String,
+}
+
+#[derive(Template)]
+#[template(path = "mail/letter.txt")]
+struct Text<'a> {
+    greeting: &'a str,
+    paragraphs: &'a [String],
+    highlight: Option<&'a str>,
+    link: Option<&'a str>,
+    facts: &'a [(String, String)],
+    notes: &'a [String],
+    closing: &'a str,
+}
+
+#[derive(Template)]
+#[template(path = "mail/letter.html")]
+struct Html<'a> {
+    language: &'a str,
+    subject: &'a str,
+    greeting: &'a str,
+    paragraphs: &'a [String],
+    highlight: Option<&'a str>,
+    link: Option<&'a str>,
+    facts: &'a [(String, String)],
+    notes: &'a [String],
+    closing: &'a str,
+}
+
+impl Letter {
+    /// As plain text and as HTML.
+    pub fn render(&self, language: &str) -> Result<(String, String), MailError> {
+        let text = Text {
+            greeting: &self.greeting,
+            paragraphs: &self.paragraphs,
+            highlight: self.highlight.as_deref(),
+            link: self.link.as_deref(),
+            facts: &self.facts,
+            notes: &self.notes,
+            closing: &self.closing,
+        };
+        let html = Html {
+            language,
+            subject: &self.subject,
+            greeting: &self.greeting,
+            paragraphs: &self.paragraphs,
+            highlight: self.highlight.as_deref(),
+            link: self.link.as_deref(),
+            facts: &self.facts,
+            notes: &self.notes,
+            closing: &self.closing,
+        };
+        let unwritable = |error: askama::Error| MailError::Unwritable(error.to_string());
+        Ok((text.render().map_err(unwritable)?, html.render().map_err(unwritable)?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn html_shows_what_people_wrote_as_text() {
+        for nasty in [
+            "<script>alert(1)</script>",
+            "\"><img src=x onerror=alert(1)>",
+            "{{7*7}}",
+            "{% include \"x\" %}",
+            "javascript:alert(1)",
+        ] {
+            let letter = Letter {
+                subject: nasty.into(),
+                greeting: nasty.into(),
+                paragraphs: vec![nasty.into()],
+                facts: vec![(nasty.into(), nasty.into())],
+                notes: vec![nasty.into()],
+                closing: nasty.into(),
+                ..Letter::default()
+            };
+            let (text, html) = letter.render("en").expect("renders");
+            assert!(text.contains(nasty), "plain text says it as it is");
+            assert!(
+                !html.contains("<script>") && !html.contains("<img") && !html.contains("49"),
+                "{html}"
+            );
+        }
+    }
+}

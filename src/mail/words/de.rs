@@ -1,0 +1,159 @@
+//! German.
+
+use super::{Said, Told, Words, said};
+use crate::mail::codes::Purpose;
+
+pub(super) struct German;
+
+impl Words for German {
+    fn tag(&self) -> &'static str {
+        "de"
+    }
+    fn greeting(&self, name: &str) -> String {
+        match name {
+            "" => "Guten Tag,".into(),
+            name => format!("Guten Tag {name},"),
+        }
+    }
+    fn closing(&self, store: &str) -> String {
+        format!("Ihr Team von {store}")
+    }
+    fn order(&self) -> &'static str {
+        "Bestellung"
+    }
+    fn amount(&self) -> &'static str {
+        "Betrag"
+    }
+    fn when(&self) -> &'static str {
+        "Zeitpunkt"
+    }
+    fn address(&self) -> &'static str {
+        "Von"
+    }
+    fn device(&self) -> &'static str {
+        "Gerät"
+    }
+
+    fn code(&self, purpose: Purpose, store: &str, minutes: i64) -> Said {
+        let (subject, first) = match purpose {
+            Purpose::Register => (
+                "Adresse bestätigen",
+                "mit diesem Code bestätigen Sie Ihre E-Mail-Adresse:",
+            ),
+            Purpose::LogIn => ("Ihr Code", "mit diesem Code melden Sie sich an:"),
+            Purpose::ProveOrder => ("Ihr Code", "mit diesem Code sehen Sie Ihre Bestellung:"),
+            Purpose::ResetPassword => ("Neues Passwort", "über diesen Link setzen Sie ein neues Passwort:"),
+            Purpose::InviteStaff => ("Einladung ins Team", "über diesen Link treten Sie dem Team bei:"),
+        };
+        let once = format!("Er gilt einmal, {minutes} Minuten lang. Niemand von {store} wird Sie je danach fragen.");
+        said(
+            subject,
+            &[first],
+            &[&once, "Wenn Sie nicht darum gebeten haben, brauchen Sie nichts zu tun."],
+        )
+    }
+    fn known(&self, store: &str) -> Said {
+        let first = format!(
+            "jemand, vielleicht Sie, wollte bei {store} mit dieser Adresse ein Konto anlegen. Es gibt schon eines: Melden Sie sich mit Ihrem Passwort oder einem Code per Mail an, oder fordern Sie ein neues Passwort an."
+        );
+        said(
+            "Sie haben schon ein Konto",
+            &[&first],
+            &["Wenn Sie es nicht waren, brauchen Sie nichts zu tun."],
+        )
+    }
+    fn received(&self, told: &Told<'_>) -> Said {
+        said(
+            "Ihre Anfrage ist da",
+            &[
+                "wir haben Ihre Anfrage erhalten:",
+                told.summary,
+                "Es ist noch nichts geschehen. Ein Mensch sieht sie sich an, und Sie hören von uns.",
+            ],
+            &[],
+        )
+    }
+    fn executed(&self, told: &Told<'_>) -> Said {
+        let next = match told.tool {
+            "return_items" => {
+                "Verpacken Sie die Ware gut und legen Sie die Bestellnummer bei. Die Erstattung folgt, wenn sie angekommen ist."
+            }
+            "exchange_items" => {
+                "Senden Sie die alte Ware zurück und legen Sie die Bestellnummer bei. Die neue geht ab, wenn sie angekommen ist."
+            }
+            _ => "",
+        };
+        let mut said = said(
+            "Erledigt",
+            &["Ihre Anfrage wurde genehmigt und ausgeführt:", told.summary],
+            &[],
+        );
+        said.paragraphs
+            .extend(Some(next.to_owned()).filter(|next| !next.is_empty()));
+        said
+    }
+    fn rejected(&self, told: &Told<'_>) -> Said {
+        said(
+            "Ihre Anfrage wurde nicht genehmigt",
+            &[
+                "wir konnten Ihre Anfrage nicht genehmigen:",
+                told.summary,
+                told.reason.unwrap_or_default(),
+            ],
+            &["Bei Fragen antworten Sie auf diese Mail."],
+        )
+    }
+    fn undone(&self, told: &Told<'_>) -> Said {
+        said(
+            "Ihre Anfrage ist beendet",
+            &[
+                "Ihre Anfrage konnte nicht ausgeführt werden, und nichts ist geschehen:",
+                told.summary,
+                "Bitte fragen Sie noch einmal.",
+            ],
+            &[],
+        )
+    }
+    fn refunded(&self, told: &Told<'_>) -> Said {
+        said(
+            "Ihre Erstattung ist unterwegs",
+            &[
+                "die Erstattung ist ausgeführt:",
+                told.summary,
+                "Sie sehen sie in wenigen Tagen auf Ihrem Konto.",
+            ],
+            &[],
+        )
+    }
+    fn new_sign_in(&self, store: &str) -> Said {
+        let first = format!(
+            "jemand hat sich von einem Ort, den wir noch nicht kennen, bei Ihrem Konto bei {store} angemeldet."
+        );
+        said(
+            "Eine neue Anmeldung",
+            &[
+                &first,
+                "Wenn Sie es nicht waren, setzen Sie ein neues Passwort: Damit enden alle Sitzungen.",
+            ],
+            &[],
+        )
+    }
+    fn budget(&self, scope: &str, period: &str, percent: i64) -> Said {
+        let first = format!("{percent} % des Budgets ({scope}, {period}) für das Sprachmodell sind verbraucht.");
+        said(
+            "Budget",
+            &[
+                &first,
+                "Bei 100 % antworten feste Regeln, bis der Zeitraum endet oder die Grenze steigt.",
+            ],
+            &[],
+        )
+    }
+    fn transcript(&self, store: &str) -> Said {
+        let first = format!("das ist das Gespräch mit {store}, um das Sie gebeten haben.");
+        said("Ihr Gespräch", &[&first], &[])
+    }
+    fn shopper(&self) -> &'static str {
+        "Sie"
+    }
+}

@@ -1,0 +1,132 @@
+//! A server that speaks Stripe's refunds API and the receiving side of webhooks: it keeps what it is asked, and can be told
+//! what to do wrong. The same Idempotency-Key is the same refund, as with the real one.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use axum::{
+    Router,
+    body::Bytes,
+    extract::State,
+    http::{HeaderMap, StatusCode},
+    response::{IntoResponse, Response},
+    routing::post,
+};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+#[derive(Clone)]
+pub struct FakeStripe {
+    pub url: String,
+    shared: Arc<Shared>,
+}
+
+#[derive(Default)]
+struct Shared {
+    refunds: Mutex<HashMap<String, Value>>,
+    /// Every call, done or not.
+    calls: Mutex<Vec<Call>>,
+    misdeeds: Mutex<VecDeque<Misdeed>>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Call {
+    pub headers: HashMap<String, String>,
+    pub body: String,
+}
+
+#[derive(Clone, Debug)]
+pub enum Misdeed {
+    /// Does nothing and answers this.
+    Answers(u16, &'static str),
+    /// Does it and answers 500.
+    DoesItAndFails,
+    /// Does it and says nothing for so long.
+    DoesItAndIsSilent(Duration),
+    /// Sends the caller elsewhere.
+    Redirects(String),
+}
+
+impl FakeStripe {
+    pub async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        let shared = Arc::new(Shared::default());
+        let router = Router::new()
+            .route("/v1/refunds", post(refund))
+            .route("/hook", post(hook))
+            .with_state(shared.clone());
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        Self { url, shared }
+    }
+
+    pub fn misbehave(&self, misdeeds: impl IntoIterator<Item = Misdeed>) {
+        self.shared.misdeeds.lock().expect("no panic").extend(misdeeds);
+    }
+
+    /// The refunds that were really made.
+    pub fn refunds(&self) -> Vec<Value> {
+        self.shared
+            .refunds
+            .lock()
+            .expect("no panic")
+            .values()
+            .cloned()
+            .collect()
+    }
+
+    pub fn calls(&self) -> Vec<Call> {
+        self.shared.calls.lock().expect("no panic").clone()
+    }
+}
+
+fn note(shared: &Shared, headers: &HeaderMap, body: &Bytes) -> Option<Misdeed> {
+    let headers = headers
+        .iter()
+        .map(|(name, value)| (name.to_string(), value.to_str().unwrap_or_default().to_owned()))
+        .collect();
+    let body = String::from_utf8_lossy(body).into_owned();
+    shared.calls.lock().expect("no panic").push(Call { headers, body });
+    shared.misdeeds.lock().expect("no panic").pop_front()
+}
+
+async fn refund(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes) -> Response {
+    let misdeed = note(&shared, &headers, &body);
+    if let Some(Misdeed::Answers(status, body)) = misdeed {
+        return (
+            StatusCode::from_u16(status).expect("a status"),
+            [("retry-after", "1")],
+            body,
+        )
+            .into_response();
+    }
+    let key = headers["idempotency-key"].to_str().expect("a key").to_owned();
+    let fields: HashMap<String, String> = url::form_urlencoded::parse(&body).into_owned().collect();
+    let made = {
+        let mut refunds = shared.refunds.lock().expect("no panic");
+        let id = format!("re_{}", refunds.len() + 1);
+        refunds
+            .entry(key)
+            .or_insert_with(|| json!({ "id": id, "status": "succeeded", "fields": fields }))
+            .clone()
+    };
+    match misdeed {
+        Some(Misdeed::DoesItAndFails) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+        Some(Misdeed::DoesItAndIsSilent(time)) => {
+            tokio::time::sleep(time).await;
+            axum::Json(made).into_response()
+        }
+        _ => axum::Json(made).into_response(),
+    }
+}
+
+async fn hook(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes) -> Response {
+    match note(&shared, &headers, &body) {
+        Some(Misdeed::Answers(status, body)) => (StatusCode::from_u16(status).expect("a status"), body).into_response(),
+        Some(Misdeed::Redirects(to)) => (StatusCode::TEMPORARY_REDIRECT, [("location", to)]).into_response(),
+        _ => StatusCode::NO_CONTENT.into_response(),
+    }
+}
