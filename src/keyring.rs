@@ -133,6 +133,11 @@ impl Keyring {
     }
 }
 
+/// The HMAC-SHA-256 of `data` under somebody else's key.
+pub fn hmac_sha256(key: &[u8], data: &[u8]) -> [u8; 32] {
+    bytes(hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), data))
+}
+
 /// Whether two values are equal, in a time that does not tell where they differ.
 pub fn equal(a: &[u8], b: &[u8]) -> bool {
     constant_time::verify_slices_are_equal(a, b).is_ok()

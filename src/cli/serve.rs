@@ -103,6 +103,7 @@ fn tools(settings: &Settings, pools: &Pools, registry: Arc<Registry>, clock: Clo
         executor: Executor::new(pools.executor.clone(), registry),
         outgoing: Outgoing::new(post, settings.keyring.clone(), settings.outside.clone())
             .map_err(|error| CliError::Argument(error.to_string()))?,
+        keyring: settings.keyring.clone(),
         pool: pools.executor.clone(),
         clock,
     })

@@ -1,8 +1,7 @@
 //! `countersign worker`: runs the job queue, where approved proposals are done.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use chrono::{DateTime, Utc};
 use graphile_worker::{
     IntoTaskHandlerResult, LocalQueueConfig, TaskHandler, WorkerContext, WorkerOptions, WorkerRecoveryConfig,
     WorkerShutdownConfig,
@@ -16,8 +15,10 @@ use crate::{
     identity,
     ids::{ProposalId, TenantId},
     integrations::Outgoing,
-    jobs::{EXECUTE, HOUSEKEEPING, QueueError, SCHEMA, outbox::DELIVER},
+    jobs::{EXECUTE, HOUSEKEEPING, QueueError, SCHEMA, TAKE_IN, outbox::DELIVER},
+    keyring::Keyring,
     model::budget,
+    store::incoming,
     tenancy::{self, Pool},
 };
 
@@ -34,6 +35,11 @@ struct Deliver {
 }
 
 #[derive(Deserialize, Serialize)]
+struct TakeIn {
+    tenant: TenantId,
+}
+
+#[derive(Deserialize, Serialize)]
 struct Housekeeping {}
 
 /// What jobs can ask for.
@@ -41,6 +47,7 @@ struct Housekeeping {}
 pub struct Tools {
     pub executor: Executor,
     pub outgoing: Outgoing,
+    pub keyring: Arc<Keyring>,
     pub pool: Pool<tenancy::Executor>,
     pub clock: Clock,
 }
@@ -86,6 +93,21 @@ impl TaskHandler for Deliver {
     }
 }
 
+impl TaskHandler for TakeIn {
+    const IDENTIFIER: &'static str = TAKE_IN;
+
+    async fn run(self, context: WorkerContext) -> impl IntoTaskHandlerResult {
+        let Some(tools) = context.get_ext::<Tools>() else {
+            return Err("the worker takes nothing in".to_owned());
+        };
+        let clock = tools.clock.clone();
+        incoming::work_off(&tools.pool, &tools.keyring, self.tenant, || clock.now())
+            .await
+            .map(drop)
+            .map_err(|error| crate::telemetry::cause(&error))
+    }
+}
+
 impl TaskHandler for Housekeeping {
     const IDENTIFIER: &'static str = HOUSEKEEPING;
 
@@ -93,14 +115,19 @@ impl TaskHandler for Housekeeping {
         let Some(tools) = context.get_ext::<Tools>() else {
             return Err("the worker has no pool".to_owned());
         };
-        housekeeping(&tools.pool, tools.clock.now())
+        housekeeping(&tools.pool, &tools.keyring, &tools.clock)
             .await
             .map_err(|error| crate::telemetry::cause(&error))
     }
 }
 
 /// Ends what nobody decided, gives back what was lost, forgets what is over.
-pub async fn housekeeping(pool: &Pool<tenancy::Executor>, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
+pub async fn housekeeping(pool: &Pool<tenancy::Executor>, keyring: &Keyring, clock: &Clock) -> Result<(), sqlx::Error> {
+    let now = clock.now();
+    // Events that wait for what they are about have no job of their own.
+    for tenant in tenancy::all(pool).await? {
+        incoming::work_off(pool, keyring, tenant, || clock.now()).await?;
+    }
     expire::expire_overdue(pool, now).await?;
     budget::sweep(pool, now).await?;
     identity::forget(pool, now).await
@@ -140,6 +167,7 @@ impl Worker {
             })
             .define_job::<ExecuteProposal>()
             .define_job::<Deliver>()
+            .define_job::<TakeIn>()
             .define_job::<Housekeeping>()
             .with_cron(format!("* * * * * {HOUSEKEEPING}").as_str())
             .map_err(|error| QueueError::Queue(error.to_string()))?

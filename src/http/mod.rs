@@ -20,6 +20,7 @@ mod proposals;
 mod sessions;
 mod sign_in;
 mod staff;
+mod webhooks;
 
 use std::{sync::Arc, time::Duration};
 
@@ -30,6 +31,7 @@ use axum::{
     middleware,
     response::Response,
 };
+use tower::limit::GlobalConcurrencyLimitLayer;
 use tower_http::{
     catch_panic::CatchPanicLayer,
     request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer},
@@ -54,6 +56,11 @@ use crate::{
 const LARGEST_BODY: usize = 64 * 1024;
 /// The longest a handler may take. A turn's own deadline is a little shorter, so that its answer is the turn's.
 const REQUEST_DEADLINE: Duration = Duration::from_secs(70);
+
+/// The largest event of another system's, in bytes: Shopify's orders of many lines come near.
+const LARGEST_HOOK: usize = 1024 * 1024;
+/// Events that are taken at once. The rest waits, and leaves connections to the database for shoppers.
+const HOOKS_AT_ONCE: usize = 4;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -172,9 +179,17 @@ fn rooms() -> OpenApiRouter<App> {
         .routes(routes!(staff::members::revoke_api_key))
 }
 
+/// Where other systems say what happened. What they may send has bounds of its own.
+fn hooks() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(webhooks::take))
+        .route_layer(GlobalConcurrencyLimitLayer::new(HOOKS_AT_ONCE))
+        .route_layer(DefaultBodyLimit::max(LARGEST_HOOK))
+}
+
 /// Every route there is, with its documentation.
 pub fn routes() -> OpenApiRouter<App> {
-    public().merge(doors()).merge(rooms())
+    public().merge(doors()).merge(rooms()).merge(hooks())
 }
 
 /// The OpenAPI document as JSON.
@@ -203,10 +218,14 @@ pub fn router(app: App, limits: Limits, proxies: Proxies) -> Router {
         .route_layer(limits::by_account(limits.account))
         .route_layer(described("account", limits.account));
     let authorise = middleware::from_fn_with_state(app.clone(), access::authorise);
+    // A shop's platform sends thousands at once from a few addresses: it is bounded by what is taken at once instead.
     let (router, _) = public()
         .merge(doors)
         .merge(rooms)
         .route_layer(authorise)
+        .route_layer(limits::by_address(limits.address))
+        .route_layer(described("address", limits.address))
+        .merge(hooks())
         .split_for_parts();
     let strict_transport = if app.secure_cookies.0 {
         "max-age=63072000"
@@ -225,8 +244,6 @@ pub fn router(app: App, limits: Limits, proxies: Proxies) -> Router {
             REQUEST_DEADLINE,
         ))
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
-        .layer(limits::by_address(limits.address))
-        .layer(described("address", limits.address))
         .layer(middleware::from_fn_with_state(proxies, address::establish))
         .layer(middleware::from_fn(problem::render))
         .layer(cors::layer(origins))

@@ -22,7 +22,7 @@ use super::{App, problem::ProblemDetails};
     info(title = "Countersign", description = "A self-hosted chatbot backend for online stores: the model proposes, a person countersigns."),
     components(schemas(ProblemDetails)),
     modifiers(&Security),
-    tags((name = "sign-in"), (name = "sessions"), (name = "chat"), (name = "orders"), (name = "proposals"), (name = "staff"), (name = "operations"))
+    tags((name = "sign-in"), (name = "sessions"), (name = "chat"), (name = "orders"), (name = "proposals"), (name = "staff"), (name = "webhooks"), (name = "operations"))
 )]
 struct Document;
 

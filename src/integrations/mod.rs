@@ -5,6 +5,7 @@
 
 pub mod credentials;
 pub mod crm;
+pub mod incoming;
 pub mod outside;
 pub mod payments;
 pub mod webhooks_out;

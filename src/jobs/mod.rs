@@ -19,6 +19,8 @@ use crate::{
 pub const SCHEMA: &str = "graphile_worker";
 /// The job that does an approved proposal: `{"tenant", "proposal"}`.
 pub const EXECUTE: &str = "execute_proposal";
+/// The job that works off a tenant's incoming events: `{"tenant"}`.
+pub const TAKE_IN: &str = "take_in";
 /// The job that ends what nobody decided, gives back what was lost and forgets what is over.
 pub const HOUSEKEEPING: &str = "housekeeping";
 
@@ -37,6 +39,18 @@ pub async fn enqueue_execution<R: Role>(tx: &mut Tx<R>, proposal: ProposalId) ->
         .bind(EXECUTE)
         .bind(json!({ "tenant": tx.tenant_id(), "proposal": proposal }))
         .bind(format!("execute:{proposal}"))
+        .execute(&mut **tx)
+        .await
+        .map(drop)
+}
+
+/// Has a tenant's incoming events worked off. One job stands for all that come until it runs; `lane`, 0 to 7, keeps those
+/// who queue it from waiting for one another's commit.
+pub async fn enqueue_take_in<R: Role>(tx: &mut Tx<R>, lane: usize) -> Result<(), sqlx::Error> {
+    sqlx::query("SELECT graphile_worker.add_job(identifier => $1, payload => $2::json, job_key => $3)")
+        .bind(TAKE_IN)
+        .bind(json!({ "tenant": tx.tenant_id() }))
+        .bind(format!("take_in:{}:{lane}", tx.tenant_id()))
         .execute(&mut **tx)
         .await
         .map(drop)

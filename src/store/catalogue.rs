@@ -6,7 +6,7 @@ use sqlx::types::Json;
 use super::{Options, orders::currency};
 use crate::{
     money::{Currency, Money},
-    tenancy::{Role, Tx},
+    tenancy::{Executor, Role, Tx},
 };
 
 /// A product with everything it can be bought as.
@@ -157,4 +157,16 @@ pub async fn stock<R: Role>(tx: &mut Tx<R>, item_id: &str) -> Result<Option<Stoc
 /// `%` and `_` in a shopper's words are letters, not wildcards.
 fn escape_like(word: &str) -> String {
     word.replace('\\', r"\\").replace('%', r"\%").replace('_', r"\_")
+}
+
+/// Says whether a variant can be had. False when there is no such variant.
+pub(super) async fn set_available(tx: &mut Tx<Executor>, item_id: &str, available: bool) -> Result<bool, sqlx::Error> {
+    let set = sqlx::query!(
+        "UPDATE variants SET available = $2 WHERE item_id = $1",
+        item_id,
+        available
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(set.rows_affected() == 1)
 }

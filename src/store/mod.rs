@@ -4,6 +4,7 @@
 
 pub mod catalogue;
 pub mod changes;
+pub mod incoming;
 pub mod orders;
 pub mod profile;
 pub mod records;

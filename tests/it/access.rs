@@ -259,7 +259,7 @@ async fn identity_in_any_body_is_refused() {
     let admin = app.staff("kim@shop.example", StaffRole::Admin).await;
     let mut bodies = 0;
     for (method, path, access) in ACCESS {
-        if document["paths"][*path][method.to_lowercase()]["requestBody"].is_null() {
+        if document["paths"][*path][method.to_lowercase()]["requestBody"].is_null() || *access == Access::Public {
             continue;
         }
         let (bearer, store_key) = match access {

@@ -12,6 +12,7 @@ mod checklist;
 mod commands;
 mod database_laws;
 mod import;
+mod incoming;
 mod limits;
 mod model_failures;
 mod openapi;

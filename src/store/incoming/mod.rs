@@ -1,0 +1,156 @@
+//! What other systems' events mean for the store: each is turned into the records of the import and stored like them.
+
+mod shopify;
+mod store_system;
+
+use chrono::{DateTime, Utc};
+
+use super::{
+    records::Record,
+    upsert::{self, UpsertError},
+};
+use crate::{
+    integrations::incoming::{self, Event, Outcome, Source},
+    keyring::Keyring,
+    mail, telemetry,
+    tenancy::{self, Executor, Pool, Scope, Tenant, Tx},
+};
+
+/// Events taken at once. Each is a savepoint; they are committed together.
+const BATCH: i64 = 50;
+
+/// What an event says.
+enum Meaning {
+    /// A thing as it is at a version, and what must be there before it.
+    Records {
+        kind: &'static str,
+        id: String,
+        version: i64,
+        records: Vec<Record>,
+    },
+    /// Whether a variant can be had.
+    Stock {
+        item_id: String,
+        available: bool,
+        version: i64,
+    },
+    /// Nothing is to be mailed to an address any more.
+    Suppress { email: String, reason: &'static str },
+    /// A topic that nothing here is about.
+    Unknown,
+    /// It cannot be read: what is wrong with it.
+    Unreadable(String),
+}
+
+/// Works off a tenant's events until none is due. Returns how many.
+pub async fn work_off(
+    pool: &Pool<Executor>,
+    keyring: &Keyring,
+    tenant: crate::ids::TenantId,
+    now: impl Fn() -> DateTime<Utc> + Send + Sync,
+) -> Result<usize, sqlx::Error> {
+    let mut done = 0;
+    loop {
+        let mut tx = pool.begin(Scope::tenant(tenant)).await?;
+        let events = incoming::claim(&mut tx, BATCH, now()).await?;
+        if events.is_empty() {
+            return Ok(done);
+        }
+        let store = tenancy::current(&mut tx).await?;
+        for event in &events {
+            sqlx::query("SAVEPOINT event").execute(&mut *tx).await?;
+            let outcome = match apply(&mut tx, keyring, &store, event, now()).await {
+                Ok(outcome) => outcome,
+                Err(UpsertError::Database(error)) if !is_about_the_event(&error) => return Err(error),
+                Err(error) => Outcome::Later(describe(&error)),
+            };
+            let end = if matches!(outcome, Outcome::Done) {
+                "RELEASE SAVEPOINT event"
+            } else {
+                "ROLLBACK TO SAVEPOINT event"
+            };
+            sqlx::query(end).execute(&mut *tx).await?;
+            incoming::finish(&mut tx, event, outcome, now()).await?;
+        }
+        tx.commit().await?;
+        done += events.len();
+    }
+}
+
+async fn apply(
+    tx: &mut Tx<Executor>,
+    keyring: &Keyring,
+    store: &Tenant,
+    event: &Event,
+    now: DateTime<Utc>,
+) -> Result<Outcome, UpsertError> {
+    let meaning = match event.source {
+        Source::Shopify => shopify::meaning(&event.topic, &event.body),
+        Source::Store => store_system::meaning(&event.topic, &event.body),
+        Source::Mail => mail_relay(&event.topic, &event.body),
+        Source::Stripe => Meaning::Unknown,
+    };
+    match meaning {
+        Meaning::Unknown => Ok(Outcome::Ignored("nothing here is about this topic")),
+        Meaning::Unreadable(reason) => Ok(Outcome::Later(reason)),
+        Meaning::Suppress { email, reason } => {
+            mail::suppress(tx, keyring, &email, reason, now).await?;
+            Ok(Outcome::Done)
+        }
+        Meaning::Stock {
+            item_id,
+            available,
+            version,
+        } => {
+            if !incoming::is_newer(tx, "stock", &item_id, version).await? {
+                return Ok(Outcome::Ignored("older than what is known"));
+            }
+            match super::catalogue::set_available(tx, &item_id, available).await? {
+                true => Ok(Outcome::Done),
+                false => Ok(Outcome::Later("no such variant yet".into())),
+            }
+        }
+        Meaning::Records {
+            kind,
+            id,
+            version,
+            records,
+        } => {
+            if !incoming::is_newer(tx, kind, &id, version).await? {
+                return Ok(Outcome::Ignored("older than what is known"));
+            }
+            for record in &records {
+                upsert::apply(tx, store, record).await?;
+            }
+            Ok(Outcome::Done)
+        }
+    }
+}
+
+fn mail_relay(topic: &str, body: &serde_json::Value) -> Meaning {
+    let reason = match topic {
+        "mail.bounced" => "bounced",
+        "mail.complained" => "complained",
+        _ => return Meaning::Unknown,
+    };
+    match body["data"]["email"].as_str() {
+        Some(email) => Meaning::Suppress {
+            email: email.to_owned(),
+            reason,
+        },
+        None => Meaning::Unreadable("`data.email` is missing".into()),
+    }
+}
+
+/// Constraint and value errors are the event's; connections and grants are ours.
+fn is_about_the_event(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code());
+    code.is_some_and(|code| code.starts_with("22") || code.starts_with("23"))
+}
+
+fn describe(error: &UpsertError) -> String {
+    match error {
+        UpsertError::Database(cause) => telemetry::cause(cause),
+        error => error.to_string(),
+    }
+}
