@@ -17,8 +17,12 @@ pub use reader::{ConfigError, Fault, Source, environment};
 pub use services::ModelSettings;
 
 use crate::{
-    identity::sessions::Lifetimes, integrations::OutsideSettings, keyring::Keyring, mail::MailSettings,
-    telemetry::LogFormat, tenancy::DatabaseSettings,
+    identity::sessions::Lifetimes,
+    integrations::OutsideSettings,
+    keyring::Keyring,
+    mail::{MailSettings, SmtpSettings},
+    telemetry::LogFormat,
+    tenancy::DatabaseSettings,
 };
 
 /// What `serve` runs on.
@@ -144,6 +148,16 @@ impl Settings {
         let mut reader = Reader::new(source);
         let both = reader.database().zip(reader.keyring());
         reader.finish(both)
+    }
+
+    /// How mail leaves, for the doctor.
+    pub fn for_mail(source: Source) -> Result<SmtpSettings, ConfigError> {
+        let mut reader = Reader::new(source);
+        let mail = reader.mail().and_then(|mail| match mail {
+            MailSettings::Smtp(settings) => Some(settings),
+            MailSettings::Print => None,
+        });
+        reader.finish(mail)
     }
 
     /// For `migrate`: the administrator's connection and the roles' passwords.

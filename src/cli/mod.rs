@@ -1,6 +1,7 @@
 //! The command line: one program, one subcommand for each thing an operator does.
 
 mod demo;
+mod doctor;
 pub mod import;
 mod integrations;
 mod keys;
@@ -60,6 +61,9 @@ enum Command {
     /// Manage staff.
     #[command(subcommand)]
     Staff(StaffCommand),
+    /// Look at a live installation and say what is wrong and how to mend it.
+    #[command(subcommand)]
+    Doctor(doctor::DoctorCommand),
     /// Manage secrets for and of other systems: Stripe, the CRM, what webhooks are signed with.
     #[command(subcommand)]
     Integration(integrations::IntegrationCommand),
@@ -159,6 +163,8 @@ pub enum CliError {
     Mail(#[from] crate::mail::SmtpError),
     #[error("{0}")]
     Argument(String),
+    #[error("{0} things are wrong")]
+    Doctor(usize),
     #[error(transparent)]
     Queue(#[from] crate::jobs::QueueError),
     #[error(transparent)]
@@ -204,6 +210,7 @@ async fn dispatch(command: Command) -> Result<(), CliError> {
             let store = tenant(&pools, &slug).await?;
             Ok(staff::add(&pools.executor, &store, &email, role, read_password()?).await?)
         }
+        Command::Doctor(command) => doctor::run(command).await,
         Command::Integration(command) => integrations::run(command).await,
         Command::Keys(command) => keys::run(command).await,
         Command::Tenant(command) => tenants::run(command).await,

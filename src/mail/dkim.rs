@@ -1,10 +1,12 @@
 //! DKIM: what mails are signed with. Two keys may be in force, an RSA one and an Ed25519 one, each under its selector.
 
+use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use lettre::message::dkim::{
     DkimCanonicalization, DkimCanonicalizationType, DkimConfig, DkimSigningAlgorithm, DkimSigningKey,
 };
-use lettre::message::header::HeaderName;
+use lettre::{Message, message::header::HeaderName};
+use rsa::{RsaPrivateKey, pkcs1::DecodeRsaPrivateKey, pkcs8::EncodePublicKey, traits::PublicKeyParts};
 use secrecy::{ExposeSecret, SecretString};
 
 /// A key and where its other half is published.
@@ -14,6 +16,16 @@ pub struct DkimSettings {
     pub selector: String,
     /// PEM: PKCS #1 of RSA, or PKCS #8 of Ed25519.
     pub key: SecretString,
+}
+
+/// The half of a key that the DNS shows.
+pub struct PublicHalf {
+    /// The TXT record.
+    pub record: String,
+    /// Its `p=`.
+    pub key: String,
+    /// Of an RSA key.
+    pub bits: Option<usize>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -36,7 +48,7 @@ impl DkimSettings {
                 DkimSigningAlgorithm::Ed25519,
             ),
         };
-        // What a receiver shows or acts on; lists of recipients may be rewritten on the way.
+        // What a receiver shows or acts on. Not Content-Type: lettre keeps a multipart's apart from what it signs.
         let headers = [
             "From",
             "Reply-To",
@@ -45,7 +57,6 @@ impl DkimSettings {
             "Date",
             "Message-ID",
             "MIME-Version",
-            "Content-Type",
         ];
         Ok(DkimConfig::new(
             self.selector.clone(),
@@ -64,16 +75,41 @@ impl DkimSettings {
         self.config().map(drop)
     }
 
+    /// What is to be published for the key.
+    pub fn public_half(&self) -> Result<PublicHalf, DkimError> {
+        if self.is_rsa() {
+            // Not aws-lc's reader: it refuses the short keys that the doctor is to name.
+            let private = RsaPrivateKey::from_pkcs1_pem(self.key.expose_secret()).map_err(|_| DkimError::Key)?;
+            let public = private
+                .to_public_key()
+                .to_public_key_der()
+                .map_err(|_| DkimError::Key)?;
+            let key = BASE64_STANDARD.encode(public.as_bytes());
+            return Ok(PublicHalf {
+                record: format!("v=DKIM1; k=rsa; p={key}"),
+                key,
+                bits: Some(private.size() * 8),
+            });
+        }
+        let pair = Ed25519KeyPair::from_seed_unchecked(&self.ed25519_seed()?).map_err(|_| DkimError::Key)?;
+        let key = BASE64_STANDARD.encode(pair.public_key().as_ref());
+        Ok(PublicHalf {
+            record: format!("v=DKIM1; k=ed25519; p={key}"),
+            key,
+            bits: None,
+        })
+    }
+
+    /// What the PEM holds.
+    fn der(&self) -> Result<Vec<u8>, DkimError> {
+        let lines = self.key.expose_secret().lines().map(str::trim);
+        let body: String = lines.filter(|line| !line.starts_with("-----")).collect();
+        BASE64_STANDARD.decode(body).map_err(|_| DkimError::Key)
+    }
+
     /// The seed at the end of the PKCS #8 form.
     fn ed25519_seed(&self) -> Result<[u8; 32], DkimError> {
-        let body: String = self
-            .key
-            .expose_secret()
-            .lines()
-            .filter(|line| !line.starts_with("-----"))
-            .map(str::trim)
-            .collect();
-        let der = BASE64_STANDARD.decode(body).map_err(|_| DkimError::Key)?;
+        let der = self.der()?;
         // RFC 8410: 16 bytes of frame, then the seed.
         const FRAME: [u8; 16] = [0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];
         match der.strip_prefix(&FRAME) {
@@ -81,4 +117,34 @@ impl DkimSettings {
             None => Err(DkimError::Key),
         }
     }
+}
+
+/// The mail with a signature of each key. Lettre keeps one: those before the last are taken off copies of the mail.
+pub(super) fn sign(message: &Message, keys: &[DkimConfig]) -> Vec<u8> {
+    let mut signed = Vec::new();
+    let (last, others) = match keys.split_last() {
+        Some((last, others)) => (Some(last), others),
+        None => (None, keys),
+    };
+    for key in others {
+        let mut copy = message.clone();
+        copy.sign(key);
+        signed.extend(signature(&copy.formatted()));
+    }
+    let mut message = message.clone();
+    if let Some(key) = last {
+        message.sign(key);
+    }
+    signed.extend(message.formatted());
+    signed
+}
+
+/// The lines of a mail's DKIM-Signature header.
+fn signature(mail: &[u8]) -> Vec<u8> {
+    let mut lines = mail
+        .split_inclusive(|byte| *byte == b'\n')
+        .skip_while(|line| !line.starts_with(b"DKIM-Signature:"));
+    let first = lines.next().unwrap_or_default();
+    let folded = lines.take_while(|line| line.starts_with(b" ") || line.starts_with(b"\t"));
+    std::iter::once(first).chain(folded).flatten().copied().collect()
 }

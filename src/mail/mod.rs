@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use lettre::message::Mailbox;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
 pub use dkim::{DkimError, DkimSettings};
@@ -221,4 +221,15 @@ pub async fn suppress(
     .execute(&mut **tx)
     .await
     .map(drop)
+}
+
+/// The relay's host, as SMTP_URL names it.
+pub fn relay_host(settings: &SmtpSettings) -> Option<String> {
+    let url = url::Url::parse(settings.url.expose_secret()).ok()?;
+    url.host_str().map(|host| host.trim_matches(['[', ']']).to_owned())
+}
+
+/// Connects to the relay and signs in, and sends nothing.
+pub async fn reach(settings: &SmtpSettings) -> Result<(), SmtpError> {
+    smtp::Smtp::new(settings)?.reach().await
 }

@@ -11,7 +11,7 @@ use secrecy::ExposeSecret;
 use tokio::time::timeout;
 use uuid::Uuid;
 
-use super::{Addressed, MailError, SmtpSettings};
+use super::{Addressed, MailError, SmtpSettings, dkim};
 
 /// How long the relay may take for each step, and for the whole.
 const STEP_DEADLINE: Duration = Duration::from_secs(10);
@@ -58,6 +58,18 @@ impl Smtp {
         })
     }
 
+    /// Connects and signs in.
+    pub async fn reach(&self) -> Result<(), SmtpError> {
+        match timeout(DEADLINE, self.transport.test_connection()).await {
+            Ok(Ok(true)) => Ok(()),
+            Ok(Err(error)) if error.status().is_some() => Err(SmtpError::Refused(
+                error.status().map(|code| code.to_string()).unwrap_or_default(),
+                error.is_permanent(),
+            )),
+            _ => Err(SmtpError::Unreachable),
+        }
+    }
+
     /// Hands a mail to the relay. Its Message-ID is the outbox row's, so that a mail sent twice is seen to be one.
     pub async fn send(&self, mail: &Addressed, text: String, html: String, id: Uuid) -> Result<(), MailError> {
         let unwritable = |error: &dyn std::fmt::Display| MailError::Unwritable(error.to_string());
@@ -76,13 +88,11 @@ impl Smtp {
         if let Some(reply_to) = mail.reply_to.as_ref().and_then(|address| address.parse().ok()) {
             builder = builder.reply_to(Mailbox::new(None, reply_to));
         }
-        let mut message = builder
+        let message = builder
             .multipart(MultiPart::alternative_plain_html(text, html))
             .map_err(|error| unwritable(&error))?;
-        for dkim in self.dkim.iter() {
-            message.sign(dkim);
-        }
-        match timeout(DEADLINE, self.transport.send(message)).await {
+        let signed = dkim::sign(&message, &self.dkim);
+        match timeout(DEADLINE, self.transport.send_raw(message.envelope(), &signed)).await {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(error)) => Err(match error.status() {
                 Some(code) => SmtpError::Refused(code.to_string(), error.is_permanent()),

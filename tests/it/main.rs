@@ -11,6 +11,8 @@ mod chat;
 mod checklist;
 mod commands;
 mod database_laws;
+mod doctor;
+mod end_to_end;
 mod import;
 mod incoming;
 mod limits;

@@ -2,10 +2,12 @@
 
 pub mod app;
 pub mod database;
+pub mod dns;
 pub mod fake_openai;
 pub mod fake_stripe;
 mod mailbox;
 pub mod process;
+pub mod python;
 pub mod shopper;
 pub mod staff;
 

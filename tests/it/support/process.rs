@@ -19,7 +19,7 @@ pub struct Process {
 impl Process {
     /// `countersign serve`, healthy.
     pub async fn serve(app: &TestApp) -> Self {
-        let process = Self::spawn(app, "serve").await;
+        let process = Self::spawn(app, "serve", &[]).await;
         for _ in 0..400 {
             let health = app.http.get(format!("{}/health", process.url)).send().await;
             if health.is_ok_and(|response| response.status().is_success()) {
@@ -32,10 +32,15 @@ impl Process {
 
     /// `countersign worker`, signed on to the queue.
     pub async fn worker(app: &TestApp) -> Self {
+        Self::worker_with(app, &[]).await
+    }
+
+    /// The same with more settings.
+    pub async fn worker_with(app: &TestApp, environment: &[(&str, &str)]) -> Self {
         // The newest one's start: a worker that was killed may still look alive for a moment.
         let signed_on = "SELECT coalesce(extract(epoch FROM max(started_at)) * 1000000, 0)::bigint FROM graphile_worker._private_workers";
         let before = app.count(signed_on).await;
-        let process = Self::spawn(app, "worker").await;
+        let process = Self::spawn(app, "worker", environment).await;
         for _ in 0..400 {
             if app.count(signed_on).await > before {
                 return process;
@@ -45,7 +50,7 @@ impl Process {
         panic!("the worker did not sign on");
     }
 
-    async fn spawn(app: &TestApp, command: &str) -> Self {
+    async fn spawn(app: &TestApp, command: &str, environment: &[(&str, &str)]) -> Self {
         let port = std::net::TcpListener::bind("127.0.0.1:0")
             .expect("a free port")
             .local_addr()
@@ -77,6 +82,7 @@ impl Process {
             .env("LIMIT_ADDRESS_PER_SECOND", "1000")
             .env("SHUTDOWN_GRACE_SECONDS", "1")
             .env("RUN_WORKER", "no")
+            .envs(environment.iter().copied())
             .stderr(Stdio::null())
             .spawn()
             .expect("starts");
