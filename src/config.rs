@@ -32,6 +32,8 @@ pub struct Settings {
     pub database: DatabaseSettings,
     pub model: ModelSettings,
     pub lifetimes: Lifetimes,
+    /// How long the words of unused conversations are kept.
+    pub retention: chrono::Duration,
     /// Set cookies only over HTTPS. Off in the demo alone, which is plain HTTP on loopback.
     pub secure_cookies: bool,
     /// Whether approvers and admins need a second factor. Off in the demo alone.
@@ -91,6 +93,7 @@ impl Settings {
             }
         };
         let (keyring, mail, public_url) = (reader.keyring(), reader.mail(), reader.public_url());
+        let retention = chrono::Duration::days(reader.number("RETENTION_DAYS", 1..=3_650, 365));
         let outside = reader.outside();
         let limits = reader.limits();
         let connections = reader.connections();
@@ -100,6 +103,7 @@ impl Settings {
             database,
             model,
             lifetimes,
+            retention,
             secure_cookies: true,
             staff_second_factor: true,
             keyring,
@@ -122,6 +126,7 @@ impl Settings {
             database,
             model,
             lifetimes: Lifetimes::default(),
+            retention: chrono::Duration::days(365),
             secure_cookies: false,
             staff_second_factor: false,
             keyring: Arc::new(Keyring::new(&secret, None)),

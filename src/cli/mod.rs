@@ -2,6 +2,7 @@
 
 mod demo;
 mod doctor;
+pub mod export;
 pub mod import;
 mod integrations;
 mod keys;
@@ -23,8 +24,13 @@ use crate::{
     identity::{IdentityError, StaffRole, shoppers, staff},
     jobs,
     money::MoneyError,
+    store::privacy,
     telemetry,
-    tenancy::{self, DatabaseSettings, Pools, Tenant, bootstrap},
+    tenancy::{
+        self, DatabaseSettings, Pools, Tenant,
+        audit::{Actor, Entry},
+        bootstrap,
+    },
 };
 
 /// A self-hosted chatbot backend for online stores: the model proposes, a person countersigns.
@@ -85,6 +91,12 @@ enum Command {
         /// A file, `-` for standard input, or with `--format retail` a folder.
         path: PathBuf,
     },
+    /// Print a store as `import` takes it: products, shoppers, orders.
+    Export {
+        /// The store's slug.
+        #[arg(long)]
+        tenant: String,
+    },
     /// Ask a running server whether it is healthy; the exit status says so. Containers use it as their health check.
     Probe {
         #[arg(long, default_value = "http://127.0.0.1:8080")]
@@ -102,6 +114,18 @@ enum ShopperCommand {
         #[arg(long)]
         tenant: String,
         /// The shopper's e-mail address or the store's own id of it.
+        shopper: String,
+    },
+    /// Print everything that is kept about a shopper, as JSON.
+    Export {
+        #[arg(long)]
+        tenant: String,
+        shopper: String,
+    },
+    /// Erase a shopper: what money was moved stays, whose it was does not. There is no way back.
+    Erase {
+        #[arg(long)]
+        tenant: String,
         shopper: String,
     },
 }
@@ -231,6 +255,38 @@ async fn dispatch(command: Command) -> Result<(), CliError> {
             migrate(&admin, &database).await?;
             println!("the schema is at migration {}", bootstrap::newest_migration());
             Ok(())
+        }
+        Command::Export { tenant: slug } => {
+            let pools = pools()?;
+            let store = tenant(&pools, &slug).await?;
+            let mut out = std::io::BufWriter::new(std::io::stdout());
+            let count = export::write(&pools.executor, &store, &mut out).await?;
+            std::io::Write::flush(&mut out)?;
+            eprintln!("{count} records exported");
+            Ok(())
+        }
+        Command::Shopper(ShopperCommand::Export { tenant: slug, shopper }) => {
+            let pools = pools()?;
+            let store = tenant(&pools, &slug).await?;
+            let mut tx = pools.executor.begin(tenancy::Scope::tenant(store.id)).await?;
+            let id = privacy::find(&mut tx, &shopper)
+                .await?
+                .ok_or(CliError::NoShopper(shopper))?;
+            println!("{:#}", privacy::export(&mut tx, id).await?);
+            let system = Actor::system();
+            let entry = Entry::new(&system, "shopper.export", ("shopper", id), Utc::now());
+            tenancy::audit::append(&mut tx, entry).await?;
+            Ok(tx.commit().await?)
+        }
+        Command::Shopper(ShopperCommand::Erase { tenant: slug, shopper }) => {
+            let pools = pools()?;
+            let store = tenant(&pools, &slug).await?;
+            let mut tx = pools.executor.begin(tenancy::Scope::tenant(store.id)).await?;
+            let id = privacy::find(&mut tx, &shopper)
+                .await?
+                .ok_or(CliError::NoShopper(shopper))?;
+            privacy::erase(&mut tx, id, &Actor::system(), Utc::now()).await?;
+            Ok(tx.commit().await?)
         }
         Command::Shopper(ShopperCommand::SetPassword { tenant: slug, shopper }) => {
             let pools = pools()?;

@@ -105,6 +105,7 @@ fn tools(settings: &Settings, pools: &Pools, registry: Arc<Registry>, clock: Clo
             .map_err(|error| CliError::Argument(error.to_string()))?,
         keyring: settings.keyring.clone(),
         pool: pools.executor.clone(),
+        retention: settings.retention,
         clock,
     })
 }

@@ -18,7 +18,7 @@ use crate::{
     jobs::{EXECUTE, HOUSEKEEPING, QueueError, SCHEMA, TAKE_IN, outbox::DELIVER},
     keyring::Keyring,
     model::budget,
-    store::incoming,
+    store::{incoming, privacy},
     tenancy::{self, Pool},
 };
 
@@ -50,6 +50,8 @@ pub struct Tools {
     pub keyring: Arc<Keyring>,
     pub pool: Pool<tenancy::Executor>,
     pub clock: Clock,
+    /// How long the words of unused conversations are kept.
+    pub retention: chrono::Duration,
 }
 
 impl std::fmt::Debug for Tools {
@@ -115,14 +117,19 @@ impl TaskHandler for Housekeeping {
         let Some(tools) = context.get_ext::<Tools>() else {
             return Err("the worker has no pool".to_owned());
         };
-        housekeeping(&tools.pool, &tools.keyring, &tools.clock)
+        housekeeping(&tools.pool, &tools.keyring, &tools.clock, tools.retention)
             .await
             .map_err(|error| crate::telemetry::cause(&error))
     }
 }
 
 /// Ends what nobody decided, gives back what was lost, forgets what is over.
-pub async fn housekeeping(pool: &Pool<tenancy::Executor>, keyring: &Keyring, clock: &Clock) -> Result<(), sqlx::Error> {
+pub async fn housekeeping(
+    pool: &Pool<tenancy::Executor>,
+    keyring: &Keyring,
+    clock: &Clock,
+    retention: chrono::Duration,
+) -> Result<(), sqlx::Error> {
     let now = clock.now();
     // Events that wait for what they are about have no job of their own.
     for tenant in tenancy::all(pool).await? {
@@ -130,6 +137,7 @@ pub async fn housekeeping(pool: &Pool<tenancy::Executor>, keyring: &Keyring, clo
     }
     expire::expire_overdue(pool, now).await?;
     budget::sweep(pool, now).await?;
+    privacy::retain(pool, retention, now).await?;
     identity::forget(pool, now).await
 }
 

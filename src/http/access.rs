@@ -73,6 +73,7 @@ pub const ACCESS: &[(&str, &str, Access)] = &[
     ("POST",   "/v1/conversations/{id}/transcript",   Account),
     ("GET",    "/v1/orders",                          Session),
     ("GET",    "/v1/orders/{number}",                 Session),
+    ("GET",    "/v1/export",                          Account),
     ("GET",    "/v1/proposals",                       Session),
     ("GET",    "/v1/proposals/{id}",                  Session),
     ("POST",   "/v1/proposals/{id}/confirm",          Account),

@@ -149,6 +149,7 @@ fn rooms() -> OpenApiRouter<App> {
         .routes(routes!(conversations::transcript))
         .routes(routes!(orders::list))
         .routes(routes!(orders::get))
+        .routes(routes!(orders::export))
         .routes(routes!(proposals::list))
         .routes(routes!(proposals::get))
         .routes(routes!(proposals::confirm))

@@ -1,20 +1,32 @@
 //! The shopper's orders, read through the functions that the tools use.
 
-use axum::{Json, extract::State};
+use axum::{
+    Json,
+    extract::State,
+    http::{HeaderMap, HeaderValue, header},
+};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use validator::Validate;
 
 use super::{
     body::{Path, Query},
-    documented::{BadQuery, NotFound, Unauthenticated},
+    documented::{BadQuery, NotFound, Role, Unauthenticated},
     problem::Problem,
+    request_id,
 };
 use crate::{
+    clock::Clock,
     identity::Shopper,
     ids::OrderId,
-    store::orders::{self, Order, OrderSummary},
-    tenancy::{Pool, Reader},
+    store::{
+        orders::{self, Order, OrderSummary},
+        privacy,
+    },
+    tenancy::{
+        Pool, Reader, Web,
+        audit::{self, Actor, Entry},
+    },
 };
 
 #[derive(Deserialize, Validate, IntoParams)]
@@ -73,4 +85,23 @@ pub async fn get(
         .await?
         .map(Json)
         .ok_or_else(Problem::not_found)
+}
+
+/// Hands over everything that is kept about the shopper.
+#[utoipa::path(get, path = "/v1/export", tag = "orders", responses((status = 200, body = serde_json::Value), Role, Unauthenticated))]
+pub async fn export(
+    shopper: Shopper,
+    State(web): State<Pool<Web>>,
+    State(clock): State<Clock>,
+    headers: HeaderMap,
+) -> Result<(HeaderMap, Json<serde_json::Value>), Problem> {
+    let mut tx = web.begin(shopper.scope()).await?;
+    let everything = privacy::export(&mut tx, shopper.id()).await?;
+    let actor = Actor::shopper(shopper.id()).in_request(request_id(&headers));
+    let entry = Entry::new(&actor, "shopper.export", ("shopper", shopper.id()), clock.now());
+    audit::append(&mut tx, entry).await?;
+    tx.commit().await?;
+    let file = HeaderValue::from_static("attachment; filename=\"my-data.json\"");
+    let headers = HeaderMap::from_iter([(header::CONTENT_DISPOSITION, file)]);
+    Ok((headers, Json(everything)))
 }

@@ -6,6 +6,7 @@ pub mod catalogue;
 pub mod changes;
 pub mod incoming;
 pub mod orders;
+pub mod privacy;
 pub mod profile;
 pub mod records;
 pub mod upsert;

@@ -153,4 +153,7 @@ pub struct PaymentRecord {
     pub amount: String,
     /// The payment method's `id`.
     pub payment_method: String,
+    /// What the payment provider calls it (Stripe: `pi_…` or `ch_…`); refunds are made there if it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
 }

@@ -306,14 +306,15 @@ async fn payments(
             .await?
             .ok_or_else(|| UpsertError::NoPaymentMethod(payment.payment_method.clone()))?;
         sqlx::query!(
-            "INSERT INTO payments (tenant_id, shopper_id, order_id, position, kind, amount_minor, payment_method_id) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            "INSERT INTO payments (tenant_id, shopper_id, order_id, position, kind, amount_minor, payment_method_id, reference) VALUES ($1, $2, $3, $4, $5, $6, $7, left($8, 200))",
             store.id.as_uuid(),
             shopper.as_uuid(),
             order.as_uuid(),
             position,
             payment.kind as PaymentKind as _,
             minor("payments.amount", &payment.amount, store.currency)?,
-            method.as_uuid()
+            method.as_uuid(),
+            payment.reference
         )
         .execute(&mut **tx)
         .await?;

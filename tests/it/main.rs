@@ -20,6 +20,7 @@ mod model_failures;
 mod openapi;
 mod orders;
 mod outgoing;
+mod privacy;
 mod problems;
 mod replay;
 mod restart;

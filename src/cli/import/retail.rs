@@ -162,6 +162,7 @@ fn order(order: Order) -> Record {
         kind: transaction.transaction_type,
         amount: transaction.amount.get().to_owned(),
         payment_method: transaction.payment_method_id,
+        reference: None,
     });
     Record::Order(OrderRecord {
         number: order.order_id,

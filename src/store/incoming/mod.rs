@@ -6,14 +6,21 @@ mod store_system;
 use chrono::{DateTime, Utc};
 
 use super::{
+    privacy,
     records::Record,
     upsert::{self, UpsertError},
 };
 use crate::{
-    integrations::incoming::{self, Event, Outcome, Source},
+    integrations::{
+        incoming::{self, Event, Outcome, Source},
+        webhooks_out,
+    },
     keyring::Keyring,
     mail, telemetry,
-    tenancy::{self, Executor, Pool, Scope, Tenant, Tx},
+    tenancy::{
+        self, Executor, Pool, Scope, Tenant, Tx,
+        audit::{self, Actor, Entry},
+    },
 };
 
 /// Events taken at once. Each is a savepoint; they are committed together.
@@ -36,6 +43,8 @@ enum Meaning {
     },
     /// Nothing is to be mailed to an address any more.
     Suppress { email: String, reason: &'static str },
+    /// A customer's right: to have everything, or to be forgotten.
+    Privacy { shopper: String, erase: bool },
     /// A topic that nothing here is about.
     Unknown,
     /// It cannot be read: what is wrong with it.
@@ -97,6 +106,7 @@ async fn apply(
             mail::suppress(tx, keyring, &email, reason, now).await?;
             Ok(Outcome::Done)
         }
+        Meaning::Privacy { shopper, erase } => privacy_request(tx, &shopper, erase, event, now).await,
         Meaning::Stock {
             item_id,
             available,
@@ -125,6 +135,38 @@ async fn apply(
             Ok(Outcome::Done)
         }
     }
+}
+
+/// Erases at once; what is to be handed over is announced to the store, whose staff sends it (`countersign shopper export`).
+async fn privacy_request(
+    tx: &mut Tx<Executor>,
+    shopper: &str,
+    erase: bool,
+    event: &Event,
+    now: DateTime<Utc>,
+) -> Result<Outcome, UpsertError> {
+    let Some(id) = privacy::find(tx, shopper).await? else {
+        return Ok(Outcome::Ignored("nobody is known by that id"));
+    };
+    if erase {
+        privacy::erase(tx, id, &Actor::system(), now).await?;
+        return Ok(Outcome::Done);
+    }
+    let data = serde_json::json!({ "shopper_id": id });
+    webhooks_out::announce(
+        tx,
+        "privacy.data_requested",
+        &format!("privacy:{}", event.id),
+        data,
+        now,
+    )
+    .await?;
+    audit::append(
+        tx,
+        Entry::new(&Actor::system(), "shopper.data_requested", ("shopper", id), now),
+    )
+    .await?;
+    Ok(Outcome::Done)
 }
 
 fn mail_relay(topic: &str, body: &serde_json::Value) -> Meaning {

@@ -83,6 +83,16 @@ struct Transaction {
 pub(super) fn meaning(topic: &str, body: &Value) -> Meaning {
     match topic {
         "orders/create" | "orders/updated" | "orders/cancelled" | "orders/fulfilled" | "orders/paid" => {}
+        "customers/data_request" | "customers/redact" => {
+            let erase = topic == "customers/redact";
+            return match body["customer"]["id"].as_u64() {
+                Some(id) => Meaning::Privacy {
+                    shopper: id.to_string(),
+                    erase,
+                },
+                None => Meaning::Unreadable("`customer.id` is missing".into()),
+            };
+        }
         _ => return Meaning::Unknown,
     }
     let order = match Order::deserialize(body) {
@@ -166,6 +176,7 @@ impl Order {
             kind,
             amount: amount.to_owned(),
             payment_method: method.to_owned(),
+            reference: None,
         };
         let paid = matches!(
             self.financial_status.as_deref(),

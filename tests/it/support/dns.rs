@@ -25,7 +25,13 @@ impl Dns {
             .expect("a free port")
             .local_addr()
             .expect("an address");
-        let mut command = Command::new("dnsmasq");
+        // Debian puts it where only root looks.
+        let installed = std::path::Path::new("/usr/sbin/dnsmasq");
+        let mut command = Command::new(if installed.exists() {
+            installed
+        } else {
+            "dnsmasq".as_ref()
+        });
         command.args([
             "--no-daemon",
             "--no-resolv",

@@ -1,0 +1,83 @@
+//! `countersign export`: a store as `countersign import` takes it, a record a line.
+
+use std::io::Write;
+
+use futures::TryStreamExt;
+use serde_json::Value;
+
+use super::CliError;
+use crate::{
+    money::Money,
+    tenancy::{Executor, Pool, Scope, Tenant},
+};
+
+/// Writes products, shoppers and orders, in the order that an import needs them.
+pub async fn write(executor: &Pool<Executor>, store: &Tenant, out: &mut impl Write) -> Result<u64, CliError> {
+    let mut tx = executor.begin(Scope::tenant(store.id)).await?;
+    let mut count = 0;
+    let products = sqlx::query_scalar!(
+        r#"SELECT jsonb_build_object('type', 'product', 'id', p.external_id, 'name', p.name, 'description', p.description,
+            'variants', (SELECT coalesce(jsonb_agg(jsonb_build_object('id', v.item_id, 'options', v.options, 'price', v.price_minor,
+                'available', v.available) ORDER BY v.item_id), '[]') FROM variants v WHERE v.product_id = p.id)) AS "record!"
+        FROM products p ORDER BY p.external_id"#
+    )
+    .fetch(&mut *tx);
+    count += lines(products, store, out).await?;
+    let shoppers = sqlx::query_scalar!(
+        r#"SELECT jsonb_strip_nulls(jsonb_build_object('type', 'shopper', 'id', s.external_id, 'email', s.email, 'first_name', s.first_name,
+            'last_name', s.last_name, 'address', s.address,
+            'payment_methods', (SELECT coalesce(jsonb_agg(jsonb_build_object('id', m.external_id, 'kind', m.kind, 'brand', m.brand,
+                'last_four', m.last_four, 'balance', m.balance_minor) ORDER BY m.external_id), '[]')
+                FROM payment_methods m WHERE m.shopper_id = s.shopper_id))) AS "record!"
+        FROM shoppers s WHERE NOT s.guest ORDER BY s.external_id"#
+    )
+    .fetch(&mut *tx);
+    count += lines(shoppers, store, out).await?;
+    let orders = sqlx::query_scalar!(
+        r#"SELECT jsonb_strip_nulls(jsonb_build_object('type', 'order', 'number', o.number, 'shopper', s.external_id, 'status', o.status,
+            'placed_at', o.placed_at, 'address', o.address,
+            'lines', (SELECT coalesce(jsonb_agg(jsonb_build_object('product_id', l.product_id, 'item_id', l.item_id, 'name', l.name,
+                'options', l.options, 'price', l.price_minor, 'quantity', l.quantity) ORDER BY l.position), '[]') FROM order_lines l WHERE l.order_id = o.id),
+            'shipments', (SELECT coalesce(jsonb_agg(jsonb_build_object('carrier', h.carrier, 'tracking_number', h.tracking_number,
+                'item_ids', h.item_ids, 'shipped_at', h.shipped_at) ORDER BY h.position), '[]') FROM shipments h WHERE h.order_id = o.id),
+            'payments', (SELECT coalesce(jsonb_agg(jsonb_build_object('kind', p.kind, 'amount', p.amount_minor, 'payment_method', m.external_id,
+                'reference', p.reference) ORDER BY p.position), '[]') FROM payments p JOIN payment_methods m ON m.id = p.payment_method_id
+                WHERE p.order_id = o.id))) AS "record!"
+        FROM orders o JOIN shoppers s USING (tenant_id, shopper_id) ORDER BY o.created_at, o.number"#
+    )
+    .fetch(&mut *tx);
+    count += lines(orders, store, out).await?;
+    Ok(count)
+}
+
+async fn lines(
+    mut records: impl futures::Stream<Item = Result<Value, sqlx::Error>> + Unpin,
+    store: &Tenant,
+    out: &mut impl Write,
+) -> Result<u64, CliError> {
+    let mut count = 0;
+    while let Some(mut record) = records.try_next().await? {
+        decimal_amounts(&mut record, store);
+        writeln!(out, "{record}")?;
+        count += 1;
+    }
+    Ok(count)
+}
+
+/// Amounts come as minor units and leave as the decimal text of the format.
+fn decimal_amounts(value: &mut Value, store: &Tenant) {
+    match value {
+        Value::Object(fields) => {
+            for (name, field) in fields {
+                match (name.as_str(), field.as_i64()) {
+                    ("price" | "amount" | "balance", Some(minor)) => {
+                        *field = Money::new(minor, store.currency).amount().into();
+                    }
+                    _ => decimal_amounts(field, store),
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| decimal_amounts(item, store)),
+        _ => {}
+    }
+}

@@ -1,0 +1,195 @@
+//! Everything about a shopper, to hand over or to erase. What money was moved stays; whose it was does not.
+
+use chrono::{DateTime, Duration, Utc};
+use serde_json::{Value, json};
+
+use crate::{
+    ids::ShopperId,
+    tenancy::{
+        self, Executor, Pool, Role, Scope, Tx,
+        audit::{self, Actor, Entry},
+    },
+};
+
+/// What stands where words were.
+const ERASED: &str = "[erased]";
+
+/// The shopper whom the store calls by this address or id, guests left out.
+pub async fn find(tx: &mut Tx<Executor>, email_or_external_id: &str) -> Result<Option<ShopperId>, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"SELECT shopper_id AS "id: ShopperId" FROM shoppers WHERE (external_id = $1 OR email = lower($1)) AND NOT guest"#,
+        email_or_external_id
+    )
+    .fetch_optional(&mut **tx)
+    .await
+}
+
+/// Everything that is kept about a shopper, as JSON.
+pub async fn export<R: Role>(tx: &mut Tx<R>, shopper: ShopperId) -> Result<Value, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"SELECT jsonb_build_object(
+            'profile', (SELECT jsonb_build_object('id', external_id, 'email', email, 'first_name', first_name, 'last_name', last_name,
+                'address', address, 'language', language, 'created_at', created_at) FROM shoppers WHERE shopper_id = $1),
+            'payment_methods', (SELECT coalesce(jsonb_agg(jsonb_build_object('id', external_id, 'kind', kind, 'brand', brand,
+                'last_four', last_four, 'balance_minor', balance_minor)), '[]') FROM payment_methods WHERE shopper_id = $1),
+            'orders', (SELECT coalesce(jsonb_agg(jsonb_build_object('number', o.number, 'status', o.status, 'placed_at', o.placed_at,
+                'currency', o.currency, 'address', o.address,
+                'lines', (SELECT coalesce(jsonb_agg(jsonb_build_object('name', l.name, 'item_id', l.item_id, 'options', l.options,
+                    'price_minor', l.price_minor, 'quantity', l.quantity) ORDER BY l.position), '[]') FROM order_lines l WHERE l.order_id = o.id),
+                'payments', (SELECT coalesce(jsonb_agg(jsonb_build_object('kind', p.kind, 'amount_minor', p.amount_minor) ORDER BY p.position), '[]')
+                    FROM payments p WHERE p.order_id = o.id),
+                'shipments', (SELECT coalesce(jsonb_agg(jsonb_build_object('carrier', s.carrier, 'tracking_number', s.tracking_number) ORDER BY s.position), '[]')
+                    FROM shipments s WHERE s.order_id = o.id)) ORDER BY o.created_at), '[]') FROM orders o WHERE o.shopper_id = $1),
+            'conversations', (SELECT coalesce(jsonb_agg(jsonb_build_object('id', c.id, 'created_at', c.created_at,
+                'messages', (SELECT coalesce(jsonb_agg(jsonb_build_object('at', m.created_at, 'author', m.author, 'text', m.body)
+                    ORDER BY m.created_at, m.id), '[]') FROM messages m WHERE m.conversation_id = c.id)) ORDER BY c.created_at), '[]')
+                FROM conversations c WHERE c.shopper_id = $1),
+            'proposals', (SELECT coalesce(jsonb_agg(jsonb_build_object('id', id, 'tool', tool, 'state', state, 'arguments', arguments, 'plan', plan,
+                'reason', reason, 'created_at', created_at) ORDER BY created_at), '[]') FROM proposals WHERE shopper_id = $1),
+            'coupons', (SELECT coalesce(jsonb_agg(jsonb_build_object('code', code, 'kind', kind, 'value', value, 'expires_at', expires_at)), '[]')
+                FROM coupons WHERE shopper_id = $1),
+            'notes', (SELECT coalesce(jsonb_agg(jsonb_build_object('kind', kind, 'text', body, 'created_at', created_at)), '[]')
+                FROM notes WHERE shopper_id = $1),
+            'sessions', (SELECT coalesce(jsonb_agg(jsonb_build_object('address', address, 'device', device, 'created_at', created_at)), '[]')
+                FROM sessions WHERE shopper_id = $1)) AS "everything!""#,
+        shopper.as_uuid()
+    )
+    .fetch_one(&mut **tx)
+    .await
+}
+
+/// Erases a shopper, with an audit entry that names nobody. Amounts, decisions and the order's number stay.
+pub async fn erase(
+    tx: &mut Tx<Executor>,
+    shopper: ShopperId,
+    actor: &Actor,
+    now: DateTime<Utc>,
+) -> Result<(), sqlx::Error> {
+    let id = shopper.as_uuid();
+    let email = sqlx::query_scalar!("SELECT email FROM shoppers WHERE shopper_id = $1", id)
+        .fetch_one(&mut **tx)
+        .await?;
+    if let Some(email) = email {
+        sqlx::query!("DELETE FROM codes WHERE email = $1", email)
+            .execute(&mut **tx)
+            .await?;
+        // What other systems sent about it, as it came.
+        sqlx::query!(
+            "DELETE FROM incoming_webhooks WHERE position($1 IN lower(body::text)) > 0",
+            email
+        )
+        .execute(&mut **tx)
+        .await?;
+    }
+    let nobody = format!("erased-{shopper}");
+    sqlx::query!(
+        "UPDATE shoppers SET email = $2 || '@erased.invalid', external_id = $2, first_name = '', last_name = '', address = NULL WHERE shopper_id = $1",
+        id,
+        nobody
+    )
+    .execute(&mut **tx)
+    .await?;
+    sqlx::query!(
+        "UPDATE payment_methods SET external_id = 'erased-' || id, brand = NULL, last_four = NULL WHERE shopper_id = $1",
+        id
+    )
+    .execute(&mut **tx)
+    .await?;
+    let address =
+        json!({ "address1": ERASED, "address2": "", "city": ERASED, "state": "", "zip": ERASED, "country": ERASED });
+    sqlx::query!(
+        "UPDATE orders SET address = $2, version = version + 1 WHERE shopper_id = $1",
+        id,
+        address
+    )
+    .execute(&mut **tx)
+    .await?;
+    sqlx::query!(
+        "UPDATE shipments SET tracking_number = $2, carrier = NULL WHERE shopper_id = $1",
+        id,
+        ERASED
+    )
+    .execute(&mut **tx)
+    .await?;
+    sqlx::query!("UPDATE messages SET body = $2 WHERE shopper_id = $1", id, ERASED)
+        .execute(&mut **tx)
+        .await?;
+    sqlx::query!("UPDATE notes SET body = $2 WHERE shopper_id = $1", id, ERASED)
+        .execute(&mut **tx)
+        .await?;
+    sqlx::query!("UPDATE turns SET events = '[]' WHERE shopper_id = $1", id)
+        .execute(&mut **tx)
+        .await?;
+    sqlx::query!("UPDATE tool_calls SET arguments = $2 WHERE shopper_id = $1", id, ERASED)
+        .execute(&mut **tx)
+        .await?;
+    // The amount has a column of its own; the digest still says what was decided on, to whoever has the plan.
+    sqlx::query!(
+        "UPDATE proposals SET arguments = '{}', plan = jsonb_build_object('summary', $2::text, 'changes', '[]'::jsonb) WHERE shopper_id = $1",
+        id,
+        ERASED
+    )
+    .execute(&mut **tx)
+    .await?;
+    sqlx::query!("DELETE FROM passwords WHERE shopper_id = $1", id)
+        .execute(&mut **tx)
+        .await?;
+    sqlx::query!(
+        "UPDATE sessions SET revoked_at = coalesce(revoked_at, $2), address = NULL, device = NULL WHERE shopper_id = $1",
+        id,
+        now
+    )
+    .execute(&mut **tx)
+    .await?;
+    audit::append(tx, Entry::new(actor, "shopper.erase", ("shopper", shopper), now)).await
+}
+
+/// Blanks the words of conversations that nobody has used for so long. Returns how many.
+pub async fn retain(pool: &Pool<Executor>, longest: Duration, now: DateTime<Utc>) -> Result<usize, sqlx::Error> {
+    let mut blanked = 0;
+    for tenant in tenancy::all(pool).await? {
+        let mut tx = pool.begin(Scope::tenant(tenant)).await?;
+        let old = sqlx::query_scalar!(
+            "SELECT id FROM conversations WHERE updated_at < $1 AND erased_at IS NULL ORDER BY updated_at LIMIT 200",
+            now - longest
+        )
+        .fetch_all(&mut *tx)
+        .await?;
+        if old.is_empty() {
+            continue;
+        }
+        sqlx::query!(
+            "UPDATE messages SET body = $2 WHERE conversation_id = ANY ($1)",
+            &old,
+            ERASED
+        )
+        .execute(&mut *tx)
+        .await?;
+        sqlx::query!(
+            "UPDATE tool_calls SET arguments = $2 WHERE turn_id IN (SELECT id FROM turns WHERE conversation_id = ANY ($1))",
+            &old,
+            ERASED
+        )
+        .execute(&mut *tx)
+        .await?;
+        sqlx::query!("UPDATE turns SET events = '[]' WHERE conversation_id = ANY ($1)", &old)
+            .execute(&mut *tx)
+            .await?;
+        sqlx::query!("UPDATE conversations SET erased_at = $2 WHERE id = ANY ($1)", &old, now)
+            .execute(&mut *tx)
+            .await?;
+        // What other systems sent is worked off long before; their raw words go with the same age.
+        sqlx::query!(
+            "DELETE FROM incoming_webhooks WHERE received_at < $1 AND state IN ('done', 'ignored')",
+            now - longest
+        )
+        .execute(&mut *tx)
+        .await?;
+        let system = Actor::system();
+        let entry = Entry::new(&system, "conversations.blank", ("conversations", old.len()), now);
+        audit::append(&mut tx, entry).await?;
+        tx.commit().await?;
+        blanked += old.len();
+    }
+    Ok(blanked)
+}

@@ -1,0 +1,212 @@
+//! What is kept of a shopper can be had, and can be gone; a store can leave with what it brought.
+
+use chrono::{Duration, Utc};
+use countersign::{
+    identity::StaffRole,
+    store::privacy,
+    tenancy::{
+        Scope,
+        audit::{self, Actor},
+    },
+};
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+
+use crate::support::{Reply, TestApp, shopper::answer};
+
+/// Everything in the database that is text or JSON, as one text, without the tables named.
+async fn everything(app: &TestApp, without: &[&str]) -> String {
+    let mut db = app.superuser().await;
+    let tables: Vec<String> = sqlx::query_scalar("SELECT relname::text FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND NOT relname = ANY ($1)")
+        .bind(without)
+        .fetch_all(&mut db)
+        .await
+        .expect("lists");
+    let mut all = String::new();
+    for table in tables {
+        let rows: Vec<String> = sqlx::query_scalar(sqlx::AssertSqlSafe(format!("SELECT t::text FROM {table} t")))
+            .fetch_all(&mut db)
+            .await
+            .expect("reads");
+        rows.iter().for_each(|row| all.push_str(row));
+    }
+    all
+}
+
+#[tokio::test]
+async fn a_shopper_gets_everything_and_is_erased_but_for_the_money() {
+    let app = TestApp::start().await;
+    let (mia, kim) = (
+        app.shopper("mia").await,
+        app.staff("kim@shop.example", StaffRole::Approver).await,
+    );
+    let refund = mia
+        .propose(
+            &app,
+            "request_refund",
+            json!({ "order_number": "#1002", "amount": "3.00", "reason": "SECRET-REASON" }),
+        )
+        .await;
+    kim.approve(&refund).await;
+    assert_eq!(mia.ended(&refund).await["state"], "executed");
+    let address =
+        json!({ "address1": "77 SECRET-STREET", "address2": "", "city": "X", "state": "", "zip": "1", "country": "X" });
+    mia.propose(&app, "change_profile_address", json!({ "address": address }))
+        .await;
+    app.model.script([Reply::text("SECRET-ANSWER")]);
+    mia.ask("SECRET-QUESTION").await;
+
+    let (status, export) = mia.read("/v1/export").await;
+    assert_eq!(status, StatusCode::OK);
+    let text = export.to_string();
+    for kept in [
+        "mia@example.com",
+        "SECRET-REASON",
+        "SECRET-STREET",
+        "SECRET-ANSWER",
+        "SECRET-QUESTION",
+        "#1002",
+        "127.0.0.1",
+    ] {
+        assert!(text.contains(kept), "{kept}: {text}");
+    }
+    assert!(
+        !text.contains("noah") && !text.contains("argon2") && !text.contains("token"),
+        "{text}"
+    );
+    let guest = app.guest().await;
+    assert_eq!(guest.read("/v1/export").await.0, StatusCode::FORBIDDEN);
+
+    let paid = app.count("SELECT sum(amount_minor)::bigint FROM payments").await;
+    let mut tx = app
+        .pools
+        .executor
+        .begin(Scope::tenant(app.store.tenant.id))
+        .await
+        .expect("begins");
+    let id = privacy::find(&mut tx, "mia@example.com")
+        .await
+        .expect("finds")
+        .expect("known");
+    privacy::erase(&mut tx, id, &Actor::system(), Utc::now())
+        .await
+        .expect("erases");
+    tx.commit().await.expect("commits");
+    assert_eq!(mia.read("/v1/orders").await.0, StatusCode::UNAUTHORIZED);
+    // The other store has a Mia of its own.
+    let other = app.other_store.tenant.id.to_string();
+    // Where staff sat is theirs.
+    let mut left = everything(&app, &["staff_sessions"]).await;
+    left = left.split('(').filter(|row| !row.contains(&other)).collect();
+    for gone in [
+        "SECRET-REASON",
+        "SECRET-STREET",
+        "SECRET-ANSWER",
+        "SECRET-QUESTION",
+        "mia@example.com",
+        "card-mia",
+    ] {
+        assert!(!left.contains(gone), "{gone} is still there");
+    }
+    let places = "SELECT count(*) FROM sessions JOIN shoppers USING (tenant_id, shopper_id) WHERE external_id LIKE 'erased-%' AND sessions.address IS NOT NULL";
+    assert_eq!(app.count(places).await, 0);
+    assert_eq!(
+        app.count("SELECT sum(amount_minor)::bigint FROM payments").await,
+        paid,
+        "the books stay"
+    );
+    let mut tx = app
+        .pools
+        .executor
+        .begin(Scope::tenant(app.store.tenant.id))
+        .await
+        .expect("begins");
+    assert_eq!(
+        audit::verify(&mut tx).await.expect("verifies").1,
+        None,
+        "and so does the audit"
+    );
+    assert_eq!(
+        app.count("SELECT count(*) FROM audit WHERE action IN ('shopper.export', 'shopper.erase')")
+            .await,
+        2
+    );
+    let log_in = app.at_the_door(
+        "/v1/sessions",
+        json!({ "email": "mia@example.com", "password": crate::support::PASSWORD }),
+    );
+    assert_eq!(answer(log_in).await.0, StatusCode::UNAUTHORIZED);
+    let noah = app.shopper("noah").await;
+    assert_eq!(
+        noah.read("/v1/orders/2001").await.0,
+        StatusCode::OK,
+        "nobody else is touched"
+    );
+}
+
+#[tokio::test]
+async fn words_of_old_conversations_are_blanked_and_those_of_others_are_not() {
+    let app = TestApp::start().await;
+    let mia = app.shopper("mia").await;
+    app.model.script([Reply::text("OLD-ANSWER"), Reply::text("NEW-ANSWER")]);
+    mia.ask("OLD-QUESTION").await;
+    sqlx::raw_sql("UPDATE conversations SET updated_at = now() - interval '400 days'")
+        .execute(&mut app.superuser().await)
+        .await
+        .expect("runs");
+    mia.ask("NEW-QUESTION").await;
+    assert_eq!(
+        privacy::retain(&app.pools.executor, Duration::days(365), Utc::now())
+            .await
+            .expect("blanks"),
+        1
+    );
+    assert_eq!(
+        privacy::retain(&app.pools.executor, Duration::days(365), Utc::now())
+            .await
+            .expect("blanks"),
+        0
+    );
+    let left = everything(&app, &[]).await;
+    assert!(!left.contains("OLD-") && left.contains("NEW-QUESTION") && left.contains("NEW-ANSWER"));
+    assert_eq!(
+        app.count("SELECT count(*) FROM audit WHERE action = 'conversations.blank'")
+            .await,
+        1
+    );
+}
+
+#[tokio::test]
+async fn what_is_exported_is_what_an_import_takes() {
+    let app = TestApp::offline().await;
+    sqlx::raw_sql("UPDATE payments SET reference = 'pi_' || position")
+        .execute(&mut app.superuser().await)
+        .await
+        .expect("runs");
+    let export = async |store: &countersign::tenancy::Tenant| {
+        let mut out = Vec::new();
+        countersign::cli::export::write(&app.pools.executor, store, &mut out)
+            .await
+            .expect("writes");
+        String::from_utf8(out).expect("text")
+    };
+    let first = export(&app.store.tenant).await;
+    let (third, _) = countersign::tenancy::create(&app.pools.executor, "three", "Three", app.store.tenant.currency)
+        .await
+        .expect("founded");
+    let lines = first.lines().map(|line| Ok(line.to_owned()));
+    let report = countersign::cli::import::from_lines(&app.pools.executor, &third, lines)
+        .await
+        .expect("imports");
+    assert_eq!(report.rejected, []);
+    let sorted = |text: &str| {
+        let mut lines: Vec<Value> = text
+            .lines()
+            .map(|line| serde_json::from_str(line).expect("JSON"))
+            .collect();
+        lines.sort_by_key(Value::to_string);
+        lines
+    };
+    assert_eq!(sorted(&first), sorted(&export(&third).await));
+    assert!(first.lines().count() > 5);
+}
