@@ -15,10 +15,14 @@ use super::{
 };
 use crate::{
     ids::{OrderId, ProposalId, ShopperId, TenantId},
-    integrations::{crm, payments, webhooks_out},
+    integrations::{
+        crm, payments,
+        shop::{self, Operation},
+        webhooks_out,
+    },
     store::{
         changes::{self, Change, ChangeError, Target},
-        orders::PaymentKind,
+        orders::{OrderStatus, PaymentKind},
     },
     tenancy::{self, Pool, Scope, Tx, audit::Actor},
 };
@@ -163,6 +167,14 @@ impl Executor {
                     let refund = (target.proposal, position);
                     payments::queue_refund(tx, refund, (order, payment_method_id), *amount, now).await?;
                 }
+                (Change::Status { to, .. }, Some((order, _))) => {
+                    if let Some(operation) = at_the_shop(*to) {
+                        shop::queue(tx, target.proposal, order, operation, now).await?;
+                    }
+                }
+                (Change::OrderAddress { .. }, Some((order, _))) => {
+                    shop::queue(tx, target.proposal, order, Operation::Address, now).await?;
+                }
                 (Change::CrmNote { .. }, _) => crm::queue_note(tx, target.proposal, now).await?,
                 (Change::HandOff { .. }, _) => {
                     let data = serde_json::json!({ "proposal_id": target.proposal });
@@ -207,6 +219,15 @@ impl Executor {
         finish(&mut tx, id, claimed, end, now).await?;
         tx.commit().await?;
         Ok(Done::Ended(end))
+    }
+}
+
+/// What an order's new status means at the shop's platform.
+fn at_the_shop(status: OrderStatus) -> Option<Operation> {
+    match status {
+        OrderStatus::Cancelled => Some(Operation::Cancel),
+        OrderStatus::ReturnRequested | OrderStatus::ExchangeRequested => Some(Operation::TagReturn),
+        _ => None,
     }
 }
 

@@ -34,7 +34,7 @@ pub async fn write(executor: &Pool<Executor>, store: &Tenant, out: &mut impl Wri
     .fetch(&mut *tx);
     count += lines(shoppers, store, out).await?;
     let orders = sqlx::query_scalar!(
-        r#"SELECT jsonb_strip_nulls(jsonb_build_object('type', 'order', 'number', o.number, 'shopper', s.external_id, 'status', o.status,
+        r#"SELECT jsonb_strip_nulls(jsonb_build_object('type', 'order', 'number', o.number, 'shopper', s.external_id, 'reference', o.reference, 'status', o.status,
             'placed_at', o.placed_at, 'address', o.address,
             'lines', (SELECT coalesce(jsonb_agg(jsonb_build_object('product_id', l.product_id, 'item_id', l.item_id, 'name', l.name,
                 'options', l.options, 'price', l.price_minor, 'quantity', l.quantity) ORDER BY l.position), '[]') FROM order_lines l WHERE l.order_id = o.id),

@@ -21,7 +21,7 @@ pub enum IntegrationCommand {
         /// The store's slug.
         #[arg(long)]
         tenant: String,
-        /// Where the CRM is; with `crm` alone.
+        /// Where the CRM is, or Shopify's Admin GraphQL: https://SHOP.myshopify.com/admin/api/VERSION/graphql.json
         #[arg(long)]
         url: Option<String>,
         #[arg(value_enum)]
@@ -50,8 +50,8 @@ pub async fn run(command: IntegrationCommand) -> Result<(), CliError> {
             url,
             kind,
         } => {
-            if url.is_some() != (kind == Kind::Crm) {
-                return Err(wrong("--url goes with crm, and only with it".into()));
+            if url.is_some() != matches!(kind, Kind::Crm | Kind::Shopify) {
+                return Err(wrong("--url goes with crm and shopify, and only with them".into()));
             }
             if let Some(url) = &url {
                 outside::check(url, false).map_err(|mend| wrong(format!("--url {mend}")))?;

@@ -8,6 +8,7 @@ pub mod crm;
 pub mod incoming;
 pub mod outside;
 pub mod payments;
+pub mod shop;
 pub mod webhooks_out;
 
 use chrono::{DateTime, Utc};
@@ -105,7 +106,7 @@ impl Outgoing {
                 payments::send(&self.trusted, &self.settings.stripe_url, &self.keyring, claimed, now).await
             }
             Channel::Crm => crm::send(&self.guarded, &self.keyring, claimed, now).await,
-            Channel::Shop => Ok(Sent::Never("no shop is connected".into())),
+            Channel::Shop => shop::send(&self.guarded, &self.keyring, claimed).await,
         }
     }
 }

@@ -96,6 +96,10 @@ pub struct OrderRecord {
     pub number: String,
     /// The shopper's `id`.
     pub shopper: String,
+    /// What the shop's platform calls it (Shopify: `gid://shopify/Order/…`); changes are made there too if it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[validate(length(max = 200), custom(function = text::single_line))]
+    pub reference: Option<String>,
     pub status: OrderStatus,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub placed_at: Option<DateTime<Utc>>,

@@ -163,8 +163,8 @@ async fn order(tx: &mut Tx<Executor>, store: &Tenant, order: &OrderRecord) -> Re
     .await?
     .ok_or_else(|| UpsertError::NoShopper(order.shopper.clone()))?;
     let stored = sqlx::query_scalar!(
-        r#"INSERT INTO orders (tenant_id, shopper_id, id, number, status, currency, address, placed_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-        ON CONFLICT (tenant_id, bare_number) DO UPDATE SET number = excluded.number WHERE orders.shopper_id = excluded.shopper_id
+        r#"INSERT INTO orders (tenant_id, shopper_id, id, number, status, currency, address, placed_at, reference) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+        ON CONFLICT (tenant_id, bare_number) DO UPDATE SET number = excluded.number, reference = coalesce(excluded.reference, orders.reference) WHERE orders.shopper_id = excluded.shopper_id
         RETURNING id AS "id: OrderId""#,
         store.id.as_uuid(),
         shopper.as_uuid(),
@@ -173,7 +173,8 @@ async fn order(tx: &mut Tx<Executor>, store: &Tenant, order: &OrderRecord) -> Re
         order.status as OrderStatus as _,
         store.currency.to_string(),
         Json(&order.address) as _,
-        order.placed_at
+        order.placed_at,
+        order.reference
     )
     .fetch_optional(&mut **tx)
     .await?

@@ -196,7 +196,7 @@ async fn only_what_is_signed_for_this_store_now_is_taken_and_once() {
 #[tokio::test]
 async fn stripe_and_the_mail_relay_are_heard_and_unknown_topics_are_kept_and_counted() {
     let app = app().await;
-    let body = json!({ "id": "evt_1", "type": "charge.dispute.created" }).to_string();
+    let body = json!({ "id": "evt_1", "type": "customer.created" }).to_string();
     let time = Utc::now().timestamp().to_string();
     let signature = hex::encode(hmac_sha256(
         STRIPE_SECRET.as_bytes(),
@@ -209,8 +209,47 @@ async fn stripe_and_the_mail_relay_are_heard_and_unknown_topics_are_kept_and_cou
         .body(body);
     accepted(stripe).await;
     app.becomes(
-        "SELECT count(*) FROM incoming_webhooks WHERE state = 'ignored' AND topic = 'charge.dispute.created'",
+        "SELECT count(*) FROM incoming_webhooks WHERE state = 'ignored' AND topic = 'customer.created'",
         1,
+    )
+    .await;
+    // A refund that was made could not be paid out after all: staff must look at it.
+    let made = "INSERT INTO outbox (tenant_id, id, channel, kind, idempotency_key, payload, created_at, state, reference)
+        SELECT tenant_id, gen_random_uuid(), 'payment', 'refund', 'refund:x', '{}', now(), 'done', 're_77' FROM tenants WHERE slug = 'one'";
+    sqlx::raw_sql(made)
+        .execute(&mut app.superuser().await)
+        .await
+        .expect("runs");
+    for (id, topic, object) in [
+        ("evt_2", "refund.failed", json!({ "id": "re_77" })),
+        (
+            "evt_3",
+            "charge.dispute.created",
+            json!({ "id": "dp_1", "charge": "ch_1" }),
+        ),
+    ] {
+        let body = json!({ "id": id, "type": topic, "data": { "object": object } }).to_string();
+        let time = Utc::now().timestamp().to_string();
+        let signature = hex::encode(hmac_sha256(
+            STRIPE_SECRET.as_bytes(),
+            format!("{time}.{body}").as_bytes(),
+        ));
+        accepted(
+            app.http
+                .post(url(&app, &app.store, "stripe"))
+                .header("stripe-signature", format!("t={time},v1={signature}"))
+                .body(body),
+        )
+        .await;
+    }
+    app.becomes(
+        "SELECT count(*) FROM outbox WHERE reference = 're_77' AND state = 'dead'",
+        1,
+    )
+    .await;
+    app.becomes(
+        "SELECT count(*) FROM audit WHERE action IN ('refund.failed', 'dispute.created')",
+        2,
     )
     .await;
     let bounced = json!({ "type": "mail.bounced", "data": { "email": "MIA@example.com" } });

@@ -558,3 +558,111 @@ async fn a_sign_in_from_a_new_place_is_told_to_the_owner() {
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert_eq!(app.mailbox.all().len(), 1);
 }
+
+#[tokio::test]
+async fn an_order_is_changed_at_the_shops_platform_once() {
+    let shop = FakeStripe::start().await;
+    let app = TestApp::start_changed(|settings| settings.outside.allow_loopback = true).await;
+    give_secret(
+        &app,
+        Kind::Shopify,
+        Some(&format!("{}/graphql", shop.url)),
+        "shpat_of_the_tests",
+    )
+    .await;
+    let known = "UPDATE orders SET reference = 'gid://shopify/Order/' || bare_number";
+    sqlx::raw_sql(known)
+        .execute(&mut app.superuser().await)
+        .await
+        .expect("runs");
+    let (mia, kim) = (
+        app.shopper("mia").await,
+        app.staff("kim@shop.example", StaffRole::Approver).await,
+    );
+    // Asked whether it is cancelled: no. Then: throttled, cancelled and a 500, and asked again: yes.
+    shop.misbehave([Misdeed::Redirects("THROTTLED".into()), Misdeed::Answers(503, "")]);
+    let cancel = mia
+        .propose(
+            &app,
+            "cancel_order",
+            json!({ "order_number": "#1003", "reason": "no_longer_needed" }),
+        )
+        .await;
+    kim.approve(&cancel).await;
+    assert_eq!(mia.ended(&cancel).await["state"], "executed");
+    for attempts in 1..=2 {
+        app.becomes(
+            "SELECT max(attempts)::bigint FROM outbox WHERE channel = 'shop'",
+            attempts,
+        )
+        .await;
+        app.hurry().await;
+    }
+    app.becomes(
+        "SELECT count(*) FROM outbox WHERE channel = 'shop' AND state = 'done'",
+        1,
+    )
+    .await;
+    assert_eq!(shop.cancelled().get("gid://shopify/Order/1003"), Some(&1));
+    assert!(
+        shop.calls()
+            .iter()
+            .all(|call| call.headers["x-shopify-access-token"] == "shpat_of_the_tests")
+    );
+
+    // Done there and not heard of here: asked first, and not done again.
+    sqlx::raw_sql("UPDATE outbox SET state = 'dead' WHERE channel = 'shop'")
+        .execute(&mut app.superuser().await)
+        .await
+        .expect("runs");
+    let admin = app.staff("ada@shop.example", StaffRole::Admin).await;
+    let (_, listed) = admin.read("/v1/staff/deliveries?state=dead").await;
+    let path = format!(
+        "/v1/staff/deliveries/{}/retry",
+        listed["deliveries"][0]["id"].as_str().expect("an id")
+    );
+    assert_eq!(answer(admin.request("POST", &path)).await.0, StatusCode::ACCEPTED);
+    app.becomes(
+        "SELECT count(*) FROM outbox WHERE channel = 'shop' AND state = 'done'",
+        1,
+    )
+    .await;
+    assert_eq!(
+        shop.cancelled().get("gid://shopify/Order/1003"),
+        Some(&1),
+        "cancelled once"
+    );
+
+    let returned = json!({ "order_number": "#1002", "item_ids": ["sweater-navy-m"], "payment_method_id": "card-mia" });
+    let returned = mia.propose(&app, "return_items", returned).await;
+    kim.approve(&returned).await;
+    assert_eq!(mia.ended(&returned).await["state"], "executed");
+    app.becomes(
+        "SELECT count(*) FROM outbox WHERE channel = 'shop' AND state = 'done'",
+        2,
+    )
+    .await;
+    assert!(shop.calls().last().expect("a call").body.contains("tagsAdd"));
+}
+
+#[tokio::test]
+async fn a_relay_whose_tls_is_wrong_gets_no_mail() {
+    use countersign::mail::{MailSettings, SmtpSettings};
+    let plain = crate::support::Mailbox::start().await;
+    let url = plain.url().replace("smtp://", "smtps://");
+    let app = TestApp::start_changed(|settings| {
+        settings.mail = MailSettings::Smtp(SmtpSettings {
+            url: url.into(),
+            from: "shop@shop.example".parse().expect("an address"),
+            dkim: Vec::new(),
+        });
+    })
+    .await;
+    app.shopper("mia").await.propose(&app, REFUND, refund("3.00")).await;
+    app.becomes(
+        "SELECT count(*) FROM outbox WHERE state = 'queued' AND attempts = 1 AND last_error LIKE '%cannot be reached%'",
+        1,
+    )
+    .await;
+    assert!(plain.all().is_empty());
+}

@@ -165,6 +165,7 @@ fn order(order: Order) -> Record {
         reference: None,
     });
     Record::Order(OrderRecord {
+        reference: None,
         number: order.order_id,
         shopper: order.user_id,
         status: order.status,

@@ -2,6 +2,7 @@
 
 mod shopify;
 mod store_system;
+mod stripe;
 
 use chrono::{DateTime, Utc};
 
@@ -97,7 +98,7 @@ async fn apply(
         Source::Shopify => shopify::meaning(&event.topic, &event.body),
         Source::Store => store_system::meaning(&event.topic, &event.body),
         Source::Mail => mail_relay(&event.topic, &event.body),
-        Source::Stripe => Meaning::Unknown,
+        Source::Stripe => return stripe::apply(tx, event, now).await,
     };
     match meaning {
         Meaning::Unknown => Ok(Outcome::Ignored("nothing here is about this topic")),

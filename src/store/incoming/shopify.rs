@@ -16,6 +16,7 @@ use crate::{
 
 #[derive(Deserialize)]
 struct Order {
+    admin_graphql_api_id: Option<String>,
     name: String,
     created_at: Option<DateTime<Utc>>,
     updated_at: DateTime<Utc>,
@@ -125,6 +126,7 @@ pub(super) fn meaning(topic: &str, body: &Value) -> Meaning {
     let id = order.name.clone();
     let order_record = OrderRecord {
         number: order.name.clone(),
+        reference: order.admin_graphql_api_id.clone(),
         shopper,
         status: order.status(),
         placed_at: order.created_at,

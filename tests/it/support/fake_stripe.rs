@@ -1,4 +1,4 @@
-//! A server that speaks Stripe's refunds API and the receiving side of webhooks: it keeps what it is asked, and can be told
+//! A server that speaks Stripe's refunds API, Shopify's Admin GraphQL and the receiving side of webhooks: it keeps what it is asked, and can be told
 //! what to do wrong. The same Idempotency-Key is the same refund, as with the real one.
 
 use std::{
@@ -30,6 +30,8 @@ struct Shared {
     /// Every call, done or not.
     calls: Mutex<Vec<Call>>,
     misdeeds: Mutex<VecDeque<Misdeed>>,
+    /// Orders that are cancelled at the shop, and how often each was.
+    cancelled: Mutex<HashMap<String, usize>>,
 }
 
 #[derive(Clone, Debug)]
@@ -58,6 +60,7 @@ impl FakeStripe {
         let router = Router::new()
             .route("/v1/refunds", post(refund))
             .route("/hook", post(hook))
+            .route("/graphql", post(graphql))
             .with_state(shared.clone());
         tokio::spawn(async move { axum::serve(listener, router).await });
         Self { url, shared }
@@ -76,6 +79,11 @@ impl FakeStripe {
             .values()
             .cloned()
             .collect()
+    }
+
+    /// How often each order was cancelled at the shop.
+    pub fn cancelled(&self) -> HashMap<String, usize> {
+        self.shared.cancelled.lock().expect("no panic").clone()
     }
 
     pub fn calls(&self) -> Vec<Call> {
@@ -128,5 +136,37 @@ async fn hook(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes
         Some(Misdeed::Answers(status, body)) => (StatusCode::from_u16(status).expect("a status"), body).into_response(),
         Some(Misdeed::Redirects(to)) => (StatusCode::TEMPORARY_REDIRECT, [("location", to)]).into_response(),
         _ => StatusCode::NO_CONTENT.into_response(),
+    }
+}
+
+/// Shopify's Admin GraphQL, as far as it is asked: errors come with status 200, as with the real one.
+async fn graphql(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes) -> Response {
+    let misdeed = note(&shared, &headers, &body);
+    match misdeed {
+        Some(Misdeed::Answers(status, body)) => {
+            return (StatusCode::from_u16(status).expect("a status"), body).into_response();
+        }
+        Some(Misdeed::Redirects(code)) => {
+            return axum::Json(json!({ "errors": [{ "extensions": { "code": code } }] })).into_response();
+        }
+        _ => {}
+    }
+    let request: Value = serde_json::from_slice(&body).expect("JSON");
+    let (query, id) = (
+        request["query"].as_str().expect("a query"),
+        request["variables"]["id"].as_str().expect("an id"),
+    );
+    let mut cancelled = shared.cancelled.lock().expect("no panic");
+    let data = if query.contains("cancelledAt") {
+        json!({ "order": { "cancelledAt": cancelled.get(id).map(|_| "2026-11-25T00:00:00Z") } })
+    } else {
+        if query.contains("orderCancel") {
+            *cancelled.entry(id.to_owned()).or_default() += 1;
+        }
+        json!({ "result": { "userErrors": [] } })
+    };
+    match misdeed {
+        Some(Misdeed::DoesItAndFails) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+        _ => axum::Json(json!({ "data": data })).into_response(),
     }
 }

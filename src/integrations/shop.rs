@@ -1,0 +1,155 @@
+//! The shop's platform (Shopify's Admin GraphQL): an order that was changed here is changed there.
+//!
+//! Each operation may come twice. An address is set and a tag added as often as one likes; before a cancellation the order is
+//! asked whether it is cancelled already.
+
+use chrono::{DateTime, Utc};
+use secrecy::ExposeSecret;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::{
+    credentials::{self, Credential, Kind},
+    outside,
+};
+use crate::{
+    ids::{OrderId, ProposalId},
+    jobs::outbox::{self, Channel, Claimed, Sent},
+    keyring::Keyring,
+    tenancy::{Executor, Tx},
+};
+
+/// What is to be done to an order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Operation {
+    Cancel,
+    /// To the address that the order has by then.
+    Address,
+    /// A return or exchange was asked for: staff of the shop see it as a tag.
+    TagReturn,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Queued {
+    order: OrderId,
+    operation: Operation,
+}
+
+/// Queues an operation, if the store has a platform that knows the order.
+pub async fn queue(
+    tx: &mut Tx<Executor>,
+    proposal: ProposalId,
+    order: OrderId,
+    operation: Operation,
+    now: DateTime<Utc>,
+) -> Result<(), sqlx::Error> {
+    let known = sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM orders WHERE id = $1 AND reference IS NOT NULL)
+            AND EXISTS (SELECT FROM integrations WHERE kind = 'shopify' AND revoked_at IS NULL) AS "known!""#,
+        order.as_uuid()
+    )
+    .fetch_one(&mut **tx)
+    .await?;
+    if !known {
+        return Ok(());
+    }
+    let payload = json!(Queued { order, operation });
+    outbox::queue(tx, Channel::Shop, "order", &format!("shop:{proposal}"), payload, now).await
+}
+
+const IS_CANCELLED: &str = "query ($id: ID!) { order(id: $id) { cancelledAt } }";
+// The money goes back by the payment provider's refund, once.
+const CANCEL: &str = "mutation ($id: ID!) { result: orderCancel(orderId: $id, reason: CUSTOMER, refund: false, restock: true, notifyCustomer: false) { userErrors: orderCancelUserErrors { code } } }";
+const ADDRESS: &str = "mutation ($id: ID!, $address: MailingAddressInput!) { result: orderUpdate(input: { id: $id, shippingAddress: $address }) { userErrors { field } } }";
+const TAG: &str =
+    "mutation ($id: ID!) { result: tagsAdd(id: $id, tags: [\"return requested\"]) { userErrors { field } } }";
+
+/// Does an operation at the platform.
+pub(super) async fn send(
+    client: &reqwest::Client,
+    keyring: &Keyring,
+    claimed: &mut Claimed,
+) -> Result<Sent, sqlx::Error> {
+    let Ok(queued) = serde_json::from_value::<Queued>(claimed.payload.clone()) else {
+        return Ok(Sent::Never("the row cannot be read".into()));
+    };
+    let credential = credentials::of(&mut claimed.tx, keyring, Kind::Shopify)
+        .await?
+        .into_iter()
+        .next();
+    let order = sqlx::query!(
+        "SELECT reference, address FROM orders WHERE id = $1",
+        queued.order.as_uuid()
+    )
+    .fetch_optional(&mut *claimed.tx)
+    .await?;
+    let (Some(credential), Some((reference, address))) = (
+        credential,
+        order.and_then(|order| Some((order.reference?, order.address))),
+    ) else {
+        return Ok(Sent::Dropped("the shop was taken away"));
+    };
+    let ask = async |query: &str, mut variables: Value| {
+        variables["id"] = reference.clone().into();
+        call(client, &credential, query, variables).await
+    };
+    let answer = match queued.operation {
+        Operation::Cancel => match ask(IS_CANCELLED, json!({})).await {
+            Ok(data) if !data["order"]["cancelledAt"].is_null() => return Ok(Sent::Done(Some(reference))),
+            Ok(_) => ask(CANCEL, json!({})).await,
+            Err(sent) => Err(sent),
+        },
+        Operation::Address => ask(ADDRESS, json!({ "address": mailing_address(&address) })).await,
+        Operation::TagReturn => ask(TAG, json!({})).await,
+    };
+    Ok(match answer {
+        Ok(data) => match &data["result"]["userErrors"][0] {
+            Value::Null => Sent::Done(Some(reference)),
+            // Its code or field, never its words.
+            error => Sent::Never(format!("the shop refused: {}", short(error))),
+        },
+        Err(sent) => sent,
+    })
+}
+
+/// One GraphQL call: its data, or what its failure means.
+async fn call(client: &reqwest::Client, credential: &Credential, query: &str, variables: Value) -> Result<Value, Sent> {
+    let Some(url) = &credential.url else {
+        return Err(Sent::Never("the shop has no address".into()));
+    };
+    let request = client
+        .post(url)
+        .header("x-shopify-access-token", credential.secret.expose_secret())
+        .json(&json!({ "query": query, "variables": variables }));
+    let response = request.send().await.map_err(|error| outside::no_answer(&error))?;
+    if let Some(sent) = outside::judge(response.status(), response.headers()) {
+        return Err(sent);
+    }
+    let later = |error: &str| Sent::Later {
+        error: error.to_owned(),
+        no_sooner: None,
+    };
+    let body = outside::body(response)
+        .await
+        .map_err(|error| outside::no_answer(&error))?;
+    let answer: Value = serde_json::from_slice(&body).map_err(|_| later("the answer cannot be read"))?;
+    match answer["errors"][0]["extensions"]["code"].as_str() {
+        Some("THROTTLED" | "INTERNAL_SERVER_ERROR") => Err(later("the shop is busy")),
+        _ if !answer["errors"].is_null() => Err(Sent::Never("the shop does not understand the call".into())),
+        _ => Ok(answer["data"].clone()),
+    }
+}
+
+fn mailing_address(address: &Value) -> Value {
+    json!({ "address1": address["address1"], "address2": address["address2"], "city": address["city"], "province": address["state"],
+        "zip": address["zip"], "country": address["country"] })
+}
+
+fn short(error: &Value) -> String {
+    let text = error.to_string();
+    text.chars()
+        .filter(|c| c.is_ascii_alphanumeric() || "_:,".contains(*c))
+        .take(80)
+        .collect()
+}
