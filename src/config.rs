@@ -20,7 +20,7 @@ use crate::{
     identity::sessions::Lifetimes,
     integrations::OutsideSettings,
     keyring::Keyring,
-    mail::{MailSettings, SmtpSettings},
+    mail::{Inbox, MailSettings, SmtpSettings},
     telemetry::LogFormat,
     tenancy::DatabaseSettings,
 };
@@ -118,7 +118,7 @@ impl Settings {
         }))
     }
 
-    /// For the demo, replays and tests: plain HTTP on loopback, a secret of its own, mail to the terminal.
+    /// For the demo, replays and tests: plain HTTP on loopback, a secret of its own, mail caught in an inbox.
     pub fn on_loopback(listen: SocketAddr, database: DatabaseSettings, model: ModelSettings) -> Self {
         let secret = hex::encode(rand::random::<[u8; 32]>()).into();
         Self {
@@ -130,7 +130,7 @@ impl Settings {
             secure_cookies: false,
             staff_second_factor: false,
             keyring: Arc::new(Keyring::new(&secret, None)),
-            mail: MailSettings::Print,
+            mail: MailSettings::Inbox(Inbox::default()),
             public_url: format!("http://{listen}"),
             outside: OutsideSettings::default(),
             limits: Limits::default(),
@@ -160,7 +160,7 @@ impl Settings {
         let mut reader = Reader::new(source);
         let mail = reader.mail().and_then(|mail| match mail {
             MailSettings::Smtp(settings) => Some(settings),
-            MailSettings::Print => None,
+            MailSettings::Inbox(_) => None,
         });
         reader.finish(mail)
     }

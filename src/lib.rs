@@ -6,6 +6,7 @@
 
 pub mod cli;
 pub mod http;
+pub mod web;
 pub mod chat;
 pub mod tools;
 pub mod approvals;

@@ -165,15 +165,22 @@ impl Executor {
                     Some((order, _)),
                 ) => {
                     let refund = (target.proposal, position);
-                    payments::queue_refund(tx, refund, (order, payment_method_id), *amount, now).await?;
+                    let at_provider =
+                        payments::queue_refund(tx, refund, (order, payment_method_id), *amount, now).await?;
+                    if !at_provider && !is_gift_card(tx, payment_method_id).await? {
+                        let operation = Operation::Refund {
+                            amount: amount.amount(),
+                        };
+                        shop::queue(tx, refund, order, operation, now).await?;
+                    }
                 }
                 (Change::Status { to, .. }, Some((order, _))) => {
                     if let Some(operation) = at_the_shop(*to) {
-                        shop::queue(tx, target.proposal, order, operation, now).await?;
+                        shop::queue(tx, (target.proposal, position), order, operation, now).await?;
                     }
                 }
                 (Change::OrderAddress { .. }, Some((order, _))) => {
-                    shop::queue(tx, target.proposal, order, Operation::Address, now).await?;
+                    shop::queue(tx, (target.proposal, position), order, Operation::Address, now).await?;
                 }
                 (Change::CrmNote { .. }, _) => crm::queue_note(tx, target.proposal, now).await?,
                 (Change::HandOff { .. }, _) => {
@@ -220,6 +227,17 @@ impl Executor {
         tx.commit().await?;
         Ok(Done::Ended(end))
     }
+}
+
+/// A gift card's balance is the store's own, and is back already.
+async fn is_gift_card(tx: &mut Tx<tenancy::Executor>, payment_method: &str) -> Result<bool, sqlx::Error> {
+    let kind = sqlx::query_scalar!(
+        "SELECT kind FROM payment_methods WHERE external_id = $1",
+        payment_method
+    )
+    .fetch_optional(&mut **tx)
+    .await?;
+    Ok(kind.as_deref() == Some("gift_card"))
 }
 
 /// What an order's new status means at the shop's platform.

@@ -128,7 +128,7 @@ fn welcome(url: &str, key: &StoreKey) -> String {
         r#"
 Countersign demo: {url}   (API page: {url}/docs, stop with Ctrl-C)
 Store "Harbour Goods". Shoppers mia@example.com (order #1001) and noah@example.com (order #2001); password: {PASSWORD}
-Answers come from the offline model, plain rules and no language model.
+Answers come from the offline model, plain rules and no language model. Mail is caught at {url}/inbox
 
 1. Log in as Mia:
 TOKEN=$(curl -s {url}/v1/sessions -H 'X-Store-Key: {key}' -H 'Content-Type: application/json' -d '{{"email":"mia@example.com","password":"{PASSWORD}"}}' | sed 's/.*"token":"\([^"]*\)".*/\1/')

@@ -20,11 +20,12 @@ use crate::{
     http::{self, App},
     identity::Identity,
     integrations::Outgoing,
-    mail::PostOffice,
+    mail::{MailSettings, PostOffice},
     model::{Model, OfflineModel, OpenAiModel, budget::Meter},
     telemetry,
     tenancy::{self, Pools, Role, Web},
     tools::Registry,
+    web,
 };
 
 /// Serves until SIGTERM or SIGINT.
@@ -71,6 +72,11 @@ pub async fn serve(
         settings.lifetimes,
         settings.staff_second_factor,
     );
+    // Only the demo catches mail; a server that sends it has no such page.
+    let pages = match &settings.mail {
+        MailSettings::Inbox(inbox) => web::inbox::page(inbox.clone()),
+        MailSettings::Smtp(_) => axum::Router::new(),
+    };
     let outside = http::Outside {
         keyring: settings.keyring.clone(),
         allow_loopback: settings.outside.allow_loopback,
@@ -84,7 +90,7 @@ pub async fn serve(
         settings.secure_cookies,
         outside,
     );
-    let router = http::router(app, settings.limits, settings.connections.proxies.clone());
+    let router = http::router(app, settings.limits, settings.connections.proxies.clone(), pages);
     let grace = settings.shutdown_grace;
     // Turns are ended while connections are still open, so that streams hear the end of theirs.
     let stopping = async move {

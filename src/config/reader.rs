@@ -39,6 +39,8 @@ pub fn environment(name: &str) -> Option<String> {
 pub struct Reader<'a> {
     source: Source<'a>,
     faults: Vec<Fault>,
+    /// Every secret so far: one must not serve two purposes.
+    secrets: Vec<(&'static str, SecretString)>,
 }
 
 impl<'a> Reader<'a> {
@@ -46,6 +48,7 @@ impl<'a> Reader<'a> {
         Self {
             source,
             faults: Vec::new(),
+            secrets: Vec::new(),
         }
     }
 
@@ -90,6 +93,20 @@ impl<'a> Reader<'a> {
 
     /// `X`, or the content of the file that `X_FILE` names.
     pub fn secret(&mut self, name: &'static str) -> Option<SecretString> {
+        let secret = self.read_secret(name)?;
+        let twin = self
+            .secrets
+            .iter()
+            .find(|(_, other)| other.expose_secret() == secret.expose_secret())
+            .map(|(other, _)| *other);
+        if let Some(other) = twin {
+            self.fault(name, format!("is the same as {other}; each secret is for one purpose"));
+        }
+        self.secrets.push((name, secret.clone()));
+        Some(secret)
+    }
+
+    fn read_secret(&mut self, name: &'static str) -> Option<SecretString> {
         let file = self.text(&format!("{name}_FILE"));
         match (self.text(name), file) {
             (Some(_), Some(_)) => {

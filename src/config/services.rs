@@ -37,14 +37,6 @@ impl Reader<'_> {
             "DATABASE_EXECUTOR_PASSWORD",
         ]
         .map(|name| self.needed_secret(name, 16, what));
-        let distinct: std::collections::HashSet<_> =
-            passwords.iter().flatten().map(ExposeSecret::expose_secret).collect();
-        if distinct.len() < passwords.iter().flatten().count() {
-            self.fault(
-                "DATABASE_WEB_PASSWORD",
-                "each database role needs a password of its own; two of them are the same",
-            );
-        }
         let connections = self.number("DATABASE_CONNECTIONS", 1..=200, 16) as u32;
         let deadline = Duration::from_millis(self.number("DATABASE_DEADLINE_MS", 100..=60_000, 3_000) as u64);
         let [reader_password, web_password, executor_password] = passwords;
@@ -63,14 +55,6 @@ impl Reader<'_> {
         let what = "what tokens, codes and second factors rest on; `openssl rand -hex 32` makes one";
         let current = self.needed_secret("SECRET_KEY", 32, what);
         let old = self.secret("SECRET_KEY_OLD");
-        if let (Some(current), Some(old)) = (&current, &old)
-            && current.expose_secret() == old.expose_secret()
-        {
-            self.fault(
-                "SECRET_KEY_OLD",
-                "is the same as SECRET_KEY; leave it out when nothing is being rotated",
-            );
-        }
         Some(Arc::new(Keyring::new(&current?, old.as_ref())))
     }
 

@@ -200,8 +200,8 @@ pub fn openapi_json() -> String {
     document.to_pretty_json().unwrap_or_default()
 }
 
-/// The service.
-pub fn router(app: App, limits: Limits, proxies: Proxies) -> Router {
+/// The service, with `pages` for people beside the API.
+pub fn router(app: App, limits: Limits, proxies: Proxies, pages: Router<App>) -> Router {
     let mut document = routes().into_openapi();
     openapi::complete(&mut document);
     let quiet = |name: HeaderName, value: &'static str| {
@@ -236,6 +236,7 @@ pub fn router(app: App, limits: Limits, proxies: Proxies) -> Router {
     let origins = Origins::new(app.web.clone());
     router
         .merge(openapi::pages(document))
+        .merge(pages)
         .with_state(app)
         .fallback(|| async { StatusCode::NOT_FOUND })
         // From the inside out: the last layer sees the request first.

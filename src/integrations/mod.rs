@@ -100,7 +100,7 @@ impl Outgoing {
 
     async fn send(&self, claimed: &mut Claimed, now: DateTime<Utc>) -> Result<Sent, sqlx::Error> {
         match claimed.channel {
-            Channel::Mail => self.post.send(claimed).await,
+            Channel::Mail => self.post.send(claimed, now).await,
             Channel::Webhook => webhooks_out::send(&self.guarded, &self.keyring, claimed, now).await,
             Channel::Payment => {
                 payments::send(&self.trusted, &self.settings.stripe_url, &self.keyring, claimed, now).await

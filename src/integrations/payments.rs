@@ -30,15 +30,15 @@ struct Refund {
     currency: String,
 }
 
-/// Queues the refund of a payment that the provider knows. Without a provider, or for a payment that it never saw, such as a
-/// gift card's, the store's own books are all there is, and nothing is queued.
+/// Queues the refund of a payment that the provider knows. False without a provider, or for a payment that it never saw, such
+/// as a gift card's.
 pub async fn queue_refund(
     tx: &mut Tx<Executor>,
     (proposal, position): (ProposalId, usize),
     (order, payment_method): (OrderId, &str),
     amount: Money,
     now: DateTime<Utc>,
-) -> Result<(), sqlx::Error> {
+) -> Result<bool, sqlx::Error> {
     let payment = sqlx::query_scalar!(
         r#"SELECT p.reference AS "reference!" FROM payments p JOIN payment_methods m ON (m.tenant_id, m.id) = (p.tenant_id, p.payment_method_id)
         WHERE p.order_id = $1 AND m.external_id = $2 AND p.kind = 'payment' AND p.reference IS NOT NULL
@@ -49,7 +49,7 @@ pub async fn queue_refund(
     )
     .fetch_optional(&mut **tx)
     .await?;
-    let Some(payment) = payment else { return Ok(()) };
+    let Some(payment) = payment else { return Ok(false) };
     let payload = json!(Refund {
         proposal,
         payment,
@@ -57,7 +57,8 @@ pub async fn queue_refund(
         currency: amount.currency.to_string().to_lowercase(),
     });
     let key = format!("refund:{proposal}:{position}");
-    outbox::queue(tx, Channel::Payment, "refund", &key, payload, now).await
+    outbox::queue(tx, Channel::Payment, "refund", &key, payload, now).await?;
+    Ok(true)
 }
 
 /// Asks the provider for a refund. The same key is the same refund, however often it is asked for.

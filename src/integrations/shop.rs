@@ -1,7 +1,7 @@
 //! The shop's platform (Shopify's Admin GraphQL): an order that was changed here is changed there.
 //!
 //! Each operation may come twice. An address is set and a tag added as often as one likes; before a cancellation the order is
-//! asked whether it is cancelled already.
+//! asked whether it is cancelled already, and before a refund whether one with our key in its note is there.
 
 use chrono::{DateTime, Utc};
 use secrecy::ExposeSecret;
@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// What is to be done to an order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Operation {
     Cancel,
@@ -28,6 +28,10 @@ pub enum Operation {
     Address,
     /// A return or exchange was asked for: staff of the shop see it as a tag.
     TagReturn,
+    /// Decimal text in the order's currency, given back to what the order was paid with.
+    Refund {
+        amount: String,
+    },
 }
 
 #[derive(Serialize, Deserialize)]
@@ -39,7 +43,7 @@ struct Queued {
 /// Queues an operation, if the store has a platform that knows the order.
 pub async fn queue(
     tx: &mut Tx<Executor>,
-    proposal: ProposalId,
+    (proposal, position): (ProposalId, usize),
     order: OrderId,
     operation: Operation,
     now: DateTime<Utc>,
@@ -55,7 +59,15 @@ pub async fn queue(
         return Ok(());
     }
     let payload = json!(Queued { order, operation });
-    outbox::queue(tx, Channel::Shop, "order", &format!("shop:{proposal}"), payload, now).await
+    outbox::queue(
+        tx,
+        Channel::Shop,
+        "order",
+        &format!("shop:{proposal}:{position}"),
+        payload,
+        now,
+    )
+    .await
 }
 
 const IS_CANCELLED: &str = "query ($id: ID!) { order(id: $id) { cancelledAt } }";
@@ -64,6 +76,29 @@ const CANCEL: &str = "mutation ($id: ID!) { result: orderCancel(orderId: $id, re
 const ADDRESS: &str = "mutation ($id: ID!, $address: MailingAddressInput!) { result: orderUpdate(input: { id: $id, shippingAddress: $address }) { userErrors { field } } }";
 const TAG: &str =
     "mutation ($id: ID!) { result: tagsAdd(id: $id, tags: [\"return requested\"]) { userErrors { field } } }";
+
+const PAID_AND_REFUNDED: &str = "query ($id: ID!) { order(id: $id) { transactions(first: 20) { id kind status gateway } refunds(first: 50) { note } } }";
+const REFUND: &str = "mutation ($input: RefundInput!) { result: refundCreate(input: $input) { userErrors { field } } }";
+
+/// The refund to make, unless it is there: our key stands in its note.
+fn refund(order: &Value, reference: &str, amount: &str, key: &str) -> Option<Value> {
+    let notes = order["refunds"].as_array().into_iter().flatten();
+    if notes.into_iter().any(|refund| refund["note"] == key) {
+        return None;
+    }
+    let paid = order["transactions"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .find(|transaction| {
+            matches!(transaction["kind"].as_str(), Some("SALE" | "CAPTURE")) && transaction["status"] == "SUCCESS"
+        });
+    let paid = paid.cloned().unwrap_or_default();
+    Some(
+        json!({ "orderId": reference, "note": key, "notify": false, "transactions": [{ "orderId": reference, "parentId": paid["id"],
+        "gateway": paid["gateway"], "kind": "REFUND", "amount": amount }] }),
+    )
+}
 
 /// Does an operation at the platform.
 pub(super) async fn send(
@@ -91,7 +126,9 @@ pub(super) async fn send(
         return Ok(Sent::Dropped("the shop was taken away"));
     };
     let ask = async |query: &str, mut variables: Value| {
-        variables["id"] = reference.clone().into();
+        if !query.starts_with("mutation ($input") {
+            variables["id"] = reference.clone().into();
+        }
         call(client, &credential, query, variables).await
     };
     let answer = match queued.operation {
@@ -102,6 +139,13 @@ pub(super) async fn send(
         },
         Operation::Address => ask(ADDRESS, json!({ "address": mailing_address(&address) })).await,
         Operation::TagReturn => ask(TAG, json!({})).await,
+        Operation::Refund { amount } => match ask(PAID_AND_REFUNDED, json!({})).await {
+            Ok(data) => match refund(&data["order"], &reference, &amount, &claimed.key) {
+                Some(input) => ask(REFUND, json!({ "input": input })).await,
+                None => return Ok(Sent::Done(Some(reference))),
+            },
+            Err(sent) => Err(sent),
+        },
     };
     Ok(match answer {
         Ok(data) => match &data["result"]["userErrors"][0] {

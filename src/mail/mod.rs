@@ -3,6 +3,7 @@
 pub mod codes;
 mod compose;
 mod dkim;
+mod inbox;
 mod letter;
 mod smtp;
 mod words;
@@ -15,6 +16,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
 pub use dkim::{DkimError, DkimSettings};
+pub use inbox::{Caught, Inbox};
 pub use smtp::{SmtpError, is_safe as is_safe_url};
 
 use codes::CodeId;
@@ -30,8 +32,8 @@ use crate::{
 #[derive(Clone, Debug)]
 pub enum MailSettings {
     Smtp(SmtpSettings),
-    /// To the terminal: the demo's.
-    Print,
+    /// To a page: the demo's.
+    Inbox(Inbox),
 }
 
 #[derive(Clone, Debug)]
@@ -125,14 +127,14 @@ pub struct PostOffice {
 #[derive(Clone)]
 enum Transport {
     Smtp(Box<smtp::Smtp>),
-    Print,
+    Inbox(Inbox),
 }
 
 impl PostOffice {
     pub fn new(settings: &MailSettings, keyring: Arc<Keyring>, public_url: String) -> Result<Self, SmtpError> {
         let transport = match settings {
             MailSettings::Smtp(settings) => Transport::Smtp(Box::new(smtp::Smtp::new(settings)?)),
-            MailSettings::Print => Transport::Print,
+            MailSettings::Inbox(inbox) => Transport::Inbox(inbox.clone()),
         };
         Ok(Self {
             transport,
@@ -142,7 +144,7 @@ impl PostOffice {
     }
 
     /// Sends a mail of the outbox. A crash between sending and noting it sends the same Message-ID again.
-    pub async fn send(&self, claimed: &mut Claimed) -> Result<Sent, sqlx::Error> {
+    pub async fn send(&self, claimed: &mut Claimed, now: DateTime<Utc>) -> Result<Sent, sqlx::Error> {
         let mail = match serde_json::from_value::<Mail>(claimed.payload.clone()) {
             Ok(mail) => mail,
             Err(error) => return Ok(Sent::Never(error.to_string())),
@@ -173,12 +175,14 @@ impl PostOffice {
                     no_sooner: None,
                 }),
             },
-            Transport::Print => {
-                println!(
-                    "\n--- mail to {}: {}\n{text}---",
-                    addressed.to.join(", "),
-                    addressed.letter.subject
-                );
+            Transport::Inbox(inbox) => {
+                inbox.catch(Caught {
+                    at: now,
+                    to: addressed.to.join(", "),
+                    subject: addressed.letter.subject,
+                    text,
+                    html,
+                });
                 Ok(Sent::Done(None))
             }
         }

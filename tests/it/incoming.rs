@@ -377,7 +377,7 @@ async fn a_burst_gives_the_right_orders_loses_none_and_leaves_room_for_shoppers(
     let total: usize = std::env::var("BURST")
         .ok()
         .and_then(|text| text.parse().ok())
-        .unwrap_or(1000);
+        .unwrap_or(5000);
     let (orders, versions) = (total / 5, 4);
     let mut events: Vec<(String, Value)> = Vec::new();
     for version in 1..=versions {

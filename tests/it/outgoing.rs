@@ -633,13 +633,35 @@ async fn an_order_is_changed_at_the_shops_platform_once() {
         "cancelled once"
     );
 
+    // A refund that was made and not heard of is asked for first, too.
+    shop.misbehave([Misdeed::DoesItAndIsSilent(Duration::ZERO), Misdeed::DoesItAndFails]);
+    let refunded = mia.propose(&app, REFUND, refund("3.00")).await;
+    kim.approve(&refunded).await;
+    assert_eq!(mia.ended(&refunded).await["state"], "executed");
+    app.becomes(
+        "SELECT count(*) FROM outbox WHERE channel = 'shop' AND attempts = 1 AND state = 'queued'",
+        1,
+    )
+    .await;
+    app.hurry().await;
+    app.becomes(
+        "SELECT count(*) FROM outbox WHERE channel = 'shop' AND state = 'done' AND payload::text LIKE '%refund%'",
+        1,
+    )
+    .await;
+    let made = shop.shop_refunds();
+    assert_eq!((made.len(), made[0].1.as_str()), (1, "3.00"), "{made:?}");
+
+    let done = app
+        .count("SELECT count(*) FROM outbox WHERE channel = 'shop' AND state = 'done'")
+        .await;
     let returned = json!({ "order_number": "#1002", "item_ids": ["sweater-navy-m"], "payment_method_id": "card-mia" });
     let returned = mia.propose(&app, "return_items", returned).await;
     kim.approve(&returned).await;
     assert_eq!(mia.ended(&returned).await["state"], "executed");
     app.becomes(
         "SELECT count(*) FROM outbox WHERE channel = 'shop' AND state = 'done'",
-        2,
+        done + 1,
     )
     .await;
     assert!(shop.calls().last().expect("a call").body.contains("tagsAdd"));
@@ -665,4 +687,43 @@ async fn a_relay_whose_tls_is_wrong_gets_no_mail() {
     )
     .await;
     assert!(plain.all().is_empty());
+}
+
+#[tokio::test]
+async fn the_demo_catches_mail_on_a_page_and_a_real_server_has_none() {
+    use countersign::mail::{Inbox, MailSettings};
+    let app = TestApp::start_changed(|settings| settings.mail = MailSettings::Inbox(Inbox::default())).await;
+    let mia = app.shopper("mia").await;
+    app.model.script([Reply::text("<script>alert(1)</script>")]);
+    let answered = mia.ask("\"><img src=x onerror=alert(1)>").await;
+    let path = format!(
+        "/v1/conversations/{}/transcript",
+        answered["conversation_id"].as_str().expect("an id")
+    );
+    assert_eq!(answer(mia.post(&path)).await.0, StatusCode::ACCEPTED);
+    app.becomes("SELECT count(*) FROM outbox WHERE state = 'done'", 1).await;
+    let page = app
+        .http
+        .get(format!("{}/inbox", app.url))
+        .send()
+        .await
+        .expect("answers");
+    assert_eq!(
+        page.headers()["content-security-policy"],
+        "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
+    );
+    let html = page.text().await.expect("a page");
+    assert!(
+        html.contains("mia@example.com") && html.contains("Your conversation"),
+        "{html}"
+    );
+    assert!(!html.contains("<script>") && !html.contains("<img"), "{html}");
+    let real = TestApp::start().await;
+    let page = real
+        .http
+        .get(format!("{}/inbox", real.url))
+        .send()
+        .await
+        .expect("answers");
+    assert_eq!(page.status(), StatusCode::NOT_FOUND);
 }

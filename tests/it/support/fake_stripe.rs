@@ -32,6 +32,8 @@ struct Shared {
     misdeeds: Mutex<VecDeque<Misdeed>>,
     /// Orders that are cancelled at the shop, and how often each was.
     cancelled: Mutex<HashMap<String, usize>>,
+    /// Refunds at the shop: their notes and amounts.
+    shop_refunds: Mutex<Vec<(String, String)>>,
 }
 
 #[derive(Clone, Debug)]
@@ -84,6 +86,11 @@ impl FakeStripe {
     /// How often each order was cancelled at the shop.
     pub fn cancelled(&self) -> HashMap<String, usize> {
         self.shared.cancelled.lock().expect("no panic").clone()
+    }
+
+    /// The notes and amounts of refunds at the shop.
+    pub fn shop_refunds(&self) -> Vec<(String, String)> {
+        self.shared.shop_refunds.lock().expect("no panic").clone()
     }
 
     pub fn calls(&self) -> Vec<Call> {
@@ -152,16 +159,25 @@ async fn graphql(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: By
         _ => {}
     }
     let request: Value = serde_json::from_slice(&body).expect("JSON");
-    let (query, id) = (
-        request["query"].as_str().expect("a query"),
-        request["variables"]["id"].as_str().expect("an id"),
-    );
+    let (query, variables) = (request["query"].as_str().expect("a query"), &request["variables"]);
+    let id = variables["id"].as_str().unwrap_or_default();
     let mut cancelled = shared.cancelled.lock().expect("no panic");
+    let mut refunds = shared.shop_refunds.lock().expect("no panic");
     let data = if query.contains("cancelledAt") {
         json!({ "order": { "cancelledAt": cancelled.get(id).map(|_| "2026-11-25T00:00:00Z") } })
+    } else if query.contains("transactions(first") {
+        let notes: Vec<Value> = refunds.iter().map(|(note, _)| json!({ "note": note })).collect();
+        let paid = json!({ "id": "gid://shopify/OrderTransaction/1", "kind": "SALE", "status": "SUCCESS", "gateway": "bogus" });
+        json!({ "order": { "transactions": [paid], "refunds": notes } })
     } else {
         if query.contains("orderCancel") {
             *cancelled.entry(id.to_owned()).or_default() += 1;
+        }
+        if query.contains("refundCreate") {
+            let text = |value: &Value| value.as_str().expect("text").to_owned();
+            let input = &variables["input"];
+            assert_eq!(input["transactions"][0]["parentId"], "gid://shopify/OrderTransaction/1");
+            refunds.push((text(&input["note"]), text(&input["transactions"][0]["amount"])));
         }
         json!({ "result": { "userErrors": [] } })
     };

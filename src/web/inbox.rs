@@ -1,0 +1,39 @@
+//! The demo's inbox page. A server that sends mail for real has no such page.
+
+use askama::Template;
+use axum::{
+    Router,
+    extract::State,
+    http::{HeaderValue, StatusCode, header},
+    response::{Html, IntoResponse, Response},
+    routing::get,
+};
+use tower_http::set_header::SetResponseHeaderLayer;
+
+use crate::mail::{Caught, Inbox};
+
+#[derive(Template)]
+#[template(path = "inbox.html")]
+struct Page {
+    mails: Vec<Caught>,
+}
+
+/// `/inbox`, for who catches mail.
+pub fn page<S: Clone + Send + Sync + 'static>(inbox: Inbox) -> Router<S> {
+    // The page is styled inline and runs nothing.
+    let policy = HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'");
+    Router::new()
+        .route("/inbox", get(show))
+        .layer(SetResponseHeaderLayer::overriding(
+            header::CONTENT_SECURITY_POLICY,
+            policy,
+        ))
+        .with_state(inbox)
+}
+
+async fn show(State(inbox): State<Inbox>) -> Response {
+    match (Page { mails: inbox.mails() }).render() {
+        Ok(page) => Html(page).into_response(),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}

@@ -1,0 +1,3 @@
+//! Pages for people: server-rendered, without a build step.
+
+pub mod inbox;
