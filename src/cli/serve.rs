@@ -77,10 +77,7 @@ pub async fn serve(
         MailSettings::Inbox(inbox) => web::inbox::page(inbox.clone()),
         MailSettings::Smtp(_) => axum::Router::new(),
     };
-    let outside = http::Outside {
-        keyring: settings.keyring.clone(),
-        allow_loopback: settings.outside.allow_loopback,
-    };
+    let outside = http::Outside::new(settings.keyring.clone(), settings.outside.allow_loopback);
     let app = App::new(
         pools,
         identity,

@@ -40,21 +40,7 @@ impl<S: Send + Sync, T: DeserializeOwned + Validate> FromRequest<S> for Body<T> 
                 "Send the body as it is, without Content-Encoding.",
             ));
         }
-        let bytes = timeout(BODY_DEADLINE, Bytes::from_request(request, state))
-            .await
-            .map_err(|_| {
-                Problem::new(
-                    StatusCode::REQUEST_TIMEOUT,
-                    "slow_body",
-                    "The body did not arrive in time.",
-                )
-            })?
-            .map_err(|rejection| match rejection.status() {
-                StatusCode::PAYLOAD_TOO_LARGE => {
-                    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "The body is too large.")
-                }
-                _ => Problem::new(StatusCode::BAD_REQUEST, "bad_request", "The body ended early."),
-            })?;
+        let RawBody(bytes) = RawBody::from_request(request, state).await?;
         let mut deserializer = serde_json::Deserializer::from_slice(&bytes);
         let value: T = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| misfit(&error))?;
         deserializer
@@ -72,6 +58,31 @@ impl<S: Send + Sync, T: DeserializeOwned + Validate> FromRequest<S> for Body<T> 
             .validate()
             .map_err(|errors| Problem::fields(validation::fields(&errors)))?;
         Ok(Self(value))
+    }
+}
+
+/// A body as it came, once all of it is here.
+pub struct RawBody(pub Bytes);
+
+impl<S: Send + Sync> FromRequest<S> for RawBody {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let bytes = timeout(BODY_DEADLINE, Bytes::from_request(request, state))
+            .await
+            .map_err(|_| {
+                Problem::new(
+                    StatusCode::REQUEST_TIMEOUT,
+                    "slow_body",
+                    "The body did not arrive in time.",
+                )
+            })?;
+        bytes.map(Self).map_err(|rejection| match rejection.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => {
+                Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "The body is too large.")
+            }
+            _ => Problem::new(StatusCode::BAD_REQUEST, "bad_request", "The body ended early."),
+        })
     }
 }
 

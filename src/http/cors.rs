@@ -7,7 +7,7 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use super::credentials;
 use crate::{
-    identity::SessionToken,
+    identity::{ApiKeyToken, SessionToken, StaffToken},
     ids::TenantId,
     tenancy::{StoreKey, origins::Origins},
 };
@@ -59,8 +59,11 @@ fn tenant(parts: &Parts) -> Option<TenantId> {
             .parse::<StoreKey>()
             .ok()
     };
-    token
-        .and_then(SessionToken::parse)
-        .map(|token| token.tenant())
+    let shopper = token.and_then(SessionToken::parse).map(|token| token.tenant());
+    let staff = || Some(StaffToken::parse(token?)?.tenant());
+    let machine = || Some(ApiKeyToken::parse(token?)?.tenant());
+    shopper
+        .or_else(staff)
+        .or_else(machine)
         .or_else(|| key().map(|key| key.tenant()))
 }

@@ -31,7 +31,7 @@ use axum::{
     middleware,
     response::Response,
 };
-use tower::limit::GlobalConcurrencyLimitLayer;
+use tokio::sync::Semaphore;
 use tower_http::{
     catch_panic::CatchPanicLayer,
     request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer},
@@ -59,7 +59,7 @@ const REQUEST_DEADLINE: Duration = Duration::from_secs(70);
 
 /// The largest event of another system's, in bytes: Shopify's orders of many lines come near.
 const LARGEST_HOOK: usize = 1024 * 1024;
-/// Events that are taken at once. The rest waits, and leaves connections to the database for shoppers.
+/// Events that are stored at once. The rest waits, and leaves connections to the database for shoppers.
 const HOOKS_AT_ONCE: usize = 4;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -87,6 +87,18 @@ pub struct Outside {
     pub keyring: Arc<Keyring>,
     /// Whether webhooks may be told on this machine.
     pub allow_loopback: bool,
+    /// Places for events that are being stored.
+    places: Arc<Semaphore>,
+}
+
+impl Outside {
+    pub fn new(keyring: Arc<Keyring>, allow_loopback: bool) -> Self {
+        Self {
+            keyring,
+            allow_loopback,
+            places: Arc::new(Semaphore::new(HOOKS_AT_ONCE)),
+        }
+    }
 }
 
 impl App {
@@ -184,7 +196,6 @@ fn rooms() -> OpenApiRouter<App> {
 fn hooks() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(webhooks::take))
-        .route_layer(GlobalConcurrencyLimitLayer::new(HOOKS_AT_ONCE))
         .route_layer(DefaultBodyLimit::max(LARGEST_HOOK))
 }
 

@@ -1,14 +1,13 @@
 //! Where other systems say what happened: checked, stored once, answered; the work is the queue's.
 
 use axum::{
-    body::Bytes,
     extract::State,
     http::{HeaderMap, StatusCode},
 };
 
 use super::{
     Outside,
-    body::Path,
+    body::{Path, RawBody},
     documented::NotFound,
     problem::{Problem, ProblemDetails},
 };
@@ -35,8 +34,10 @@ pub async fn take(
     State(outside): State<Outside>,
     Path((store, source)): Path<(String, Source)>,
     headers: HeaderMap,
-    body: Bytes,
+    RawBody(body): RawBody,
 ) -> Result<StatusCode, Problem> {
+    // Only now that all of it is here: whoever sends slowly must not hold a place.
+    let _place = outside.places.acquire().await.map_err(|_| Problem::internal())?;
     let store = identity
         .store(Some(&store))
         .await

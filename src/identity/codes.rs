@@ -53,7 +53,13 @@ impl Identity {
         throttle::MAIL_FROM_ADDRESS
             .take(tx, &self.keyring, &[&network], now)
             .await?;
-        throttle::MAIL_TO_ADDRESS.take(tx, &self.keyring, &[email], now).await
+        throttle::MAIL_TO_ADDRESS_FROM_ADDRESS
+            .take(tx, &self.keyring, &[email, &network], now)
+            .await?;
+        match self.is_known_place(tx, email, device).await? {
+            true => Ok(()),
+            false => throttle::MAIL_TO_ADDRESS.take(tx, &self.keyring, &[email], now).await,
+        }
     }
 }
 

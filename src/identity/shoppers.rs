@@ -163,17 +163,26 @@ impl Identity {
 
     /// Holds back who guesses at a shopper's account.
     pub(super) async fn may_guess(&self, tx: &mut Tx<Web>, email: &str, device: &Device) -> Result<(), IdentityError> {
-        let now = self.now();
-        let known = sqlx::query_scalar!(
+        let known = self.is_known_place(tx, email, device).await?;
+        throttle::guess(tx, &self.keyring, (&[email], known), device.address, self.now()).await
+    }
+
+    /// Whether the shopper's account has been opened from here lately.
+    pub(super) async fn is_known_place(
+        &self,
+        tx: &mut Tx<Web>,
+        email: &str,
+        device: &Device,
+    ) -> Result<bool, sqlx::Error> {
+        sqlx::query_scalar!(
             r#"SELECT EXISTS (SELECT FROM sessions s JOIN shoppers h USING (tenant_id, shopper_id)
                 WHERE h.email = $1 AND s.address = $2 AND s.created_at > $3) AS "known!""#,
             email,
             device.address.to_canonical().to_string(),
-            now - throttle::KNOWN_ADDRESS
+            self.now() - throttle::KNOWN_ADDRESS
         )
         .fetch_one(&mut **tx)
-        .await?;
-        throttle::guess(tx, &self.keyring, (&[email], known), device.address, now).await
+        .await
     }
 }
 

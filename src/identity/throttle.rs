@@ -33,8 +33,11 @@ pub(super) const GUESS_AT_ACCOUNT_FROM_ADDRESS: Throttle = throttle("guess at ac
 /// Guesses at one account from all addresses it is not known to be used from. The owner's own address is not held up by
 /// what strangers do.
 pub(super) const GUESS_AT_ACCOUNT: Throttle = throttle("guess at account", 60, 30);
-/// Mails to one address.
-pub(super) const MAIL_TO_ADDRESS: Throttle = throttle("mail to address", 600, 5);
+/// Mails to one address, asked for from one network address.
+pub(super) const MAIL_TO_ADDRESS_FROM_ADDRESS: Throttle = throttle("mail to address from address", 600, 5);
+/// Mails to one address, asked for from wherever its account is not known to be used from: strangers who use these up do not
+/// keep its owner from asking.
+pub(super) const MAIL_TO_ADDRESS: Throttle = throttle("mail to address", 300, 20);
 /// Mails asked for from one network address.
 pub(super) const MAIL_FROM_ADDRESS: Throttle = throttle("mail from address", 60, 20);
 /// Guests from one network address.

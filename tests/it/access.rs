@@ -237,7 +237,7 @@ async fn staff_tokens(app: &TestApp, email: &str, role: StaffRole) -> (Option<St
         return (None, token);
     }
     let half = token.clone();
-    let (_, full) = super::staff_sign_in::set_up_second_factor(app, &token).await;
+    let (.., full) = super::staff_sign_in::set_up_second_factor(app, &token).await;
     // Setting up ends the session it was done from: another one that has not been.
     let again = "UPDATE staff_sessions SET revoked_at = NULL WHERE NOT full_access";
     sqlx::raw_sql(again)

@@ -369,6 +369,27 @@ async fn an_event_before_its_time_waits_and_a_poisoned_one_is_given_up() {
     );
 }
 
+/// Connections that send a byte a second hold no place.
+#[tokio::test]
+async fn slow_senders_do_not_hold_up_the_others() {
+    use tokio::io::AsyncWriteExt;
+    let app = app().await;
+    let host = app.url.trim_start_matches("http://").to_owned();
+    let path = url(&app, &app.store, "store").replace(&app.url, "");
+    let mut slow = Vec::new();
+    for _ in 0..20 {
+        let mut connection = tokio::net::TcpStream::connect(&host).await.expect("connects");
+        let head = format!("POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{{");
+        connection.write_all(head.as_bytes()).await.expect("writes");
+        slow.push(connection);
+    }
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let request = standard(&app, "store", STORE_SECRET, "evt-1", &stock("mug-blue", false, 1));
+    let answered = tokio::time::timeout(Duration::from_secs(5), accepted(request)).await;
+    assert!(answered.is_ok(), "held up");
+    drop(slow);
+}
+
 /// 5,000 events with 20 % duplicates and 10 % out of order, while a shopper chats. `BURST` makes it longer.
 #[tokio::test]
 async fn a_burst_gives_the_right_orders_loses_none_and_leaves_room_for_shoppers() {

@@ -232,6 +232,31 @@ async fn mails_to_one_address_are_few() {
 }
 
 #[tokio::test]
+async fn strangers_cannot_use_up_the_mails_of_an_owner() {
+    let app = behind_a_proxy().await;
+    let ask = |from: &str| {
+        let request = app.at_the_door("/v1/sessions/code-requests", json!({ "email": "mia@example.com" }));
+        request.header("x-forwarded-for", from)
+    };
+    let home = "203.0.113.5";
+    assert_eq!(
+        answer(log_in(&app, home, "mia@example.com", PASSWORD)).await.0,
+        StatusCode::CREATED
+    );
+    let answers = statuses((0..30).map(|n| ask(&format!("192.0.2.{n}")))).await;
+    assert!(
+        (8..=10).contains(&refused(&answers)),
+        "twenty from everywhere: {}",
+        refused(&answers)
+    );
+    assert_eq!(
+        answer(ask(home)).await.0,
+        StatusCode::ACCEPTED,
+        "from where she is known she can ask"
+    );
+}
+
+#[tokio::test]
 async fn only_the_stores_own_pages_may_call_from_a_browser() {
     let app = TestApp::offline().await;
     let page = "https://shop.example";
