@@ -11,8 +11,7 @@ use axum::{
 use super::{App, address::ClientAddress, credentials, problem::Problem};
 use crate::{
     identity::{
-        ApiKeyToken, Device, SessionToken, Shopper, StaffMember, StaffRole, StaffToken, Visit, api_keys::ApiScope,
-        staff::Refusal,
+        ApiKeyToken, ApiScope, Device, SessionToken, Shopper, StaffMember, StaffRole, StaffToken, Visit, staff::Refusal,
     },
     ids::TenantId,
     tenancy::{StoreKey, Tenant},

@@ -1,60 +1,19 @@
 //! Keys for machines that work on the staff API: each with its scopes, an end, and its last use.
 
 use chrono::{DateTime, Duration, Utc};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{ApiKeyToken, Identity, IdentityError, StaffMember, staff::Who};
+use super::{
+    ApiKeyToken, Identity, IdentityError, StaffMember,
+    scopes::{ApiScope, MachineKey},
+    staff::Who,
+};
 use crate::tenancy::audit::{self, Actor, Entry};
-
-/// What a key opens. None lets a machine manage people, keys or policies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-pub enum ApiScope {
-    #[serde(rename = "proposals:read")]
-    ProposalsRead,
-    #[serde(rename = "proposals:decide")]
-    ProposalsDecide,
-    #[serde(rename = "policies:read")]
-    PoliciesRead,
-    #[serde(rename = "audit:read")]
-    AuditRead,
-    #[serde(rename = "usage:read")]
-    UsageRead,
-}
-
-impl ApiScope {
-    pub const ALL: [Self; 5] = [
-        Self::ProposalsRead,
-        Self::ProposalsDecide,
-        Self::PoliciesRead,
-        Self::AuditRead,
-        Self::UsageRead,
-    ];
-
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::ProposalsRead => "proposals:read",
-            Self::ProposalsDecide => "proposals:decide",
-            Self::PoliciesRead => "policies:read",
-            Self::AuditRead => "audit:read",
-            Self::UsageRead => "usage:read",
-        }
-    }
-
-    fn read(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|scope| scope.name() == name)
-    }
-}
 
 /// The last use is written at most once in this time.
 const NOTE_AFTER: Duration = Duration::minutes(1);
-
-#[derive(Clone)]
-pub(super) struct MachineKey {
-    pub id: Uuid,
-    pub scopes: Vec<ApiScope>,
-}
 
 /// A key as staff see it.
 #[derive(Serialize, utoipa::ToSchema)]

@@ -5,8 +5,7 @@ use jsonwebtoken::{DecodingKey, Validation};
 use serde::Deserialize;
 
 use super::{
-    Identity, IdentityError, LoggedIn, Visit, assertion_keys::Algorithm, sessions::end_all, shoppers::normalise,
-    throttle,
+    Identity, IdentityError, LoggedIn, Visit, assertion_keys::Algorithm, normalise, sessions::end_all, throttle,
 };
 use crate::{
     ids::ShopperId,

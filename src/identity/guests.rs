@@ -5,8 +5,7 @@ use chrono::{DateTime, Utc};
 use super::{
     Device, Identity, IdentityError, LoggedIn, Shopper, Visit,
     codes::{self, NewCode, Purpose},
-    shoppers::normalise,
-    throttle,
+    normalise, throttle,
 };
 use crate::{
     ids::{OrderId, ShopperId},

@@ -6,9 +6,7 @@ use secrecy::SecretString;
 use super::{
     Device, Identity, IdentityError, StaffMember, StaffRole, Visit,
     codes::{self, NewCode, Purpose},
-    password,
-    shoppers::normalise,
-    throttle,
+    normalise, password, throttle,
 };
 use crate::{
     ids::StaffId,

@@ -11,6 +11,7 @@ mod guests;
 pub mod members;
 pub mod password;
 mod recovery;
+mod scopes;
 pub mod sessions;
 pub mod shoppers;
 pub mod staff;
@@ -23,6 +24,7 @@ use std::{net::IpAddr, sync::Arc};
 
 use chrono::{DateTime, Utc};
 
+pub use scopes::ApiScope;
 pub use sessions::{LoggedIn, Session, Shopper};
 pub use shoppers::Registration;
 pub use staff::{StaffMember, StaffRole};
@@ -158,4 +160,9 @@ pub async fn forget(pool: &Pool<Executor>, now: DateTime<Utc>) -> Result<(), sql
         tx.commit().await?;
     }
     Ok(())
+}
+
+/// Addresses are compared without case.
+fn normalise(email: &str) -> String {
+    email.trim().to_lowercase()
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Device, Identity, IdentityError, LoggedIn, Visit,
     codes::{self, NewCode, Purpose},
-    password, throttle,
+    normalise, password, throttle,
 };
 use crate::{
     ids::ShopperId,
@@ -264,8 +264,4 @@ pub(super) async fn store_hash<R: tenancy::Role>(
     .execute(&mut **tx)
     .await?;
     Ok(())
-}
-
-pub(super) fn normalise(email: &str) -> String {
-    email.trim().to_lowercase()
 }

@@ -4,10 +4,8 @@ use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 
 use super::{
-    Identity, IdentityError, StaffToken,
-    api_keys::{ApiScope, MachineKey},
-    password,
-    shoppers::normalise,
+    Identity, IdentityError, StaffToken, normalise, password,
+    scopes::{ApiScope, MachineKey},
 };
 use crate::{
     ids::{StaffId, TenantId},

@@ -4,8 +4,8 @@ use chrono::{DateTime, Duration, Utc};
 use secrecy::SecretString;
 
 use super::{
-    Device, Identity, IdentityError, StaffMember, StaffRole, StaffToken, Visit, password, shoppers::normalise,
-    staff::Who, throttle,
+    Device, Identity, IdentityError, StaffMember, StaffRole, StaffToken, Visit, normalise, password, staff::Who,
+    throttle,
 };
 use crate::{
     ids::StaffId,

@@ -2,18 +2,19 @@
 //! once, and the answer is out before any work is done.
 
 use axum::http::HeaderMap;
-use base64::{Engine, prelude::BASE64_STANDARD};
 use chrono::{DateTime, Utc};
-use secrecy::ExposeSecret;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::credentials::{self, Credential, Kind};
+use super::{
+    credentials::{self, Kind},
+    signatures::{self, text},
+};
 use crate::{
     ids::TenantId,
     jobs,
-    keyring::{self, Keyring},
+    keyring::Keyring,
     tenancy::{Executor, Pool, Scope, Tx, Web},
 };
 
@@ -29,9 +30,6 @@ pub enum Source {
     /// The mail relay (Standard Webhooks).
     Mail,
 }
-
-/// How old a signed time may be, and how far ahead, in seconds: what Stripe and the Standard Webhooks advise.
-const TOLERANCE: i64 = 300;
 
 /// Why an event is not taken.
 #[derive(Debug, thiserror::Error)]
@@ -71,9 +69,9 @@ pub async fn take(
     };
     let secrets = credentials::of(&mut tx, keyring, kind).await?;
     let holds = match source {
-        Source::Shopify => shopify_holds(&secrets, headers, body),
-        Source::Stripe => stripe_holds(&secrets, headers, body, now),
-        Source::Store | Source::Mail => standard_holds(&secrets, headers, body, now),
+        Source::Shopify => signatures::shopify(&secrets, headers, body),
+        Source::Stripe => signatures::stripe(&secrets, headers, body, now),
+        Source::Store | Source::Mail => signatures::standard(&secrets, headers, body, now),
     };
     if !holds {
         return Err(IncomingError::Signature);
@@ -106,75 +104,6 @@ pub async fn take(
     }
     tx.commit().await?;
     Ok(is_new)
-}
-
-fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    headers.get(name)?.to_str().ok()
-}
-
-fn hmac(secret: &str, parts: &[&[u8]]) -> [u8; 32] {
-    keyring::hmac_sha256(secret.as_bytes(), &parts.concat())
-}
-
-/// Shopify: base64 of the raw body's HMAC-SHA-256.
-fn shopify_holds(secrets: &[Credential], headers: &HeaderMap, body: &[u8]) -> bool {
-    let signature = text(headers, "x-shopify-hmac-sha256").and_then(|text| BASE64_STANDARD.decode(text).ok());
-    let Some(signature) = signature else { return false };
-    secrets
-        .iter()
-        .any(|secret| keyring::equal(&hmac(secret.secret.expose_secret(), &[body]), &signature))
-}
-
-/// Stripe: `t=…,v1=…`, hexadecimal HMAC-SHA-256 of time, dot and raw body; several `v1` while it rotates.
-fn stripe_holds(secrets: &[Credential], headers: &HeaderMap, body: &[u8], now: DateTime<Utc>) -> bool {
-    let Some(header) = text(headers, "stripe-signature") else {
-        return false;
-    };
-    let fields = || header.split(',').filter_map(|pair| pair.trim().split_once('='));
-    let Some(time) = fields().find(|(name, _)| *name == "t").map(|(_, value)| value) else {
-        return false;
-    };
-    if !time
-        .parse()
-        .is_ok_and(|time: i64| (now.timestamp() - time).abs() <= TOLERANCE)
-    {
-        return false;
-    }
-    let signatures: Vec<Vec<u8>> = fields()
-        .filter(|(name, _)| *name == "v1")
-        .filter_map(|(_, value)| hex::decode(value).ok())
-        .collect();
-    secrets.iter().any(|secret| {
-        let right = hmac(secret.secret.expose_secret(), &[time.as_bytes(), b".", body]);
-        signatures.iter().any(|signature| keyring::equal(&right, signature))
-    })
-}
-
-/// Standard Webhooks: `v1,…`, base64 HMAC-SHA-256 of id, time and raw body.
-fn standard_holds(secrets: &[Credential], headers: &HeaderMap, body: &[u8], now: DateTime<Utc>) -> bool {
-    let fields = (
-        text(headers, "webhook-id"),
-        text(headers, "webhook-timestamp"),
-        text(headers, "webhook-signature"),
-    );
-    let (Some(id), Some(time), Some(signatures)) = fields else {
-        return false;
-    };
-    let Ok(seconds) = time.parse::<i64>() else { return false };
-    if (now.timestamp() - seconds).abs() > TOLERANCE {
-        return false;
-    }
-    secrets.iter().any(|secret| {
-        let Ok(webhook) = standardwebhooks::Webhook::new(secret.secret.expose_secret()) else {
-            return false;
-        };
-        let Ok(right) = webhook.sign(id, seconds, body) else {
-            return false;
-        };
-        signatures
-            .split(' ')
-            .any(|signature| keyring::equal(right.as_bytes(), signature.as_bytes()))
-    })
 }
 
 fn name(source: Source, headers: &HeaderMap, body: &[u8], json: &Value) -> Option<Name> {
@@ -276,106 +205,4 @@ pub async fn is_newer(tx: &mut Tx<Executor>, kind: &str, external_id: &str, vers
     .execute(&mut **tx)
     .await?;
     Ok(newer.rows_affected() == 1)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn secret(text: &str) -> Vec<Credential> {
-        vec![Credential {
-            url: None,
-            secret: text.into(),
-        }]
-    }
-
-    fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
-        pairs
-            .iter()
-            .map(|(name, value)| {
-                (
-                    axum::http::HeaderName::from_static(name),
-                    value.parse().expect("a value"),
-                )
-            })
-            .collect()
-    }
-
-    /// The example of the Standard Webhooks specification.
-    #[test]
-    fn the_standards_own_vector_holds() {
-        let secrets = secret("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
-        let body = br#"{"test": 2432232314}"#;
-        let signed = headers(&[
-            ("webhook-id", "msg_p5jXN8AQM9LWM0D4loKWxJek"),
-            ("webhook-timestamp", "1614265330"),
-            ("webhook-signature", "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="),
-        ]);
-        let then = DateTime::from_timestamp(1_614_265_330, 0).expect("a time");
-        assert!(standard_holds(&secrets, &signed, body, then));
-        assert!(!standard_holds(&secrets, &signed, br#"{"test": 2432232315}"#, then));
-        assert!(!standard_holds(
-            &secrets,
-            &signed,
-            body,
-            then + chrono::Duration::seconds(301)
-        ));
-        assert!(!standard_holds(&secret("whsec_AAAA"), &signed, body, then));
-    }
-
-    /// The scheme of Stripe's documentation, on the example secret of its test suites.
-    #[test]
-    fn stripes_scheme_holds_with_old_and_new_secrets() {
-        let body = br#"{"id":"evt_1","type":"charge.refunded"}"#;
-        let now = Utc::now();
-        let time = now.timestamp().to_string();
-        let sign = |secret: &str| hex::encode(hmac(secret, &[time.as_bytes(), b".", body]));
-        let both = format!("t={time},v1={},v1={},v0=ignored", sign("whsec_old"), sign("whsec_new"));
-        for known in ["whsec_old", "whsec_new"] {
-            assert!(stripe_holds(
-                &secret(known),
-                &headers(&[("stripe-signature", &both)]),
-                body,
-                now
-            ));
-        }
-        assert!(!stripe_holds(
-            &secret("whsec_third"),
-            &headers(&[("stripe-signature", &both)]),
-            body,
-            now
-        ));
-        let v0 = format!("t={time},v0={}", sign("whsec_new"));
-        assert!(!stripe_holds(
-            &secret("whsec_new"),
-            &headers(&[("stripe-signature", &v0)]),
-            body,
-            now
-        ));
-        assert!(!stripe_holds(
-            &secret("whsec_new"),
-            &headers(&[("stripe-signature", &both)]),
-            body,
-            now + chrono::Duration::minutes(6)
-        ));
-    }
-
-    /// HMAC-SHA-256 as in RFC 4231, test case 2, in Shopify's spelling.
-    #[test]
-    fn shopifys_scheme_holds() {
-        let signature = BASE64_STANDARD
-            .encode(hex::decode("5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843").expect("hex"));
-        let signed = headers(&[("x-shopify-hmac-sha256", &signature)]);
-        assert!(shopify_holds(&secret("Jefe"), &signed, b"what do ya want for nothing?"));
-        assert!(!shopify_holds(
-            &secret("Jefe"),
-            &signed,
-            b"what do ya want for nothing!"
-        ));
-        assert!(!shopify_holds(
-            &secret("Jeff"),
-            &signed,
-            b"what do ya want for nothing?"
-        ));
-    }
 }

@@ -9,6 +9,7 @@ pub mod incoming;
 pub mod outside;
 pub mod payments;
 pub mod shop;
+mod signatures;
 pub mod webhooks_out;
 
 use chrono::{DateTime, Utc};

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use chrono::Duration;
 use countersign::{
     http::access::{ACCESS, Access},
-    identity::{StaffRole, api_keys::ApiScope, staff},
+    identity::{ApiScope, StaffRole, staff},
 };
 use reqwest::{Method, StatusCode};
 use serde_json::json;

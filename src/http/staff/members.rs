@@ -17,11 +17,7 @@ use crate::{
         problem::Problem,
         request_id,
     },
-    identity::{
-        Device, Identity, StaffMember, StaffRole,
-        api_keys::{ApiKey, ApiScope},
-        members::Member,
-    },
+    identity::{ApiScope, Device, Identity, StaffMember, StaffRole, api_keys::ApiKey, members::Member},
     ids::StaffId,
 };
 

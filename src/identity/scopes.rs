@@ -1,0 +1,50 @@
+//! What a machine's key opens.
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// What a key opens. None lets a machine manage people, keys or policies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub enum ApiScope {
+    #[serde(rename = "proposals:read")]
+    ProposalsRead,
+    #[serde(rename = "proposals:decide")]
+    ProposalsDecide,
+    #[serde(rename = "policies:read")]
+    PoliciesRead,
+    #[serde(rename = "audit:read")]
+    AuditRead,
+    #[serde(rename = "usage:read")]
+    UsageRead,
+}
+
+impl ApiScope {
+    pub const ALL: [Self; 5] = [
+        Self::ProposalsRead,
+        Self::ProposalsDecide,
+        Self::PoliciesRead,
+        Self::AuditRead,
+        Self::UsageRead,
+    ];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ProposalsRead => "proposals:read",
+            Self::ProposalsDecide => "proposals:decide",
+            Self::PoliciesRead => "policies:read",
+            Self::AuditRead => "audit:read",
+            Self::UsageRead => "usage:read",
+        }
+    }
+
+    pub(super) fn read(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|scope| scope.name() == name)
+    }
+}
+
+/// A key that was found to be live.
+#[derive(Clone)]
+pub(super) struct MachineKey {
+    pub id: Uuid,
+    pub scopes: Vec<ApiScope>,
+}
