@@ -12,7 +12,11 @@ pub mod serve;
 mod tenants;
 pub mod worker;
 
-use std::{io::IsTerminal, path::PathBuf, process::ExitCode};
+use std::{
+    io::{BufRead, BufReader, IsTerminal, Write},
+    path::PathBuf,
+    process::ExitCode,
+};
 
 use chrono::Utc;
 use clap::{Parser, Subcommand};
@@ -101,6 +105,12 @@ enum Command {
     Probe {
         #[arg(long, default_value = "http://127.0.0.1:8080")]
         url: String,
+    },
+    /// Copy a log without credentials and personal data: for logs of before, or of others.
+    Redact {
+        /// A file, or `-` for standard input.
+        #[arg(default_value = "-")]
+        path: PathBuf,
     },
     /// Print the OpenAPI document.
     Openapi,
@@ -319,6 +329,7 @@ async fn dispatch(command: Command) -> Result<(), CliError> {
             }
         }
         Command::Probe { url } => probe(&url).await,
+        Command::Redact { path } => redact(path),
         Command::Openapi => {
             println!("{}", crate::http::openapi_json());
             Ok(())
@@ -345,6 +356,24 @@ async fn probe(url: &str) -> Result<(), CliError> {
         }
         false => Err(CliError::Unhealthy(status.to_string())),
     }
+}
+
+/// By lines, so that a log of any size fits into memory. What is not UTF-8 in it is replaced.
+fn redact(path: PathBuf) -> Result<(), CliError> {
+    let mut source: Box<dyn BufRead> = match path.as_os_str() == "-" {
+        true => Box::new(std::io::stdin().lock()),
+        false => match std::fs::File::open(&path) {
+            Ok(file) => Box::new(BufReader::new(file)),
+            Err(error) => return Err(CliError::Unreadable(path, error)),
+        },
+    };
+    let mut out = std::io::stdout().lock();
+    let mut line = Vec::new();
+    while source.read_until(b'\n', &mut line)? > 0 {
+        out.write_all(telemetry::redact(&String::from_utf8_lossy(&line)).as_bytes())?;
+        line.clear();
+    }
+    Ok(out.flush()?)
 }
 
 /// Brings the schema and the job queue's own up to date.

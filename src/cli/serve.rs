@@ -36,7 +36,7 @@ pub async fn run(settings: Settings) -> Result<(), CliError> {
         .map_err(|error| CliError::Listen(settings.listen, error))?;
     let pools = tenancy::connect(&settings.database);
     refuse_powerful_role(&pools).await?;
-    tracing::info!(address = %settings.listen, version = env!("CARGO_PKG_VERSION"), "serving");
+    tracing::info!(listen = %settings.listen, version = env!("CARGO_PKG_VERSION"), "serving");
     let stop = stop_signal()?;
     let model = model(&settings.model);
     serve(listener, &settings, &pools, Clock::system(), model, stop).await

@@ -1,8 +1,12 @@
 //! What the service says about itself. Law: nothing personal or secret leaves through here.
 
-use std::io;
+mod redact;
 
-use tracing_subscriber::EnvFilter;
+use std::{io, panic};
+
+use tracing_subscriber::{EnvFilter, Layer, filter::filter_fn, fmt, layer::SubscriberExt, util::SubscriberInitExt};
+
+pub use redact::{Redacting, redact};
 
 /// How log lines look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,30 +17,35 @@ pub enum LogFormat {
     Text,
 }
 
-/// Starts logging to standard error. `RUST_LOG` narrows or widens it.
-///
-/// async-openai logs the bodies of failed answers, which may repeat a prompt, and sqlx logs statements: both stay silent
-/// whatever `RUST_LOG` says.
+/// Crates that log what they carry: bodies of failed answers, which may repeat a prompt; statements; whole mails; headers.
+const SILENT: [&str; 4] = ["async_openai", "sqlx", "lettre", "h2"];
+
+/// Starts logging to standard error. `RUST_LOG` narrows or widens it, but never to what [`SILENT`] says. Every line passes
+/// [`redact`], those about panics too.
 pub fn start_logs(format: LogFormat) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    let silent = ["async_openai=off", "sqlx=off", "hyper=warn", "h2=warn"];
-    let filter = silent
-        .iter()
-        .filter_map(|directive| directive.parse().ok())
-        .fold(filter, EnvFilter::add_directive);
-    let logs = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(io::stderr);
-    // A second start, as in tests, is not an error.
-    let _ = match format {
-        LogFormat::Json => logs
+    let silent = filter_fn(|metadata| !SILENT.iter().any(|name| metadata.target().starts_with(name)));
+    let lines = fmt::layer().with_writer(|| Redacting(io::stderr()));
+    let lines = match format {
+        LogFormat::Json => lines
             .json()
             .flatten_event(true)
             .with_current_span(true)
             .with_span_list(false)
-            .try_init(),
-        LogFormat::Text => logs.compact().with_target(false).try_init(),
+            .boxed(),
+        LogFormat::Text => lines.compact().with_target(false).boxed(),
     };
+    // A second start, as in tests, is not an error.
+    let _ = tracing_subscriber::registry()
+        .with(filter)
+        .with(silent)
+        .with(lines)
+        .try_init();
+    panic::set_hook(Box::new(|panic| {
+        let at = panic.location().map(ToString::to_string).unwrap_or_default();
+        let says = panic.payload_as_str().unwrap_or_default();
+        tracing::error!(at, says, "panic");
+    }));
 }
 
 /// A database error without its values: Postgres repeats the offending row in its detail.

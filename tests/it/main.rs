@@ -16,6 +16,7 @@ mod end_to_end;
 mod import;
 mod incoming;
 mod limits;
+mod logs;
 mod model_failures;
 mod openapi;
 mod orders;

@@ -14,12 +14,18 @@ pub struct Process {
     child: Child,
     /// Where it serves; of no use for a worker.
     pub url: String,
+    log: tempfile::NamedTempFile,
 }
 
 impl Process {
     /// `countersign serve`, healthy.
     pub async fn serve(app: &TestApp) -> Self {
-        let process = Self::spawn(app, "serve", &[]).await;
+        Self::serve_with(app, &[]).await
+    }
+
+    /// The same with more settings.
+    pub async fn serve_with(app: &TestApp, environment: &[(&str, &str)]) -> Self {
+        let process = Self::spawn(app, "serve", environment).await;
         for _ in 0..400 {
             let health = app.http.get(format!("{}/health", process.url)).send().await;
             if health.is_ok_and(|response| response.status().is_success()) {
@@ -57,6 +63,7 @@ impl Process {
             .expect("an address")
             .port();
         let socket = database::postgres().await.socket_folder();
+        let log = tempfile::NamedTempFile::new().expect("a file");
         let child = Command::new(env!("CARGO_BIN_EXE_countersign"))
             .arg(command)
             .env("LISTEN", format!("127.0.0.1:{port}"))
@@ -83,13 +90,20 @@ impl Process {
             .env("SHUTDOWN_GRACE_SECONDS", "1")
             .env("RUN_WORKER", "no")
             .envs(environment.iter().copied())
-            .stderr(Stdio::null())
+            .stderr(Stdio::from(log.reopen().expect("the file")))
             .spawn()
             .expect("starts");
         Self {
             child,
             url: format!("http://127.0.0.1:{port}"),
+            log,
         }
+    }
+
+    /// Every byte that it wrote to standard error so far.
+    pub fn log(&self) -> String {
+        let bytes = std::fs::read(self.log.path()).expect("the file");
+        String::from_utf8_lossy(&bytes).into_owned()
     }
 
     pub fn signal(&self, name: &str) {
