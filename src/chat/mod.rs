@@ -5,6 +5,7 @@
 //! same events.
 
 mod bill;
+mod engine;
 mod events;
 pub mod history;
 mod live;

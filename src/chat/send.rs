@@ -8,6 +8,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     ChatError, Limits,
+    engine::Engine,
     events::Numbered,
     history,
     live::{EventStream, Live},
@@ -32,21 +33,10 @@ const AFTER_ANY: u32 = 1_000_000;
 /// The turn engine.
 #[derive(Clone)]
 pub struct Chat {
-    pub(super) inner: Arc<Inner>,
-}
-
-pub(super) struct Inner {
-    pub web: Pool<Web>,
-    pub registry: Arc<Registry>,
-    pub model: Arc<dyn Model>,
-    /// None where answers cost nothing.
-    pub meter: Option<Meter>,
-    pub limits: Limits,
-    pub clock: Clock,
-    pub stopping: CancellationToken,
+    engine: Arc<Engine>,
     tools: Arc<[ToolDefinition]>,
     guest_tools: Arc<[ToolDefinition]>,
-    live: Live,
+    live: Arc<Live>,
     running: TaskTracker,
 }
 
@@ -71,20 +61,22 @@ impl Chat {
             prompt::definitions(&registry, false),
             prompt::definitions(&registry, true),
         );
-        let inner = Inner {
+        let engine = Engine {
             web,
             registry,
             model,
             meter,
             limits,
             clock,
+            stopping: CancellationToken::new(),
+        };
+        Self {
+            engine: Arc::new(engine),
             tools,
             guest_tools,
-            stopping: CancellationToken::new(),
-            live: Live::default(),
+            live: Arc::default(),
             running: TaskTracker::new(),
-        };
-        Self { inner: Arc::new(inner) }
+        }
     }
 
     /// Stores the message and starts its turn; a repeat of an earlier key gets that turn again. The events are those
@@ -100,22 +92,22 @@ impl Chat {
     }
 
     async fn try_send(&self, shopper: &Shopper, message: &NewMessage, after: u32) -> Result<EventStream, ChatError> {
-        let inner = &self.inner;
-        if inner.stopping.is_cancelled() {
+        let engine = &self.engine;
+        if engine.stopping.is_cancelled() {
             return Err(ChatError::ShuttingDown);
         }
         let request_hash = request_hash(message);
-        let mut tx = inner.web.begin(shopper.scope()).await?;
+        let mut tx = engine.web.begin(shopper.scope()).await?;
         if let Some(key) = &message.key
             && let Some(known) = record::find_by_key(&mut tx, key).await?
         {
             drop(tx);
             return self.repeat(shopper, known, &request_hash, after).await;
         }
-        let now = inner.clock.now();
+        let now = engine.clock.now();
         let (conversation, store) = open_conversation(&mut tx, shopper, message.conversation, now).await?;
         let history = match message.conversation {
-            Some(conversation) => history::for_prompt(&mut tx, conversation, inner.limits.history_messages).await?,
+            Some(conversation) => history::for_prompt(&mut tx, conversation, engine.limits.history_messages).await?,
             None => Vec::new(),
         };
         let new = NewTurn {
@@ -139,7 +131,7 @@ impl Chat {
                 .await;
         }
         // Opened before the commit, so that nobody finds the turn running and not here.
-        let log = inner.live.open(new.id);
+        let log = self.live.open(new.id);
         tx.commit().await?;
         let events = log.follow(after);
         let prompt = prompt::opening(
@@ -147,21 +139,21 @@ impl Chat {
             history,
             message.text.clone(),
             if shopper.is_guest() {
-                inner.guest_tools.clone()
+                self.guest_tools.clone()
             } else {
-                inner.tools.clone()
+                self.tools.clone()
             },
-            &inner.limits,
+            &engine.limits,
         );
         let turn = Turn {
-            chat: self.inner.clone(),
+            engine: engine.clone(),
             shopper: shopper.clone(),
             id: new.id,
             conversation,
             message: new.message,
             log,
         };
-        inner.running.spawn(turn.run(prompt));
+        self.running.spawn(turn.run(prompt));
         Ok(events)
     }
 
@@ -180,11 +172,11 @@ impl Chat {
 
     /// The events of one of the shopper's turns after number `after`, wherever it runs or ran.
     pub async fn follow(&self, shopper: &Shopper, turn: TurnId, after: u32) -> Result<EventStream, ChatError> {
-        let mut tx = self.inner.web.begin(shopper.scope()).await?;
+        let mut tx = self.engine.web.begin(shopper.scope()).await?;
         // Ownership first: the live table knows every shopper's turns.
         record::load(&mut tx, turn).await?.ok_or(ChatError::NoTurn)?;
         drop(tx);
-        if let Some(events) = self.inner.live.follow(turn, after) {
+        if let Some(events) = self.live.follow(turn, after) {
             return Ok(events);
         }
         let (chat, shopper) = (self.clone(), shopper.clone());
@@ -203,13 +195,13 @@ impl Chat {
     /// Waits until a turn that does not run here is over, and returns its lasting events.
     async fn stored_events(&self, shopper: &Shopper, turn: TurnId) -> Result<Vec<Numbered>, ChatError> {
         loop {
-            let mut tx = self.inner.web.begin(shopper.scope()).await?;
+            let mut tx = self.engine.web.begin(shopper.scope()).await?;
             let stored = record::load(&mut tx, turn).await?.ok_or(ChatError::NoTurn)?;
             drop(tx);
             if stored.status != "running" {
                 return Ok(stored.events.0);
             }
-            if stored.lease_until < self.inner.clock.now() {
+            if stored.lease_until < self.engine.clock.now() {
                 self.close_orphan(shopper, Some(stored.conversation)).await?;
                 continue;
             }
@@ -222,8 +214,8 @@ impl Chat {
         let Some(conversation) = conversation else {
             return Ok(false);
         };
-        let now = self.inner.clock.now();
-        let mut tx = self.inner.web.begin(shopper.scope()).await?;
+        let now = self.engine.clock.now();
+        let mut tx = self.engine.web.begin(shopper.scope()).await?;
         let Some(turn) = record::find_orphan(&mut tx, conversation, now).await? else {
             return Ok(false);
         };
@@ -247,10 +239,10 @@ impl Chat {
 
     /// Takes no more messages, gives running turns `grace` to finish, then ends them as interrupted.
     pub async fn shut_down(&self, grace: Duration) {
-        self.inner.running.close();
-        if tokio::time::timeout(grace, self.inner.running.wait()).await.is_err() {
-            self.inner.stopping.cancel();
-            self.inner.running.wait().await;
+        self.running.close();
+        if tokio::time::timeout(grace, self.running.wait()).await.is_err() {
+            self.engine.stopping.cancel();
+            self.running.wait().await;
         }
     }
 }

@@ -7,10 +7,10 @@ use tokio::time::{Instant, interval_at, timeout};
 
 use super::{
     bill::Bill,
+    engine::Engine,
     events::{Author, Event, Message, ToolActivity, ToolStatus},
     live::Log,
     record::{self, CallRecord, Ending},
-    send::Inner,
 };
 use crate::{
     identity::Shopper,
@@ -33,7 +33,7 @@ const BY_RULES: &str = "I have used up what I may spend on answers for now, so I
                         products by fixed rules. Write \"person\" and someone of our staff takes over.";
 
 pub(super) struct Turn {
-    pub chat: Arc<Inner>,
+    pub engine: Arc<Engine>,
     pub shopper: Shopper,
     pub id: TurnId,
     pub conversation: ConversationId,
@@ -60,13 +60,13 @@ impl Turn {
         });
         let mut draft = Draft::default();
         let answered = tokio::select! {
-            answered = timeout(self.chat.limits.deadline, self.converse(prompt, &mut draft)) => {
+            answered = timeout(self.engine.limits.deadline, self.converse(prompt, &mut draft)) => {
                 if answered.is_err() {
                     draft.fault = Some(ModelError::TooSlow);
                 }
                 true
             }
-            () = self.chat.stopping.cancelled() => false,
+            () = self.engine.stopping.cancelled() => false,
             never = self.keep_alive() => match never {},
         };
         let stored = if answered {
@@ -87,7 +87,7 @@ impl Turn {
 
     /// Rounds of model and tools until the model has no more calls.
     async fn converse(&self, mut prompt: Prompt, draft: &mut Draft) {
-        for _ in 0..self.chat.limits.rounds {
+        for _ in 0..self.engine.limits.rounds {
             let (text, calls) = match self.open_bill(&prompt, draft).await {
                 Ok(mut bill) => {
                     let (text, calls) = self.ask(prompt.clone(), draft, &mut bill).await;
@@ -118,8 +118,8 @@ impl Turn {
 
     /// Holds what the next answer may cost; nothing where the rules give it.
     async fn open_bill(&self, prompt: &Prompt, draft: &Draft) -> Result<Bill, BudgetError> {
-        let meter = self.chat.meter.as_ref().filter(|_| !draft.by_rules);
-        Bill::open(meter, &self.shopper, self.conversation, prompt, &self.chat.clock).await
+        let meter = self.engine.meter.as_ref().filter(|_| !draft.by_rules);
+        Bill::open(meter, &self.shopper, self.conversation, prompt, &self.engine.clock).await
     }
 
     fn say(&self, draft: &mut Draft, text: &str) {
@@ -138,7 +138,7 @@ impl Turn {
         let model: &dyn Model = if draft.by_rules {
             &OfflineModel
         } else {
-            &*self.chat.model
+            &*self.engine.model
         };
         let mut chunks = model.answer(prompt);
         while let Some(chunk) = chunks.next().await {
@@ -152,7 +152,7 @@ impl Turn {
                     } else {
                         piece
                     };
-                    if draft.text.len() + piece.len() > self.chat.limits.answer_bytes {
+                    if draft.text.len() + piece.len() > self.engine.limits.answer_bytes {
                         draft.fault = Some(ModelError::TooLong);
                         break;
                     }
@@ -181,7 +181,7 @@ impl Turn {
             let outcome = match self.allow(draft) {
                 ControlFlow::Continue(()) => {
                     self.show(call, ToolStatus::Started);
-                    self.chat.registry.call(call, &self.context()).await
+                    self.engine.registry.call(call, &self.context()).await
                 }
                 ControlFlow::Break(refusal) => refusal,
             };
@@ -200,7 +200,7 @@ impl Turn {
                 arguments: bounded(&call.arguments, 4096),
                 outcome: outcome.outcome,
                 reason: outcome.code,
-                at: self.chat.clock.now(),
+                at: self.engine.clock.now(),
             });
             results.push(PromptMessage::ToolResult {
                 call_id: call.id.clone(),
@@ -215,12 +215,12 @@ impl Turn {
             shopper: &self.shopper,
             conversation: self.conversation,
             turn: self.id,
-            now: self.chat.clock.now(),
+            now: self.engine.clock.now(),
         }
     }
 
     fn allow(&self, draft: &Draft) -> ControlFlow<CallOutcome> {
-        if draft.calls.len() < self.chat.limits.calls {
+        if draft.calls.len() < self.engine.limits.calls {
             return ControlFlow::Continue(());
         }
         let content =
@@ -234,7 +234,7 @@ impl Turn {
     }
 
     fn show(&self, call: &ToolCall, status: ToolStatus) {
-        let activity = self.chat.registry.activity(&call.tool).unwrap_or("Working…");
+        let activity = self.engine.registry.activity(&call.tool).unwrap_or("Working…");
         self.log.emit(Event::Tool(ToolActivity {
             tool: bounded(&call.tool, 64),
             activity: activity.into(),
@@ -244,7 +244,7 @@ impl Turn {
 
     /// Stores and announces the answer.
     async fn conclude(&self, draft: Draft) -> Result<(), sqlx::Error> {
-        let now = self.chat.clock.now();
+        let now = self.engine.clock.now();
         let blank = draft.text.trim().is_empty();
         let mut closing = Vec::new();
         if let Some(fault) = draft.fault {
@@ -256,7 +256,7 @@ impl Turn {
         let source = if draft.by_rules {
             Source::Offline
         } else {
-            self.chat.model.source()
+            self.engine.model.source()
         };
         let (text, source) = match (blank, draft.fault) {
             (true, _) => (NO_ANSWER.to_owned(), Source::Fallback),
@@ -277,7 +277,7 @@ impl Turn {
     }
 
     async fn interrupt(&self, calls: Vec<CallRecord>) -> Result<(), sqlx::Error> {
-        let (message, closing) = record::interruption(self.id, self.chat.clock.now());
+        let (message, closing) = record::interruption(self.id, self.engine.clock.now());
         self.close(message, &calls, closing, true).await
     }
 
@@ -298,7 +298,7 @@ impl Turn {
             events: &events,
             interrupted,
         };
-        let mut tx = self.chat.web.begin(self.shopper.scope()).await?;
+        let mut tx = self.engine.web.begin(self.shopper.scope()).await?;
         let ended = record::end(&mut tx, self.shopper.id(), &ending).await?;
         for call in calls
             .iter()
@@ -333,8 +333,8 @@ impl Turn {
         loop {
             ticks.tick().await;
             let renewed = async {
-                let mut tx = self.chat.web.begin(self.shopper.scope()).await?;
-                record::renew(&mut tx, self.id, self.chat.clock.now()).await?;
+                let mut tx = self.engine.web.begin(self.shopper.scope()).await?;
+                record::renew(&mut tx, self.id, self.engine.clock.now()).await?;
                 tx.commit().await
             };
             if let Err(error) = renewed.await {
