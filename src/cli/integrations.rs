@@ -66,8 +66,7 @@ pub async fn run(command: IntegrationCommand) -> Result<(), CliError> {
             }
         }
         IntegrationCommand::List { tenant: slug } => {
-            let store = tenant(&pools, &slug).await?;
-            let mut tx = pools.executor.begin(Scope::tenant(store.id)).await?;
+            let mut tx = super::begin(&pools, &slug).await?;
             for secret in credentials::list(&mut tx).await? {
                 println!(
                     "{}\t{:?}\t{}",
@@ -79,8 +78,7 @@ pub async fn run(command: IntegrationCommand) -> Result<(), CliError> {
             Ok(())
         }
         IntegrationCommand::Revoke { tenant: slug, id } => {
-            let store = tenant(&pools, &slug).await?;
-            let mut tx = pools.executor.begin(Scope::tenant(store.id)).await?;
+            let mut tx = super::begin(&pools, &slug).await?;
             match credentials::revoke(&mut tx, id, Utc::now()).await? {
                 true => Ok(tx.commit().await?),
                 false => Err(wrong(format!("the store has no secret {id} in use"))),

@@ -55,8 +55,7 @@ pub async fn run(command: KeysCommand) -> Result<(), CliError> {
             public_key,
             kid,
         } => {
-            let store = super::tenant(&pools, &tenant).await?;
-            let mut tx = pools.executor.begin(Scope::tenant(store.id)).await?;
+            let mut tx = super::begin(&pools, &tenant).await?;
             match (algorithm, public_key) {
                 (Algorithm::Hs256, None) => {
                     let secret = assertion_keys::add_shared_secret(&mut tx, &keyring, &kid, now).await?;
@@ -83,8 +82,7 @@ pub async fn run(command: KeysCommand) -> Result<(), CliError> {
             Ok(())
         }
         KeysCommand::List { tenant } => {
-            let store = super::tenant(&pools, &tenant).await?;
-            let mut tx = pools.executor.begin(Scope::tenant(store.id)).await?;
+            let mut tx = super::begin(&pools, &tenant).await?;
             for key in assertion_keys::list(&mut tx, &keyring).await? {
                 let state = match (key.revoked_at, key.current) {
                     (Some(at), _) => format!("revoked {}", at.format("%Y-%m-%d")),
@@ -101,8 +99,7 @@ pub async fn run(command: KeysCommand) -> Result<(), CliError> {
             Ok(())
         }
         KeysCommand::Revoke { tenant, kid } => {
-            let store = super::tenant(&pools, &tenant).await?;
-            let mut tx = pools.executor.begin(Scope::tenant(store.id)).await?;
+            let mut tx = super::begin(&pools, &tenant).await?;
             match assertion_keys::revoke(&mut tx, &kid, now).await? {
                 true => Ok(tx.commit().await?),
                 false => Err(CliError::Argument(format!("the store has no key `{kid}` in use"))),

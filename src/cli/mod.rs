@@ -7,34 +7,26 @@ pub mod import;
 mod integrations;
 mod keys;
 pub mod private_postgres;
+mod redact;
 pub mod replay;
 pub mod serve;
+mod shoppers;
 mod tenants;
 pub mod worker;
 
-use std::{
-    io::{BufRead, BufReader, IsTerminal, Write},
-    path::PathBuf,
-    process::ExitCode,
-};
+use std::{io::IsTerminal, path::PathBuf, process::ExitCode};
 
-use chrono::Utc;
 use clap::{Parser, Subcommand};
 use secrecy::SecretString;
 use sqlx::postgres::PgConnectOptions;
 
 use crate::{
     config::{ConfigError, Settings, environment},
-    identity::{IdentityError, StaffRole, shoppers, staff},
+    identity::{IdentityError, StaffRole, staff},
     jobs,
     money::MoneyError,
-    store::privacy,
     telemetry,
-    tenancy::{
-        self, DatabaseSettings, Pools, Tenant,
-        audit::{Actor, Entry},
-        bootstrap,
-    },
+    tenancy::{self, DatabaseSettings, Executor, Pools, Scope, Tenant, Tx, bootstrap},
 };
 
 /// A self-hosted chatbot backend for online stores: the model proposes, a person countersigns.
@@ -67,7 +59,7 @@ enum Command {
     Tenant(tenants::TenantCommand),
     /// Manage shoppers.
     #[command(subcommand)]
-    Shopper(ShopperCommand),
+    Shopper(shoppers::ShopperCommand),
     /// Manage staff.
     #[command(subcommand)]
     Staff(StaffCommand),
@@ -114,30 +106,6 @@ enum Command {
     },
     /// Print the OpenAPI document.
     Openapi,
-}
-
-#[derive(Subcommand)]
-enum ShopperCommand {
-    /// Set a shopper's password, read from standard input.
-    SetPassword {
-        /// The store's slug.
-        #[arg(long)]
-        tenant: String,
-        /// The shopper's e-mail address or the store's own id of it.
-        shopper: String,
-    },
-    /// Print everything that is kept about a shopper, as JSON.
-    Export {
-        #[arg(long)]
-        tenant: String,
-        shopper: String,
-    },
-    /// Erase a shopper: what money was moved stays, whose it was does not. There is no way back.
-    Erase {
-        #[arg(long)]
-        tenant: String,
-        shopper: String,
-    },
 }
 
 #[derive(Subcommand)]
@@ -248,10 +216,9 @@ async fn dispatch(command: Command) -> Result<(), CliError> {
         Command::Integration(command) => integrations::run(command).await,
         Command::Keys(command) => keys::run(command).await,
         Command::Tenant(command) => tenants::run(command).await,
+        Command::Shopper(command) => shoppers::run(command).await,
         Command::Audit(AuditCommand::Verify { slug }) => {
-            let pools = pools()?;
-            let store = tenant(&pools, &slug).await?;
-            let mut tx = pools.executor.begin(tenancy::Scope::tenant(store.id)).await?;
+            let mut tx = begin(&pools()?, &slug).await?;
             match tenancy::audit::verify(&mut tx).await? {
                 (entries, None) => {
                     println!("{entries} entries, chain whole");
@@ -275,38 +242,6 @@ async fn dispatch(command: Command) -> Result<(), CliError> {
             eprintln!("{count} records exported");
             Ok(())
         }
-        Command::Shopper(ShopperCommand::Export { tenant: slug, shopper }) => {
-            let pools = pools()?;
-            let store = tenant(&pools, &slug).await?;
-            let mut tx = pools.executor.begin(tenancy::Scope::tenant(store.id)).await?;
-            let id = privacy::find(&mut tx, &shopper)
-                .await?
-                .ok_or(CliError::NoShopper(shopper))?;
-            println!("{:#}", privacy::export(&mut tx, id).await?);
-            let system = Actor::system();
-            let entry = Entry::new(&system, "shopper.export", ("shopper", id), Utc::now());
-            tenancy::audit::append(&mut tx, entry).await?;
-            Ok(tx.commit().await?)
-        }
-        Command::Shopper(ShopperCommand::Erase { tenant: slug, shopper }) => {
-            let pools = pools()?;
-            let store = tenant(&pools, &slug).await?;
-            let mut tx = pools.executor.begin(tenancy::Scope::tenant(store.id)).await?;
-            let id = privacy::find(&mut tx, &shopper)
-                .await?
-                .ok_or(CliError::NoShopper(shopper))?;
-            privacy::erase(&mut tx, id, &Actor::system(), Utc::now()).await?;
-            Ok(tx.commit().await?)
-        }
-        Command::Shopper(ShopperCommand::SetPassword { tenant: slug, shopper }) => {
-            let pools = pools()?;
-            let store = tenant(&pools, &slug).await?;
-            let password = read_password()?;
-            match shoppers::set_password(&pools.executor, &store, &shopper, password, Utc::now()).await? {
-                true => Ok(()),
-                false => Err(CliError::NoShopper(shopper)),
-            }
-        }
         Command::Import {
             tenant: slug,
             format,
@@ -329,7 +264,7 @@ async fn dispatch(command: Command) -> Result<(), CliError> {
             }
         }
         Command::Probe { url } => probe(&url).await,
-        Command::Redact { path } => redact(path),
+        Command::Redact { path } => redact::run(path),
         Command::Openapi => {
             println!("{}", crate::http::openapi_json());
             Ok(())
@@ -358,24 +293,6 @@ async fn probe(url: &str) -> Result<(), CliError> {
     }
 }
 
-/// By lines, so that a log of any size fits into memory. What is not UTF-8 in it is replaced.
-fn redact(path: PathBuf) -> Result<(), CliError> {
-    let mut source: Box<dyn BufRead> = match path.as_os_str() == "-" {
-        true => Box::new(std::io::stdin().lock()),
-        false => match std::fs::File::open(&path) {
-            Ok(file) => Box::new(BufReader::new(file)),
-            Err(error) => return Err(CliError::Unreadable(path, error)),
-        },
-    };
-    let mut out = std::io::stdout().lock();
-    let mut line = Vec::new();
-    while source.read_until(b'\n', &mut line)? > 0 {
-        out.write_all(telemetry::redact(&String::from_utf8_lossy(&line)).as_bytes())?;
-        line.clear();
-    }
-    Ok(out.flush()?)
-}
-
 /// Brings the schema and the job queue's own up to date.
 pub async fn migrate(admin: &PgConnectOptions, database: &DatabaseSettings) -> Result<(), CliError> {
     bootstrap::migrate(admin, database).await?;
@@ -390,6 +307,12 @@ async fn tenant(pools: &Pools, slug: &str) -> Result<Tenant, CliError> {
     tenancy::find_by_slug(&pools.executor, slug)
         .await?
         .ok_or_else(|| CliError::NoTenant(slug.to_owned()))
+}
+
+/// A transaction of the executor's in the store of that slug.
+async fn begin(pools: &Pools, slug: &str) -> Result<Tx<Executor>, CliError> {
+    let store = tenant(pools, slug).await?;
+    Ok(pools.executor.begin(Scope::tenant(store.id)).await?)
 }
 
 fn read_password() -> Result<SecretString, CliError> {

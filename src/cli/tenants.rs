@@ -2,7 +2,7 @@
 
 use clap::Subcommand;
 
-use super::{CliError, pools, tenant};
+use super::{CliError, begin, pools};
 use crate::tenancy;
 
 #[derive(Subcommand)]
@@ -35,16 +35,12 @@ pub async fn run(command: TenantCommand) -> Result<(), CliError> {
         TenantCommand::AllowOrigin { slug, origin } => {
             let origin =
                 tenancy::origins::parse(&origin).map_err(|mend| CliError::Argument(format!("`{origin}` {mend}")))?;
-            let pools = pools()?;
-            let store = tenant(&pools, &slug).await?;
-            let mut tx = pools.executor.begin(tenancy::Scope::tenant(store.id)).await?;
+            let mut tx = begin(&pools()?, &slug).await?;
             tenancy::origins::add(&mut tx, &origin).await?;
             Ok(tx.commit().await?)
         }
         TenantCommand::ForbidOrigin { slug, origin } => {
-            let pools = pools()?;
-            let store = tenant(&pools, &slug).await?;
-            let mut tx = pools.executor.begin(tenancy::Scope::tenant(store.id)).await?;
+            let mut tx = begin(&pools()?, &slug).await?;
             match tenancy::origins::remove(&mut tx, &origin).await? {
                 true => Ok(tx.commit().await?),
                 false => Err(CliError::Argument(format!("the store does not let `{origin}`"))),
@@ -64,9 +60,7 @@ pub async fn run(command: TenantCommand) -> Result<(), CliError> {
             Ok(())
         }
         TenantCommand::AddKey { slug } => {
-            let pools = pools()?;
-            let store = tenant(&pools, &slug).await?;
-            let mut tx = pools.executor.begin(tenancy::Scope::tenant(store.id)).await?;
+            let mut tx = begin(&pools()?, &slug).await?;
             let key = tenancy::add_store_key(&mut tx).await?;
             tx.commit().await?;
             println!("{}", key.as_str());

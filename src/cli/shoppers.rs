@@ -1,0 +1,68 @@
+//! `countersign shopper`: passwords, and what is kept about a shopper.
+
+use chrono::Utc;
+use clap::Subcommand;
+
+use super::{CliError, begin, pools, read_password, tenant};
+use crate::{
+    identity::shoppers,
+    store::privacy,
+    tenancy::audit::{self, Actor, Entry},
+};
+
+#[derive(Subcommand)]
+pub enum ShopperCommand {
+    /// Set a shopper's password, read from standard input.
+    SetPassword {
+        /// The store's slug.
+        #[arg(long)]
+        tenant: String,
+        /// The shopper's e-mail address or the store's own id of it.
+        shopper: String,
+    },
+    /// Print everything that is kept about a shopper, as JSON.
+    Export {
+        #[arg(long)]
+        tenant: String,
+        shopper: String,
+    },
+    /// Erase a shopper: what money was moved stays, whose it was does not. There is no way back.
+    Erase {
+        #[arg(long)]
+        tenant: String,
+        shopper: String,
+    },
+}
+
+pub async fn run(command: ShopperCommand) -> Result<(), CliError> {
+    match command {
+        ShopperCommand::Export { tenant: slug, shopper } => {
+            let mut tx = begin(&pools()?, &slug).await?;
+            let id = privacy::find(&mut tx, &shopper)
+                .await?
+                .ok_or(CliError::NoShopper(shopper))?;
+            println!("{:#}", privacy::export(&mut tx, id).await?);
+            let system = Actor::system();
+            let entry = Entry::new(&system, "shopper.export", ("shopper", id), Utc::now());
+            audit::append(&mut tx, entry).await?;
+            Ok(tx.commit().await?)
+        }
+        ShopperCommand::Erase { tenant: slug, shopper } => {
+            let mut tx = begin(&pools()?, &slug).await?;
+            let id = privacy::find(&mut tx, &shopper)
+                .await?
+                .ok_or(CliError::NoShopper(shopper))?;
+            privacy::erase(&mut tx, id, &Actor::system(), Utc::now()).await?;
+            Ok(tx.commit().await?)
+        }
+        ShopperCommand::SetPassword { tenant: slug, shopper } => {
+            let pools = pools()?;
+            let store = tenant(&pools, &slug).await?;
+            let password = read_password()?;
+            match shoppers::set_password(&pools.executor, &store, &shopper, password, Utc::now()).await? {
+                true => Ok(()),
+                false => Err(CliError::NoShopper(shopper)),
+            }
+        }
+    }
+}
