@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::{
     credentials::{self, Kind},
-    outside, webhooks_out,
+    webhooks_out,
 };
 use crate::{
     ids::ProposalId,
@@ -73,22 +73,10 @@ pub(super) async fn send(
     let body = json!({ "type": "note.created", "timestamp": note.created_at,
         "data": { "shopper": note.external_id, "text": note.body, "proposal_id": queued.proposal } })
     .to_string();
-    let id = format!("msg_{}", claimed.id.simple());
-    let Some(signature) = webhooks_out::sign(secret.expose_secret().as_bytes(), &id, now, body.as_bytes()) else {
-        return Ok(Sent::Never(
+    match webhooks_out::signed(client, &url, secret.expose_secret().as_bytes(), claimed.id, now, body) {
+        Some(request) => Ok(request.idempotent(&claimed.key).send().await),
+        None => Ok(Sent::Never(
             "the CRM's secret cannot sign; it must begin with whsec_".into(),
-        ));
-    };
-    let request = client
-        .post(url)
-        .header("content-type", "application/json")
-        .header("idempotency-key", &claimed.key)
-        .header("webhook-id", &id)
-        .header("webhook-timestamp", now.timestamp().to_string())
-        .header("webhook-signature", signature)
-        .body(body);
-    match request.send().await {
-        Ok(response) => Ok(outside::judge(response.status(), response.headers()).unwrap_or(Sent::Done(Some(id)))),
-        Err(error) => Ok(outside::no_answer(&error)),
+        )),
     }
 }

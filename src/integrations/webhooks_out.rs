@@ -1,6 +1,7 @@
 //! Telling a store's own systems what happened (Standard Webhooks), to addresses that the store chose.
 
 use chrono::{DateTime, Utc};
+use reqwest::RequestBuilder;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use standardwebhooks::Webhook;
@@ -94,28 +95,54 @@ pub(super) async fn send(
         return Ok(Sent::Never("the endpoint's secret rests on a key that is gone".into()));
     };
     let body = json!({ "type": claimed.kind, "timestamp": queued.at, "data": queued.data }).to_string();
-    let id = format!("msg_{}", claimed.id.simple());
-    let signed = sign(&secret, &id, now, body.as_bytes());
-    let Some(signature) = signed else {
-        return Ok(Sent::Never("the endpoint's secret cannot sign".into()));
-    };
+    match signed(client, &endpoint.url, &secret, claimed.id, now, body) {
+        Some(request) => Ok(request.send().await),
+        None => Ok(Sent::Never("the endpoint's secret cannot sign".into())),
+    }
+}
+
+/// A message as Standard Webhooks has it on the wire.
+pub(super) struct Signed {
+    id: String,
+    request: RequestBuilder,
+}
+
+/// Signs what is posted for an outbox row. None when the secret is not one that can sign.
+pub(super) fn signed(
+    client: &reqwest::Client,
+    url: &str,
+    secret: &[u8],
+    row: Uuid,
+    now: DateTime<Utc>,
+    body: String,
+) -> Option<Signed> {
+    let id = format!("msg_{}", row.simple());
+    let webhook = Webhook::new(std::str::from_utf8(secret).ok()?).ok()?;
+    let signature = webhook.sign(&id, now.timestamp(), body.as_bytes()).ok()?;
     let request = client
-        .post(&endpoint.url)
+        .post(url)
         .header("content-type", "application/json")
         .header("webhook-id", &id)
         .header("webhook-timestamp", now.timestamp().to_string())
         .header("webhook-signature", signature)
         .body(body);
-    match request.send().await {
-        Ok(response) => Ok(outside::judge(response.status(), response.headers()).unwrap_or(Sent::Done(Some(id)))),
-        Err(error) => Ok(outside::no_answer(&error)),
-    }
+    Some(Signed { id, request })
 }
 
-/// The Standard Webhooks signature of a body.
-pub(super) fn sign(secret: &[u8], id: &str, now: DateTime<Utc>, body: &[u8]) -> Option<String> {
-    let webhook = Webhook::new(std::str::from_utf8(secret).ok()?).ok()?;
-    webhook.sign(id, now.timestamp(), body).ok()
+impl Signed {
+    /// With the key that says that it was sent before.
+    pub fn idempotent(mut self, key: &str) -> Self {
+        self.request = self.request.header("idempotency-key", key);
+        self
+    }
+
+    /// Sends it and says what became of it.
+    pub async fn send(self) -> Sent {
+        match self.request.send().await {
+            Ok(answer) => outside::judge(answer.status(), answer.headers()).unwrap_or(Sent::Done(Some(self.id))),
+            Err(error) => outside::no_answer(&error),
+        }
+    }
 }
 
 /// A fresh secret in the standard's form.

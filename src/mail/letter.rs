@@ -24,52 +24,20 @@ pub(super) struct Letter {
 #[derive(Template)]
 #[template(path = "mail/letter.txt")]
 struct Text<'a> {
-    greeting: &'a str,
-    paragraphs: &'a [String],
-    highlight: Option<&'a str>,
-    link: Option<&'a str>,
-    facts: &'a [(String, String)],
-    notes: &'a [String],
-    closing: &'a str,
+    letter: &'a Letter,
 }
 
 #[derive(Template)]
 #[template(path = "mail/letter.html")]
 struct Html<'a> {
     language: &'a str,
-    subject: &'a str,
-    greeting: &'a str,
-    paragraphs: &'a [String],
-    highlight: Option<&'a str>,
-    link: Option<&'a str>,
-    facts: &'a [(String, String)],
-    notes: &'a [String],
-    closing: &'a str,
+    letter: &'a Letter,
 }
 
 impl Letter {
     /// As plain text and as HTML.
     pub fn render(&self, language: &str) -> Result<(String, String), MailError> {
-        let text = Text {
-            greeting: &self.greeting,
-            paragraphs: &self.paragraphs,
-            highlight: self.highlight.as_deref(),
-            link: self.link.as_deref(),
-            facts: &self.facts,
-            notes: &self.notes,
-            closing: &self.closing,
-        };
-        let html = Html {
-            language,
-            subject: &self.subject,
-            greeting: &self.greeting,
-            paragraphs: &self.paragraphs,
-            highlight: self.highlight.as_deref(),
-            link: self.link.as_deref(),
-            facts: &self.facts,
-            notes: &self.notes,
-            closing: &self.closing,
-        };
+        let (text, html) = (Text { letter: self }, Html { language, letter: self });
         let unwritable = |error: askama::Error| MailError::Unwritable(error.to_string());
         Ok((text.render().map_err(unwritable)?, html.render().map_err(unwritable)?))
     }

@@ -6,7 +6,8 @@ use std::{io, panic};
 
 use tracing_subscriber::{EnvFilter, Layer, filter::filter_fn, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 
-pub use redact::{Redacting, redact};
+use redact::Redacting;
+pub use redact::redact;
 
 /// How log lines look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -14,7 +14,6 @@ use countersign::{
     identity::StaffRole,
     integrations::credentials::{self, Kind},
     mail::DkimSettings,
-    tenancy::Scope,
 };
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use serde_json::json;
@@ -136,12 +135,7 @@ async fn a_return_and_a_refund_reach_the_inbox_once_whenever_the_worker_is_kille
     let planted: Vec<Record<'_>> = records.iter().map(|(name, record)| Record::Txt(name, record)).collect();
     let (dns, relay, stripe) = (Dns::start(&planted), Relay::start(), FakeStripe::start().await);
     let app = TestApp::without_worker().await;
-    let mut tx = app
-        .pools
-        .executor
-        .begin(Scope::tenant(app.store.tenant.id))
-        .await
-        .expect("begins");
+    let mut tx = app.executor_tx().await;
     credentials::add(
         &mut tx,
         &app.settings.keyring,

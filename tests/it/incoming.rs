@@ -7,7 +7,6 @@ use chrono::Utc;
 use countersign::{
     integrations::credentials::{self, Kind},
     keyring::hmac_sha256,
-    tenancy::Scope,
 };
 use futures::StreamExt;
 use rand::{SeedableRng, rngs::StdRng, seq::SliceRandom};
@@ -23,12 +22,7 @@ const MAIL_SECRET: &str = "whsec_c2VjcmV0IG9mIHRoZSBtYWlsIHJlbGF5";
 
 async fn app() -> TestApp {
     let app = TestApp::offline().await;
-    let mut tx = app
-        .pools
-        .executor
-        .begin(Scope::tenant(app.store.tenant.id))
-        .await
-        .expect("begins");
+    let mut tx = app.executor_tx().await;
     for (kind, secret) in [
         (Kind::StoreWebhook, STORE_SECRET),
         (Kind::ShopifyWebhook, SHOPIFY_SECRET),

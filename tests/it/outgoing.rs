@@ -6,7 +6,6 @@ use chrono::Utc;
 use countersign::{
     identity::StaffRole,
     integrations::credentials::{self, Kind},
-    tenancy::Scope,
 };
 use reqwest::StatusCode;
 use serde_json::{Value, json};
@@ -34,12 +33,7 @@ async fn with_stripe() -> (TestApp, FakeStripe) {
 }
 
 async fn give_secret(app: &TestApp, kind: Kind, url: Option<&str>, secret: &str) {
-    let mut tx = app
-        .pools
-        .executor
-        .begin(Scope::tenant(app.store.tenant.id))
-        .await
-        .expect("begins");
+    let mut tx = app.executor_tx().await;
     credentials::add(&mut tx, &app.settings.keyring, kind, url, &secret.into(), Utc::now())
         .await
         .expect("added");
@@ -196,12 +190,7 @@ async fn a_mail_is_tried_again_after_a_temporary_refusal_and_given_up_after_a_fi
 async fn nothing_is_mailed_to_an_address_that_bounced() {
     let app = TestApp::start().await;
     let mia = app.shopper("mia").await;
-    let mut tx = app
-        .pools
-        .executor
-        .begin(Scope::tenant(app.store.tenant.id))
-        .await
-        .expect("begins");
+    let mut tx = app.executor_tx().await;
     countersign::mail::suppress(&mut tx, &app.settings.keyring, "Mia@Example.com", "bounced", Utc::now())
         .await
         .expect("noted");
@@ -328,12 +317,7 @@ async fn a_refund_that_the_provider_will_never_make_is_given_up_and_shown_to_sta
 async fn one_secret_does_not_serve_two_purposes() {
     let app = TestApp::start().await;
     give_secret(&app, Kind::Stripe, None, "sk_test_of_the_tests").await;
-    let mut tx = app
-        .pools
-        .executor
-        .begin(Scope::tenant(app.store.tenant.id))
-        .await
-        .expect("begins");
+    let mut tx = app.executor_tx().await;
     let twice = credentials::add(
         &mut tx,
         &app.settings.keyring,

@@ -4,10 +4,7 @@ use chrono::{Duration, Utc};
 use countersign::{
     identity::StaffRole,
     store::privacy,
-    tenancy::{
-        Scope,
-        audit::{self, Actor},
-    },
+    tenancy::audit::{self, Actor},
 };
 use reqwest::StatusCode;
 use serde_json::{Value, json};
@@ -78,12 +75,7 @@ async fn a_shopper_gets_everything_and_is_erased_but_for_the_money() {
     assert_eq!(guest.read("/v1/export").await.0, StatusCode::FORBIDDEN);
 
     let paid = app.count("SELECT sum(amount_minor)::bigint FROM payments").await;
-    let mut tx = app
-        .pools
-        .executor
-        .begin(Scope::tenant(app.store.tenant.id))
-        .await
-        .expect("begins");
+    let mut tx = app.executor_tx().await;
     let id = privacy::find(&mut tx, "mia@example.com")
         .await
         .expect("finds")
@@ -115,12 +107,7 @@ async fn a_shopper_gets_everything_and_is_erased_but_for_the_money() {
         paid,
         "the books stay"
     );
-    let mut tx = app
-        .pools
-        .executor
-        .begin(Scope::tenant(app.store.tenant.id))
-        .await
-        .expect("begins");
+    let mut tx = app.executor_tx().await;
     assert_eq!(
         audit::verify(&mut tx).await.expect("verifies").1,
         None,

@@ -10,7 +10,7 @@ use countersign::{
     identity::{StaffRole, shoppers},
     keyring::Keyring,
     model::{Deadlines, OpenAiSettings},
-    tenancy::{self, Pools, StoreKey, Tenant},
+    tenancy::{self, Executor, Pools, Scope, StoreKey, Tenant, Tx},
 };
 use sqlx::{Connection, PgConnection};
 use tokio::net::TcpListener;
@@ -199,6 +199,12 @@ impl TestApp {
     pub async fn superuser(&self) -> PgConnection {
         let admin = database::postgres().await.admin(&self.database);
         PgConnection::connect_with(&admin).await.expect("connects")
+    }
+
+    /// A transaction of the executor's in the first store.
+    pub async fn executor_tx(&self) -> Tx<Executor> {
+        let scope = Scope::tenant(self.store.tenant.id);
+        self.pools.executor.begin(scope).await.expect("begins")
     }
 
     /// Has every job that waits done now.
