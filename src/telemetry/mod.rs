@@ -1,6 +1,7 @@
 //! What the service says about itself. Law: nothing personal or secret leaves through here.
 
 mod redact;
+mod shapes;
 
 use std::{io, panic};
 

@@ -11,6 +11,8 @@ use std::{
 
 use regex::{Captures, Regex};
 
+use super::shapes::{ESCAPE, SHAPES, regex};
+
 /// Fields whose value is a credential. Separators inside a name are optional, so `apiKey` and `api_key` are one.
 const SECRET_FIELDS: &str = r"(?:proxy-)?authorization|(?:set-)?cookie|x-[a-z-]*(?:token|key|hmac-sha256)|(?:new|old|current)?[_-]?pass(?:word|wd|phrase)|[a-z_-]*secret|(?:access|refresh|id|session|api|auth|csrf)?[_-]?token|api[_-]?key|private[_-]?key|recovery[_-]?code|otp|pin|cvv|cvc";
 
@@ -22,55 +24,20 @@ const VALUES: &str = r#"(?<nested>\\"(?:[^"\\]|\\{3,}"|\\[^"])*)|(?<double>"(?:[
 
 static FIELDS: LazyLock<Regex> = LazyLock::new(|| {
     regex(&format!(
-        r#"(?i)(?<name>(?:^|[^a-z0-9])(?:{SECRET_FIELDS}|{PERSONAL_FIELDS})(?<quote>\\*["'])?(?:\s*[:=]\s*|%3d))(?:Some\()?(?:{VALUES})"#
+        r#"(?i)(?<name>(?:{ESCAPE}|[^a-z0-9]|^)(?:{SECRET_FIELDS}|{PERSONAL_FIELDS})(?<quote>\\*["'])?(?:\s*[:=]\s*|%3d))(?:Some\()?(?:{VALUES})"#
     ))
 });
 
 /// Cookies in a header as it is on the wire run to the end of the line: pairs, not one value.
 static COOKIES: LazyLock<Regex> =
-    LazyLock::new(|| regex(r#"(?i)(?<name>\bcookie:\s*)(?:[^\s"\\=;(]+=[^;"\r\n\\]*;?\s*)+"#));
+    LazyLock::new(|| regex(r#"(?i)(?<name>cookie:\s*)(?:[^\s"\\=;(]+=[^;"\r\n\\]*;?\s*)+"#));
 
-static SHAPES: LazyLock<[(&str, Regex); 6]> = LazyLock::new(|| {
-    [
-        (
-            "private key",
-            regex(r"-----BEGIN [A-Z ]*PRIVATE KEY-----[^-]*(?:-----END [A-Z ]*PRIVATE KEY-----)?"),
-        ),
-        (
-            "token",
-            regex(r"(?i)\b(?:bearer|basic)(?: |%20|\+)+[a-z0-9._~+/=-]{8,}"),
-        ),
-        // Ours, then those of vendors: OpenAI and Anthropic, Stripe, Standard Webhooks, Shopify, GitHub, GitLab, Slack, AWS,
-        // Google, SendGrid, and any JWT.
-        (
-            "token",
-            regex(
-                r"\b(?:(?:cs|st|ck)_[A-Za-z0-9_-]{40,}|sk-[A-Za-z0-9_-]{16,}|(?:sk|rk|pk)_(?:live|test)_[A-Za-z0-9]{8,}|whsec_[A-Za-z0-9+/=_-]{8,}|shp(?:at|ca|pa|ss|ua)_[A-Fa-f0-9]{16,}|(?:gh[pousr]|github_pat)_[A-Za-z0-9_]{20,}|glpat-[A-Za-z0-9_-]{16,}|xox[abeprs]-[A-Za-z0-9-]{8,}|(?:AKIA|ASIA)[A-Z0-9]{16}|AIza[A-Za-z0-9_-]{30,}|SG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}|eyJ[A-Za-z0-9_-]{6,}\.[A-Za-z0-9_-]{4,}(?:\.[A-Za-z0-9_-]*)?)",
-            ),
-        ),
-        ("password", regex(r#"://[^\s/@:"]*:[^\s/"]*@"#)),
-        // `%40` as a form or an address bar has it.
-        (
-            "email",
-            regex(r#"(?i)[\p{L}\p{N}._%+!#$&*/?^`{|}~-]+(?:@|%40)[\p{L}\p{N}-]+(?:\.[\p{L}\p{N}-]+)+"#),
-        ),
-        ("phone", regex(r"(?:\+|%2B|\b00)[1-9](?:[ ()./-]{0,2}\d){6,14}\b")),
-    ]
-});
+/// What colours a terminal: it would stand between a field and its value.
+static COLOURS: LazyLock<Regex> = LazyLock::new(|| regex(r"(?:\x1b|\\+u001b)\[[0-9;]*m"));
 
-/// Runs of digits that may be of a card, an account or a telephone. Ids and times are matched first, so that they are kept.
-static NUMBERS: LazyLock<Regex> = LazyLock::new(|| {
-    regex(concat!(
-        r"(?i)(?<keep>\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b|\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?)",
-        r"|(?<iban>\b[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]){11,30}\b)",
-        r"|(?<phone>\(\d{3}\) ?\d{3}[-. ]?\d{4}\b|\b\d{3}[-. ]\d{3}[-. ]\d{4}\b|\b0\d{1,4}[ /-]\d{3,4}[ /-]?\d{3,5}\b)",
-        r"|(?<digits>\d(?:[ -]?\d){12,})",
-    ))
-});
-
-/// `text` without credentials and personal data; each is replaced by `[redacted …]`. A line of JSON stays one.
+/// `text` without credentials and personal data; each is replaced by `[redacted …]`. A line of JSON stays one, colours go.
 pub fn redact(text: &str) -> Cow<'_, str> {
-    let mut text = Cow::Borrowed(text);
+    let mut text = COLOURS.replace_all(text, "");
     replace(&mut text, &COOKIES, |found| format!("{}[redacted]", &found["name"]));
     replace(&mut text, &FIELDS, |found| {
         let quote = match (found.name("nested"), found.name("double"), found.name("single")) {
@@ -85,21 +52,11 @@ pub fn redact(text: &str) -> Cow<'_, str> {
         };
         format!("{}{quote}[redacted]", &found["name"])
     });
-    for (kind, shape) in SHAPES.iter() {
-        replace(&mut text, shape, |_| format!("[redacted {kind}]"));
-    }
-    replace(&mut text, &NUMBERS, |found| {
-        let whole = &found[0];
-        if found.name("phone").is_some() {
-            "[redacted phone]".to_owned()
-        } else if found.name("digits").is_some_and(|_| holds_card(whole)) {
-            "[redacted card]".to_owned()
-        } else if found.name("iban").is_some_and(|_| is_iban(whole) || holds_card(whole)) {
-            "[redacted iban]".to_owned()
-        } else {
-            whole.to_owned()
+    for shape in SHAPES.iter() {
+        if let Some(hidden) = shape.hide(&text) {
+            text = Cow::Owned(hidden);
         }
-    });
+    }
     text
 }
 
@@ -107,49 +64,6 @@ fn replace(text: &mut Cow<'_, str>, shape: &Regex, with: impl Fn(&Captures<'_>) 
     if let Cow::Owned(changed) = shape.replace_all(text, with) {
         *text = Cow::Owned(changed);
     }
-}
-
-/// Whether any part of a run of digits could be a card's number: 13 to 19 digits (ISO/IEC 7812) of a network in use, whose
-/// check digit is right.
-fn holds_card(text: &str) -> bool {
-    let digits: Vec<u32> = text.chars().filter_map(|c| c.to_digit(10)).collect();
-    (0..digits.len()).any(|start| {
-        matches!(digits[start], 2..=6)
-            && (13..=19).any(|length| digits.get(start..start + length).is_some_and(passes_luhn))
-    })
-}
-
-fn passes_luhn(digits: &[u32]) -> bool {
-    let places = digits.iter().rev().enumerate();
-    let sum: u32 = places
-        .map(|(place, digit)| match place % 2 {
-            0 => *digit,
-            _ => digit * 2 / 10 + digit * 2 % 10,
-        })
-        .sum();
-    sum.is_multiple_of(10)
-}
-
-/// ISO 13616: the first four moved to the end, letters as 10 to 35, the whole leaves 1 when divided by 97. A longer run
-/// may hold one at its start.
-fn is_iban(text: &str) -> bool {
-    let signs: Vec<u32> = text.chars().filter_map(|c| c.to_digit(36)).collect();
-    (15..=signs.len().min(34)).any(|length| {
-        let (head, rest) = signs[..length].split_at(4);
-        let left = rest.iter().chain(head).fold(0, |left, &sign| match sign {
-            0..=9 => (left * 10 + sign) % 97,
-            _ => (left * 100 + sign) % 97,
-        });
-        left == 1
-    })
-}
-
-#[expect(
-    clippy::expect_used,
-    reason = "the patterns are constants, and every test of this file compiles them"
-)]
-fn regex(pattern: &str) -> Regex {
-    Regex::new(pattern).expect("a valid pattern")
 }
 
 /// A writer that redacts each write; the log formatter hands over one whole line at a time.
@@ -172,6 +86,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::telemetry::shapes::{is_iban, passes_luhn};
 
     /// What must not come out, each in a form in which it is known by itself.
     fn known_by_shape() -> impl Strategy<Value = String> {
@@ -213,7 +128,7 @@ mod tests {
     /// The ways a value gets into a line of a log.
     fn wrapped(value: &str, way: usize) -> String {
         let error = json!({"error": {"message": format!("cannot use {value}"), "causes": [{"detail": value}]}});
-        match way % 10 {
+        match way % 14 {
             0 => format!("said {value}."),
             1 => json!({"level": "INFO", "message": value}).to_string(),
             2 => json!({"body": json!({"note": value}).to_string()}).to_string(),
@@ -223,20 +138,27 @@ mod tests {
             6 => error.to_string(),
             7 => json!({"message": error.to_string()}).to_string(),
             8 => format!("duplicate key value violates unique constraint DETAIL: Key (who)=({value}) already exists."),
+            9 => json!({"message": format!("failed:\n{value}\n")}).to_string(),
+            10 => json!({"message": json!({"text": format!("failed:\t{value}\r\n")}).to_string()}).to_string(),
+            11 => format!("\x1b[3mnote\x1b[0m\x1b[2m=\x1b[0m{value}\x1b[0m"),
+            12 => json!({"message": format!("\x1b[1m{value}\x1b[0m")}).to_string(),
             _ => format!("thread 'main' panicked at src/x.rs:1:2:\ncalled `Result::unwrap()`: Bad('{value}')"),
         }
     }
 
     fn named(name: &str, value: &str, way: usize) -> String {
         let object = json!({"id": 7, name: value, "after": true});
-        match way % 8 {
+        match way % 11 {
             0 => object.to_string(),
             1 => json!({"request": object}).to_string(),
             2 => json!({"message": object.to_string()}).to_string(),
             3 => format!("{name}={value}"),
             4 => format!("a=1&{name}={value}&b=2"),
             5 => format!("{name}: {value}"),
-            6 => format!("{{\"{name}\": {value:?}}}"),
+            6 => json!({"message": format!("headers:\n{name}: {value}\n")}).to_string(),
+            7 => json!({"message": json!({"text": format!("headers:\n{name}={value}\n")}).to_string()}).to_string(),
+            8 => format!("\x1b[3m{name}\x1b[0m\x1b[2m=\x1b[0m{value}"),
+            9 => format!("{{\"{name}\": {value:?}}}"),
             _ => format!("Shopper {{ {name}: Some({value:?}), id: 7 }}"),
         }
     }
@@ -245,7 +167,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(1_000))]
 
         #[test]
-        fn what_is_known_by_its_shape_never_comes_out(value in known_by_shape(), way in 0_usize..10) {
+        fn what_is_known_by_its_shape_never_comes_out(value in known_by_shape(), way in 0_usize..14) {
             let line = wrapped(&value, way);
             let redacted = redact(&line);
             prop_assert!(!redacted.contains(&value), "{line} -> {redacted}");
@@ -261,7 +183,7 @@ mod tests {
                 "lastName", "address1", "address_line_2", "street", "city", "zip", "postal_code",
             ]),
             value in "canary[A-Za-z0-9]{6,20}",
-            way in 0_usize..8,
+            way in 0_usize..11,
         ) {
             let line = named(name, &value, way);
             let redacted = redact(&line);
@@ -322,6 +244,10 @@ mod tests {
             "call 555-867-5309 or 0171 555 0199",
             "postgres://app:hunter2@db.internal/shop",
             "Cookie: sid=first; theme=dark",
+            "GET /look?url=token%3Dcs_firstAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+            "rs12 call 555-867-5309",
+            "1 2 555-867-5309 11",
+            "xx12 of GB82 WEST 1234 5698 7654 32",
         ] {
             let redacted = redact(line);
             for part in ["4111", "3782", "WEST", "5309", "0199", "hunter2", "first", "dark"] {

@@ -1,0 +1,145 @@
+//! Credentials and personal data that are known by how they look, whatever they are called.
+
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+/// Ends of what is escaped or encoded, whose last sign is a letter or digit and yet no part of the word behind it.
+pub(super) const ESCAPE: &str = r"\\+(?:[bfnrt]|u[0-9a-fA-F]{4})|%[0-9a-fA-F]{2}";
+
+/// Something that is known by how it looks.
+pub(super) struct Shape {
+    kind: &'static str,
+    /// Its group `value` is what is hidden, or else the whole; its group `keep` is never hidden.
+    pattern: Regex,
+    /// Whether what looks like one is one.
+    is: fn(&str) -> bool,
+}
+
+pub(super) static SHAPES: LazyLock<[Shape; 9]> = LazyLock::new(|| {
+    let shape = |kind, pattern: &str, is| Shape {
+        kind,
+        pattern: regex(pattern),
+        is,
+    };
+    let word = |pattern: &str| format!(r"(?:{ESCAPE}|\b)(?<value>{pattern})");
+    // Ids and times are made of digits too.
+    let number = |pattern: &str| {
+        format!(
+            r"(?<keep>\b[0-9a-fA-F]{{8}}-[0-9a-fA-F]{{4}}-[0-9a-fA-F]{{4}}-[0-9a-fA-F]{{4}}-[0-9a-fA-F]{{12}}\b|\b\d{{4}}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?)|{pattern}"
+        )
+    };
+    let always = |_: &str| true;
+    [
+        shape(
+            "private key",
+            r"-----BEGIN [A-Z ]*PRIVATE KEY-----[^-]*(?:-----END [A-Z ]*PRIVATE KEY-----)?",
+            always,
+        ),
+        shape(
+            "token",
+            &word(r"(?i:bearer|basic)(?: |%20|\+)+[A-Za-z0-9._~+/=-]{8,}"),
+            always,
+        ),
+        // Ours, then those of vendors: OpenAI and Anthropic, Stripe, Standard Webhooks, Shopify, GitHub, GitLab, Slack, AWS,
+        // Google, SendGrid, and any JWT.
+        shape(
+            "token",
+            &word(
+                r"(?:cs|st|ck)_[A-Za-z0-9_-]{40,}|sk-[A-Za-z0-9_-]{16,}|(?:sk|rk|pk)_(?:live|test)_[A-Za-z0-9]{8,}|whsec_[A-Za-z0-9+/=_-]{8,}|shp(?:at|ca|pa|ss|ua)_[A-Fa-f0-9]{16,}|(?:gh[pousr]|github_pat)_[A-Za-z0-9_]{20,}|glpat-[A-Za-z0-9_-]{16,}|xox[abeprs]-[A-Za-z0-9-]{8,}|(?:AKIA|ASIA)[A-Z0-9]{16}|AIza[A-Za-z0-9_-]{30,}|SG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}|eyJ[A-Za-z0-9_-]{6,}\.[A-Za-z0-9_-]{4,}(?:\.[A-Za-z0-9_-]*)?",
+            ),
+            always,
+        ),
+        shape("password", r#"://[^\s/@:"]*:[^\s/"]*@"#, always),
+        // `%40` as a form or an address bar has it.
+        shape(
+            "email",
+            &format!(
+                r#"(?:{ESCAPE})?(?<value>[\p{{L}}\p{{N}}._%+!#$&*/?^`{{|}}~-]+(?:@|%40)[\p{{L}}\p{{N}}-]+(?:\.[\p{{L}}\p{{N}}-]+)+)"#
+            ),
+            always,
+        ),
+        shape(
+            "phone",
+            r"(?:\+|%2B)[1-9](?:[ ()./-]{0,2}\d){6,14}\b|\(\d{3}\) ?\d{3}[-. ]?\d{4}\b",
+            always,
+        ),
+        shape(
+            "iban",
+            &number(&word(r"[A-Za-z]{2}\d{2}(?:[ -]?[A-Za-z0-9]){11,30}\b")),
+            is_iban,
+        ),
+        // Longer than any card, so that what stands behind its number goes with it.
+        shape("card", &number(r"(?<value>\d(?:[ -]?\d){12,40})"), is_card),
+        shape(
+            "phone",
+            &number(&word(
+                r"00[1-9](?:[ ()./-]{0,2}\d){6,14}\b|\d{3}[-. ]\d{3}[-. ]\d{4}\b|0\d{1,4}[ /-]\d{3,4}[ /-]?\d{3,5}\b",
+            )),
+            always,
+        ),
+    ]
+});
+
+impl Shape {
+    /// `text` without its values; None when there is none.
+    pub fn hide(&self, text: &str) -> Option<String> {
+        let (mut hidden, mut copied, mut at) = (String::new(), 0, 0);
+        while let Some(found) = self.pattern.captures_at(text, at) {
+            let whole = found.get_match();
+            let value = found.name("value").unwrap_or(whole);
+            at = if found.name("keep").is_some() {
+                whole.end()
+            } else if (self.is)(value.as_str()) {
+                hidden.push_str(&text[copied..value.start()]);
+                hidden.push_str(&format!("[redacted {}]", self.kind));
+                copied = value.end();
+                copied
+            } else {
+                // One may begin inside of what is none. Values of the shapes that are looked at twice begin with ASCII.
+                value.start() + 1
+            };
+        }
+        (copied > 0).then(|| hidden + &text[copied..])
+    }
+}
+
+/// Whether a run of digits begins with a card's number: 13 to 19 digits (ISO/IEC 7812) of a network in use, whose check
+/// digit is right.
+fn is_card(text: &str) -> bool {
+    let digits: Vec<u32> = text.chars().filter_map(|c| c.to_digit(10)).collect();
+    matches!(digits.first(), Some(2..=6)) && (13..=19).any(|length| digits.get(..length).is_some_and(passes_luhn))
+}
+
+pub(super) fn passes_luhn(digits: &[u32]) -> bool {
+    let places = digits.iter().rev().enumerate();
+    let sum: u32 = places
+        .map(|(place, digit)| match place % 2 {
+            0 => *digit,
+            _ => digit * 2 / 10 + digit * 2 % 10,
+        })
+        .sum();
+    sum.is_multiple_of(10)
+}
+
+/// ISO 13616: the first four moved to the end, letters as 10 to 35, the whole leaves 1 when divided by 97. A longer run
+/// may hold one at its start.
+pub(super) fn is_iban(text: &str) -> bool {
+    let signs: Vec<u32> = text.chars().filter_map(|c| c.to_digit(36)).collect();
+    (15..=signs.len().min(34)).any(|length| {
+        let (head, rest) = signs[..length].split_at(4);
+        let left = rest.iter().chain(head).fold(0, |left, &sign| match sign {
+            0..=9 => (left * 10 + sign) % 97,
+            _ => (left * 100 + sign) % 97,
+        });
+        left == 1
+    })
+}
+
+#[expect(
+    clippy::expect_used,
+    reason = "the patterns are constants, and the tests of `redact` compile them"
+)]
+pub(super) fn regex(pattern: &str) -> Regex {
+    Regex::new(pattern).expect("a valid pattern")
+}
