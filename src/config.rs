@@ -5,6 +5,7 @@
 mod network;
 mod reader;
 mod services;
+mod telemetry;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -21,7 +22,8 @@ use crate::{
     integrations::OutsideSettings,
     keyring::Keyring,
     mail::{Inbox, MailSettings, SmtpSettings},
-    telemetry::LogFormat,
+    model::OpenAiSettings,
+    telemetry::TelemetrySettings,
     tenancy::DatabaseSettings,
 };
 
@@ -31,6 +33,8 @@ pub struct Settings {
     pub listen: SocketAddr,
     pub database: DatabaseSettings,
     pub model: ModelSettings,
+    /// Asked when the first does not answer.
+    pub second_model: Option<OpenAiSettings>,
     pub lifetimes: Lifetimes,
     /// How long the words of unused conversations are kept.
     pub retention: chrono::Duration,
@@ -45,7 +49,9 @@ pub struct Settings {
     pub outside: OutsideSettings,
     pub limits: Limits,
     pub connections: Connections,
-    pub log_format: LogFormat,
+    pub telemetry: TelemetrySettings,
+    /// Where metrics and readiness are served: not for the public.
+    pub internal_listen: Option<SocketAddr>,
     /// Run the job queue in this process too; off where `countersign worker` does.
     pub run_worker: bool,
     /// How long running turns may take to finish after SIGTERM.
@@ -68,6 +74,7 @@ impl Settings {
         {
             reader.fault("MODEL", "`offline` answers by fixed rules and is for the demo; set `openai`, or COUNTERSIGN_ALLOW_OFFLINE_MODEL=yes on a test system");
         }
+        let second_model = reader.second_model();
         let listen = reader
             .parsed("LISTEN", "an address such as 0.0.0.0:8080")
             .unwrap_or_else(|| ([127, 0, 0, 1], 8080).into());
@@ -75,14 +82,14 @@ impl Settings {
             idle: chrono::Duration::minutes(reader.number("SESSION_IDLE_MINUTES", 1..=43_200, 1_440)),
             absolute: chrono::Duration::days(reader.number("SESSION_MAX_DAYS", 1..=365, 30)),
         };
-        let log_format = match reader.text("LOG_FORMAT").as_deref() {
-            None | Some("json") => LogFormat::Json,
-            Some("text") => LogFormat::Text,
-            Some(_) => {
-                reader.fault("LOG_FORMAT", "must be `json` or `text`");
-                LogFormat::Json
-            }
-        };
+        let telemetry = reader.telemetry();
+        let internal_listen = reader.parsed("INTERNAL_LISTEN", "an address such as 127.0.0.1:9464");
+        if internal_listen == Some(listen) {
+            reader.fault(
+                "INTERNAL_LISTEN",
+                "must be another address than LISTEN: what it serves is not for the public",
+            );
+        }
         let shutdown_grace = Duration::from_secs(reader.number("SHUTDOWN_GRACE_SECONDS", 0..=600, 20) as u64);
         let run_worker = match reader.text("RUN_WORKER").as_deref() {
             None | Some("yes") => true,
@@ -102,6 +109,7 @@ impl Settings {
             listen,
             database,
             model,
+            second_model,
             lifetimes,
             retention,
             secure_cookies: true,
@@ -112,7 +120,8 @@ impl Settings {
             outside,
             limits,
             connections,
-            log_format,
+            telemetry,
+            internal_listen,
             run_worker,
             shutdown_grace,
         }))
@@ -125,6 +134,7 @@ impl Settings {
             listen,
             database,
             model,
+            second_model: None,
             lifetimes: Lifetimes::default(),
             retention: chrono::Duration::days(365),
             secure_cookies: false,
@@ -135,7 +145,8 @@ impl Settings {
             outside: OutsideSettings::default(),
             limits: Limits::default(),
             connections: Connections::default(),
-            log_format: LogFormat::Text,
+            telemetry: TelemetrySettings::default(),
+            internal_listen: None,
             run_worker: true,
             shutdown_grace: Duration::ZERO,
         }

@@ -28,6 +28,8 @@ pub enum Purpose {
     Address,
     /// Which addresses and accounts are counted under, so that the counters name nobody.
     Throttle,
+    /// From which the mark in each conversation's prompt is made.
+    Canary,
 }
 
 impl Purpose {
@@ -40,6 +42,7 @@ impl Purpose {
             Self::Credential => "countersign credential 1",
             Self::Address => "countersign address 1",
             Self::Throttle => "countersign throttle 1",
+            Self::Canary => "countersign canary 1",
         }
     }
 }

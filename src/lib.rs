@@ -20,6 +20,7 @@ pub mod tenancy;
 pub mod telemetry;
 pub mod config;
 
+pub mod breaker;
 pub mod clock;
 pub mod ids;
 pub mod keyring;

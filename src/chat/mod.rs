@@ -4,9 +4,12 @@
 //! answer is stored before it is announced, and every listener, first or late, here or on another replica, reads the
 //! same events.
 
+mod asking;
 mod bill;
+mod ending;
 mod engine;
 mod events;
+mod guard;
 pub mod history;
 mod live;
 mod prompt;
@@ -14,6 +17,7 @@ mod record;
 mod send;
 mod turn;
 
+pub use engine::Engine;
 pub use events::{Event, Message, Numbered, ToolActivity, ToolStatus};
 pub use live::EventStream;
 pub use send::{Chat, NewMessage};
@@ -31,6 +35,8 @@ pub enum ChatError {
     KeyReused,
     #[error("the conversation is still answering the last message")]
     TurnInProgress,
+    #[error("as many turns run as may")]
+    Busy,
     #[error("the server is shutting down")]
     ShuttingDown,
     #[error(transparent)]
@@ -54,6 +60,8 @@ pub struct Limits {
     pub history_bytes: usize,
     /// The whole turn.
     pub deadline: Duration,
+    /// Turns of this process that run at once; further ones are turned away before anything is stored.
+    pub turns: usize,
 }
 
 impl Default for Limits {
@@ -66,6 +74,7 @@ impl Default for Limits {
             history_messages: 20,
             history_bytes: 16 * 1024,
             deadline: Duration::from_secs(60),
+            turns: 1024,
         }
     }
 }

@@ -4,12 +4,15 @@ use std::{sync::Arc, time::Duration};
 
 use futures::{StreamExt, stream};
 use sha2::{Digest, Sha256};
+use tokio::sync::Semaphore;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::Instrument;
 
 use super::{
-    ChatError, Limits,
+    ChatError,
     engine::Engine,
     events::Numbered,
+    guard::Guard,
     history,
     live::{EventStream, Live},
     prompt,
@@ -17,12 +20,11 @@ use super::{
     turn::Turn,
 };
 use crate::{
-    clock::Clock,
     identity::Shopper,
     ids::{ConversationId, MessageId, TurnId},
-    model::{Model, ToolDefinition, budget::Meter},
-    tenancy::{Pool, Tx, Web},
-    tools::Registry,
+    model::{Link, ToolDefinition},
+    telemetry,
+    tenancy::{Tx, Web},
 };
 
 /// How often a turn of another process is looked at.
@@ -38,6 +40,10 @@ pub struct Chat {
     guest_tools: Arc<[ToolDefinition]>,
     live: Arc<Live>,
     running: TaskTracker,
+    /// Places for turns that run.
+    places: Arc<Semaphore>,
+    /// Turns that still run are to end now.
+    stopping: CancellationToken,
 }
 
 /// A shopper's message. Personal: no `Debug`.
@@ -45,37 +51,22 @@ pub struct NewMessage {
     /// None starts a conversation.
     pub conversation: Option<ConversationId>,
     pub text: String,
+    /// Answered by the rules, whatever models there are.
+    pub by_rules: bool,
     /// The Idempotency-Key, if one was sent: the same key again is the same turn.
     pub key: Option<String>,
 }
 
 impl Chat {
-    pub fn new(
-        web: Pool<Web>,
-        registry: Arc<Registry>,
-        (model, meter): (Arc<dyn Model>, Option<Meter>),
-        limits: Limits,
-        clock: Clock,
-    ) -> Self {
-        let (tools, guest_tools) = (
-            prompt::definitions(&registry, false),
-            prompt::definitions(&registry, true),
-        );
-        let engine = Engine {
-            web,
-            registry,
-            model,
-            meter,
-            limits,
-            clock,
-            stopping: CancellationToken::new(),
-        };
+    pub fn new(engine: Engine) -> Self {
         Self {
-            engine: Arc::new(engine),
-            tools,
-            guest_tools,
+            tools: prompt::definitions(&engine.registry, false),
+            guest_tools: prompt::definitions(&engine.registry, true),
             live: Arc::default(),
             running: TaskTracker::new(),
+            places: Arc::new(Semaphore::new(engine.limits.turns)),
+            stopping: CancellationToken::new(),
+            engine: Arc::new(engine),
         }
     }
 
@@ -93,7 +84,7 @@ impl Chat {
 
     async fn try_send(&self, shopper: &Shopper, message: &NewMessage, after: u32) -> Result<EventStream, ChatError> {
         let engine = &self.engine;
-        if engine.stopping.is_cancelled() {
+        if self.stopping.is_cancelled() {
             return Err(ChatError::ShuttingDown);
         }
         let request_hash = request_hash(message);
@@ -104,6 +95,10 @@ impl Chat {
             drop(tx);
             return self.repeat(shopper, known, &request_hash, after).await;
         }
+        let Ok(place) = self.places.clone().try_acquire_owned() else {
+            engine.metrics.shed();
+            return Err(ChatError::Busy);
+        };
         let now = engine.clock.now();
         let (conversation, store) = open_conversation(&mut tx, shopper, message.conversation, now).await?;
         let history = match message.conversation {
@@ -134,17 +129,15 @@ impl Chat {
         let log = self.live.open(new.id);
         tx.commit().await?;
         let events = log.follow(after);
-        let prompt = prompt::opening(
-            (&store, shopper.is_guest()),
-            history,
-            message.text.clone(),
-            if shopper.is_guest() {
-                self.guest_tools.clone()
-            } else {
-                self.tools.clone()
-            },
-            &engine.limits,
-        );
+        let canary = prompt::canary(&engine.keyring, conversation);
+        let system = prompt::system_text(&store, shopper.is_guest(), &canary);
+        let mut guard = Guard::new(&system, &canary);
+        let tools = match shopper.is_guest() {
+            true => self.guest_tools.clone(),
+            false => self.tools.clone(),
+        };
+        let prompt = prompt::opening(system, history, message.text.clone(), tools, &engine.limits);
+        prompt.texts().for_each(|text| guard.learn(text));
         let turn = Turn {
             engine: engine.clone(),
             shopper: shopper.clone(),
@@ -152,8 +145,18 @@ impl Chat {
             conversation,
             message: new.message,
             log,
+            guard,
+            by_rules: message.by_rules,
+            stopping: self.stopping.clone(),
         };
-        self.running.spawn(turn.run(prompt));
+        let span = tracing::info_span!("turn", turn = %new.id);
+        self.running.spawn(
+            telemetry::go_on(async move {
+                turn.run(prompt).await;
+                drop(place);
+            })
+            .instrument(span),
+        );
         Ok(events)
     }
 
@@ -237,11 +240,18 @@ impl Chat {
         Ok(true)
     }
 
+    /// The models, and whether each is left alone just now.
+    pub fn resting(&self) -> Vec<(&'static str, bool)> {
+        let models = self.engine.chain.links().filter(|link| link.meter.is_some());
+        let name = |link: &Link| if link.name == "first" { "model" } else { "second_model" };
+        models.map(|link| (name(link), link.is_resting())).collect()
+    }
+
     /// Takes no more messages, gives running turns `grace` to finish, then ends them as interrupted.
     pub async fn shut_down(&self, grace: Duration) {
         self.running.close();
         if tokio::time::timeout(grace, self.running.wait()).await.is_err() {
-            self.engine.stopping.cancel();
+            self.stopping.cancel();
             self.running.wait().await;
         }
     }
@@ -284,6 +294,7 @@ fn request_hash(message: &NewMessage) -> [u8; 32] {
     let mut hash = Sha256::new();
     hash.update(message.conversation.map(|id| id.to_string()).unwrap_or_default());
     hash.update([0]);
+    hash.update([message.by_rules.into()]);
     hash.update(&message.text);
     hash.finalize().into()
 }

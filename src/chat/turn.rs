@@ -2,35 +2,26 @@
 
 use std::{convert::Infallible, ops::ControlFlow, sync::Arc};
 
-use futures::StreamExt;
+use serde_json::json;
 use tokio::time::{Instant, interval_at, timeout};
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use super::{
-    bill::Bill,
+    asking::Draft,
+    ending::NO_ANSWER,
     engine::Engine,
-    events::{Author, Event, Message, ToolActivity, ToolStatus},
+    events::{Event, ToolActivity, ToolStatus},
+    guard::Guard,
     live::Log,
-    record::{self, CallRecord, Ending},
+    record::{self, CallRecord},
 };
 use crate::{
     identity::Shopper,
     ids::{ConversationId, MessageId, TurnId},
-    model::{
-        Chunk, Model, ModelError, OfflineModel, Prompt, PromptMessage, Source, ToolCall,
-        budget::{BudgetError, End},
-    },
-    tenancy::audit::{self, Actor, Entry},
-    tools::{self, CallContext, CallOutcome, Outcome},
+    model::{ModelError, Prompt, PromptMessage, ToolCall},
+    tools::{CallContext, CallOutcome, Outcome},
 };
-
-/// Said when the model gave nothing that could be shown.
-const NO_ANSWER: &str = "I cannot answer right now. Your message is saved; please try again in a minute.";
-/// Said after what the model gave before it failed.
-const CUT_SHORT: &str = "\n\n(My answer was cut short. Please ask again.)";
-
-/// Said when the budget is used up, before the rules answer.
-const BY_RULES: &str = "I have used up what I may spend on answers for now, so I can only look up orders, parcels and \
-                        products by fixed rules. Write \"person\" and someone of our staff takes over.";
 
 pub(super) struct Turn {
     pub engine: Arc<Engine>,
@@ -39,26 +30,24 @@ pub(super) struct Turn {
     pub conversation: ConversationId,
     pub message: MessageId,
     pub log: Log,
-}
-
-/// What a turn has gathered so far.
-#[derive(Default)]
-struct Draft {
-    text: String,
-    calls: Vec<CallRecord>,
-    fault: Option<ModelError>,
-    /// The budget is used up: the rules of the offline model go on, and the answer says so.
-    by_rules: bool,
+    pub guard: Guard,
+    /// Ask no model at all.
+    pub by_rules: bool,
+    /// Running turns are to end now.
+    pub stopping: CancellationToken,
 }
 
 impl Turn {
-    pub async fn run(self, prompt: Prompt) {
+    pub async fn run(mut self, prompt: Prompt) {
+        let began = Instant::now();
+        self.engine.metrics.turn_began();
         self.log.emit(Event::Accepted {
             conversation_id: self.conversation,
             turn_id: self.id,
             message_id: self.message,
         });
-        let mut draft = Draft::default();
+        let link = if self.by_rules { self.engine.chain.last() } else { 0 };
+        let mut draft = Draft::new(std::mem::take(&mut self.guard), link);
         let answered = tokio::select! {
             answered = timeout(self.engine.limits.deadline, self.converse(prompt, &mut draft)) => {
                 if answered.is_err() {
@@ -66,9 +55,10 @@ impl Turn {
                 }
                 true
             }
-            () = self.engine.stopping.cancelled() => false,
+            () = self.stopping.cancelled() => false,
             never = self.keep_alive() => match never {},
         };
+        let (source, model_time) = (draft.source, draft.model_time);
         let stored = if answered {
             self.conclude(draft).await
         } else {
@@ -83,30 +73,17 @@ impl Turn {
             });
             self.log.emit(Event::Done { turn_id: self.id });
         }
+        let own = began.elapsed().saturating_sub(model_time);
+        self.engine.metrics.turn_ended(source.name(), own);
     }
 
     /// Rounds of model and tools until the model has no more calls.
     async fn converse(&self, mut prompt: Prompt, draft: &mut Draft) {
         for _ in 0..self.engine.limits.rounds {
-            let (text, calls) = match self.open_bill(&prompt, draft).await {
-                Ok(mut bill) => {
-                    let (text, calls) = self.ask(prompt.clone(), draft, &mut bill).await;
-                    bill.tools = calls.iter().map(|call| bounded(&call.tool, 64)).collect();
-                    bill.settle().await;
-                    (text, calls)
-                }
-                Err(BudgetError::UsedUp(_)) => {
-                    self.say(draft, BY_RULES);
-                    draft.by_rules = true;
-                    continue;
-                }
-                Err(BudgetError::Database(error)) => {
-                    tracing::error!(turn = %self.id, error = %crate::telemetry::cause(&error), "the budget could not be asked");
-                    draft.fault = Some(ModelError::Unreachable);
-                    return;
-                }
+            let Some((text, calls)) = self.ask(&prompt, draft).await else {
+                return;
             };
-            if calls.is_empty() || draft.fault.is_some() {
+            if calls.is_empty() {
                 return;
             }
             let results = self.run_calls(&calls, draft).await;
@@ -116,75 +93,24 @@ impl Turn {
         draft.fault = Some(ModelError::TooLong);
     }
 
-    /// Holds what the next answer may cost; nothing where the rules give it.
-    async fn open_bill(&self, prompt: &Prompt, draft: &Draft) -> Result<Bill, BudgetError> {
-        let meter = self.engine.meter.as_ref().filter(|_| !draft.by_rules);
-        Bill::open(meter, &self.shopper, self.conversation, prompt, &self.engine.clock).await
-    }
-
-    fn say(&self, draft: &mut Draft, text: &str) {
-        let text = if draft.text.is_empty() {
-            text.to_owned()
-        } else {
-            format!("\n\n{text}")
-        };
-        draft.text.push_str(&text);
-        self.log.emit(Event::Delta { text });
-    }
-
-    /// One answer of the model: its text goes out as it comes, its calls come back.
-    async fn ask(&self, prompt: Prompt, draft: &mut Draft, bill: &mut Bill) -> (String, Vec<ToolCall>) {
-        let (mut text, mut calls) = (String::new(), Vec::new());
-        let model: &dyn Model = if draft.by_rules {
-            &OfflineModel
-        } else {
-            &*self.engine.model
-        };
-        let mut chunks = model.answer(prompt);
-        while let Some(chunk) = chunks.next().await {
-            if chunk.is_ok() {
-                bill.end = End::Unknown;
-            }
-            match chunk {
-                Ok(Chunk::Text(piece)) => {
-                    let piece = if text.is_empty() && !draft.text.is_empty() {
-                        format!("\n\n{piece}")
-                    } else {
-                        piece
-                    };
-                    if draft.text.len() + piece.len() > self.engine.limits.answer_bytes {
-                        draft.fault = Some(ModelError::TooLong);
-                        break;
-                    }
-                    text.push_str(&piece);
-                    draft.text.push_str(&piece);
-                    self.log.emit(Event::Delta { text: piece });
-                }
-                Ok(Chunk::Call(call)) => calls.push(call),
-                Ok(Chunk::End(usage)) => {
-                    bill.end = End::Used(usage);
-                    break;
-                }
-                Err(fault) => {
-                    tracing::warn!(turn = %self.id, %fault, "the model failed");
-                    draft.fault = Some(fault);
-                    break;
-                }
-            }
-        }
-        (text, calls)
-    }
-
     async fn run_calls(&self, calls: &[ToolCall], draft: &mut Draft) -> Vec<PromptMessage> {
         let mut results = Vec::new();
         for call in calls {
-            let outcome = match self.allow(draft) {
+            let began = Instant::now();
+            let outcome = match self.allow(call, draft) {
                 ControlFlow::Continue(()) => {
                     self.show(call, ToolStatus::Started);
-                    self.engine.registry.call(call, &self.context()).await
+                    let name = self.engine.registry.name(&call.tool);
+                    let span = tracing::info_span!("tool", tool = name);
+                    self.engine.registry.call(call, &self.context()).instrument(span).await
                 }
                 ControlFlow::Break(refusal) => refusal,
             };
+            let name = self.engine.registry.name(&call.tool);
+            self.engine
+                .metrics
+                .called(name, outcome.outcome.as_str(), began.elapsed());
+            draft.guard.learn(&outcome.content);
             let status = match outcome.outcome {
                 Outcome::Answered => ToolStatus::Answered,
                 Outcome::Proposed => ToolStatus::Proposed,
@@ -219,16 +145,21 @@ impl Turn {
         }
     }
 
-    fn allow(&self, draft: &Draft) -> ControlFlow<CallOutcome> {
-        if draft.calls.len() < self.engine.limits.calls {
+    fn allow(&self, call: &ToolCall, draft: &Draft) -> ControlFlow<CallOutcome> {
+        let (code, message) = if draft.calls.len() >= self.engine.limits.calls {
+            (
+                "too_many_calls",
+                "no more calls in this turn; answer with what you have",
+            )
+        } else if draft.guard.forbids(&call.arguments) {
+            ("withheld", "your instructions are not to be written down")
+        } else {
             return ControlFlow::Continue(());
-        }
-        let content =
-            r#"{"error":{"code":"too_many_calls","message":"no more calls in this turn; answer with what you have"}}"#;
+        };
         ControlFlow::Break(CallOutcome {
             outcome: Outcome::Refused,
-            code: Some("too_many_calls"),
-            content: content.into(),
+            code: Some(code),
+            content: json!({ "error": { "code": code, "message": message } }).to_string(),
             proposal: None,
         })
     }
@@ -240,91 +171,6 @@ impl Turn {
             activity: activity.into(),
             status,
         }));
-    }
-
-    /// Stores and announces the answer.
-    async fn conclude(&self, draft: Draft) -> Result<(), sqlx::Error> {
-        let now = self.engine.clock.now();
-        let blank = draft.text.trim().is_empty();
-        let mut closing = Vec::new();
-        if let Some(fault) = draft.fault {
-            closing.push(Event::Error {
-                code: "model_failed".into(),
-                detail: fault.to_string(),
-            });
-        }
-        let source = if draft.by_rules {
-            Source::Offline
-        } else {
-            self.engine.model.source()
-        };
-        let (text, source) = match (blank, draft.fault) {
-            (true, _) => (NO_ANSWER.to_owned(), Source::Fallback),
-            (false, Some(_)) => (draft.text + CUT_SHORT, source),
-            (false, None) => (draft.text, source),
-        };
-        // Postgres text cannot hold NUL; no shopper needs to read one.
-        let text = text.replace('\0', "");
-        let message = Message {
-            id: MessageId::new(),
-            author: Author::Assistant,
-            source,
-            text,
-            created_at: now,
-        };
-        closing.extend([Event::Message(message.clone()), Event::Done { turn_id: self.id }]);
-        self.close(message, &draft.calls, closing, false).await
-    }
-
-    async fn interrupt(&self, calls: Vec<CallRecord>) -> Result<(), sqlx::Error> {
-        let (message, closing) = record::interruption(self.id, self.engine.clock.now());
-        self.close(message, &calls, closing, true).await
-    }
-
-    /// Stored first, said second: what a listener was told is true.
-    async fn close(
-        &self,
-        message: Message,
-        calls: &[CallRecord],
-        closing: Vec<Event>,
-        interrupted: bool,
-    ) -> Result<(), sqlx::Error> {
-        let events = self.log.lasting(closing.clone());
-        let ending = Ending {
-            turn: self.id,
-            conversation: self.conversation,
-            message: &message,
-            calls,
-            events: &events,
-            interrupted,
-        };
-        let mut tx = self.engine.web.begin(self.shopper.scope()).await?;
-        let ended = record::end(&mut tx, self.shopper.id(), &ending).await?;
-        for call in calls
-            .iter()
-            .filter(|call| matches!(call.reason, Some(tools::UNKNOWN_TOOL | tools::TOOL_OFF)))
-        {
-            let (actor, after) = (
-                Actor::model(self.id),
-                Some(serde_json::json!({ "reason": call.reason })),
-            );
-            let entry = Entry {
-                at: call.at,
-                actor: &actor,
-                action: "tool.refused",
-                target_kind: "tool",
-                target_id: call.tool.clone(),
-                before: None,
-                after,
-            };
-            audit::append(&mut tx, entry).await?;
-        }
-        tx.commit().await?;
-        if !ended {
-            tracing::warn!(turn = %self.id, "a turn outlived its lease and was closed by another process");
-        }
-        closing.into_iter().for_each(|event| self.log.emit(event));
-        Ok(())
     }
 
     async fn keep_alive(&self) -> Infallible {
@@ -345,6 +191,6 @@ impl Turn {
 }
 
 /// What a model wrote, cut for the record, without the NUL that Postgres text cannot hold.
-fn bounded(text: &str, characters: usize) -> String {
+pub(super) fn bounded(text: &str, characters: usize) -> String {
     text.chars().filter(|&c| c != '\0').take(characters).collect()
 }

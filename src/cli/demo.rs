@@ -17,7 +17,7 @@ use crate::{
     config::{ConfigError, Fault, Limits, ModelSettings, Settings},
     identity::{StaffRole, shoppers, staff},
     money::Currency,
-    telemetry::{self, LogFormat},
+    telemetry::{self, TelemetrySettings},
     tenancy::{self, DatabaseSettings, Pools, StoreKey, Tenant},
 };
 
@@ -28,7 +28,7 @@ const SLUG: &str = "demo";
 const PASSWORD: &str = "demo-password";
 
 pub async fn run(port: u16, no_limits: bool) -> Result<(), CliError> {
-    telemetry::start_logs(LogFormat::Text);
+    let _telemetry = telemetry::start(&TelemetrySettings::default());
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
         .await
         .map_err(|error| CliError::Listen((Ipv4Addr::LOCALHOST, port).into(), error))?;

@@ -1,6 +1,6 @@
 //! `countersign serve`: puts the rooms together and serves until told to stop.
 
-use std::{sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use tokio::{
     net::TcpListener,
@@ -14,15 +14,18 @@ use super::{
 };
 use crate::{
     approvals::Executor,
-    chat::{Chat, Limits},
+    chat::{Chat, Engine, Limits},
     clock::Clock,
     config::{ModelSettings, Settings},
-    http::{self, App},
+    http::{
+        self, App, Pulse, SecureCookies,
+        internal::{self, Dependency, Internal},
+    },
     identity::Identity,
     integrations::Outgoing,
     mail::{MailSettings, PostOffice},
-    model::{Model, OfflineModel, OpenAiModel, budget::Meter},
-    telemetry,
+    model::{Chain, Model, OfflineModel, OpenAiModel, OpenAiSettings, budget::Meter},
+    telemetry::{self, Metrics},
     tenancy::{self, Pools, Role, Web},
     tools::Registry,
     web,
@@ -30,10 +33,8 @@ use crate::{
 
 /// Serves until SIGTERM or SIGINT.
 pub async fn run(settings: Settings) -> Result<(), CliError> {
-    telemetry::start_logs(settings.log_format);
-    let listener = TcpListener::bind(settings.listen)
-        .await
-        .map_err(|error| CliError::Listen(settings.listen, error))?;
+    let _telemetry = telemetry::start(&settings.telemetry);
+    let listener = bind(settings.listen).await?;
     let pools = tenancy::connect(&settings.database);
     refuse_powerful_role(&pools).await?;
     tracing::info!(listen = %settings.listen, version = env!("CARGO_PKG_VERSION"), "serving");
@@ -51,19 +52,35 @@ pub async fn serve(
     model: Arc<dyn Model>,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), CliError> {
+    let metrics = Metrics::default();
     let registry = Arc::new(Registry::new(pools.reader.clone(), pools.web.clone()));
-    let meter = meter(&settings.model, pools);
-    let chat = Chat::new(
-        pools.web.clone(),
-        registry.clone(),
-        (model, meter),
-        Limits::default(),
-        clock.clone(),
-    );
+    let chat = Chat::new(Engine {
+        web: pools.web.clone(),
+        registry: registry.clone(),
+        chain: chain(settings, model, pools),
+        keyring: settings.keyring.clone(),
+        metrics: metrics.clone(),
+        limits: Limits::default(),
+        clock: clock.clone(),
+    });
+    let mut dependencies: Vec<Arc<dyn Dependency>> = vec![Arc::new(chat.clone())];
     // Ended with this function. An execution that is cut off rolls back, and its job goes to another worker.
     let mut background = JoinSet::new();
     if settings.run_worker {
-        background.spawn(keep_working(tools(settings, pools, registry.clone(), clock.clone())?));
+        let tools = tools(settings, pools, registry.clone(), (clock.clone(), metrics.clone()))?;
+        dependencies.push(Arc::new(tools.outgoing.clone()));
+        background.spawn(keep_working(tools));
+    }
+    let pulse = Pulse::new(pools.web.clone());
+    let internal = Internal {
+        metrics: metrics.clone(),
+        pools: pools.clone(),
+        pulse: pulse.clone(),
+        dependencies: dependencies.into(),
+        clock: clock.clone(),
+    };
+    if let Some(address) = settings.internal_listen {
+        background.spawn(internal::serve(bind(address).await?, internal.clone()));
     }
     let identity = Identity::new(
         pools.web.clone(),
@@ -77,16 +94,18 @@ pub async fn serve(
         MailSettings::Inbox(inbox) => web::inbox::page(inbox.clone()),
         MailSettings::Smtp(_) => axum::Router::new(),
     };
-    let outside = http::Outside::new(settings.keyring.clone(), settings.outside.allow_loopback);
-    let app = App::new(
-        pools,
+    let app = App {
+        reader: pools.reader.clone(),
+        web: pools.web.clone(),
         identity,
-        chat.clone(),
+        chat: chat.clone(),
         registry,
         clock,
-        settings.secure_cookies,
-        outside,
-    );
+        secure_cookies: SecureCookies(settings.secure_cookies),
+        outside: http::Outside::new(settings.keyring.clone(), settings.outside.allow_loopback),
+        pulse,
+        internal,
+    };
     let router = http::router(app, settings.limits, settings.connections.proxies.clone(), pages);
     let grace = settings.shutdown_grace;
     // Turns are ended while connections are still open, so that streams hear the end of theirs.
@@ -99,12 +118,23 @@ pub async fn serve(
     Ok(())
 }
 
+async fn bind(address: SocketAddr) -> Result<TcpListener, CliError> {
+    TcpListener::bind(address)
+        .await
+        .map_err(|error| CliError::Listen(address, error))
+}
+
 /// What the job queue works with.
-fn tools(settings: &Settings, pools: &Pools, registry: Arc<Registry>, clock: Clock) -> Result<Tools, CliError> {
+fn tools(
+    settings: &Settings,
+    pools: &Pools,
+    registry: Arc<Registry>,
+    (clock, metrics): (Clock, Metrics),
+) -> Result<Tools, CliError> {
     let post = PostOffice::new(&settings.mail, settings.keyring.clone(), settings.public_url.clone())?;
     Ok(Tools {
         executor: Executor::new(pools.executor.clone(), registry),
-        outgoing: Outgoing::new(post, settings.keyring.clone(), settings.outside.clone())
+        outgoing: Outgoing::new(post, settings.keyring.clone(), settings.outside.clone(), metrics)
             .map_err(|error| CliError::Argument(error.to_string()))?,
         keyring: settings.keyring.clone(),
         pool: pools.executor.clone(),
@@ -113,12 +143,17 @@ fn tools(settings: &Settings, pools: &Pools, registry: Arc<Registry>, clock: Clo
     })
 }
 
-/// Counts what the model costs; none for one that costs nothing.
-fn meter(settings: &ModelSettings, pools: &Pools) -> Option<Meter> {
-    match settings {
-        ModelSettings::Offline => None,
-        ModelSettings::OpenAi(settings) => Some(Meter::new(pools.web.clone(), settings.model.clone(), settings.price)),
-    }
+/// Who answers: `model`, the other one that is set, and the rules behind them.
+fn chain(settings: &Settings, model: Arc<dyn Model>, pools: &Pools) -> Chain {
+    let ModelSettings::OpenAi(first) = &settings.model else {
+        return Chain::of(model);
+    };
+    let meter = |settings: &OpenAiSettings| Meter::new(pools.web.clone(), settings.model.clone(), settings.price);
+    let second = settings.second_model.iter().map(|settings| {
+        let model: Arc<dyn Model> = Arc::new(OpenAiModel::new(settings.clone()));
+        (model, meter(settings))
+    });
+    Chain::with_rules(std::iter::once((model, meter(first))).chain(second))
 }
 
 /// The model that the settings name.
@@ -145,10 +180,22 @@ pub(super) async fn keep_working(tools: Tools) {
 
 /// `countersign worker`: only the job queue.
 pub async fn work(settings: Settings) -> Result<(), CliError> {
-    telemetry::start_logs(settings.log_format);
+    let _telemetry = telemetry::start(&settings.telemetry);
     let pools = tenancy::connect(&settings.database);
     let registry = Arc::new(Registry::new(pools.reader.clone(), pools.web.clone()));
-    let tools = tools(&settings, &pools, registry, Clock::system())?;
+    let (clock, metrics) = (Clock::system(), Metrics::default());
+    let tools = tools(&settings, &pools, registry, (clock.clone(), metrics.clone()))?;
+    let internal = Internal {
+        metrics,
+        pulse: Pulse::new(pools.web.clone()),
+        pools,
+        dependencies: Arc::new([Arc::new(tools.outgoing.clone()) as Arc<dyn Dependency>]),
+        clock,
+    };
+    let mut background = JoinSet::new();
+    if let Some(address) = settings.internal_listen {
+        background.spawn(internal::serve(bind(address).await?, internal));
+    }
     let stop = stop_signal()?;
     tokio::select! {
         () = keep_working(tools) => {}

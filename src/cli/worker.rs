@@ -141,64 +141,71 @@ pub async fn housekeeping(
     identity::forget(pool, now).await
 }
 
-/// Runs jobs until it is dropped or told to stop.
+/// Runs jobs until it is dropped. What is sent to others has hands of its own: a relay that takes its time must not hold
+/// up what was approved.
 pub struct Worker {
-    inner: graphile_worker::Worker,
+    effects: graphile_worker::Worker,
+    deliveries: graphile_worker::Worker,
 }
 
 impl Worker {
-    /// `concurrency` jobs at once. A worker that dies loses its jobs to the others within seconds.
+    /// `concurrency` jobs of each sort at once. A worker that dies loses its jobs to the others within seconds.
     pub async fn new(tools: Tools, concurrency: usize) -> Result<Self, QueueError> {
         let queue: PgPool = tools.pool.unscoped(|pool| async move { Ok(pool) }).await?;
-        let inner = WorkerOptions::default()
-            .schema(SCHEMA.to_owned())
-            .concurrency(concurrency)
-            .poll_interval(Duration::from_secs(1))
-            // Without it a burst is worked off by the tick of the poll. A batch that dies with its worker is swept like
-            // any other job.
-            .local_queue(LocalQueueConfig {
-                size: 32,
-                ..Default::default()
-            })
-            .pg_pool(queue)
-            .worker_shutdown(WorkerShutdownConfig {
-                listen_os_shutdown_signals: false,
-                ..Default::default()
-            })
-            .worker_recovery(WorkerRecoveryConfig {
-                enabled: true,
-                heartbeat_interval: Duration::from_millis(500),
-                sweep_interval: Duration::from_millis(500),
-                sweep_threshold: Duration::from_millis(2_500),
-                recovery_delay: Duration::ZERO,
-                ..Default::default()
-            })
+        let effects = options(queue.clone(), concurrency, tools.clone())
             .define_job::<ExecuteProposal>()
-            .define_job::<Deliver>()
             .define_job::<TakeIn>()
             .define_job::<Housekeeping>()
             .with_cron(format!("* * * * * {HOUSEKEEPING}").as_str())
-            .map_err(|error| QueueError::Queue(error.to_string()))?
-            .add_extension(tools)
-            .init()
-            .await
-            .map_err(|error| QueueError::Queue(error.to_string()))?;
-        Ok(Self { inner })
+            .map_err(failed)?;
+        let deliveries = options(queue, concurrency, tools).define_job::<Deliver>();
+        Ok(Self {
+            effects: effects.init().await.map_err(failed)?,
+            deliveries: deliveries.init().await.map_err(failed)?,
+        })
     }
 
     /// Runs until the process ends.
     pub async fn run(&self) -> Result<(), QueueError> {
-        self.inner
-            .run()
-            .await
-            .map_err(|error| QueueError::Queue(error.to_string()))
+        tokio::try_join!(self.effects.run(), self.deliveries.run())
+            .map(drop)
+            .map_err(failed)
     }
 
     /// Runs what is due now, then returns.
     pub async fn run_once(&self) -> Result<(), QueueError> {
-        self.inner
-            .run_once()
-            .await
-            .map_err(|error| QueueError::Queue(error.to_string()))
+        self.effects.run_once().await.map_err(failed)?;
+        self.deliveries.run_once().await.map_err(failed)
     }
+}
+
+fn failed(error: impl std::fmt::Display) -> QueueError {
+    QueueError::Queue(error.to_string())
+}
+
+fn options(queue: PgPool, concurrency: usize, tools: Tools) -> WorkerOptions {
+    WorkerOptions::default()
+        .schema(SCHEMA.to_owned())
+        .concurrency(concurrency)
+        .poll_interval(Duration::from_secs(1))
+        // Without it a burst is worked off by the tick of the poll. A batch that dies with its worker is swept like any
+        // other job.
+        .local_queue(LocalQueueConfig {
+            size: 32,
+            ..Default::default()
+        })
+        .pg_pool(queue)
+        .worker_shutdown(WorkerShutdownConfig {
+            listen_os_shutdown_signals: false,
+            ..Default::default()
+        })
+        .worker_recovery(WorkerRecoveryConfig {
+            enabled: true,
+            heartbeat_interval: Duration::from_millis(500),
+            sweep_interval: Duration::from_millis(500),
+            sweep_threshold: Duration::from_millis(2_500),
+            recovery_delay: Duration::ZERO,
+            ..Default::default()
+        })
+        .add_extension(tools)
 }

@@ -20,6 +20,8 @@ pub enum ModelSettings {
     OpenAi(OpenAiSettings),
 }
 
+const OPENAI: &str = "https://api.openai.com/v1";
+
 impl Reader<'_> {
     pub fn database(&mut self) -> Option<DatabaseSettings> {
         let url = self.text("DATABASE_URL");
@@ -124,6 +126,7 @@ impl Reader<'_> {
         OutsideSettings {
             stripe_url: self.text("STRIPE_URL").unwrap_or(defaults.stripe_url),
             allow_loopback: self.text("COUNTERSIGN_ALLOW_LOOPBACK_WEBHOOKS").as_deref() == Some("yes"),
+            dns: self.parsed("DNS_SERVER", "an address and a port such as 10.0.0.2:53"),
         }
     }
 
@@ -138,8 +141,8 @@ impl Reader<'_> {
         url.filter(|_| fits)
     }
 
-    /// The price of the model, for its budget.
-    fn price(&mut self, model: Option<&str>) -> Option<Price> {
+    /// The price of a model, for its budget.
+    fn price(&mut self, variable: &str, model: Option<&str>) -> Option<Price> {
         let table = self.text("MODEL_PRICES").unwrap_or_default();
         let mut prices = table.split(',').filter_map(|entry| entry.trim().split_once('='));
         let price = prices
@@ -148,7 +151,7 @@ impl Reader<'_> {
         if price.is_none() {
             self.fault(
                 "MODEL_PRICES",
-                "must name the price of OPENAI_MODEL for a million tokens in and out, such as gpt-4o-mini=0.15/0.60; budgets are counted in it",
+                format!("must name the price of {variable} for a million tokens in and out, such as gpt-4o-mini=0.15/0.60; budgets are counted in it"),
             );
         }
         price
@@ -163,16 +166,10 @@ impl Reader<'_> {
                 if model.is_none() {
                     self.fault("OPENAI_MODEL", "must be set: the model's name at the provider");
                 }
-                let deadlines = Deadlines {
-                    first_chunk: Duration::from_secs(self.number("MODEL_FIRST_TOKEN_SECONDS", 1..=120, 10) as u64),
-                    total: Duration::from_secs(self.number("MODEL_TOTAL_SECONDS", 1..=300, 30) as u64),
-                };
-                let price = self.price(model.as_deref());
-                let base_url = self
-                    .text("OPENAI_BASE_URL")
-                    .unwrap_or_else(|| "https://api.openai.com/v1".into());
+                let deadlines = self.deadlines();
+                let price = self.price("OPENAI_MODEL", model.as_deref());
                 Some(ModelSettings::OpenAi(OpenAiSettings {
-                    base_url,
+                    base_url: self.text("OPENAI_BASE_URL").unwrap_or_else(|| OPENAI.into()),
                     api_key: api_key?,
                     model: model?,
                     price: price?,
@@ -186,6 +183,36 @@ impl Reader<'_> {
                 );
                 None
             }
+        }
+    }
+
+    /// The model that is asked when the first does not answer: another one, or another endpoint, or both.
+    pub fn second_model(&mut self) -> Option<OpenAiSettings> {
+        let model = self.text("SECOND_MODEL")?;
+        let price = self.price("SECOND_MODEL", Some(&model));
+        // With the first one's key when it is at the first one's endpoint.
+        let api_key = match self.secret("SECOND_MODEL_API_KEY") {
+            Some(key) => Some(key),
+            None if self.text("SECOND_MODEL_BASE_URL").is_some() => {
+                self.fault("SECOND_MODEL_API_KEY", "must be set: the key at SECOND_MODEL_BASE_URL");
+                None
+            }
+            None => self.known_secret("OPENAI_API_KEY"),
+        };
+        let first_url = self.text("OPENAI_BASE_URL").unwrap_or_else(|| OPENAI.into());
+        Some(OpenAiSettings {
+            base_url: self.text("SECOND_MODEL_BASE_URL").unwrap_or(first_url),
+            api_key: api_key?,
+            model,
+            price: price?,
+            deadlines: self.deadlines(),
+        })
+    }
+
+    fn deadlines(&mut self) -> Deadlines {
+        Deadlines {
+            first_chunk: Duration::from_secs(self.number("MODEL_FIRST_TOKEN_SECONDS", 1..=120, 10) as u64),
+            total: Duration::from_secs(self.number("MODEL_TOTAL_SECONDS", 1..=300, 30) as u64),
         }
     }
 }

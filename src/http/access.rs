@@ -162,6 +162,7 @@ async fn check(app: &App, access: Access, parts: &mut Parts) -> Result<(), Probl
                 _ => None,
             };
             let store = app.identity.store(key).await?;
+            name_tenant(store.id);
             let guest = guest(app, &store, parts).await?;
             let visit = AtTheDoor { store, guest };
             parts.extensions.insert(visit);
@@ -173,10 +174,12 @@ async fn check(app: &App, access: Access, parts: &mut Parts) -> Result<(), Probl
                 Account if shopper.is_guest() => return Err(Problem::sign_in_first()),
                 _ => {}
             }
+            name_tenant(shopper.tenant());
             parts.extensions.insert(shopper);
         }
         StaffAnyhow | Staff(..) | FreshAdmin => {
             let staff = staff(app, parts).await?;
+            name_tenant(staff.tenant());
             let (role, scope, fresh) = match access {
                 Staff(role, scope) => (role, scope, false),
                 FreshAdmin => (StaffRole::Admin, None, true),
@@ -191,6 +194,11 @@ async fn check(app: &App, access: Access, parts: &mut Parts) -> Result<(), Probl
         }
     }
     Ok(())
+}
+
+/// Says in the request's log line and span whose it is.
+fn name_tenant(tenant: TenantId) {
+    tracing::Span::current().record("tenant", tracing::field::display(tenant));
 }
 
 /// A store's key beside a credential must be of the same store.

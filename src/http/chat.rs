@@ -35,6 +35,9 @@ pub struct SendMessage {
     #[validate(length(min = 1, max = 4000), custom(function = crate::text::multi_line), custom(function = crate::text::not_blank))]
     #[schema(example = "Where is my order #1001?")]
     text: String,
+    /// Answer by the fixed rules, without a language model: it costs nothing and is there whatever else is not.
+    #[serde(default)]
+    by_rules: bool,
 }
 
 /// A finished turn.
@@ -73,6 +76,7 @@ pub async fn send(
     let message = NewMessage {
         conversation: message.conversation_id,
         text: message.text,
+        by_rules: message.by_rules,
         key: idempotency_key(&headers)?,
     };
     let events = chat.send(&shopper, message, after).await?;

@@ -1,9 +1,13 @@
 //! `/health`: fast, without detail, apart from everything else.
 
-use std::time::Duration;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use axum::{Json, extract::State, http::StatusCode};
 use serde::Serialize;
+use tokio::sync::Mutex;
 use utoipa::ToSchema;
 
 use super::problem::{Problem, ProblemDetails};
@@ -11,6 +15,39 @@ use crate::tenancy::{Pool, Web};
 
 /// How long the database may take to say that it is there.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// How long an answer is good for everybody who asks meanwhile: a flood of questions is one question to the database.
+const GOOD_FOR: Duration = Duration::from_secs(1);
+
+/// Whether the database answers, remembered for a moment.
+#[derive(Clone)]
+pub struct Pulse {
+    web: Pool<Web>,
+    last: Arc<Mutex<Option<(Instant, bool)>>>,
+}
+
+impl Pulse {
+    pub fn new(web: Pool<Web>) -> Self {
+        Self {
+            web,
+            last: Arc::default(),
+        }
+    }
+
+    pub async fn beats(&self) -> bool {
+        // Held while the database is asked: whoever comes meanwhile gets the same answer.
+        let mut last = self.last.lock().await;
+        if let Some((at, beats)) = *last
+            && at.elapsed() < GOOD_FOR
+        {
+            return beats;
+        }
+        let beats = tokio::time::timeout(PATIENCE, self.web.is_reachable())
+            .await
+            .unwrap_or(false);
+        *last = Some((Instant::now(), beats));
+        beats
+    }
+}
 
 #[derive(Serialize, ToSchema)]
 pub struct Health {
@@ -25,13 +62,13 @@ pub struct Health {
 #[utoipa::path(get, path = "/health", tag = "operations", security(()), responses(
     (status = 200, body = Health),
     (status = 503, body = ProblemDetails, content_type = "application/problem+json", description = "A dependency is away; `detail` names it")))]
-pub async fn health(State(web): State<Pool<Web>>) -> Result<Json<Health>, Problem> {
-    match tokio::time::timeout(PATIENCE, web.is_reachable()).await {
-        Ok(true) => Ok(Json(Health {
+pub async fn health(State(pulse): State<Pulse>) -> Result<Json<Health>, Problem> {
+    match pulse.beats().await {
+        true => Ok(Json(Health {
             status: "ok",
             version: env!("CARGO_PKG_VERSION"),
         })),
-        _ => Err(Problem::new(
+        false => Err(Problem::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "unavailable",
             "The database is away.",

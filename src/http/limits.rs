@@ -23,7 +23,7 @@ use tower_governor::{
     key_extractor::KeyExtractor,
 };
 
-use super::{address::ClientAddress, problem::Problem};
+use super::{address::ClientAddress, observe::Limited, problem::Problem};
 use crate::{
     config::Rate,
     identity::{Shopper, StaffMember},
@@ -141,6 +141,7 @@ fn refuse(name: &'static str, rate: Rate, error: GovernorError) -> Response {
     let wait = wait_time.saturating_add(1).min(3600) as u32;
     let mut response = Problem::too_many(wait).into_response();
     describe(&mut response, name, rate, 0, u64::from(wait));
+    response.extensions_mut().insert(Limited(name));
     response
 }
 

@@ -11,8 +11,10 @@ mod cors;
 mod credentials;
 mod documented;
 mod health;
+pub mod internal;
 mod limits;
 pub mod listen;
+mod observe;
 mod openapi;
 mod orders;
 mod problem;
@@ -26,10 +28,10 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{
     Router,
-    extract::{DefaultBodyLimit, FromRef, Request},
+    extract::{DefaultBodyLimit, FromRef, Request, State},
     http::{HeaderName, HeaderValue, StatusCode, header},
-    middleware,
-    response::Response,
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
 };
 use tokio::sync::Semaphore;
 use tower_http::{
@@ -38,9 +40,12 @@ use tower_http::{
     sensitive_headers::SetSensitiveRequestHeadersLayer,
     set_header::SetResponseHeaderLayer,
     timeout::TimeoutLayer,
-    trace::TraceLayer,
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
+
+pub use health::Pulse;
+use internal::Internal;
+use problem::Problem;
 
 use crate::{
     chat::Chat,
@@ -48,14 +53,21 @@ use crate::{
     config::{Limits, Proxies},
     identity::Identity,
     keyring::Keyring,
-    tenancy::{Pool, Pools, Reader, Web, origins::Origins},
+    telemetry::Metrics,
+    tenancy::{Pool, Reader, Web, origins::Origins},
     tools::Registry,
 };
 
 /// The largest request body, in bytes. A chat message is at most 4,000 characters; nothing else comes near.
 const LARGEST_BODY: usize = 64 * 1024;
-/// The longest a handler may take. A turn's own deadline is a little shorter, so that its answer is the turn's.
-const REQUEST_DEADLINE: Duration = Duration::from_secs(70);
+/// The longest a handler may take.
+const DEADLINE: Duration = Duration::from_secs(15);
+/// The same for a whole turn, whose own deadline is a little shorter, so that its answer is the turn's.
+const TURN_DEADLINE: Duration = Duration::from_secs(70);
+
+/// Requests in hand at once, streams not counted once they run. Beyond them a request is told to come back, before
+/// anything of it is read: each may hold a body of [`LARGEST_BODY`] and waits for the same few connections.
+const REQUESTS_AT_ONCE: usize = 2048;
 
 /// The largest event of another system's, in bytes: Shopify's orders of many lines come near.
 const LARGEST_HOOK: usize = 1024 * 1024;
@@ -67,14 +79,16 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// What handlers can ask for. Each takes only the piece it uses.
 #[derive(Clone, FromRef)]
 pub struct App {
-    reader: Pool<Reader>,
-    web: Pool<Web>,
-    identity: Identity,
-    chat: Chat,
-    registry: Arc<Registry>,
-    clock: Clock,
-    secure_cookies: SecureCookies,
-    outside: Outside,
+    pub reader: Pool<Reader>,
+    pub web: Pool<Web>,
+    pub identity: Identity,
+    pub chat: Chat,
+    pub registry: Arc<Registry>,
+    pub clock: Clock,
+    pub secure_cookies: SecureCookies,
+    pub outside: Outside,
+    pub pulse: Pulse,
+    pub internal: Internal,
 }
 
 /// Whether cookies are for HTTPS alone.
@@ -97,29 +111,6 @@ impl Outside {
             keyring,
             allow_loopback,
             places: Arc::new(Semaphore::new(HOOKS_AT_ONCE)),
-        }
-    }
-}
-
-impl App {
-    pub fn new(
-        pools: &Pools,
-        identity: Identity,
-        chat: Chat,
-        registry: Arc<Registry>,
-        clock: Clock,
-        secure: bool,
-        outside: Outside,
-    ) -> Self {
-        Self {
-            reader: pools.reader.clone(),
-            web: pools.web.clone(),
-            identity,
-            chat,
-            registry,
-            clock,
-            secure_cookies: SecureCookies(secure),
-            outside,
         }
     }
 }
@@ -154,7 +145,6 @@ fn rooms() -> OpenApiRouter<App> {
         .routes(routes!(sign_in::change_password))
         .routes(routes!(sign_in::ask_to_prove_order))
         .routes(routes!(sign_in::prove_order))
-        .routes(routes!(chat::send))
         .routes(routes!(chat::events))
         .routes(routes!(conversations::list))
         .routes(routes!(conversations::messages))
@@ -192,6 +182,11 @@ fn rooms() -> OpenApiRouter<App> {
         .routes(routes!(staff::members::revoke_api_key))
 }
 
+/// What takes as long as a turn.
+fn turns() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(chat::send))
+}
+
 /// Where other systems say what happened. What they may send has bounds of its own.
 fn hooks() -> OpenApiRouter<App> {
     OpenApiRouter::new()
@@ -201,7 +196,7 @@ fn hooks() -> OpenApiRouter<App> {
 
 /// Every route there is, with its documentation.
 pub fn routes() -> OpenApiRouter<App> {
-    public().merge(doors()).merge(rooms()).merge(hooks())
+    public().merge(doors()).merge(rooms()).merge(turns()).merge(hooks())
 }
 
 /// The OpenAPI document as JSON.
@@ -226,14 +221,23 @@ pub fn router(app: App, limits: Limits, proxies: Proxies, pages: Router<App>) ->
     let doors = doors()
         .route_layer(limits::at_the_doors(limits.door))
         .route_layer(described("door", limits.door));
-    let rooms = rooms()
-        .route_layer(limits::by_account(limits.account))
-        .route_layer(described("account", limits.account));
+    // One layer for both, so that they share their buckets.
+    let by_account = limits::by_account(limits.account);
+    let [rooms, turns] = [rooms(), turns()].map(|rooms| {
+        rooms
+            .route_layer(by_account.clone())
+            .route_layer(described("account", limits.account))
+    });
     let authorise = middleware::from_fn_with_state(app.clone(), access::authorise);
     // A shop's platform sends thousands at once from a few addresses: it is bounded by what is taken at once instead.
     let (router, _) = public()
         .merge(doors)
         .merge(rooms)
+        .route_layer(TimeoutLayer::with_status_code(
+            StatusCode::SERVICE_UNAVAILABLE,
+            DEADLINE,
+        ))
+        .merge(turns)
         .route_layer(authorise)
         .route_layer(limits::by_address(limits.address))
         .route_layer(described("address", limits.address))
@@ -245,6 +249,8 @@ pub fn router(app: App, limits: Limits, proxies: Proxies, pages: Router<App>) ->
         "max-age=0"
     };
     let origins = Origins::new(app.web.clone());
+    let metrics = app.internal.metrics.clone();
+    let shedding = (Arc::new(Semaphore::new(REQUESTS_AT_ONCE)), metrics.clone());
     router
         .merge(openapi::pages(document))
         .merge(pages)
@@ -252,13 +258,14 @@ pub fn router(app: App, limits: Limits, proxies: Proxies, pages: Router<App>) ->
         .fallback(|| async { StatusCode::NOT_FOUND })
         // From the inside out: the last layer sees the request first.
         .layer(CatchPanicLayer::custom(problem::on_panic))
+        .layer(middleware::from_fn_with_state(shedding, shed))
         .layer(TimeoutLayer::with_status_code(
             StatusCode::SERVICE_UNAVAILABLE,
-            REQUEST_DEADLINE,
+            TURN_DEADLINE,
         ))
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
         .layer(middleware::from_fn_with_state(proxies, address::establish))
-        .layer(middleware::from_fn(problem::render))
+        .layer(middleware::from_fn_with_state(metrics.clone(), problem::render))
         .layer(cors::layer(origins))
         .layer(quiet(header::CACHE_CONTROL, "no-store"))
         .layer(quiet(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
@@ -278,13 +285,7 @@ pub fn router(app: App, limits: Limits, proxies: Proxies, pages: Router<App>) ->
             "default-src 'none'; frame-ancestors 'none'",
         ))
         .layer(PropagateRequestIdLayer::new(REQUEST_ID))
-        .layer(
-            TraceLayer::new_for_http()
-                .make_span_with(span)
-                .on_request(())
-                .on_response(log_response)
-                .on_failure(()),
-        )
+        .layer(middleware::from_fn_with_state(metrics.clone(), observe::observe))
         .layer(SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid))
         // A stranger's request id would let it write into our logs: ours replaces it.
         .layer(middleware::map_request(|mut request: Request| async {
@@ -297,32 +298,22 @@ pub fn router(app: App, limits: Limits, proxies: Proxies, pages: Router<App>) ->
         ]))
 }
 
+/// Turns a request away when as many are in hand as may be. Health answers all the same.
+async fn shed(State((places, metrics)): State<(Arc<Semaphore>, Metrics)>, request: Request, next: Next) -> Response {
+    let Ok(_place) = places.try_acquire() else {
+        if request.uri().path() == "/health" {
+            return next.run(request).await;
+        }
+        metrics.shed();
+        return Problem::busy().into_response();
+    };
+    next.run(request).await
+}
+
 /// The id of this request, for the audit.
 fn request_id(headers: &axum::http::HeaderMap) -> Option<String> {
     headers
         .get(REQUEST_ID)
         .and_then(|id| id.to_str().ok())
         .map(str::to_owned)
-}
-
-/// The path as it is registered, never as it was sent: order numbers are personal.
-fn span(request: &Request) -> tracing::Span {
-    let route = request
-        .extensions()
-        .get::<axum::extract::MatchedPath>()
-        .map_or("unknown", |path| path.as_str());
-    let request_id = request
-        .headers()
-        .get(REQUEST_ID)
-        .and_then(|id| id.to_str().ok())
-        .unwrap_or_default();
-    tracing::info_span!("request", %request_id, method = %request.method(), route)
-}
-
-fn log_response(response: &axum::response::Response, took: Duration, _: &tracing::Span) {
-    tracing::info!(
-        status = response.status().as_u16(),
-        ms = took.as_millis() as u64,
-        "answered"
-    );
 }

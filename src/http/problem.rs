@@ -2,7 +2,7 @@
 
 use axum::{
     Json,
-    extract::Request,
+    extract::{Request, State},
     http::{HeaderValue, StatusCode, header},
     middleware::Next,
     response::{IntoResponse, Response},
@@ -16,7 +16,7 @@ use crate::{
     chat::ChatError,
     identity::{IdentityError, staff::Refusal},
     integrations::webhooks_out::EndpointError,
-    telemetry,
+    telemetry::{self, Metrics},
     validation::FieldError,
 };
 
@@ -96,6 +96,16 @@ impl Problem {
             "Too many requests. Wait as long as Retry-After says.",
         )
         .retry_after(seconds)
+    }
+
+    /// More is asked of this process than it can do at once.
+    pub fn busy() -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "busy",
+            "Too much is asked at once right now. Please try again.",
+        )
+        .retry_after(5)
     }
 
     pub fn is_server_fault(&self) -> bool {
@@ -237,6 +247,7 @@ impl From<ChatError> for Problem {
                 "The last message of this conversation is still being answered.",
             )
             .retry_after(2),
+            ChatError::Busy => Self::busy(),
             ChatError::ShuttingDown => Self::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "unavailable",
@@ -290,7 +301,7 @@ impl IntoResponse for Problem {
 }
 
 /// Turns every error response into problem details, those of the framework and of other layers too.
-pub async fn render(request: Request, next: Next) -> Response {
+pub async fn render(State(metrics): State<Metrics>, request: Request, next: Next) -> Response {
     let request_id = request
         .headers()
         .get(REQUEST_ID)
@@ -305,6 +316,7 @@ pub async fn render(request: Request, next: Next) -> Response {
         }
         None => return response,
     };
+    metrics.problem(problem.code);
     let details = ProblemDetails {
         r#type: format!("urn:countersign:problem:{}", problem.code),
         title: problem.status.canonical_reason().unwrap_or("Error").to_owned(),
@@ -323,7 +335,9 @@ pub async fn render(request: Request, next: Next) -> Response {
         response.headers_mut().remove(old);
     }
     let headers = std::mem::take(response.headers_mut());
+    let extensions = std::mem::take(response.extensions_mut());
     let mut rendered = (problem.status, Json(details)).into_response();
+    rendered.extensions_mut().extend(extensions);
     rendered.headers_mut().insert(
         header::CONTENT_TYPE,
         HeaderValue::from_static("application/problem+json"),

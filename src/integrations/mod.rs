@@ -3,6 +3,7 @@
 //! Law: nothing is called from a request or an effect. It is queued in the outbox with the change that caused it, and sent
 //! from there, with a key that the other side sees when it is sent twice.
 
+mod breakers;
 pub mod credentials;
 pub mod crm;
 pub mod incoming;
@@ -12,15 +13,21 @@ pub mod shop;
 mod signatures;
 pub mod webhooks_out;
 
+use std::{net::SocketAddr, time::Instant};
+
 use chrono::{DateTime, Utc};
 use serde_json::json;
+use tracing::Instrument;
 use uuid::Uuid;
+
+use breakers::Breakers;
 
 use crate::{
     ids::TenantId,
     jobs::outbox::{self, Channel, Claimed, Sent},
     keyring::Keyring,
     mail::PostOffice,
+    telemetry::Metrics,
     tenancy::{Executor, Pool, Scope},
 };
 
@@ -31,6 +38,8 @@ pub struct OutsideSettings {
     pub stripe_url: String,
     /// Lets outgoing webhooks and the CRM be on this machine. For tests: a store could make the server call its neighbours.
     pub allow_loopback: bool,
+    /// The name server for their addresses; none asks the system's.
+    pub dns: Option<SocketAddr>,
 }
 
 impl Default for OutsideSettings {
@@ -38,6 +47,7 @@ impl Default for OutsideSettings {
         Self {
             stripe_url: "https://api.stripe.com".into(),
             allow_loopback: false,
+            dns: None,
         }
     }
 }
@@ -52,6 +62,8 @@ pub struct Outgoing {
     /// For addresses that a store chose.
     guarded: reqwest::Client,
     settings: OutsideSettings,
+    breakers: Breakers,
+    metrics: Metrics,
 }
 
 impl Outgoing {
@@ -59,13 +71,16 @@ impl Outgoing {
         post: PostOffice,
         keyring: std::sync::Arc<Keyring>,
         settings: OutsideSettings,
-    ) -> Result<Self, reqwest::Error> {
+        metrics: Metrics,
+    ) -> Result<Self, outside::OutsideError> {
         Ok(Self {
             post,
             keyring,
-            trusted: outside::client(None)?,
-            guarded: outside::client(Some(settings.allow_loopback))?,
+            trusted: outside::client(None, settings.dns)?,
+            guarded: outside::client(Some(settings.allow_loopback), settings.dns)?,
             settings,
+            breakers: Breakers::default(),
+            metrics,
         })
     }
 
@@ -82,7 +97,18 @@ impl Outgoing {
             return Ok(());
         };
         let (channel, kind) = (claimed.channel, claimed.kind.clone());
-        let sent = self.send(&mut claimed, now).await?;
+        let breaker = self.breakers.of(channel, tenant, &claimed.payload);
+        let sent = match breaker.lets_through() {
+            true => {
+                let began = Instant::now();
+                let span = tracing::info_span!("deliver", channel = channel.name(), kind);
+                let sent = self.send(&mut claimed, now).instrument(span).await?;
+                breaker.note(!matches!(sent, Sent::Later { .. }));
+                self.metrics.delivered(channel.name(), sent.name(), began.elapsed());
+                sent
+            }
+            false => Sent::Postponed,
+        };
         if let Sent::Later { error, .. } | Sent::Never(error) = &sent {
             tracing::warn!(delivery = %id, ?channel, kind, error, "a delivery failed");
         }
@@ -97,6 +123,11 @@ impl Outgoing {
             tx.commit().await?;
         }
         Ok(())
+    }
+
+    /// Each way out, and whether it is left alone somewhere just now.
+    pub fn resting(&self) -> Vec<(&'static str, bool)> {
+        self.breakers.resting()
     }
 
     async fn send(&self, claimed: &mut Claimed, now: DateTime<Utc>) -> Result<Sent, sqlx::Error> {

@@ -5,32 +5,77 @@ use std::{
     time::Duration,
 };
 
+use hickory_resolver::{
+    TokioResolver,
+    config::{ConnectionConfig, NameServerConfig, ResolverConfig},
+    net::{NetError, runtime::TokioRuntimeProvider},
+};
 use reqwest::{
     Url,
     dns::{Addrs, Name, Resolve, Resolving},
     redirect,
 };
+use tokio::time::timeout;
 
 use crate::jobs::outbox::Sent;
 
 /// How long one call may take.
 const DEADLINE: Duration = Duration::from_secs(15);
+/// How long the name servers may take to answer once, and in all.
+const DNS_ATTEMPT: Duration = Duration::from_secs(2);
+const DNS_DEADLINE: Duration = Duration::from_secs(5);
 /// The most of an answer that is read, in bytes.
 const LARGEST_ANSWER: usize = 256 * 1024;
 
 /// A client that follows no redirect and keeps its deadline. With `guard` it connects to public addresses alone, or to
 /// loopback too: the check is made on the very addresses that are connected to, so a name that changes its mind is no way
 /// around it.
-pub(super) fn client(guard: Option<bool>) -> Result<reqwest::Client, reqwest::Error> {
+pub(super) fn client(guard: Option<bool>, dns: Option<SocketAddr>) -> Result<reqwest::Client, OutsideError> {
     let builder = reqwest::Client::builder()
         .timeout(DEADLINE)
         .redirect(redirect::Policy::none())
         .no_proxy()
         .user_agent(concat!("countersign/", env!("CARGO_PKG_VERSION")));
-    match guard {
-        Some(allow_loopback) => builder.dns_resolver(PublicOnly { allow_loopback }).build(),
-        None => builder.build(),
-    }
+    let builder = match guard {
+        Some(allow_loopback) => {
+            let resolver = resolver(dns)?;
+            builder.dns_resolver(PublicOnly {
+                allow_loopback,
+                resolver,
+            })
+        }
+        None => builder,
+    };
+    Ok(builder.build()?)
+}
+
+/// Calls to the outside cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum OutsideError {
+    #[error("the HTTP client cannot be set up: {0}")]
+    Client(#[from] reqwest::Error),
+    #[error("the resolver cannot be set up: {0}")]
+    Resolver(#[from] NetError),
+}
+
+/// A resolver with a deadline. The system's own has none and holds a thread while it waits: a store's slow name server
+/// could hold them all.
+fn resolver(server: Option<SocketAddr>) -> Result<TokioResolver, NetError> {
+    let mut builder = match server {
+        None => TokioResolver::builder_tokio()?,
+        Some(server) => {
+            let connections = [ConnectionConfig::udp(), ConnectionConfig::tcp()].map(|mut connection| {
+                connection.port = server.port();
+                connection
+            });
+            let server = NameServerConfig::new(server.ip(), true, connections.into());
+            let config = ResolverConfig::from_name_servers(vec![server]);
+            TokioResolver::builder_with_config(config, TokioRuntimeProvider::default())
+        }
+    };
+    builder.options_mut().timeout = DNS_ATTEMPT;
+    builder.options_mut().attempts = 1;
+    builder.build()
 }
 
 /// A URL that may be called: HTTPS, or HTTP to loopback where that is allowed; an address in it must be public.
@@ -61,13 +106,16 @@ pub fn check(url: &str, allow_loopback: bool) -> Result<Url, &'static str> {
 
 struct PublicOnly {
     allow_loopback: bool,
+    resolver: TokioResolver,
 }
 
 impl Resolve for PublicOnly {
     fn resolve(&self, name: Name) -> Resolving {
-        let allow_loopback = self.allow_loopback;
+        let (allow_loopback, resolver) = (self.allow_loopback, self.resolver.clone());
         Box::pin(async move {
-            let found: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
+            let found = timeout(DNS_DEADLINE, resolver.lookup_ip(name.as_str())).await;
+            let found = found.map_err(|_| "the name server did not answer in time")??;
+            let found: Vec<SocketAddr> = found.iter().map(|address| (address, 0).into()).collect();
             if found.is_empty() || found.iter().any(|address| !may_reach(address.ip(), allow_loopback)) {
                 return Err("the name leads into a private network".into());
             }

@@ -2,6 +2,7 @@
 //!
 //! A job holds ids and nothing else, so the queue's own tables hold nobody's data.
 
+pub mod backlog;
 pub mod outbox;
 
 use serde_json::json;

@@ -23,7 +23,7 @@ const FIRST_WAIT: Duration = Duration::seconds(15);
 const LONGEST_WAIT: Duration = Duration::hours(6);
 
 /// By which way a row leaves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, serde::Deserialize, sqlx::Type, utoipa::ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, serde::Deserialize, sqlx::Type, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[sqlx(type_name = "text", rename_all = "snake_case")]
 pub enum Channel {
@@ -32,6 +32,20 @@ pub enum Channel {
     Payment,
     Shop,
     Crm,
+}
+
+impl Channel {
+    pub const ALL: [Self; 5] = [Self::Mail, Self::Webhook, Self::Payment, Self::Shop, Self::Crm];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Mail => "mail",
+            Self::Webhook => "webhook",
+            Self::Payment => "payment",
+            Self::Shop => "shop",
+            Self::Crm => "crm",
+        }
+    }
 }
 
 /// What became of a row.
@@ -107,8 +121,23 @@ pub enum Sent {
     Dropped(&'static str),
     /// May be tried again, no sooner than the other side asks for.
     Later { error: String, no_sooner: Option<Duration> },
+    /// Not tried: the other side has failed too often just now. It is no attempt.
+    Postponed,
     /// Trying again would be no use.
     Never(String),
+}
+
+impl Sent {
+    /// For metrics.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Done(_) => "done",
+            Self::Dropped(_) => "dropped",
+            Self::Later { .. } => "failed",
+            Self::Postponed => "postponed",
+            Self::Never(_) => "refused",
+        }
+    }
 }
 
 /// Takes a row to send. None when it was sent, or is being sent.
@@ -135,11 +164,15 @@ pub async fn claim(pool: &Pool<Executor>, tenant: TenantId, id: Uuid) -> Result<
 impl Claimed {
     /// Notes what became of the attempt, and has it tried again where that makes sense. True when the row was given up.
     pub async fn finish(mut self, sent: Sent, now: DateTime<Utc>) -> Result<bool, sqlx::Error> {
-        let attempts = self.attempts + 1;
+        let attempts = self.attempts + i32::from(!matches!(sent, Sent::Postponed));
         let (state, error, reference, wait) = match sent {
             Sent::Done(reference) => (DeliveryState::Done, None, reference, None),
             Sent::Dropped(reason) => (DeliveryState::Dropped, Some(reason.to_owned()), None, None),
             Sent::Never(error) => (DeliveryState::Dead, Some(error), None, None),
+            Sent::Postponed => {
+                let error = "not tried: the other side failed too often just now";
+                (DeliveryState::Queued, Some(error.to_owned()), None, Some(wait(1)))
+            }
             Sent::Later { error, .. } if attempts >= MOST_ATTEMPTS => (DeliveryState::Dead, Some(error), None, None),
             Sent::Later { error, no_sooner } => {
                 let wait = wait(attempts).max(no_sooner.unwrap_or_default()).min(LONGEST_WAIT * 4);

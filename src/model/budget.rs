@@ -97,6 +97,11 @@ impl Meter {
         Self { web, model, price }
     }
 
+    /// What an answer cost, in millionths.
+    pub fn cost(&self, usage: Usage) -> i64 {
+        self.price.of(usage)
+    }
+
     /// Holds the most that the answer to `prompt` can cost.
     pub async fn reserve(
         &self,

@@ -4,6 +4,7 @@
 //! checked by the rooms above, and it has a deadline.
 
 pub mod budget;
+mod chain;
 mod deadline;
 mod offline;
 mod openai;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 use futures::stream::BoxStream;
 use serde_json::Value;
 
+pub use chain::{Chain, Link};
 pub use deadline::Deadlines;
 pub use offline::OfflineModel;
 pub use openai::{OpenAiModel, OpenAiSettings};
@@ -49,6 +51,19 @@ pub enum Source {
     System,
 }
 
+impl Source {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Shopper => "shopper",
+            Self::Model => "model",
+            Self::Offline => "offline",
+            Self::Fallback => "fallback",
+            Self::Staff => "staff",
+            Self::System => "system",
+        }
+    }
+}
+
 /// What a model is asked. It may hold personal data: no `Debug`.
 #[derive(Clone)]
 pub struct Prompt {
@@ -56,6 +71,17 @@ pub struct Prompt {
     pub tools: Arc<[ToolDefinition]>,
     /// The longest answer asked for.
     pub max_output_tokens: u32,
+}
+
+impl Prompt {
+    /// Every text that whoever talks with this model may know: all but its instructions.
+    pub fn texts(&self) -> impl Iterator<Item = &str> {
+        self.messages.iter().filter_map(|message| match message {
+            PromptMessage::System(_) => None,
+            PromptMessage::Shopper(text) | PromptMessage::Assistant { text, .. } => Some(text.as_str()),
+            PromptMessage::ToolResult { content, .. } => Some(content),
+        })
+    }
 }
 
 #[derive(Clone)]
@@ -125,4 +151,27 @@ pub enum ModelError {
     Garbage,
     #[error("the model's answer is too long")]
     TooLong,
+    #[error("the model failed too often just now and is left alone for a moment")]
+    Resting,
+}
+
+impl ModelError {
+    /// Whether it says that the provider is in trouble, and not just this answer.
+    pub fn is_outage(self) -> bool {
+        !matches!(self, Self::TooLong | Self::Resting | Self::Status(400))
+    }
+
+    /// A stable name, for metrics.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::TooSlow => "too_slow",
+            Self::RateLimited => "rate_limited",
+            Self::Status(_) => "status",
+            Self::Unreachable => "unreachable",
+            Self::CutOff => "cut_off",
+            Self::Garbage => "garbage",
+            Self::TooLong => "too_long",
+            Self::Resting => "resting",
+        }
+    }
 }

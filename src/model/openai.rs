@@ -1,12 +1,16 @@
 //! Any endpoint that speaks OpenAI's chat completions, streamed.
 
-use async_openai::{Client, config::OpenAIConfig, error::OpenAIError};
+use std::sync::LazyLock;
+
+use async_openai::{Client, config::OpenAIConfig, error::OpenAIError, middleware::HttpRequestFactory};
 use futures::{StreamExt, TryStreamExt, stream};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tower::service_fn;
 
 use super::{Chunk, ChunkStream, Deadlines, Model, ModelError, Price, Prompt, PromptMessage, Source, ToolCall, Usage};
+use crate::telemetry::traces;
 
 /// More calls than this in one answer is no answer.
 const MOST_CALLS: usize = 16;
@@ -34,8 +38,9 @@ impl OpenAiModel {
         let config = OpenAIConfig::new()
             .with_api_base(settings.base_url)
             .with_api_key(settings.api_key.expose_secret());
+        let client = Client::with_config(config).with_http_service(service_fn(execute));
         Self {
-            client: Client::with_config(config),
+            client,
             model: settings.model,
             deadlines: settings.deadlines,
         }
@@ -73,6 +78,15 @@ impl Model for OpenAiModel {
     fn source(&self) -> Source {
         Source::Model
     }
+}
+
+/// Once, without the library's own tries: whoever waits is better served by the next model. The provider can go on from
+/// our trace.
+async fn execute(request: HttpRequestFactory) -> Result<reqwest::Response, OpenAIError> {
+    static CLIENT: LazyLock<reqwest::Client> = LazyLock::new(reqwest::Client::new);
+    let mut request = request.build().await?;
+    request.headers_mut().extend(traces::to_go_on());
+    Ok(CLIENT.execute(request).await?)
 }
 
 fn request(model: &str, prompt: &Prompt) -> Value {

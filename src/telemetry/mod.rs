@@ -1,14 +1,30 @@
 //! What the service says about itself. Law: nothing personal or secret leaves through here.
 
+mod metrics;
 mod redact;
+mod sentry;
 mod shapes;
+pub mod traces;
 
 use std::{io, panic};
 
-use tracing_subscriber::{EnvFilter, Layer, filter::filter_fn, fmt, layer::SubscriberExt, util::SubscriberInitExt};
+use ::sentry::{ClientInitGuard, integrations::tracing::ErrorLayer};
+use opentelemetry_sdk::trace::SdkTracerProvider;
+use tracing::{Level, Metadata};
+use tracing_subscriber::{
+    EnvFilter, Layer,
+    filter::{LevelFilter, filter_fn},
+    fmt,
+    layer::SubscriberExt,
+    util::SubscriberInitExt,
+};
 
+pub use metrics::{Answer, Ask, Metrics};
 use redact::Redacting;
-pub use redact::redact;
+pub use redact::{Addresses, redact};
+pub use sentry::{SentrySettings, go_on, in_request};
+pub use shapes::hide_credentials;
+pub use traces::TraceSettings;
 
 /// How log lines look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,35 +35,113 @@ pub enum LogFormat {
     Text,
 }
 
+/// Where what the service says goes.
+#[derive(Clone, Debug)]
+pub struct TelemetrySettings {
+    pub log_format: LogFormat,
+    /// What becomes of IP addresses in logs.
+    pub log_addresses: Addresses,
+    /// None tells nobody.
+    pub sentry: Option<SentrySettings>,
+    /// None traces nothing.
+    pub traces: Option<TraceSettings>,
+}
+
+impl Default for TelemetrySettings {
+    fn default() -> Self {
+        Self {
+            log_format: LogFormat::Text,
+            log_addresses: Addresses::Hidden,
+            sentry: None,
+            traces: None,
+        }
+    }
+}
+
 /// Crates that log what they carry: bodies of failed answers, which may repeat a prompt; statements; whole mails; headers.
 const SILENT: [&str; 4] = ["async_openai", "sqlx", "lettre", "h2"];
+/// Of those, what may stand in a trace: statements, whose values are elsewhere.
+const STATEMENTS: &str = "sqlx::query";
+/// What the exporters themselves say would be exported again, without end.
+const EXPORTERS: [&str; 3] = ["opentelemetry", "reqwest", "hyper"];
 
-/// Starts logging to standard error. `RUST_LOG` narrows or widens it, but never to what [`SILENT`] says. Every line passes
-/// [`redact`], those about panics too.
-pub fn start_logs(format: LogFormat) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    let silent = filter_fn(|metadata| !SILENT.iter().any(|name| metadata.target().starts_with(name)));
-    let lines = fmt::layer().with_writer(|| Redacting(io::stderr()));
-    let lines = match format {
+fn is_of(metadata: &Metadata<'_>, crates: &[&str]) -> bool {
+    crates.iter().any(|name| metadata.target().starts_with(name))
+}
+
+/// Keeps the way out open. Dropped at the end of the process, it sends what is left.
+pub struct Telemetry {
+    _sentry: Option<ClientInitGuard>,
+    traces: Option<SdkTracerProvider>,
+}
+
+impl Drop for Telemetry {
+    fn drop(&mut self) {
+        if let Some(Err(error)) = self.traces.as_ref().map(SdkTracerProvider::shutdown) {
+            tracing::warn!(%error, "the last spans were not taken");
+        }
+    }
+}
+
+/// Starts logs on standard output and what else is set. `RUST_LOG` narrows or widens the logs, but never to what
+/// [`SILENT`] says. Every line passes [`redact`], those about panics too.
+pub fn start(settings: &TelemetrySettings) -> Telemetry {
+    panic::set_hook(Box::new(|panic| {
+        let at = panic.location().map(ToString::to_string).unwrap_or_default();
+        let says = panic.payload_as_str().unwrap_or_default();
+        tracing::error!(target: "panic", at, says, "panic");
+    }));
+    let sentry = settings.sentry.as_ref().map(SentrySettings::start);
+    let (provider, tracer) = match settings.traces.as_ref().map(TraceSettings::start).transpose() {
+        Ok(traces) => traces.unzip(),
+        Err(error) => {
+            eprintln!("countersign: nothing is traced: {error}");
+            (None, None)
+        }
+    };
+    let filter =
+        EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,graphile_worker_migrations=warn"));
+    let addresses = settings.log_addresses;
+    let lines = fmt::layer().with_writer(move || Redacting(io::stdout(), addresses));
+    let lines = match settings.log_format {
         LogFormat::Json => lines
             .json()
             .flatten_event(true)
             .with_current_span(true)
-            .with_span_list(false)
+            .with_span_list(true)
             .boxed(),
         LogFormat::Text => lines.compact().with_target(false).boxed(),
     };
+    let lines = lines
+        .with_filter(filter)
+        .with_filter(filter_fn(|it| !is_of(it, &SILENT)));
+    // Panics are told with their backtrace by Sentry's own hook.
+    let errors = settings.sentry.is_some().then(|| {
+        ErrorLayer::new()
+            .with_filter(filter_fn(|it| it.target() != "panic" && !is_of(it, &SILENT)))
+            .with_filter(LevelFilter::ERROR)
+    });
+    let spans = tracer.map(|tracer| {
+        tracing_opentelemetry::layer()
+            .with_tracer(tracer)
+            .with_location(false)
+            .with_threads(false)
+            .with_filter(filter_fn(|it| {
+                let is_statement = it.target() == STATEMENTS && *it.level() <= Level::DEBUG;
+                let is_ours = *it.level() <= Level::INFO && !is_of(it, &SILENT) && !is_of(it, &EXPORTERS);
+                is_statement || is_ours
+            }))
+    });
     // A second start, as in tests, is not an error.
     let _ = tracing_subscriber::registry()
-        .with(filter)
-        .with(silent)
+        .with(spans)
+        .with(errors)
         .with(lines)
         .try_init();
-    panic::set_hook(Box::new(|panic| {
-        let at = panic.location().map(ToString::to_string).unwrap_or_default();
-        let says = panic.payload_as_str().unwrap_or_default();
-        tracing::error!(at, says, "panic");
-    }));
+    Telemetry {
+        _sentry: sentry,
+        traces: provider,
+    }
 }
 
 /// A database error without its values: Postgres repeats the offending row in its detail.

@@ -11,7 +11,7 @@ use std::{
 
 use regex::{Captures, Regex};
 
-use super::shapes::{ESCAPE, SHAPES, regex};
+use super::shapes::{ADDRESS, ESCAPE, SHAPES, regex};
 
 /// Fields whose value is a credential. Separators inside a name are optional, so `apiKey` and `api_key` are one.
 const SECRET_FIELDS: &str = r"(?:proxy-)?authorization|(?:set-)?cookie|x-[a-z-]*(?:token|key|hmac-sha256)|(?:new|old|current)?[_-]?pass(?:word|wd|phrase)|[a-z_-]*secret|(?:access|refresh|id|session|api|auth|csrf)?[_-]?token|api[_-]?key|private[_-]?key|recovery[_-]?code|otp|pin|cvv|cvc";
@@ -35,8 +35,19 @@ static COOKIES: LazyLock<Regex> =
 /// What colours a terminal: it would stand between a field and its value.
 static COLOURS: LazyLock<Regex> = LazyLock::new(|| regex(r"(?:\x1b|\\+u001b)\[[0-9;]*m"));
 
+/// What becomes of IP addresses: of people, and not of this machine or its own network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Addresses {
+    Hidden,
+    Kept,
+}
+
 /// `text` without credentials and personal data; each is replaced by `[redacted …]`. A line of JSON stays one, colours go.
 pub fn redact(text: &str) -> Cow<'_, str> {
+    redact_but(text, Addresses::Hidden)
+}
+
+fn redact_but(text: &str, addresses: Addresses) -> Cow<'_, str> {
     let mut text = COLOURS.replace_all(text, "");
     replace(&mut text, &COOKIES, |found| format!("{}[redacted]", &found["name"]));
     replace(&mut text, &FIELDS, |found| {
@@ -53,6 +64,9 @@ pub fn redact(text: &str) -> Cow<'_, str> {
         format!("{}{quote}[redacted]", &found["name"])
     });
     for shape in SHAPES.iter() {
+        if addresses == Addresses::Kept && shape.kind == ADDRESS {
+            continue;
+        }
         if let Some(hidden) = shape.hide(&text) {
             text = Cow::Owned(hidden);
         }
@@ -67,11 +81,12 @@ fn replace(text: &mut Cow<'_, str>, shape: &Regex, with: impl Fn(&Captures<'_>) 
 }
 
 /// A writer that redacts each write; the log formatter hands over one whole line at a time.
-pub struct Redacting<W>(pub W);
+pub struct Redacting<W>(pub W, pub Addresses);
 
 impl<W: Write> Write for Redacting<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.write_all(redact(&String::from_utf8_lossy(bytes)).as_bytes())?;
+        let text = String::from_utf8_lossy(bytes);
+        self.0.write_all(redact_but(&text, self.1).as_bytes())?;
         Ok(bytes.len())
     }
 
@@ -104,6 +119,9 @@ mod tests {
             "\\([2-9][0-9]{2}\\) [0-9]{3}-[0-9]{4}",
             ("[2-6][0-9]{14}", prop::bool::ANY).prop_map(|(body, spaced)| card(&body, spaced)),
             "[0-9]{18}".prop_map(|account| iban("DE", &account)),
+            (11_u8..127, 0_u8..=255, 1_u8..=255).prop_map(|(a, b, c)| format!("{a}.{b}.{c}.7")),
+            "2[0-9a-f]{3}(:[1-9a-f][0-9a-f]{3}){7}",
+            "2[0-9a-f]{3}:[1-9a-f]{4}::[1-9a-f]{1,4}",
         ]
     }
 

@@ -1,6 +1,6 @@
 //! Credentials and personal data that are known by how they look, whatever they are called.
 
-use std::sync::LazyLock;
+use std::{net::IpAddr, sync::LazyLock};
 
 use regex::Regex;
 
@@ -9,14 +9,14 @@ pub(super) const ESCAPE: &str = r"\\+(?:[bfnrt]|u[0-9a-fA-F]{4})|%[0-9a-fA-F]{2}
 
 /// Something that is known by how it looks.
 pub(super) struct Shape {
-    kind: &'static str,
+    pub(super) kind: &'static str,
     /// Its group `value` is what is hidden, or else the whole; its group `keep` is never hidden.
     pattern: Regex,
     /// Whether what looks like one is one.
     is: fn(&str) -> bool,
 }
 
-pub(super) static SHAPES: LazyLock<[Shape; 9]> = LazyLock::new(|| {
+pub(super) static SHAPES: LazyLock<[Shape; 10]> = LazyLock::new(|| {
     let shape = |kind, pattern: &str, is| Shape {
         kind,
         pattern: regex(pattern),
@@ -69,6 +69,13 @@ pub(super) static SHAPES: LazyLock<[Shape; 9]> = LazyLock::new(|| {
             &number(&word(r"[A-Za-z]{2}\d{2}(?:[ -]?[A-Za-z0-9]){11,30}\b")),
             is_iban,
         ),
+        shape(
+            ADDRESS,
+            &number(&word(
+                r"(?:\d{1,3}\.){3}\d{1,3}|[0-9a-fA-F]{1,4}(?::{1,2}[0-9a-fA-F]{1,4}){2,7}(?:::)?",
+            )),
+            is_address,
+        ),
         // Longer than any card, so that what stands behind its number goes with it.
         shape("card", &number(r"(?<value>\d(?:[ -]?\d){12,40})"), is_card),
         shape(
@@ -80,6 +87,32 @@ pub(super) static SHAPES: LazyLock<[Shape; 9]> = LazyLock::new(|| {
         ),
     ]
 });
+
+/// The kind of IP addresses, which some installations want to read.
+pub(super) const ADDRESS: &str = "address";
+
+/// An address of somebody's, not of this machine or the networks that are nobody's own.
+fn is_address(text: &str) -> bool {
+    match text.parse() {
+        Ok(IpAddr::V4(address)) => !(address.is_loopback() || address.is_private() || address.is_unspecified()),
+        Ok(IpAddr::V6(address)) => !(address.is_loopback() || address.is_unspecified()),
+        Err(_) => false,
+    }
+}
+
+/// Shapes that open something or pay for something, whoever's they are.
+const CREDENTIALS: [&str; 5] = ["private key", "token", "password", "iban", "card"];
+
+/// `text` without credentials and numbers of cards and accounts; None when there are none.
+pub fn hide_credentials(text: &str) -> Option<String> {
+    let mut hidden: Option<String> = None;
+    for shape in SHAPES.iter().filter(|shape| CREDENTIALS.contains(&shape.kind)) {
+        if let Some(new) = shape.hide(hidden.as_deref().unwrap_or(text)) {
+            hidden = Some(new);
+        }
+    }
+    hidden
+}
 
 impl Shape {
     /// `text` without its values; None when there is none.

@@ -43,6 +43,11 @@ pub async fn migrate(admin: &PgConnectOptions, settings: &DatabaseSettings) -> R
     }
     become_owner(&mut connection).await.map_err(MigrateError::Ownership)?;
     MIGRATIONS.run(&mut connection).await?;
+    // So that a server can say whether the schema is the one it was built for.
+    sqlx::raw_sql("GRANT SELECT ON _sqlx_migrations TO countersign_web")
+        .execute(&mut connection)
+        .await
+        .map_err(MigrateError::Ownership)?;
     Ok(())
 }
 

@@ -8,7 +8,12 @@ use sqlx::{
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
-use super::tx::{Executor, Reader, Role, Scope, Tx, Web};
+use tokio::time::timeout;
+
+use super::{
+    bootstrap::newest_migration,
+    tx::{Executor, Reader, Role, Scope, Tx, Web},
+};
 
 /// Where the database is and how each role signs in to it.
 #[derive(Clone, Debug)]
@@ -18,7 +23,7 @@ pub struct DatabaseSettings {
     pub reader_password: SecretString,
     pub web_password: SecretString,
     pub executor_password: SecretString,
-    /// Connections of the reader and of the web pool each; the executor takes a quarter.
+    /// Connections of the reader and of the web pool each; the executor takes half as many.
     pub connections: u32,
     /// How long a request waits for a connection, and Postgres for one statement.
     pub deadline: Duration,
@@ -46,6 +51,7 @@ impl DatabaseSettings {
 /// Connections of one role. They are only handed out inside a [`Tx`].
 pub struct Pool<R: Role> {
     inner: PgPool,
+    deadline: Duration,
     role: PhantomData<R>,
 }
 
@@ -53,6 +59,7 @@ impl<R: Role> Clone for Pool<R> {
     fn clone(&self) -> Self {
         Self {
             inner: self.inner.clone(),
+            deadline: self.deadline,
             role: PhantomData,
         }
     }
@@ -68,6 +75,7 @@ impl<R: Role> Pool<R> {
             .connect_lazy_with(settings.options::<R>(password));
         Self {
             inner,
+            deadline: settings.deadline,
             role: PhantomData,
         }
     }
@@ -89,6 +97,17 @@ impl<R: Role> Pool<R> {
             .is_ok()
     }
 
+    /// Whether the schema is at least the one that this release was built for.
+    pub async fn has_schema(&self) -> bool {
+        // Not a checked query: the table is the migrator's own.
+        let newest = self.unscoped(|pool| async move {
+            sqlx::query_scalar::<_, Option<i64>>("SELECT max(version) FROM _sqlx_migrations WHERE success")
+                .fetch_one(&pool)
+                .await
+        });
+        newest.await.is_ok_and(|newest| newest >= Some(newest_migration()))
+    }
+
     /// Whether this role could pass row-level security by: a superuser, or one with BYPASSRLS.
     pub async fn is_powerful(&self) -> Result<bool, sqlx::Error> {
         sqlx::query_scalar!(
@@ -106,13 +125,18 @@ impl<R: Role> Pool<R> {
     where
         F: Future<Output = Result<T, sqlx::Error>> + Send,
     {
+        // Postgres keeps the deadline of a statement itself; a host that is silent keeps none.
+        let in_time = async || match timeout(self.deadline * 2, run(self.inner.clone())).await {
+            Ok(result) => result,
+            Err(_) => Err(sqlx::Error::PoolTimedOut),
+        };
         for _ in 0..self.inner.size() {
-            match run(self.inner.clone()).await {
+            match in_time().await {
                 Err(error) if is_dead_connection(&error) => continue,
                 result => return result,
             }
         }
-        run(self.inner.clone()).await
+        in_time().await
     }
 }
 
@@ -136,6 +160,22 @@ pub struct Pools {
 }
 
 impl Pools {
+    /// Of each role: its connections that are idle, and those in use.
+    pub fn connections(&self) -> [(&'static str, usize, usize); 3] {
+        let count = |name, pool: &PgPool| {
+            (
+                name,
+                pool.num_idle(),
+                (pool.size() as usize).saturating_sub(pool.num_idle()),
+            )
+        };
+        [
+            count("reader", &self.reader.inner),
+            count("web", &self.web.inner),
+            count("executor", &self.executor.inner),
+        ]
+    }
+
     /// Closes every connection.
     pub async fn close(&self) {
         tokio::join!(
@@ -151,6 +191,6 @@ pub fn connect(settings: &DatabaseSettings) -> Pools {
     Pools {
         reader: Pool::open(settings, &settings.reader_password, settings.connections),
         web: Pool::open(settings, &settings.web_password, settings.connections),
-        executor: Pool::open(settings, &settings.executor_password, settings.connections / 4),
+        executor: Pool::open(settings, &settings.executor_password, settings.connections / 2),
     }
 }

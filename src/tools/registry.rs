@@ -162,6 +162,11 @@ impl Registry {
         }
     }
 
+    /// A tool's name as it is registered; `unknown` for any other, which is anybody's text.
+    pub fn name(&self, tool: &str) -> &'static str {
+        self.tools.get(tool).map_or("unknown", |tool| tool.contract.name)
+    }
+
     /// What the shopper reads while this call runs.
     pub fn activity(&self, tool: &str) -> Option<&'static str> {
         self.tools.get(tool).map(|tool| tool.contract.activity)

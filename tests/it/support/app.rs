@@ -21,7 +21,7 @@ use super::{
 };
 
 /// For a fake that answers when it likes.
-const PATIENT: Deadlines = Deadlines {
+pub const PATIENT: Deadlines = Deadlines {
     first_chunk: Duration::from_secs(5),
     total: Duration::from_secs(10),
 };

@@ -90,6 +90,7 @@ impl Process {
             .env("SHUTDOWN_GRACE_SECONDS", "1")
             .env("RUN_WORKER", "no")
             .envs(environment.iter().copied())
+            .stdout(Stdio::from(log.reopen().expect("the file")))
             .stderr(Stdio::from(log.reopen().expect("the file")))
             .spawn()
             .expect("starts");
@@ -100,7 +101,7 @@ impl Process {
         }
     }
 
-    /// Every byte that it wrote to standard error so far.
+    /// Every byte that it wrote to standard output and standard error so far.
     pub fn log(&self) -> String {
         let bytes = std::fs::read(self.log.path()).expect("the file");
         String::from_utf8_lossy(&bytes).into_owned()

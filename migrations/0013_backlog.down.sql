@@ -1,0 +1,2 @@
+REVOKE SELECT ON budgets FROM countersign_executor;
+DROP FUNCTION backlog;

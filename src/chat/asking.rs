@@ -1,0 +1,202 @@
+//! Asking for an answer: one model after the other until one gives something, its text going out as it comes.
+
+use std::time::{Duration, Instant};
+
+use futures::StreamExt;
+
+use super::{
+    bill::Bill,
+    events::Event,
+    guard::{Breach, Guard},
+    record::CallRecord,
+    turn::Turn,
+};
+use crate::{
+    model::{
+        Chunk, Link, ModelError, Prompt, Source, ToolCall, Usage,
+        budget::{BudgetError, End},
+    },
+    telemetry::Ask,
+};
+
+/// Said before the rules answer, because the budget is used up.
+const USED_UP: &str = "I have used up what I may spend on answers for now, so I can only look up orders, parcels and \
+                       products by fixed rules. Write \"person\" and someone of our staff takes over.";
+/// Said before the rules answer, because no model does.
+const OUT_OF_REACH: &str = "I cannot think freely right now, so I can only look up orders, parcels and products by fixed \
+                            rules. Write \"person\" and someone of our staff takes over.";
+/// Ends an answer that repeated its instructions.
+const WITHHELD: &str = "(The rest of my answer is withheld.)";
+
+/// What a turn has gathered so far.
+pub(super) struct Draft {
+    pub text: String,
+    pub calls: Vec<CallRecord>,
+    pub fault: Option<ModelError>,
+    /// Who spoke last.
+    pub source: Source,
+    pub guard: Guard,
+    /// How long models took.
+    pub model_time: Duration,
+    /// The place in the chain of who is asked now. It only moves on.
+    link: usize,
+}
+
+/// Why one link gave no answer.
+enum Silence {
+    Fault(ModelError),
+    UsedUp,
+    /// It broke off in the middle; nobody else can go on from there.
+    CutShort(ModelError),
+}
+
+impl Draft {
+    /// `by_rules` asks no model at all.
+    pub fn new(guard: Guard, link: usize) -> Self {
+        Self {
+            text: String::new(),
+            calls: Vec::new(),
+            fault: None,
+            source: Source::Fallback,
+            guard,
+            model_time: Duration::ZERO,
+            link,
+        }
+    }
+
+    pub fn is_withheld(&self) -> bool {
+        self.guard.breach == Some(Breach::Instructions)
+    }
+}
+
+impl Turn {
+    /// The next answer's text and calls, from the first link that gives one. None when the turn has to end.
+    pub(super) async fn ask(&self, prompt: &Prompt, draft: &mut Draft) -> Option<(String, Vec<ToolCall>)> {
+        let chain = &self.engine.chain;
+        while let Some(link) = chain.get(draft.link) {
+            let (next, says) = match self.ask_link(link, prompt, draft).await {
+                Ok(answer) => return Some(answer),
+                Err(Silence::CutShort(fault)) => {
+                    draft.fault = Some(fault);
+                    return None;
+                }
+                Err(Silence::UsedUp) => (chain.last(), USED_UP),
+                Err(Silence::Fault(fault)) if draft.link == chain.last() => {
+                    draft.fault = Some(fault);
+                    return None;
+                }
+                Err(Silence::Fault(_)) => (draft.link + 1, OUT_OF_REACH),
+            };
+            draft.link = next;
+            if next == chain.last() {
+                self.say(draft, says);
+            }
+        }
+        None
+    }
+
+    async fn ask_link(
+        &self,
+        link: &Link,
+        prompt: &Prompt,
+        draft: &mut Draft,
+    ) -> Result<(String, Vec<ToolCall>), Silence> {
+        let meter = link.meter.as_ref();
+        let opened = Bill::open(meter, &self.shopper, self.conversation, prompt, &self.engine.clock).await;
+        let mut bill = match opened {
+            Ok(bill) => bill,
+            Err(BudgetError::UsedUp(_)) => return Err(Silence::UsedUp),
+            Err(BudgetError::Database(error)) => {
+                tracing::error!(turn = %self.id, error = %crate::telemetry::cause(&error), "the budget could not be asked");
+                return Err(Silence::CutShort(ModelError::Unreachable));
+            }
+        };
+        let began = Instant::now();
+        let mut first_token = None;
+        let (mut text, mut calls, mut fault) = (String::new(), Vec::new(), None);
+        let mut chunks = link.answer(prompt.clone());
+        while let Some(chunk) = chunks.next().await {
+            if chunk.is_ok() {
+                bill.end = End::Unknown;
+                first_token.get_or_insert_with(|| began.elapsed());
+            }
+            match chunk {
+                Ok(Chunk::Text(piece)) => {
+                    // What was said before its end was withheld stays said; nothing more comes.
+                    let Ok(sure) = draft.guard.push(&piece) else { break };
+                    if draft.text.len() + sure.len() > self.engine.limits.answer_bytes {
+                        fault = Some(ModelError::TooLong);
+                        break;
+                    }
+                    self.tell(draft, &mut text, &sure);
+                }
+                Ok(Chunk::Call(call)) => calls.push(call),
+                Ok(Chunk::End(usage)) => {
+                    bill.end = End::Used(usage);
+                    break;
+                }
+                Err(failed) => {
+                    fault = Some(failed);
+                    break;
+                }
+            }
+        }
+        drop(chunks);
+        let rest = draft.guard.finish();
+        self.tell(draft, &mut text, &rest);
+        draft.model_time += began.elapsed();
+        let usage = match bill.end {
+            End::Used(usage) => usage,
+            _ => Usage::default(),
+        };
+        self.engine.metrics.asked(&Ask {
+            endpoint: link.name,
+            outcome: fault.map_or("answered", ModelError::code),
+            first_token,
+            took: began.elapsed(),
+            input_tokens: usage.input_tokens,
+            output_tokens: usage.output_tokens,
+            cost_micros: meter.map_or(0, |meter| meter.cost(usage)),
+        });
+        bill.tools = calls.iter().map(|call| super::turn::bounded(&call.tool, 64)).collect();
+        bill.settle().await;
+        if !text.is_empty() || !calls.is_empty() {
+            draft.source = link.source();
+        }
+        if draft.is_withheld() {
+            self.say(draft, WITHHELD);
+            calls.clear();
+            return Ok((text, calls));
+        }
+        match fault {
+            None => Ok((text, calls)),
+            Some(fault) => {
+                tracing::warn!(turn = %self.id, model = link.name, %fault, "the model failed");
+                Err(if text.is_empty() {
+                    Silence::Fault(fault)
+                } else {
+                    Silence::CutShort(fault)
+                })
+            }
+        }
+    }
+
+    /// Sends a piece of an answer on. `text` is what this answer has said.
+    fn tell(&self, draft: &mut Draft, text: &mut String, piece: &str) {
+        if piece.is_empty() {
+            return;
+        }
+        let piece = match text.is_empty() && !draft.text.is_empty() {
+            true => format!("\n\n{piece}"),
+            false => piece.to_owned(),
+        };
+        text.push_str(&piece);
+        draft.text.push_str(&piece);
+        self.log.emit(Event::Delta { text: piece });
+    }
+
+    /// Says a sentence of our own.
+    fn say(&self, draft: &mut Draft, sentence: &str) {
+        self.tell(draft, &mut String::new(), sentence);
+    }
+}

@@ -1,0 +1,113 @@
+//! The end of a turn: its answer is stored, and then announced.
+
+use super::{
+    asking::Draft,
+    events::{Author, Event, Message},
+    guard::Breach,
+    record::{self, CallRecord, Ending},
+    turn::Turn,
+};
+use crate::{
+    ids::MessageId,
+    model::Source,
+    tenancy::audit::{self, Actor, Entry},
+    tools,
+};
+
+/// Said when nothing could be given that could be shown.
+pub(super) const NO_ANSWER: &str = "I cannot answer right now. Your message is saved; please try again in a minute.";
+/// Said after what the model gave before it failed.
+const CUT_SHORT: &str = "\n\n(My answer was cut short. Please ask again.)";
+
+impl Turn {
+    /// Stores and announces the answer.
+    pub(super) async fn conclude(&self, draft: Draft) -> Result<(), sqlx::Error> {
+        let now = self.engine.clock.now();
+        let blank = draft.text.trim().is_empty();
+        let mut closing = Vec::new();
+        if let Some(fault) = draft.fault {
+            closing.push(Event::Error {
+                code: "model_failed".into(),
+                detail: fault.to_string(),
+            });
+        }
+        if let Some(breach) = draft.guard.breach {
+            self.engine.metrics.withheld();
+            tracing::warn!(turn = %self.id, breach = breach.name(), "part of an answer was withheld");
+        }
+        let (text, source) = match (blank, draft.fault) {
+            (true, _) => (NO_ANSWER.to_owned(), Source::Fallback),
+            (false, Some(_)) => (draft.text + CUT_SHORT, draft.source),
+            (false, None) => (draft.text, draft.source),
+        };
+        // Postgres text cannot hold NUL; no shopper needs to read one.
+        let text = text.replace('\0', "");
+        let message = Message {
+            id: MessageId::new(),
+            author: Author::Assistant,
+            source,
+            text,
+            created_at: now,
+        };
+        closing.extend([Event::Message(message.clone()), Event::Done { turn_id: self.id }]);
+        self.close(message, (&draft.calls, draft.guard.breach), closing, false)
+            .await
+    }
+
+    pub(super) async fn interrupt(&self, calls: Vec<CallRecord>) -> Result<(), sqlx::Error> {
+        let (message, closing) = record::interruption(self.id, self.engine.clock.now());
+        self.close(message, (&calls, None), closing, true).await
+    }
+
+    /// Stored first, said second: what a listener was told is true.
+    async fn close(
+        &self,
+        message: Message,
+        (calls, breach): (&[CallRecord], Option<Breach>),
+        closing: Vec<Event>,
+        interrupted: bool,
+    ) -> Result<(), sqlx::Error> {
+        let events = self.log.lasting(closing.clone());
+        let ending = Ending {
+            turn: self.id,
+            conversation: self.conversation,
+            message: &message,
+            calls,
+            events: &events,
+            interrupted,
+        };
+        let mut tx = self.engine.web.begin(self.shopper.scope()).await?;
+        let ended = record::end(&mut tx, self.shopper.id(), &ending).await?;
+        for call in calls
+            .iter()
+            .filter(|call| matches!(call.reason, Some(tools::UNKNOWN_TOOL | tools::TOOL_OFF)))
+        {
+            let (actor, after) = (
+                Actor::model(self.id),
+                Some(serde_json::json!({ "reason": call.reason })),
+            );
+            let entry = Entry {
+                at: call.at,
+                actor: &actor,
+                action: "tool.refused",
+                target_kind: "tool",
+                target_id: call.tool.clone(),
+                before: None,
+                after,
+            };
+            audit::append(&mut tx, entry).await?;
+        }
+        if let Some(breach) = breach {
+            let actor = Actor::model(self.id);
+            let entry = Entry::new(&actor, "answer.withheld", ("turn", self.id), message.created_at)
+                .after(serde_json::json!({ "reason": breach.name() }));
+            audit::append(&mut tx, entry).await?;
+        }
+        tx.commit().await?;
+        if !ended {
+            tracing::warn!(turn = %self.id, "a turn outlived its lease and was closed by another process");
+        }
+        closing.into_iter().for_each(|event| self.log.emit(event));
+        Ok(())
+    }
+}

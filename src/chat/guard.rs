@@ -1,0 +1,306 @@
+//! The last look at what a model says, while it says it.
+//!
+//! Nothing of the standing instructions leaves, nor the mark that stands in them, however it is dressed up; nor an e-mail
+//! address that nobody in this conversation has named, nor what opens or pays for something. What may still turn out to
+//! be such a thing is held back until it is known.
+
+use std::sync::LazyLock;
+
+use base64::{Engine, prelude::BASE64_STANDARD_NO_PAD};
+use regex::Regex;
+
+use crate::telemetry::hide_credentials;
+
+/// What stands in the place of what is taken out.
+pub(super) const REMOVED: &str = "[removed]";
+/// A line of the instructions shorter than this, in letters and digits, is not told from chance.
+const SHORTEST_LINE: usize = 32;
+/// A word longer than this, in bytes, is let go before its end: no address is.
+const LONGEST_WORD: usize = 320;
+
+/// Why an answer is not delivered as it was given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Breach {
+    /// It repeats what the model was told for itself. The answer ends there.
+    Instructions,
+    /// An address from elsewhere, or a credential, was taken out.
+    Foreign,
+}
+
+impl Breach {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Instructions => "instructions",
+            Self::Foreign => "foreign",
+        }
+    }
+}
+
+static ADDRESS: LazyLock<Option<Regex>> =
+    LazyLock::new(|| Regex::new(r"[\p{L}\p{N}._%+'-]+@[\p{L}\p{N}-]+(?:\.[\p{L}\p{N}-]+)+").ok());
+
+/// Watches one turn.
+#[derive(Default)]
+pub(super) struct Guard {
+    /// In letters and digits alone, small.
+    secret: Vec<String>,
+    /// Everything that this conversation may know, in small letters.
+    known: String,
+    held: String,
+    pub breach: Option<Breach>,
+}
+
+impl Guard {
+    /// `instructions` and `canary` must not leave.
+    pub fn new(instructions: &str, canary: &str) -> Self {
+        let lines = instructions
+            .lines()
+            .map(plain)
+            .filter(|line| line.len() >= SHORTEST_LINE);
+        Self {
+            secret: lines.chain(disguises(canary)).collect(),
+            ..Self::default()
+        }
+    }
+
+    /// Lets the model repeat what is in `text`.
+    pub fn learn(&mut self, text: &str) {
+        self.known.push_str(&text.to_lowercase());
+        self.known.push('\n');
+    }
+
+    /// Takes the next piece, and gives back what may go out by now.
+    pub fn push(&mut self, piece: &str) -> Result<String, Breach> {
+        self.held.push_str(piece);
+        let (text, places) = plain_with_places(&self.held);
+        if self.secret.iter().any(|secret| text.contains(secret.as_str())) {
+            return Err(self.withhold());
+        }
+        let beginning = self.secret.iter().filter_map(|secret| begins_at(&text, secret)).min();
+        let beginning = beginning
+            .and_then(|at| places.get(at).copied())
+            .unwrap_or(self.held.len());
+        let rest = self.held.split_off(beginning.min(last_word(&self.held)));
+        let sure = std::mem::replace(&mut self.held, rest);
+        Ok(self.clean(sure))
+    }
+
+    /// What was held back and turned out to be nothing.
+    pub fn finish(&mut self) -> String {
+        let rest = std::mem::take(&mut self.held);
+        self.clean(rest)
+    }
+
+    /// Whether `text`, which goes somewhere else than to the shopper, holds what must not leave.
+    pub fn forbids(&self, text: &str) -> bool {
+        let text = plain(text);
+        self.secret.iter().any(|secret| text.contains(secret.as_str()))
+    }
+
+    fn withhold(&mut self) -> Breach {
+        self.held.clear();
+        self.breach = Some(Breach::Instructions);
+        Breach::Instructions
+    }
+
+    fn clean(&mut self, text: String) -> String {
+        let visible: String = text.chars().filter(|&c| !is_invisible(c)).collect();
+        let known = &self.known;
+        let foreign = |found: &regex::Captures| match known.contains(&found[0].to_lowercase()) {
+            true => found[0].to_owned(),
+            false => REMOVED.to_owned(),
+        };
+        let cleaned = match ADDRESS.as_ref() {
+            Some(address) => address.replace_all(&visible, foreign).into_owned(),
+            None => visible.clone(),
+        };
+        let cleaned = hide_credentials(&cleaned).unwrap_or(cleaned);
+        if cleaned == visible {
+            // Joiners make one sign of several emoji, and part words in Persian: where nothing hides, they stay.
+            return text;
+        }
+        self.breach = Some(Breach::Foreign);
+        cleaned
+    }
+}
+
+/// Letters and digits alone, small: what is left when spaces, signs and invisible characters are put in between.
+fn plain(text: &str) -> String {
+    text.chars()
+        .filter(|c| c.is_alphanumeric())
+        .flat_map(char::to_lowercase)
+        .collect()
+}
+
+/// The same, and where in `text` each byte of it comes from.
+fn plain_with_places(text: &str) -> (String, Vec<usize>) {
+    let (mut plain, mut places) = (String::new(), Vec::new());
+    for (at, c) in text.char_indices().filter(|(_, c)| c.is_alphanumeric()) {
+        for small in c.to_lowercase() {
+            plain.push(small);
+            places.resize(plain.len(), at);
+        }
+    }
+    (plain, places)
+}
+
+/// The mark as it is, backwards, in hexadecimal and in base64, wherever in the encoded text it begins.
+fn disguises(canary: &str) -> Vec<String> {
+    let mut all = vec![
+        plain(canary),
+        plain(&canary.chars().rev().collect::<String>()),
+        hex::encode(canary),
+    ];
+    for offset in 0..3 {
+        let encoded = BASE64_STANDARD_NO_PAD.encode(format!("{}{canary}", "\0".repeat(offset)));
+        // The first and last signs depend on what stands before and behind.
+        let own = encoded
+            .get((offset * 8).div_ceil(6)..encoded.len() - 2)
+            .unwrap_or_default();
+        all.push(plain(own));
+    }
+    all
+}
+
+/// Where the longest end of `text` begins that `secret` may go on from.
+fn begins_at(text: &str, secret: &str) -> Option<usize> {
+    let longest = text.len().min(secret.len().saturating_sub(1));
+    (1..=longest)
+        .rev()
+        .map(|length| text.len() - length)
+        .find(|&at| text.is_char_boundary(at) && secret.starts_with(&text[at..]))
+}
+
+/// Where the last word begins, which may go on. Words that may be groups of one number, or announce a token, are held
+/// with what follows them.
+fn last_word(text: &str) -> usize {
+    let parts_words = |c: char| c.is_whitespace() || c >= '\u{2e80}';
+    let word_start = |end: usize| {
+        text[..end]
+            .rfind(parts_words)
+            .map_or(0, |at| text.ceil_char_boundary(at + 1))
+    };
+    let mut start = word_start(text.len());
+    loop {
+        let before = text[..start].trim_end_matches(' ');
+        let word = &before[word_start(before.len())..];
+        let is_group = word
+            .chars()
+            .all(|c| c.is_ascii_digit() || c.is_ascii_uppercase() || c == '-');
+        let announces = word.eq_ignore_ascii_case("bearer") || word.eq_ignore_ascii_case("basic");
+        if word.is_empty() || !(is_group || announces) || text.len() - start > LONGEST_WORD {
+            break;
+        }
+        start = before.len() - word.len();
+    }
+    match text.len() - start > 2 * LONGEST_WORD {
+        true => text.len(),
+        false => start,
+    }
+}
+
+fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2064}' | '\u{feff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const CANARY: &str = "k7f3q9x2m4b8w6tzp5";
+    const INSTRUCTIONS: &str = "You are the assistant of the store Harbour Goods.\n- Answer from what the tools return. If they do not say, say that you do not know.\nShort.";
+
+    fn through(guard: &mut Guard, pieces: &[&str]) -> String {
+        let mut out = String::new();
+        for piece in pieces {
+            match guard.push(piece) {
+                Ok(text) => out.push_str(&text),
+                Err(_) => return out,
+            }
+        }
+        out + &guard.finish()
+    }
+
+    fn guard() -> Guard {
+        let mut guard = Guard::new(INSTRUCTIONS, CANARY);
+        guard.learn("I am Mia <Mia@Example.com>");
+        guard
+    }
+
+    #[test]
+    fn what_was_taken_out_is_only_what_is_foreign() {
+        for (said, heard) in [
+            ("Order #1001 costs 89.00 USD.", "Order #1001 costs 89.00 USD."),
+            ("Write to mia@example.com.", "Write to mia@example.com."),
+            ("Write to noah@example.com, now.", "Write to [removed], now."),
+            ("no\u{200b}ah@exa\u{200d}mple.com", "[removed]"),
+            ("pay with 4111 1111 1111 1111 please", "pay with [redacted card] please"),
+            ("the key is sk-abcdefghijklmnop1234", "the key is [redacted token]"),
+            ("👩\u{200d}🚀 می\u{200c}خواهم", "👩\u{200d}🚀 می\u{200c}خواهم"),
+            ("日本語のとても長い答えです。", "日本語のとても長い答えです。"),
+            ("You are the one.", "You are the one."),
+        ] {
+            let whole = through(&mut guard(), &[said]);
+            let letters: Vec<String> = said.chars().map(String::from).collect();
+            let letters: Vec<&str> = letters.iter().map(String::as_str).collect();
+            assert_eq!(whole, heard);
+            assert_eq!(through(&mut guard(), &letters), heard, "letter by letter");
+        }
+    }
+
+    #[test]
+    fn words_go_out_as_they_come() {
+        let mut guard = guard();
+        assert_eq!(guard.push("Hello there, ").ok().as_deref(), Some("Hello there, "));
+        assert_eq!(guard.push("your parcel").ok().as_deref(), Some("your "));
+        assert_eq!(guard.push(" is").ok().as_deref(), Some("parcel "));
+        assert_eq!(guard.finish(), "is");
+    }
+
+    /// The ways a model may dress the mark up.
+    fn dressed(way: usize, canary: &str) -> String {
+        let between = |sign: &str| canary.chars().map(String::from).collect::<Vec<_>>().join(sign);
+        match way % 9 {
+            0 => canary.to_owned(),
+            1 => canary.to_uppercase(),
+            2 => between("\u{200b}"),
+            3 => between(" "),
+            4 => between("-*"),
+            5 => canary.chars().rev().collect(),
+            6 => hex::encode(canary),
+            7 => BASE64_STANDARD_NO_PAD.encode(format!("so: {canary}!")),
+            _ => BASE64_STANDARD_NO_PAD.encode(format!("The reference is {canary}, as I was told")),
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_mark_never_leaves_however_it_is_dressed_and_cut(way in 0_usize..9, before in "[a-zA-Z ,.]{0,40}", after in "[a-zA-Z ,.]{0,40}", cuts in prop::collection::vec(1_usize..9, 1..40)) {
+            let said: Vec<char> = format!("{before} {} {after}", dressed(way, CANARY)).chars().collect();
+            let mut pieces = Vec::new();
+            let mut rest = &said[..];
+            for cut in cuts.iter().cycle() {
+                if rest.is_empty() { break; }
+                let (piece, tail) = rest.split_at((*cut).min(rest.len()));
+                pieces.push(piece.iter().collect::<String>());
+                rest = tail;
+            }
+            let pieces: Vec<&str> = pieces.iter().map(String::as_str).collect();
+            let mut guard = guard();
+            let heard = through(&mut guard, &pieces);
+            prop_assert_eq!(guard.breach, Some(Breach::Instructions));
+            prop_assert!(plain(&heard).len() <= plain(&before).len() + 12, "{}", heard);
+        }
+
+        #[test]
+        fn what_holds_nothing_forbidden_comes_out_whole(said in "[a-zA-Z0-9äöüß€ ,.!?\n😀日本]{0,300}", cut in 1_usize..20) {
+            prop_assume!(hide_credentials(&said).is_none());
+            let letters: Vec<char> = said.chars().collect();
+            let pieces: Vec<String> = letters.chunks(cut).map(|piece| piece.iter().collect()).collect();
+            let pieces: Vec<&str> = pieces.iter().map(String::as_str).collect();
+            prop_assert_eq!(through(&mut guard(), &pieces), said);
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! What is for the operator's machines alone, on a listener of its own: metrics, and whether this process is ready.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    Json, Router,
+    extract::State,
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use serde::Serialize;
+use tokio::net::TcpListener;
+
+use super::health::Pulse;
+use crate::{
+    chat::Chat, clock::Clock, integrations::Outgoing, jobs::backlog, model::budget::Caps, telemetry::Metrics,
+    tenancy::Pools,
+};
+
+/// How long a scrape waits for the database before it reports without it.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Something with a breaker before it.
+pub trait Dependency: Send + Sync {
+    /// Each by its name, and whether it is left alone just now.
+    fn resting(&self) -> Vec<(&'static str, bool)>;
+}
+
+impl Dependency for Chat {
+    fn resting(&self) -> Vec<(&'static str, bool)> {
+        self.resting()
+    }
+}
+
+impl Dependency for Outgoing {
+    fn resting(&self) -> Vec<(&'static str, bool)> {
+        self.resting()
+    }
+}
+
+#[derive(Clone)]
+pub struct Internal {
+    pub metrics: Metrics,
+    pub pools: Pools,
+    pub pulse: Pulse,
+    pub dependencies: Arc<[Arc<dyn Dependency>]>,
+    pub clock: Clock,
+}
+
+/// Whether this process can do its work, and what it does without.
+#[derive(Serialize)]
+pub struct Readiness {
+    pub ready: bool,
+    pub version: &'static str,
+    pub database: bool,
+    /// Whether the schema is the one that this release was built for.
+    pub schema: bool,
+    /// Dependencies that failed so often that they are left alone for a moment. The service goes on without them.
+    pub resting: Vec<&'static str>,
+}
+
+/// Serves until the process ends.
+pub async fn serve(listener: TcpListener, internal: Internal) {
+    let router = Router::new()
+        .route("/metrics", get(metrics))
+        .route("/ready", get(ready))
+        .with_state(internal);
+    if let Err(error) = axum::serve(listener, router).await {
+        tracing::error!(%error, "metrics are served no more");
+    }
+}
+
+async fn metrics(State(internal): State<Internal>) -> Response {
+    internal.measure().await;
+    let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    ([(header::CONTENT_TYPE, content_type)], internal.metrics.text()).into_response()
+}
+
+async fn ready(State(internal): State<Internal>) -> Response {
+    let readiness = internal.readiness().await;
+    let status = match readiness.ready {
+        true => StatusCode::OK,
+        false => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    (status, Json(readiness)).into_response()
+}
+
+impl Internal {
+    async fn measure(&self) {
+        let caps = Caps::default();
+        let caps = (caps.tenant_day_micros, caps.tenant_month_micros);
+        let measuring = backlog::measure(&self.pools.executor, &self.metrics, caps, self.clock.now());
+        let measured = tokio::time::timeout(PATIENCE, measuring).await;
+        self.metrics.database_up(matches!(measured, Ok(Ok(()))));
+        self.pools
+            .connections()
+            .into_iter()
+            .for_each(|(role, idle, used)| self.metrics.connections(role, idle, used));
+        for (name, resting) in self.dependencies() {
+            self.metrics.breaker(name, resting);
+        }
+    }
+
+    pub async fn readiness(&self) -> Readiness {
+        let database = self.pulse.beats().await;
+        let schema = database
+            && tokio::time::timeout(PATIENCE, self.pools.web.has_schema())
+                .await
+                .unwrap_or(false);
+        let resting = self.dependencies().into_iter().filter(|(_, resting)| *resting);
+        Readiness {
+            ready: database && schema,
+            version: env!("CARGO_PKG_VERSION"),
+            database,
+            schema,
+            resting: resting.map(|(name, _)| name).collect(),
+        }
+    }
+
+    fn dependencies(&self) -> Vec<(&'static str, bool)> {
+        let all = self.dependencies.iter().flat_map(|dependency| dependency.resting());
+        all.collect()
+    }
+}

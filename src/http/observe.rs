@@ -1,0 +1,65 @@
+//! What is said of each request: one line, one span, its count and its time. Never the path as it was sent: order numbers
+//! are personal.
+
+use std::time::Instant;
+
+use axum::{
+    extract::{MatchedPath, Request, State},
+    http::Method,
+    middleware::Next,
+    response::Response,
+};
+use tracing::{Instrument, field::Empty};
+
+use super::{REQUEST_ID, access::ACCESS};
+use crate::telemetry::{self, Answer, Metrics};
+
+/// A limiter turned the request away; put into the response's extensions.
+#[derive(Clone, Copy)]
+pub struct Limited(pub &'static str);
+
+pub async fn observe(State(metrics): State<Metrics>, request: Request, next: Next) -> Response {
+    let began = Instant::now();
+    let (method, route) = (method(request.method()), route(&request));
+    let id = request.headers().get(REQUEST_ID);
+    let id = id.and_then(|id| id.to_str().ok()).unwrap_or_default().to_owned();
+    let span = tracing::info_span!(
+        "request",
+        request_id = id,
+        method,
+        route,
+        tenant = Empty,
+        status = Empty
+    );
+    telemetry::traces::go_on_from(request.headers(), &span);
+    let response = telemetry::in_request(&id, next.run(request).instrument(span.clone())).await;
+    let (status, took) = (response.status().as_u16(), began.elapsed());
+    span.record("status", status);
+    span.in_scope(|| tracing::info!(status, ms = took.as_millis() as u64, "answered"));
+    if let Some(Limited(limit)) = response.extensions().get() {
+        metrics.limited(limit);
+    }
+    metrics.answered(Answer {
+        method,
+        route,
+        status,
+        took,
+    });
+    response
+}
+
+/// The path as it is registered.
+fn route(request: &Request) -> &'static str {
+    let path = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
+    let row = ACCESS.iter().find(|(_, known, _)| Some(*known) == path);
+    row.map_or("other", |(_, known, _)| known)
+}
+
+/// Anybody can make a method up.
+fn method(method: &Method) -> &'static str {
+    let known = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"];
+    known
+        .into_iter()
+        .find(|known| *known == method.as_str())
+        .unwrap_or("other")
+}

@@ -1,0 +1,78 @@
+//! Traces: one tree of spans from the request to the tool to the database, handed to an OpenTelemetry collector.
+
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use opentelemetry::{
+    propagation::{Extractor, Injector, TextMapPropagator},
+    trace::{TraceContextExt, TracerProvider},
+};
+use opentelemetry_otlp::{SpanExporter, WithExportConfig};
+use opentelemetry_sdk::{
+    Resource,
+    propagation::TraceContextPropagator,
+    trace::{Sampler, SdkTracer, SdkTracerProvider},
+};
+use tracing::Span;
+use tracing_opentelemetry::OpenTelemetrySpanExt;
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct TraceSettings {
+    /// Where spans are posted to (OTLP over HTTP): such as `http://collector:4318/v1/traces`.
+    pub endpoint: String,
+    /// Of requests that nobody traces already: 0 to 1.
+    pub share: f64,
+}
+
+impl TraceSettings {
+    /// Starts tracing. The provider is to be shut down at the end, so that the last spans leave.
+    pub(super) fn start(&self) -> Result<(SdkTracerProvider, SdkTracer), opentelemetry_otlp::ExporterBuildError> {
+        let exporter = SpanExporter::builder()
+            .with_http()
+            .with_endpoint(self.endpoint.clone())
+            .build()?;
+        let resource = Resource::builder_empty().with_service_name("countersign");
+        let provider = SdkTracerProvider::builder()
+            .with_batch_exporter(exporter)
+            // A caller that traces decides for its requests; it is behind the same edge, or says no more than that it is.
+            .with_sampler(Sampler::ParentBased(Box::new(Sampler::TraceIdRatioBased(self.share))))
+            .with_resource(resource.build())
+            .build();
+        let tracer = provider.tracer("countersign");
+        Ok((provider, tracer))
+    }
+}
+
+/// Has `span` go on from the caller's trace (W3C Trace Context), if it has one.
+pub fn go_on_from(headers: &HeaderMap, span: &Span) {
+    let context = TraceContextPropagator::new().extract(&Headers(headers));
+    if context.span().span_context().is_valid() {
+        // Only fails where nothing is traced.
+        let _ = span.set_parent(context);
+    }
+}
+
+/// The headers that let another system go on from this span; none where nothing is traced.
+pub fn to_go_on() -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    TraceContextPropagator::new().inject_context(&Span::current().context(), &mut Headers(&mut headers));
+    headers
+}
+
+struct Headers<H>(H);
+
+impl Extractor for Headers<&HeaderMap> {
+    fn get(&self, key: &str) -> Option<&str> {
+        self.0.get(key)?.to_str().ok()
+    }
+
+    fn keys(&self) -> Vec<&str> {
+        self.0.keys().map(HeaderName::as_str).collect()
+    }
+}
+
+impl Injector for Headers<&mut HeaderMap> {
+    fn set(&mut self, key: &str, value: String) {
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(key), HeaderValue::try_from(value)) {
+            self.0.insert(name, value);
+        }
+    }
+}
