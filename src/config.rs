@@ -48,6 +48,8 @@ pub struct Settings {
     pub public_url: String,
     pub outside: OutsideSettings,
     pub limits: Limits,
+    /// Turns that run at once.
+    pub most_turns: usize,
     pub connections: Connections,
     pub telemetry: TelemetrySettings,
     /// Where metrics and readiness are served: not for the public.
@@ -103,6 +105,7 @@ impl Settings {
         let retention = chrono::Duration::days(reader.number("RETENTION_DAYS", 1..=3_650, 365));
         let outside = reader.outside();
         let limits = reader.limits();
+        let most_turns = reader.number("MOST_TURNS", 1..=100_000, 1024) as usize;
         let connections = reader.connections();
         let needed = database.zip(model).zip(keyring).zip(mail).zip(public_url);
         reader.finish(needed.map(|((((database, model), keyring), mail), public_url)| Self {
@@ -119,6 +122,7 @@ impl Settings {
             public_url,
             outside,
             limits,
+            most_turns,
             connections,
             telemetry,
             internal_listen,
@@ -144,6 +148,7 @@ impl Settings {
             public_url: format!("http://{listen}"),
             outside: OutsideSettings::default(),
             limits: Limits::default(),
+            most_turns: 1024,
             connections: Connections::default(),
             telemetry: TelemetrySettings::default(),
             internal_listen: None,

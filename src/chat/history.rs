@@ -103,3 +103,43 @@ pub(super) async fn for_prompt(
         })
         .collect())
 }
+
+/// Deletes one of the shopper's conversations. False when there is none; an error when something else rests on it.
+pub async fn delete(tx: &mut Tx<Web>, id: ConversationId) -> Result<bool, DeleteError> {
+    let id = id.as_uuid();
+    let rests = sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM proposals WHERE conversation_id = $1)
+            OR EXISTS (SELECT FROM turns WHERE conversation_id = $1 AND status = 'running') AS "rests!""#,
+        id
+    )
+    .fetch_one(&mut **tx)
+    .await?;
+    if rests {
+        return Err(DeleteError::InUse);
+    }
+    sqlx::query!(
+        "DELETE FROM tool_calls WHERE turn_id IN (SELECT id FROM turns WHERE conversation_id = $1)",
+        id
+    )
+    .execute(&mut **tx)
+    .await?;
+    sqlx::query!("DELETE FROM messages WHERE conversation_id = $1", id)
+        .execute(&mut **tx)
+        .await?;
+    sqlx::query!("DELETE FROM turns WHERE conversation_id = $1", id)
+        .execute(&mut **tx)
+        .await?;
+    let deleted = sqlx::query!("DELETE FROM conversations WHERE id = $1", id)
+        .execute(&mut **tx)
+        .await?;
+    Ok(deleted.rows_affected() == 1)
+}
+
+/// Why a conversation is not deleted.
+#[derive(Debug, thiserror::Error)]
+pub enum DeleteError {
+    #[error("a proposal came out of it, or it is still being answered")]
+    InUse,
+    #[error(transparent)]
+    Database(#[from] sqlx::Error),
+}

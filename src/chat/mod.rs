@@ -12,7 +12,7 @@ mod events;
 mod guard;
 pub mod history;
 mod live;
-mod prompt;
+pub mod prompt;
 mod record;
 mod send;
 mod turn;

@@ -7,6 +7,8 @@ pub mod import;
 mod integrations;
 mod keys;
 pub mod private_postgres;
+mod probe;
+mod prompt;
 mod redact;
 pub mod replay;
 pub mod serve;
@@ -93,10 +95,14 @@ enum Command {
         #[arg(long)]
         tenant: String,
     },
-    /// Ask a running server whether it is healthy; the exit status says so. Containers use it as their health check.
-    Probe {
-        #[arg(long, default_value = "http://127.0.0.1:8080")]
-        url: String,
+    /// Go a shopper's way through a running server and say how each step went; the exit status says whether all did. Without
+    /// a probe account only the health is asked for, as containers do.
+    Probe(probe::Options),
+    /// Print what the model is told, word for word, and fail on secrets, hidden policy and missing rules.
+    Prompt {
+        /// The store's slug; every store without it.
+        #[arg(long)]
+        tenant: Option<String>,
     },
     /// Copy a log without credentials and personal data: for logs of before, or of others.
     Redact {
@@ -160,7 +166,7 @@ pub enum CliError {
     #[error("{0} of {1} conversations did not end as expected")]
     Replay(usize, usize),
     #[error("not healthy: {0}")]
-    Unhealthy(String),
+    Unhealthy(&'static str),
     #[error(transparent)]
     Mail(#[from] crate::mail::SmtpError),
     #[error("{0}")]
@@ -263,33 +269,13 @@ async fn dispatch(command: Command) -> Result<(), CliError> {
                 Err(CliError::Rejected(report.rejected.len()))
             }
         }
-        Command::Probe { url } => probe(&url).await,
+        Command::Probe(options) => probe::run(options).await,
+        Command::Prompt { tenant } => prompt::run(tenant).await,
         Command::Redact { path } => redact::run(path),
         Command::Openapi => {
             println!("{}", crate::http::openapi_json());
             Ok(())
         }
-    }
-}
-
-async fn probe(url: &str) -> Result<(), CliError> {
-    let failed = |error: reqwest::Error| CliError::Unhealthy(error.without_url().to_string());
-    let client = reqwest::Client::builder()
-        .timeout(std::time::Duration::from_secs(2))
-        .build()
-        .map_err(failed)?;
-    let status = client
-        .get(format!("{url}/health"))
-        .send()
-        .await
-        .map_err(failed)?
-        .status();
-    match status.is_success() {
-        true => {
-            println!("healthy");
-            Ok(())
-        }
-        false => Err(CliError::Unhealthy(status.to_string())),
     }
 }
 

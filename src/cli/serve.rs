@@ -60,7 +60,10 @@ pub async fn serve(
         chain: chain(settings, model, pools),
         keyring: settings.keyring.clone(),
         metrics: metrics.clone(),
-        limits: Limits::default(),
+        limits: Limits {
+            turns: settings.most_turns,
+            ..Limits::default()
+        },
         clock: clock.clone(),
     });
     let mut dependencies: Vec<Arc<dyn Dependency>> = vec![Arc::new(chat.clone())];

@@ -86,10 +86,12 @@ impl Reader<'_> {
             );
         }
         let dkim = self.dkim();
+        let deadline = Duration::from_secs(self.number("SMTP_DEADLINE_SECONDS", 1..=120, 20) as u64);
         Some(MailSettings::Smtp(SmtpSettings {
             url: url?,
             from: from?,
             dkim,
+            deadline,
         }))
     }
 
@@ -126,6 +128,7 @@ impl Reader<'_> {
         OutsideSettings {
             stripe_url: self.text("STRIPE_URL").unwrap_or(defaults.stripe_url),
             allow_loopback: self.text("COUNTERSIGN_ALLOW_LOOPBACK_WEBHOOKS").as_deref() == Some("yes"),
+            deadline: Duration::from_secs(self.number("OUTSIDE_DEADLINE_SECONDS", 1..=60, 15) as u64),
             dns: self.parsed("DNS_SERVER", "an address and a port such as 10.0.0.2:53"),
         }
     }

@@ -39,7 +39,7 @@ pub enum Access {
 }
 
 use Access::{Account, FreshAdmin, Guest, Public, Session, Staff, StaffAnyhow, Store};
-use ApiScope::{AuditRead, PoliciesRead, ProposalsDecide, ProposalsRead, UsageRead};
+use ApiScope::{AuditRead, DeliveriesRead, PoliciesRead, ProposalsDecide, ProposalsRead, UsageRead};
 use StaffRole::{Approver, Viewer};
 
 /// Every route there is.
@@ -69,6 +69,7 @@ pub const ACCESS: &[(&str, &str, Access)] = &[
     ("GET",    "/v1/turns/{id}/events",               Session),
     ("GET",    "/v1/conversations",                   Session),
     ("GET",    "/v1/conversations/{id}/messages",     Session),
+    ("DELETE", "/v1/conversations/{id}",              Session),
     ("POST",   "/v1/conversations/{id}/transcript",   Account),
     ("GET",    "/v1/orders",                          Session),
     ("GET",    "/v1/orders/{number}",                 Session),
@@ -92,10 +93,11 @@ pub const ACCESS: &[(&str, &str, Access)] = &[
     ("GET",    "/v1/staff/policies/{tool}",           Staff(Viewer, Some(PoliciesRead))),
     ("PUT",    "/v1/staff/policies/{tool}",           FreshAdmin),
     ("GET",    "/v1/staff/audit",                     Staff(Viewer, Some(AuditRead))),
+    ("GET",    "/v1/staff/status",                    Staff(Viewer, None)),
     ("GET",    "/v1/staff/usage",                     Staff(Viewer, Some(UsageRead))),
     ("GET",    "/v1/staff/budget",                    Staff(Viewer, Some(UsageRead))),
     ("PUT",    "/v1/staff/budget",                    FreshAdmin),
-    ("GET",    "/v1/staff/deliveries",                Staff(Viewer, None)),
+    ("GET",    "/v1/staff/deliveries",                Staff(Viewer, Some(DeliveriesRead))),
     ("POST",   "/v1/staff/deliveries/{id}/retry",     Staff(StaffRole::Admin, None)),
     ("DELETE", "/v1/staff/deliveries/{id}",           Staff(StaffRole::Admin, None)),
     ("GET",    "/v1/staff/webhook-endpoints",         Staff(StaffRole::Admin, None)),

@@ -9,7 +9,7 @@ use validator::Validate;
 use super::{
     body::{Path, Query},
     documented::{BadQuery, CrossSite, NotFound, Unauthenticated},
-    problem::Problem,
+    problem::{Problem, ProblemDetails},
 };
 use crate::{
     chat::{
@@ -115,4 +115,22 @@ pub async fn transcript(
     .await?;
     tx.commit().await?;
     Ok(StatusCode::ACCEPTED)
+}
+
+/// Deletes a conversation. One that a proposal came out of stays, for as long as the proposal does.
+#[utoipa::path(delete, path = "/v1/conversations/{id}", tag = "chat", params(("id" = ConversationId, Path)),
+    responses((status = 204),
+        (status = 409, body = ProblemDetails, content_type = "application/problem+json", description = "A proposal came out of it, or it is still being answered"),
+        CrossSite, NotFound, Unauthenticated))]
+pub async fn delete(
+    shopper: Shopper,
+    State(web): State<Pool<Web>>,
+    Path(id): Path<ConversationId>,
+) -> Result<StatusCode, Problem> {
+    let mut tx = web.begin(shopper.scope()).await?;
+    match history::delete(&mut tx, id).await? {
+        true => tx.commit().await?,
+        false => return Err(Problem::not_found()),
+    }
+    Ok(StatusCode::NO_CONTENT)
 }

@@ -49,7 +49,7 @@ pub struct Internal {
 }
 
 /// Whether this process can do its work, and what it does without.
-#[derive(Serialize)]
+#[derive(Serialize, utoipa::ToSchema)]
 pub struct Readiness {
     pub ready: bool,
     pub version: &'static str,

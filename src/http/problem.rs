@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 use super::REQUEST_ID;
 use crate::{
     approvals::decide::DecideError,
-    chat::ChatError,
+    chat::{ChatError, history::DeleteError},
     identity::{IdentityError, staff::Refusal},
     integrations::webhooks_out::EndpointError,
     telemetry::{self, Metrics},
@@ -255,6 +255,19 @@ impl From<ChatError> for Problem {
             )
             .retry_after(2),
             ChatError::Database(error) => Self::database(&error),
+        }
+    }
+}
+
+impl From<DeleteError> for Problem {
+    fn from(error: DeleteError) -> Self {
+        match error {
+            DeleteError::InUse => Self::new(
+                StatusCode::CONFLICT,
+                "in_use",
+                "A proposal came out of this conversation, or it is still being answered.",
+            ),
+            DeleteError::Database(error) => Self::database(&error),
         }
     }
 }

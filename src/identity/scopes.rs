@@ -16,15 +16,18 @@ pub enum ApiScope {
     AuditRead,
     #[serde(rename = "usage:read")]
     UsageRead,
+    #[serde(rename = "deliveries:read")]
+    DeliveriesRead,
 }
 
 impl ApiScope {
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::ProposalsRead,
         Self::ProposalsDecide,
         Self::PoliciesRead,
         Self::AuditRead,
         Self::UsageRead,
+        Self::DeliveriesRead,
     ];
 
     pub fn name(self) -> &'static str {
@@ -34,6 +37,7 @@ impl ApiScope {
             Self::PoliciesRead => "policies:read",
             Self::AuditRead => "audit:read",
             Self::UsageRead => "usage:read",
+            Self::DeliveriesRead => "deliveries:read",
         }
     }
 

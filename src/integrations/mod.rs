@@ -13,7 +13,10 @@ pub mod shop;
 mod signatures;
 pub mod webhooks_out;
 
-use std::{net::SocketAddr, time::Instant};
+use std::{
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
 
 use chrono::{DateTime, Utc};
 use serde_json::json;
@@ -38,6 +41,8 @@ pub struct OutsideSettings {
     pub stripe_url: String,
     /// Lets outgoing webhooks and the CRM be on this machine. For tests: a store could make the server call its neighbours.
     pub allow_loopback: bool,
+    /// How long one call may take.
+    pub deadline: Duration,
     /// The name server for their addresses; none asks the system's.
     pub dns: Option<SocketAddr>,
 }
@@ -47,6 +52,7 @@ impl Default for OutsideSettings {
         Self {
             stripe_url: "https://api.stripe.com".into(),
             allow_loopback: false,
+            deadline: Duration::from_secs(15),
             dns: None,
         }
     }
@@ -76,8 +82,8 @@ impl Outgoing {
         Ok(Self {
             post,
             keyring,
-            trusted: outside::client(None, settings.dns)?,
-            guarded: outside::client(Some(settings.allow_loopback), settings.dns)?,
+            trusted: outside::client(None, &settings)?,
+            guarded: outside::client(Some(settings.allow_loopback), &settings)?,
             settings,
             breakers: Breakers::default(),
             metrics,

@@ -17,10 +17,9 @@ use reqwest::{
 };
 use tokio::time::timeout;
 
+use super::OutsideSettings;
 use crate::jobs::outbox::Sent;
 
-/// How long one call may take.
-const DEADLINE: Duration = Duration::from_secs(15);
 /// How long the name servers may take to answer once, and in all.
 const DNS_ATTEMPT: Duration = Duration::from_secs(2);
 const DNS_DEADLINE: Duration = Duration::from_secs(5);
@@ -30,15 +29,15 @@ const LARGEST_ANSWER: usize = 256 * 1024;
 /// A client that follows no redirect and keeps its deadline. With `guard` it connects to public addresses alone, or to
 /// loopback too: the check is made on the very addresses that are connected to, so a name that changes its mind is no way
 /// around it.
-pub(super) fn client(guard: Option<bool>, dns: Option<SocketAddr>) -> Result<reqwest::Client, OutsideError> {
+pub(super) fn client(guard: Option<bool>, settings: &OutsideSettings) -> Result<reqwest::Client, OutsideError> {
     let builder = reqwest::Client::builder()
-        .timeout(DEADLINE)
+        .timeout(settings.deadline)
         .redirect(redirect::Policy::none())
         .no_proxy()
         .user_agent(concat!("countersign/", env!("CARGO_PKG_VERSION")));
     let builder = match guard {
         Some(allow_loopback) => {
-            let resolver = resolver(dns)?;
+            let resolver = resolver(settings.dns)?;
             builder.dns_resolver(PublicOnly {
                 allow_loopback,
                 resolver,

@@ -214,6 +214,9 @@ pub struct Delivery {
     pub channel: Channel,
     #[schema(example = "proposal_executed")]
     pub kind: String,
+    /// What the other side sees when it is sent twice.
+    #[schema(example = "mail:proposal_executed:019a…")]
+    pub key: String,
     pub state: DeliveryState,
     pub attempts: i32,
     pub last_error: Option<String>,
@@ -233,7 +236,7 @@ pub async fn list(
 ) -> Result<Vec<Delivery>, sqlx::Error> {
     sqlx::query_as!(
         Delivery,
-        r#"SELECT id, channel AS "channel: Channel", kind, state AS "state: DeliveryState", attempts, last_error, created_at, due_at, sent_at, reference
+        r#"SELECT id, channel AS "channel: Channel", kind, idempotency_key AS key, state AS "state: DeliveryState", attempts, last_error, created_at, due_at, sent_at, reference
         FROM outbox WHERE ($2::text IS NULL OR state = $2) AND ($3::uuid IS NULL OR id < $3) ORDER BY id DESC LIMIT $1"#,
         i64::from(limit),
         state as Option<DeliveryState> as _,

@@ -43,6 +43,8 @@ pub struct SmtpSettings {
     pub from: Mailbox,
     /// What mails are signed with; none where the relay signs.
     pub dkim: Vec<DkimSettings>,
+    /// How long the relay may take for one mail.
+    pub deadline: std::time::Duration,
 }
 
 #[derive(Debug, thiserror::Error)]

@@ -13,9 +13,6 @@ use uuid::Uuid;
 
 use super::{Addressed, MailError, SmtpSettings, dkim};
 
-/// How long the relay may take for each step, and for the whole.
-const STEP_DEADLINE: Duration = Duration::from_secs(10);
-const DEADLINE: Duration = Duration::from_secs(20);
 const CONNECTIONS: u32 = 4;
 
 /// A relay's refusal or silence, without addresses.
@@ -37,6 +34,8 @@ pub(super) struct Smtp {
     transport: AsyncSmtpTransport<Tokio1Executor>,
     from: Mailbox,
     dkim: Arc<[DkimConfig]>,
+    /// For a whole mail; each step gets half.
+    deadline: Duration,
 }
 
 impl Smtp {
@@ -47,7 +46,7 @@ impl Smtp {
         }
         let transport = AsyncSmtpTransport::<Tokio1Executor>::from_url(url)
             .map_err(|_| SmtpError::Url)?
-            .timeout(Some(STEP_DEADLINE))
+            .timeout(Some(settings.deadline / 2))
             .pool_config(PoolConfig::new().max_size(CONNECTIONS))
             .build();
         let dkim: Result<Vec<_>, _> = settings.dkim.iter().map(super::DkimSettings::config).collect();
@@ -55,12 +54,13 @@ impl Smtp {
             transport,
             from: settings.from.clone(),
             dkim: dkim?.into(),
+            deadline: settings.deadline,
         })
     }
 
     /// Connects and signs in.
     pub async fn reach(&self) -> Result<(), SmtpError> {
-        match timeout(DEADLINE, self.transport.test_connection()).await {
+        match timeout(self.deadline, self.transport.test_connection()).await {
             Ok(Ok(true)) => Ok(()),
             Ok(Err(error)) if error.status().is_some() => Err(SmtpError::Refused(
                 error.status().map(|code| code.to_string()).unwrap_or_default(),
@@ -92,7 +92,7 @@ impl Smtp {
             .multipart(MultiPart::alternative_plain_html(text, html))
             .map_err(|error| unwritable(&error))?;
         let signed = dkim::sign(&message, &self.dkim);
-        match timeout(DEADLINE, self.transport.send_raw(message.envelope(), &signed)).await {
+        match timeout(self.deadline, self.transport.send_raw(message.envelope(), &signed)).await {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(error)) => Err(match error.status() {
                 Some(code) => SmtpError::Refused(code.to_string(), error.is_permanent()),

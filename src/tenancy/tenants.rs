@@ -96,6 +96,19 @@ pub async fn find_by_slug(executor: &Pool<Executor>, slug: &str) -> Result<Optio
         .transpose()
 }
 
+/// Every store, by its slug, for the command line.
+pub async fn list(executor: &Pool<Executor>) -> Result<Vec<Tenant>, sqlx::Error> {
+    let query = |pool| async move {
+        sqlx::query!(r#"SELECT tenant_id AS "id: TenantId", slug, name, currency FROM tenants ORDER BY slug"#)
+            .fetch_all(&pool)
+            .await
+    };
+    let rows = executor.unscoped(query).await?;
+    rows.into_iter()
+        .map(|row| tenant(row.id, row.slug, row.name, &row.currency))
+        .collect()
+}
+
 /// Every tenant, for the worker's rounds.
 pub async fn all(executor: &Pool<Executor>) -> Result<Vec<TenantId>, sqlx::Error> {
     let query = |pool| async move {

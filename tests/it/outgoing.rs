@@ -658,6 +658,7 @@ async fn a_relay_whose_tls_is_wrong_gets_no_mail() {
     let url = plain.url().replace("smtp://", "smtps://");
     let app = TestApp::start_changed(|settings| {
         settings.mail = MailSettings::Smtp(SmtpSettings {
+            deadline: Duration::from_secs(20),
             url: url.into(),
             from: "shop@shop.example".parse().expect("an address"),
             dkim: Vec::new(),

@@ -6,4 +6,5 @@ pub mod outgoing;
 pub mod policies;
 pub mod queue;
 pub mod sessions;
+pub mod status;
 pub mod usage;

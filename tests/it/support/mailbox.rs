@@ -116,6 +116,7 @@ impl Mailbox {
 
     pub fn settings(&self) -> MailSettings {
         MailSettings::Smtp(SmtpSettings {
+            deadline: Duration::from_secs(20),
             url: self.url().into(),
             from: "Shop <shop@shop.example>".parse().expect("an address"),
             dkim: Vec::new(),

@@ -10,6 +10,7 @@ pub mod process;
 pub mod python;
 pub mod shopper;
 pub mod staff;
+pub mod weather;
 
 pub use app::TestApp;
 pub use fake_openai::{FakeOpenAi, Reply};

@@ -1,0 +1,1 @@
+REVOKE DELETE ON messages, tool_calls, turns, conversations FROM countersign_web;

@@ -1,0 +1,39 @@
+//! `countersign prompt`: what the model is told, word for word, and whether it may be.
+
+use super::{CliError, pools, tenant};
+use crate::{
+    chat::prompt,
+    tenancy::{self, Tenant},
+    tools::Registry,
+};
+
+/// What stands in the place of a conversation's own mark.
+const MARK: &str = "(a mark of its own for each conversation)";
+
+/// Prints the prompt of one store, or of each, and fails when something is wrong with one.
+pub async fn run(slug: Option<String>) -> Result<(), CliError> {
+    let pools = pools()?;
+    let stores: Vec<Tenant> = match slug {
+        Some(slug) => vec![tenant(&pools, &slug).await?],
+        None => tenancy::list(&pools.executor).await?,
+    };
+    let registry = Registry::new(pools.reader.clone(), pools.web.clone());
+    let mut wrong = 0;
+    for store in &stores {
+        for (guest, who) in [(false, "a shopper"), (true, "a guest")] {
+            let system = prompt::system_text(&store.name, guest, MARK);
+            println!("=== {}, to {who}\n{system}\n", store.slug);
+            for tool in prompt::definitions(&registry, guest).iter() {
+                println!("{}: {}\n{}\n", tool.name, tool.description, tool.schema);
+            }
+            for fault in prompt::audit(&system) {
+                eprintln!("{}, to {who}: {fault}", store.slug);
+                wrong += 1;
+            }
+        }
+    }
+    match wrong {
+        0 => Ok(()),
+        wrong => Err(CliError::Doctor(wrong)),
+    }
+}

@@ -1,0 +1,495 @@
+//! Every dependency slowed to 30 s, cut, and answering rubbish: what the shopper reads, and that nothing is lost or done twice
+//! (R3, attack 31). docs/fallbacks.md is what these tests hold to.
+
+use std::time::{Duration, Instant};
+
+use chrono::Utc;
+use countersign::{
+    breaker::FAILURES,
+    config::Settings,
+    identity::StaffRole,
+    integrations::credentials::{self, Kind},
+    mail::MailSettings,
+};
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+use sqlx::postgres::PgConnectOptions;
+use tokio::net::UdpSocket;
+
+use crate::support::{
+    Mailbox, Reply, TestApp, TestShopper, database,
+    dns::{Dns, Record},
+    fake_stripe::FakeStripe,
+    shopper::answer,
+    weather::{BAD, Beyond, Way, Weather},
+};
+
+/// For other systems in these tests: far below the 30 s that the bad weather takes.
+const DEADLINE: Duration = Duration::from_secs(1);
+
+fn short(settings: &mut Settings) {
+    settings.outside.deadline = DEADLINE;
+    settings.outside.allow_loopback = true;
+    if let MailSettings::Smtp(smtp) = &mut settings.mail {
+        smtp.deadline = DEADLINE;
+    }
+}
+
+fn without_scheme(url: &str) -> String {
+    url.rsplit("//").next().expect("an address").to_owned()
+}
+
+async fn give_secret(app: &TestApp, kind: Kind, url: Option<&str>, secret: &str) {
+    let mut tx = app.executor_tx().await;
+    credentials::add(&mut tx, &app.settings.keyring, kind, url, &secret.into(), Utc::now())
+        .await
+        .expect("added");
+    tx.commit().await.expect("commits");
+}
+
+async fn run(app: &TestApp, statement: &'static str) {
+    let mut superuser = app.superuser().await;
+    sqlx::raw_sql(statement).execute(&mut superuser).await.expect("runs");
+}
+
+/// Whatever is wrong elsewhere, a shopper is answered as always.
+async fn is_answered(mia: &TestShopper) {
+    let request = mia
+        .post("/v1/chat/send")
+        .json(&json!({ "text": "Where is my order #1001?", "by_rules": true }));
+    let (status, body) = answer(request).await;
+    assert_eq!(status, StatusCode::OK, "{body}");
+    assert!(
+        body["message"]["text"]
+            .as_str()
+            .expect("a text")
+            .contains("HP440028817"),
+        "{body}"
+    );
+}
+
+/// In each bad weather: one more thing is to be sent, an attempt fails within its deadline and is noted, the shopper sees
+/// nothing of it; and when it clears up the thing is sent.
+async fn outlasts(app: &TestApp, way: &Way, counts: [&'static str; 2], queue: impl AsyncFn(usize)) {
+    let mia = app.shopper("mia").await;
+    let [failed, waiting] = counts;
+    for (round, bad) in BAD.into_iter().enumerate() {
+        way.becomes(bad);
+        let began = Instant::now();
+        queue(round).await;
+        app.becomes(failed, 1).await;
+        assert!(
+            began.elapsed() < Duration::from_secs(15),
+            "{bad:?} took {:?}",
+            began.elapsed()
+        );
+        is_answered(&mia).await;
+        way.becomes(Weather::Clear);
+        for _ in 0..200 {
+            app.hurry().await;
+            if app.count(waiting).await == 0 {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        assert_eq!(app.count(waiting).await, 0, "{bad:?}: it is sent when it clears up");
+    }
+}
+
+#[tokio::test]
+async fn mail_waits_for_its_relay_and_nobody_waits_for_mail() {
+    let relay = Mailbox::start().await;
+    let way = Way::to(Beyond::Tcp(without_scheme(&relay.url()))).await;
+    let url = format!("smtp://{}", way.address);
+    let app = TestApp::changed(|settings| {
+        short(settings);
+        if let MailSettings::Smtp(smtp) = &mut settings.mail {
+            smtp.url = url.into();
+        }
+    })
+    .await;
+    outlasts(
+        &app,
+        &way,
+        [
+            "SELECT count(*) FROM outbox WHERE state = 'queued' AND last_error = 'the relay cannot be reached or did not answer in time'",
+            "SELECT count(*) FROM outbox WHERE state = 'queued'",
+        ],
+        async |round| {
+            let email = ["mia@example.com", "noah@example.com", "mia@example.com"][round];
+            let asked = app.at_the_door("/v1/sessions/code-requests", json!({ "email": email }));
+            assert_eq!(answer(asked).await.0, StatusCode::ACCEPTED);
+        },
+    )
+    .await;
+    assert_eq!(relay.all().len(), 3, "one each");
+}
+
+#[tokio::test]
+async fn refunds_wait_for_the_payment_provider_and_are_made_once() {
+    let stripe = FakeStripe::start().await;
+    let way = Way::to(Beyond::Tcp(without_scheme(&stripe.url))).await;
+    let url = format!("http://{}", way.address);
+    let app = TestApp::start_changed(|settings| {
+        short(settings);
+        settings.outside.stripe_url = url;
+    })
+    .await;
+    give_secret(&app, Kind::Stripe, None, "sk_test_of_the_tests").await;
+    run(&app, "UPDATE payments SET reference = 'pi_1002' WHERE kind = 'payment'").await;
+    let (mia, kim) = (
+        app.shopper("mia").await,
+        app.staff("kim@shop.example", StaffRole::Approver).await,
+    );
+    outlasts(
+        &app,
+        &way,
+        [
+            "SELECT count(*) FROM outbox WHERE state = 'queued' AND channel = 'payment' AND attempts > 0",
+            "SELECT count(*) FROM outbox WHERE state = 'queued' AND channel = 'payment'",
+        ],
+        async |round| {
+            let amount = ["1.00", "2.00", "3.00"][round];
+            let refund = json!({ "order_number": "#1002", "amount": amount, "reason": "It arrived broken." });
+            let proposal = mia.propose(&app, "request_refund", refund).await;
+            assert_eq!(kim.approve(&proposal).await.0, StatusCode::OK);
+            assert_eq!(mia.ended(&proposal).await["state"], "executed");
+        },
+    )
+    .await;
+    assert_eq!(stripe.refunds().len(), 3, "one each, though some were asked for twice");
+}
+
+#[tokio::test]
+async fn notes_wait_for_the_crm_and_events_for_their_endpoint() {
+    let other = FakeStripe::start().await;
+    let way = Way::to(Beyond::Tcp(without_scheme(&other.url))).await;
+    let app = TestApp::start_changed(short).await;
+    let hook = format!("http://{}/hook", way.address);
+    give_secret(&app, Kind::Crm, Some(&hook), "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").await;
+    let admin = app.staff("ann@shop.example", StaffRole::Admin).await;
+    let added = admin
+        .request("POST", "/v1/staff/webhook-endpoints")
+        .json(&json!({ "url": hook }));
+    assert_eq!(answer(added).await.0, StatusCode::CREATED);
+    let (mia, kim) = (
+        app.shopper("mia").await,
+        app.staff("kim@shop.example", StaffRole::Approver).await,
+    );
+    outlasts(
+        &app,
+        &way,
+        [
+            "SELECT count(*) FROM outbox WHERE state = 'queued' AND channel = 'crm' AND attempts > 0",
+            "SELECT count(*) FROM outbox WHERE state = 'queued' AND channel IN ('crm', 'webhook')",
+        ],
+        async |round| {
+            let proposal = mia
+                .propose(&app, "add_crm_note", json!({ "text": format!("note {round}") }))
+                .await;
+            if proposal["state"] == "pending" {
+                kim.approve(&proposal).await;
+            }
+            assert_eq!(mia.ended(&proposal).await["state"], "executed");
+        },
+    )
+    .await;
+    let notes = other
+        .calls()
+        .iter()
+        .filter(|call| call.body.contains("note.created"))
+        .count();
+    assert!(notes >= 3, "{notes}");
+}
+
+#[tokio::test]
+async fn the_shop_is_told_when_it_can_be_reached_again() {
+    let shop = FakeStripe::start().await;
+    let way = Way::to(Beyond::Tcp(without_scheme(&shop.url))).await;
+    let app = TestApp::start_changed(short).await;
+    let url = format!("http://{}/graphql", way.address);
+    give_secret(&app, Kind::Shopify, Some(&url), "shpat_of_the_tests_0123456789abcdef").await;
+    run(&app, "UPDATE orders SET reference = 'gid://shopify/Order/' || number").await;
+    let (mia, kim) = (
+        app.shopper("mia").await,
+        app.staff("kim@shop.example", StaffRole::Approver).await,
+    );
+    let address = |line: &str| json!({ "order_number": "#1003", "address": { "address1": line, "address2": "", "city": "Porto", "state": "", "zip": "4000", "country": "PT" } });
+    outlasts(
+        &app,
+        &way,
+        [
+            "SELECT count(*) FROM outbox WHERE state = 'queued' AND channel = 'shop' AND attempts > 0",
+            "SELECT count(*) FROM outbox WHERE state = 'queued' AND channel = 'shop'",
+        ],
+        async |round| {
+            let proposal = mia
+                .propose(&app, "change_order_address", address(&format!("Rua {round}")))
+                .await;
+            match proposal["awaiting"].as_str() {
+                Some("shopper") => assert_eq!(mia.confirm(&proposal).await.0, StatusCode::OK),
+                _ => assert_eq!(kim.approve(&proposal).await.0, StatusCode::OK),
+            }
+            assert_eq!(mia.ended(&proposal).await["state"], "executed");
+        },
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_name_server_that_is_silent_or_talks_rubbish_holds_up_one_delivery_and_nothing_else() {
+    let other = FakeStripe::start().await;
+    let port = other.url.rsplit(':').next().expect("a port").to_owned();
+    let dns = Dns::start(&[
+        Record::A("one.example", "127.0.0.1"),
+        Record::A("two.example", "127.0.0.1"),
+    ]);
+    // Answers nothing, or rubbish, until it is told to pass questions on.
+    let front = UdpSocket::bind("127.0.0.1:0").await.expect("a free port");
+    let address = front.local_addr().expect("an address");
+    let (weather, watched) = tokio::sync::watch::channel(Weather::Slow(Duration::from_secs(30)));
+    tokio::spawn(async move {
+        let (mut question, mut reply) = ([0; 2048], [0; 2048]);
+        while let Ok((length, from)) = front.recv_from(&mut question).await {
+            let now = *watched.borrow();
+            match now {
+                Weather::Clear => {
+                    let behind = UdpSocket::bind("127.0.0.1:0").await.expect("a free port");
+                    behind.send_to(&question[..length], dns.address).await.expect("sent");
+                    let length = behind.recv(&mut reply).await.expect("answers");
+                    front.send_to(&reply[..length], from).await.expect("sent");
+                }
+                Weather::Garbage => drop(front.send_to(b"rubbish", from).await),
+                _ => {}
+            }
+        }
+    });
+    let app = TestApp::start_changed(|settings| {
+        short(settings);
+        settings.outside.deadline = Duration::from_secs(8);
+        settings.outside.dns = Some(address);
+    })
+    .await;
+    give_secret(
+        &app,
+        Kind::Crm,
+        Some("http://127.0.0.1:1/hook"),
+        "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+    )
+    .await;
+    let (mia, kim) = (
+        app.shopper("mia").await,
+        app.staff("kim@shop.example", StaffRole::Approver).await,
+    );
+    for (bad, host) in [
+        (Weather::Slow(Duration::from_secs(30)), "one"),
+        (Weather::Garbage, "two"),
+    ] {
+        weather.send_replace(bad);
+        // Plain HTTP is for loopback addresses alone: the name is put where a store could not. Names that resolved are
+        // remembered, so each weather has its own.
+        sqlx::query("UPDATE integrations SET url = $1")
+            .bind(format!("http://{host}.example:{port}/hook"))
+            .execute(&mut app.superuser().await)
+            .await
+            .expect("runs");
+        let proposal = mia.propose(&app, "add_crm_note", json!({ "text": "a note" })).await;
+        if proposal["state"] == "pending" {
+            kim.approve(&proposal).await;
+        }
+        let began = Instant::now();
+        app.becomes(
+            "SELECT count(*) FROM outbox WHERE channel = 'crm' AND state = 'queued' AND attempts > 0",
+            1,
+        )
+        .await;
+        assert!(began.elapsed() < Duration::from_secs(8), "{bad:?}");
+        is_answered(&mia).await;
+        weather.send_replace(Weather::Clear);
+        app.hurry().await;
+        app.becomes(
+            "SELECT count(*) FROM outbox WHERE channel = 'crm' AND state <> 'done'",
+            0,
+        )
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn a_relay_that_fails_on_and_on_is_left_alone_and_costs_no_attempts() {
+    let way = Way::to(Beyond::Tcp("127.0.0.1:1".into())).await;
+    way.becomes(Weather::Cut);
+    let url = format!("smtp://{}", way.address);
+    let app = TestApp::changed(|settings| {
+        short(settings);
+        if let MailSettings::Smtp(smtp) = &mut settings.mail {
+            smtp.url = url.into();
+        }
+    })
+    .await;
+    let admin = app.staff("ann@shop.example", StaffRole::Admin).await;
+    let mia = app.shopper("mia").await;
+    let conversation = mia.ask("Where is my order #1001?").await["conversation_id"]
+        .as_str()
+        .expect("an id")
+        .to_owned();
+    for _ in 0..FAILURES + 4 {
+        mia.post("/v1/chat/send")
+            .json(&json!({ "conversation_id": conversation, "text": "Where is #1001?" }))
+            .send()
+            .await
+            .expect("answers");
+        let transcript = mia.post(&format!("/v1/conversations/{conversation}/transcript"));
+        assert_eq!(answer(transcript).await.0, StatusCode::ACCEPTED);
+    }
+    app.becomes(
+        "SELECT count(*) FROM outbox WHERE last_error LIKE 'not tried%' AND attempts = 0",
+        4,
+    )
+    .await;
+    app.becomes("SELECT count(*) FROM outbox WHERE attempts = 1", i64::from(FAILURES))
+        .await;
+    let (status, seen) = admin.read("/v1/staff/status").await;
+    assert_eq!(
+        (status, &seen["resting"], &seen["ready"]),
+        (StatusCode::OK, &json!(["mail"]), &json!(true))
+    );
+}
+
+#[tokio::test]
+async fn without_its_database_the_service_says_so_in_time_and_comes_back_by_itself() {
+    let socket = database::postgres().await.socket_folder().join(".s.PGSQL.5432");
+    let way = Way::to(Beyond::Unix(socket)).await;
+    let port = way.address.port();
+    let app = TestApp::changed(|settings| {
+        let name = settings.database.address.get_database().expect("a name").to_owned();
+        settings.database.address = PgConnectOptions::new_without_pgpass()
+            .host("127.0.0.1")
+            .port(port)
+            .database(&name);
+        settings.database.deadline = Duration::from_secs(1);
+    })
+    .await;
+    let mia = app.shopper("mia").await;
+    let turns = "SELECT count(*) FROM turns";
+    let messages = "SELECT count(*) FROM messages";
+    for bad in BAD {
+        is_answered(&mia).await;
+        let before = (app.count(turns).await, app.count(messages).await);
+        assert_eq!(before.1, 2 * before.0, "each turn has its question and its answer");
+        way.becomes(bad);
+        let began = Instant::now();
+        let (status, problem) = mia.read("/v1/orders/1001").await;
+        assert!(status.is_server_error(), "{bad:?}: {status}");
+        assert!(
+            problem["detail"].is_string() && problem["request_id"].is_string(),
+            "{problem}"
+        );
+        let send = mia.post("/v1/chat/send").json(&json!({ "text": "Where is #1001?" }));
+        let (status, problem) = answer(send).await;
+        assert!(status.is_server_error(), "{bad:?}: {problem}");
+        let log_in = app.at_the_door(
+            "/v1/sessions",
+            json!({ "email": "mia@example.com", "password": crate::support::PASSWORD }),
+        );
+        assert!(answer(log_in).await.0.is_server_error(), "{bad:?}");
+        // What it said before is good for a second.
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let asked = Instant::now();
+        assert_eq!(mia.read("/health").await.0, StatusCode::SERVICE_UNAVAILABLE, "{bad:?}");
+        assert!(
+            asked.elapsed() < Duration::from_secs(2),
+            "{bad:?}: {:?}",
+            asked.elapsed()
+        );
+        assert!(
+            began.elapsed() < Duration::from_secs(25),
+            "{bad:?}: {:?}",
+            began.elapsed()
+        );
+        way.becomes(Weather::Clear);
+        let mut well = false;
+        for _ in 0..300 {
+            well =
+                mia.read("/v1/orders/1001").await.0 == StatusCode::OK && mia.read("/health").await.0 == StatusCode::OK;
+            if well {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        assert!(well, "{bad:?}: it comes back by itself");
+        assert_eq!(
+            (app.count(turns).await, app.count(messages).await),
+            before,
+            "{bad:?}: nothing half done"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_slow_model_takes_nothing_that_others_need() {
+    let app = TestApp::start_changed(|settings| settings.database.connections = 4).await;
+    let (mia, noah) = (app.shopper("mia").await, app.shopper("noah").await);
+    app.model
+        .respond(|_| Reply::After(Duration::from_secs(4), Box::new(Reply::text("late"))));
+    // Ten times as many turns as there are connections, all waiting for the model.
+    let waiting: Vec<_> = (0..40)
+        .map(|_| {
+            tokio::spawn({
+                let mia = mia.clone();
+                async move { mia.ask("Hi").await }
+            })
+        })
+        .collect();
+    while app.model.requests().len() < 40 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let began = Instant::now();
+    assert_eq!(noah.read("/v1/orders").await.0, StatusCode::OK);
+    assert_eq!(noah.read("/health").await.0, StatusCode::OK);
+    app.shopper("noah").await;
+    is_answered(&app.shopper("mia").await).await;
+    assert!(
+        began.elapsed() < Duration::from_secs(3),
+        "while the model is thinking: {:?}",
+        began.elapsed()
+    );
+    for turn in waiting {
+        assert_eq!(turn.await.expect("ends")["message"]["text"], "late");
+    }
+}
+
+#[tokio::test]
+async fn when_as_many_turns_run_as_may_the_next_one_is_told_to_come_back_and_nothing_is_stored() {
+    let app = TestApp::start_changed(|settings| settings.most_turns = 2).await;
+    let mia = app.shopper("mia").await;
+    app.model
+        .respond(|_| Reply::After(Duration::from_secs(2), Box::new(Reply::text("late"))));
+    let running: Vec<_> = (0..2)
+        .map(|_| {
+            tokio::spawn({
+                let mia = mia.clone();
+                async move { mia.ask("Hi").await }
+            })
+        })
+        .collect();
+    while app.model.requests().len() < 2 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let response = mia
+        .post("/v1/chat/send")
+        .json(&json!({ "text": "me too" }))
+        .send()
+        .await
+        .expect("answers");
+    assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(response.headers()["retry-after"], "5");
+    let problem: Value = response.json().await.expect("JSON");
+    assert_eq!(problem["type"], "urn:countersign:problem:busy");
+    assert_eq!(app.count("SELECT count(*) FROM turns").await, 2);
+    for turn in running {
+        turn.await.expect("ends");
+    }
+    app.model.respond(|_| Reply::text("now"));
+    assert_eq!(mia.ask("me too").await["message"]["text"], "now");
+}
