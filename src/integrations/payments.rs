@@ -15,6 +15,7 @@ use crate::{
     keyring::Keyring,
     mail::{self, Mail},
     money::Money,
+    telemetry::traces,
     tenancy::{Executor, Tx},
 };
 
@@ -92,6 +93,7 @@ pub(super) async fn send(
         .bearer_auth(credential.secret.expose_secret())
         .header("idempotency-key", &claimed.key)
         .header("stripe-version", STRIPE_VERSION)
+        .headers(traces::to_go_on())
         .form(&[
             (payment, refund.payment.as_str()),
             ("amount", &refund.amount_minor.to_string()),

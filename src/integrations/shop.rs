@@ -16,6 +16,7 @@ use crate::{
     ids::{OrderId, ProposalId},
     jobs::outbox::{self, Channel, Claimed, Sent},
     keyring::Keyring,
+    telemetry::traces,
     tenancy::{Executor, Tx},
 };
 
@@ -165,6 +166,7 @@ async fn call(client: &reqwest::Client, credential: &Credential, query: &str, va
     let request = client
         .post(url)
         .header("x-shopify-access-token", credential.secret.expose_secret())
+        .headers(traces::to_go_on())
         .json(&json!({ "query": query, "variables": variables }));
     let response = request.send().await.map_err(|error| outside::no_answer(&error))?;
     if let Some(sent) = outside::judge(response.status(), response.headers()) {

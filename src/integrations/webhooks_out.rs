@@ -11,6 +11,7 @@ use super::outside;
 use crate::{
     jobs::outbox::{self, Channel, Claimed, Sent},
     keyring::{Keyring, Purpose},
+    telemetry::traces,
     tenancy::{Role, Tx, Web},
 };
 
@@ -138,7 +139,7 @@ impl Signed {
 
     /// Sends it and says what became of it.
     pub async fn send(self) -> Sent {
-        match self.request.send().await {
+        match self.request.headers(traces::to_go_on()).send().await {
             Ok(answer) => outside::judge(answer.status(), answer.headers()).unwrap_or(Sent::Done(Some(self.id))),
             Err(error) => outside::no_answer(&error),
         }

@@ -44,7 +44,8 @@ fn scrub(event: Event<'static>) -> Option<Event<'static>> {
 }
 
 /// Ids and times of the event itself are Sentry's form, not anybody's words.
-const OWN: [&str; 6] = [
+const OWN: [&str; 7] = [
+    "release",
     "event_id",
     "timestamp",
     "trace_id",

@@ -9,6 +9,7 @@ use sqlx::{
 };
 
 use tokio::time::timeout;
+use tracing::Instrument;
 
 use super::{
     bootstrap::newest_migration,
@@ -82,12 +83,18 @@ impl<R: Role> Pool<R> {
 
     /// Begins a transaction that sees `scope` and nothing else. One round trip.
     pub async fn begin(&self, scope: Scope) -> Result<Tx<R>, sqlx::Error> {
+        let span = tracing::info_span!(
+            "transaction",
+            db.system.name = "postgresql",
+            role = R::NAME,
+            otel.kind = "client"
+        );
         let begin = scope.begin::<R>();
         let tx = self.unscoped(|pool| {
             let begin = begin.clone();
             async move { pool.begin_with(AssertSqlSafe(begin)).await }
         });
-        Ok(Tx::new(tx.await?, scope))
+        Ok(Tx::new(tx.instrument(span.clone()).await?, scope, span))
     }
 
     /// Whether Postgres answers.

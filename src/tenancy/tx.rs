@@ -6,6 +6,7 @@ use std::{
 };
 
 use sqlx::{PgConnection, Postgres, Transaction};
+use tracing::Span;
 
 use crate::ids::{OrderId, ShopperId, TenantId};
 
@@ -92,14 +93,17 @@ impl Scope {
 pub struct Tx<R: Role> {
     inner: Transaction<'static, Postgres>,
     scope: Scope,
+    /// From before `BEGIN` to after the end.
+    _span: Span,
     role: PhantomData<R>,
 }
 
 impl<R: Role> Tx<R> {
-    pub(super) fn new(inner: Transaction<'static, Postgres>, scope: Scope) -> Self {
+    pub(super) fn new(inner: Transaction<'static, Postgres>, scope: Scope, span: Span) -> Self {
         Self {
             inner,
             scope,
+            _span: span,
             role: PhantomData,
         }
     }

@@ -11,7 +11,7 @@ use axum::{
     Json, Router,
     body::{Body, Bytes},
     extract::State,
-    http::StatusCode,
+    http::{HeaderMap, StatusCode},
     response::{IntoResponse, Response},
     routing::post,
 };
@@ -63,6 +63,7 @@ struct Shared {
     script: Mutex<VecDeque<Reply>>,
     responder: Mutex<Option<Responder>>,
     requests: Mutex<Vec<Value>>,
+    headers: Mutex<Vec<HeaderMap>>,
 }
 
 impl FakeOpenAi {
@@ -93,13 +94,19 @@ impl FakeOpenAi {
         *self.state.responder.lock().expect("unpoisoned") = Some(Arc::new(responder));
     }
 
+    /// The headers of every request so far.
+    pub fn headers(&self) -> Vec<HeaderMap> {
+        self.state.headers.lock().expect("unpoisoned").clone()
+    }
+
     /// Every request so far.
     pub fn requests(&self) -> Vec<Value> {
         self.state.requests.lock().expect("unpoisoned").clone()
     }
 }
 
-async fn complete(State(state): State<Arc<Shared>>, Json(request): Json<Value>) -> Response {
+async fn complete(State(state): State<Arc<Shared>>, headers: HeaderMap, Json(request): Json<Value>) -> Response {
+    state.headers.lock().expect("unpoisoned").push(headers);
     state.requests.lock().expect("unpoisoned").push(request.clone());
     let scripted = state.script.lock().expect("unpoisoned").pop_front();
     let responder = state.responder.lock().expect("unpoisoned").clone();

@@ -5,6 +5,7 @@ pub mod database;
 pub mod dns;
 pub mod fake_openai;
 pub mod fake_stripe;
+pub mod ingest;
 mod mailbox;
 pub mod process;
 pub mod python;

@@ -10,6 +10,12 @@ use super::{TestApp, database};
 /// Of every process and of the server in this one, so that a token of one is good at another.
 pub const SECRET_KEY: &str = "secret key of the tests, long enough";
 
+/// A port that nobody listens on.
+pub fn free_port() -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("an address").port()
+}
+
 pub struct Process {
     child: Child,
     /// Where it serves; of no use for a worker.
@@ -57,11 +63,7 @@ impl Process {
     }
 
     async fn spawn(app: &TestApp, command: &str, environment: &[(&str, &str)]) -> Self {
-        let port = std::net::TcpListener::bind("127.0.0.1:0")
-            .expect("a free port")
-            .local_addr()
-            .expect("an address")
-            .port();
+        let port = free_port();
         let socket = database::postgres().await.socket_folder();
         let log = tempfile::NamedTempFile::new().expect("a file");
         let child = Command::new(env!("CARGO_BIN_EXE_countersign"))
@@ -112,6 +114,18 @@ impl Process {
             .args([name, &self.child.id().to_string()])
             .status()
             .expect("signals");
+    }
+
+    /// SIGTERM, and gone.
+    pub async fn stop(&mut self) {
+        self.signal("-TERM");
+        for _ in 0..1000 {
+            if self.child.try_wait().expect("waits").is_some() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("the process did not stop");
     }
 
     /// SIGKILL, and gone.
