@@ -168,11 +168,11 @@ impl Probe<'_> {
             })
             .await;
         if let Some(number) = &number {
-            let order = self.asks("GET", &format!("/v1/orders/{number}"), token);
+            let order = self.asks("GET", &format!("/v1/orders/{}", in_path(number)), token);
             self.step("order", async { read(order).await.map(|_| ((), String::new())) })
                 .await;
         }
-        let text = format!("Where is my order #{}?", number.as_deref().unwrap_or("1"));
+        let text = format!("Where is my order {}?", number.as_deref().unwrap_or("#1"));
         let by_rules = !self.options.ask_model;
         let send = self.asks("POST", "/v1/chat/send", token).timeout(TURN);
         let send = send.json(&json!({ "text": text, "by_rules": by_rules }));
@@ -265,6 +265,13 @@ impl Probe<'_> {
         self.report.steps.push(Step { name, ok, ms, detail });
         value
     }
+}
+
+/// A number as a part of a path: shops print a # before it.
+fn in_path(number: &str) -> String {
+    url::form_urlencoded::byte_serialize(number.as_bytes())
+        .collect::<String>()
+        .replace('+', "%20")
 }
 
 /// The answer to a request that must succeed.
