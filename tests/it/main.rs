@@ -4,6 +4,7 @@ mod support;
 
 mod access;
 mod adversary;
+mod alerts;
 mod approvals;
 mod assertions;
 mod budget;
