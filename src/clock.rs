@@ -10,6 +10,8 @@ use chrono::{DateTime, Duration, SubsecRound, Utc};
 #[derive(Clone, Debug, Default)]
 pub struct Clock {
     ahead_millis: Arc<AtomicI64>,
+    /// Microseconds since 1970 where it stands still; 0 while it goes.
+    stands_at: Arc<AtomicI64>,
 }
 
 impl Clock {
@@ -20,11 +22,26 @@ impl Clock {
 
     /// Whole microseconds, as Postgres keeps them: a time reads back as it was written.
     pub fn now(&self) -> DateTime<Utc> {
+        if let micros @ 1.. = self.stands_at.load(Ordering::Relaxed)
+            && let Some(time) = DateTime::from_timestamp_micros(micros)
+        {
+            return time;
+        }
         Utc::now().trunc_subsecs(6) + Duration::milliseconds(self.ahead_millis.load(Ordering::Relaxed))
     }
 
     /// Moves this clock and all its clones, for tests of expiry.
     pub fn advance(&self, by: Duration) {
         self.ahead_millis.fetch_add(by.num_milliseconds(), Ordering::Relaxed);
+    }
+
+    /// Stops this clock and all its clones, for tests of what is shown.
+    pub fn stand_at(&self, time: DateTime<Utc>) {
+        self.stands_at.store(time.timestamp_micros().max(1), Ordering::Relaxed);
+    }
+
+    /// Lets it go again.
+    pub fn go_on(&self) {
+        self.stands_at.store(0, Ordering::Relaxed);
     }
 }

@@ -1,6 +1,10 @@
 //! `countersign demo`: the main job with no settings and no key.
 
-use std::{net::Ipv4Addr, time::Duration};
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
 use chrono::Utc;
 use secrecy::SecretString;
@@ -8,14 +12,18 @@ use sqlx::postgres::PgConnectOptions;
 use tokio::net::TcpListener;
 
 use super::{
-    CliError, import, migrate,
+    CliError,
+    control::{self, Control},
+    import, migrate,
     private_postgres::PrivatePostgres,
-    serve::{model, serve, stop_signal},
+    serve::{bind, serve, stop_signal},
 };
 use crate::{
     clock::Clock,
     config::{ConfigError, Fault, Limits, ModelSettings, Settings},
     identity::{StaffRole, shoppers, staff},
+    mail::MailSettings,
+    model::Puppet,
     money::Currency,
     telemetry::{self, TelemetrySettings},
     tenancy::{self, DatabaseSettings, Pools, StoreKey, Tenant},
@@ -27,11 +35,29 @@ const SLUG: &str = "demo";
 /// Everybody's password in the demo, printed at its start. The demo listens on loopback only.
 const PASSWORD: &str = "demo-password";
 
-pub async fn run(port: u16, no_limits: bool) -> Result<(), CliError> {
+#[derive(clap::Args)]
+pub struct Options {
+    /// The port to listen on; 0 takes a free one.
+    #[arg(long, default_value_t = 8080)]
+    port: u16,
+    /// Listen on this address instead of loopback. Everybody's password is printed: never where strangers can reach it.
+    #[arg(long)]
+    listen: Option<SocketAddr>,
+    /// Also serve a control here, for integration tests: reset, clock, what the model says, mails. See docs/integration-target.md.
+    #[arg(long)]
+    control: Option<SocketAddr>,
+    /// Hold nobody back who calls too often: for fuzzers and load.
+    #[arg(long)]
+    no_limits: bool,
+}
+
+/// The store's key where tests are to know it: the store's id is 1, and so is the rest.
+const KEY: &str = "pk_AAAAAAAAcACAAAAAAAAAAQAAAAAAAAAAAAAAAAAAAAE";
+
+pub async fn run(options: Options) -> Result<(), CliError> {
     let _telemetry = telemetry::start(&TelemetrySettings::default());
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
-        .await
-        .map_err(|error| CliError::Listen((Ipv4Addr::LOCALHOST, port).into(), error))?;
+    let address = options.listen.unwrap_or((Ipv4Addr::LOCALHOST, options.port).into());
+    let listener = bind(address).await?;
     // Kept until the end: dropping it stops it.
     let postgres = match std::env::var("DATABASE_URL") {
         Ok(url) if !url.is_empty() => Err(given(&url)?),
@@ -42,22 +68,42 @@ pub async fn run(port: u16, no_limits: bool) -> Result<(), CliError> {
         Err(given) => (given.clone(), given.clone()),
     };
     let mut settings = settings(&listener, address)?;
-    if no_limits {
+    if options.no_limits || options.control.is_some() {
         settings.limits = Limits::wide();
     }
     migrate(&admin, &settings.database).await?;
     let pools = tenancy::connect(&settings.database);
     let key = seed(&pools).await?;
+    let (puppet, clock) = (Puppet::default(), Clock::system());
+    if let (Some(address), MailSettings::Inbox(inbox)) = (options.control, &settings.mail) {
+        let control = Control {
+            admin,
+            pools: pools.clone(),
+            puppet: puppet.clone(),
+            inbox: inbox.clone(),
+            clock: clock.clone(),
+            turn: Arc::default(),
+        };
+        let listener = bind(address).await?;
+        println!("Control: http://{}", listener.local_addr()?);
+        tokio::spawn(control::serve(listener, control));
+    }
     println!("{}", welcome(&format!("http://{}", settings.listen), &key));
-    serve(
-        listener,
-        &settings,
-        &pools,
-        Clock::system(),
-        model(&settings.model),
-        stop_signal()?,
-    )
-    .await
+    serve(listener, &settings, &pools, clock, Arc::new(puppet), stop_signal()?).await
+}
+
+/// What a tester needs to know.
+pub fn facts() -> serde_json::Value {
+    serde_json::json!({
+        "store": SLUG,
+        "store_key": KEY,
+        "password": PASSWORD,
+        "shoppers": [
+            { "id": "mia", "email": "mia@example.com", "orders": ["#1001", "#1002", "#1003"] },
+            { "id": "noah", "email": "noah@example.com", "orders": ["#2001"] },
+        ],
+        "staff": [{ "email": "staff@example.com", "role": "admin" }],
+    })
 }
 
 fn given(url: &str) -> Result<PgConnectOptions, CliError> {
@@ -89,15 +135,19 @@ fn settings(listener: &TcpListener, address: PgConnectOptions) -> Result<Setting
 }
 
 /// Founds the demo store, or finds it where an earlier demo left it, and gives its shoppers their password.
-async fn seed(pools: &Pools) -> Result<StoreKey, CliError> {
+pub async fn seed(pools: &Pools) -> Result<StoreKey, CliError> {
     let (store, key) = match tenancy::find_by_slug(&pools.executor, SLUG).await? {
         Some(store) => {
             let key = another_key(pools, &store).await?;
             (store, key)
         }
-        None => tenancy::create(&pools.executor, SLUG, "Harbour Goods", "USD".parse::<Currency>()?).await?,
+        None => {
+            let key = KEY.parse().map_err(|()| CliError::Slug)?;
+            tenancy::create_as(&pools.executor, key, SLUG, "Harbour Goods", "USD".parse::<Currency>()?).await?
+        }
     };
-    let report = import::from_lines(&pools.executor, &store, STORE.lines().map(|line| Ok(line.to_owned()))).await?;
+    let lines: Vec<_> = STORE.lines().map(|line| Ok(line.to_owned())).collect();
+    let report = import::from_lines(&pools.executor, &store, lines.into_iter()).await?;
     if !report.rejected.is_empty() {
         return Err(CliError::Rejected(report.rejected.len()));
     }

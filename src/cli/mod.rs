@@ -1,5 +1,7 @@
 //! The command line: one program, one subcommand for each thing an operator does.
 
+mod catch_mail;
+mod control;
 mod demo;
 mod doctor;
 pub mod export;
@@ -10,6 +12,7 @@ pub mod private_postgres;
 mod probe;
 mod prompt;
 mod redact;
+mod secrets;
 pub mod replay;
 pub mod serve;
 mod shoppers;
@@ -42,14 +45,7 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     /// Try it: a private Postgres, a demo store and the offline model, on loopback. Needs no settings.
-    Demo {
-        /// The port to listen on; 0 takes a free one.
-        #[arg(long, default_value_t = 8080)]
-        port: u16,
-        /// Hold nobody back who calls too often: for fuzzers and load.
-        #[arg(long)]
-        no_limits: bool,
-    },
+    Demo(demo::Options),
     /// Serve for real; settings come from the environment (see .env.example).
     Serve,
     /// Run only the job queue, where approved proposals are done.
@@ -109,6 +105,20 @@ enum Command {
         /// A file, or `-` for standard input.
         #[arg(default_value = "-")]
         path: PathBuf,
+    },
+    /// Make the secrets of an installation, each in a file of its own. Those that are there stay.
+    Secrets {
+        folder: PathBuf,
+        /// Also write the URL by which `migrate` signs in: HOST:PORT/DATABASE.
+        #[arg(long)]
+        admin_host: Option<String>,
+    },
+    /// Take mail and send nothing on, but show it: for tries and tests.
+    CatchMail {
+        #[arg(long, default_value = "127.0.0.1:1025")]
+        smtp: std::net::SocketAddr,
+        #[arg(long, default_value = "127.0.0.1:8025")]
+        page: std::net::SocketAddr,
     },
     /// Print the OpenAPI document.
     Openapi,
@@ -205,7 +215,7 @@ pub async fn run() -> ExitCode {
 
 async fn dispatch(command: Command) -> Result<(), CliError> {
     match command {
-        Command::Demo { port, no_limits } => demo::run(port, no_limits).await,
+        Command::Demo(options) => demo::run(options).await,
         Command::Serve => serve::run(Settings::for_serve(&environment)?).await,
         Command::Worker => serve::work(Settings::for_serve(&environment)?).await,
         Command::Replay(options) => replay::run(options).await,
@@ -272,6 +282,8 @@ async fn dispatch(command: Command) -> Result<(), CliError> {
         Command::Probe(options) => probe::run(options).await,
         Command::Prompt { tenant } => prompt::run(tenant).await,
         Command::Redact { path } => redact::run(path),
+        Command::Secrets { folder, admin_host } => secrets::run(&folder, admin_host.as_deref()),
+        Command::CatchMail { smtp, page } => catch_mail::run(smtp, page).await,
         Command::Openapi => {
             println!("{}", crate::http::openapi_json());
             Ok(())

@@ -121,7 +121,7 @@ pub async fn serve(
     Ok(())
 }
 
-async fn bind(address: SocketAddr) -> Result<TcpListener, CliError> {
+pub(super) async fn bind(address: SocketAddr) -> Result<TcpListener, CliError> {
     TcpListener::bind(address)
         .await
         .map_err(|error| CliError::Listen(address, error))

@@ -19,6 +19,7 @@ mod openapi;
 mod orders;
 mod problem;
 mod proposals;
+mod refusals;
 mod sessions;
 mod sign_in;
 mod staff;

@@ -5,6 +5,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use base64::{Engine, prelude::BASE64_STANDARD};
 use chrono::{DateTime, Utc};
 
 /// Mails that are kept; the oldest go first.
@@ -16,7 +17,7 @@ pub struct Inbox {
 }
 
 /// A mail that was caught.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize)]
 pub struct Caught {
     pub at: DateTime<Utc>,
     pub to: String,
@@ -26,10 +27,14 @@ pub struct Caught {
 }
 
 impl Inbox {
-    pub(super) fn catch(&self, mail: Caught) {
+    pub fn catch(&self, mail: Caught) {
         let mut mails = self.mails.lock().unwrap_or_else(PoisonError::into_inner);
         mails.push_front(mail);
         mails.truncate(MOST);
+    }
+
+    pub fn forget(&self) {
+        self.mails.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     /// The newest first.
@@ -37,4 +42,76 @@ impl Inbox {
         let mails = self.mails.lock().unwrap_or_else(PoisonError::into_inner);
         mails.iter().cloned().collect()
     }
+}
+
+impl Caught {
+    /// A mail as it came over the wire: its subject and its plain text. Lenient, for showing alone.
+    pub fn parse(to: String, raw: &str) -> Self {
+        let (head, _) = raw.split_once("\r\n\r\n").unwrap_or((raw, ""));
+        let unfolded = head.replace("\r\n ", " ").replace("\r\n\t", " ");
+        let subject = unfolded.lines().find_map(|line| line.strip_prefix("Subject: "));
+        let part = |kind: &str| {
+            let (_, part) = raw.split_once(&format!("Content-Type: {kind}"))?;
+            let (head, body) = part.split_once("\r\n\r\n")?;
+            let body = body.split("\r\n--").next().unwrap_or(body);
+            Some(decode(head, body))
+        };
+        Self {
+            at: Utc::now(),
+            to,
+            subject: decode_words(subject.unwrap_or_default()),
+            text: part("text/plain").unwrap_or_default(),
+            html: part("text/html").unwrap_or_default(),
+        }
+    }
+}
+
+/// A part's body, by its Content-Transfer-Encoding.
+fn decode(head: &str, body: &str) -> String {
+    let encoding = head
+        .lines()
+        .find_map(|line| line.strip_prefix("Content-Transfer-Encoding: "));
+    match encoding.map(str::trim) {
+        Some("base64") => {
+            let joined: String = body.split_whitespace().collect();
+            let bytes = BASE64_STANDARD.decode(joined).unwrap_or_default();
+            String::from_utf8_lossy(&bytes).into_owned()
+        }
+        Some("quoted-printable") => quoted_printable(&body.replace("=\r\n", "")),
+        _ => body.to_owned(),
+    }
+}
+
+fn quoted_printable(text: &str) -> String {
+    let mut bytes = Vec::new();
+    let mut rest = text.as_bytes();
+    while let [first, tail @ ..] = rest {
+        let pair = tail.get(..2).and_then(|pair| std::str::from_utf8(pair).ok());
+        match pair
+            .and_then(|pair| u8::from_str_radix(pair, 16).ok())
+            .filter(|_| *first == b'=')
+        {
+            Some(byte) => {
+                bytes.push(byte);
+                rest = &tail[2..];
+            }
+            None => {
+                bytes.push(*first);
+                rest = tail;
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// The encoded words of a header (RFC 2047), in base64 as our mails have them.
+fn decode_words(text: &str) -> String {
+    let words = text.split(' ').map(|word| {
+        let encoded = word.strip_prefix("=?utf-8?b?").and_then(|rest| rest.strip_suffix("?="));
+        match encoded.and_then(|encoded| BASE64_STANDARD.decode(encoded).ok()) {
+            Some(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+            None => word.to_owned(),
+        }
+    });
+    words.collect::<Vec<_>>().join(" ")
 }

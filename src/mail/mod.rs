@@ -45,6 +45,8 @@ pub struct SmtpSettings {
     pub dkim: Vec<DkimSettings>,
     /// How long the relay may take for one mail.
     pub deadline: std::time::Duration,
+    /// Without TLS to anywhere, for a relay that sends nothing on.
+    pub plain: bool,
 }
 
 #[derive(Debug, thiserror::Error)]

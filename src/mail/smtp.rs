@@ -41,7 +41,7 @@ pub(super) struct Smtp {
 impl Smtp {
     pub fn new(settings: &SmtpSettings) -> Result<Self, SmtpError> {
         let url = settings.url.expose_secret();
-        if !is_safe(url) {
+        if !settings.plain && !is_safe(url) {
             return Err(SmtpError::Url);
         }
         let transport = AsyncSmtpTransport::<Tokio1Executor>::from_url(url)

@@ -9,6 +9,7 @@ mod deadline;
 mod offline;
 mod openai;
 mod price;
+mod puppet;
 mod scripted;
 pub mod usage;
 
@@ -22,6 +23,7 @@ pub use deadline::Deadlines;
 pub use offline::OfflineModel;
 pub use openai::{OpenAiModel, OpenAiSettings};
 pub use price::Price;
+pub use puppet::{Order, Puppet};
 pub use scripted::ScriptedModel;
 
 /// Answers a prompt with a stream of chunks.

@@ -29,9 +29,9 @@ pub use traces::TraceSettings;
 /// How log lines look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
-    /// One JSON object a line, for machines.
+    /// One JSON object a line on standard output, for machines.
     Json,
-    /// For a person at a terminal.
+    /// On standard error, for a person at a terminal.
     Text,
 }
 
@@ -83,7 +83,7 @@ impl Drop for Telemetry {
     }
 }
 
-/// Starts logs on standard output and what else is set. `RUST_LOG` narrows or widens the logs, but never to what
+/// Starts logs and what else is set. `RUST_LOG` narrows or widens the logs, but never to what
 /// [`SILENT`] says. Every line passes [`redact`], those about panics too.
 pub fn start(settings: &TelemetrySettings) -> Telemetry {
     panic::set_hook(Box::new(|panic| {
@@ -102,15 +102,19 @@ pub fn start(settings: &TelemetrySettings) -> Telemetry {
     let filter =
         EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,graphile_worker_migrations=warn"));
     let addresses = settings.log_addresses;
-    let lines = fmt::layer().with_writer(move || Redacting(io::stdout(), addresses));
     let lines = match settings.log_format {
-        LogFormat::Json => lines
+        LogFormat::Json => fmt::layer()
+            .with_writer(move || Redacting(io::stdout(), addresses))
             .json()
             .flatten_event(true)
             .with_current_span(true)
             .with_span_list(true)
             .boxed(),
-        LogFormat::Text => lines.compact().with_target(false).boxed(),
+        LogFormat::Text => fmt::layer()
+            .with_writer(move || Redacting(io::stderr(), addresses))
+            .compact()
+            .with_target(false)
+            .boxed(),
     };
     let lines = lines
         .with_filter(filter)

@@ -12,5 +12,7 @@ mod tenants;
 mod tx;
 
 pub use pools::{DatabaseSettings, Pool, Pools, connect};
-pub use tenants::{StoreKey, Tenant, add_store_key, all, create, current, find_by_slug, find_by_store_key, list};
+pub use tenants::{
+    StoreKey, Tenant, add_store_key, all, create, create_as, current, find_by_slug, find_by_store_key, list,
+};
 pub use tx::{Executor, Reader, Role, Scope, Tx, Web};

@@ -127,6 +127,18 @@ pub async fn create(
     currency: Currency,
 ) -> Result<(Tenant, StoreKey), sqlx::Error> {
     let id = TenantId::new();
+    create_as(executor, StoreKey::generate(id), slug, name, currency).await
+}
+
+/// The same with a key that is known before, for stores of tests; the store's id is in it.
+pub async fn create_as(
+    executor: &Pool<Executor>,
+    key: StoreKey,
+    slug: &str,
+    name: &str,
+    currency: Currency,
+) -> Result<(Tenant, StoreKey), sqlx::Error> {
+    let id = key.tenant;
     let mut tx = executor.begin(Scope::tenant(id)).await?;
     sqlx::query!(
         "INSERT INTO tenants (tenant_id, slug, name, currency) VALUES ($1, $2, $3, $4)",
@@ -137,7 +149,7 @@ pub async fn create(
     )
     .execute(&mut *tx)
     .await?;
-    let key = add_store_key(&mut tx).await?;
+    insert_key(&mut tx, &key).await?;
     tx.commit().await?;
     Ok((
         Tenant {
@@ -152,17 +164,21 @@ pub async fn create(
 
 /// One more publishable key for the bound tenant.
 pub async fn add_store_key(tx: &mut Tx<Executor>) -> Result<StoreKey, sqlx::Error> {
-    let tenant = tx.tenant_id();
-    let key = StoreKey::generate(tenant);
+    let key = StoreKey::generate(tx.tenant_id());
+    insert_key(tx, &key).await?;
+    Ok(key)
+}
+
+async fn insert_key(tx: &mut Tx<Executor>, key: &StoreKey) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "INSERT INTO store_keys (tenant_id, id, key) VALUES ($1, $2, $3)",
-        tenant.as_uuid(),
+        key.tenant.as_uuid(),
         Uuid::now_v7(),
         key.as_str()
     )
     .execute(&mut **tx)
-    .await?;
-    Ok(key)
+    .await
+    .map(drop)
 }
 
 /// The tenant this transaction is bound to.

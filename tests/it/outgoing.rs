@@ -659,6 +659,7 @@ async fn a_relay_whose_tls_is_wrong_gets_no_mail() {
     let app = TestApp::start_changed(|settings| {
         settings.mail = MailSettings::Smtp(SmtpSettings {
             deadline: Duration::from_secs(20),
+            plain: false,
             url: url.into(),
             from: "shop@shop.example".parse().expect("an address"),
             dkim: Vec::new(),

@@ -117,6 +117,7 @@ impl Mailbox {
     pub fn settings(&self) -> MailSettings {
         MailSettings::Smtp(SmtpSettings {
             deadline: Duration::from_secs(20),
+            plain: false,
             url: self.url().into(),
             from: "Shop <shop@shop.example>".parse().expect("an address"),
             dkim: Vec::new(),

@@ -1,0 +1,272 @@
+//! `cargo bench --bench slow`: a shop at work while each dependency in turn takes 30 s to answer. Prints p50, p95 and p99 of
+//! each action, the model's own time apart, and the longest that anybody waited.
+//!
+//! `SLOW_SECONDS` (default 20) is the length of one round.
+
+#[path = "../../tests/it/support/mod.rs"]
+#[allow(dead_code, unused_imports)]
+mod support;
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
+
+use chrono::Utc;
+use countersign::{
+    config::{ModelSettings, Settings},
+    identity::StaffRole,
+    integrations::credentials::{self, Kind},
+    mail::MailSettings,
+    model::Deadlines,
+};
+use serde_json::{Value, json};
+use sqlx::postgres::PgConnectOptions;
+use support::{
+    FakeOpenAi, Mailbox, PASSWORD, Reply, TestApp, TestShopper, database,
+    fake_stripe::FakeStripe,
+    shopper::answer,
+    weather::{Beyond, Way, Weather},
+};
+
+/// What the model takes for one answer; a turn asks it twice.
+const THINKS: Duration = Duration::from_millis(150);
+const CLIENTS: usize = 8;
+
+#[derive(Default)]
+struct Times(Mutex<BTreeMap<&'static str, Vec<(Duration, bool)>>>);
+
+impl Times {
+    async fn of<T>(&self, action: &'static str, work: impl Future<Output = (reqwest::StatusCode, T)>) -> T {
+        let began = Instant::now();
+        let (status, value) = work.await;
+        let well = !status.is_server_error();
+        let mut times = self.0.lock().expect("no panic");
+        times.entry(action).or_default().push((began.elapsed(), well));
+        value
+    }
+
+    fn print(&self, slowed: &str) {
+        println!("\n{slowed}");
+        for (action, times) in self.0.lock().expect("no panic").iter() {
+            let mut sorted: Vec<Duration> = times.iter().map(|(time, _)| *time).collect();
+            sorted.sort();
+            let at = |share: f64| sorted[((sorted.len() - 1) as f64 * share) as usize].as_secs_f64() * 1000.0;
+            let failed = times.iter().filter(|(_, well)| !well).count();
+            println!(
+                "  {action:<26} {:>6} calls {:>5} × 5xx  p50 {:>7.1}  p95 {:>7.1}  p99 {:>7.1}  longest {:>8.1} ms",
+                times.len(),
+                failed,
+                at(0.5),
+                at(0.95),
+                at(0.99),
+                at(1.0)
+            );
+        }
+    }
+}
+
+struct Ways {
+    model: Way,
+    mail: Way,
+    payment: Way,
+    other: Way,
+    database: Way,
+}
+
+#[tokio::main]
+async fn main() {
+    let seconds = std::env::var("SLOW_SECONDS")
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(20);
+    let (model, relay) = (FakeOpenAi::start().await, Mailbox::start().await);
+    let (stripe, other) = (FakeStripe::start().await, FakeStripe::start().await);
+    let to = |url: String| {
+        Way::to(Beyond::Tcp(
+            url.rsplit("//")
+                .next()
+                .and_then(|rest| rest.split('/').next())
+                .expect("an address")
+                .to_owned(),
+        ))
+    };
+    let socket = database::postgres().await.socket_folder().join(".s.PGSQL.5432");
+    let ways = Ways {
+        model: to(model.base_url()).await,
+        mail: to(relay.url()).await,
+        payment: to(stripe.url.clone()).await,
+        other: to(other.url.clone()).await,
+        database: Way::to(Beyond::Unix(socket)).await,
+    };
+    let deadlines = Deadlines {
+        first_chunk: Duration::from_secs(10),
+        total: Duration::from_secs(30),
+    };
+    let model_settings = match support::app::free(&model) {
+        ModelSettings::OpenAi(mut settings) => {
+            settings.base_url = format!("http://{}/v1", ways.model.address);
+            settings.deadlines = deadlines;
+            ModelSettings::OpenAi(settings)
+        }
+        offline => offline,
+    };
+    model.respond(|request| {
+        let last = request["messages"]
+            .as_array()
+            .and_then(|messages| messages.last())
+            .cloned()
+            .unwrap_or_default();
+        let reply = match (last["role"].as_str(), last["content"].as_str().unwrap_or_default()) {
+            (Some("user"), text) if text.contains("note") => Reply::call("add_crm_note", json!({ "text": text })),
+            (Some("user"), text) if text.contains("refund") => Reply::call(
+                "request_refund",
+                json!({ "order_number": "#1002", "amount": "0.01", "reason": "It broke." }),
+            ),
+            (Some("user"), _) => Reply::call("get_order", json!({ "order_number": "#1001" })),
+            _ => Reply::text("It is on its way."),
+        };
+        Reply::After(THINKS, Box::new(reply))
+    });
+    let change = |settings: &mut Settings| {
+        settings.model = model_settings.clone();
+        settings.outside.allow_loopback = true;
+        settings.outside.stripe_url = format!("http://{}", ways.payment.address);
+        if let MailSettings::Smtp(smtp) = &mut settings.mail {
+            smtp.url = format!("smtp://{}", ways.mail.address).into();
+        }
+        let name = settings.database.address.get_database().expect("a name").to_owned();
+        settings.database.address = PgConnectOptions::new_without_pgpass()
+            .host("127.0.0.1")
+            .port(ways.database.address.port())
+            .database(&name);
+        settings.database.connections = 16;
+        settings.database.deadline = Duration::from_secs(3);
+    };
+    println!(
+        "{CLIENTS} clients, {seconds} s each, the model thinks {} ms twice a turn, first-token deadline 10 s, database deadline 3 s",
+        THINKS.as_millis()
+    );
+    for slowed in [
+        "nothing",
+        "model",
+        "mail",
+        "payment",
+        "CRM, shop and webhooks",
+        "database",
+    ] {
+        let app = TestApp::start_changed(change).await;
+        prepare(&app, &ways).await;
+        let way = match slowed {
+            "model" => Some(&ways.model),
+            "mail" => Some(&ways.mail),
+            "payment" => Some(&ways.payment),
+            "database" => Some(&ways.database),
+            "nothing" => None,
+            _ => Some(&ways.other),
+        };
+        let shoppers: Vec<TestShopper> = futures::future::join_all((0..CLIENTS).map(|_| app.shopper("mia"))).await;
+        let kim = app.staff("kim@shop.example", StaffRole::Approver).await;
+        if let Some(way) = way {
+            way.becomes(Weather::Slow(Duration::from_secs(30)));
+        }
+        let (times, until) = (
+            Arc::new(Times::default()),
+            Instant::now() + Duration::from_secs(seconds),
+        );
+        let app = Arc::new(app);
+        let working: Vec<_> = shoppers
+            .into_iter()
+            .enumerate()
+            .map(|(client, shopper)| {
+                tokio::spawn(work(app.clone(), shopper, kim.clone(), client, times.clone(), until))
+            })
+            .collect();
+        for client in working {
+            client.await.expect("works");
+        }
+        times.print(&format!("slow: {slowed}"));
+        if let Some(way) = way {
+            way.becomes(Weather::Clear);
+        }
+    }
+}
+
+async fn prepare(app: &TestApp, ways: &Ways) {
+    let mut tx = app.executor_tx().await;
+    let hook = format!("http://{}/hook", ways.other.address);
+    for (kind, url, secret) in [
+        (Kind::Stripe, None, "sk_test_of_the_bench"),
+        (Kind::Crm, Some(hook.as_str()), "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
+    ] {
+        credentials::add(&mut tx, &app.settings.keyring, kind, url, &secret.into(), Utc::now())
+            .await
+            .expect("added");
+    }
+    tx.commit().await.expect("commits");
+    let known = "UPDATE payments SET reference = 'pi_1002' WHERE kind = 'payment'";
+    sqlx::raw_sql(known)
+        .execute(&mut app.superuser().await)
+        .await
+        .expect("runs");
+}
+
+async fn work(
+    app: Arc<TestApp>,
+    mia: TestShopper,
+    kim: support::TestStaff,
+    client: usize,
+    times: Arc<Times>,
+    until: Instant,
+) {
+    let mut round = client;
+    while Instant::now() < until {
+        round += 1;
+        times
+            .of("GET /health", answer(app.http.get(format!("{}/health", app.url))))
+            .await;
+        times.of("GET /v1/orders/{number}", mia.read("/v1/orders/1001")).await;
+        times.of("GET /v1/orders", mia.read("/v1/orders")).await;
+        if round.is_multiple_of(8) {
+            let log_in = app.at_the_door(
+                "/v1/sessions",
+                json!({ "email": "mia@example.com", "password": PASSWORD }),
+            );
+            times.of("POST /v1/sessions (log-in)", answer(log_in)).await;
+            let code = app.at_the_door("/v1/sessions/code-requests", json!({ "email": "noah@example.com" }));
+            times.of("POST …/code-requests (mail)", answer(code)).await;
+        }
+        let text = match round % 6 {
+            0 => format!("a note, number {round} of {client}"),
+            1 => "a refund please".to_owned(),
+            _ => "Where is my order #1001?".to_owned(),
+        };
+        let began = Instant::now();
+        let send = mia.post("/v1/chat/send").json(&json!({ "text": text }));
+        let told: Value = times.of("POST /v1/chat/send", answer(send)).await;
+        match told["message"]["source"].as_str() {
+            Some("model") => {
+                let own = began.elapsed().saturating_sub(2 * THINKS);
+                times
+                    .0
+                    .lock()
+                    .expect("no panic")
+                    .entry("  of it without the model")
+                    .or_default()
+                    .push((own, true));
+            }
+            Some(_) => times
+                .0
+                .lock()
+                .expect("no panic")
+                .entry("  of it by the rules")
+                .or_default()
+                .push((began.elapsed(), true)),
+            None => {}
+        }
+        if told["proposals"][0]["state"] == "pending" {
+            times.of("POST …/approve", kim.approve(&told["proposals"][0])).await;
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! `countersign catch-mail`: a relay that sends nothing on, for tries and tests: it keeps what it is given and shows it.
+
+use std::net::SocketAddr;
+
+use tokio::{
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
+    net::{TcpListener, TcpStream},
+};
+
+use super::{CliError, serve::bind, serve::stop_signal};
+use crate::{
+    mail::{Caught, Inbox},
+    web,
+};
+
+/// The largest mail, in bytes, and the longest line of the conversation.
+const LARGEST: u64 = 10 * 1024 * 1024;
+
+pub async fn run(smtp: SocketAddr, page: SocketAddr) -> Result<(), CliError> {
+    let (smtp, page) = (bind(smtp).await?, bind(page).await?);
+    let inbox = Inbox::default();
+    let pages = web::inbox::page(inbox.clone());
+    println!(
+        "mail is taken at {} and shown at http://{}/inbox",
+        smtp.local_addr()?,
+        page.local_addr()?
+    );
+    tokio::select! {
+        () = take(smtp, inbox) => {}
+        served = axum::serve(page, pages).into_future() => served?,
+        () = stop_signal()? => {}
+    }
+    Ok(())
+}
+
+async fn take(listener: TcpListener, inbox: Inbox) {
+    loop {
+        if let Ok((stream, _)) = listener.accept().await {
+            let inbox = inbox.clone();
+            tokio::spawn(async move { talk(stream, &inbox).await });
+        }
+    }
+}
+
+/// As much of SMTP (RFC 5321) as a client needs to hand a mail over. An error ends the conversation.
+async fn talk(stream: TcpStream, inbox: &Inbox) -> std::io::Result<()> {
+    let mut stream = BufReader::new(stream);
+    stream.write_all(b"220 countersign catches mail\r\n").await?;
+    let (mut to, mut line) = (Vec::new(), String::new());
+    loop {
+        line.clear();
+        if (&mut stream).take(LARGEST).read_line(&mut line).await? == 0 {
+            return Ok(());
+        }
+        let answer = match line.get(..4).unwrap_or_default().to_uppercase().as_str() {
+            "RCPT" => {
+                to.extend(line.split(['<', '>']).nth(1).map(str::to_owned));
+                "250 ok"
+            }
+            "DATA" => {
+                stream.write_all(b"354 go on\r\n").await?;
+                let mut mail = String::new();
+                while !mail.ends_with("\r\n.\r\n") {
+                    if mail.len() as u64 > LARGEST || (&mut stream).take(LARGEST).read_line(&mut mail).await? == 0 {
+                        return Ok(());
+                    }
+                }
+                inbox.catch(Caught::parse(to.join(", "), &mail));
+                to.clear();
+                "250 kept"
+            }
+            "RSET" => {
+                to.clear();
+                "250 ok"
+            }
+            "QUIT" => {
+                stream.write_all(b"221 bye\r\n").await?;
+                return Ok(());
+            }
+            _ => "250 ok",
+        };
+        stream.write_all(format!("{answer}\r\n").as_bytes()).await?;
+    }
+}

@@ -1,0 +1,155 @@
+//! The demo's control: what integration tests of a store's front end need to set up and look at. On a listener of its own, and
+//! in no other command: a server has no such thing.
+
+use std::sync::Arc;
+
+use axum::{
+    Json, Router,
+    extract::{Query, State},
+    http::StatusCode,
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use chrono::{DateTime, Utc};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use sqlx::{Connection, PgConnection, postgres::PgConnectOptions};
+use tokio::{net::TcpListener, sync::Mutex};
+
+use super::{CliError, demo};
+use crate::{
+    clock::Clock,
+    mail::Inbox,
+    model::{Order, Puppet},
+    tenancy::Pools,
+};
+
+#[derive(Clone)]
+pub struct Control {
+    pub admin: PgConnectOptions,
+    pub pools: Pools,
+    pub puppet: Puppet,
+    pub inbox: Inbox,
+    pub clock: Clock,
+    /// Resets follow one another.
+    pub turn: Arc<Mutex<()>>,
+}
+
+/// Serves until the process ends.
+pub async fn serve(listener: TcpListener, control: Control) {
+    let router = Router::new()
+        .route("/", get(|| async { Json(demo::facts()) }))
+        .route("/reset", post(reset))
+        .route("/model/orders", post(order))
+        .route("/model/asked", get(asked))
+        .route("/mails", get(mails).delete(forget_mails))
+        .route("/clock", get(time).put(set_time).delete(unset_time))
+        .with_state(control);
+    if let Err(error) = axum::serve(listener, router).await {
+        tracing::error!(%error, "the control is served no more");
+    }
+}
+
+/// Everything is as at the start: the store, its keys, orders and people; no conversation, no mail, no order, the real time.
+async fn reset(State(control): State<Control>) -> Result<Json<Value>, Failure> {
+    let _turn = control.turn.lock().await;
+    control.puppet.forget();
+    control.clock.go_on();
+    empty(&control.admin).await?;
+    demo::seed(&control.pools).await?;
+    control.inbox.forget();
+    Ok(Json(demo::facts()))
+}
+
+/// Empties every table, the queue's too.
+async fn empty(admin: &PgConnectOptions) -> Result<(), sqlx::Error> {
+    let mut connection = PgConnection::connect_with(admin).await?;
+    let empty = r#"DO $$
+        DECLARE all_tables text;
+        BEGIN
+            SELECT string_agg(format('%I.%I', schemaname, tablename), ', ') INTO all_tables FROM pg_tables
+                WHERE (schemaname = 'public' AND tablename <> '_sqlx_migrations')
+                    OR (schemaname = 'graphile_worker' AND tablename = '_private_jobs');
+            EXECUTE 'TRUNCATE ' || all_tables || ' CASCADE';
+        END $$"#;
+    sqlx::raw_sql(empty).execute(&mut connection).await?;
+    connection.close().await
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Orders {
+    orders: Vec<Order>,
+}
+
+/// What the model says next, one answer each time it is asked. Without an order it answers by the rules.
+async fn order(State(control): State<Control>, Json(orders): Json<Orders>) -> StatusCode {
+    control.puppet.order(orders.orders);
+    StatusCode::NO_CONTENT
+}
+
+async fn asked(State(control): State<Control>) -> Json<Value> {
+    Json(json!({ "asked": control.puppet.asked() }))
+}
+
+#[derive(Deserialize)]
+struct To {
+    to: Option<String>,
+}
+
+/// Mails that were caught, the newest first, those to one address when it is given.
+async fn mails(State(control): State<Control>, Query(To { to }): Query<To>) -> Json<Value> {
+    let mails = control
+        .inbox
+        .mails()
+        .into_iter()
+        .filter(|mail| to.as_ref().is_none_or(|to| mail.to == *to));
+    Json(json!({ "mails": mails.collect::<Vec<_>>() }))
+}
+
+async fn forget_mails(State(control): State<Control>) -> StatusCode {
+    control.inbox.forget();
+    StatusCode::NO_CONTENT
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Time {
+    now: DateTime<Utc>,
+}
+
+async fn time(State(control): State<Control>) -> Json<Value> {
+    Json(json!({ "now": control.clock.now() }))
+}
+
+/// The time stands still there, until it is told otherwise.
+async fn set_time(State(control): State<Control>, Json(time): Json<Time>) -> StatusCode {
+    control.clock.stand_at(time.now);
+    StatusCode::NO_CONTENT
+}
+
+async fn unset_time(State(control): State<Control>) -> StatusCode {
+    control.clock.go_on();
+    StatusCode::NO_CONTENT
+}
+
+/// What went wrong, in plain words: only testers are here.
+struct Failure(String);
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        (StatusCode::INTERNAL_SERVER_ERROR, Json(json!({ "error": self.0 }))).into_response()
+    }
+}
+
+impl From<sqlx::Error> for Failure {
+    fn from(error: sqlx::Error) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl From<CliError> for Failure {
+    fn from(error: CliError) -> Self {
+        Self(error.to_string())
+    }
+}

@@ -1,0 +1,121 @@
+//! A model that is told what to say, for integration tests of a store's front end; without an order it answers by the rules.
+
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use futures::{StreamExt, stream};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{Chunk, ChunkStream, Model, ModelError, OfflineModel, Prompt, PromptMessage, Source, ToolCall, Usage};
+
+/// One answer.
+#[derive(Clone, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub struct Order {
+    /// Said word by word.
+    #[serde(default)]
+    pub text: String,
+    /// Tools that are called after it.
+    #[serde(default)]
+    pub calls: Vec<Call>,
+    /// Before the first word, in milliseconds.
+    #[serde(default)]
+    pub delay_ms: u64,
+    /// Break off after the text.
+    #[serde(default)]
+    pub fail: bool,
+}
+
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Call {
+    pub tool: String,
+    pub arguments: Value,
+}
+
+/// Clones share their orders.
+#[derive(Clone, Default)]
+pub struct Puppet {
+    orders: Arc<Mutex<VecDeque<Order>>>,
+    asked: Arc<Mutex<Vec<Value>>>,
+    /// Whether the newest answer was ordered.
+    ordered: Arc<AtomicBool>,
+}
+
+impl Puppet {
+    /// Adds answers; each time the model is asked takes one.
+    pub fn order(&self, orders: Vec<Order>) {
+        lock(&self.orders).extend(orders);
+    }
+
+    /// What it was asked so far, message by message.
+    pub fn asked(&self) -> Vec<Value> {
+        lock(&self.asked).clone()
+    }
+
+    pub fn forget(&self) {
+        lock(&self.orders).clear();
+        lock(&self.asked).clear();
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Model for Puppet {
+    fn answer(&self, prompt: Prompt) -> ChunkStream {
+        let messages: Vec<Value> = prompt.messages.iter().map(told).collect();
+        lock(&self.asked).push(json!({ "messages": messages }));
+        let order = lock(&self.orders).pop_front();
+        self.ordered.store(order.is_some(), Ordering::Relaxed);
+        let Some(order) = order else {
+            return OfflineModel.answer(prompt);
+        };
+        let words = order
+            .text
+            .split_inclusive(' ')
+            .map(|word| Ok(Chunk::Text(word.to_owned())));
+        let calls = order.calls.iter().enumerate().map(|(position, call)| {
+            Ok(Chunk::Call(ToolCall {
+                id: format!("ordered-{}-{position}", prompt.messages.len()),
+                tool: call.tool.clone(),
+                arguments: call.arguments.to_string(),
+            }))
+        });
+        let end = match order.fail {
+            true => Err(ModelError::CutOff),
+            false => Ok(Chunk::End(Usage::default())),
+        };
+        let chunks: Vec<_> = words.chain(calls).chain([end]).collect();
+        let wait = Duration::from_millis(order.delay_ms);
+        let answer = async move {
+            tokio::time::sleep(wait).await;
+            stream::iter(chunks)
+        };
+        stream::once(answer).flatten().boxed()
+    }
+
+    fn source(&self) -> Source {
+        match self.ordered.load(Ordering::Relaxed) {
+            true => Source::Model,
+            false => Source::Offline,
+        }
+    }
+}
+
+fn told(message: &PromptMessage) -> Value {
+    match message {
+        PromptMessage::System(text) => json!({ "role": "system", "content": text }),
+        PromptMessage::Shopper(text) => json!({ "role": "user", "content": text }),
+        PromptMessage::Assistant { text, .. } => json!({ "role": "assistant", "content": text }),
+        PromptMessage::ToolResult { content, .. } => json!({ "role": "tool", "content": content }),
+    }
+}
