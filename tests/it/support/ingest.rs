@@ -12,17 +12,20 @@ use opentelemetry_proto::tonic::{
 use prost::Message;
 use tokio::net::TcpListener;
 
+/// Paths and bodies.
+type Taken = Arc<Mutex<Vec<(String, Bytes)>>>;
+
 #[derive(Clone)]
 pub struct Ingest {
     pub address: String,
-    taken: Arc<Mutex<Vec<(String, Bytes)>>>,
+    taken: Taken,
 }
 
 impl Ingest {
     pub async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address").to_string();
-        let taken = Arc::default();
+        let taken = Taken::default();
         let router = Router::new().fallback(take).with_state(Arc::clone(&taken));
         tokio::spawn(async move { axum::serve(listener, router).await });
         Self { address, taken }
@@ -70,7 +73,7 @@ impl Ingest {
     }
 }
 
-async fn take(State(taken): State<Arc<Mutex<Vec<(String, Bytes)>>>>, uri: Uri, body: Bytes) -> &'static str {
+async fn take(State(taken): State<Taken>, uri: Uri, body: Bytes) -> &'static str {
     taken.lock().expect("no panic").push((uri.path().to_owned(), body));
     "{}"
 }
