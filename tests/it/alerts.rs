@@ -92,8 +92,11 @@ async fn alerts_reach_people_by_mail_and_chat_and_every_panel_has_data() {
     let scraping = adapted(
         "prometheus.yml",
         &[
-            ("interval: 15s", "interval: 1s".into()),
-            ("'web:9464', 'worker:9464'", format!("'127.0.0.1:{metrics}'")),
+            ("_interval: 15s", "_interval: 1s".into()),
+            (
+                "dns_sd_configs: [{ names: [web, worker], type: A, port: 9464, refresh_interval: 10s }]",
+                format!("static_configs: [{{ targets: ['127.0.0.1:{metrics}'] }}]"),
+            ),
             ("alertmanager:9093", format!("127.0.0.1:{alertmanager}")),
         ],
         folder,

@@ -17,6 +17,7 @@ mod doctor;
 mod end_to_end;
 mod import;
 mod incoming;
+mod integration_target;
 mod limits;
 mod logs;
 mod model_failures;
