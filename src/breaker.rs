@@ -79,7 +79,8 @@ mod tests {
 
     #[test]
     fn failures_in_a_row_open_it_and_one_success_after_its_rest_closes_it() {
-        let breaker = Breaker::new(Duration::from_secs(1));
+        // Whole seconds, of which chance takes up to half.
+        let breaker = Breaker::new(Duration::from_secs(4));
         for _ in 0..FAILURES - 1 {
             breaker.note(false);
         }
@@ -90,7 +91,7 @@ mod tests {
         }
         breaker.note(false);
         assert!(!breaker.lets_through() && breaker.is_open());
-        std::thread::sleep(Duration::from_millis(1_100));
+        std::thread::sleep(Duration::from_millis(4_100));
         assert!(breaker.lets_through());
         breaker.note(true);
         assert!(breaker.lets_through() && !breaker.is_open());
