@@ -62,8 +62,7 @@ enum Command {
     #[command(subcommand)]
     Staff(StaffCommand),
     /// Look at a live installation and say what is wrong and how to mend it.
-    #[command(subcommand)]
-    Doctor(doctor::DoctorCommand),
+    Doctor(doctor::Options),
     /// Manage secrets for and of other systems: Stripe, the CRM, what webhooks are signed with.
     #[command(subcommand)]
     Integration(integrations::IntegrationCommand),
@@ -228,7 +227,7 @@ async fn dispatch(command: Command) -> Result<(), CliError> {
             let store = tenant(&pools, &slug).await?;
             Ok(staff::add(&pools.executor, &store, &email, role, read_password()?).await?)
         }
-        Command::Doctor(command) => doctor::run(command).await,
+        Command::Doctor(options) => doctor::run(options).await,
         Command::Integration(command) => integrations::run(command).await,
         Command::Keys(command) => keys::run(command).await,
         Command::Tenant(command) => tenants::run(command).await,

@@ -14,6 +14,7 @@ mod checklist;
 mod commands;
 mod database_laws;
 mod doctor;
+mod doctor_live;
 mod end_to_end;
 mod import;
 mod incoming;

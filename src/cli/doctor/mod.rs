@@ -1,15 +1,45 @@
 //! `countersign doctor`: looks at a live installation and says what is wrong and how to mend it.
 
 mod dns;
+mod edge;
+mod installation;
 mod mail;
 mod spf;
 
-use std::net::{IpAddr, SocketAddr};
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+};
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use super::CliError;
+use crate::{
+    config::{Settings, environment},
+    tenancy,
+};
+
+#[derive(Args)]
+pub struct Options {
+    #[command(subcommand)]
+    command: Option<DoctorCommand>,
+    /// For machines.
+    #[arg(long)]
+    json: bool,
+    /// Where the public reaches the service; PUBLIC_URL, if left out.
+    #[arg(long)]
+    url: Option<String>,
+    /// The folder that `ops/backup` writes to.
+    #[arg(long)]
+    backups: Option<PathBuf>,
+    /// The resolver to ask about mail; the system's, if left out.
+    #[arg(long)]
+    resolver: Option<SocketAddr>,
+    /// Leave the DNS of mail alone.
+    #[arg(long)]
+    without_mail: bool,
+}
 
 #[derive(Subcommand)]
 pub enum DoctorCommand {
@@ -68,13 +98,46 @@ impl Finding {
     }
 }
 
-pub async fn run(command: DoctorCommand) -> Result<(), CliError> {
-    let DoctorCommand::Mail {
-        json,
-        resolver,
-        senders,
-    } = command;
-    let findings = mail::examine(resolver, &senders).await?;
+pub async fn run(options: Options) -> Result<(), CliError> {
+    let (json, findings) = match options.command {
+        Some(DoctorCommand::Mail {
+            json,
+            resolver,
+            senders,
+        }) => (json, mail::examine(resolver, &senders).await?),
+        None => (options.json, examine(&options).await),
+    };
+    report(json, &findings)
+}
+
+/// Everything that can be seen of a live installation.
+async fn examine(options: &Options) -> Vec<Finding> {
+    let (settings, mut findings) = installation::settings();
+    findings.extend(installation::secrets());
+    if let Some(settings) = &settings {
+        findings.extend(installation::precautions(settings, options.backups.as_deref()));
+        findings.extend(installation::sentry(settings).await);
+    }
+    let database = settings.as_ref().map(|settings| settings.database.clone());
+    if let Some(database) = database.or_else(|| Settings::database_only(&environment).ok()) {
+        let pools = tenancy::connect(&database);
+        findings.extend(installation::database(&pools).await);
+        findings.extend(installation::stores(&pools).await.unwrap_or_default());
+    }
+    let url = options
+        .url
+        .clone()
+        .or_else(|| settings.as_ref().map(|settings| settings.public_url.clone()));
+    if let Some(url) = url {
+        findings.extend(edge::examine(url.trim_end_matches('/'), settings.as_ref()).await);
+    }
+    if !options.without_mail {
+        findings.extend(mail::examine(options.resolver, &[]).await.unwrap_or_default());
+    }
+    findings
+}
+
+fn report(json: bool, findings: &[Finding]) -> Result<(), CliError> {
     let worst = findings
         .iter()
         .map(|finding| finding.level)
@@ -83,13 +146,13 @@ pub async fn run(command: DoctorCommand) -> Result<(), CliError> {
     if json {
         println!("{}", serde_json::json!({ "level": worst, "findings": findings }));
     } else {
-        for finding in &findings {
+        for finding in findings {
             let mark = match finding.level {
                 Level::Green => "ok   ",
                 Level::Amber => "check",
                 Level::Red => "WRONG",
             };
-            println!("{mark}  {:<6} {}", finding.check, finding.finding);
+            println!("{mark}  {:<8} {}", finding.check, finding.finding);
             if let Some(record) = &finding.publish {
                 println!("              publish: {record}");
             }
