@@ -7,6 +7,7 @@ mod adversary;
 mod alerts;
 mod approvals;
 mod assertions;
+mod backup;
 mod budget;
 mod calm;
 mod chat;
