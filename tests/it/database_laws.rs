@@ -81,10 +81,18 @@ async fn every_table_now_or_later_keeps_the_laws() {
             "append-only tables are appended to only",
             format!("SELECT grantee || ' ' || privilege_type || ' ' || table_name FROM information_schema.role_table_grants
                 WHERE table_name IN ({APPEND_ONLY}) AND grantee <> 'countersign_owner' AND grantee LIKE 'countersign%' AND privilege_type NOT IN ('SELECT', 'INSERT')
+                    -- A shopper deletes a conversation whole; the law after this one says by whose hand.
+                    AND (grantee, privilege_type, table_name) <> ('countersign_web', 'DELETE', 'tool_calls')
                 UNION SELECT grantee || ' ' || privilege_type || ' ' || table_name FROM information_schema.column_privileges
                 WHERE table_name IN ({APPEND_ONLY}) AND grantee <> 'countersign_owner' AND grantee LIKE 'countersign%' AND privilege_type NOT IN ('SELECT', 'INSERT')
                     -- Erasure and retention blank what a call said, and nothing else of it.
                     AND (grantee, table_name, column_name) <> ('countersign_executor', 'tool_calls', 'arguments')"),
+        ),
+        (
+            "a conversation is deleted by the hand of its shopper alone",
+            format!("SELECT relname::text {tables} AND relname IN ('conversations', 'turns', 'messages', 'tool_calls')
+                AND NOT EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = c.oid AND NOT p.polpermissive AND p.polcmd = 'd'
+                    AND p.polroles = ARRAY['countersign_web'::regrole::oid] AND pg_get_expr(p.polqual, c.oid) = '(shopper_id = app_shopper())')"),
         ),
         (
             "the web role writes no order and no money",
@@ -180,7 +188,7 @@ async fn each_pool_is_refused_what_its_role_must_not() {
         "UPDATE payment_methods SET balance_minor = 100000",
         "INSERT INTO payments SELECT * FROM payments",
         "DELETE FROM orders",
-        "DELETE FROM messages",
+        "DELETE FROM decisions",
         "UPDATE messages SET body = ''",
         "UPDATE tool_calls SET outcome = 'answered'",
         "UPDATE tenants SET name = ''",

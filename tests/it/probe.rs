@@ -164,6 +164,14 @@ async fn a_conversation_is_deleted_by_its_owner_alone_and_not_from_under_a_propo
         async move { answer(client.delete(url).bearer_auth(token)).await.0 }
     };
     assert_eq!(delete(&noah, &id).await, StatusCode::NOT_FOUND);
+    // Not by a transaction that acts for the whole store either.
+    let scope = countersign::tenancy::Scope::tenant(app.store.tenant.id);
+    let mut tx = app.pools.web.begin(scope).await.expect("begins");
+    for statement in ["DELETE FROM messages", "DELETE FROM tool_calls"] {
+        let deleted = sqlx::raw_sql(statement).execute(&mut *tx).await.expect("runs");
+        assert_eq!(deleted.rows_affected(), 0, "{statement}");
+    }
+    tx.commit().await.expect("commits");
     assert_eq!(delete(&mia, &id).await, StatusCode::NO_CONTENT);
     assert_eq!(delete(&mia, &id).await, StatusCode::NOT_FOUND);
     assert_eq!(app.count("SELECT count(*) FROM messages").await, 0);
