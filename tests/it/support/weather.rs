@@ -99,7 +99,11 @@ async fn both(
     };
     tokio::select! {
         _ = back => {}
-        _ = async { out.await; std::future::pending::<()>().await } => {}
+        // Whoever asked has gone: what is beyond must not be held for the rest of a bad weather.
+        _ = async {
+            out.await;
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        } => {}
     }
     Some(())
 }
