@@ -76,7 +76,7 @@ impl Settings {
         {
             reader.fault("MODEL", "`offline` answers by fixed rules and is for the demo; set `openai`, or COUNTERSIGN_ALLOW_OFFLINE_MODEL=yes on a test system");
         }
-        let second_model = reader.second_model();
+        let second_model = reader.second_model(model.as_ref());
         let listen = reader
             .parsed("LISTEN", "an address such as 0.0.0.0:8080")
             .unwrap_or_else(|| ([127, 0, 0, 1], 8080).into());

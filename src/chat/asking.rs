@@ -51,7 +51,7 @@ enum Silence {
 }
 
 impl Draft {
-    /// `by_rules` asks no model at all.
+    /// `link` is the place in the chain of who is asked first.
     pub fn new(guard: Guard, link: usize) -> Self {
         Self {
             text: String::new(),

@@ -97,10 +97,10 @@ impl Turn {
         let mut results = Vec::new();
         for call in calls {
             let began = Instant::now();
+            let name = self.engine.registry.name(&call.tool);
             let outcome = match self.allow(call, draft) {
                 ControlFlow::Continue(()) => {
                     self.show(call, ToolStatus::Started);
-                    let name = self.engine.registry.name(&call.tool);
                     let span = tracing::info_span!("tool", tool = name);
                     self.engine.registry.call(call, &self.context()).instrument(span).await
                 }

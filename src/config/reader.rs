@@ -106,12 +106,6 @@ impl<'a> Reader<'a> {
         Some(secret)
     }
 
-    /// A secret that was read before.
-    pub fn known_secret(&self, name: &str) -> Option<SecretString> {
-        let known = self.secrets.iter().find(|(known, _)| *known == name);
-        known.map(|(_, secret)| secret.clone())
-    }
-
     fn read_secret(&mut self, name: &'static str) -> Option<SecretString> {
         let file = self.text(&format!("{name}_FILE"));
         match (self.text(name), file) {

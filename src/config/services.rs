@@ -20,8 +20,6 @@ pub enum ModelSettings {
     OpenAi(OpenAiSettings),
 }
 
-const OPENAI: &str = "https://api.openai.com/v1";
-
 impl Reader<'_> {
     pub fn database(&mut self) -> Option<DatabaseSettings> {
         let url = self.text("DATABASE_URL");
@@ -172,10 +170,15 @@ impl Reader<'_> {
                 if model.is_none() {
                     self.fault("OPENAI_MODEL", "must be set: the model's name at the provider");
                 }
-                let deadlines = self.deadlines();
+                let deadlines = Deadlines {
+                    first_chunk: Duration::from_secs(self.number("MODEL_FIRST_TOKEN_SECONDS", 1..=120, 10) as u64),
+                    total: Duration::from_secs(self.number("MODEL_TOTAL_SECONDS", 1..=300, 30) as u64),
+                };
                 let price = self.price("OPENAI_MODEL", model.as_deref());
                 Some(ModelSettings::OpenAi(OpenAiSettings {
-                    base_url: self.text("OPENAI_BASE_URL").unwrap_or_else(|| OPENAI.into()),
+                    base_url: self
+                        .text("OPENAI_BASE_URL")
+                        .unwrap_or_else(|| "https://api.openai.com/v1".into()),
                     api_key: api_key?,
                     model: model?,
                     price: price?,
@@ -192,33 +195,24 @@ impl Reader<'_> {
         }
     }
 
-    /// The model that is asked when the first does not answer: another one, or another endpoint, or both.
-    pub fn second_model(&mut self) -> Option<OpenAiSettings> {
+    /// The model that is asked when the first does not answer: another one, or another endpoint, or both. What is not set
+    /// is as with the first.
+    pub fn second_model(&mut self, first: Option<&ModelSettings>) -> Option<OpenAiSettings> {
         let model = self.text("SECOND_MODEL")?;
         let price = self.price("SECOND_MODEL", Some(&model));
-        // With the first one's key when it is at the first one's endpoint.
-        let api_key = match self.secret("SECOND_MODEL_API_KEY") {
-            Some(key) => Some(key),
-            None if self.text("SECOND_MODEL_BASE_URL").is_some() => {
-                self.fault("SECOND_MODEL_API_KEY", "must be set: the key at SECOND_MODEL_BASE_URL");
-                None
-            }
-            None => self.known_secret("OPENAI_API_KEY"),
+        let (base_url, api_key) = (self.text("SECOND_MODEL_BASE_URL"), self.secret("SECOND_MODEL_API_KEY"));
+        if base_url.is_some() && api_key.is_none() {
+            self.fault("SECOND_MODEL_API_KEY", "must be set: the key at SECOND_MODEL_BASE_URL");
+        }
+        let Some(ModelSettings::OpenAi(first)) = first else {
+            return None;
         };
-        let first_url = self.text("OPENAI_BASE_URL").unwrap_or_else(|| OPENAI.into());
         Some(OpenAiSettings {
-            base_url: self.text("SECOND_MODEL_BASE_URL").unwrap_or(first_url),
-            api_key: api_key?,
+            base_url: base_url.unwrap_or_else(|| first.base_url.clone()),
+            api_key: api_key.unwrap_or_else(|| first.api_key.clone()),
             model,
             price: price?,
-            deadlines: self.deadlines(),
+            deadlines: first.deadlines,
         })
-    }
-
-    fn deadlines(&mut self) -> Deadlines {
-        Deadlines {
-            first_chunk: Duration::from_secs(self.number("MODEL_FIRST_TOKEN_SECONDS", 1..=120, 10) as u64),
-            total: Duration::from_secs(self.number("MODEL_TOTAL_SECONDS", 1..=300, 30) as u64),
-        }
     }
 }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use hickory_resolver::{
-    TokioResolver,
+    ResolverBuilder, TokioResolver,
     config::{ConnectionConfig, NameServerConfig, ResolverConfig},
     net::{NetError, runtime::TokioRuntimeProvider},
 };
@@ -57,21 +57,27 @@ pub enum OutsideError {
     Resolver(#[from] NetError),
 }
 
+/// Asks that server, or the system's.
+pub fn resolver_builder(server: Option<SocketAddr>) -> Result<ResolverBuilder<TokioRuntimeProvider>, NetError> {
+    let Some(server) = server else {
+        return TokioResolver::builder_tokio();
+    };
+    let connections = [ConnectionConfig::udp(), ConnectionConfig::tcp()].map(|mut connection| {
+        connection.port = server.port();
+        connection
+    });
+    let server = NameServerConfig::new(server.ip(), true, connections.into());
+    let config = ResolverConfig::from_name_servers(vec![server]);
+    Ok(TokioResolver::builder_with_config(
+        config,
+        TokioRuntimeProvider::default(),
+    ))
+}
+
 /// A resolver with a deadline. The system's own has none and holds a thread while it waits: a store's slow name server
 /// could hold them all.
 fn resolver(server: Option<SocketAddr>) -> Result<TokioResolver, NetError> {
-    let mut builder = match server {
-        None => TokioResolver::builder_tokio()?,
-        Some(server) => {
-            let connections = [ConnectionConfig::udp(), ConnectionConfig::tcp()].map(|mut connection| {
-                connection.port = server.port();
-                connection
-            });
-            let server = NameServerConfig::new(server.ip(), true, connections.into());
-            let config = ResolverConfig::from_name_servers(vec![server]);
-            TokioResolver::builder_with_config(config, TokioRuntimeProvider::default())
-        }
-    };
+    let mut builder = resolver_builder(server)?;
     builder.options_mut().timeout = DNS_ATTEMPT;
     builder.options_mut().attempts = 1;
     builder.build()

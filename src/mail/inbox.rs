@@ -7,6 +7,7 @@ use std::{
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use chrono::{DateTime, Utc};
+use quoted_printable::ParseMode;
 
 /// Mails that are kept; the oldest go first.
 const MOST: usize = 100;
@@ -77,31 +78,12 @@ fn decode(head: &str, body: &str) -> String {
             let bytes = BASE64_STANDARD.decode(joined).unwrap_or_default();
             String::from_utf8_lossy(&bytes).into_owned()
         }
-        Some("quoted-printable") => quoted_printable(&body.replace("=\r\n", "")),
+        Some("quoted-printable") => {
+            let bytes = quoted_printable::decode(body, ParseMode::Robust).unwrap_or_default();
+            String::from_utf8_lossy(&bytes).into_owned()
+        }
         _ => body.to_owned(),
     }
-}
-
-fn quoted_printable(text: &str) -> String {
-    let mut bytes = Vec::new();
-    let mut rest = text.as_bytes();
-    while let [first, tail @ ..] = rest {
-        let pair = tail.get(..2).and_then(|pair| std::str::from_utf8(pair).ok());
-        match pair
-            .and_then(|pair| u8::from_str_radix(pair, 16).ok())
-            .filter(|_| *first == b'=')
-        {
-            Some(byte) => {
-                bytes.push(byte);
-                rest = &tail[2..];
-            }
-            None => {
-                bytes.push(*first);
-                rest = tail;
-            }
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// The encoded words of a header (RFC 2047), in base64 as our mails have them.

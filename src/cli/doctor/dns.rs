@@ -4,12 +4,13 @@ use std::net::{IpAddr, SocketAddr};
 
 use hickory_resolver::{
     TokioResolver,
-    config::{ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig},
-    net::{NetError, runtime::TokioRuntimeProvider},
+    config::ResolveHosts,
+    net::NetError,
     proto::rr::{RData, RecordType},
 };
 
 use super::CliError;
+use crate::integrations::outside;
 
 pub(super) struct Dns {
     resolver: TokioResolver,
@@ -23,21 +24,7 @@ pub(super) struct Silent(pub String);
 impl Dns {
     pub fn new(server: Option<SocketAddr>) -> Result<Self, CliError> {
         let failed = |error: NetError| CliError::Argument(format!("the resolver cannot be set up: {error}"));
-        let mut builder = match server {
-            None => TokioResolver::builder_tokio().map_err(failed)?,
-            Some(server) => {
-                let connections = [ConnectionConfig::udp(), ConnectionConfig::tcp()]
-                    .into_iter()
-                    .map(|mut connection| {
-                        connection.port = server.port();
-                        connection
-                    })
-                    .collect();
-                let server = NameServerConfig::new(server.ip(), true, connections);
-                let config = ResolverConfig::from_name_servers(vec![server]);
-                TokioResolver::builder_with_config(config, TokioRuntimeProvider::default())
-            }
-        };
+        let mut builder = outside::resolver_builder(server).map_err(failed)?;
         builder.options_mut().use_hosts_file = ResolveHosts::Never;
         Ok(Self {
             resolver: builder.build().map_err(failed)?,

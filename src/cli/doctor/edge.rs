@@ -7,7 +7,7 @@ use reqwest::{Client, Response, redirect};
 use super::{
     Finding,
     Level::{Amber, Red},
-    installation::or_well,
+    or_well,
 };
 use crate::config::Settings;
 
@@ -33,7 +33,12 @@ pub(super) async fn examine(url: &str, settings: Option<&Settings>) -> Vec<Findi
             "PUBLIC_URL is not https://; put a proxy with TLS in front (ops/edge/Caddyfile)",
         );
     }
-    match client.get(format!("{url}/health")).send().await {
+    match client
+        .get(format!("{url}/health"))
+        .header("origin", STRANGER)
+        .send()
+        .await
+    {
         Err(error) if error.is_connect() && !error.to_string().contains("certificate") => {
             note(
                 Red,
@@ -51,10 +56,7 @@ pub(super) async fn examine(url: &str, settings: Option<&Settings>) -> Vec<Findi
                 note(Red, "edge_unhealthy", "PUBLIC_URL/health does not say ok");
             }
             headers(&answer, is_local, &mut note);
-            let has = |path: &str| client.get(format!("{url}{path}")).header("origin", STRANGER).send();
-            if let Ok(answer) = has("/health").await
-                && let Some(allowed) = header(&answer, "access-control-allow-origin")
-            {
+            if let Some(allowed) = header(&answer, "access-control-allow-origin") {
                 let code = if allowed == "*" {
                     "cors_wildcard"
                 } else {
@@ -66,7 +68,7 @@ pub(super) async fn examine(url: &str, settings: Option<&Settings>) -> Vec<Findi
                     "the edge lets every page call from a browser; take its CORS headers out, the service has its own",
                 );
             }
-            if let Ok(answer) = has("/metrics").await
+            if let Ok(answer) = client.get(format!("{url}/metrics")).send().await
                 && answer.status().is_success()
             {
                 note(

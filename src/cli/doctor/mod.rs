@@ -1,5 +1,6 @@
 //! `countersign doctor`: looks at a live installation and says what is wrong and how to mend it.
 
+mod database;
 mod dns;
 mod edge;
 mod installation;
@@ -98,6 +99,14 @@ impl Finding {
     }
 }
 
+/// What was found, or that all is well.
+fn or_well(found: Vec<Finding>, check: &'static str, code: &'static str, text: &str) -> Vec<Finding> {
+    match found.is_empty() {
+        true => vec![Finding::new(check, Level::Green, code, text)],
+        false => found,
+    }
+}
+
 pub async fn run(options: Options) -> Result<(), CliError> {
     let (json, findings) = match options.command {
         Some(DoctorCommand::Mail {
@@ -118,11 +127,11 @@ async fn examine(options: &Options) -> Vec<Finding> {
         findings.extend(installation::precautions(settings, options.backups.as_deref()));
         findings.extend(installation::sentry(settings).await);
     }
-    let database = settings.as_ref().map(|settings| settings.database.clone());
-    if let Some(database) = database.or_else(|| Settings::database_only(&environment).ok()) {
-        let pools = tenancy::connect(&database);
-        findings.extend(installation::database(&pools).await);
-        findings.extend(installation::stores(&pools).await.unwrap_or_default());
+    let address = settings.as_ref().map(|settings| settings.database.clone());
+    if let Some(address) = address.or_else(|| Settings::database_only(&environment).ok()) {
+        let pools = tenancy::connect(&address);
+        findings.extend(database::roles_and_schema(&pools).await);
+        findings.extend(database::stores(&pools).await.unwrap_or_default());
     }
     let url = options
         .url

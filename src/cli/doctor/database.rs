@@ -1,0 +1,241 @@
+//! What the doctor looks at in the database: roles, the schema's laws, clocks, and what each store's staff have set up.
+
+use chrono::Utc;
+
+use super::{
+    Finding,
+    Level::{self, Amber, Red},
+    or_well,
+};
+use crate::tenancy::{self, Executor, Pool, Pools, Role, Scope, audit};
+
+/// Roles, schema, laws, and what waits.
+pub(super) async fn roles_and_schema(pools: &Pools) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for (role, reached, powerful) in [
+        (
+            tenancy::Reader::NAME,
+            pools.reader.is_reachable().await,
+            pools.reader.is_powerful().await,
+        ),
+        (
+            tenancy::Web::NAME,
+            pools.web.is_reachable().await,
+            pools.web.is_powerful().await,
+        ),
+        (
+            Executor::NAME,
+            pools.executor.is_reachable().await,
+            pools.executor.is_powerful().await,
+        ),
+    ] {
+        if !reached {
+            let mend = format!(
+                "{role} cannot sign in to the database: is it up, was `countersign migrate` run with this password?"
+            );
+            found.push(Finding::new("database", Red, "role_refused", mend));
+        } else if matches!(powerful, Ok(true)) {
+            let mend = format!("{role} may pass row-level security by: take SUPERUSER and BYPASSRLS from it");
+            found.push(Finding::new("database", Red, "role_powerful", mend));
+        }
+    }
+    if found.is_empty() {
+        found.extend(schema(pools).await.unwrap_or_else(|error| {
+            let text = format!("the catalogue cannot be read: {}", crate::telemetry::cause(&error));
+            vec![Finding::new("database", Red, "catalogue_unreadable", text)]
+        }));
+    }
+    or_well(
+        found,
+        "database",
+        "database_sound",
+        "three roles sign in, none is powerful, every table keeps the laws",
+    )
+}
+
+async fn schema(pools: &Pools) -> Result<Vec<Finding>, sqlx::Error> {
+    let mut found = Vec::new();
+    if !pools.web.has_schema().await {
+        let mend = "the schema is older than this release; run `countersign migrate`";
+        found.push(Finding::new("database", Red, "schema_old", mend));
+    }
+    // Not checked queries: they read the catalogue.
+    let open: Vec<String> = names(
+        &pools.executor,
+        "SELECT relname::text FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')
+            AND relname <> '_sqlx_migrations' AND NOT (relrowsecurity AND relforcerowsecurity) ORDER BY 1",
+    )
+    .await?;
+    if !open.is_empty() {
+        let mend = format!(
+            "row-level security is off or not forced on {}; run `countersign migrate` on a fresh database and compare",
+            open.join(", ")
+        );
+        found.push(Finding::new("database", Red, "rls_off", mend));
+    }
+    for (role, condition, code) in [
+        ("countersign_reader", "true", "reader_writes"),
+        (
+            "countersign_web",
+            "relname IN ('orders', 'order_lines', 'payments', 'payment_methods', 'products', 'variants')",
+            "web_writes",
+        ),
+        (
+            "countersign_executor",
+            "relname IN ('audit', 'decisions', 'budget_ledger')",
+            "history_changes",
+        ),
+    ] {
+        let kinds = if code == "history_changes" {
+            "UPDATE,DELETE,TRUNCATE"
+        } else {
+            "INSERT,UPDATE,DELETE,TRUNCATE"
+        };
+        let query = format!(
+            "SELECT relname::text FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND {condition}
+                AND has_table_privilege('{role}', oid, '{kinds}') ORDER BY 1"
+        );
+        let may = names(&pools.executor, &query).await?;
+        if !may.is_empty() {
+            let mend = format!("{role} may change {}; REVOKE {kinds} ON them", may.join(", "));
+            found.push(Finding::new("database", Red, code, mend));
+        }
+    }
+    let now: Vec<chrono::DateTime<Utc>> = pools
+        .executor
+        .unscoped(|pool| async move { sqlx::query_scalar("SELECT clock_timestamp()").fetch_all(&pool).await })
+        .await?;
+    let skew = now.first().map_or(0, |now| (*now - Utc::now()).num_seconds().abs());
+    if skew > 5 {
+        let level = if skew > 30 { Red } else { Amber };
+        found.push(Finding::new(
+            "clock",
+            level,
+            "clock_skew",
+            format!("this machine and the database's are {skew} s apart; run NTP on both"),
+        ));
+    }
+    Ok(found)
+}
+
+async fn names(executor: &Pool<Executor>, query: &str) -> Result<Vec<String>, sqlx::Error> {
+    let run = |pool: sqlx::PgPool| {
+        let query = sqlx::AssertSqlSafe(query.to_owned());
+        async move { sqlx::query_scalar(query).fetch_all(&pool).await }
+    };
+    executor.unscoped(run).await
+}
+
+/// What each store's staff have set up, and what waits for them.
+pub(super) async fn stores(pools: &Pools) -> Result<Vec<Finding>, sqlx::Error> {
+    let mut found = Vec::new();
+    let stores = tenancy::list(&pools.executor).await?;
+    for store in &stores {
+        let mut tx = pools.executor.begin(Scope::tenant(store.id)).await?;
+        let mut note = |level: Level, code, text: String| {
+            found.push(Finding::new("stores", level, code, format!("{}: {text}", store.slug)))
+        };
+        let seen = sqlx::query!(
+            r#"SELECT
+                (SELECT count(*) FROM staff WHERE role = 'admin' AND disabled_at IS NULL) AS "admins!",
+                (SELECT count(*) FROM staff WHERE role IN ('admin', 'approver') AND disabled_at IS NULL AND totp_confirmed_at IS NULL) AS "half!",
+                (SELECT count(*) FROM budgets) AS "budgets!",
+                (SELECT count(*) FROM origins) AS "origins!",
+                (SELECT count(*) FROM outbox WHERE state = 'dead') AS "dead!",
+                (SELECT count(*) FROM proposals WHERE state = 'pending' AND awaiting = 'staff' AND created_at < now() - interval '4 hours') AS "forgotten!",
+                (SELECT count(*) FROM proposals WHERE state IN ('approved', 'executing') AND updated_at < now() - interval '5 minutes') AS "stuck!",
+                (SELECT coalesce(string_agg(tool, ', ' ORDER BY tool), '') FROM policies WHERE mode = 'automatic' AND automatic_below_minor > 10000) AS "generous!""#
+        )
+        .fetch_one(&mut *tx)
+        .await?;
+        if seen.admins == 0 {
+            note(
+                Red,
+                "admin_missing",
+                "nobody can administer it; `countersign staff add --role admin`".into(),
+            );
+        }
+        if seen.half > 0 {
+            note(
+                Amber,
+                "second_factor_missing",
+                format!(
+                    "{} who may decide have not set up their second factor, and cannot until they do",
+                    seen.half
+                ),
+            );
+        }
+        if seen.budgets == 0 {
+            note(
+                Amber,
+                "budget_unset",
+                "its budget is the default; set one: PUT /v1/staff/budget".into(),
+            );
+        }
+        if seen.origins == 0 {
+            note(
+                Amber,
+                "origin_unset",
+                "no page may call from a browser; `countersign tenant allow-origin`".into(),
+            );
+        }
+        if seen.dead > 0 {
+            note(
+                Amber,
+                "delivery_dead",
+                format!(
+                    "{} deliveries were given up; GET /v1/staff/deliveries?state=dead",
+                    seen.dead
+                ),
+            );
+        }
+        if seen.forgotten > 0 {
+            note(
+                Amber,
+                "approval_forgotten",
+                format!("{} proposals have waited four hours for staff", seen.forgotten),
+            );
+        }
+        if seen.stuck > 0 {
+            note(
+                Red,
+                "execution_stuck",
+                format!(
+                    "{} approved proposals are not carried out: is a worker running?",
+                    seen.stuck
+                ),
+            );
+        }
+        if !seen.generous.is_empty() {
+            note(
+                Amber,
+                "policy_generous",
+                format!(
+                    "{} run by themselves up to more than 100.00; is that meant?",
+                    seen.generous
+                ),
+            );
+        }
+        if let (_, Some(entry)) = audit::verify(&mut tx).await? {
+            note(
+                Red,
+                "audit_broken",
+                format!("its audit was changed at entry {entry}; keep the database as it is and find out who"),
+            );
+        }
+    }
+    if stores.is_empty() {
+        found.push(Finding::new(
+            "stores",
+            Amber,
+            "store_missing",
+            "there is no store; `countersign tenant create`",
+        ));
+    }
+    Ok(or_well(
+        found,
+        "stores",
+        "stores_set_up",
+        "every store has admins, a budget, origins and a whole audit",
+    ))
+}
