@@ -13,11 +13,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use chrono::Utc;
 use countersign::{
     config::{ModelSettings, Settings},
     identity::StaffRole,
-    integrations::credentials::{self, Kind},
+    integrations::credentials::Kind,
     mail::MailSettings,
     model::Deadlines,
 };
@@ -194,22 +193,12 @@ async fn main() {
 }
 
 async fn prepare(app: &TestApp, ways: &Ways) {
-    let mut tx = app.executor_tx().await;
     let hook = format!("http://{}/hook", ways.other.address);
-    for (kind, url, secret) in [
-        (Kind::Stripe, None, "sk_test_of_the_bench"),
-        (Kind::Crm, Some(hook.as_str()), "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
-    ] {
-        credentials::add(&mut tx, &app.settings.keyring, kind, url, &secret.into(), Utc::now())
-            .await
-            .expect("added");
-    }
-    tx.commit().await.expect("commits");
-    let known = "UPDATE payments SET reference = 'pi_1002' WHERE kind = 'payment'";
-    sqlx::raw_sql(known)
-        .execute(&mut app.superuser().await)
-        .await
-        .expect("runs");
+    app.give_secret(Kind::Stripe, None, "sk_test_of_the_bench").await;
+    app.give_secret(Kind::Crm, Some(&hook), "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+        .await;
+    app.meddle("UPDATE payments SET reference = 'pi_1002' WHERE kind = 'payment'")
+        .await;
 }
 
 async fn work(

@@ -3,13 +3,8 @@
 
 use std::time::{Duration, Instant};
 
-use chrono::Utc;
 use countersign::{
-    breaker::FAILURES,
-    config::Settings,
-    identity::StaffRole,
-    integrations::credentials::{self, Kind},
-    mail::MailSettings,
+    breaker::FAILURES, config::Settings, identity::StaffRole, integrations::credentials::Kind, mail::MailSettings,
 };
 use reqwest::StatusCode;
 use serde_json::{Value, json};
@@ -37,19 +32,6 @@ fn short(settings: &mut Settings) {
 
 fn without_scheme(url: &str) -> String {
     url.rsplit("//").next().expect("an address").to_owned()
-}
-
-async fn give_secret(app: &TestApp, kind: Kind, url: Option<&str>, secret: &str) {
-    let mut tx = app.executor_tx().await;
-    credentials::add(&mut tx, &app.settings.keyring, kind, url, &secret.into(), Utc::now())
-        .await
-        .expect("added");
-    tx.commit().await.expect("commits");
-}
-
-async fn run(app: &TestApp, statement: &'static str) {
-    let mut superuser = app.superuser().await;
-    sqlx::raw_sql(statement).execute(&mut superuser).await.expect("runs");
 }
 
 /// Whatever is wrong elsewhere, a shopper is answered as always.
@@ -135,8 +117,9 @@ async fn refunds_wait_for_the_payment_provider_and_are_made_once() {
         settings.outside.stripe_url = url;
     })
     .await;
-    give_secret(&app, Kind::Stripe, None, "sk_test_of_the_tests").await;
-    run(&app, "UPDATE payments SET reference = 'pi_1002' WHERE kind = 'payment'").await;
+    app.give_secret(Kind::Stripe, None, "sk_test_of_the_tests").await;
+    app.meddle("UPDATE payments SET reference = 'pi_1002' WHERE kind = 'payment'")
+        .await;
     let (mia, kim) = (
         app.shopper("mia").await,
         app.staff("kim@shop.example", StaffRole::Approver).await,
@@ -166,7 +149,8 @@ async fn notes_wait_for_the_crm_and_events_for_their_endpoint() {
     let way = Way::to(Beyond::Tcp(without_scheme(&other.url))).await;
     let app = TestApp::start_changed(short).await;
     let hook = format!("http://{}/hook", way.address);
-    give_secret(&app, Kind::Crm, Some(&hook), "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").await;
+    app.give_secret(Kind::Crm, Some(&hook), "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+        .await;
     let admin = app.staff("ann@shop.example", StaffRole::Admin).await;
     let added = admin
         .request("POST", "/v1/staff/webhook-endpoints")
@@ -208,8 +192,10 @@ async fn the_shop_is_told_when_it_can_be_reached_again() {
     let way = Way::to(Beyond::Tcp(without_scheme(&shop.url))).await;
     let app = TestApp::start_changed(short).await;
     let url = format!("http://{}/graphql", way.address);
-    give_secret(&app, Kind::Shopify, Some(&url), "shpat_of_the_tests_0123456789abcdef").await;
-    run(&app, "UPDATE orders SET reference = 'gid://shopify/Order/' || number").await;
+    app.give_secret(Kind::Shopify, Some(&url), "shpat_of_the_tests_0123456789abcdef")
+        .await;
+    app.meddle("UPDATE orders SET reference = 'gid://shopify/Order/' || number")
+        .await;
     let (mia, kim) = (
         app.shopper("mia").await,
         app.staff("kim@shop.example", StaffRole::Approver).await,
@@ -270,8 +256,7 @@ async fn a_name_server_that_is_silent_or_talks_rubbish_holds_up_one_delivery_and
         settings.outside.dns = Some(address);
     })
     .await;
-    give_secret(
-        &app,
+    app.give_secret(
         Kind::Crm,
         Some("http://127.0.0.1:1/hook"),
         "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",

@@ -50,13 +50,6 @@ async fn examine(app: &TestApp, changes: &[(&str, &str)], arguments: &[&str]) ->
     (output.status.success(), codes.collect())
 }
 
-async fn run(app: &TestApp, statement: &'static str) {
-    sqlx::raw_sql(statement)
-        .execute(&mut app.superuser().await)
-        .await
-        .expect("runs");
-}
-
 /// A server at the edge that lets everybody call and hands no header through.
 async fn bad_edge() -> String {
     async fn answer(headers: HeaderMap) -> impl IntoResponse {
@@ -80,13 +73,10 @@ async fn each_planted_fault_is_named() {
     let weak = folder.path().join("weak");
     std::fs::write(&weak, "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa").expect("written");
     let fresh = ["--backups", backups.to_str().expect("a path")];
-    run(
-        &app,
-        "INSERT INTO origins (tenant_id, origin) SELECT tenant_id, 'https://shop.example' FROM tenants",
-    )
-    .await;
-    run(&app, "INSERT INTO staff (tenant_id, id, email, role, password_hash, totp_confirmed_at) SELECT tenant_id, gen_random_uuid(), 'ann@shop.example', 'admin', 'x', now() FROM tenants").await;
-    run(&app, "INSERT INTO budgets (tenant_id, conversation_micros, shopper_day_micros, tenant_day_micros, tenant_month_micros, updated_at, updated_by) SELECT tenant_id, 1, 1, 1, 1, now(), id FROM staff").await;
+    app.meddle("INSERT INTO origins (tenant_id, origin) SELECT tenant_id, 'https://shop.example' FROM tenants")
+        .await;
+    app.meddle("INSERT INTO staff (tenant_id, id, email, role, password_hash, totp_confirmed_at) SELECT tenant_id, gen_random_uuid(), 'ann@shop.example', 'admin', 'x', now() FROM tenants").await;
+    app.meddle("INSERT INTO budgets (tenant_id, conversation_micros, shopper_day_micros, tenant_day_micros, tenant_month_micros, updated_at, updated_by) SELECT tenant_id, 1, 1, 1, 1, now(), id FROM staff").await;
     let well = examine(&app, &[], &fresh).await;
     assert_eq!(well, (true, Vec::new()), "nothing is wrong with a sound one");
 
@@ -202,7 +192,7 @@ async fn each_planted_fault_is_named() {
             false,
         ),
     ] {
-        run(&app, plant).await;
+        app.meddle(plant).await;
         let (well, codes) = examine(&app, &[], &fresh).await;
         assert!(codes.contains(&expected.to_owned()), "{expected}: {codes:?}");
         assert!(
@@ -211,6 +201,6 @@ async fn each_planted_fault_is_named() {
         );
         let red = !matches!(expected, "second_factor_missing" | "origin_unset" | "budget_unset");
         assert_eq!(well, !red, "{expected}");
-        run(&app, mend).await;
+        app.meddle(mend).await;
     }
 }

@@ -5,10 +5,7 @@ use std::collections::BTreeMap;
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use chrono::Utc;
-use countersign::{
-    cli::import,
-    integrations::credentials::{self, Kind},
-};
+use countersign::{cli::import, integrations::credentials::Kind};
 use serde_json::{Value, json};
 
 use crate::support::{FakeOpenAi, Reply, TestApp, TestShopper, app::free, shopper::answer};
@@ -183,18 +180,7 @@ async fn instructions_in_any_text_and_a_model_that_obeys_them_do_no_harm() {
     let model = FakeOpenAi::start().await;
     let settings = free(&model);
     let app = TestApp::start_with(model, settings).await;
-    let mut tx = app.executor_tx().await;
-    credentials::add(
-        &mut tx,
-        &app.settings.keyring,
-        Kind::StoreWebhook,
-        None,
-        &SECRET.into(),
-        Utc::now(),
-    )
-    .await
-    .expect("added");
-    tx.commit().await.expect("commits");
+    app.give_secret(Kind::StoreWebhook, None, SECRET).await;
     app.model.respond(obey);
     let mia: TestShopper = app.shopper("mia").await;
     let money = "SELECT count(*) * 1000000 + coalesce(sum(amount_minor), 0)::bigint FROM payments";

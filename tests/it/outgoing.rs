@@ -23,21 +23,13 @@ async fn with_stripe() -> (TestApp, FakeStripe) {
     let stripe = FakeStripe::start().await;
     let url = stripe.url.clone();
     let app = TestApp::start_changed(move |settings| settings.outside.stripe_url = url).await;
-    give_secret(&app, Kind::Stripe, None, "sk_test_of_the_tests").await;
+    app.give_secret(Kind::Stripe, None, "sk_test_of_the_tests").await;
     let known = "UPDATE payments SET reference = 'pi_1002' WHERE kind = 'payment'";
     sqlx::raw_sql(known)
         .execute(&mut app.superuser().await)
         .await
         .expect("runs");
     (app, stripe)
-}
-
-async fn give_secret(app: &TestApp, kind: Kind, url: Option<&str>, secret: &str) {
-    let mut tx = app.executor_tx().await;
-    credentials::add(&mut tx, &app.settings.keyring, kind, url, &secret.into(), Utc::now())
-        .await
-        .expect("added");
-    tx.commit().await.expect("commits");
 }
 
 fn refund(amount: &str) -> Value {
@@ -316,7 +308,7 @@ async fn a_refund_that_the_provider_will_never_make_is_given_up_and_shown_to_sta
 #[tokio::test]
 async fn one_secret_does_not_serve_two_purposes() {
     let app = TestApp::start().await;
-    give_secret(&app, Kind::Stripe, None, "sk_test_of_the_tests").await;
+    app.give_secret(Kind::Stripe, None, "sk_test_of_the_tests").await;
     let mut tx = app.executor_tx().await;
     let twice = credentials::add(
         &mut tx,
@@ -462,7 +454,8 @@ async fn a_note_reaches_the_crm_signed() {
     let crm = FakeStripe::start().await;
     let app = TestApp::start_changed(|settings| settings.outside.allow_loopback = true).await;
     let secret = countersign::integrations::webhooks_out::new_secret();
-    give_secret(&app, Kind::Crm, Some(&format!("{}/hook", crm.url)), &secret).await;
+    app.give_secret(Kind::Crm, Some(&format!("{}/hook", crm.url)), &secret)
+        .await;
     let kim = app.staff("kim@shop.example", StaffRole::Approver).await;
     let mia = app.shopper("mia").await;
     let proposal = mia
@@ -547,8 +540,7 @@ async fn a_sign_in_from_a_new_place_is_told_to_the_owner() {
 async fn an_order_is_changed_at_the_shops_platform_once() {
     let shop = FakeStripe::start().await;
     let app = TestApp::start_changed(|settings| settings.outside.allow_loopback = true).await;
-    give_secret(
-        &app,
+    app.give_secret(
         Kind::Shopify,
         Some(&format!("{}/graphql", shop.url)),
         "shpat_of_the_tests",

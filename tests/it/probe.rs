@@ -5,20 +5,12 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 use tokio::process::Command;
 
-use crate::support::{PASSWORD, TestApp, database, shopper::answer};
+use crate::support::{PASSWORD, TestApp, process::database_environment, shopper::answer};
 
 /// The command line beside a server of the tests.
 pub async fn countersign(app: &TestApp) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_countersign"));
-    let socket = database::postgres().await.socket_folder();
-    command
-        .env(
-            "DATABASE_URL",
-            format!("postgres://localhost/{}?host={}", app.database, socket.display()),
-        )
-        .env("DATABASE_READER_PASSWORD", "reader-of-the-tests")
-        .env("DATABASE_WEB_PASSWORD", "web-of-the-tests")
-        .env("DATABASE_EXECUTOR_PASSWORD", "executor-of-the-tests");
+    command.envs(database_environment(app).await);
     command
 }
 

@@ -8,6 +8,7 @@ use countersign::{
     clock::Clock,
     config::{Limits, ModelSettings, Settings},
     identity::{StaffRole, shoppers},
+    integrations::credentials::{self, Kind},
     keyring::Keyring,
     model::{Deadlines, OpenAiSettings},
     tenancy::{self, Executor, Pools, Scope, StoreKey, Tenant, Tx},
@@ -205,6 +206,21 @@ impl TestApp {
     pub async fn executor_tx(&self) -> Tx<Executor> {
         let scope = Scope::tenant(self.store.tenant.id);
         self.pools.executor.begin(scope).await.expect("begins")
+    }
+
+    /// Gives the first store a credential of another system's.
+    pub async fn give_secret(&self, kind: Kind, url: Option<&str>, secret: &str) {
+        let mut tx = self.executor_tx().await;
+        credentials::add(&mut tx, &self.settings.keyring, kind, url, &secret.into(), Utc::now())
+            .await
+            .expect("added");
+        tx.commit().await.expect("commits");
+    }
+
+    /// Changes the database behind the server's back.
+    pub async fn meddle(&self, statement: &'static str) {
+        let mut superuser = self.superuser().await;
+        sqlx::raw_sql(statement).execute(&mut superuser).await.expect("runs");
     }
 
     /// Has every job that waits done now.

@@ -52,24 +52,7 @@ impl Mail {
 
     /// The plain text, decoded.
     pub fn text(&self) -> String {
-        let text = self.raw.replace("=\r\n", "");
-        let mut bytes = Vec::new();
-        let mut rest = text.as_bytes();
-        while let [first, tail @ ..] = rest {
-            let hex = (*first == b'=')
-                .then(|| tail.get(..2).and_then(|pair| std::str::from_utf8(pair).ok()))
-                .flatten();
-            match hex.and_then(|pair| u8::from_str_radix(pair, 16).ok()) {
-                Some(byte) => {
-                    bytes.push(byte);
-                    rest = &tail[2..];
-                }
-                None => {
-                    bytes.push(*first);
-                    rest = tail;
-                }
-            }
-        }
+        let bytes = quoted_printable::decode(&self.raw, quoted_printable::ParseMode::Robust).unwrap_or_default();
         String::from_utf8_lossy(&bytes).into_owned()
     }
 

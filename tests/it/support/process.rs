@@ -16,6 +16,18 @@ pub fn free_port() -> u16 {
     listener.local_addr().expect("an address").port()
 }
 
+/// Where the app's database is, for a program beside it.
+pub async fn database_environment(app: &TestApp) -> [(&'static str, String); 4] {
+    let socket = database::postgres().await.socket_folder();
+    let url = format!("postgres://localhost/{}?host={}", app.database, socket.display());
+    [
+        ("DATABASE_URL", url),
+        ("DATABASE_READER_PASSWORD", "reader-of-the-tests".into()),
+        ("DATABASE_WEB_PASSWORD", "web-of-the-tests".into()),
+        ("DATABASE_EXECUTOR_PASSWORD", "executor-of-the-tests".into()),
+    ]
+}
+
 pub struct Process {
     child: Child,
     /// Where it serves; of no use for a worker.
@@ -64,18 +76,11 @@ impl Process {
 
     async fn spawn(app: &TestApp, command: &str, environment: &[(&str, &str)]) -> Self {
         let port = free_port();
-        let socket = database::postgres().await.socket_folder();
         let log = tempfile::NamedTempFile::new().expect("a file");
         let child = Command::new(env!("CARGO_BIN_EXE_countersign"))
             .arg(command)
             .env("LISTEN", format!("127.0.0.1:{port}"))
-            .env(
-                "DATABASE_URL",
-                format!("postgres://localhost/{}?host={}", app.database, socket.display()),
-            )
-            .env("DATABASE_READER_PASSWORD", "reader-of-the-tests")
-            .env("DATABASE_WEB_PASSWORD", "web-of-the-tests")
-            .env("DATABASE_EXECUTOR_PASSWORD", "executor-of-the-tests")
+            .envs(database_environment(app).await)
             .env("DATABASE_CONNECTIONS", "8")
             .env("MODEL", "openai")
             .env("OPENAI_BASE_URL", app.model.base_url())
