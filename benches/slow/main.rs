@@ -91,6 +91,7 @@ async fn main() {
                 .to_owned(),
         ))
     };
+    let silent = std::net::UdpSocket::bind("127.0.0.1:0").expect("a free port");
     let socket = database::postgres().await.socket_folder().join(".s.PGSQL.5432");
     let ways = Ways {
         model: to(model.base_url()).await,
@@ -131,6 +132,7 @@ async fn main() {
     let change = |settings: &mut Settings| {
         settings.model = model_settings.clone();
         settings.outside.allow_loopback = true;
+        settings.outside.dns = Some(silent.local_addr().expect("an address"));
         settings.outside.stripe_url = format!("http://{}", ways.payment.address);
         if let MailSettings::Smtp(smtp) = &mut settings.mail {
             smtp.url = format!("smtp://{}", ways.mail.address).into();
@@ -152,17 +154,21 @@ async fn main() {
         "model",
         "mail",
         "payment",
-        "CRM, shop and webhooks",
+        "CRM",
+        "shop",
+        "webhooks",
+        "name servers",
         "database",
     ] {
         let app = TestApp::start_changed(change).await;
-        prepare(&app, &ways).await;
+        prepare(&app, &ways, slowed).await;
         let way = match slowed {
             "model" => Some(&ways.model),
             "mail" => Some(&ways.mail),
             "payment" => Some(&ways.payment),
             "database" => Some(&ways.database),
-            "nothing" => None,
+            // The name server is silent all the time; in this round the CRM is called by a name.
+            "nothing" | "name servers" => None,
             _ => Some(&ways.other),
         };
         let shoppers: Vec<TestShopper> = futures::future::join_all((0..CLIENTS).map(|_| app.shopper("mia"))).await;
@@ -186,19 +192,50 @@ async fn main() {
             client.await.expect("works");
         }
         times.print(&format!("slow: {slowed}"));
+        let waiting = "SELECT count(*) FROM outbox WHERE state = 'queued'";
+        println!("  {} deliveries wait, or are being tried", app.count(waiting).await);
         if let Some(way) = way {
             way.becomes(Weather::Clear);
         }
     }
 }
 
-async fn prepare(app: &TestApp, ways: &Ways) {
-    let hook = format!("http://{}/hook", ways.other.address);
-    app.give_secret(Kind::Stripe, None, "sk_test_of_the_bench").await;
-    app.give_secret(Kind::Crm, Some(&hook), "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
-        .await;
-    app.meddle("UPDATE payments SET reference = 'pi_1002' WHERE kind = 'payment'")
-        .await;
+/// Gives the store what the round is about. Refunds go to the payment provider, or to the shop where there is none.
+async fn prepare(app: &TestApp, ways: &Ways, slowed: &str) {
+    let other = |path: &str| format!("http://{}{path}", ways.other.address);
+    match slowed {
+        "shop" => {
+            let secret = "shpat_of_the_bench_0123456789abcdef";
+            app.give_secret(Kind::Shopify, Some(&other("/graphql")), secret).await;
+            app.meddle("UPDATE orders SET reference = 'gid://shopify/Order/' || number")
+                .await;
+        }
+        _ => {
+            app.give_secret(Kind::Stripe, None, "sk_test_of_the_bench").await;
+            app.meddle("UPDATE payments SET reference = 'pi_1002' WHERE kind = 'payment'")
+                .await;
+        }
+    }
+    app.give_secret(
+        Kind::Crm,
+        Some(&other("/hook")),
+        "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+    )
+    .await;
+    match slowed {
+        "name servers" => {
+            app.meddle("UPDATE integrations SET url = 'http://hooks.example/hook' WHERE kind = 'crm'")
+                .await
+        }
+        "webhooks" => {
+            let admin = app.staff("ann@shop.example", StaffRole::Admin).await;
+            let added = admin
+                .request("POST", "/v1/staff/webhook-endpoints")
+                .json(&json!({ "url": other("/hook") }));
+            assert!(answer(added).await.0.is_success(), "the endpoint is taken");
+        }
+        _ => {}
+    }
 }
 
 async fn work(
