@@ -16,17 +16,19 @@ COPY migrations migrations
 COPY templates templates
 COPY .sqlx .sqlx
 COPY src src
-ENV SQLX_OFFLINE=true
+# What /health and the logs say: the tag.
+ARG VERSION=local
+ENV SQLX_OFFLINE=true COUNTERSIGN_VERSION=${VERSION}
 RUN touch src/main.rs src/lib.rs && cargo build --locked --profile ${PROFILE} --no-default-features \
     && cp target/$([ ${PROFILE} = dev ] && echo debug || echo ${PROFILE})/countersign /countersign && strip /countersign
 
 FROM ${BASE_IMAGE}
-ARG VERSION=0.1.0
+ARG VERSION=local
 LABEL org.opencontainers.image.title="countersign" \
       org.opencontainers.image.description="A self-hosted chatbot backend for online stores" \
       org.opencontainers.image.licenses="MIT" \
       org.opencontainers.image.version="${VERSION}"
-RUN useradd --system --uid 10001 --no-create-home countersign && install -d -o countersign -m 700 /secrets
+RUN useradd --system --uid 10001 --no-create-home countersign && install -d -o countersign -m 700 /secrets && install -d -o countersign -m 755 /admin-secrets
 COPY --from=build /countersign /usr/local/bin/countersign
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 USER 10001
@@ -34,6 +36,6 @@ ENV LISTEN=0.0.0.0:8080
 EXPOSE 8080
 # The process takes SIGTERM itself, as PID 1 too: streams hear their end, turns finish.
 STOPSIGNAL SIGTERM
-HEALTHCHECK --interval=5s --timeout=3s --start-period=5s CMD ["countersign", "probe"]
+HEALTHCHECK --interval=2s --timeout=3s --start-period=5s CMD ["countersign", "probe"]
 ENTRYPOINT ["countersign"]
 CMD ["serve"]

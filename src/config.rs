@@ -24,7 +24,7 @@ use crate::{
     mail::{Inbox, MailSettings, SmtpSettings},
     model::OpenAiSettings,
     telemetry::TelemetrySettings,
-    tenancy::DatabaseSettings,
+    tenancy::{DatabaseSettings, Pooler},
 };
 
 /// What `serve` runs on.
@@ -56,7 +56,9 @@ pub struct Settings {
     pub internal_listen: Option<SocketAddr>,
     /// Run the job queue in this process too; off where `countersign worker` does.
     pub run_worker: bool,
-    /// How long running turns may take to finish after SIGTERM.
+    /// How long to go on serving after SIGTERM, with `/health` at 503, so that what stands before sends nobody new.
+    pub shutdown_drain: Duration,
+    /// How long running turns and jobs may take to finish after that.
     pub shutdown_grace: Duration,
 }
 
@@ -92,6 +94,7 @@ impl Settings {
                 "must be another address than LISTEN: what it serves is not for the public",
             );
         }
+        let shutdown_drain = Duration::from_secs(reader.number("SHUTDOWN_DRAIN_SECONDS", 0..=120, 0) as u64);
         let shutdown_grace = Duration::from_secs(reader.number("SHUTDOWN_GRACE_SECONDS", 0..=600, 20) as u64);
         let run_worker = match reader.text("RUN_WORKER").as_deref() {
             None | Some("yes") => true,
@@ -101,6 +104,9 @@ impl Settings {
                 true
             }
         };
+        if run_worker && database.as_ref().is_some_and(|it| it.pooler == Pooler::Transaction) {
+            reader.fault("RUN_WORKER", "must be `no` with DATABASE_POOLER=transaction: the job queue listens, which such a pooler does not pass on. Run `countersign worker` past it");
+        }
         let (keyring, mail, public_url) = (reader.keyring(), reader.mail(), reader.public_url());
         let retention = chrono::Duration::days(reader.number("RETENTION_DAYS", 1..=3_650, 365));
         let outside = reader.outside();
@@ -127,6 +133,7 @@ impl Settings {
             telemetry,
             internal_listen,
             run_worker,
+            shutdown_drain,
             shutdown_grace,
         }))
     }
@@ -153,6 +160,7 @@ impl Settings {
             telemetry: TelemetrySettings::default(),
             internal_listen: None,
             run_worker: true,
+            shutdown_drain: Duration::ZERO,
             shutdown_grace: Duration::ZERO,
         }
     }

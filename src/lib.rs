@@ -4,6 +4,12 @@
 
 #![forbid(unsafe_code)]
 
+/// The release that runs: the image's tag, or the crate's version.
+pub const VERSION: &str = match option_env!("COUNTERSIGN_VERSION") {
+    Some(tag) => tag,
+    None => env!("CARGO_PKG_VERSION"),
+};
+
 pub mod cli;
 pub mod http;
 pub mod web;

@@ -17,7 +17,7 @@ use std::{
 
 use countersign::{
     cli::{migrate, private_postgres::PrivatePostgres},
-    tenancy::DatabaseSettings,
+    tenancy::{DatabaseSettings, Pooler},
 };
 
 const CONNECTIONS: [u32; 3] = [1, 16, 64];
@@ -34,6 +34,7 @@ async fn main() {
         executor_password: "executor-of-the-bench".into(),
         connections: 16,
         deadline: Duration::from_secs(5),
+        pooler: Pooler::None,
     };
     migrate(&postgres.admin("postgres"), &settings).await.expect("migrates");
     eprintln!("loading {orders} orders…");

@@ -26,7 +26,7 @@ use crate::{
     model::Puppet,
     money::Currency,
     telemetry::{self, TelemetrySettings},
-    tenancy::{self, DatabaseSettings, Pools, StoreKey, Tenant},
+    tenancy::{self, DatabaseSettings, Pooler, Pools, StoreKey, Tenant},
 };
 
 /// The demo store: small, ours, in the format of `docs/import.md`.
@@ -127,6 +127,7 @@ fn settings(listener: &TcpListener, address: PgConnectOptions) -> Result<Setting
         executor_password: password(),
         connections: 16,
         deadline: Duration::from_secs(3),
+        pooler: Pooler::None,
     };
     Ok(Settings {
         shutdown_grace: Duration::from_secs(3),

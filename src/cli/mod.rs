@@ -108,9 +108,8 @@ enum Command {
     /// Make the secrets of an installation, each in a file of its own. Those that are there stay.
     Secrets {
         folder: PathBuf,
-        /// Also write the URL by which `migrate` signs in: HOST:PORT/DATABASE.
-        #[arg(long)]
-        admin_host: Option<String>,
+        #[command(flatten)]
+        admin: secrets::Admin,
     },
     /// Take mail and send nothing on, but show it: for tries and tests.
     CatchMail {
@@ -281,7 +280,7 @@ async fn dispatch(command: Command) -> Result<(), CliError> {
         Command::Probe(options) => probe::run(options).await,
         Command::Prompt { tenant } => prompt::run(tenant).await,
         Command::Redact { path } => redact::run(path),
-        Command::Secrets { folder, admin_host } => secrets::run(&folder, admin_host.as_deref()),
+        Command::Secrets { folder, admin } => secrets::run(&folder, admin),
         Command::CatchMail { smtp, page } => catch_mail::run(smtp, page).await,
         Command::Openapi => {
             println!("{}", crate::http::openapi_json());
@@ -338,4 +337,12 @@ fn read_line(prompt: &str) -> Result<String, CliError> {
     let mut line = String::new();
     std::io::stdin().read_line(&mut line)?;
     Ok(line.trim_end_matches(['\r', '\n']).to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_arguments_do_not_contradict_each_other() {
+        <super::Arguments as clap::CommandFactory>::command().debug_assert();
+    }
 }

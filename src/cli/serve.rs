@@ -7,10 +7,11 @@ use tokio::{
     signal::unix::{SignalKind, signal},
     task::JoinSet,
 };
+use tokio_util::sync::CancellationToken;
 
 use super::{
     CliError,
-    worker::{Tools, Worker},
+    worker::{Stop, Tools, Worker},
 };
 use crate::{
     approvals::Executor,
@@ -18,7 +19,7 @@ use crate::{
     clock::Clock,
     config::{ModelSettings, Settings},
     http::{
-        self, App, Pulse, SecureCookies,
+        self, App, Drain, Pulse, SecureCookies,
         internal::{self, Dependency, Internal},
     },
     identity::Identity,
@@ -26,10 +27,16 @@ use crate::{
     mail::{MailSettings, PostOffice},
     model::{Chain, Model, OfflineModel, OpenAiModel, OpenAiSettings, budget::Meter},
     telemetry::{self, Metrics},
-    tenancy::{self, Pools, Role, Web},
+    tenancy::{self, Pooler, Pools, Role, Web},
     tools::Registry,
     web,
 };
+
+/// How long a stopping replica lets event streams go on, when turns have longer: most answers are over by then. Whose is not
+/// goes on at another replica.
+const LINGER: Duration = Duration::from_secs(5);
+/// How long whoever listens may take to hear the end.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// Serves until SIGTERM or SIGINT.
 pub async fn run(settings: Settings) -> Result<(), CliError> {
@@ -37,7 +44,7 @@ pub async fn run(settings: Settings) -> Result<(), CliError> {
     let listener = bind(settings.listen).await?;
     let pools = tenancy::connect(&settings.database);
     refuse_powerful_role(&pools).await?;
-    tracing::info!(listen = %settings.listen, version = env!("CARGO_PKG_VERSION"), "serving");
+    tracing::info!(listen = %settings.listen, version = crate::VERSION, "serving");
     let stop = stop_signal()?;
     let model = model(&settings.model);
     serve(listener, &settings, &pools, Clock::system(), model, stop).await
@@ -69,12 +76,15 @@ pub async fn serve(
     let mut dependencies: Vec<Arc<dyn Dependency>> = vec![Arc::new(chat.clone())];
     // Ended with this function. An execution that is cut off rolls back, and its job goes to another worker.
     let mut background = JoinSet::new();
+    let (stopped, grace) = (CancellationToken::new(), settings.shutdown_grace);
+    let mut working = JoinSet::new();
     if settings.run_worker {
         let tools = tools(settings, pools, registry.clone(), (clock.clone(), metrics.clone()))?;
         dependencies.push(Arc::new(tools.outgoing.clone()));
-        background.spawn(keep_working(tools));
+        let asked = stopped.clone();
+        working.spawn(keep_working(tools, Stop { asked, grace }));
     }
-    let pulse = Pulse::new(pools.web.clone());
+    let (pulse, drain) = (Pulse::new(pools.web.clone()), Drain::default());
     let internal = Internal {
         metrics: metrics.clone(),
         pools: pools.clone(),
@@ -107,17 +117,35 @@ pub async fn serve(
         secure_cookies: SecureCookies(settings.secure_cookies),
         outside: http::Outside::new(settings.keyring.clone(), settings.outside.allow_loopback),
         pulse,
+        drain: drain.clone(),
         internal,
     };
     let router = http::router(app, settings.limits, settings.connections.proxies.clone(), pages);
-    let grace = settings.shutdown_grace;
-    // Turns are ended while connections are still open, so that streams hear the end of theirs.
-    let stopping = async move {
+    let serving = http::listen::serve(
+        listener,
+        router,
+        settings.connections.clone(),
+        stopped.clone().cancelled_owned(),
+    );
+    let turns = async {
+        stopped.cancelled().await;
+        chat.shut_down(grace).await;
+    };
+    let stopping = async {
         stop.await;
         tracing::info!("stopping: running turns may finish");
-        tokio::spawn(async move { chat.shut_down(grace).await });
+        drain.begin();
+        tokio::time::sleep(settings.shutdown_drain).await;
+        stopped.cancel();
+        tokio::time::sleep(if grace > LINGER { LINGER } else { grace + LAST_WORDS }).await;
+        drain.hand_over();
+        tokio::time::sleep(grace.saturating_sub(LINGER) + 2 * LAST_WORDS).await;
+        tracing::warn!("something was still going on at the end");
     };
-    http::listen::serve(listener, router, settings.connections.clone(), stopping).await;
+    tokio::select! {
+        _ = async { tokio::join!(serving, turns, working.join_all()) } => {}
+        () = stopping => {}
+    }
     Ok(())
 }
 
@@ -167,22 +195,27 @@ pub fn model(settings: &ModelSettings) -> Arc<dyn Model> {
     }
 }
 
-/// Runs the job queue for as long as the process lives; when the database goes away it starts over.
-pub(super) async fn keep_working(tools: Tools) {
-    loop {
-        let ended = match Worker::new(tools.clone(), 4).await {
+/// Runs the job queue until it is stopped; when the database goes away it starts over.
+async fn keep_working(tools: Tools, stop: Stop) {
+    while !stop.asked.is_cancelled() {
+        let ended = match Worker::new(tools.clone(), 4, &stop).await {
             Ok(worker) => worker.run().await,
             Err(error) => Err(error),
         };
         if let Err(error) = ended {
             tracing::warn!(%error, "the job worker stopped and starts over");
         }
-        tokio::time::sleep(Duration::from_secs(1)).await;
+        let _ = tokio::time::timeout(Duration::from_secs(1), stop.asked.cancelled()).await;
     }
 }
 
 /// `countersign worker`: only the job queue.
 pub async fn work(settings: Settings) -> Result<(), CliError> {
+    if settings.database.pooler == Pooler::Transaction {
+        let mend =
+            "DATABASE_POOLER must be `none` for a worker: it listens for jobs, so let it connect past the pooler";
+        return Err(CliError::Argument(mend.into()));
+    }
     let _telemetry = telemetry::start(&settings.telemetry);
     let pools = tenancy::connect(&settings.database);
     let registry = Arc::new(Registry::new(pools.reader.clone(), pools.web.clone()));
@@ -199,10 +232,24 @@ pub async fn work(settings: Settings) -> Result<(), CliError> {
     if let Some(address) = settings.internal_listen {
         background.spawn(internal::serve(bind(address).await?, internal));
     }
+    let (asked, grace) = (CancellationToken::new(), settings.shutdown_grace);
+    let working = keep_working(
+        tools,
+        Stop {
+            asked: asked.clone(),
+            grace,
+        },
+    );
     let stop = stop_signal()?;
+    let stopping = async {
+        stop.await;
+        tracing::info!("stopping: running jobs may finish");
+        asked.cancel();
+        tokio::time::sleep(grace + LAST_WORDS).await;
+    };
     tokio::select! {
-        () = keep_working(tools) => {}
-        () = stop => {}
+        () = working => {}
+        () = stopping => {}
     }
     Ok(())
 }

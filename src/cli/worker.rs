@@ -8,6 +8,7 @@ use graphile_worker::{
 };
 use serde::{Deserialize, Serialize};
 use sqlx::PgPool;
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     approvals::{Executor, expire},
@@ -141,7 +142,15 @@ pub async fn housekeeping(
     identity::forget(pool, now).await
 }
 
-/// Runs jobs until it is dropped. What is sent to others has hands of its own: a relay that takes its time must not hold
+/// When a worker stops: it takes no more jobs, and has so long for those that it runs. Jobs that it took and did not begin,
+/// or did not end, are anybody's at once.
+#[derive(Clone)]
+pub struct Stop {
+    pub asked: CancellationToken,
+    pub grace: Duration,
+}
+
+/// Runs jobs until it is stopped. What is sent to others has hands of its own: a relay that takes its time must not hold
 /// up what was approved.
 pub struct Worker {
     effects: graphile_worker::Worker,
@@ -150,32 +159,26 @@ pub struct Worker {
 
 impl Worker {
     /// `concurrency` jobs of each sort at once. A worker that dies loses its jobs to the others within seconds.
-    pub async fn new(tools: Tools, concurrency: usize) -> Result<Self, QueueError> {
+    pub async fn new(tools: Tools, concurrency: usize, stop: &Stop) -> Result<Self, QueueError> {
         let queue: PgPool = tools.pool.unscoped(|pool| async move { Ok(pool) }).await?;
-        let effects = options(queue.clone(), concurrency, tools.clone())
+        let effects = options(queue.clone(), concurrency, tools.clone(), stop)
             .define_job::<ExecuteProposal>()
             .define_job::<TakeIn>()
             .define_job::<Housekeeping>()
             .with_cron(format!("* * * * * {HOUSEKEEPING}").as_str())
             .map_err(failed)?;
-        let deliveries = options(queue, concurrency, tools).define_job::<Deliver>();
+        let deliveries = options(queue, concurrency, tools, stop).define_job::<Deliver>();
         Ok(Self {
             effects: effects.init().await.map_err(failed)?,
             deliveries: deliveries.init().await.map_err(failed)?,
         })
     }
 
-    /// Runs until the process ends.
+    /// Runs until the stop is over.
     pub async fn run(&self) -> Result<(), QueueError> {
         tokio::try_join!(self.effects.run(), self.deliveries.run())
             .map(drop)
             .map_err(failed)
-    }
-
-    /// Runs what is due now, then returns.
-    pub async fn run_once(&self) -> Result<(), QueueError> {
-        self.effects.run_once().await.map_err(failed)?;
-        self.deliveries.run_once().await.map_err(failed)
     }
 }
 
@@ -183,7 +186,7 @@ fn failed(error: impl std::fmt::Display) -> QueueError {
     QueueError::Queue(error.to_string())
 }
 
-fn options(queue: PgPool, concurrency: usize, tools: Tools) -> WorkerOptions {
+fn options(queue: PgPool, concurrency: usize, tools: Tools, stop: &Stop) -> WorkerOptions {
     WorkerOptions::default()
         .schema(SCHEMA.to_owned())
         .concurrency(concurrency)
@@ -195,10 +198,15 @@ fn options(queue: PgPool, concurrency: usize, tools: Tools) -> WorkerOptions {
             ..Default::default()
         })
         .pg_pool(queue)
-        .worker_shutdown(WorkerShutdownConfig {
-            listen_os_shutdown_signals: false,
-            ..Default::default()
-        })
+        .worker_shutdown(
+            WorkerShutdownConfig {
+                listen_os_shutdown_signals: false,
+                grace_period: stop.grace,
+                interrupted_job_retry_delay: Duration::ZERO,
+                shutdown_signal: None,
+            }
+            .shutdown_signal(stop.asked.clone().cancelled_owned()),
+        )
         .worker_recovery(WorkerRecoveryConfig {
             enabled: true,
             heartbeat_interval: Duration::from_millis(500),

@@ -10,7 +10,7 @@ use crate::{
     keyring::Keyring,
     mail::{DkimSettings, MailSettings, SmtpSettings},
     model::{Deadlines, OpenAiSettings, Price},
-    tenancy::DatabaseSettings,
+    tenancy::{DatabaseSettings, Pooler},
 };
 
 #[derive(Clone, Debug)]
@@ -39,6 +39,14 @@ impl Reader<'_> {
         .map(|name| self.needed_secret(name, 16, what));
         let connections = self.number("DATABASE_CONNECTIONS", 1..=200, 16) as u32;
         let deadline = Duration::from_millis(self.number("DATABASE_DEADLINE_MS", 100..=60_000, 3_000) as u64);
+        let pooler = match self.text("DATABASE_POOLER").as_deref() {
+            None | Some("none") => Pooler::None,
+            Some("transaction") => Pooler::Transaction,
+            Some(_) => {
+                self.fault("DATABASE_POOLER", "must be `none` or `transaction`");
+                Pooler::None
+            }
+        };
         let [reader_password, web_password, executor_password] = passwords;
         Some(DatabaseSettings {
             address: address?,
@@ -47,6 +55,7 @@ impl Reader<'_> {
             executor_password: executor_password?,
             connections,
             deadline,
+            pooler,
         })
     }
 

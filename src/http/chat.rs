@@ -16,6 +16,7 @@ use validator::Validate;
 use super::{
     body::{Body, Path},
     documented::{BadBody, CrossSite, NotFound, Unauthenticated},
+    drain::Drain,
     problem::{Problem, ProblemDetails},
 };
 use crate::{
@@ -56,7 +57,7 @@ pub struct Answer {
 /// Sends a message and answers it.
 ///
 /// With `Accept: text/event-stream` the answer comes as events `accepted`, `delta`, `tool`, `proposal`, `message`, `error`, `done`.
-/// A dropped stream resumes by the same request with its `Idempotency-Key` and `Last-Event-ID`, or at
+/// A dropped stream, and one that ends without `done`, resumes by the same request with its `Idempotency-Key` and `Last-Event-ID`, or at
 /// `/v1/turns/{id}/events`.
 #[utoipa::path(post, path = "/v1/chat/send", tag = "chat", request_body = SendMessage,
     params(("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible ASCII characters. The same key again gives the first answer again."),
@@ -68,6 +69,7 @@ pub struct Answer {
 pub async fn send(
     shopper: Shopper,
     State(chat): State<Chat>,
+    State(drain): State<Drain>,
     headers: HeaderMap,
     Body(message): Body<SendMessage>,
 ) -> Result<Response, Problem> {
@@ -81,7 +83,7 @@ pub async fn send(
     };
     let events = chat.send(&shopper, message, after).await?;
     if streaming {
-        Ok(stream(events))
+        Ok(stream(events, &drain))
     } else {
         Ok(collect(events).await?.into_response())
     }
@@ -97,11 +99,12 @@ pub async fn send(
 pub async fn events(
     shopper: Shopper,
     State(chat): State<Chat>,
+    State(drain): State<Drain>,
     headers: HeaderMap,
     Path(turn): Path<TurnId>,
 ) -> Result<Response, Problem> {
     let after = last_event_id(&headers)?;
-    Ok(stream(chat.follow(&shopper, turn, after).await?))
+    Ok(stream(chat.follow(&shopper, turn, after).await?, &drain))
 }
 
 /// The whole turn as one answer.
@@ -136,14 +139,14 @@ async fn collect(mut events: EventStream) -> Result<Json<Answer>, Problem> {
     }
 }
 
-fn stream(events: EventStream) -> Response {
+fn stream(events: EventStream, drain: &Drain) -> Response {
     let events = events.map(|numbered| {
         let event = sse::Event::default()
             .id(numbered.id.to_string())
             .event(numbered.event.name());
         Ok::<_, Infallible>(event.json_data(&numbered.event).unwrap_or_default())
     });
-    Sse::new(events)
+    Sse::new(drain.bounded(events))
         .keep_alive(sse::KeepAlive::new().interval(Duration::from_secs(15)))
         .into_response()
 }

@@ -10,7 +10,10 @@ use serde::Serialize;
 use tokio::sync::Mutex;
 use utoipa::ToSchema;
 
-use super::problem::{Problem, ProblemDetails};
+use super::{
+    drain::Drain,
+    problem::{Problem, ProblemDetails},
+};
 use crate::tenancy::{Pool, Web};
 
 /// How long the database may take to say that it is there.
@@ -61,17 +64,20 @@ pub struct Health {
 /// Whether the service can do its work.
 #[utoipa::path(get, path = "/health", tag = "operations", security(()), responses(
     (status = 200, body = Health),
-    (status = 503, body = ProblemDetails, content_type = "application/problem+json", description = "A dependency is away; `detail` names it")))]
-pub async fn health(State(pulse): State<Pulse>) -> Result<Json<Health>, Problem> {
+    (status = 503, body = ProblemDetails, content_type = "application/problem+json", description = "A dependency is away, or the replica is stopping; `detail` says which")))]
+pub async fn health(State(pulse): State<Pulse>, State(drain): State<Drain>) -> Result<Json<Health>, Problem> {
+    if drain.has_begun() {
+        return Err(unavailable("This replica is stopping."));
+    }
     match pulse.beats().await {
         true => Ok(Json(Health {
             status: "ok",
-            version: env!("CARGO_PKG_VERSION"),
+            version: crate::VERSION,
         })),
-        false => Err(Problem::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "unavailable",
-            "The database is away.",
-        )),
+        false => Err(unavailable("The database is away.")),
     }
+}
+
+fn unavailable(detail: &'static str) -> Problem {
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail)
 }

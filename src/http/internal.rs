@@ -111,7 +111,7 @@ impl Internal {
         let resting = self.dependencies().into_iter().filter(|(_, resting)| *resting);
         Readiness {
             ready: database && schema,
-            version: env!("CARGO_PKG_VERSION"),
+            version: crate::VERSION,
             database,
             schema,
             resting: resting.map(|(name, _)| name).collect(),

@@ -29,10 +29,8 @@ const HEAD_DEADLINE: Duration = Duration::from_secs(30);
 /// The largest head, in bytes.
 const LARGEST_HEAD: usize = 32 * 1024;
 const MOST_HEADERS: usize = 100;
-/// How long open streams may take to hear their end once the service stops.
-const LAST_WORDS: Duration = Duration::from_secs(10);
 
-/// Serves until `stop` is over, then lets open requests end.
+/// Serves until `stop` is over, then lets open requests end, however long they take.
 pub async fn serve(listener: TcpListener, router: Router, connections: Connections, stop: impl Future<Output = ()>) {
     let (places, crowd) = (Arc::new(Semaphore::new(connections.most)), Crowd::default());
     let (graceful, mut stop) = (GracefulShutdown::new(), std::pin::pin!(stop));
@@ -78,9 +76,7 @@ pub async fn serve(listener: TcpListener, router: Router, connections: Connectio
         });
     }
     drop(listener);
-    if tokio::time::timeout(LAST_WORDS, graceful.shutdown()).await.is_err() {
-        tracing::warn!("some connections were still open at the end");
-    }
+    graceful.shutdown().await;
 }
 
 /// A connection is a file. What the machine allows at most is taken, where it starts with less.

@@ -10,6 +10,7 @@ mod conversations;
 mod cors;
 mod credentials;
 mod documented;
+mod drain;
 mod health;
 pub mod internal;
 mod limits;
@@ -44,6 +45,7 @@ use tower_http::{
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
 
+pub use drain::Drain;
 pub use health::Pulse;
 use internal::Internal;
 use problem::Problem;
@@ -89,6 +91,7 @@ pub struct App {
     pub secure_cookies: SecureCookies,
     pub outside: Outside,
     pub pulse: Pulse,
+    pub drain: Drain,
     pub internal: Internal,
 }
 
@@ -253,6 +256,7 @@ pub fn router(app: App, limits: Limits, proxies: Proxies, pages: Router<App>) ->
     };
     let origins = Origins::new(app.web.clone());
     let metrics = app.internal.metrics.clone();
+    let drain = app.drain.clone();
     let shedding = (Arc::new(Semaphore::new(REQUESTS_AT_ONCE)), metrics.clone());
     router
         .merge(openapi::pages(document))
@@ -287,6 +291,7 @@ pub fn router(app: App, limits: Limits, proxies: Proxies, pages: Router<App>) ->
             header::CONTENT_SECURITY_POLICY,
             "default-src 'none'; frame-ancestors 'none'",
         ))
+        .layer(middleware::from_fn_with_state(drain, drain::close_connections))
         .layer(PropagateRequestIdLayer::new(REQUEST_ID))
         .layer(middleware::from_fn_with_state(metrics.clone(), observe::observe))
         .layer(SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid))

@@ -34,7 +34,7 @@ pub(super) fn client(guard: Option<bool>, settings: &OutsideSettings) -> Result<
         .timeout(settings.deadline)
         .redirect(redirect::Policy::none())
         .no_proxy()
-        .user_agent(concat!("countersign/", env!("CARGO_PKG_VERSION")));
+        .user_agent(format!("countersign/{}", crate::VERSION));
     let builder = match guard {
         Some(allow_loopback) => {
             let resolver = resolver(settings.dns)?;

@@ -121,7 +121,7 @@ impl Default for Metrics {
 impl Inner {
     fn register(&mut self) {
         let all = &mut self.registry;
-        all.register("build", "The release that runs", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
+        all.register("build", "The release that runs", Info::new([("version", crate::VERSION)]));
         all.register("http_requests", "Requests answered", self.requests.clone());
         all.register_with_unit("http_request_duration", "Until the head of the answer", Unit::Seconds, self.request_seconds.clone());
         all.register("http_problems", "Refusals and errors, by the code that clients see", self.problems.clone());

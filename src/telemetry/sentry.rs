@@ -27,7 +27,7 @@ impl SentrySettings {
     /// Starts telling. Dropped, the guard sends what is left.
     pub(super) fn start(&self) -> ClientInitGuard {
         let options = ClientOptions::default()
-            .release(concat!("countersign@", env!("CARGO_PKG_VERSION")))
+            .release(format!("countersign@{}", crate::VERSION))
             .environment(self.environment.clone())
             .server_name("")
             .shutdown_timeout(LAST_WORDS)

@@ -11,7 +11,7 @@ mod pools;
 mod tenants;
 mod tx;
 
-pub use pools::{DatabaseSettings, Pool, Pools, connect};
+pub use pools::{DatabaseSettings, Pool, Pooler, Pools, connect};
 pub use tenants::{
     StoreKey, Tenant, add_store_key, all, create, create_as, current, find_by_slug, find_by_store_key, list,
 };

@@ -1,6 +1,6 @@
 //! One pool a role, each with its own credential.
 
-use std::{marker::PhantomData, time::Duration};
+use std::{marker::PhantomData, sync::Arc, time::Duration};
 
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::{
@@ -28,24 +28,55 @@ pub struct DatabaseSettings {
     pub connections: u32,
     /// How long a request waits for a connection, and Postgres for one statement.
     pub deadline: Duration,
+    pub pooler: Pooler,
+}
+
+/// What stands between a pool and Postgres.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Pooler {
+    #[default]
+    None,
+    /// PgBouncer in transaction mode, or its like: a connection's own settings last for one transaction.
+    Transaction,
 }
 
 impl DatabaseSettings {
     /// The connect options of one role.
     pub fn options<R: Role>(&self, password: &SecretString) -> PgConnectOptions {
-        self.address
+        let options = self
+            .address
             .clone()
             .username(R::NAME)
             .password(password.expose_secret())
-            .application_name("countersign")
-            // Every statement here finds its rows by an index. Planning it again for each value costs more than running
-            // it, and a plan made while a table was still empty must not go on reading the table from end to end.
-            .options([
-                ("statement_timeout", self.deadline.as_millis().to_string()),
-                ("plan_cache_mode", "force_generic_plan".to_owned()),
-                ("enable_seqscan", "off".to_owned()),
-                ("jit", "off".to_owned()),
-            ])
+            .application_name("countersign");
+        match self.pooler {
+            Pooler::None => options.options(self.session()),
+            Pooler::Transaction => options,
+        }
+    }
+
+    /// What a transaction must begin with besides its scope.
+    fn prologue(&self) -> String {
+        match self.pooler {
+            Pooler::None => String::new(),
+            Pooler::Transaction => {
+                let settings = self
+                    .session()
+                    .map(|(name, value)| format!("; SET LOCAL {name} = '{value}'"));
+                settings.concat()
+            }
+        }
+    }
+
+    /// Every statement here finds its rows by an index. Planning it again for each value costs more than running it, and
+    /// a plan made while a table was still empty must not go on reading the table from end to end.
+    fn session(&self) -> [(&'static str, String); 4] {
+        [
+            ("statement_timeout", self.deadline.as_millis().to_string()),
+            ("plan_cache_mode", "force_generic_plan".to_owned()),
+            ("enable_seqscan", "off".to_owned()),
+            ("jit", "off".to_owned()),
+        ]
     }
 }
 
@@ -53,6 +84,7 @@ impl DatabaseSettings {
 pub struct Pool<R: Role> {
     inner: PgPool,
     deadline: Duration,
+    prologue: Arc<str>,
     role: PhantomData<R>,
 }
 
@@ -61,6 +93,7 @@ impl<R: Role> Clone for Pool<R> {
         Self {
             inner: self.inner.clone(),
             deadline: self.deadline,
+            prologue: self.prologue.clone(),
             role: PhantomData,
         }
     }
@@ -77,6 +110,7 @@ impl<R: Role> Pool<R> {
         Self {
             inner,
             deadline: settings.deadline,
+            prologue: settings.prologue().into(),
             role: PhantomData,
         }
     }
@@ -89,7 +123,7 @@ impl<R: Role> Pool<R> {
             role = R::NAME,
             otel.kind = "client"
         );
-        let begin = scope.begin::<R>();
+        let begin = scope.begin::<R>() + &self.prologue;
         let tx = self.unscoped(|pool| {
             let begin = begin.clone();
             async move { pool.begin_with(AssertSqlSafe(begin)).await }

@@ -8,7 +8,8 @@ use serde_json::json;
 use crate::support::{
     Reply, TestApp, TestShopper,
     process::Process,
-    shopper::{answer, events},
+    shopper::{answer, events, parse_events},
+    weather::{Beyond, Way, Weather},
 };
 
 /// A conversation with one answer, and a second message whose answer hangs on the model.
@@ -122,4 +123,131 @@ async fn sigterm_ends_a_running_stream_with_a_clear_event() {
     let names: Vec<&str> = events.iter().map(|event| event.name.as_str()).collect();
     assert_eq!(names, ["accepted", "error", "message", "done"]);
     assert_eq!(events[1].data["code"], "interrupted");
+}
+
+#[tokio::test]
+async fn a_stopping_replica_hands_its_streams_over_and_finishes_its_turns() {
+    let app = TestApp::start().await;
+    let patient = [("SHUTDOWN_DRAIN_SECONDS", "2"), ("SHUTDOWN_GRACE_SECONDS", "30")];
+    let (mut leaving, staying) = (
+        Process::serve_with(&app, &patient).await,
+        Process::serve_with(&app, &[]).await,
+    );
+    let late = |text: &str| Reply::After(Duration::from_secs(8), Box::new(Reply::text(text)));
+    app.model.script([late("Here at last."), late("Here at last.")]);
+    let (mia, noah) = (
+        app.shopper("mia").await.at(&leaving.url),
+        app.shopper("noah").await.at(&leaving.url),
+    );
+    let streamed = |shopper: &TestShopper, after: &str| {
+        shopper
+            .post("/v1/chat/send")
+            .header("accept", "text/event-stream")
+            .header("idempotency-key", "handed over")
+            .header("last-event-id", after)
+            .json(&json!({ "text": "Think" }))
+    };
+    let stream = tokio::spawn(streamed(&mia, "0").send());
+    let whole = tokio::spawn(answer(noah.post("/v1/chat/send").json(&json!({ "text": "Think" }))));
+    for _ in 0..200 {
+        if app.model.requests().len() == 2 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    leaving.signal("-TERM");
+
+    // It says that it goes while it still serves, and keeps no connection.
+    let mut farewell = app
+        .http
+        .get(format!("{}/health", leaving.url))
+        .send()
+        .await
+        .expect("it serves");
+    for _ in 0..100 {
+        if farewell.status() == StatusCode::SERVICE_UNAVAILABLE {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        farewell = app
+            .http
+            .get(format!("{}/health", leaving.url))
+            .send()
+            .await
+            .expect("it serves");
+    }
+    assert_eq!(farewell.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(farewell.headers()["connection"], "close");
+    assert_eq!(
+        mia.read("/v1/orders").await.0,
+        StatusCode::OK,
+        "who comes meanwhile is served"
+    );
+    assert_eq!(mia.at(&staying.url).read("/v1/orders").await.0, StatusCode::OK);
+
+    // The stream ends before the turn does, and says when to come back; the rest is read at the other replica.
+    let heard = stream
+        .await
+        .expect("runs")
+        .expect("answers")
+        .text()
+        .await
+        .expect("a whole stream");
+    let names: Vec<String> = parse_events(&heard).into_iter().map(|event| event.name).collect();
+    assert_eq!(names, ["accepted"], "{heard}");
+    assert!(heard.contains("retry: 500"), "{heard}");
+    let rest = events(streamed(&mia.at(&staying.url), "1")).await;
+    let names: Vec<&str> = rest.iter().map(|event| event.name.as_str()).collect();
+    assert_eq!(names, ["message", "done"]);
+    assert_eq!(rest[0].data["text"], "Here at last.");
+
+    let (status, whole) = whole.await.expect("runs");
+    assert_eq!(
+        (status, whole["message"]["text"].as_str()),
+        (StatusCode::OK, Some("Here at last."))
+    );
+    leaving.ended().await;
+    assert_eq!(app.model.requests().len(), 2, "no turn ran twice");
+}
+
+#[tokio::test]
+async fn a_stopping_worker_ends_what_it_does_and_gives_the_rest_back() {
+    let app = TestApp::without_worker().await;
+    let way = Way::to(Beyond::Tcp(app.mailbox.url().replace("smtp://", ""))).await;
+    way.becomes(Weather::Slow(Duration::from_millis(300)));
+    let relay = format!("smtp://{}", way.address);
+    for person in ["mia", "noah"].repeat(6) {
+        let email = json!({ "email": format!("{person}@example.com") });
+        let asked = app.at_the_door("/v1/sessions/code-requests", email);
+        assert!(asked.send().await.expect("answers").status().is_success());
+    }
+    let asked_for = app.count("SELECT count(*) FROM graphile_worker._private_jobs").await;
+    let mut worker = Process::worker_with(&app, &[("SMTP_URL", &relay), ("SHUTDOWN_GRACE_SECONDS", "20")]).await;
+    for _ in 0..400 {
+        if app
+            .count("SELECT count(*) FROM graphile_worker._private_jobs WHERE locked_at IS NOT NULL")
+            .await
+            > 0
+        {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    worker.stop().await;
+    let (sent, left) = (
+        app.mailbox.all().len() as i64,
+        app.count("SELECT count(*) FROM graphile_worker._private_jobs").await,
+    );
+    let held = app
+        .count("SELECT count(*) FROM graphile_worker._private_jobs WHERE locked_at IS NOT NULL")
+        .await;
+    println!("{sent} of {asked_for} mails were sent on the way out, {left} given back, {held} held");
+    assert!(sent > 0 && left > 0, "stopped in the middle");
+    assert_eq!(held, 0, "nobody waits for its leases to run out");
+    assert_eq!(sent + left, asked_for);
+
+    let _next = Process::worker_with(&app, &[("SMTP_URL", &app.mailbox.url())]).await;
+    app.becomes("SELECT count(*) FROM graphile_worker._private_jobs", 0)
+        .await;
+    assert_eq!(app.mailbox.all().len() as i64, asked_for, "each once");
 }

@@ -15,7 +15,7 @@ use crate::{
     config::{Limits, ModelSettings, Settings},
     identity::{StaffRole, shoppers, staff},
     model::{ScriptedModel, ToolCall},
-    tenancy::{self, DatabaseSettings},
+    tenancy::{self, DatabaseSettings, Pooler},
 };
 
 const TEMPLATE: &str = "replay_template";
@@ -120,6 +120,7 @@ fn database(postgres: &PrivatePostgres, name: &str) -> DatabaseSettings {
         executor_password: password("executor"),
         connections: 8,
         deadline: Duration::from_secs(10),
+        pooler: Pooler::None,
     }
 }
 

@@ -24,6 +24,7 @@ use crate::{
     http::{
         body::{Body, Path, Query},
         documented::{BadBody, BadQuery, Decision, NotFound, Role, Unauthenticated},
+        drain::Drain,
         problem::Problem,
         proposals::{AsShown, Deciding, Proposals},
     },
@@ -137,7 +138,12 @@ pub async fn withdraw(staff: StaffMember, deciding: Deciding) -> Result<Json<Pro
 /// Follows the queue: an event for each proposal that is made or changes.
 #[utoipa::path(get, path = "/v1/staff/proposals/events", tag = "staff",
     responses((status = 200, content_type = "text/event-stream", body = ProposalView), Role, Unauthenticated))]
-pub async fn events(staff: StaffMember, State(web): State<Pool<Web>>, State(clock): State<Clock>) -> Response {
+pub async fn events(
+    staff: StaffMember,
+    State(web): State<Pool<Web>>,
+    State(clock): State<Clock>,
+    State(drain): State<Drain>,
+) -> Response {
     let start = (clock.now(), ProposalId::from(uuid::Uuid::max()));
     let changes = stream::unfold(
         (start, Vec::new()),
@@ -162,7 +168,7 @@ pub async fn events(staff: StaffMember, State(web): State<Pool<Web>>, State(cloc
             }
         },
     );
-    Sse::new(changes)
+    Sse::new(drain.bounded(changes))
         .keep_alive(sse::KeepAlive::new().interval(Duration::from_secs(15)))
         .into_response()
 }

@@ -7,7 +7,7 @@ use std::{
 
 use countersign::{
     cli::{migrate, private_postgres::PrivatePostgres},
-    tenancy::DatabaseSettings,
+    tenancy::{DatabaseSettings, Pooler},
 };
 use sqlx::{AssertSqlSafe, Connection, PgConnection, postgres::PgConnectOptions};
 use tokio::sync::OnceCell;
@@ -51,6 +51,7 @@ pub fn settings(address: PgConnectOptions) -> DatabaseSettings {
         executor_password: "executor-of-the-tests".into(),
         connections: 6,
         deadline: Duration::from_secs(5),
+        pooler: Pooler::None,
     }
 }
 

@@ -124,7 +124,12 @@ impl Process {
     /// SIGTERM, and gone.
     pub async fn stop(&mut self) {
         self.signal("-TERM");
-        for _ in 0..1000 {
+        self.ended().await;
+    }
+
+    /// Gone, after a signal.
+    pub async fn ended(&mut self) {
+        for _ in 0..3000 {
             if self.child.try_wait().expect("waits").is_some() {
                 return;
             }
