@@ -25,3 +25,9 @@ GRANT UPDATE (status, events, lease_until, finished_at) ON turns TO countersign_
 GRANT SELECT, INSERT, UPDATE ON passwords, sessions, staff_sessions TO countersign_web;
 GRANT INSERT, UPDATE, SELECT ON passwords, staff TO countersign_executor;
 GRANT SELECT ON staff TO countersign_web;
+ALTER TABLE turns DROP CONSTRAINT turns_tenant_id_shopper_id_conversation_id_fkey,
+    ADD FOREIGN KEY (tenant_id, shopper_id, conversation_id) REFERENCES conversations (tenant_id, shopper_id, id);
+ALTER TABLE messages DROP CONSTRAINT messages_tenant_id_shopper_id_conversation_id_fkey,
+    ADD FOREIGN KEY (tenant_id, shopper_id, conversation_id) REFERENCES conversations (tenant_id, shopper_id, id);
+ALTER TABLE proposals DROP CONSTRAINT proposals_tenant_id_shopper_id_conversation_id_fkey,
+    ADD FOREIGN KEY (tenant_id, shopper_id, conversation_id) REFERENCES conversations (tenant_id, shopper_id, id);

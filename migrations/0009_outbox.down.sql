@@ -1,3 +1,4 @@
+REVOKE SELECT (id, address, device, created_at) ON sessions FROM countersign_executor;
 ALTER TABLE payments DROP COLUMN reference;
 ALTER TABLE shoppers DROP COLUMN language;
 ALTER TABLE tenants DROP COLUMN language, DROP COLUMN reply_to;

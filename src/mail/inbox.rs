@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use quoted_printable::ParseMode;
 
 /// Mails that are kept; the oldest go first.
-const MOST: usize = 100;
+const MOST: usize = 500;
 
 #[derive(Clone, Debug, Default)]
 pub struct Inbox {

@@ -1,11 +1,18 @@
 //! Roles and schema. Run by `countersign migrate` with the owner's or an administrator's credential, never by `serve`.
 
+use std::sync::LazyLock;
+
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::{AssertSqlSafe, Connection, PgConnection, migrate::Migrator, postgres::PgConnectOptions};
 
 use super::{Executor, Reader, Role, Web, pools::DatabaseSettings};
 
-static MIGRATIONS: Migrator = sqlx::migrate!();
+static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
+    let mut migrations = sqlx::migrate!();
+    // After a rollback the schema is newer than the release, which works on it all the same: migrations only add.
+    migrations.set_ignore_missing(true);
+    migrations
+});
 
 /// The role that owns every table and migrates. It cannot log in: an administrator becomes it with SET ROLE.
 pub const OWNER: &str = "countersign_owner";
@@ -100,7 +107,9 @@ async fn become_owner(connection: &mut PgConnection) -> Result<(), sqlx::Error> 
             GRANT USAGE ON SCHEMA public TO {reader}, {web}, {executor};
             REVOKE CREATE ON SCHEMA public FROM PUBLIC;
         END $$;
-        SET ROLE {OWNER}"#,
+        SET ROLE {OWNER};
+        -- Whoever waits for a lock makes everybody else wait behind it: better to fail and be run again.
+        SET lock_timeout = '5s'"#,
         reader = Reader::NAME,
         web = Web::NAME,
         executor = Executor::NAME,

@@ -2,7 +2,7 @@
 
 use askama::Template;
 use axum::{
-    Router,
+    Json, Router,
     extract::State,
     http::{HeaderValue, StatusCode, header},
     response::{Html, IntoResponse, Response},
@@ -18,12 +18,16 @@ struct Page {
     mails: Vec<Caught>,
 }
 
-/// `/inbox`, for who catches mail.
+/// `/inbox`, for who catches mail, and the same as JSON for programs.
 pub fn page<S: Clone + Send + Sync + 'static>(inbox: Inbox) -> Router<S> {
     // The page is styled inline and runs nothing.
     let policy = HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'");
     Router::new()
         .route("/inbox", get(show))
+        .route(
+            "/inbox.json",
+            get(|State(inbox): State<Inbox>| async move { Json(inbox.mails()) }),
+        )
         .layer(SetResponseHeaderLayer::overriding(
             header::CONTENT_SECURITY_POLICY,
             policy,

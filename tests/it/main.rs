@@ -22,6 +22,7 @@ mod incoming;
 mod integration_target;
 mod limits;
 mod logs;
+mod migrations;
 mod model_failures;
 mod injection;
 mod openapi;

@@ -143,7 +143,7 @@ async fn a_stopping_replica_hands_its_streams_over_and_finishes_its_turns() {
         shopper
             .post("/v1/chat/send")
             .header("accept", "text/event-stream")
-            .header("idempotency-key", "handed over")
+            .header("idempotency-key", "handed-over")
             .header("last-event-id", after)
             .json(&json!({ "text": "Think" }))
     };
@@ -216,9 +216,12 @@ async fn a_stopping_worker_ends_what_it_does_and_gives_the_rest_back() {
     let way = Way::to(Beyond::Tcp(app.mailbox.url().replace("smtp://", ""))).await;
     way.becomes(Weather::Slow(Duration::from_millis(300)));
     let relay = format!("smtp://{}", way.address);
-    for person in ["mia", "noah"].repeat(6) {
-        let email = json!({ "email": format!("{person}@example.com") });
-        let asked = app.at_the_door("/v1/sessions/code-requests", email);
+    let mia = app.shopper("mia").await;
+    for _ in 0..12 {
+        let talk = json!({ "text": "Where is my order?", "by_rules": true });
+        let (_, said) = answer(mia.post("/v1/chat/send").json(&talk)).await;
+        let conversation = said["conversation_id"].as_str().expect("an id");
+        let asked = mia.post(&format!("/v1/conversations/{conversation}/transcript"));
         assert!(asked.send().await.expect("answers").status().is_success());
     }
     let asked_for = app.count("SELECT count(*) FROM graphile_worker._private_jobs").await;
