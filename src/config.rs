@@ -54,6 +54,8 @@ pub struct Settings {
     pub telemetry: TelemetrySettings,
     /// Where metrics and readiness are served: not for the public.
     pub internal_listen: Option<SocketAddr>,
+    /// The store whose admins may see the doctor's findings.
+    pub operator_store: Option<String>,
     /// Run the job queue in this process too; off where `countersign worker` does.
     pub run_worker: bool,
     /// How long to go on serving after SIGTERM, with `/health` at 503, so that what stands before sends nobody new.
@@ -111,6 +113,7 @@ impl Settings {
         let retention = chrono::Duration::days(reader.number("RETENTION_DAYS", 1..=3_650, 365));
         let outside = reader.outside();
         let limits = reader.limits();
+        let operator_store = reader.text("OPERATOR_STORE");
         let most_turns = reader.number("MOST_TURNS", 1..=100_000, 1024) as usize;
         let connections = reader.connections();
         let needed = database.zip(model).zip(keyring).zip(mail).zip(public_url);
@@ -132,6 +135,7 @@ impl Settings {
             connections,
             telemetry,
             internal_listen,
+            operator_store,
             run_worker,
             shutdown_drain,
             shutdown_grace,
@@ -159,6 +163,7 @@ impl Settings {
             connections: Connections::default(),
             telemetry: TelemetrySettings::default(),
             internal_listen: None,
+            operator_store: None,
             run_worker: true,
             shutdown_drain: Duration::ZERO,
             shutdown_grace: Duration::ZERO,

@@ -129,15 +129,6 @@ class Shopper(threading.Thread):
             except (OSError, http.client.HTTPException, RuntimeError, ValueError) as error:
                 self.failed.append(f"{time.strftime('%H:%M:%S')} {self.who}: {type(error).__name__}: {error}")
 
-    def executed(self):
-        """How many of its proposals were done, once all are or a minute is over."""
-        for _ in range(60):
-            states = [self.must(200, "GET", f"/v1/proposals/{id}")["state"] for id in self.proposals]
-            if all(state == "executed" for state in states):
-                break
-            time.sleep(1)
-        return states.count("executed")
-
 
 def main(url, key, model, stop):
     host, port = model.rsplit(":", 1)
@@ -152,7 +143,6 @@ def main(url, key, model, stop):
         shopper.join()
     total = lambda of: sum(of(shopper) for shopper in people)
     print(json.dumps({
-        "executed": total(lambda it: it.executed()),
         "requests": total(lambda it: it.requests), "failed": total(lambda it: len(it.failed)),
         "turns": total(lambda it: it.turns), "resumed_streams": total(lambda it: it.resumed),
         "proposals": total(lambda it: len(it.proposals)), "longest_answer_s": round(max(it.longest for it in people), 1),

@@ -118,6 +118,7 @@ pub async fn serve(
         outside: http::Outside::new(settings.keyring.clone(), settings.outside.allow_loopback),
         pulse,
         drain: drain.clone(),
+        doctor: super::doctor::of_this_process(settings.operator_store.as_deref()),
         internal,
     };
     let router = http::router(app, settings.limits, settings.connections.proxies.clone(), pages);

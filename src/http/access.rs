@@ -94,6 +94,7 @@ pub const ACCESS: &[(&str, &str, Access)] = &[
     ("PUT",    "/v1/staff/policies/{tool}",           FreshAdmin),
     ("GET",    "/v1/staff/audit",                     Staff(Viewer, Some(AuditRead))),
     ("GET",    "/v1/staff/status",                    Staff(Viewer, None)),
+    ("GET",    "/v1/staff/doctor",                    Staff(StaffRole::Admin, None)),
     ("GET",    "/v1/staff/usage",                     Staff(Viewer, Some(UsageRead))),
     ("GET",    "/v1/staff/budget",                    Staff(Viewer, Some(UsageRead))),
     ("PUT",    "/v1/staff/budget",                    FreshAdmin),

@@ -49,6 +49,7 @@ pub use drain::Drain;
 pub use health::Pulse;
 use internal::Internal;
 use problem::Problem;
+pub use staff::doctor::{Doctor, Finding, Level};
 
 use crate::{
     chat::Chat,
@@ -92,6 +93,7 @@ pub struct App {
     pub outside: Outside,
     pub pulse: Pulse,
     pub drain: Drain,
+    pub doctor: Doctor,
     pub internal: Internal,
 }
 
@@ -174,6 +176,7 @@ fn rooms() -> OpenApiRouter<App> {
         .routes(routes!(staff::policies::read_policy, staff::policies::change_policy))
         .routes(routes!(staff::audit::audit))
         .routes(routes!(staff::status::status))
+        .routes(routes!(staff::doctor::doctor))
         .routes(routes!(staff::usage::usage))
         .routes(routes!(staff::usage::caps, staff::usage::set_caps))
         .routes(routes!(staff::outgoing::list))

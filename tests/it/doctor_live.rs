@@ -5,12 +5,17 @@ use axum::{
     http::{HeaderMap, HeaderValue},
     response::IntoResponse,
 };
+use countersign::identity::StaffRole;
+use reqwest::StatusCode;
 use serde_json::Value;
 use tokio::net::TcpListener;
 
 use crate::{
     probe::countersign,
-    support::{TestApp, process::SECRET_KEY},
+    support::{
+        TestApp,
+        process::{Process, SECRET_KEY},
+    },
 };
 
 /// The doctor's findings that are not green, by their codes.
@@ -203,4 +208,31 @@ async fn each_planted_fault_is_named() {
         assert_eq!(well, !red, "{expected}");
         app.meddle(mend).await;
     }
+}
+
+#[tokio::test]
+async fn the_operators_admins_see_it_too_and_nobody_else_does() {
+    let app = TestApp::without_worker().await;
+    let (admin, viewer) = (
+        app.staff("admin@s.example", StaffRole::Admin).await,
+        app.staff("viewer@s.example", StaffRole::Viewer).await,
+    );
+    let path = "/v1/staff/doctor";
+    assert_eq!(
+        admin.read(path).await.0,
+        StatusCode::NOT_FOUND,
+        "no store is the operator's"
+    );
+    let ours = Process::serve_with(&app, &[("OPERATOR_STORE", &app.store.tenant.slug)]).await;
+    let theirs = Process::serve_with(&app, &[("OPERATOR_STORE", "another")]).await;
+    assert_eq!(admin.at(&theirs.url).read(path).await.0, StatusCode::NOT_FOUND);
+    assert_eq!(viewer.at(&ours.url).read(path).await.0, StatusCode::FORBIDDEN);
+    let (status, seen) = admin.at(&ours.url).read(path).await;
+    assert_eq!(status, StatusCode::OK, "{seen}");
+    let found = |code: &str| {
+        let findings = seen["findings"].as_array().expect("findings").iter();
+        findings.filter(|finding| finding["code"] == code).count()
+    };
+    // The settings that it serves with: they fit, and have no Sentry.
+    assert_eq!((found("sentry_unset"), found("settings_fit")), (1, 1), "{seen}");
 }

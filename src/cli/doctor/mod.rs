@@ -10,18 +10,19 @@ mod spf;
 use std::{
     net::{IpAddr, SocketAddr},
     path::PathBuf,
+    sync::Arc,
 };
 
 use clap::{Args, Subcommand};
-use serde::Serialize;
 
 use super::CliError;
 use crate::{
     config::{Settings, environment},
-    tenancy,
+    http::{self, Finding, Level},
+    telemetry, tenancy,
 };
 
-#[derive(Args)]
+#[derive(Args, Default)]
 pub struct Options {
     #[command(subcommand)]
     command: Option<DoctorCommand>,
@@ -56,28 +57,6 @@ pub enum DoctorCommand {
         #[arg(long = "sender")]
         senders: Vec<IpAddr>,
     },
-}
-
-/// How bad it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
-enum Level {
-    Green,
-    Amber,
-    Red,
-}
-
-/// What a check found.
-#[derive(Debug, Serialize)]
-struct Finding {
-    check: &'static str,
-    level: Level,
-    /// A stable name for what was found, such as `spf_missing`.
-    code: &'static str,
-    finding: String,
-    /// The DNS record to publish, as a zone file has it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    publish: Option<String>,
 }
 
 impl Finding {
@@ -119,6 +98,14 @@ pub async fn run(options: Options) -> Result<(), CliError> {
     report(json, &findings)
 }
 
+/// The same, for a page: by this process, with the settings that it serves with.
+pub fn of_this_process(store: Option<&str>) -> http::Doctor {
+    http::Doctor::new(
+        store,
+        Arc::new(|| Box::pin(async { examine(&Options::default()).await })),
+    )
+}
+
 /// Everything that can be seen of a live installation.
 async fn examine(options: &Options) -> Vec<Finding> {
     let (settings, mut findings) = installation::settings();
@@ -131,7 +118,10 @@ async fn examine(options: &Options) -> Vec<Finding> {
     if let Some(address) = address.or_else(|| Settings::database_only(&environment).ok()) {
         let pools = tenancy::connect(&address);
         findings.extend(database::roles_and_schema(&pools).await);
-        findings.extend(database::stores(&pools).await.unwrap_or_default());
+        findings.extend(database::stores(&pools).await.unwrap_or_else(|error| {
+            let text = format!("the stores cannot be looked at: {}", telemetry::cause(&error));
+            vec![Finding::new("database", Level::Red, "stores_unreadable", text)]
+        }));
     }
     let url = options
         .url
@@ -141,7 +131,10 @@ async fn examine(options: &Options) -> Vec<Finding> {
         findings.extend(edge::examine(url.trim_end_matches('/'), settings.as_ref()).await);
     }
     if !options.without_mail {
-        findings.extend(mail::examine(options.resolver, &[]).await.unwrap_or_default());
+        findings.extend(mail::examine(options.resolver, &[]).await.unwrap_or_else(|error| {
+            let text = format!("mail cannot be looked at: {error}");
+            vec![Finding::new("mail", Level::Red, "mail_unexamined", text)]
+        }));
     }
     findings
 }

@@ -1,6 +1,7 @@
 //! The staff's side, a file for each thing they do.
 
 pub mod audit;
+pub mod doctor;
 pub mod members;
 pub mod outgoing;
 pub mod policies;
