@@ -102,12 +102,13 @@ pub async fn run(options: Options) -> Result<(), CliError> {
 async fn replay(options: &Options) -> Result<Vec<Outcome>, CliError> {
     let text = fs::read_to_string(&options.file).map_err(|error| CliError::Unreadable(options.file.clone(), error))?;
     let scripts = match options.format {
-        import::Format::Jsonl => text
+        import::Format::Retail => retail::scripts(&options.store, &text),
+        // Whatever the store comes in, its scripts are lines.
+        _ => text
             .lines()
             .filter(|line| !line.trim().is_empty())
             .map(serde_json::from_str)
             .collect(),
-        import::Format::Retail => retail::scripts(&options.store, &text),
     };
     let scripts: Vec<Script> =
         scripts.map_err(|error| CliError::Unreadable(options.file.clone(), std::io::Error::other(error)))?;
