@@ -9,7 +9,7 @@ mod telemetry;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use sqlx::postgres::PgConnectOptions;
 
 pub use network::{AddressHeader, Connections, Limits, Proxies, Rate};
@@ -56,12 +56,24 @@ pub struct Settings {
     pub internal_listen: Option<SocketAddr>,
     /// The store whose admins may see the doctor's findings.
     pub operator_store: Option<String>,
+    /// The demo's shop page.
+    pub storefront: Option<Storefront>,
     /// Run the job queue in this process too; off where `countersign worker` does.
     pub run_worker: bool,
     /// How long to go on serving after SIGTERM, with `/health` at 503, so that what stands before sends nobody new.
     pub shutdown_drain: Duration,
     /// How long running turns and jobs may take to finish after that.
     pub shutdown_grace: Duration,
+}
+
+/// What the demo's shop page needs: it has the chat in it, and signs its visitors in as a shop's backend would.
+#[derive(Clone, Debug)]
+pub struct Storefront {
+    pub store: String,
+    pub store_key: String,
+    /// Of the key that assertions are signed with.
+    pub kid: String,
+    pub secret: SecretString,
 }
 
 impl Settings {
@@ -136,6 +148,7 @@ impl Settings {
             telemetry,
             internal_listen,
             operator_store,
+            storefront: None,
             run_worker,
             shutdown_drain,
             shutdown_grace,
@@ -164,6 +177,7 @@ impl Settings {
             telemetry: TelemetrySettings::default(),
             internal_listen: None,
             operator_store: None,
+            storefront: None,
             run_worker: true,
             shutdown_drain: Duration::ZERO,
             shutdown_grace: Duration::ZERO,

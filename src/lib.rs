@@ -11,8 +11,8 @@ pub const VERSION: &str = match option_env!("COUNTERSIGN_VERSION") {
 };
 
 pub mod cli;
-pub mod http;
 pub mod web;
+pub mod http;
 pub mod chat;
 pub mod tools;
 pub mod approvals;

@@ -111,6 +111,17 @@ class Shopper(threading.Thread):
             time.sleep(0.5)
         raise RuntimeError("a stream never ended")
 
+    def done(self, proposal):
+        """Waits for the effect: the next change is planned on this one."""
+        for _ in range(120):
+            state = self.must(200, "GET", f"/v1/proposals/{proposal}")["state"]
+            if state == "executed":
+                return
+            if state not in ("approved", "executing"):
+                break
+            time.sleep(0.5)
+        raise RuntimeError(f"a confirmed proposal is {state}")
+
     def run(self):
         opened = self.must(201, "POST", "/v1/sessions", {"email": f"{self.who}@example.com", "password": PASSWORD}, {"x-store-key": self.key})
         self.token = opened["token"]
@@ -126,6 +137,7 @@ class Shopper(threading.Thread):
                     raise RuntimeError(f"{len(proposals)} proposals of one turn")
                 self.proposals += [proposals[0]["id"]]
                 self.must(200, "POST", f"/v1/proposals/{proposals[0]['id']}/confirm", {"shown": proposals[0]["shown"]})
+                self.done(proposals[0]["id"])
             except (OSError, http.client.HTTPException, RuntimeError, ValueError) as error:
                 self.failed.append(f"{time.strftime('%H:%M:%S')} {self.who}: {type(error).__name__}: {error}")
 

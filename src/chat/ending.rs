@@ -4,6 +4,7 @@ use super::{
     asking::Draft,
     events::{Author, Event, Message},
     guard::Breach,
+    handoff::WITH_A_PERSON,
     record::{self, CallRecord, Ending},
     turn::Turn,
 };
@@ -36,6 +37,7 @@ impl Turn {
             tracing::warn!(turn = %self.id, breach = breach.name(), "part of an answer was withheld");
         }
         let (text, source) = match (blank, draft.fault) {
+            _ if self.held => (WITH_A_PERSON.to_owned(), Source::System),
             (true, _) => (NO_ANSWER.to_owned(), Source::Fallback),
             (false, Some(_)) => (draft.text + CUT_SHORT, draft.source),
             (false, None) => (draft.text, draft.source),
@@ -44,7 +46,7 @@ impl Turn {
         let text = text.replace('\0', "");
         let message = Message {
             id: MessageId::new(),
-            author: Author::Assistant,
+            author: if self.held { Author::System } else { Author::Assistant },
             source,
             text,
             created_at: now,

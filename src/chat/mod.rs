@@ -10,6 +10,7 @@ mod ending;
 mod engine;
 mod events;
 mod guard;
+pub mod handoff;
 pub mod history;
 mod live;
 pub mod prompt;

@@ -100,7 +100,11 @@ impl Chat {
             return Err(ChatError::Busy);
         };
         let now = engine.clock.now();
-        let (conversation, store) = open_conversation(&mut tx, shopper, message.conversation, now).await?;
+        let Opened {
+            conversation,
+            store,
+            held,
+        } = open_conversation(&mut tx, shopper, message.conversation, now).await?;
         let history = match message.conversation {
             Some(conversation) => history::for_prompt(&mut tx, conversation, engine.limits.history_messages).await?,
             None => Vec::new(),
@@ -147,6 +151,7 @@ impl Chat {
             log,
             guard,
             by_rules: message.by_rules,
+            held,
             stopping: self.stopping.clone(),
         };
         let span = tracing::info_span!("turn", turn = %new.id);
@@ -257,21 +262,30 @@ impl Chat {
     }
 }
 
-/// The conversation's id and the store's name. A given conversation must be the shopper's.
+/// A conversation that a message goes into.
+struct Opened {
+    conversation: ConversationId,
+    /// The store's name.
+    store: String,
+    /// A person answers in it.
+    held: bool,
+}
+
+/// A given conversation must be the shopper's.
 async fn open_conversation(
     tx: &mut Tx<Web>,
     shopper: &Shopper,
     conversation: Option<ConversationId>,
     now: chrono::DateTime<chrono::Utc>,
-) -> Result<(ConversationId, String), ChatError> {
+) -> Result<Opened, ChatError> {
     let opened = match conversation {
-        Some(id) => sqlx::query_scalar!(
-            r#"SELECT t.name FROM conversations c JOIN tenants t USING (tenant_id) WHERE c.id = $1"#,
+        Some(id) => sqlx::query!(
+            r#"SELECT t.name AS store, c.held_by IS NOT NULL AS "held!" FROM conversations c JOIN tenants t USING (tenant_id) WHERE c.id = $1"#,
             id.as_uuid()
         )
         .fetch_optional(&mut **tx)
         .await?
-        .map(|store| (id, store)),
+        .map(|row| Opened { conversation: id, store: row.store, held: row.held }),
         None => {
             let id = ConversationId::new();
             sqlx::query_scalar!(
@@ -284,7 +298,7 @@ async fn open_conversation(
             )
             .fetch_optional(&mut **tx)
             .await?
-            .map(|store| (id, store))
+            .map(|store| Opened { conversation: id, store, held: false })
         }
     };
     opened.ok_or(ChatError::NoConversation)

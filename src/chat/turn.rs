@@ -33,6 +33,8 @@ pub(super) struct Turn {
     pub guard: Guard,
     /// Ask no model at all.
     pub by_rules: bool,
+    /// A person answers instead.
+    pub held: bool,
     /// Running turns are to end now.
     pub stopping: CancellationToken,
 }
@@ -49,6 +51,7 @@ impl Turn {
         let link = if self.by_rules { self.engine.chain.last() } else { 0 };
         let mut draft = Draft::new(std::mem::take(&mut self.guard), link);
         let answered = tokio::select! {
+            () = std::future::ready(()), if self.held => true,
             answered = timeout(self.engine.limits.deadline, self.converse(prompt, &mut draft)) => {
                 if answered.is_err() {
                     draft.fault = Some(ModelError::TooSlow);

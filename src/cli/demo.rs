@@ -20,8 +20,8 @@ use super::{
 };
 use crate::{
     clock::Clock,
-    config::{ConfigError, Fault, Limits, ModelSettings, Settings},
-    identity::{StaffRole, shoppers, staff},
+    config::{ConfigError, Fault, Limits, ModelSettings, Settings, Storefront},
+    identity::{StaffRole, assertion_keys, shoppers, staff},
     mail::MailSettings,
     model::Puppet,
     money::Currency,
@@ -74,6 +74,7 @@ pub async fn run(options: Options) -> Result<(), CliError> {
     migrate(&admin, &settings.database).await?;
     let pools = tenancy::connect(&settings.database);
     let key = seed(&pools).await?;
+    settings.storefront = Some(storefront(&pools, &settings, &key).await?);
     let (puppet, clock) = (Puppet::default(), Clock::system());
     if let (Some(address), MailSettings::Inbox(inbox)) = (options.control, &settings.mail) {
         let control = Control {
@@ -103,6 +104,21 @@ pub fn facts() -> serde_json::Value {
             { "id": "noah", "email": "noah@example.com", "orders": ["#2001"] },
         ],
         "staff": [{ "email": "staff@example.com", "role": "admin" }],
+    })
+}
+
+/// The shop page, with a key of its own to vouch for its visitors.
+async fn storefront(pools: &Pools, settings: &Settings, key: &StoreKey) -> Result<Storefront, CliError> {
+    let mut tx = super::begin(pools, SLUG).await?;
+    // A database that an earlier demo left has an earlier key, sealed with a secret that is gone.
+    let kid = format!("demo-{}", hex::encode(rand::random::<[u8; 4]>()));
+    let secret = assertion_keys::add_shared_secret(&mut tx, &settings.keyring, &kid, Utc::now()).await?;
+    tx.commit().await?;
+    Ok(Storefront {
+        store: SLUG.into(),
+        store_key: key.as_str().into(),
+        kid,
+        secret: secret.into(),
     })
 }
 

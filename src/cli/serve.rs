@@ -24,7 +24,7 @@ use crate::{
     },
     identity::Identity,
     integrations::Outgoing,
-    mail::{MailSettings, PostOffice},
+    mail::PostOffice,
     model::{Chain, Model, OfflineModel, OpenAiModel, OpenAiSettings, budget::Meter},
     telemetry::{self, Metrics},
     tenancy::{self, Pooler, Pools, Role, Web},
@@ -102,11 +102,13 @@ pub async fn serve(
         settings.lifetimes,
         settings.staff_second_factor,
     );
-    // Only the demo catches mail; a server that sends it has no such page.
-    let pages = match &settings.mail {
-        MailSettings::Inbox(inbox) => web::inbox::page(inbox.clone()),
-        MailSettings::Smtp(_) => axum::Router::new(),
-    };
+    let api = web::Api::default();
+    let pages = web::pages(
+        api.clone(),
+        settings.secure_cookies,
+        &settings.mail,
+        settings.storefront.clone(),
+    );
     let app = App {
         reader: pools.reader.clone(),
         web: pools.web.clone(),
@@ -122,6 +124,7 @@ pub async fn serve(
         internal,
     };
     let router = http::router(app, settings.limits, settings.connections.proxies.clone(), pages);
+    api.is(&router);
     let serving = http::listen::serve(
         listener,
         router,

@@ -72,7 +72,7 @@ fn is_write(method: &Method) -> bool {
 }
 
 /// Browsers send Sec-Fetch-Site or at least Origin with every cross-site write; a request with neither is refused.
-fn is_same_site(headers: &HeaderMap) -> bool {
+pub fn is_same_site(headers: &HeaderMap) -> bool {
     let text = |name: header::HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
     match text(header::HeaderName::from_static("sec-fetch-site")) {
         Some(site) => site == "same-origin",

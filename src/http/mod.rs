@@ -45,6 +45,8 @@ use tower_http::{
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
 
+pub use address::Peer;
+pub use credentials::is_same_site;
 pub use drain::Drain;
 pub use health::Pulse;
 use internal::Internal;
@@ -163,7 +165,7 @@ fn rooms() -> OpenApiRouter<App> {
         .routes(routes!(proposals::get))
         .routes(routes!(proposals::confirm))
         .routes(routes!(proposals::withdraw))
-        .routes(routes!(staff::sessions::log_out))
+        .routes(routes!(staff::sessions::current, staff::sessions::log_out))
         .routes(routes!(staff::sessions::set_up))
         .routes(routes!(staff::sessions::confirm))
         .routes(routes!(staff::sessions::reauthenticate))
@@ -173,8 +175,22 @@ fn rooms() -> OpenApiRouter<App> {
         .routes(routes!(staff::queue::approve))
         .routes(routes!(staff::queue::reject))
         .routes(routes!(staff::queue::withdraw))
+        .routes(routes!(staff::policies::list))
         .routes(routes!(staff::policies::read_policy, staff::policies::change_policy))
         .routes(routes!(staff::audit::audit))
+        .routes(routes!(staff::audit::chain))
+        .routes(routes!(staff::conversations::list))
+        .routes(routes!(staff::conversations::read))
+        .routes(routes!(staff::conversations::take))
+        .routes(routes!(staff::conversations::give_back))
+        .routes(routes!(staff::conversations::answer))
+        .routes(routes!(staff::help::list))
+        .routes(routes!(staff::help::write))
+        .routes(routes!(
+            staff::origins::list,
+            staff::origins::allow,
+            staff::origins::forbid
+        ))
         .routes(routes!(staff::status::status))
         .routes(routes!(staff::doctor::doctor))
         .routes(routes!(staff::usage::usage))

@@ -101,6 +101,14 @@ impl StaffMember {
         }
     }
 
+    /// Address and role of a person; none for a machine.
+    pub fn who(&self) -> Option<(&str, StaffRole)> {
+        match &self.who {
+            Who::Person(person) => Some((&person.email, person.role)),
+            Who::Machine(_) => None,
+        }
+    }
+
     /// To keep people from deciding for themselves.
     pub(crate) fn email(&self) -> Option<&str> {
         self.person().map(|(_, email)| email)

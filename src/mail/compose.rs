@@ -9,7 +9,7 @@ use super::{
     words::{self, Said, Told, Words},
 };
 use crate::{
-    ids::{ConversationId, ProposalId, SessionId},
+    ids::{ConversationId, MessageId, ProposalId, SessionId},
     money::Money,
     tenancy::{Executor, Tx},
 };
@@ -82,6 +82,7 @@ impl PostOffice {
                     .await
             }
             Mail::Transcript { conversation } => self.transcript(tx, sender, *conversation).await,
+            Mail::StaffAnswer { message } => self.staff_answer(tx, sender, *message).await,
         }
     }
 
@@ -204,6 +205,28 @@ impl PostOffice {
         let words = words::of(&sender.language);
         let letter = letter(words, &sender, "", words.budget(scope, period, percent));
         Ok(addressed(admins, sender, words, letter))
+    }
+
+    async fn staff_answer(
+        &self,
+        tx: &mut Tx<Executor>,
+        sender: Sender,
+        id: MessageId,
+    ) -> Result<Option<Addressed>, MailError> {
+        let answer = sqlx::query!(
+            "SELECT m.body, s.email, s.first_name, s.language FROM messages m JOIN shoppers s USING (tenant_id, shopper_id) WHERE m.id = $1",
+            id.as_uuid()
+        )
+        .fetch_optional(&mut **tx)
+        .await?;
+        let Some((answer, email)) = answer.and_then(|mut answer| answer.email.take().map(|email| (answer, email)))
+        else {
+            return Ok(None);
+        };
+        let words = words::of(answer.language.as_deref().unwrap_or(&sender.language));
+        let mut letter = letter(words, &sender, &answer.first_name, words.staff_answer(&sender.name));
+        letter.paragraphs.push(answer.body);
+        Ok(addressed(vec![email], sender, words, letter))
     }
 
     async fn transcript(

@@ -22,7 +22,7 @@ pub use smtp::{SmtpError, is_safe as is_safe_url};
 use codes::CodeId;
 
 use crate::{
-    ids::{ConversationId, ProposalId, SessionId},
+    ids::{ConversationId, MessageId, ProposalId, SessionId},
     jobs::outbox::{self, Channel, Claimed, Sent},
     keyring::{Keyring, Purpose},
     tenancy::{Executor, Role, Tx},
@@ -94,6 +94,10 @@ pub enum Mail {
     },
     Transcript {
         conversation: ConversationId,
+    },
+    /// To a shopper who has gone: what a person answered.
+    StaffAnswer {
+        message: MessageId,
     },
 }
 

@@ -47,6 +47,9 @@ fn reply(prompt: &Prompt) -> Reply {
     };
     let since = &prompt.messages[last_question.unwrap_or_default()..];
     match latest_result(since) {
+        Some(("get_order", result)) if wants_return(question) && result.get("error").is_none() => {
+            return_all(&result["data"])
+        }
         Some((tool, result)) => Reply::Say(tell(tool, &result)),
         None => ask(question),
     }
@@ -54,6 +57,31 @@ fn reply(prompt: &Prompt) -> Reply {
 
 const HELP: &str = "I can look up your orders, parcels and refunds, your profile, and what we have in stock. \
                     Try: where is my order #1001?";
+
+fn wants_return(question: &str) -> bool {
+    let question = question.to_lowercase();
+    ["return", "send back", "give back"]
+        .iter()
+        .any(|words| question.contains(words))
+}
+
+/// Everything in the order, back to where it was paid from. Rules choose no items; a model would ask.
+fn return_all(order: &Value) -> Reply {
+    let items: Vec<&str> = list(order, "lines")
+        .iter()
+        .flat_map(|line| {
+            let units = line["quantity"].as_u64().unwrap_or(1);
+            std::iter::repeat_n(text(line, "item_id"), units.min(50) as usize)
+        })
+        .collect();
+    let payment = list(order, "payments")
+        .first()
+        .map(|payment| text(payment, "payment_method_id"));
+    Reply::Call(
+        "return_items",
+        json!({ "order_number": text(order, "number"), "item_ids": items, "payment_method_id": payment }),
+    )
+}
 
 /// The tool that answers a question.
 fn ask(question: &str) -> Reply {
@@ -151,6 +179,10 @@ fn tell(tool: &str, result: &Value) -> String {
     if let Some(error) = result.get("error") {
         return match error["code"].as_str() {
             Some("sign_in_first") => "For that I must know who you are. Please sign in first.".into(),
+            Some("not_allowed") => format!(
+                "That is not possible: {}.",
+                text(error, "message").trim_end_matches('.')
+            ),
             Some("not_found") => "I could not find that under your account. Please check the number.".into(),
             _ => "I could not look that up just now. Please try again in a moment.".into(),
         };
@@ -162,6 +194,9 @@ fn tell(tool: &str, result: &Value) -> String {
         "get_refund_status" => tell_refund(data),
         "search_products" => tell_products(data),
         "get_profile" => tell_profile(data),
+        "return_items" => {
+            "I have asked for the return. A person will decide, and you will hear of it here and by mail.".into()
+        }
         "hand_off" => "I have called someone of our staff, who will answer you here.".into(),
         _ => HELP.into(),
     }

@@ -178,7 +178,10 @@ async fn make(tx: &mut Tx<Executor>, target: &Target, change: &Change, now: Date
         }
         Change::Coupon { discount, days } => coupon(tx, target, discount, *days, now).await,
         Change::CrmNote { text } => note(tx, target, "crm", text, now).await,
-        Change::HandOff { summary } => note(tx, target, "hand_off", summary, now).await,
+        Change::HandOff { summary } => {
+            note(tx, target, "hand_off", summary, now).await?;
+            call_a_person(tx, target, now).await
+        }
     }
 }
 
@@ -270,6 +273,19 @@ async fn coupon(
         kind,
         value,
         now + chrono::Duration::days(days.into())
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// The conversation waits for a person, unless one has it.
+async fn call_a_person(tx: &mut Tx<Executor>, target: &Target, now: DateTime<Utc>) -> Result<(), ChangeError> {
+    sqlx::query!(
+        "UPDATE conversations c SET waiting_since = $2 FROM proposals p
+        WHERE p.id = $1 AND c.id = p.conversation_id AND c.held_by IS NULL AND c.waiting_since IS NULL",
+        target.proposal.as_uuid(),
+        now
     )
     .execute(&mut **tx)
     .await?;

@@ -4,6 +4,7 @@
 
 pub mod catalogue;
 pub mod changes;
+pub mod help;
 pub mod incoming;
 pub mod orders;
 pub mod privacy;

@@ -8,7 +8,7 @@ use std::{
 
 use tokio::sync::RwLock;
 
-use super::{Executor, Pool, Tx, Web};
+use super::{Pool, Role, Tx, Web};
 use crate::ids::TenantId;
 
 /// How old the list may be: so long after its change a page may still be refused, or let in.
@@ -101,8 +101,18 @@ pub fn parse(text: &str) -> Result<String, &'static str> {
     Ok(origin.strip_suffix(default_port).unwrap_or(&origin).to_owned())
 }
 
+/// The pages that may call for the bound tenant.
+pub async fn list<R: Role>(tx: &mut Tx<R>) -> Result<Vec<String>, sqlx::Error> {
+    sqlx::query_scalar!(
+        "SELECT origin FROM origins WHERE tenant_id = $1 ORDER BY origin",
+        tx.tenant_id().as_uuid()
+    )
+    .fetch_all(&mut **tx)
+    .await
+}
+
 /// Lets a page call for the bound tenant.
-pub async fn add(tx: &mut Tx<Executor>, origin: &str) -> Result<(), sqlx::Error> {
+pub async fn add<R: Role>(tx: &mut Tx<R>, origin: &str) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "INSERT INTO origins (tenant_id, origin) VALUES ($1, $2) ON CONFLICT DO NOTHING",
         tx.tenant_id().as_uuid(),
@@ -114,7 +124,7 @@ pub async fn add(tx: &mut Tx<Executor>, origin: &str) -> Result<(), sqlx::Error>
 }
 
 /// Lets it no more. False when it was not let.
-pub async fn remove(tx: &mut Tx<Executor>, origin: &str) -> Result<bool, sqlx::Error> {
+pub async fn remove<R: Role>(tx: &mut Tx<R>, origin: &str) -> Result<bool, sqlx::Error> {
     let removed = sqlx::query!("DELETE FROM origins WHERE origin = $1", origin)
         .execute(&mut **tx)
         .await?;

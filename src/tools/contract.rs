@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 /// What the worst call of a tool can do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Effect {
     Reads,
@@ -13,7 +13,7 @@ pub enum Effect {
 }
 
 /// A tool's contract.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Serialize, utoipa::ToSchema)]
 pub struct Contract {
     /// What the model calls it by.
     pub name: &'static str,

@@ -105,6 +105,7 @@ impl Registry {
         registry.add_read::<read::get_product::GetProduct>();
         registry.add_read::<read::search_products::SearchProducts>();
         registry.add_read::<read::check_stock::CheckStock>();
+        registry.add_read::<read::search_help::SearchHelp>();
         registry.add_read::<read::get_profile::GetProfile>();
         registry.add_write::<write::cancel_order::CancelOrder>();
         registry.add_write::<write::change_order_address::ChangeOrderAddress>();

@@ -52,3 +52,20 @@ pub async fn audit(
 fn fifty() -> u32 {
     50
 }
+
+/// Whether the record is whole.
+#[derive(Serialize, ToSchema)]
+pub struct Chain {
+    entries: i64,
+    /// The first entry that does not fit the one before it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    broken_at: Option<i64>,
+}
+
+/// Walks the audit's chain of hashes.
+#[utoipa::path(get, path = "/v1/staff/audit/chain", tag = "staff", responses((status = 200, body = Chain), Role, Unauthenticated))]
+pub async fn chain(staff: StaffMember, State(web): State<Pool<Web>>) -> Result<Json<Chain>, Problem> {
+    let mut tx = web.begin(staff.scope()).await?;
+    let (entries, broken_at) = audit::verify(&mut tx).await?;
+    Ok(Json(Chain { entries, broken_at }))
+}

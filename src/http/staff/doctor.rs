@@ -49,12 +49,14 @@ pub struct Finding {
 /// Looks at this installation.
 pub type Look = dyn Fn() -> BoxFuture<'static, Vec<Finding>> + Send + Sync;
 
+type Found = (Instant, Vec<Finding>);
+
 /// The doctor, and the store whose admins may ask it: an installation serves many stores, and is none of the others' business.
 #[derive(Clone)]
 pub struct Doctor {
     look: Arc<Look>,
     store: Option<Arc<str>>,
-    last: Arc<Mutex<Option<(Instant, Vec<Finding>)>>>,
+    last: Arc<Mutex<Option<Found>>>,
 }
 
 impl Doctor {

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use axum::{Json, extract::State, http::HeaderMap};
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::{
     approvals::policy::{self, Policy},
@@ -15,8 +17,40 @@ use crate::{
     },
     identity::StaffMember,
     tenancy::{Pool, Web},
-    tools::Registry,
+    tools::{Contract, Registry},
 };
+
+/// A write tool: what it does, and who decides.
+#[derive(Serialize, ToSchema)]
+pub struct ToolPolicy {
+    contract: Contract,
+    policy: Policy,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct Policies {
+    tools: Vec<ToolPolicy>,
+}
+
+/// Lists the write tools, each with its contract and its policy.
+#[utoipa::path(get, path = "/v1/staff/policies", tag = "staff", responses((status = 200, body = Policies), Role, Unauthenticated))]
+pub async fn list(
+    staff: StaffMember,
+    State(web): State<Pool<Web>>,
+    State(registry): State<Arc<Registry>>,
+) -> Result<Json<Policies>, Problem> {
+    let mut tx = web.begin(staff.scope()).await?;
+    let mut tools = Vec::new();
+    for tool in registry.tools() {
+        if let Some(default) = registry.default_policy(tool.contract.name) {
+            tools.push(ToolPolicy {
+                contract: tool.contract,
+                policy: policy::load(&mut tx, tool.contract.name, default).await?,
+            });
+        }
+    }
+    Ok(Json(Policies { tools }))
+}
 
 /// Reads who decides on a tool's proposals.
 #[utoipa::path(get, path = "/v1/staff/policies/{tool}", tag = "staff", params(("tool" = String, Path)),

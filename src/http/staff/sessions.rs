@@ -14,6 +14,7 @@ use crate::{
         sign_in::NewPassword,
     },
     identity::{self, Device, Identity, StaffMember, StaffNext, StaffRole, Visit},
+    tenancy::{Pool, Web},
 };
 
 /// A log-in. Personal: no `Debug`.
@@ -103,6 +104,32 @@ pub async fn log_in(
         .staff_log_in(&visit, &log_in.email, password, log_in.code.as_deref())
         .await?;
     Ok((StatusCode::CREATED, Json(opened.into())))
+}
+
+/// Who is logged in.
+#[derive(Serialize, ToSchema)]
+pub struct CurrentStaffSession {
+    #[schema(example = "kim@shop.example")]
+    email: String,
+    role: StaffRole,
+    /// The store's name.
+    store: String,
+}
+
+/// Tells about the caller.
+#[utoipa::path(get, path = "/v1/staff/sessions/current", tag = "staff",
+    responses((status = 200, body = CurrentStaffSession), NotFound, Role, Unauthenticated))]
+pub async fn current(staff: StaffMember, State(web): State<Pool<Web>>) -> Result<Json<CurrentStaffSession>, Problem> {
+    let (email, role) = staff.who().ok_or_else(Problem::not_found)?;
+    let mut tx = web.begin(staff.scope()).await?;
+    let store = sqlx::query_scalar!("SELECT name FROM tenants")
+        .fetch_one(&mut *tx)
+        .await?;
+    Ok(Json(CurrentStaffSession {
+        email: email.to_owned(),
+        role,
+        store,
+    }))
 }
 
 /// Logs out.

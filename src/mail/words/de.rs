@@ -153,6 +153,12 @@ impl Words for German {
         let first = format!("das ist das Gespräch mit {store}, um das Sie gebeten haben.");
         said("Ihr Gespräch", &[&first], &[])
     }
+    fn staff_answer(&self, store: &str) -> Said {
+        let first = format!(
+            "ein Mensch bei {store} hat Ihnen geantwortet. Im Chat, wo Ihr Gespräch aufbewahrt ist, können Sie weitersprechen:"
+        );
+        said("Sie haben eine Antwort", &[&first], &[])
+    }
     fn shopper(&self) -> &'static str {
         "Sie"
     }

@@ -148,6 +148,12 @@ impl Words for English {
         let first = format!("this is the conversation with {store} that you asked for.");
         said("Your conversation", &[&first], &[])
     }
+    fn staff_answer(&self, store: &str) -> Said {
+        let first = format!(
+            "a person at {store} has answered you. You can go on in the chat, where your conversation is kept:"
+        );
+        said("You have an answer", &[&first], &[])
+    }
     fn shopper(&self) -> &'static str {
         "You"
     }

@@ -47,6 +47,7 @@ pub(super) trait Words: Send + Sync {
     fn new_sign_in(&self, store: &str) -> Said;
     fn budget(&self, scope: &str, period: &str, percent: i64) -> Said;
     fn transcript(&self, store: &str) -> Said;
+    fn staff_answer(&self, store: &str) -> Said;
     fn shopper(&self) -> &'static str;
 }
 

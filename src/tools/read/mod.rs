@@ -6,6 +6,7 @@ pub mod get_product;
 pub mod get_profile;
 pub mod get_refund_status;
 pub mod list_orders;
+pub mod search_help;
 pub mod search_products;
 
 use serde::Deserialize;

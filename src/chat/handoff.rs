@@ -1,0 +1,214 @@
+//! A person takes a conversation over, answers in the assistant's place, and hands it back.
+
+use chrono::{DateTime, Duration, Utc};
+use serde::Serialize;
+
+use super::{ChatError, history};
+use crate::{
+    identity::StaffMember,
+    ids::{ConversationId, MessageId, ShopperId, StaffId},
+    mail::{self, Mail},
+    tenancy::{
+        Tx, Web,
+        audit::{self, Entry},
+    },
+};
+
+/// Told to the shopper.
+const TAKEN: &str = "A person of our staff has this conversation now and answers you here.";
+const GIVEN_BACK: &str = "Our assistant answers you again.";
+/// What a turn answers while a person has the conversation.
+pub(super) const WITH_A_PERSON: &str = "Your message is with our staff, who will answer you here.";
+/// Who was not seen for so long hears of an answer by mail.
+const AWAY: Duration = Duration::minutes(2);
+
+/// A conversation as staff see it. Personal: no `Debug`.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct StaffConversation {
+    pub id: ConversationId,
+    pub shopper_id: ShopperId,
+    /// Name and address, or nothing for a guest.
+    pub shopper: String,
+    pub last_message: String,
+    pub updated_at: DateTime<Utc>,
+    /// Since when a person is asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waiting_since: Option<DateTime<Utc>>,
+    /// The member of staff who has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub held_by: Option<String>,
+}
+
+/// Which conversations to list.
+#[derive(Default)]
+pub struct Filter<'a> {
+    /// In a message, or in the shopper's name or address.
+    pub search: Option<&'a str>,
+    /// Those that wait for a person or are with one.
+    pub open: bool,
+    pub id: Option<ConversationId>,
+}
+
+/// The store's conversations: those that wait for a person first, then the newest.
+pub async fn list(tx: &mut Tx<Web>, limit: u32, filter: &Filter<'_>) -> Result<Vec<StaffConversation>, sqlx::Error> {
+    let like = filter.search.map(|text| {
+        format!(
+            "%{}%",
+            text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")
+        )
+    });
+    sqlx::query_as!(
+        StaffConversation,
+        r#"SELECT c.id AS "id: ConversationId", c.shopper_id AS "shopper_id: ShopperId",
+            trim(concat_ws(' ', s.first_name, s.last_name, s.email)) AS "shopper!", coalesce(m.body, '') AS "last_message!", c.updated_at,
+            c.waiting_since, p.email AS "held_by?"
+        FROM conversations c JOIN shoppers s USING (tenant_id, shopper_id)
+        LEFT JOIN staff p ON (p.tenant_id, p.id) = (c.tenant_id, c.held_by)
+        LEFT JOIN LATERAL (SELECT left(body, 200) AS body FROM messages m
+            WHERE (m.tenant_id, m.conversation_id) = (c.tenant_id, c.id) ORDER BY m.created_at DESC, m.id DESC LIMIT 1) m ON true
+        WHERE ($2::text IS NULL OR concat_ws(' ', s.first_name, s.last_name, s.email) ILIKE $2 OR EXISTS (SELECT FROM messages w
+                WHERE (w.tenant_id, w.conversation_id) = (c.tenant_id, c.id) AND w.body ILIKE $2))
+            AND (NOT $3 OR c.waiting_since IS NOT NULL OR c.held_by IS NOT NULL) AND ($4::uuid IS NULL OR c.id = $4)
+        ORDER BY c.waiting_since IS NULL, c.waiting_since, c.updated_at DESC, c.id DESC LIMIT $1"#,
+        i64::from(limit),
+        like,
+        filter.open,
+        filter.id.map(ConversationId::as_uuid)
+    )
+    .fetch_all(&mut **tx)
+    .await
+}
+
+/// Whether a person has the conversation, locked until the transaction ends: a message and a take-over do not pass each other.
+struct Held {
+    shopper: ShopperId,
+    by: Option<StaffId>,
+}
+
+async fn lock(tx: &mut Tx<Web>, id: ConversationId) -> Result<Held, ChatError> {
+    sqlx::query_as!(
+        Held,
+        r#"SELECT shopper_id AS "shopper: ShopperId", held_by AS "by: StaffId" FROM conversations WHERE id = $1 FOR UPDATE"#,
+        id.as_uuid()
+    )
+    .fetch_optional(&mut **tx)
+    .await?
+    .ok_or(ChatError::NoConversation)
+}
+
+/// Takes the conversation over, from the assistant or from a colleague.
+pub async fn take(
+    tx: &mut Tx<Web>,
+    id: ConversationId,
+    staff: &StaffMember,
+    now: DateTime<Utc>,
+) -> Result<(), ChatError> {
+    let (person, _) = staff.person().ok_or(ChatError::NoConversation)?;
+    let held = lock(tx, id).await?;
+    if held.by == Some(person) {
+        return Ok(());
+    }
+    set_holder(tx, id, Some(person)).await?;
+    say(tx, id, held.shopper, "system", TAKEN, now).await?;
+    note(tx, id, staff, "conversation.take", now).await
+}
+
+/// Gives it back to the assistant.
+pub async fn give_back(
+    tx: &mut Tx<Web>,
+    id: ConversationId,
+    staff: &StaffMember,
+    now: DateTime<Utc>,
+) -> Result<(), ChatError> {
+    let held = lock(tx, id).await?;
+    if held.by.is_none() {
+        return Ok(());
+    }
+    set_holder(tx, id, None).await?;
+    say(tx, id, held.shopper, "system", GIVEN_BACK, now).await?;
+    note(tx, id, staff, "conversation.give_back", now).await
+}
+
+/// Answers the shopper. Whoever answers has the conversation.
+pub async fn answer(
+    tx: &mut Tx<Web>,
+    id: ConversationId,
+    staff: &StaffMember,
+    text: &str,
+    now: DateTime<Utc>,
+) -> Result<MessageId, ChatError> {
+    take(tx, id, staff, now).await?;
+    let shopper = lock(tx, id).await?.shopper;
+    let message = say(tx, id, shopper, "staff", text, now).await?;
+    let here = sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM sessions WHERE shopper_id = $1 AND last_seen_at > $2) AS "here!""#,
+        shopper.as_uuid(),
+        now - AWAY
+    )
+    .fetch_one(&mut **tx)
+    .await?;
+    if !here {
+        let (kind, key) = ("staff_answer", format!("staff_answer:{message}"));
+        mail::queue(tx, &Mail::StaffAnswer { message }, kind, &key, now).await?;
+    }
+    note(tx, id, staff, "conversation.answer", now).await?;
+    Ok(message)
+}
+
+async fn set_holder(tx: &mut Tx<Web>, id: ConversationId, holder: Option<StaffId>) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "UPDATE conversations SET held_by = $2, waiting_since = NULL WHERE id = $1",
+        id.as_uuid(),
+        holder.map(StaffId::as_uuid)
+    )
+    .execute(&mut **tx)
+    .await
+    .map(drop)
+}
+
+async fn say(
+    tx: &mut Tx<Web>,
+    id: ConversationId,
+    shopper: ShopperId,
+    author: &str,
+    text: &str,
+    now: DateTime<Utc>,
+) -> Result<MessageId, sqlx::Error> {
+    let message = MessageId::new();
+    sqlx::query!(
+        "WITH said AS (INSERT INTO messages (tenant_id, shopper_id, id, conversation_id, author, source, body, created_at)
+            VALUES ($1, $2, $3, $4, $5, $5, $6, $7))
+        UPDATE conversations SET updated_at = $7 WHERE id = $4",
+        tx.tenant_id().as_uuid(),
+        shopper.as_uuid(),
+        message.as_uuid(),
+        id.as_uuid(),
+        author,
+        text,
+        now
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(message)
+}
+
+async fn note(
+    tx: &mut Tx<Web>,
+    id: ConversationId,
+    staff: &StaffMember,
+    action: &str,
+    now: DateTime<Utc>,
+) -> Result<(), ChatError> {
+    let actor = staff.actor();
+    Ok(audit::append(tx, Entry::new(&actor, action, ("conversation", id), now)).await?)
+}
+
+/// The conversation with all that was said.
+pub async fn read(tx: &mut Tx<Web>, id: ConversationId) -> Result<(StaffConversation, Vec<super::Message>), ChatError> {
+    let filter = Filter {
+        id: Some(id),
+        ..Filter::default()
+    };
+    let found = list(tx, 1, &filter).await?.pop().ok_or(ChatError::NoConversation)?;
+    Ok((found, history::messages(tx, id, 1000, None).await?))
+}

@@ -1,0 +1,141 @@
+//! Conversations, for people: find, read, take over, answer, give back.
+
+use axum::{Json, extract::State, http::StatusCode};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use validator::Validate;
+
+use crate::{
+    chat::{
+        Message,
+        handoff::{self, Filter, StaffConversation},
+    },
+    clock::Clock,
+    http::{
+        body::{Body, Path, Query},
+        documented::{BadBody, BadQuery, NotFound, Role, Unauthenticated},
+        problem::Problem,
+    },
+    identity::StaffMember,
+    ids::ConversationId,
+    tenancy::{Pool, Web},
+};
+
+#[derive(Deserialize, Validate, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct Search {
+    /// Conversations, 1 to 100.
+    #[serde(default = "fifty")]
+    #[validate(range(min = 1, max = 100))]
+    #[param(minimum = 1, maximum = 100, default = 50)]
+    limit: u32,
+    /// In a message, or in the shopper's name or address.
+    #[validate(length(min = 1, max = 100), custom(function = crate::text::single_line))]
+    search: Option<String>,
+    /// Only those that wait for a person or are with one.
+    #[serde(default)]
+    open: bool,
+}
+
+fn fifty() -> u32 {
+    50
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct StaffConversations {
+    conversations: Vec<StaffConversation>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct WholeConversation {
+    conversation: StaffConversation,
+    messages: Vec<Message>,
+}
+
+/// An answer to a shopper. Personal: no `Debug`.
+#[derive(Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StaffAnswer {
+    /// 1 to 4,000 characters.
+    #[validate(length(min = 1, max = 4000), custom(function = crate::text::multi_line), custom(function = crate::text::not_blank))]
+    #[schema(example = "I have looked into it: your parcel arrives tomorrow.")]
+    text: String,
+}
+
+/// Lists conversations: those that wait for a person first, then the newest.
+#[utoipa::path(get, path = "/v1/staff/conversations", tag = "staff", params(Search),
+    responses((status = 200, body = StaffConversations), BadQuery, Role, Unauthenticated))]
+pub async fn list(
+    staff: StaffMember,
+    State(web): State<Pool<Web>>,
+    Query(search): Query<Search>,
+) -> Result<Json<StaffConversations>, Problem> {
+    let mut tx = web.begin(staff.scope()).await?;
+    let filter = Filter {
+        search: search.search.as_deref(),
+        open: search.open,
+        id: None,
+    };
+    let conversations = handoff::list(&mut tx, search.limit, &filter).await?;
+    Ok(Json(StaffConversations { conversations }))
+}
+
+/// Shows a conversation with all that was said.
+#[utoipa::path(get, path = "/v1/staff/conversations/{id}", tag = "staff", params(("id" = ConversationId, Path)),
+    responses((status = 200, body = WholeConversation), NotFound, Role, Unauthenticated))]
+pub async fn read(
+    staff: StaffMember,
+    State(web): State<Pool<Web>>,
+    Path(id): Path<ConversationId>,
+) -> Result<Json<WholeConversation>, Problem> {
+    let mut tx = web.begin(staff.scope()).await?;
+    let (conversation, messages) = handoff::read(&mut tx, id).await?;
+    Ok(Json(WholeConversation { conversation, messages }))
+}
+
+/// Takes a conversation over: the assistant says nothing in it any more.
+#[utoipa::path(post, path = "/v1/staff/conversations/{id}/take", tag = "staff", params(("id" = ConversationId, Path)),
+    responses((status = 204), NotFound, Role, Unauthenticated))]
+pub async fn take(
+    staff: StaffMember,
+    State(web): State<Pool<Web>>,
+    State(clock): State<Clock>,
+    Path(id): Path<ConversationId>,
+) -> Result<StatusCode, Problem> {
+    let mut tx = web.begin(staff.scope()).await?;
+    handoff::take(&mut tx, id, &staff, clock.now()).await?;
+    tx.commit().await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Gives a conversation back to the assistant.
+#[utoipa::path(post, path = "/v1/staff/conversations/{id}/give-back", tag = "staff", params(("id" = ConversationId, Path)),
+    responses((status = 204), NotFound, Role, Unauthenticated))]
+pub async fn give_back(
+    staff: StaffMember,
+    State(web): State<Pool<Web>>,
+    State(clock): State<Clock>,
+    Path(id): Path<ConversationId>,
+) -> Result<StatusCode, Problem> {
+    let mut tx = web.begin(staff.scope()).await?;
+    handoff::give_back(&mut tx, id, &staff, clock.now()).await?;
+    tx.commit().await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Answers a shopper, and has the conversation from then on. Who has gone reads it in a mail.
+#[utoipa::path(post, path = "/v1/staff/conversations/{id}/messages", tag = "staff", params(("id" = ConversationId, Path)), request_body = StaffAnswer,
+    responses((status = 204), NotFound, Role, Unauthenticated, BadBody))]
+pub async fn answer(
+    staff: StaffMember,
+    State(web): State<Pool<Web>>,
+    State(clock): State<Clock>,
+    Path(id): Path<ConversationId>,
+    Body(answer): Body<StaffAnswer>,
+) -> Result<StatusCode, Problem> {
+    let mut tx = web.begin(staff.scope()).await?;
+    handoff::answer(&mut tx, id, &staff, &answer.text, clock.now()).await?;
+    tx.commit().await?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,75 @@
+//! Help articles, and the questions that none of them answered.
+
+use axum::{
+    Json,
+    extract::State,
+    http::{HeaderMap, StatusCode},
+};
+use chrono::Duration;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::{
+    clock::Clock,
+    http::{
+        body::{Body, Path},
+        documented::{BadBody, NotFound, Role, Unauthenticated},
+        problem::Problem,
+        request_id,
+    },
+    identity::StaffMember,
+    store::help::{self, Article, ArticleText, Unanswered},
+    tenancy::{
+        Pool, Web,
+        audit::{self, Entry},
+    },
+};
+
+/// How far back questions are looked for.
+const LATELY: Duration = Duration::days(30);
+
+#[derive(Serialize, ToSchema)]
+pub struct Help {
+    articles: Vec<Article>,
+    /// What was searched for in vain in the last thirty days.
+    unanswered: Vec<Unanswered>,
+}
+
+/// Lists the store's help articles and what shoppers asked that none of them says.
+#[utoipa::path(get, path = "/v1/staff/help", tag = "staff", responses((status = 200, body = Help), Role, Unauthenticated))]
+pub async fn list(
+    staff: StaffMember,
+    State(web): State<Pool<Web>>,
+    State(clock): State<Clock>,
+) -> Result<Json<Help>, Problem> {
+    let mut tx = web.begin(staff.scope()).await?;
+    Ok(Json(Help {
+        articles: help::list(&mut tx).await?,
+        unanswered: help::unanswered(&mut tx, clock.now() - LATELY).await?,
+    }))
+}
+
+/// Writes an article: a new one, or in place of the one of that language and name.
+#[utoipa::path(put, path = "/v1/staff/help/{language}/{slug}", tag = "staff", params(("language" = String, Path, description = "`en` or `de`"),
+        ("slug" = String, Path, description = "Small letters, digits and hyphens")), request_body = ArticleText,
+    responses((status = 204), NotFound, Role, Unauthenticated, BadBody))]
+pub async fn write(
+    staff: StaffMember,
+    State(web): State<Pool<Web>>,
+    State(clock): State<Clock>,
+    Path((language, slug)): Path<(String, String)>,
+    headers: HeaderMap,
+    Body(text): Body<ArticleText>,
+) -> Result<StatusCode, Problem> {
+    if !help::is_place(&language, &slug) {
+        return Err(Problem::not_found());
+    }
+    let (now, actor) = (clock.now(), staff.actor().in_request(request_id(&headers)));
+    let mut tx = web.begin(staff.scope()).await?;
+    if help::write(&mut tx, &slug, &language, &text, now).await? {
+        let target = ("help_article", format!("{language}/{slug}"));
+        audit::append(&mut tx, Entry::new(&actor, "help_article.write", target, now)).await?;
+    }
+    tx.commit().await?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,110 @@
+//! Pages that may call from a browser.
+
+use axum::{
+    Json,
+    extract::State,
+    http::{HeaderMap, StatusCode},
+};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use validator::Validate;
+
+use crate::{
+    clock::Clock,
+    http::{
+        body::Body,
+        documented::{BadBody, NotFound, Role, Unauthenticated},
+        problem::Problem,
+        request_id,
+    },
+    identity::StaffMember,
+    tenancy::{
+        Pool, Web,
+        audit::{self, Entry},
+        origins,
+    },
+    validation::FieldError,
+};
+
+#[derive(Serialize, ToSchema)]
+pub struct AllowedOrigins {
+    #[schema(example = json!(["https://shop.example"]))]
+    origins: Vec<String>,
+}
+
+#[derive(Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Origin {
+    /// Scheme and host, such as `https://shop.example`.
+    #[validate(length(min = 1, max = 300), custom(function = crate::text::single_line))]
+    #[schema(example = "https://shop.example")]
+    origin: String,
+}
+
+impl Origin {
+    fn parse(&self) -> Result<String, Problem> {
+        origins::parse(&self.origin).map_err(|message| {
+            Problem::fields(vec![FieldError {
+                field: "origin".into(),
+                code: "unfit".into(),
+                message: message.into(),
+            }])
+        })
+    }
+}
+
+/// Lists the pages that may call the API from a browser.
+#[utoipa::path(get, path = "/v1/staff/origins", tag = "staff", responses((status = 200, body = AllowedOrigins), Role, Unauthenticated))]
+pub async fn list(staff: StaffMember, State(web): State<Pool<Web>>) -> Result<Json<AllowedOrigins>, Problem> {
+    let mut tx = web.begin(staff.scope()).await?;
+    let origins = origins::list(&mut tx).await?;
+    Ok(Json(AllowedOrigins { origins }))
+}
+
+/// Lets a page call, within ten seconds.
+#[utoipa::path(put, path = "/v1/staff/origins", tag = "staff", request_body = Origin,
+    responses((status = 204), Role, Unauthenticated, BadBody))]
+pub async fn allow(
+    staff: StaffMember,
+    State(web): State<Pool<Web>>,
+    State(clock): State<Clock>,
+    headers: HeaderMap,
+    Body(origin): Body<Origin>,
+) -> Result<StatusCode, Problem> {
+    let origin = origin.parse()?;
+    let mut tx = web.begin(staff.scope()).await?;
+    origins::add(&mut tx, &origin).await?;
+    let actor = staff.actor().in_request(request_id(&headers));
+    audit::append(
+        &mut tx,
+        Entry::new(&actor, "origin.allow", ("origin", origin), clock.now()),
+    )
+    .await?;
+    tx.commit().await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Lets it no more.
+#[utoipa::path(delete, path = "/v1/staff/origins", tag = "staff", request_body = Origin,
+    responses((status = 204), NotFound, Role, Unauthenticated, BadBody))]
+pub async fn forbid(
+    staff: StaffMember,
+    State(web): State<Pool<Web>>,
+    State(clock): State<Clock>,
+    headers: HeaderMap,
+    Body(origin): Body<Origin>,
+) -> Result<StatusCode, Problem> {
+    let origin = origin.parse()?;
+    let mut tx = web.begin(staff.scope()).await?;
+    if !origins::remove(&mut tx, &origin).await? {
+        return Err(Problem::not_found());
+    }
+    let actor = staff.actor().in_request(request_id(&headers));
+    audit::append(
+        &mut tx,
+        Entry::new(&actor, "origin.forbid", ("origin", origin), clock.now()),
+    )
+    .await?;
+    tx.commit().await?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,52 @@
+//! `search_help`: what the store's help articles say.
+
+use serde::{Deserialize, Serialize};
+use validator::Validate;
+
+use crate::{
+    identity::Shopper,
+    store::help::{self, FoundArticle},
+    tenancy::{Reader, Tx},
+    tools::{Contract, ReadTool, ToolError},
+};
+
+pub struct SearchHelp;
+
+#[derive(Deserialize, Validate, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Arguments {
+    /// What the shopper wants to know, in its own words.
+    #[validate(length(min = 1, max = 200), custom(function = crate::text::single_line), custom(function = crate::text::not_blank))]
+    query: String,
+}
+
+#[derive(Serialize)]
+pub struct Articles {
+    articles: Vec<FoundArticle>,
+    /// For the model: where it is from must be seen.
+    cite: &'static str,
+}
+
+impl ReadTool for SearchHelp {
+    const CONTRACT: Contract = Contract::read(
+        "search_help",
+        "Searches the store's help articles: shipping, returns, payment, opening hours, care. Name the article you quote by its title.",
+        "the store's help articles",
+        r#"{"query": "how long may I return something"}"#,
+        "Reading our help pages…",
+    );
+    const FOR_GUESTS: bool = true;
+    type Arguments = Arguments;
+    type Answer = Articles;
+
+    async fn run(arguments: Arguments, _: &Shopper, tx: &mut Tx<Reader>) -> Result<Articles, ToolError> {
+        let articles = help::search(tx, &arguments.query, "en").await?;
+        match articles.is_empty() {
+            true => Err(ToolError::NotFound("help article")),
+            false => Ok(Articles {
+                articles,
+                cite: "Name the title of each article you quote.",
+            }),
+        }
+    }
+}

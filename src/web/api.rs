@@ -1,0 +1,179 @@
+//! The API as pages call it: in this process, by the same router, with everything that any request passes.
+
+use std::sync::{Arc, OnceLock};
+
+use axum::{
+    Router,
+    body::{Body, to_bytes},
+    http::{HeaderMap, HeaderName, Method, Request, StatusCode, header, request::Parts},
+};
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::{Value, json};
+use tower::ServiceExt;
+
+use crate::http::Peer;
+
+/// The largest answer that a page is made of, in bytes.
+const LARGEST: usize = 8 * 1024 * 1024;
+
+/// The service's router, known once it is put together.
+#[derive(Clone, Default)]
+pub struct Api {
+    router: Arc<OnceLock<Router>>,
+}
+
+/// Who asks: the browser's request and the person's token.
+pub struct Caller {
+    parts: Parts,
+    token: Option<String>,
+    store_key: Option<String>,
+}
+
+/// Why the API did not do it. Its words are for people.
+#[derive(Debug, Default, Deserialize)]
+pub struct Refusal {
+    #[serde(default)]
+    pub status: u16,
+    #[serde(rename = "type", default)]
+    kind: String,
+    #[serde(default)]
+    pub detail: String,
+    #[serde(default)]
+    errors: Vec<FieldError>,
+}
+
+#[derive(Debug, Deserialize)]
+struct FieldError {
+    field: String,
+    message: String,
+}
+
+impl Refusal {
+    /// The problem's name, such as `wrong_credentials`.
+    pub fn code(&self) -> &str {
+        self.kind.rsplit(':').next().unwrap_or_default()
+    }
+
+    /// What to tell the person.
+    pub fn words(&self) -> String {
+        let fields = self
+            .errors
+            .iter()
+            .map(|error| format!(" {}: {}.", error.field, error.message));
+        format!("{}{}", self.detail, fields.collect::<String>())
+    }
+}
+
+impl Caller {
+    pub fn new(parts: &Parts, token: Option<String>) -> Self {
+        Self {
+            parts: parts.clone(),
+            token,
+            store_key: None,
+        }
+    }
+
+    /// Somebody who is not known yet, at the door of a store.
+    pub fn at_the_door(self, store_key: &str) -> Self {
+        Self {
+            token: None,
+            store_key: Some(store_key.to_owned()),
+            ..self
+        }
+    }
+
+    /// What the browser's request says of who it is from, and nothing of what it wants.
+    fn headers(&self) -> HeaderMap {
+        let own = |name: &HeaderName| {
+            [
+                header::AUTHORIZATION,
+                header::COOKIE,
+                header::ORIGIN,
+                header::ACCEPT,
+                header::TRANSFER_ENCODING,
+                header::IF_NONE_MATCH,
+            ]
+            .contains(name)
+                || ["content-", "sec-", "x-store-key", "idempotency-key", "access-control-"]
+                    .iter()
+                    .any(|prefix| name.as_str().starts_with(prefix))
+        };
+        let headers = self.parts.headers.iter().filter(|(name, _)| !own(name));
+        headers.map(|(name, value)| (name.clone(), value.clone())).collect()
+    }
+}
+
+impl Api {
+    /// Tells which router it is.
+    pub fn is(&self, router: &Router) {
+        // Set once, where the service is put together.
+        let _ = self.router.set(router.clone());
+    }
+
+    pub async fn get<T: DeserializeOwned>(&self, caller: &Caller, path: &str) -> Result<T, Refusal> {
+        self.call(caller, Method::GET, path, None).await
+    }
+
+    pub async fn post<T: DeserializeOwned>(&self, caller: &Caller, path: &str, body: Value) -> Result<T, Refusal> {
+        self.call(caller, Method::POST, path, Some(body)).await
+    }
+
+    /// One request. An answer without a body reads as `null`.
+    pub async fn call<T: DeserializeOwned>(
+        &self,
+        caller: &Caller,
+        method: Method,
+        path: &str,
+        body: Option<Value>,
+    ) -> Result<T, Refusal> {
+        let unavailable = || Refusal {
+            status: StatusCode::SERVICE_UNAVAILABLE.as_u16(),
+            detail: "That cannot be shown just now. Please try again.".into(),
+            ..Refusal::default()
+        };
+        let router = self.router.get().cloned().ok_or_else(unavailable)?;
+        let mut request = Request::builder()
+            .method(method)
+            .uri(path)
+            .body(
+                body.as_ref()
+                    .map_or_else(Body::empty, |body| Body::from(body.to_string())),
+            )
+            .map_err(|_| unavailable())?;
+        if let Some(peer) = caller.parts.extensions.get::<Peer>() {
+            request.extensions_mut().insert(*peer);
+        }
+        *request.headers_mut() = caller.headers();
+        let mut set = |name: HeaderName, value: &str| {
+            if let Ok(value) = value.parse() {
+                request.headers_mut().insert(name, value);
+            }
+        };
+        if body.is_some() {
+            set(header::CONTENT_TYPE, "application/json");
+        }
+        if let Some(token) = &caller.token {
+            set(header::AUTHORIZATION, &format!("Bearer {token}"));
+        }
+        if let Some(key) = &caller.store_key {
+            set(HeaderName::from_static("x-store-key"), key);
+        }
+        let response = match router.oneshot(request).await {
+            Ok(response) => response,
+            Err(never) => match never {},
+        };
+        let status = response.status();
+        let bytes = to_bytes(response.into_body(), LARGEST)
+            .await
+            .map_err(|_| unavailable())?;
+        if !status.is_success() {
+            let mut refusal: Refusal = serde_json::from_slice(&bytes).unwrap_or_else(|_| unavailable());
+            refusal.status = status.as_u16();
+            return Err(refusal);
+        }
+        let bytes: &[u8] = if bytes.is_empty() { b"null" } else { &bytes };
+        serde_json::from_slice(bytes)
+            .or_else(|_| serde_json::from_value(json!(null)))
+            .map_err(|_| unavailable())
+    }
+}

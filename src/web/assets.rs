@@ -1,0 +1,82 @@
+//! Scripts and sheets, compiled in: the same to everybody.
+
+use std::sync::LazyLock;
+
+use axum::{
+    Router,
+    extract::Request,
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use sha2::{Digest, Sha256};
+
+use super::for_every_site;
+
+/// How long a browser may keep one without asking, in seconds: a release is everywhere so much later.
+const KEPT: &str = "public, max-age=300";
+
+struct Asset {
+    kind: &'static str,
+    body: String,
+    tag: HeaderValue,
+}
+
+impl Asset {
+    fn new(kind: &'static str, body: String) -> Self {
+        let tag = format!("\"{}\"", hex::encode(&Sha256::digest(&body)[..8]));
+        Self {
+            kind,
+            body,
+            // Hexadecimal digits in quotes are a header's value.
+            tag: HeaderValue::from_str(&tag).unwrap_or(HeaderValue::from_static("\"\"")),
+        }
+    }
+
+    fn answer(&self, request: &Request) -> Response {
+        let headers = [
+            (header::CONTENT_TYPE, HeaderValue::from_static(self.kind)),
+            (header::CACHE_CONTROL, HeaderValue::from_static(KEPT)),
+            (header::ETAG, self.tag.clone()),
+        ];
+        match request.headers().get(header::IF_NONE_MATCH) {
+            Some(tag) if *tag == self.tag => (StatusCode::NOT_MODIFIED, headers).into_response(),
+            _ => (headers, self.body.clone()).into_response(),
+        }
+    }
+}
+
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+const SHEET: &str = "text/css; charset=utf-8";
+
+/// The widget with its sheet in it: one request.
+static WIDGET: LazyLock<Asset> = LazyLock::new(|| {
+    let sheet = serde_json::Value::from(include_str!("assets/widget.css")).to_string();
+    let script =
+        include_str!("assets/widget.js").replace("sheet.replaceSync(STYLE)", &format!("sheet.replaceSync({sheet})"));
+    Asset::new(SCRIPT, script)
+});
+static CONSOLE_SCRIPT: LazyLock<Asset> = LazyLock::new(|| Asset::new(SCRIPT, include_str!("assets/console.js").into()));
+static CONSOLE_SHEET: LazyLock<Asset> = LazyLock::new(|| Asset::new(SHEET, include_str!("assets/console.css").into()));
+static SHOP_SCRIPT: LazyLock<Asset> = LazyLock::new(|| Asset::new(SCRIPT, include_str!("assets/shop.js").into()));
+static SHOP_SHEET: LazyLock<Asset> = LazyLock::new(|| Asset::new(SHEET, include_str!("assets/shop.css").into()));
+
+pub fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
+    let serve = |asset: &'static LazyLock<Asset>| get(move |request: Request| async move { asset.answer(&request) });
+    Router::new()
+        .route("/widget.js", serve(&WIDGET).layer(for_every_site()))
+        .route("/assets/console.js", serve(&CONSOLE_SCRIPT))
+        .route("/assets/console.css", serve(&CONSOLE_SHEET))
+        .route("/assets/shop.js", serve(&SHOP_SCRIPT))
+        .route("/assets/shop.css", serve(&SHOP_SHEET))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_widget_carries_its_sheet_and_no_placeholder() {
+        assert!(WIDGET.body.contains(":host") && !WIDGET.body.contains("replaceSync(STYLE)"));
+    }
+}

@@ -1,0 +1,55 @@
+/* What makes the console pleasant; nothing rests on it. New things appear, keys decide, and a decision can be taken back. */
+(() => {
+  "use strict";
+  const REFRESH = 5000, SECOND_THOUGHTS = 5000;
+  const toast = document.getElementById("toast");
+  const typing = () => /^(INPUT|TEXTAREA|SELECT)$/.test(document.activeElement?.tagName || "");
+
+  // --- A moment before it is sent.
+  let waiting = null;
+  const calm = () => { clearTimeout(waiting?.timer); waiting = null; toast.hidden = true; toast.replaceChildren(); };
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (!form.matches("form[data-undo]") || form.dataset.sure) return;
+    event.preventDefault();
+    calm();
+    const undo = document.createElement("button");
+    undo.textContent = "Undo";
+    undo.addEventListener("click", calm);
+    toast.replaceChildren("Sent in a moment. ", undo);
+    toast.hidden = false;
+    undo.focus();
+    waiting = { timer: setTimeout(() => { form.dataset.sure = "yes"; form.requestSubmit(); }, SECOND_THOUGHTS) };
+  });
+
+  // --- Keys: j and k go through the queue, Enter opens, a approves, r goes to the reason or the answer, u takes back.
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || typing()) return;
+    const rows = [...document.querySelectorAll("[data-row] a")];
+    const at = rows.indexOf(document.activeElement);
+    if (event.key === "j" && rows.length) rows[Math.min(at + 1, rows.length - 1)].focus();
+    else if (event.key === "k" && rows.length) rows[Math.max(at - 1, 0)].focus();
+    else if (event.key === "u" && waiting) calm();
+    else {
+      const button = document.querySelector(`button[data-key="${CSS.escape(event.key)}"]`);
+      if (!button) return;
+      const field = button.form.querySelector("textarea");
+      if (field) field.focus(); else button.click();
+    }
+    event.preventDefault();
+  });
+
+  // --- New things appear, where nobody is in the middle of something.
+  const live = document.getElementById("live");
+  const watched = location.pathname === "/console" || location.pathname.startsWith("/console/conversations");
+  setInterval(async () => {
+    if (!watched || document.hidden || waiting || typing() || live.contains(document.activeElement) || live.querySelector(":checked:not(option)")) return;
+    if ([...live.querySelectorAll("textarea, input[type=search], input[type=text]")].some((field) => field.value !== field.defaultValue)) return;
+    try {
+      const response = await fetch(location.href, { headers: { accept: "text/html" } });
+      if (!response.ok || response.redirected) return;
+      const page = new DOMParser().parseFromString(await response.text(), "text/html").getElementById("live");
+      if (page && page.innerHTML !== live.innerHTML) live.replaceChildren(...page.childNodes);
+    } catch { /* the next time */ }
+  }, REFRESH);
+})();

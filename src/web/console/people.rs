@@ -1,0 +1,159 @@
+//! Who may come in: staff, and machines by their keys.
+
+use axum::{
+    Router,
+    extract::Path,
+    http::Method,
+    response::Response,
+    routing::{get, post},
+};
+use serde_json::{Value, json};
+
+use super::{
+    Console, Failure, Form, Visitor, done,
+    view::{Act, Cell, Field, Form as Fields, Section, Table, list, string, when, words},
+};
+
+const SCOPES: [&str; 6] = [
+    "proposals:read",
+    "proposals:decide",
+    "policies:read",
+    "audit:read",
+    "usage:read",
+    "deliveries:read",
+];
+
+pub fn routes() -> Router<Console> {
+    Router::new()
+        .route("/console/people", get(people))
+        .route("/console/people/invite", post(invite))
+        .route("/console/people/{id}/disable", post(disable))
+        .route("/console/keys", post(add_key))
+        .route("/console/keys/{id}/revoke", post(revoke_key))
+}
+
+async fn people(visitor: Visitor) -> Result<Response, Failure> {
+    let members: Value = visitor.get("/v1/staff/members").await?;
+    let keys: Value = visitor.get("/v1/staff/api-keys").await?;
+    let act = |to: String, label, about: String| {
+        Cell::Acts(vec![Act {
+            to,
+            label,
+            about,
+            fields: vec![],
+        }])
+    };
+    let member = |member: &Value| {
+        let (id, email, gone) = (
+            string(member, "id"),
+            string(member, "email"),
+            !member["disabled_at"].is_null(),
+        );
+        let factor = member["second_factor"] == true;
+        vec![
+            Cell::text(&email),
+            Cell::text(string(member, "role")),
+            Cell::tone(
+                if factor { "good" } else { "warn" },
+                if factor { "set up" } else { "not yet" },
+            ),
+            Cell::text(when(&member["created_at"])),
+            if gone {
+                Cell::tone("plain", "shut out")
+            } else {
+                act(format!("/console/people/{id}/disable"), "Shut out", email)
+            },
+        ]
+    };
+    let key = |key: &Value| {
+        let (id, name, gone) = (string(key, "id"), string(key, "name"), !key["revoked_at"].is_null());
+        vec![
+            Cell::text(&name),
+            Cell::text(string(key, "prefix")),
+            Cell::text(words(&key["scopes"])),
+            Cell::text(when(&key["last_used_at"])),
+            Cell::text(when(&key["expires_at"])),
+            if gone {
+                Cell::tone("plain", "revoked")
+            } else {
+                act(format!("/console/keys/{id}/revoke"), "Revoke", name)
+            },
+        ]
+    };
+    let roles = [
+        ("viewer", "Viewer: sees"),
+        ("approver", "Approver: decides"),
+        ("admin", "Admin: makes the rules"),
+    ];
+    let scopes = SCOPES.map(|scope| Field {
+        value: scope.into(),
+        ..Field::new("scope", scope, "checkbox")
+    });
+    let mut fields = vec![
+        Field::new("name", "What it is for", "text"),
+        Field::new("days", "Days until it ends, 1 to 366", "number").of(90),
+    ];
+    fields.extend(scopes);
+    let sections = vec![
+        Section::Table(Table {
+            caption: "Staff",
+            head: vec!["E-mail address", "Role", "Second factor", "Since", "Do"],
+            rows: list(&members, "members").iter().map(member).collect(),
+            empty: "Nobody.",
+        }),
+        Section::Form(Fields::post(
+            "Invite somebody",
+            "/console/people/invite",
+            "Mail an invitation",
+            vec![
+                Field::new("email", "E-mail address", "email"),
+                Field::select("role", "Role", &roles, "viewer"),
+            ],
+        )),
+        Section::Table(Table {
+            caption: "Machines' keys",
+            head: vec!["Name", "Begins with", "Scopes", "Last used", "Ends", "Do"],
+            rows: list(&keys, "api_keys").iter().map(key).collect(),
+            empty: "None.",
+        }),
+        Section::Form(Fields::post("Make a key", "/console/keys", "Make it", fields)),
+    ];
+    visitor.page("Staff and keys", sections).await
+}
+
+async fn invite(visitor: Visitor, axum::Form(form): axum::Form<Form>) -> Result<Response, Failure> {
+    visitor
+        .post(
+            "/v1/staff/invitations",
+            json!({ "email": form.text("email"), "role": form.text("role") }),
+        )
+        .await?;
+    Ok(done("/console/people", "invited"))
+}
+
+async fn disable(visitor: Visitor, Path(id): Path<uuid::Uuid>) -> Result<Response, Failure> {
+    visitor
+        .change(Method::DELETE, &format!("/v1/staff/members/{id}"), None)
+        .await?;
+    Ok(done("/console/people", "shut-out"))
+}
+
+async fn add_key(visitor: Visitor, axum::Form(form): axum::Form<Form>) -> Result<Response, Failure> {
+    let new = json!({ "name": form.text("name"), "days": form.number("days"), "scopes": form.all("scope") });
+    let made = visitor.post("/v1/staff/api-keys", new).await?;
+    let sections = vec![
+        Section::Secret {
+            label: "The key, shown this once",
+            value: string(&made, "token"),
+        },
+        Section::Links(vec![("/console/people".into(), "I have kept it".into())]),
+    ];
+    visitor.page("A new key", sections).await
+}
+
+async fn revoke_key(visitor: Visitor, Path(id): Path<uuid::Uuid>) -> Result<Response, Failure> {
+    visitor
+        .change(Method::DELETE, &format!("/v1/staff/api-keys/{id}"), None)
+        .await?;
+    Ok(done("/console/people", "revoked"))
+}

@@ -1,0 +1,229 @@
+//! The home page: what waits for somebody's decision, its exact effect, and the decision.
+
+use axum::{
+    Router,
+    extract::{Path, Query},
+    response::Response,
+    routing::{get, post},
+};
+use chrono::{DateTime, Utc};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{
+    Console, Failure, Form, Visitor, done, query,
+    view::{Approval, Approvals, Field, Form as Fields, Section, list, string, when, words},
+};
+
+const STATES: [(&str, &str); 9] = [
+    ("pending", "Waiting"),
+    ("", "All"),
+    ("approved", "Approved"),
+    ("executed", "Executed"),
+    ("rejected", "Rejected"),
+    ("failed", "Failed"),
+    ("stale", "Stale"),
+    ("expired", "Expired"),
+    ("withdrawn", "Withdrawn"),
+];
+
+pub fn routes() -> Router<Console> {
+    Router::new()
+        .route("/console", get(queue))
+        .route("/console/approve-together", post(approve_together))
+        .route("/console/proposals/{id}", get(proposal))
+        .route("/console/proposals/{id}/approve", post(approve))
+        .route("/console/proposals/{id}/reject", post(reject))
+        .route("/console/proposals/{id}/withdraw", post(withdraw))
+}
+
+#[derive(Deserialize)]
+struct Filter {
+    state: Option<String>,
+    #[serde(default)]
+    tool: String,
+}
+
+async fn queue(visitor: Visitor, Query(filter): Query<Filter>) -> Result<Response, Failure> {
+    let state = filter.state.as_deref().unwrap_or("pending");
+    let query = query(&[("limit", "100"), ("state", state), ("tool", filter.tool.trim())]);
+    let found: Value = visitor.get(&format!("/v1/staff/proposals?{query}")).await?;
+    let rows: Vec<Approval> = list(&found, "proposals").iter().map(approval).collect();
+    let bulk = rows.iter().any(|row| row.low_risk);
+    let filter = Fields {
+        method: "get",
+        ..Fields::post(
+            "Show",
+            "/console",
+            "Show",
+            vec![
+                Field::select("state", "State", &STATES[..8], state),
+                Field::new("tool", "Tool", "text").optional().of(&filter.tool),
+            ],
+        )
+    };
+    visitor
+        .page(
+            "Approvals",
+            vec![Section::Approvals(Approvals { rows, bulk }), Section::Form(filter)],
+        )
+        .await
+}
+
+fn approval(proposal: &Value) -> Approval {
+    let (state, awaiting) = (string(proposal, "state"), string(proposal, "awaiting"));
+    let amount = &proposal["plan"]["amount"];
+    Approval {
+        id: string(proposal, "id"),
+        shown: string(proposal, "shown"),
+        summary: string(&proposal["plan"], "summary"),
+        tool: string(proposal, "tool"),
+        amount: if amount.is_null() { String::new() } else { words(amount) },
+        age: age(&string(proposal, "created_at")),
+        low_risk: amount.is_null() && state == "pending" && awaiting == "staff",
+        state,
+        awaiting,
+    }
+}
+
+/// `3 min`, `5 h`, `2 days`.
+fn age(created_at: &str) -> String {
+    let Ok(at) = created_at.parse::<DateTime<Utc>>() else {
+        return String::new();
+    };
+    match (Utc::now() - at).num_minutes() {
+        minutes @ ..60 => format!("{} min", minutes.max(0)),
+        minutes @ 60..1440 => format!("{} h", minutes / 60),
+        minutes => format!("{} days", minutes / 1440),
+    }
+}
+
+/// A plan's changes as rows: what, before, after.
+fn changes(plan: &Value) -> Vec<(String, String, String)> {
+    let change = |change: &Value| {
+        let what = string(change, "change").replace('_', " ");
+        if change.get("to").is_some() {
+            return (what, words(&change["from"]), words(&change["to"]));
+        }
+        let mut rest = change.clone();
+        if let Some(fields) = rest.as_object_mut() {
+            fields.remove("change");
+        }
+        (what, "nothing".into(), words(&rest))
+    };
+    list(plan, "changes").iter().map(change).collect()
+}
+
+async fn proposal(visitor: Visitor, Path(id): Path<uuid::Uuid>) -> Result<Response, Failure> {
+    let found: Value = visitor.get(&format!("/v1/staff/proposals/{id}")).await?;
+    let proposal = &found["proposal"];
+    let state = string(proposal, "state");
+    let facts = format!(
+        "{} · {state}{} · proposed {} · expires {}{}",
+        string(proposal, "tool"),
+        if state == "pending" {
+            format!(", for {}", string(proposal, "awaiting"))
+        } else {
+            String::new()
+        },
+        when(&proposal["created_at"]),
+        when(&proposal["expires_at"]),
+        proposal["reason"]
+            .as_str()
+            .map(|reason| format!(" · {reason}"))
+            .unwrap_or_default(),
+    );
+    let mut sections = vec![
+        Section::note("plain", facts),
+        Section::Changes(changes(&proposal["plan"])),
+    ];
+    let to = |act: &str| format!("/console/proposals/{id}/{act}");
+    if state == "pending" && proposal["awaiting"] == "staff" {
+        let shown = || Field::hidden("shown", string(proposal, "shown"));
+        sections.push(Section::Form(Fields {
+            key: "a",
+            undo: true,
+            help: "Binds you to exactly what is shown above.",
+            ..Fields::post("Countersign", to("approve"), "Approve", vec![shown()])
+        }));
+        let reason = Field::new("reason", "Reason, which the shopper reads", "textarea");
+        sections.push(Section::Form(Fields {
+            key: "r",
+            ..Fields::post("Or not", to("reject"), "Reject", vec![reason])
+        }));
+    }
+    if state == "pending" {
+        sections.push(Section::Form(Fields::post(
+            "For a shopper who asked elsewhere",
+            to("withdraw"),
+            "Withdraw",
+            vec![],
+        )));
+    }
+    sections.push(Section::Links(vec![(
+        format!("/console/conversations/{}", string(proposal, "conversation_id")),
+        "The whole conversation".into(),
+    )]));
+    sections.push(Section::Talk(talk(list(&found, "conversation"))));
+    visitor.page(&string(&proposal["plan"], "summary"), sections).await
+}
+
+/// Messages as they are shown: who, what, when.
+pub(super) fn talk(messages: &[Value]) -> Vec<(String, String, String)> {
+    let said = |message: &Value| {
+        (
+            string(message, "author"),
+            string(message, "text"),
+            when(&message["created_at"]),
+        )
+    };
+    messages.iter().map(said).collect()
+}
+
+async fn approve(
+    visitor: Visitor,
+    Path(id): Path<uuid::Uuid>,
+    axum::Form(form): axum::Form<Form>,
+) -> Result<Response, Failure> {
+    let path = format!("/v1/staff/proposals/{id}/approve");
+    visitor.post(&path, json!({ "shown": form.text("shown") })).await?;
+    Ok(done(&format!("/console/proposals/{id}"), "approved"))
+}
+
+async fn reject(
+    visitor: Visitor,
+    Path(id): Path<uuid::Uuid>,
+    axum::Form(form): axum::Form<Form>,
+) -> Result<Response, Failure> {
+    let path = format!("/v1/staff/proposals/{id}/reject");
+    visitor.post(&path, json!({ "reason": form.text("reason") })).await?;
+    Ok(done(&format!("/console/proposals/{id}"), "rejected"))
+}
+
+async fn withdraw(visitor: Visitor, Path(id): Path<uuid::Uuid>) -> Result<Response, Failure> {
+    visitor
+        .post(&format!("/v1/staff/proposals/{id}/withdraw"), Value::Null)
+        .await?;
+    Ok(done(&format!("/console/proposals/{id}"), "withdrawn"))
+}
+
+/// Approves one after the other, each bound to what was shown. What moves money is left out, whatever the form says.
+async fn approve_together(visitor: Visitor, axum::Form(form): axum::Form<Form>) -> Result<Response, Failure> {
+    let (mut approved, mut left) = (0, 0);
+    for chosen in form.all("proposal") {
+        let parts = chosen
+            .split_once(':')
+            .and_then(|(id, shown)| Some((id.parse::<uuid::Uuid>().ok()?, shown)));
+        let Some((id, shown)) = parts else {
+            continue;
+        };
+        let found: Value = visitor.get(&format!("/v1/staff/proposals/{id}")).await?;
+        let low_risk = approval(&found["proposal"]).low_risk;
+        let path = format!("/v1/staff/proposals/{id}/approve");
+        match low_risk && visitor.post(&path, json!({ "shown": shown })).await.is_ok() {
+            true => approved += 1,
+            false => left += 1,
+        }
+    }
+    Ok(done("/console", &format!("{approved}-approved,-{left}-left")))
+}

@@ -1,0 +1,259 @@
+//! The store's rules: who decides on what, what the model may cost, which pages may call, who is told what happened.
+
+use axum::{
+    Router,
+    extract::Path,
+    http::Method,
+    response::Response,
+    routing::{get, post},
+};
+use serde_json::{Value, json};
+
+use super::{
+    Console, Failure, Form, Visitor, done,
+    view::{Act, Cell, Field, Form as Fields, Section, Table, list, string, when, words},
+};
+
+const MODES: [(&str, &str); 4] = [
+    ("off", "Off: the tool does not exist"),
+    ("staff", "Staff decides"),
+    ("shopper", "The shopper confirms"),
+    ("automatic", "Automatic, within the limits"),
+];
+/// A policy's limits: name, label.
+const LIMITS: [(&str, &str); 4] = [
+    ("automatic_below_minor", "Automatic only below, in cents"),
+    ("automatic_per_day", "Automatic at most so often a day"),
+    ("automatic_account_days", "Automatic for accounts so many days old"),
+    ("two_deciders_from_minor", "Two people from, in cents"),
+];
+const CAPS: [(&str, &str); 4] = [
+    ("conversation_micros", "A conversation"),
+    ("shopper_day_micros", "A shopper and day"),
+    ("tenant_day_micros", "The store and day"),
+    ("tenant_month_micros", "The store and month"),
+];
+
+pub fn routes() -> Router<Console> {
+    Router::new()
+        .route("/console/rules", get(rules))
+        .route("/console/rules/{tool}", get(rule).post(change_rule))
+        .route("/console/budget", post(change_budget))
+        .route("/console/settings", get(settings))
+        .route("/console/origins", post(allow_origin))
+        .route("/console/origins/forbid", post(forbid_origin))
+        .route("/console/endpoints", post(add_endpoint))
+        .route("/console/endpoints/{id}/disable", post(disable_endpoint))
+}
+
+async fn rules(visitor: Visitor) -> Result<Response, Failure> {
+    let policies: Value = visitor.get("/v1/staff/policies").await?;
+    let caps: Value = visitor.get("/v1/staff/budget").await?;
+    let row = |tool: &Value| {
+        let (contract, policy) = (&tool["contract"], &tool["policy"]);
+        let limits = LIMITS.iter().filter(|(name, _)| policy[name].is_number());
+        let limits: Vec<String> = limits
+            .map(|(name, label)| format!("{label} {}", policy[name]))
+            .collect();
+        vec![
+            Cell::link(
+                format!("/console/rules/{}", string(contract, "name")),
+                string(contract, "name"),
+            ),
+            Cell::text(string(contract, "summary")),
+            Cell::tone("plain", string(contract, "effect").replace('_', " ")),
+            Cell::text(string(policy, "mode")),
+            Cell::text(limits.join("; ")),
+        ]
+    };
+    let amount = |(name, label): (&'static str, &str)| {
+        let micros = caps[name].as_i64().unwrap_or_default();
+        Field::new(name, label, "number").of(micros)
+    };
+    let sections = vec![
+        Section::Table(Table {
+            caption: "Tools that change something, and who decides",
+            head: vec!["Tool", "What it does", "Effect", "Decides", "Limits"],
+            rows: list(&policies, "tools").iter().map(row).collect(),
+            empty: "None.",
+        }),
+        Section::Form(Fields {
+            help: "In millionths of the currency that the model is priced in: 500000 is a half. Beyond a cap the rules answer.",
+            ..Fields::post(
+                "What the model may cost",
+                "/console/budget",
+                "Save",
+                CAPS.map(amount).into(),
+            )
+        }),
+    ];
+    visitor.page("Rules and limits", sections).await
+}
+
+async fn rule(visitor: Visitor, Path(tool): Path<String>) -> Result<Response, Failure> {
+    let policies: Value = visitor.get("/v1/staff/policies").await?;
+    let found = list(&policies, "tools")
+        .iter()
+        .find(|it| it["contract"]["name"] == *tool);
+    let found = found.cloned().unwrap_or_default();
+    let (contract, policy) = (&found["contract"], &found["policy"]);
+    let facts = ["summary", "target", "effect", "must_hold", "sets_off", "example"];
+    let rows = facts.map(|fact| vec![Cell::text(fact.replace('_', " ")), Cell::text(words(&contract[fact]))]);
+    let mut fields = vec![Field::select("mode", "Who decides", &MODES, &string(policy, "mode"))];
+    fields.extend(LIMITS.map(|(name, label)| {
+        let value = policy[name].as_i64().map(|value| value.to_string());
+        Field::new(name, label, "number")
+            .optional()
+            .of(value.unwrap_or_default())
+    }));
+    let sections = vec![
+        Section::Table(Table {
+            caption: "Its contract",
+            head: vec!["What", "How"],
+            rows: rows.into(),
+            empty: "",
+        }),
+        Section::Form(Fields::post(
+            "Its policy",
+            format!("/console/rules/{}", string(contract, "name")),
+            "Save",
+            fields,
+        )),
+    ];
+    visitor.page(&string(contract, "name"), sections).await
+}
+
+async fn change_rule(
+    visitor: Visitor,
+    Path(tool): Path<String>,
+    axum::Form(form): axum::Form<Form>,
+) -> Result<Response, Failure> {
+    let mut policy = json!({ "mode": form.text("mode") });
+    for (name, _) in LIMITS {
+        policy[name] = form.number(name);
+    }
+    let name: String = url::form_urlencoded::byte_serialize(tool.as_bytes()).collect();
+    visitor
+        .change(Method::PUT, &format!("/v1/staff/policies/{name}"), Some(policy))
+        .await?;
+    Ok(done("/console/rules", "saved"))
+}
+
+async fn change_budget(visitor: Visitor, axum::Form(form): axum::Form<Form>) -> Result<Response, Failure> {
+    let mut caps = json!({});
+    for (name, _) in CAPS {
+        caps[name] = form.number(name);
+    }
+    visitor.change(Method::PUT, "/v1/staff/budget", Some(caps)).await?;
+    Ok(done("/console/rules", "saved"))
+}
+
+async fn settings(visitor: Visitor) -> Result<Response, Failure> {
+    let origins: Value = visitor.get("/v1/staff/origins").await?;
+    let endpoints: Value = visitor.get("/v1/staff/webhook-endpoints").await?;
+    let origin = |origin: &Value| {
+        let text = words(origin);
+        let act = Act {
+            to: "/console/origins/forbid".into(),
+            label: "Take away",
+            about: text.clone(),
+            fields: vec![("origin", text.clone())],
+        };
+        vec![Cell::text(text), Cell::Acts(vec![act])]
+    };
+    let endpoint = |endpoint: &Value| {
+        let (id, url) = (string(endpoint, "id"), string(endpoint, "url"));
+        let act = Act {
+            to: format!("/console/endpoints/{id}/disable"),
+            label: "Switch off",
+            about: url.clone(),
+            fields: vec![],
+        };
+        let gone = !endpoint["disabled_at"].is_null();
+        vec![
+            Cell::text(url),
+            Cell::text(when(&endpoint["created_at"])),
+            if gone {
+                Cell::tone("plain", "off")
+            } else {
+                Cell::Acts(vec![act])
+            },
+        ]
+    };
+    let key = visitor.store_key.clone().unwrap_or_default();
+    let tag = format!("<script async src=\"/widget.js\" data-store-key=\"{key}\"></script>");
+    let sections = vec![
+        Section::Secret {
+            label: "The widget, for your shop's page: put this server's address before /widget.js",
+            value: tag,
+        },
+        Section::Table(Table {
+            caption: "Pages that may call from a browser",
+            head: vec!["Origin", "Do"],
+            rows: list(&origins, "origins").iter().map(origin).collect(),
+            empty: "None: the widget works on no other site yet.",
+        }),
+        Section::Form(Fields::post(
+            "Let a page in",
+            "/console/origins",
+            "Let in",
+            vec![Field::new("origin", "Such as https://shop.example", "url")],
+        )),
+        Section::Table(Table {
+            caption: "Who is told what happened",
+            head: vec!["URL", "Since", "Do"],
+            rows: list(&endpoints, "endpoints").iter().map(endpoint).collect(),
+            empty: "Nobody.",
+        }),
+        Section::Form(Fields::post(
+            "Tell somebody",
+            "/console/endpoints",
+            "Add",
+            vec![Field::new("url", "Such as https://shop.example/hooks", "url")],
+        )),
+    ];
+    visitor.page("Settings", sections).await
+}
+
+async fn allow_origin(visitor: Visitor, axum::Form(form): axum::Form<Form>) -> Result<Response, Failure> {
+    visitor
+        .change(
+            Method::PUT,
+            "/v1/staff/origins",
+            Some(json!({ "origin": form.text("origin") })),
+        )
+        .await?;
+    Ok(done("/console/settings", "let-in"))
+}
+
+async fn forbid_origin(visitor: Visitor, axum::Form(form): axum::Form<Form>) -> Result<Response, Failure> {
+    visitor
+        .change(
+            Method::DELETE,
+            "/v1/staff/origins",
+            Some(json!({ "origin": form.text("origin") })),
+        )
+        .await?;
+    Ok(done("/console/settings", "taken-away"))
+}
+
+async fn add_endpoint(visitor: Visitor, axum::Form(form): axum::Form<Form>) -> Result<Response, Failure> {
+    let made = visitor
+        .post("/v1/staff/webhook-endpoints", json!({ "url": form.text("url") }))
+        .await?;
+    let sections = vec![
+        Section::Secret {
+            label: "What events are signed with, shown this once",
+            value: string(&made, "secret"),
+        },
+        Section::Links(vec![("/console/settings".into(), "I have kept it".into())]),
+    ];
+    visitor.page("A new endpoint", sections).await
+}
+
+async fn disable_endpoint(visitor: Visitor, Path(id): Path<uuid::Uuid>) -> Result<Response, Failure> {
+    visitor
+        .change(Method::DELETE, &format!("/v1/staff/webhook-endpoints/{id}"), None)
+        .await?;
+    Ok(done("/console/settings", "switched-off"))
+}

@@ -1,0 +1,122 @@
+//! The demo's shop page: a shop as a newcomer's own would be, with the widget in it and a strict policy, and a backend of three
+//! lines that vouches for its visitors.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::{
+    Json, Router,
+    extract::{Query, State},
+    http::StatusCode,
+    response::{Html, IntoResponse, Response},
+    routing::get,
+};
+use chrono::Utc;
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use secrecy::ExposeSecret;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::{POLICY, policy};
+use crate::config::Storefront;
+
+/// Who a visitor of the demo may be: the store's id, the address, the name.
+const PEOPLE: [(&str, &str, &str); 2] = [("mia", "mia@example.com", "Mia"), ("noah", "noah@example.com", "Noah")];
+
+struct Product {
+    name: &'static str,
+    price: &'static str,
+    words: &'static str,
+    /// How its picture is drawn, in `shop.css`.
+    shape: &'static str,
+}
+
+const PRODUCTS: [Product; 4] = [
+    Product {
+        name: "Storm Lantern",
+        price: "64.00",
+        words: "Brass. Stays lit in any wind.",
+        shape: "lantern",
+    },
+    Product {
+        name: "Fisherman Sweater",
+        price: "129.90",
+        words: "Heavy wool, knitted on the island.",
+        shape: "sweater",
+    },
+    Product {
+        name: "Enamel Mug",
+        price: "12.50",
+        words: "A third of a litre, a lifetime of coffee.",
+        shape: "mug",
+    },
+    Product {
+        name: "Water Bottle",
+        price: "28.00",
+        words: "Steel. Cold for a day.",
+        shape: "bottle",
+    },
+];
+
+#[derive(Template)]
+#[template(path = "shop.html")]
+struct Page<'a> {
+    store_key: &'a str,
+    products: &'static [Product],
+    people: &'static [(&'static str, &'static str, &'static str)],
+    /// Who the visitor is: one of `people`, or nobody.
+    visitor: Option<&'static str>,
+}
+
+#[derive(Deserialize)]
+struct Visit {
+    r#as: Option<String>,
+}
+
+impl Visit {
+    fn person(&self) -> Option<&'static (&'static str, &'static str, &'static str)> {
+        PEOPLE.iter().find(|(id, ..)| self.r#as.as_deref() == Some(id))
+    }
+}
+
+pub fn routes<S: Clone + Send + Sync + 'static>(shop: Storefront) -> Router<S> {
+    Router::new()
+        .route("/", get(page))
+        .route("/demo/assertion", get(assertion))
+        .layer(policy(POLICY))
+        .with_state(Arc::new(shop))
+}
+
+async fn page(State(shop): State<Arc<Storefront>>, Query(visit): Query<Visit>) -> Response {
+    let page = Page {
+        store_key: &shop.store_key,
+        products: &PRODUCTS,
+        people: &PEOPLE,
+        visitor: visit.person().map(|(id, ..)| *id),
+    };
+    match page.render() {
+        Ok(page) => Html(page).into_response(),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
+/// What a shop's backend gives a visitor whom it knows (docs/assertions.md). The demo believes whoever says so.
+async fn assertion(State(shop): State<Arc<Storefront>>, Query(visit): Query<Visit>) -> Response {
+    let Some((id, email, name)) = visit.person() else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    let now = Utc::now().timestamp();
+    let claims = json!({
+        "aud": format!("countersign:{}", shop.store), "sub": id, "email": email, "given_name": name,
+        "iat": now, "exp": now + 60, "jti": uuid::Uuid::new_v4().to_string(),
+    });
+    let header = Header {
+        kid: Some(shop.kid.clone()),
+        ..Header::new(Algorithm::HS256)
+    };
+    let key = EncodingKey::from_secret(shop.secret.expose_secret().as_bytes());
+    match jsonwebtoken::encode(&header, &claims, &key) {
+        Ok(assertion) => Json(json!({ "assertion": assertion })).into_response(),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
