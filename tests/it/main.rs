@@ -8,6 +8,7 @@ mod alerts;
 mod approvals;
 mod assertions;
 mod backup;
+mod browser;
 mod budget;
 mod calm;
 mod chat;

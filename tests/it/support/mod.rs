@@ -1,5 +1,6 @@
 //! What tests stand on: a Postgres, a server, shoppers who are logged in, a model that says what the test wants.
 
+pub mod browser;
 pub mod app;
 pub mod database;
 pub mod dns;
