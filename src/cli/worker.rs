@@ -6,7 +6,7 @@ use graphile_worker::{
     IntoTaskHandlerResult, LocalQueueConfig, TaskHandler, WorkerContext, WorkerOptions, WorkerRecoveryConfig,
     WorkerShutdownConfig,
 };
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::IgnoredAny};
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
@@ -40,8 +40,15 @@ struct TakeIn {
     tenant: TenantId,
 }
 
-#[derive(Deserialize, Serialize)]
+#[derive(Serialize)]
 struct Housekeeping {}
+
+impl<'de> Deserialize<'de> for Housekeeping {
+    /// Whatever the queue's clock sends along: it needs nothing.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        IgnoredAny::deserialize(deserializer).map(|_| Self {})
+    }
+}
 
 /// What jobs can ask for.
 #[derive(Clone)]

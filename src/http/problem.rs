@@ -179,6 +179,8 @@ pub async fn render(State(metrics): State<Metrics>, request: Request, next: Next
     let mut response = next.run(request).await;
     let problem = match response.extensions_mut().remove::<Problem>() {
         Some(problem) => problem,
+        // A page for people says it in its own words.
+        None if is_page(&response) => return response,
         None if response.status().is_client_error() || response.status().is_server_error() => {
             of_status(response.status())
         }
@@ -212,6 +214,11 @@ pub async fn render(State(metrics): State<Metrics>, request: Request, next: Next
     );
     rendered.headers_mut().extend(headers);
     rendered
+}
+
+fn is_page(response: &Response) -> bool {
+    let kind = response.headers().get(header::CONTENT_TYPE);
+    kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"))
 }
 
 fn of_status(status: StatusCode) -> Problem {

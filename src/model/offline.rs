@@ -183,7 +183,9 @@ fn tell(tool: &str, result: &Value) -> String {
                 "That is not possible: {}.",
                 text(error, "message").trim_end_matches('.')
             ),
-            Some("not_found") => "I could not find that under your account. Please check the number.".into(),
+            Some("not_found") => {
+                "I could not find that under your account. Please check the number, and that you are signed in.".into()
+            }
             _ => "I could not look that up just now. Please try again in a moment.".into(),
         };
     }

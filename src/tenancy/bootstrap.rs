@@ -1,6 +1,6 @@
 //! Roles and schema. Run by `countersign migrate` with the owner's or an administrator's credential, never by `serve`.
 
-use std::sync::LazyLock;
+use std::{sync::LazyLock, time::Duration};
 
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::{AssertSqlSafe, Connection, PgConnection, migrate::Migrator, postgres::PgConnectOptions};
@@ -16,6 +16,9 @@ static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
 
 /// The role that owns every table and migrates. It cannot log in: an administrator becomes it with SET ROLE.
 pub const OWNER: &str = "countersign_owner";
+
+/// How often a role is tried that somebody else is at.
+const ROLE_TRIES: u32 = 10;
 
 #[derive(Debug, thiserror::Error)]
 pub enum MigrateError {
@@ -34,8 +37,6 @@ pub enum MigrateError {
 /// Creates the roles that are missing, sets their passwords and brings the schema up to date. Safe to run again.
 pub async fn migrate(admin: &PgConnectOptions, settings: &DatabaseSettings) -> Result<(), MigrateError> {
     let mut connection = PgConnection::connect_with(admin).await.map_err(MigrateError::Connect)?;
-    // Two `migrate` runs at once would race on CREATE ROLE, which no IF NOT EXISTS guards. Roles are shared by all
-    // databases of a server, so the lock is too: it is taken in the same place whatever the database.
     ensure_role(&mut connection, OWNER, None)
         .await
         .map_err(|e| MigrateError::Role(OWNER, e))?;
@@ -63,7 +64,25 @@ pub fn newest_migration() -> i64 {
     MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0)
 }
 
+/// Roles are shared by all databases of a server, locks are not: somebody who migrates another database may be at the same role,
+/// and Postgres then refuses one of both.
 async fn ensure_role(
+    connection: &mut PgConnection,
+    role: &'static str,
+    password: Option<&SecretString>,
+) -> Result<(), sqlx::Error> {
+    for _ in 0..ROLE_TRIES {
+        match try_role(connection, role, password).await {
+            Err(sqlx::Error::Database(error))
+                if matches!(error.code().as_deref(), Some("XX000" | "23505" | "42710")) => {}
+            done => return done,
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    try_role(connection, role, password).await
+}
+
+async fn try_role(
     connection: &mut PgConnection,
     role: &'static str,
     password: Option<&SecretString>,

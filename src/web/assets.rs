@@ -58,6 +58,7 @@ static WIDGET: LazyLock<Asset> = LazyLock::new(|| {
 });
 static CONSOLE_SCRIPT: LazyLock<Asset> = LazyLock::new(|| Asset::new(SCRIPT, include_str!("assets/console.js").into()));
 static CONSOLE_SHEET: LazyLock<Asset> = LazyLock::new(|| Asset::new(SHEET, include_str!("assets/console.css").into()));
+static ICON: LazyLock<Asset> = LazyLock::new(|| Asset::new("image/svg+xml", include_str!("assets/icon.svg").into()));
 static SHOP_SCRIPT: LazyLock<Asset> = LazyLock::new(|| Asset::new(SCRIPT, include_str!("assets/shop.js").into()));
 static SHOP_SHEET: LazyLock<Asset> = LazyLock::new(|| Asset::new(SHEET, include_str!("assets/shop.css").into()));
 
@@ -65,6 +66,7 @@ pub fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
     let serve = |asset: &'static LazyLock<Asset>| get(move |request: Request| async move { asset.answer(&request) });
     Router::new()
         .route("/widget.js", serve(&WIDGET).layer(for_every_site()))
+        .route("/favicon.ico", serve(&ICON))
         .route("/assets/console.js", serve(&CONSOLE_SCRIPT))
         .route("/assets/console.css", serve(&CONSOLE_SHEET))
         .route("/assets/shop.js", serve(&SHOP_SCRIPT))

@@ -254,3 +254,13 @@ async fn a_stopping_worker_ends_what_it_does_and_gives_the_rest_back() {
         .await;
     assert_eq!(app.mailbox.all().len() as i64, asked_for, "each once");
 }
+
+#[tokio::test]
+async fn the_queues_own_clock_starts_the_housekeeping() {
+    let app = TestApp::start().await;
+    // As the clock puts it there: with nothing to say.
+    app.meddle("SELECT graphile_worker.add_job('housekeeping', 'null'::json)")
+        .await;
+    app.becomes("SELECT count(*) FROM graphile_worker._private_jobs", 0)
+        .await;
+}

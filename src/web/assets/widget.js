@@ -111,7 +111,7 @@
   const closer = make("button.close", { type: "button", "aria-label": say("close"), onclick: () => toggle(false) }, "×");
   const door_form = make("div.door", { hidden: true });
   const panel = make("section.panel", { role: "dialog", "aria-label": title || say("chat"), hidden: true },
-    make("header", {}, make("h2", {}, title || say("chat")), fresh, who, closer), log, status, door_form, form);
+    make("div.head", {}, make("h2", {}, title || say("chat")), fresh, who, closer), log, status, door_form, form);
   const launcher = make("button.launcher", { type: "button", "aria-expanded": "false", onclick: () => toggle() }, say("chat"));
   root.append(panel, launcher);
 
@@ -289,7 +289,10 @@
   async function news() {
     if (!kept.conversation || busy) return;
     const after = kept.last ? `?after=${kept.last}` : "";
-    for (const message of (await read(`/v1/conversations/${kept.conversation}/messages${after}`)).messages) known(message);
+    const { messages } = await read(`/v1/conversations/${kept.conversation}/messages${after}`);
+    // A turn that began meanwhile tells of its messages itself.
+    if (busy) return;
+    messages.forEach(known);
     await watch();
   }
   setInterval(() => { if (opened && !panel.hidden && !document.hidden && kept.token) news().catch(() => {}); }, 4000);

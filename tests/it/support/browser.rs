@@ -42,7 +42,7 @@ impl Demo {
                 format!("postgres://postgres@localhost/{database}?host={}", socket.display()),
             )
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stderr(Stdio::inherit())
             .spawn()
             .expect("starts");
         let printed = BufReader::new(child.stdout.take().expect("a pipe"))
@@ -307,6 +307,8 @@ impl Browser {
     /// Writes a message and sends it.
     pub async fn says(&self, text: &str) {
         let text = Value::from(text);
+        self.until(&chat("!chat.querySelector('textarea').hasAttribute('aria-busy')"))
+            .await;
         self.run(&format!(
             "{CHAT} chat.querySelector('textarea').value = {text}; chat.querySelector('.say').requestSubmit()"
         ))
