@@ -25,12 +25,18 @@ use crate::{
     mail::MailSettings,
     model::Puppet,
     money::Currency,
+    store::help,
     telemetry::{self, TelemetrySettings},
     tenancy::{self, DatabaseSettings, Pooler, Pools, StoreKey, Tenant},
 };
 
 /// The demo store: small, ours, in the format of `docs/import.md`.
 const STORE: &str = include_str!("demo_store.jsonl");
+const HELP: [(&str, &str); 3] = [
+    ("returns", include_str!("demo_help/returns.md")),
+    ("shipping", include_str!("demo_help/shipping.md")),
+    ("lantern-care", include_str!("demo_help/lantern-care.md")),
+];
 const SLUG: &str = "demo";
 /// Everybody's password in the demo, printed at its start. The demo listens on loopback only.
 const PASSWORD: &str = "demo-password";
@@ -168,6 +174,12 @@ pub async fn seed(pools: &Pools) -> Result<StoreKey, CliError> {
     if !report.rejected.is_empty() {
         return Err(CliError::Rejected(report.rejected.len()));
     }
+    let mut tx = pools.executor.begin(tenancy::Scope::tenant(store.id)).await?;
+    for (name, text) in HELP {
+        let (slug, language, article) = import::articles::article(name, text).map_err(CliError::Argument)?;
+        help::write(&mut tx, slug, language, &article, Utc::now()).await?;
+    }
+    tx.commit().await?;
     for shopper in ["mia", "noah"] {
         shoppers::set_password(&pools.executor, &store, shopper, PASSWORD.into(), Utc::now()).await?;
     }

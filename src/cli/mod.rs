@@ -16,6 +16,7 @@ mod secrets;
 pub mod replay;
 pub mod serve;
 mod shoppers;
+mod staff;
 mod tenants;
 pub mod worker;
 
@@ -27,7 +28,7 @@ use sqlx::postgres::PgConnectOptions;
 
 use crate::{
     config::{ConfigError, Settings, environment},
-    identity::{IdentityError, StaffRole, staff},
+    identity::IdentityError,
     jobs,
     money::MoneyError,
     telemetry,
@@ -60,7 +61,7 @@ enum Command {
     Shopper(shoppers::ShopperCommand),
     /// Manage staff.
     #[command(subcommand)]
-    Staff(StaffCommand),
+    Staff(staff::StaffCommand),
     /// Look at a live installation and say what is wrong and how to mend it.
     Doctor(doctor::Options),
     /// Manage secrets for and of other systems: Stripe, the CRM, what webhooks are signed with.
@@ -71,7 +72,7 @@ enum Command {
     Keys(keys::KeysCommand),
     /// Look after the audit.
     #[command(subcommand)]
-    Audit(AuditCommand),
+    Audit(staff::AuditCommand),
     /// Run scripted conversations against a fresh copy of a store and compare how each ends.
     Replay(replay::Options),
     /// Import products, shoppers and orders. Safe to run again; bad lines are named and skipped.
@@ -83,6 +84,13 @@ enum Command {
         format: import::Format,
         /// A file, `-` for standard input, or with `--format retail` a folder.
         path: PathBuf,
+    },
+    /// Import help articles: a folder of Markdown files, NAME.md or NAME.de.md. Safe to run again.
+    ImportHelp {
+        /// The store's slug.
+        #[arg(long)]
+        tenant: String,
+        folder: PathBuf,
     },
     /// Print a store as `import` takes it: products, shoppers, orders.
     Export {
@@ -120,25 +128,6 @@ enum Command {
     },
     /// Print the OpenAPI document.
     Openapi,
-}
-
-#[derive(Subcommand)]
-enum StaffCommand {
-    /// Add a member of staff, or give one a new role and password; the password is read from standard input.
-    Add {
-        /// The store's slug.
-        #[arg(long)]
-        tenant: String,
-        #[arg(long, value_enum)]
-        role: StaffRole,
-        email: String,
-    },
-}
-
-#[derive(Subcommand)]
-enum AuditCommand {
-    /// Walk a store's audit chain and say whether it is whole.
-    Verify { slug: String },
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -217,30 +206,13 @@ async fn dispatch(command: Command) -> Result<(), CliError> {
         Command::Serve => serve::run(Settings::for_serve(&environment)?).await,
         Command::Worker => serve::work(Settings::for_serve(&environment)?).await,
         Command::Replay(options) => replay::run(options).await,
-        Command::Staff(StaffCommand::Add {
-            tenant: slug,
-            role,
-            email,
-        }) => {
-            let pools = pools()?;
-            let store = tenant(&pools, &slug).await?;
-            Ok(staff::add(&pools.executor, &store, &email, role, read_password()?).await?)
-        }
+        Command::Staff(command) => staff::run(command).await,
         Command::Doctor(options) => doctor::run(options).await,
         Command::Integration(command) => integrations::run(command).await,
         Command::Keys(command) => keys::run(command).await,
         Command::Tenant(command) => tenants::run(command).await,
         Command::Shopper(command) => shoppers::run(command).await,
-        Command::Audit(AuditCommand::Verify { slug }) => {
-            let mut tx = begin(&pools()?, &slug).await?;
-            match tenancy::audit::verify(&mut tx).await? {
-                (entries, None) => {
-                    println!("{entries} entries, chain whole");
-                    Ok(())
-                }
-                (_, Some(broken)) => Err(CliError::BrokenAudit(slug, broken)),
-            }
-        }
+        Command::Audit(command) => staff::audit(command).await,
         Command::Migrate => {
             let (admin, database) = Settings::for_migrate(&environment)?;
             migrate(&admin, &database).await?;
@@ -276,6 +248,13 @@ async fn dispatch(command: Command) -> Result<(), CliError> {
             } else {
                 Err(CliError::Rejected(report.rejected.len()))
             }
+        }
+        Command::ImportHelp { tenant: slug, folder } => {
+            let pools = pools()?;
+            let store = tenant(&pools, &slug).await?;
+            let changed = import::articles::from_folder(&pools.executor, &store, &folder).await?;
+            println!("{changed} articles have changed");
+            Ok(())
         }
         Command::Probe(options) => probe::run(options).await,
         Command::Prompt { tenant } => prompt::run(tenant).await,

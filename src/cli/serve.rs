@@ -2,6 +2,7 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
+use axum::Router;
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
@@ -123,11 +124,16 @@ pub async fn serve(
         doctor: super::doctor::of_this_process(settings.operator_store.as_deref()),
         internal,
     };
-    let router = http::router(app, settings.limits, settings.connections.proxies.clone(), pages);
+    let router = Arc::new(http::router(
+        app,
+        settings.limits,
+        settings.connections.proxies.clone(),
+        pages,
+    ));
     api.is(&router);
     let serving = http::listen::serve(
         listener,
-        router,
+        Router::clone(&router),
         settings.connections.clone(),
         stopped.clone().cancelled_owned(),
     );

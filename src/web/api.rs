@@ -1,6 +1,6 @@
 //! The API as pages call it: in this process, by the same router, with everything that any request passes.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 
 use axum::{
     Router,
@@ -16,10 +16,11 @@ use crate::http::Peer;
 /// The largest answer that a page is made of, in bytes.
 const LARGEST: usize = 8 * 1024 * 1024;
 
-/// The service's router, known once it is put together.
+/// The service's router, known once it is put together. The router holds the pages and they this: a strong reference would keep
+/// all of it, connections too, for ever.
 #[derive(Clone, Default)]
 pub struct Api {
-    router: Arc<OnceLock<Router>>,
+    router: Arc<OnceLock<Weak<Router>>>,
 }
 
 /// Who asks: the browser's request and the person's token.
@@ -104,10 +105,10 @@ impl Caller {
 }
 
 impl Api {
-    /// Tells which router it is.
-    pub fn is(&self, router: &Router) {
+    /// Tells which router it is, for as long as that lives.
+    pub fn is(&self, router: &Arc<Router>) {
         // Set once, where the service is put together.
-        let _ = self.router.set(router.clone());
+        let _ = self.router.set(Arc::downgrade(router));
     }
 
     pub async fn get<T: DeserializeOwned>(&self, caller: &Caller, path: &str) -> Result<T, Refusal> {
@@ -131,7 +132,7 @@ impl Api {
             detail: "That cannot be shown just now. Please try again.".into(),
             ..Refusal::default()
         };
-        let router = self.router.get().cloned().ok_or_else(unavailable)?;
+        let router = self.router.get().and_then(Weak::upgrade).ok_or_else(unavailable)?;
         let mut request = Request::builder()
             .method(method)
             .uri(path)
@@ -158,7 +159,7 @@ impl Api {
         if let Some(key) = &caller.store_key {
             set(HeaderName::from_static("x-store-key"), key);
         }
-        let response = match router.oneshot(request).await {
+        let response = match Router::clone(&router).oneshot(request).await {
             Ok(response) => response,
             Err(never) => match never {},
         };

@@ -68,6 +68,10 @@ async fn a_return_is_proposed_countersigned_and_mailed() {
     shopper.says("I want to return order #1002.").await;
     shopper.reads("A person will decide").await;
     shopper.until(&chat("chat.querySelector('.proposal')")).await;
+    let said = shopper
+        .run(&format!("return {}", chat("chat.querySelectorAll('.shopper').length")))
+        .await;
+    assert_eq!(said, json!(1), "said at once after opening, shown once");
     shopper.picture("desk-light-proposal").await;
     staff.signs_in(&demo).await;
     staff.until("document.querySelector('.queue a')").await;

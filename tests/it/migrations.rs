@@ -97,6 +97,9 @@ async fn every_migration_goes_back_and_forth_on_a_store_with_data() {
     mia.ask("My mug arrived broken.").await;
     let mut owner = app.superuser().await;
     // The job queue's schema is its own library's.
+    // As `migrate` grants it, which a copied database does not have.
+    let grant = format!("GRANT CREATE ON DATABASE {} TO countersign_owner", app.database);
+    run(&mut owner, "the grant", &grant).await;
     run(&mut owner, "the role", "SET ROLE countersign_owner").await;
     let mut before = schema(&app.database).await;
     for (name, up, down) in migrations() {

@@ -1,5 +1,6 @@
 //! `countersign import`: a store's products, shoppers and orders from a file, line by line.
 
+pub mod articles;
 mod retail;
 
 use std::{

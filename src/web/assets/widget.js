@@ -19,7 +19,7 @@
       offline: "No connection. Your message is kept and sent once it is back.", lost: "The connection was lost. Going on…",
       failed: "That did not work. Please try again.", again: "Try again", confirm: "Confirm", withdraw: "Withdraw", staff: "A member of our staff will decide.",
       ask: "Please confirm:", order: "Order {0}", total: "Total {0}", track: "Track parcel {0}", you: "You", bot: "Assistant", person: "Our staff", system: "Notice",
-      thinking: "Writing…", handed: "A person has your conversation.", newChat: "New conversation",
+      thinking: "Writing…", handed: "A person has your conversation.", newChat: "New chat",
       states: { pending: "Waiting", approved: "Approved", executing: "Being done", executed: "Done", rejected: "Declined", expired: "Expired", stale: "Out of date", failed: "Failed" },
       order_states: { pending: "Placed", pending_items_modified: "Changed", processed: "Sent", delivered: "Delivered", cancelled: "Cancelled", return_requested: "Return asked for", exchange_requested: "Exchange asked for" },
     },
@@ -30,7 +30,7 @@
       offline: "Keine Verbindung. Ihre Nachricht wird gesendet, sobald sie zurück ist.", lost: "Die Verbindung ist abgerissen. Es geht gleich weiter…",
       failed: "Das hat nicht geklappt. Bitte noch einmal versuchen.", again: "Noch einmal", confirm: "Bestätigen", withdraw: "Zurückziehen", staff: "Unser Personal entscheidet darüber.",
       ask: "Bitte bestätigen:", order: "Bestellung {0}", total: "Summe {0}", track: "Paket {0} verfolgen", you: "Sie", bot: "Assistent", person: "Unser Personal", system: "Hinweis",
-      thinking: "Schreibt…", handed: "Ein Mensch kümmert sich um Ihr Gespräch.", newChat: "Neues Gespräch",
+      thinking: "Schreibt…", handed: "Ein Mensch kümmert sich um Ihr Gespräch.", newChat: "Neuer Chat",
       states: { pending: "Wartet", approved: "Genehmigt", executing: "Wird erledigt", executed: "Erledigt", rejected: "Abgelehnt", expired: "Abgelaufen", stale: "Überholt", failed: "Fehlgeschlagen" },
       order_states: { pending: "Bestellt", pending_items_modified: "Geändert", processed: "Versandt", delivered: "Zugestellt", cancelled: "Storniert", return_requested: "Rücksendung erbeten", exchange_requested: "Umtausch erbeten" },
     },
@@ -115,14 +115,14 @@
   const launcher = make("button.launcher", { type: "button", "aria-expanded": "false", onclick: () => toggle() }, say("chat"));
   root.append(panel, launcher);
 
-  let opened = false, busy = false;
+  let opened = false, ready = false, sending = false, busy = false;
   function toggle(open = panel.hidden) {
     panel.hidden = !open;
     launcher.hidden = open;
     launcher.setAttribute("aria-expanded", String(open));
     keep({ open });
     (open ? input : launcher).focus();
-    if (open && !opened) { opened = true; begin(); }
+    if (open && !opened) { opened = begin().then(() => { ready = true; }); }
   }
   panel.addEventListener("keydown", (event) => { if (event.key === "Escape") toggle(false); });
   input.addEventListener("keydown", (event) => {
@@ -131,7 +131,7 @@
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     const text = input.value.trim();
-    if (!text || busy) return;
+    if (!text || busy || sending) return;
     input.value = "";
     send(text);
   });
@@ -219,6 +219,10 @@
 
   // --- A turn: sent once, listened to until it is done, over reloads and lost connections.
   async function send(text) {
+    sending = true;
+    // What was said before comes first.
+    if (!ready) await opened;
+    sending = false;
     bubble("shopper", text);
     // randomUUID is for secure pages alone.
     const key = [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
@@ -299,20 +303,20 @@
 
   // --- Coming in.
   async function begin() {
+    const pending = kept.pending;
     bubble("system", say("hello"));
     showWho();
     try {
       if (!kept.token && window.countersign?.assertion) await session();
       if (kept.conversation) {
-        const pending = kept.pending;
         keep({ last: null });
         await news();
         // The server may not have heard the message that was on its way.
         if (pending && pending.after === 0 && ![...log.querySelectorAll(".shopper .text")].some((it) => it.textContent === pending.text)) bubble("shopper", pending.text);
-      } else if (kept.pending) bubble("shopper", kept.pending.text);
+      } else if (pending) bubble("shopper", pending.text);
     } catch { note(say(navigator.onLine ? "failed" : "offline")); }
     showWho();
-    if (kept.pending) listen();
+    if (pending) listen();
   }
   function startOver() {
     keep({ conversation: null, pending: null, last: null });

@@ -160,6 +160,10 @@ impl WebDriverCompatibleCommand for Own {
 impl Browser {
     pub async fn open() -> Self {
         let port = free_port();
+        #[allow(
+            clippy::zombie_processes,
+            reason = "its end is waited for in Drop, or the test has failed"
+        )]
         let driver = Command::new("chromedriver")
             .arg(format!("--port={port}"))
             .stdout(Stdio::null())

@@ -1,0 +1,51 @@
+//! `countersign staff` and `countersign audit`: who decides, and the record of what was done.
+
+use clap::Subcommand;
+
+use super::{CliError, begin, pools, read_password, tenant};
+use crate::{
+    identity::{StaffRole, staff},
+    tenancy,
+};
+
+#[derive(Subcommand)]
+pub enum StaffCommand {
+    /// Add a member of staff, or give one a new role and password; the password is read from standard input.
+    Add {
+        /// The store's slug.
+        #[arg(long)]
+        tenant: String,
+        #[arg(long, value_enum)]
+        role: StaffRole,
+        email: String,
+    },
+}
+
+#[derive(Subcommand)]
+pub enum AuditCommand {
+    /// Walk a store's audit chain and say whether it is whole.
+    Verify { slug: String },
+}
+
+pub async fn run(command: StaffCommand) -> Result<(), CliError> {
+    let StaffCommand::Add {
+        tenant: slug,
+        role,
+        email,
+    } = command;
+    let pools = pools()?;
+    let store = tenant(&pools, &slug).await?;
+    Ok(staff::add(&pools.executor, &store, &email, role, read_password()?).await?)
+}
+
+pub async fn audit(command: AuditCommand) -> Result<(), CliError> {
+    let AuditCommand::Verify { slug } = command;
+    let mut tx = begin(&pools()?, &slug).await?;
+    match tenancy::audit::verify(&mut tx).await? {
+        (entries, None) => {
+            println!("{entries} entries, chain whole");
+            Ok(())
+        }
+        (_, Some(broken)) => Err(CliError::BrokenAudit(slug, broken)),
+    }
+}
