@@ -29,6 +29,7 @@ mod injection;
 mod openapi;
 mod orders;
 mod outgoing;
+mod people;
 mod privacy;
 mod probe;
 mod problems;

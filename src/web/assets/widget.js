@@ -70,8 +70,10 @@
   const enter = (opened) => keep({ token: opened.token, guest: opened.guest });
   function forget() { keep({ token: null, guest: true, conversation: null, pending: null, last: null }); }
 
-  async function session() {
-    if (kept.token) return;
+  let entering = null;
+  /** One at a time: two would be two guests. */
+  const session = () => (kept.token ? null : entering ||= comeIn().finally(() => { entering = null; }));
+  async function comeIn() {
     const assertion = await window.countersign?.assertion?.();
     enter(assertion ? await door("/v1/sessions/assertion", { assertion }) : await door("/v1/sessions/guest"));
     showWho();
@@ -221,7 +223,7 @@
   async function send(text) {
     sending = true;
     // What was said before comes first.
-    if (!ready) await opened;
+    if (!ready && kept.conversation) await opened;
     sending = false;
     bubble("shopper", text);
     // randomUUID is for secure pages alone.

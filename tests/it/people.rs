@@ -1,0 +1,242 @@
+//! People answer too: articles that the assistant quotes, and a person who takes a conversation over.
+
+use countersign::identity::StaffRole;
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+
+use crate::support::{Reply, TestApp, TestShopper, shopper::answer};
+
+/// What `search_help` gives for a question, as the model hears it.
+async fn finds(app: &TestApp, shopper: &TestShopper, query: &str) -> Value {
+    app.model.script([
+        Reply::call("search_help", json!({ "query": query })),
+        Reply::EchoToolResult,
+    ]);
+    let heard = shopper.ask_text("How is that done?").await;
+    serde_json::from_str(&heard).unwrap_or_else(|_| panic!("{heard}"))
+}
+
+fn title(found: &Value) -> &str {
+    found["data"]["articles"][0]["title"].as_str().unwrap_or("nothing")
+}
+
+#[tokio::test]
+async fn articles_are_found_by_their_words_with_a_letter_wrong_and_in_their_own_store_alone() {
+    let app = TestApp::start().await;
+    let admin = app.staff("admin@s.example", StaffRole::Admin).await;
+    let write = async |place: &str, title: &str, body: &str, published: bool| {
+        let text = json!({ "title": title, "body": body, "published": published });
+        answer(admin.request("PUT", &format!("/v1/staff/help/{place}")).json(&text))
+            .await
+            .0
+    };
+    for (place, title, body) in [
+        (
+            "en/returns",
+            "How to return something",
+            "You may return what you bought within thirty days.",
+        ),
+        (
+            "en/shipping",
+            "Shipping and delivery",
+            "We ship on the day of the order. Islands take four days.",
+        ),
+        ("de/versand", "Versand", "Wir verschicken am Tag der Bestellung."),
+    ] {
+        assert_eq!(write(place, title, body, true).await, StatusCode::NO_CONTENT);
+    }
+    assert_eq!(
+        write("en/plans", "Secret plans", "We will sell boats.", false).await,
+        StatusCode::NO_CONTENT
+    );
+    for place in ["fr/returns", "en/Returns", "en/-x", "en/a%2Fb"] {
+        assert_eq!(write(place, "A", "b", true).await, StatusCode::NOT_FOUND, "{place}");
+    }
+    assert_eq!(
+        write("en/empty", " ", "b", true).await,
+        StatusCode::UNPROCESSABLE_ENTITY
+    );
+
+    let (mia, guest) = (app.shopper("mia").await, app.guest().await);
+    assert_eq!(
+        title(&finds(&app, &mia, "how many days to return").await),
+        "How to return something"
+    );
+    // A letter wrong, two left out; another form of the word; another language.
+    assert_eq!(title(&finds(&app, &guest, "shiping").await), "Shipping and delivery");
+    assert_eq!(title(&finds(&app, &mia, "island").await), "Shipping and delivery");
+    assert_eq!(title(&finds(&app, &mia, "verschickt").await), "Versand");
+    for query in ["boats", "xyzzy plugh", "' OR 1=1 --", "a & b | !c:*"] {
+        assert_eq!(finds(&app, &mia, query).await["error"]["code"], "not_found", "{query}");
+    }
+    let elsewhere = app.shopper_elsewhere("mia").await;
+    assert_eq!(finds(&app, &elsewhere, "return").await["error"]["code"], "not_found");
+
+    let (_, help) = admin.read("/v1/staff/help").await;
+    assert_eq!(help["articles"].as_array().map(Vec::len), Some(4));
+    let asked = help["unanswered"].to_string();
+    assert!(
+        asked.contains("boats") && asked.contains("xyzzy") && !asked.contains("shiping"),
+        "{asked}"
+    );
+    // The same once more changes nothing, and is not in the audit twice.
+    write(
+        "en/returns",
+        "How to return something",
+        "You may return what you bought within thirty days.",
+        true,
+    )
+    .await;
+    assert_eq!(
+        app.count("SELECT count(*) FROM audit WHERE action = 'help_article.write'")
+            .await,
+        4
+    );
+}
+
+#[tokio::test]
+async fn a_person_holds_a_conversation_and_who_has_gone_reads_the_answer_in_a_mail() {
+    let app = TestApp::start().await;
+    let (approver, viewer) = (
+        app.staff("kim@s.example", StaffRole::Approver).await,
+        app.staff("viewer@s.example", StaffRole::Viewer).await,
+    );
+    let mia = app.shopper("mia").await;
+    app.model.script([
+        Reply::call("hand_off", json!({ "summary": "Wants a person." })),
+        Reply::text("I have called somebody."),
+    ]);
+    let said = mia.ask("A person please").await;
+    let conversation = said["conversation_id"].as_str().expect("an id");
+    let (place, asked) = (
+        format!("/v1/staff/conversations/{conversation}"),
+        app.model.requests().len(),
+    );
+    app.becomes("SELECT count(*) FROM conversations WHERE waiting_since IS NOT NULL", 1)
+        .await;
+    let (_, open) = viewer.read("/v1/staff/conversations?open=true&search=person").await;
+    assert_eq!(open["conversations"][0]["id"], conversation);
+    assert_eq!(
+        viewer.read("/v1/staff/conversations?search=100%25").await.1["conversations"],
+        json!([])
+    );
+    let text = json!({ "text": "I am Kim." });
+    assert_eq!(
+        answer(viewer.request("POST", &format!("{place}/messages")).json(&text))
+            .await
+            .0,
+        StatusCode::FORBIDDEN
+    );
+    assert_eq!(
+        answer(approver.request("POST", &format!("{place}/messages")).json(&text))
+            .await
+            .0,
+        StatusCode::NO_CONTENT
+    );
+
+    // The assistant is silent, the message is kept, the shopper was here a moment ago and gets no mail.
+    let (_, while_held) = answer(
+        mia.post("/v1/chat/send")
+            .json(&json!({ "conversation_id": conversation, "text": "Hello Kim" })),
+    )
+    .await;
+    assert_eq!(
+        (&while_held["message"]["author"], &while_held["message"]["source"]),
+        (&json!("system"), &json!("system"))
+    );
+    assert_eq!(app.model.requests().len(), asked, "no model was asked");
+    assert_eq!(
+        app.count("SELECT count(*) FROM outbox WHERE kind = 'staff_answer'")
+            .await,
+        0
+    );
+
+    app.meddle("UPDATE sessions SET last_seen_at = last_seen_at - interval '1 hour'")
+        .await;
+    assert_eq!(
+        answer(
+            approver
+                .request("POST", &format!("{place}/messages"))
+                .json(&json!({ "text": "It <b>ships</b> today." }))
+        )
+        .await
+        .0,
+        StatusCode::NO_CONTENT
+    );
+    let mail = app.mailbox.newest_to("mia@example.com", 2).await;
+    assert!(mail.text().contains("It <b>ships</b> today."), "{}", mail.text());
+
+    assert_eq!(
+        answer(approver.request("POST", &format!("{place}/give-back"))).await.0,
+        StatusCode::NO_CONTENT
+    );
+    app.model.script([Reply::text("I am back.")]);
+    let (_, back) = answer(
+        mia.post("/v1/chat/send")
+            .json(&json!({ "conversation_id": conversation, "text": "Hello?" })),
+    )
+    .await;
+    assert_eq!(back["message"]["text"], "I am back.");
+    let (_, whole) = viewer.read(&place).await;
+    let authors: Vec<&str> = whole["messages"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter_map(|it| it["author"].as_str())
+        .collect();
+    assert_eq!(
+        authors.iter().filter(|author| **author == "staff").count(),
+        2,
+        "{authors:?}"
+    );
+    let elsewhere = app.shopper_elsewhere("mia").await;
+    assert_eq!(
+        elsewhere
+            .read(&format!("/v1/conversations/{conversation}/messages"))
+            .await
+            .0,
+        StatusCode::NOT_FOUND
+    );
+    let audited = "SELECT count(*) FROM audit WHERE action IN ('conversation.take', 'conversation.answer', 'conversation.give_back')";
+    assert_eq!(app.count(audited).await, 4);
+}
+
+#[tokio::test]
+async fn an_admin_names_the_pages_that_may_call_and_only_of_her_own_store() {
+    let app = TestApp::start().await;
+    app.meddle("INSERT INTO origins (tenant_id, origin) SELECT tenant_id, 'https://theirs.example' FROM tenants WHERE slug = 'two'").await;
+    let admin = app.staff("admin@s.example", StaffRole::Admin).await;
+    let origin = |text: &str| json!({ "origin": text });
+    let path = "/v1/staff/origins";
+    assert_eq!(
+        answer(admin.request("PUT", path).json(&origin("https://Shop.Example/")))
+            .await
+            .0,
+        StatusCode::NO_CONTENT
+    );
+    assert_eq!(admin.read(path).await.1["origins"], json!(["https://shop.example"]));
+    for bad in ["*", "http://shop.example", "https://shop.example/path", "null"] {
+        assert_eq!(
+            answer(admin.request("PUT", path).json(&origin(bad))).await.0,
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "{bad}"
+        );
+    }
+    assert_eq!(
+        answer(admin.request("DELETE", path).json(&origin("https://theirs.example")))
+            .await
+            .0,
+        StatusCode::NOT_FOUND
+    );
+    assert_eq!(
+        app.count("SELECT count(*) FROM origins").await,
+        2,
+        "another store's stays"
+    );
+    assert_eq!(
+        answer(admin.request("DELETE", path).json(&origin("https://shop.example")))
+            .await
+            .0,
+        StatusCode::NO_CONTENT
+    );
+}
