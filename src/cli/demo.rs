@@ -205,9 +205,13 @@ fn welcome(url: &str, key: &StoreKey) -> String {
     let key = key.as_str();
     format!(
         r#"
-Countersign demo: {url}   (API page: {url}/docs, stop with Ctrl-C)
-Store "Harbour Goods". Shoppers mia@example.com (order #1001) and noah@example.com (order #2001); password: {PASSWORD}
-Answers come from the offline model, plain rules and no language model. Mail is caught at {url}/inbox
+Countersign demo. Stop with Ctrl-C.
+The shop, with the chat in it:  {url}
+The staff console:              {url}/console?store={key}   staff@example.com
+Mail that would have left:      {url}/inbox
+The API:                        {url}/docs
+Store "Harbour Goods". Shoppers mia@example.com (order #1001) and noah@example.com (order #2001). Everybody's password: {PASSWORD}
+Answers come from the offline model, plain rules and no language model. The same by curl:
 
 1. Log in as Mia:
 TOKEN=$(curl -s {url}/v1/sessions -H 'X-Store-Key: {key}' -H 'Content-Type: application/json' -d '{{"email":"mia@example.com","password":"{PASSWORD}"}}' | sed 's/.*"token":"\([^"]*\)".*/\1/')
