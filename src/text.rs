@@ -26,6 +26,12 @@ pub fn not_blank(text: &str) -> Result<(), ValidationError> {
     }
 }
 
+/// The pattern of `LIKE` for texts with these words in them: `%` and `_` in what people write are letters, not wildcards.
+pub fn contains(words: &str) -> String {
+    let escaped = words.replace('\\', r"\\").replace('%', r"\%").replace('_', r"\_");
+    format!("%{escaped}%")
+}
+
 fn check(text: &str, allowed: impl Fn(char) -> bool) -> Result<(), ValidationError> {
     match text.chars().find(|&c| is_invisible(c) && !allowed(c)) {
         None => Ok(()),

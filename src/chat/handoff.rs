@@ -12,6 +12,7 @@ use crate::{
         Tx, Web,
         audit::{self, Entry},
     },
+    text,
 };
 
 /// Told to the shopper.
@@ -51,12 +52,7 @@ pub struct Filter<'a> {
 
 /// The store's conversations: those that wait for a person first, then the newest.
 pub async fn list(tx: &mut Tx<Web>, limit: u32, filter: &Filter<'_>) -> Result<Vec<StaffConversation>, sqlx::Error> {
-    let like = filter.search.map(|text| {
-        format!(
-            "%{}%",
-            text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")
-        )
-    });
+    let like = filter.search.map(text::contains);
     sqlx::query_as!(
         StaffConversation,
         r#"SELECT c.id AS "id: ConversationId", c.shopper_id AS "shopper_id: ShopperId",
@@ -79,23 +75,6 @@ pub async fn list(tx: &mut Tx<Web>, limit: u32, filter: &Filter<'_>) -> Result<V
     .await
 }
 
-/// Whether a person has the conversation, locked until the transaction ends: a message and a take-over do not pass each other.
-struct Held {
-    shopper: ShopperId,
-    by: Option<StaffId>,
-}
-
-async fn lock(tx: &mut Tx<Web>, id: ConversationId) -> Result<Held, ChatError> {
-    sqlx::query_as!(
-        Held,
-        r#"SELECT shopper_id AS "shopper: ShopperId", held_by AS "by: StaffId" FROM conversations WHERE id = $1 FOR UPDATE"#,
-        id.as_uuid()
-    )
-    .fetch_optional(&mut **tx)
-    .await?
-    .ok_or(ChatError::NoConversation)
-}
-
 /// Takes the conversation over, from the assistant or from a colleague.
 pub async fn take(
     tx: &mut Tx<Web>,
@@ -104,13 +83,7 @@ pub async fn take(
     now: DateTime<Utc>,
 ) -> Result<(), ChatError> {
     let (person, _) = staff.person().ok_or(ChatError::NoConversation)?;
-    let held = lock(tx, id).await?;
-    if held.by == Some(person) {
-        return Ok(());
-    }
-    set_holder(tx, id, Some(person)).await?;
-    say(tx, id, held.shopper, "system", TAKEN, now).await?;
-    note(tx, id, staff, "conversation.take", now).await
+    pass(tx, id, staff, Some(person), now).await.map(drop)
 }
 
 /// Gives it back to the assistant.
@@ -120,13 +93,7 @@ pub async fn give_back(
     staff: &StaffMember,
     now: DateTime<Utc>,
 ) -> Result<(), ChatError> {
-    let held = lock(tx, id).await?;
-    if held.by.is_none() {
-        return Ok(());
-    }
-    set_holder(tx, id, None).await?;
-    say(tx, id, held.shopper, "system", GIVEN_BACK, now).await?;
-    note(tx, id, staff, "conversation.give_back", now).await
+    pass(tx, id, staff, None, now).await.map(drop)
 }
 
 /// Answers the shopper. Whoever answers has the conversation.
@@ -136,9 +103,9 @@ pub async fn answer(
     staff: &StaffMember,
     text: &str,
     now: DateTime<Utc>,
-) -> Result<MessageId, ChatError> {
-    take(tx, id, staff, now).await?;
-    let shopper = lock(tx, id).await?.shopper;
+) -> Result<(), ChatError> {
+    let (person, _) = staff.person().ok_or(ChatError::NoConversation)?;
+    let shopper = pass(tx, id, staff, Some(person), now).await?;
     let message = say(tx, id, shopper, "staff", text, now).await?;
     let here = sqlx::query_scalar!(
         r#"SELECT EXISTS (SELECT FROM sessions WHERE shopper_id = $1 AND last_seen_at > $2) AS "here!""#,
@@ -151,8 +118,35 @@ pub async fn answer(
         let (kind, key) = ("staff_answer", format!("staff_answer:{message}"));
         mail::queue(tx, &Mail::StaffAnswer { message }, kind, &key, now).await?;
     }
-    note(tx, id, staff, "conversation.answer", now).await?;
-    Ok(message)
+    note(tx, id, staff, "conversation.answer", now).await
+}
+
+/// Passes the conversation to a person, or to the assistant, and tells the shopper, who is returned. The row is locked, so that
+/// two people do not pass each other; who has it already keeps it.
+async fn pass(
+    tx: &mut Tx<Web>,
+    id: ConversationId,
+    staff: &StaffMember,
+    to: Option<StaffId>,
+    now: DateTime<Utc>,
+) -> Result<ShopperId, ChatError> {
+    let held = sqlx::query!(
+        r#"SELECT shopper_id AS "shopper: ShopperId", held_by AS "by: StaffId" FROM conversations WHERE id = $1 FOR UPDATE"#,
+        id.as_uuid()
+    )
+    .fetch_optional(&mut **tx)
+    .await?
+    .ok_or(ChatError::NoConversation)?;
+    if held.by != to {
+        let (words, action) = match to {
+            Some(_) => (TAKEN, "conversation.take"),
+            None => (GIVEN_BACK, "conversation.give_back"),
+        };
+        set_holder(tx, id, to).await?;
+        say(tx, id, held.shopper, "system", words, now).await?;
+        note(tx, id, staff, action, now).await?;
+    }
+    Ok(held.shopper)
 }
 
 async fn set_holder(tx: &mut Tx<Web>, id: ConversationId, holder: Option<StaffId>) -> Result<(), sqlx::Error> {

@@ -100,10 +100,7 @@ pub async fn product<R: Role>(tx: &mut Tx<R>, product_id: &str) -> Result<Option
 
 /// Products whose name or description holds every word of `query`, at most `limit`, by name.
 pub async fn search<R: Role>(tx: &mut Tx<R>, query: &str, limit: u32) -> Result<Vec<ProductSummary>, sqlx::Error> {
-    let patterns: Vec<String> = query
-        .split_whitespace()
-        .map(|word| format!("%{}%", escape_like(word)))
-        .collect();
+    let patterns: Vec<String> = query.split_whitespace().map(crate::text::contains).collect();
     sqlx::query!(
         r#"SELECT p.external_id, p.name, t.currency, v.price_from, coalesce(v.available, 0) AS "available!"
         FROM products p JOIN tenants t USING (tenant_id) LEFT JOIN LATERAL (
@@ -152,11 +149,6 @@ pub async fn stock<R: Role>(tx: &mut Tx<R>, item_id: &str) -> Result<Option<Stoc
         })
     })
     .transpose()
-}
-
-/// `%` and `_` in a shopper's words are letters, not wildcards.
-fn escape_like(word: &str) -> String {
-    word.replace('\\', r"\\").replace('%', r"\%").replace('_', r"\_")
 }
 
 /// Says whether a variant can be had. False when there is no such variant.

@@ -8,7 +8,7 @@ use axum::{
     http::{HeaderMap, HeaderName, Method, Request, StatusCode, header, request::Parts},
 };
 use serde::{Deserialize, de::DeserializeOwned};
-use serde_json::{Value, json};
+use serde_json::Value;
 use tower::ServiceExt;
 
 use crate::http::Peer;
@@ -23,9 +23,10 @@ pub struct Api {
     router: Arc<OnceLock<Weak<Router>>>,
 }
 
-/// Who asks: the browser's request and the person's token.
+/// Who asks: the person's token, and what the browser's request says of where it is from. Nothing of what it wants.
 pub struct Caller {
-    parts: Parts,
+    headers: HeaderMap,
+    peer: Option<Peer>,
     token: Option<String>,
     store_key: Option<String>,
 }
@@ -67,8 +68,10 @@ impl Refusal {
 
 impl Caller {
     pub fn new(parts: &Parts, token: Option<String>) -> Self {
+        let headers = parts.headers.iter().filter(|(name, _)| !is_of_the_page(name));
         Self {
-            parts: parts.clone(),
+            headers: headers.map(|(name, value)| (name.clone(), value.clone())).collect(),
+            peer: parts.extensions.get::<Peer>().copied(),
             token,
             store_key: None,
         }
@@ -82,26 +85,20 @@ impl Caller {
             ..self
         }
     }
+}
 
-    /// What the browser's request says of who it is from, and nothing of what it wants.
-    fn headers(&self) -> HeaderMap {
-        let own = |name: &HeaderName| {
-            [
-                header::AUTHORIZATION,
-                header::COOKIE,
-                header::ORIGIN,
-                header::ACCEPT,
-                header::TRANSFER_ENCODING,
-                header::IF_NONE_MATCH,
-            ]
-            .contains(name)
-                || ["content-", "sec-", "x-store-key", "idempotency-key", "access-control-"]
-                    .iter()
-                    .any(|prefix| name.as_str().starts_with(prefix))
-        };
-        let headers = self.parts.headers.iter().filter(|(name, _)| !own(name));
-        headers.map(|(name, value)| (name.clone(), value.clone())).collect()
-    }
+/// Headers that say what the browser wants of the page, and the page's own credential: the API's request has its own.
+fn is_of_the_page(name: &HeaderName) -> bool {
+    let own = [
+        header::AUTHORIZATION,
+        header::COOKIE,
+        header::ORIGIN,
+        header::ACCEPT,
+        header::TRANSFER_ENCODING,
+        header::IF_NONE_MATCH,
+    ];
+    let kinds = ["content-", "sec-", "x-store-key", "idempotency-key", "access-control-"];
+    own.contains(name) || kinds.iter().any(|kind| name.as_str().starts_with(kind))
 }
 
 impl Api {
@@ -141,10 +138,10 @@ impl Api {
                     .map_or_else(Body::empty, |body| Body::from(body.to_string())),
             )
             .map_err(|_| unavailable())?;
-        if let Some(peer) = caller.parts.extensions.get::<Peer>() {
-            request.extensions_mut().insert(*peer);
+        if let Some(peer) = caller.peer {
+            request.extensions_mut().insert(peer);
         }
-        *request.headers_mut() = caller.headers();
+        *request.headers_mut() = caller.headers.clone();
         let mut set = |name: HeaderName, value: &str| {
             if let Ok(value) = value.parse() {
                 request.headers_mut().insert(name, value);
@@ -173,8 +170,6 @@ impl Api {
             return Err(refusal);
         }
         let bytes: &[u8] = if bytes.is_empty() { b"null" } else { &bytes };
-        serde_json::from_slice(bytes)
-            .or_else(|_| serde_json::from_value(json!(null)))
-            .map_err(|_| unavailable())
+        serde_json::from_slice(bytes).map_err(|_| unavailable())
     }
 }

@@ -33,7 +33,7 @@ impl Asset {
         }
     }
 
-    fn answer(&self, request: &Request) -> Response {
+    fn answer(&'static self, request: &Request) -> Response {
         let headers = [
             (header::CONTENT_TYPE, HeaderValue::from_static(self.kind)),
             (header::CACHE_CONTROL, HeaderValue::from_static(KEPT)),
@@ -41,7 +41,7 @@ impl Asset {
         ];
         match request.headers().get(header::IF_NONE_MATCH) {
             Some(tag) if *tag == self.tag => (StatusCode::NOT_MODIFIED, headers).into_response(),
-            _ => (headers, self.body.clone()).into_response(),
+            _ => (headers, self.body.as_str()).into_response(),
         }
     }
 }

@@ -17,7 +17,7 @@ use crate::{
         problem::Problem,
     },
     identity::StaffMember,
-    tenancy::{Pool, Web},
+    tenancy::{self, Pool, Web},
 };
 
 /// How long what was found is good for: looking asks name servers, the mail relay and the edge.
@@ -71,11 +71,9 @@ impl Doctor {
     /// What is found, to who may know it.
     pub async fn ask(&self, staff: &StaffMember, web: &Pool<Web>) -> Result<Vec<Finding>, Problem> {
         let mut tx = web.begin(staff.scope()).await?;
-        let slug = sqlx::query_scalar!("SELECT slug FROM tenants")
-            .fetch_one(&mut *tx)
-            .await?;
+        let asking = tenancy::current(&mut tx).await?.slug;
         drop(tx);
-        if self.store.as_deref() != Some(slug.as_str()) {
+        if self.store.as_deref() != Some(asking.as_str()) {
             return Err(Problem::not_found());
         }
         // Held while it looks: whoever asks meanwhile gets the same.

@@ -15,14 +15,10 @@ use crate::{
         body::Body,
         documented::{BadBody, NotFound, Role, Unauthenticated},
         problem::Problem,
-        request_id,
+        staff::finish,
     },
     identity::StaffMember,
-    tenancy::{
-        Pool, Web,
-        audit::{self, Entry},
-        origins,
-    },
+    tenancy::{Pool, Web, origins},
     validation::FieldError,
 };
 
@@ -74,13 +70,16 @@ pub async fn allow(
     let origin = origin.parse()?;
     let mut tx = web.begin(staff.scope()).await?;
     origins::add(&mut tx, &origin).await?;
-    let actor = staff.actor().in_request(request_id(&headers));
-    audit::append(
-        &mut tx,
-        Entry::new(&actor, "origin.allow", ("origin", origin), clock.now()),
+    finish(
+        tx,
+        true,
+        &staff,
+        "origin.allow",
+        ("origin", origin),
+        &headers,
+        clock.now(),
     )
     .await?;
-    tx.commit().await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -96,15 +95,16 @@ pub async fn forbid(
 ) -> Result<StatusCode, Problem> {
     let origin = origin.parse()?;
     let mut tx = web.begin(staff.scope()).await?;
-    if !origins::remove(&mut tx, &origin).await? {
-        return Err(Problem::not_found());
-    }
-    let actor = staff.actor().in_request(request_id(&headers));
-    audit::append(
-        &mut tx,
-        Entry::new(&actor, "origin.forbid", ("origin", origin), clock.now()),
+    let found = origins::remove(&mut tx, &origin).await?;
+    finish(
+        tx,
+        found,
+        &staff,
+        "origin.forbid",
+        ("origin", origin),
+        &headers,
+        clock.now(),
     )
     .await?;
-    tx.commit().await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -17,15 +17,12 @@ use crate::{
         body::{Body, Path, Query},
         documented::{BadBody, BadQuery, NotFound, Role, Unauthenticated},
         problem::Problem,
-        request_id,
+        staff::finish,
     },
     identity::StaffMember,
     integrations::webhooks_out::{self, Endpoint},
     jobs::outbox::{self, Delivery, DeliveryState},
-    tenancy::{
-        Pool, Tx, Web,
-        audit::{self, Entry},
-    },
+    tenancy::{Pool, Web},
 };
 
 #[derive(Deserialize, Validate, IntoParams)]
@@ -78,7 +75,7 @@ pub async fn retry(
     let now = clock.now();
     let mut tx = web.begin(staff.scope()).await?;
     let found = outbox::retry(&mut tx, id, now).await?;
-    note(tx, found, &staff, "delivery.retry", ("delivery", id), &headers, now).await?;
+    finish(tx, found, &staff, "delivery.retry", ("delivery", id), &headers, now).await?;
     Ok(StatusCode::ACCEPTED)
 }
 
@@ -94,7 +91,7 @@ pub async fn discard(
 ) -> Result<StatusCode, Problem> {
     let mut tx = web.begin(staff.scope()).await?;
     let found = outbox::discard(&mut tx, id).await?;
-    note(
+    finish(
         tx,
         found,
         &staff,
@@ -151,7 +148,7 @@ pub async fn add_endpoint(
     let mut tx = web.begin(staff.scope()).await?;
     let (endpoint, secret) =
         webhooks_out::add(&mut tx, &outside.keyring, &new.url, outside.allow_loopback, now).await?;
-    note(
+    finish(
         tx,
         true,
         &staff,
@@ -177,7 +174,7 @@ pub async fn disable_endpoint(
     let now = clock.now();
     let mut tx = web.begin(staff.scope()).await?;
     let found = webhooks_out::disable(&mut tx, id, now).await?;
-    note(
+    finish(
         tx,
         found,
         &staff,
@@ -188,22 +185,4 @@ pub async fn disable_endpoint(
     )
     .await?;
     Ok(StatusCode::NO_CONTENT)
-}
-
-/// Notes what was done and commits; nothing was done where nothing was found.
-async fn note(
-    mut tx: Tx<Web>,
-    found: bool,
-    staff: &StaffMember,
-    action: &str,
-    target: (&str, Uuid),
-    headers: &HeaderMap,
-    now: chrono::DateTime<chrono::Utc>,
-) -> Result<(), Problem> {
-    if !found {
-        return Err(Problem::not_found());
-    }
-    let actor = staff.actor().in_request(request_id(headers));
-    audit::append(&mut tx, Entry::new(&actor, action, target, now)).await?;
-    Ok(tx.commit().await?)
 }

@@ -14,7 +14,7 @@ use crate::{
         sign_in::NewPassword,
     },
     identity::{self, Device, Identity, StaffMember, StaffNext, StaffRole, Visit},
-    tenancy::{Pool, Web},
+    tenancy::{self, Pool, Web},
 };
 
 /// A log-in. Personal: no `Debug`.
@@ -122,9 +122,7 @@ pub struct CurrentStaffSession {
 pub async fn current(staff: StaffMember, State(web): State<Pool<Web>>) -> Result<Json<CurrentStaffSession>, Problem> {
     let (email, role) = staff.who().ok_or_else(Problem::not_found)?;
     let mut tx = web.begin(staff.scope()).await?;
-    let store = sqlx::query_scalar!("SELECT name FROM tenants")
-        .fetch_one(&mut *tx)
-        .await?;
+    let store = tenancy::current(&mut tx).await?.name;
     Ok(Json(CurrentStaffSession {
         email: email.to_owned(),
         role,

@@ -145,6 +145,20 @@ impl Visitor {
         Ok(Page::new(title, &self.here, Some(&me), sections).into_response())
     }
 
+    /// A page with what is shown this once, and the way back.
+    async fn page_with_secret(
+        &self,
+        title: &str,
+        (label, value): (&'static str, String),
+        back: &str,
+    ) -> Result<Response, Failure> {
+        let sections = vec![
+            Section::Secret { label, value },
+            Section::Links(vec![(back.to_owned(), "I have kept it".to_owned())]),
+        ];
+        self.page(title, sections).await
+    }
+
     fn refused(&self, refusal: Refusal) -> Failure {
         Failure {
             refusal,

@@ -141,14 +141,8 @@ async fn disable(visitor: Visitor, Path(id): Path<uuid::Uuid>) -> Result<Respons
 async fn add_key(visitor: Visitor, axum::Form(form): axum::Form<Form>) -> Result<Response, Failure> {
     let new = json!({ "name": form.text("name"), "days": form.number("days"), "scopes": form.all("scope") });
     let made = visitor.post("/v1/staff/api-keys", new).await?;
-    let sections = vec![
-        Section::Secret {
-            label: "The key, shown this once",
-            value: string(&made, "token"),
-        },
-        Section::Links(vec![("/console/people".into(), "I have kept it".into())]),
-    ];
-    visitor.page("A new key", sections).await
+    let key = ("The key, shown this once", string(&made, "token"));
+    visitor.page_with_secret("A new key", key, "/console/people").await
 }
 
 async fn revoke_key(visitor: Visitor, Path(id): Path<uuid::Uuid>) -> Result<Response, Failure> {

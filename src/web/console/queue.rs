@@ -15,7 +15,7 @@ use super::{
     view::{Approval, Approvals, Field, Form as Fields, Section, list, string, when, words},
 };
 
-const STATES: [(&str, &str); 9] = [
+const STATES: [(&str, &str); 8] = [
     ("pending", "Waiting"),
     ("", "All"),
     ("approved", "Approved"),
@@ -24,7 +24,6 @@ const STATES: [(&str, &str); 9] = [
     ("failed", "Failed"),
     ("stale", "Stale"),
     ("expired", "Expired"),
-    ("withdrawn", "Withdrawn"),
 ];
 
 pub fn routes() -> Router<Console> {
@@ -57,7 +56,7 @@ async fn queue(visitor: Visitor, Query(filter): Query<Filter>) -> Result<Respons
             "/console",
             "Show",
             vec![
-                Field::select("state", "State", &STATES[..8], state),
+                Field::select("state", "State", &STATES, state),
                 Field::new("tool", "Tool", "text").optional().of(&filter.tool),
             ],
         )

@@ -241,14 +241,10 @@ async fn add_endpoint(visitor: Visitor, axum::Form(form): axum::Form<Form>) -> R
     let made = visitor
         .post("/v1/staff/webhook-endpoints", json!({ "url": form.text("url") }))
         .await?;
-    let sections = vec![
-        Section::Secret {
-            label: "What events are signed with, shown this once",
-            value: string(&made, "secret"),
-        },
-        Section::Links(vec![("/console/settings".into(), "I have kept it".into())]),
-    ];
-    visitor.page("A new endpoint", sections).await
+    let secret = ("What events are signed with, shown this once", string(&made, "secret"));
+    visitor
+        .page_with_secret("A new endpoint", secret, "/console/settings")
+        .await
 }
 
 async fn disable_endpoint(visitor: Visitor, Path(id): Path<uuid::Uuid>) -> Result<Response, Failure> {
