@@ -11,6 +11,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::postgres::PgConnectOptions;
+use tokio::sync::watch;
 
 pub use network::{AddressHeader, Connections, Limits, Proxies, Rate};
 use reader::Reader;
@@ -56,8 +57,8 @@ pub struct Settings {
     pub internal_listen: Option<SocketAddr>,
     /// The store whose admins may see the doctor's findings.
     pub operator_store: Option<String>,
-    /// The demo's shop page.
-    pub storefront: Option<Storefront>,
+    /// The demo's shop page; another after each reset.
+    pub storefront: Option<watch::Receiver<Storefront>>,
     /// Run the job queue in this process too; off where `countersign worker` does.
     pub run_worker: bool,
     /// How long to go on serving after SIGTERM, with `/health` at 503, so that what stands before sends nobody new.

@@ -16,6 +16,7 @@ use crate::{
         Chunk, Link, ModelError, Prompt, Source, ToolCall, Usage,
         budget::{BudgetError, End},
     },
+    store::help::Citation,
     telemetry::Ask,
 };
 
@@ -32,6 +33,8 @@ const WITHHELD: &str = "(The rest of my answer is withheld.)";
 pub(super) struct Draft {
     pub text: String,
     pub calls: Vec<CallRecord>,
+    /// What the tools' answers are founded on.
+    pub citations: Vec<Citation>,
     pub fault: Option<ModelError>,
     /// Who spoke last.
     pub source: Source,
@@ -56,6 +59,7 @@ impl Draft {
         Self {
             text: String::new(),
             calls: Vec::new(),
+            citations: Vec::new(),
             fault: None,
             source: Source::Fallback,
             guard,

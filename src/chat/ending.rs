@@ -5,6 +5,7 @@ use super::{
     events::{Author, Event, Message},
     guard::Breach,
     handoff::WITH_A_PERSON,
+    hours,
     record::{self, CallRecord, Ending},
     turn::Turn,
 };
@@ -19,6 +20,10 @@ use crate::{
 pub(super) const NO_ANSWER: &str = "I cannot answer right now. Your message is saved; please try again in a minute.";
 /// Said after what the model gave before it failed.
 const CUT_SHORT: &str = "\n\n(My answer was cut short. Please ask again.)";
+
+/// How somebody who has gone hears of an answer.
+const BY_MAIL: &str = "If you have gone by then, the answer comes by mail.";
+const BY_MAIL_ONCE_SIGNED_IN: &str = "Sign in here, and the answer comes by mail if you have gone by then.";
 
 impl Turn {
     /// Stores and announces the answer.
@@ -43,13 +48,25 @@ impl Turn {
             (false, None) => (draft.text, draft.source),
         };
         // Postgres text cannot hold NUL; no shopper needs to read one.
-        let text = text.replace('\0', "");
+        let mut text = text.replace('\0', "");
+        if self.held || draft.calls.iter().any(CallRecord::called_a_person) {
+            let mut tx = self.engine.web.begin(self.shopper.scope()).await?;
+            if let Some(away) = hours::away(&mut tx, now).await? {
+                let by_mail = if self.shopper.is_guest() {
+                    BY_MAIL_ONCE_SIGNED_IN
+                } else {
+                    BY_MAIL
+                };
+                text = format!("{text}\n\n{away} {by_mail}");
+            }
+        }
         let message = Message {
             id: MessageId::new(),
             author: if self.held { Author::System } else { Author::Assistant },
             source,
             text,
             created_at: now,
+            citations: draft.citations,
         };
         closing.extend([Event::Message(message.clone()), Event::Done { turn_id: self.id }]);
         self.close(message, (&draft.calls, draft.guard.breach), closing, false)

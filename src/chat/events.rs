@@ -7,6 +7,7 @@ use crate::{
     approvals::ProposalView,
     ids::{ConversationId, MessageId, TurnId},
     model::Source,
+    store::help::Citation,
 };
 
 /// An event of a turn. On the wire the variant's name is the SSE event's name.
@@ -76,6 +77,9 @@ pub struct Message {
     pub source: Source,
     pub text: String,
     pub created_at: DateTime<Utc>,
+    /// The help articles that it is founded on: see `GET /v1/help/{language}/{slug}`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub citations: Vec<Citation>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::Type, utoipa::ToSchema)]

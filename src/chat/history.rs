@@ -2,11 +2,16 @@
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
+use sqlx::types::Json;
 
-use super::{ChatError, events::Message};
+use super::{
+    ChatError,
+    events::{Author, Message},
+};
 use crate::{
     ids::{ConversationId, MessageId},
-    model::PromptMessage,
+    model::{PromptMessage, Source},
+    store::help::Citation,
     tenancy::{Tx, Web},
 };
 
@@ -43,20 +48,42 @@ pub async fn conversations(
     .await?)
 }
 
-/// The messages of one of the bound shopper's conversations, oldest first, those after `after` when it is given.
+/// Who answers in a conversation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum AttendedBy {
+    Assistant,
+    /// The assistant, until the person comes who was asked for.
+    AssistantForNow,
+    Staff,
+}
+
+/// Who answers in one of the bound shopper's conversations.
+pub async fn attended_by(tx: &mut Tx<Web>, conversation: ConversationId) -> Result<AttendedBy, ChatError> {
+    let found = sqlx::query!(
+        r#"SELECT held_by IS NOT NULL AS "held!", waiting_since IS NOT NULL AS "waits!" FROM conversations WHERE id = $1"#,
+        conversation.as_uuid()
+    )
+    .fetch_optional(&mut **tx)
+    .await?
+    .ok_or(ChatError::NoConversation)?;
+    Ok(match (found.held, found.waits) {
+        (true, _) => AttendedBy::Staff,
+        (false, true) => AttendedBy::AssistantForNow,
+        (false, false) => AttendedBy::Assistant,
+    })
+}
+
+/// The messages of a conversation that is there, oldest first, those after `after` when it is given.
 pub async fn messages(
     tx: &mut Tx<Web>,
     conversation: ConversationId,
     limit: u32,
     after: Option<MessageId>,
-) -> Result<Vec<Message>, ChatError> {
-    sqlx::query!("SELECT id FROM conversations WHERE id = $1", conversation.as_uuid())
-        .fetch_optional(&mut **tx)
-        .await?
-        .ok_or(ChatError::NoConversation)?;
-    Ok(sqlx::query_as!(
-        Message,
-        r#"SELECT id AS "id: MessageId", author AS "author: _", source AS "source: _", body AS text, created_at FROM messages
+) -> Result<Vec<Message>, sqlx::Error> {
+    let rows = sqlx::query!(
+        r#"SELECT id AS "id: MessageId", author AS "author: Author", source AS "source: Source", body, created_at,
+            citations AS "citations: Json<Vec<Citation>>" FROM messages
         WHERE conversation_id = $1 AND ($3::uuid IS NULL OR (created_at, id) > (SELECT created_at, id FROM messages WHERE id = $3))
         ORDER BY created_at, id LIMIT $2"#,
         conversation.as_uuid(),
@@ -64,7 +91,16 @@ pub async fn messages(
         after.map(MessageId::as_uuid)
     )
     .fetch_all(&mut **tx)
-    .await?)
+    .await?;
+    let messages = rows.into_iter().map(|row| Message {
+        id: row.id,
+        author: row.author,
+        source: row.source,
+        text: row.body,
+        created_at: row.created_at,
+        citations: row.citations.map(|citations| citations.0).unwrap_or_default(),
+    });
+    Ok(messages.collect())
 }
 
 /// The newest message of one of the bound shopper's conversations.

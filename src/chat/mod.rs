@@ -12,6 +12,7 @@ mod events;
 mod guard;
 pub mod handoff;
 pub mod history;
+pub mod hours;
 mod live;
 pub mod prompt;
 mod record;

@@ -13,7 +13,10 @@ use crate::{
     ids::{ConversationId, MessageId, TurnId},
     model::Source,
     tenancy::{Tx, Web},
-    tools::Outcome,
+    tools::{
+        Outcome,
+        write::{WriteTool, hand_off::HandOff},
+    },
 };
 
 /// How long a turn may go without a sign of life before another process closes it.
@@ -103,6 +106,13 @@ pub(super) struct CallRecord {
     pub at: DateTime<Utc>,
 }
 
+impl CallRecord {
+    /// Whether it has called a person of the staff.
+    pub fn called_a_person(&self) -> bool {
+        self.outcome == Outcome::Proposed && self.tool == HandOff::CONTRACT.name
+    }
+}
+
 /// How a turn ended.
 pub(super) struct Ending<'a> {
     pub turn: TurnId,
@@ -142,8 +152,8 @@ pub(super) async fn end(
             FROM turn, unnest($7::uuid[], $8::text[], $9::text[], $10::text[], $11::text[], $12::timestamptz[])
                 AS c(id, tool, arguments, outcome, reason, at)),
         touched AS (UPDATE conversations SET updated_at = $6 FROM turn WHERE conversations.id = $13)
-        INSERT INTO messages (tenant_id, shopper_id, id, conversation_id, turn_id, author, source, body, created_at)
-        SELECT $1, $2, $14, $13, turn.id, $15, $16, $17, $6 FROM turn"#,
+        INSERT INTO messages (tenant_id, shopper_id, id, conversation_id, turn_id, author, source, body, created_at, citations)
+        SELECT $1, $2, $14, $13, turn.id, $15, $16, $17, $6, nullif($18::jsonb, '[]') FROM turn"#,
         tx.tenant_id().as_uuid(),
         shopper.as_uuid(),
         ending.turn.as_uuid(),
@@ -160,7 +170,8 @@ pub(super) async fn end(
         ending.message.id.as_uuid(),
         ending.message.author as Author as _,
         ending.message.source as Source as _,
-        ending.message.text
+        ending.message.text,
+        Json(&ending.message.citations) as _
     )
     .execute(&mut **tx)
     .await?;
@@ -210,6 +221,7 @@ pub(super) fn interruption(turn: TurnId, now: DateTime<Utc>) -> (Message, Vec<Ev
         source: Source::System,
         text: INTERRUPTED.into(),
         created_at: now,
+        citations: Vec::new(),
     };
     let error = Event::Error {
         code: "interrupted".into(),

@@ -124,6 +124,12 @@ impl Turn {
             if let Some(proposal) = outcome.proposal {
                 self.log.emit(Event::Proposal(Box::new(proposal)));
             }
+            let new = outcome
+                .citations
+                .into_iter()
+                .filter(|citation| !draft.citations.contains(citation));
+            let new: Vec<_> = new.collect();
+            draft.citations.extend(new);
             draft.calls.push(CallRecord {
                 tool: bounded(&call.tool, 64),
                 arguments: bounded(&call.arguments, 4096),
@@ -164,6 +170,7 @@ impl Turn {
             code: Some(code),
             content: json!({ "error": { "code": code, "message": message } }).to_string(),
             proposal: None,
+            citations: Vec::new(),
         })
     }
 

@@ -14,11 +14,16 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection, postgres::PgConnectOptions};
-use tokio::{net::TcpListener, sync::Mutex};
+use tokio::{
+    net::TcpListener,
+    sync::{Mutex, watch},
+};
 
 use super::{CliError, demo};
 use crate::{
     clock::Clock,
+    config::Storefront,
+    keyring::Keyring,
     mail::Inbox,
     model::{Order, Puppet},
     tenancy::Pools,
@@ -31,6 +36,9 @@ pub struct Control {
     pub puppet: Puppet,
     pub inbox: Inbox,
     pub clock: Clock,
+    pub keyring: Arc<Keyring>,
+    /// The shop page's, which has a key of the store's.
+    pub storefront: Arc<watch::Sender<Storefront>>,
     /// Resets follow one another.
     pub turn: Arc<Mutex<()>>,
 }
@@ -56,7 +64,9 @@ async fn reset(State(control): State<Control>) -> Result<Json<Value>, Failure> {
     control.puppet.forget();
     control.clock.go_on();
     empty(&control.admin).await?;
-    demo::seed(&control.pools).await?;
+    let key = demo::seed(&control.pools).await?;
+    let storefront = demo::storefront(&control.pools, &control.keyring, &key).await?;
+    control.storefront.send_replace(storefront);
     control.inbox.forget();
     Ok(Json(demo::facts()))
 }

@@ -9,7 +9,7 @@ use std::{
 use chrono::Utc;
 use secrecy::SecretString;
 use sqlx::postgres::PgConnectOptions;
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::watch};
 
 use super::{
     CliError,
@@ -22,6 +22,7 @@ use crate::{
     clock::Clock,
     config::{ConfigError, Fault, Limits, ModelSettings, Settings, Storefront},
     identity::{StaffRole, assertion_keys, shoppers, staff},
+    keyring::Keyring,
     mail::MailSettings,
     model::Puppet,
     money::Currency,
@@ -80,7 +81,8 @@ pub async fn run(options: Options) -> Result<(), CliError> {
     migrate(&admin, &settings.database).await?;
     let pools = tenancy::connect(&settings.database);
     let key = seed(&pools).await?;
-    settings.storefront = Some(storefront(&pools, &settings, &key).await?);
+    let (shown, shop) = watch::channel(storefront(&pools, &settings.keyring, &key).await?);
+    settings.storefront = Some(shop);
     let (puppet, clock) = (Puppet::default(), Clock::system());
     if let (Some(address), MailSettings::Inbox(inbox)) = (options.control, &settings.mail) {
         let control = Control {
@@ -89,6 +91,8 @@ pub async fn run(options: Options) -> Result<(), CliError> {
             puppet: puppet.clone(),
             inbox: inbox.clone(),
             clock: clock.clone(),
+            keyring: settings.keyring.clone(),
+            storefront: Arc::new(shown),
             turn: Arc::default(),
         };
         let listener = bind(address).await?;
@@ -114,11 +118,11 @@ pub fn facts() -> serde_json::Value {
 }
 
 /// The shop page, with a key of its own to vouch for its visitors.
-async fn storefront(pools: &Pools, settings: &Settings, key: &StoreKey) -> Result<Storefront, CliError> {
+pub async fn storefront(pools: &Pools, keyring: &Keyring, key: &StoreKey) -> Result<Storefront, CliError> {
     let mut tx = super::begin(pools, SLUG).await?;
     // A database that an earlier demo left has an earlier key, sealed with a secret that is gone.
     let kid = format!("demo-{}", hex::encode(rand::random::<[u8; 4]>()));
-    let secret = assertion_keys::add_shared_secret(&mut tx, &settings.keyring, &kid, Utc::now()).await?;
+    let secret = assertion_keys::add_shared_secret(&mut tx, keyring, &kid, Utc::now()).await?;
     tx.commit().await?;
     Ok(Storefront {
         store: SLUG.into(),

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     chat::{
         Message,
-        history::{self, ConversationSummary},
+        history::{self, AttendedBy, ConversationSummary},
     },
     clock::Clock,
     identity::Shopper,
@@ -62,6 +62,7 @@ pub struct Conversations {
 
 #[derive(Serialize, ToSchema)]
 pub struct Messages {
+    attended_by: AttendedBy,
     messages: Vec<Message>,
 }
 
@@ -88,8 +89,10 @@ pub async fn messages(
     Query(page): Query<MessagePage>,
 ) -> Result<Json<Messages>, Problem> {
     let mut tx = web.begin(shopper.scope()).await?;
-    let messages = history::messages(&mut tx, id, page.limit, page.after).await?;
-    Ok(Json(Messages { messages }))
+    Ok(Json(Messages {
+        attended_by: history::attended_by(&mut tx, id).await?,
+        messages: history::messages(&mut tx, id, page.limit, page.after).await?,
+    }))
 }
 
 /// Mails the conversation to the shopper.

@@ -12,6 +12,7 @@ mod credentials;
 mod documented;
 mod drain;
 mod health;
+mod help;
 pub mod internal;
 mod limits;
 pub mod listen;
@@ -158,6 +159,7 @@ fn rooms() -> OpenApiRouter<App> {
         .routes(routes!(conversations::messages))
         .routes(routes!(conversations::delete))
         .routes(routes!(conversations::transcript))
+        .routes(routes!(help::read))
         .routes(routes!(orders::list))
         .routes(routes!(orders::get))
         .routes(routes!(orders::export))
@@ -186,6 +188,7 @@ fn rooms() -> OpenApiRouter<App> {
         .routes(routes!(staff::conversations::answer))
         .routes(routes!(staff::help::list))
         .routes(routes!(staff::help::write))
+        .routes(routes!(staff::hours::read, staff::hours::write, staff::hours::remove))
         .routes(routes!(
             staff::origins::list,
             staff::origins::allow,

@@ -1,5 +1,7 @@
 //! The shopper's orders, read through the functions that the tools use.
 
+use std::collections::BTreeMap;
+
 use axum::{
     Json,
     extract::State,
@@ -20,6 +22,7 @@ use crate::{
     identity::Shopper,
     ids::OrderId,
     store::{
+        catalogue,
         orders::{self, Order, OrderSummary},
         privacy,
     },
@@ -70,21 +73,32 @@ pub async fn list(
     Ok(Json(Orders { orders, next }))
 }
 
+/// An order, and what it looks like.
+#[derive(Serialize, ToSchema)]
+pub struct OrderPage {
+    #[serde(flatten)]
+    order: Order,
+    /// By `product_id`: where its picture is, an https address or a path on the shop's own site.
+    pictures: BTreeMap<String, String>,
+}
+
 /// Looks up one of the shopper's orders. The number's leading `#` may be left out.
 #[utoipa::path(get, path = "/v1/orders/{number}", tag = "orders", params(("number" = String, Path, example = "1001")),
-    responses((status = 200, body = Order), NotFound, Unauthenticated))]
+    responses((status = 200, body = OrderPage), NotFound, Unauthenticated))]
 pub async fn get(
     shopper: Shopper,
     State(reader): State<Pool<Reader>>,
     Path(number): Path<String>,
-) -> Result<Json<Order>, Problem> {
+) -> Result<Json<OrderPage>, Problem> {
     // What no order can be called is not looked for; Postgres would refuse a NUL.
     crate::text::single_line(&number).map_err(|_| Problem::not_found())?;
     let mut tx = reader.begin(shopper.scope()).await?;
-    orders::by_number(&mut tx, &number)
+    let order = orders::by_number(&mut tx, &number)
         .await?
-        .map(Json)
-        .ok_or_else(Problem::not_found)
+        .ok_or_else(Problem::not_found)?;
+    let products: Vec<String> = order.lines.iter().map(|line| line.product_id.clone()).collect();
+    let pictures = catalogue::pictures(&mut tx, &products).await?;
+    Ok(Json(OrderPage { order, pictures }))
 }
 
 /// Hands over everything that is kept about the shopper.

@@ -69,9 +69,21 @@ pub async fn queue<R: Role>(
     payload: Value,
     now: DateTime<Utc>,
 ) -> Result<(), sqlx::Error> {
+    queue_for_later(tx, channel, kind, key, payload, (now, Duration::zero())).await
+}
+
+/// The same, to be sent no sooner than `wait` after `now`.
+pub async fn queue_for_later<R: Role>(
+    tx: &mut Tx<R>,
+    channel: Channel,
+    kind: &str,
+    key: &str,
+    payload: Value,
+    (now, wait): (DateTime<Utc>, Duration),
+) -> Result<(), sqlx::Error> {
     let id = Uuid::now_v7();
     let queued = sqlx::query!(
-        "INSERT INTO outbox (tenant_id, id, channel, kind, idempotency_key, payload, created_at, due_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $7)
+        "INSERT INTO outbox (tenant_id, id, channel, kind, idempotency_key, payload, created_at, due_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
         ON CONFLICT (tenant_id, idempotency_key) DO NOTHING",
         tx.tenant_id().as_uuid(),
         id,
@@ -79,13 +91,14 @@ pub async fn queue<R: Role>(
         kind,
         key,
         payload,
-        now
+        now,
+        now + wait
     )
     .execute(&mut **tx)
     .await?;
     match queued.rows_affected() {
         0 => Ok(()),
-        _ => enqueue(tx, id, Duration::zero()).await,
+        _ => enqueue(tx, id, wait).await,
     }
 }
 

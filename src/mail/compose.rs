@@ -83,6 +83,7 @@ impl PostOffice {
             }
             Mail::Transcript { conversation } => self.transcript(tx, sender, *conversation).await,
             Mail::StaffAnswer { message } => self.staff_answer(tx, sender, *message).await,
+            Mail::PersonWanted { conversation } => self.person_wanted(tx, sender, *conversation).await,
         }
     }
 
@@ -197,14 +198,33 @@ impl PostOffice {
         sender: Sender,
         (scope, period, percent): (&str, &str, i64),
     ) -> Result<Option<Addressed>, MailError> {
-        let admins = sqlx::query_scalar!(
-            "SELECT email FROM staff WHERE role = 'admin' AND disabled_at IS NULL ORDER BY email LIMIT 20"
-        )
-        .fetch_all(&mut **tx)
-        .await?;
+        let admins = staff(tx, &["admin"]).await?;
         let words = words::of(&sender.language);
         let letter = letter(words, &sender, "", words.budget(scope, period, percent));
         Ok(addressed(admins, sender, words, letter))
+    }
+
+    async fn person_wanted(
+        &self,
+        tx: &mut Tx<Executor>,
+        sender: Sender,
+        id: ConversationId,
+    ) -> Result<Option<Addressed>, MailError> {
+        let waits = sqlx::query_scalar!(
+            r#"SELECT waiting_since AS "since!" FROM conversations WHERE id = $1 AND waiting_since IS NOT NULL AND held_by IS NULL"#,
+            id.as_uuid()
+        )
+        .fetch_optional(&mut **tx)
+        .await?;
+        let Some(since) = waits else { return Ok(None) };
+        let words = words::of(&sender.language);
+        let mut letter = letter(words, &sender, "", words.person_wanted(&sender.name));
+        letter
+            .facts
+            .push((words.when().to_owned(), since.format("%Y-%m-%d %H:%M UTC").to_string()));
+        letter.link = Some(format!("{}/console/conversations/{id}", self.public_url));
+        let to = staff(tx, &["approver", "admin"]).await?;
+        Ok(addressed(to, sender, words, letter))
     }
 
     async fn staff_answer(
@@ -276,6 +296,17 @@ impl PostOffice {
             .collect();
         Ok(addressed(vec![email], sender, words, letter))
     }
+}
+
+/// The addresses of the store's staff with one of these roles, at most twenty.
+async fn staff(tx: &mut Tx<Executor>, roles: &[&str]) -> Result<Vec<String>, sqlx::Error> {
+    let roles: Vec<String> = roles.iter().map(|&role| role.to_owned()).collect();
+    sqlx::query_scalar!(
+        "SELECT email FROM staff WHERE role = ANY ($1) AND disabled_at IS NULL ORDER BY email LIMIT 20",
+        &roles
+    )
+    .fetch_all(&mut **tx)
+    .await
 }
 
 fn letter(words: &dyn Words, sender: &Sender, name: &str, said: Said) -> Letter {

@@ -59,6 +59,9 @@ pub enum MailError {
     Database(#[from] sqlx::Error),
 }
 
+/// How long a shopper who wants a person waits before staff hears of it by mail: who looks at the console is quicker.
+const COMES_WITHIN: chrono::Duration = chrono::Duration::minutes(3);
+
 /// What a mail is about, by ids.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "mail", rename_all = "snake_case")]
@@ -99,6 +102,10 @@ pub enum Mail {
     StaffAnswer {
         message: MessageId,
     },
+    /// To staff, when nobody has come for a while.
+    PersonWanted {
+        conversation: ConversationId,
+    },
 }
 
 /// Queues a mail in the caller's transaction. The key makes it one, however often it is asked for.
@@ -111,6 +118,18 @@ pub async fn queue<R: Role>(
 ) -> Result<(), sqlx::Error> {
     let payload = serde_json::to_value(mail).map_err(|error| sqlx::Error::Encode(Box::new(error)))?;
     outbox::queue(tx, Channel::Mail, kind, &format!("mail:{key}"), payload, now).await
+}
+
+/// Queues the mail that tells staff of a shopper who waits. Not sent when somebody has come by then.
+pub async fn queue_call<R: Role>(
+    tx: &mut Tx<R>,
+    conversation: ConversationId,
+    since: DateTime<Utc>,
+) -> Result<(), sqlx::Error> {
+    let mail = serde_json::to_value(Mail::PersonWanted { conversation });
+    let payload = mail.map_err(|error| sqlx::Error::Encode(Box::new(error)))?;
+    let key = format!("mail:person_wanted:{conversation}:{}", since.timestamp());
+    outbox::queue_for_later(tx, Channel::Mail, "person_wanted", &key, payload, (since, COMES_WITHIN)).await
 }
 
 /// A mail ready to go. Personal: no `Debug`.

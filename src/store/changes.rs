@@ -11,7 +11,8 @@ use super::{
     profile,
 };
 use crate::{
-    ids::{OrderId, PaymentMethodId, ProposalId, ShopperId},
+    ids::{ConversationId, OrderId, PaymentMethodId, ProposalId, ShopperId},
+    mail,
     money::Money,
     tenancy::{Executor, Tx},
 };
@@ -279,17 +280,20 @@ async fn coupon(
     Ok(())
 }
 
-/// The conversation waits for a person, unless one has it.
+/// The conversation waits for a person, unless one has it. Staff hears of it by mail when nobody comes.
 async fn call_a_person(tx: &mut Tx<Executor>, target: &Target, now: DateTime<Utc>) -> Result<(), ChangeError> {
-    sqlx::query!(
-        "UPDATE conversations c SET waiting_since = $2 FROM proposals p
-        WHERE p.id = $1 AND c.id = p.conversation_id AND c.held_by IS NULL AND c.waiting_since IS NULL",
+    let waits = sqlx::query_scalar!(
+        r#"UPDATE conversations c SET waiting_since = $2 FROM proposals p
+        WHERE p.id = $1 AND c.id = p.conversation_id AND c.held_by IS NULL AND c.waiting_since IS NULL RETURNING c.id AS "id: ConversationId""#,
         target.proposal.as_uuid(),
         now
     )
-    .execute(&mut **tx)
+    .fetch_optional(&mut **tx)
     .await?;
-    Ok(())
+    match waits {
+        Some(conversation) => Ok(mail::queue_call(tx, conversation, now).await?),
+        None => Ok(()),
+    }
 }
 
 async fn note(

@@ -24,6 +24,25 @@ pub struct FoundArticle {
     pub language: String,
 }
 
+/// What an answer is founded on, for its reader to look up.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Citation {
+    #[schema(example = "How to return something")]
+    pub title: String,
+    #[schema(example = "en")]
+    pub language: String,
+    #[schema(example = "returns")]
+    pub slug: String,
+}
+
+/// An article as shoppers read it.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct HelpPage {
+    pub title: String,
+    pub body: String,
+    pub updated_at: DateTime<Utc>,
+}
+
 /// An article.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct Article {
@@ -52,8 +71,12 @@ pub struct ArticleText {
     pub published: bool,
 }
 
-/// The published articles that fit a question best: those in `language` first.
-pub async fn search(tx: &mut Tx<Reader>, query: &str, language: &str) -> Result<Vec<FoundArticle>, sqlx::Error> {
+/// The published articles that fit a question best: those in `language` first, which is the store's where none is given.
+pub async fn search(
+    tx: &mut Tx<Reader>,
+    query: &str,
+    language: Option<&str>,
+) -> Result<Vec<FoundArticle>, sqlx::Error> {
     sqlx::query_as!(
         FoundArticle,
         r#"SELECT title, slug, language,
@@ -62,7 +85,7 @@ pub async fn search(tx: &mut Tx<Reader>, query: &str, language: &str) -> Result<
             WHEN 'de' THEN replace(plainto_tsquery('german', $1)::text, '&', '|')::tsquery
             ELSE replace(plainto_tsquery('english', $1)::text, '&', '|')::tsquery END AS wanted) question
         WHERE published AND (words @@ wanted OR word_similarity(title, $1) >= $3 OR word_similarity($1, title) >= $3)
-        ORDER BY language = $2 DESC, ts_rank(words, wanted) + word_similarity($1, title) DESC, slug LIMIT $5"#,
+        ORDER BY language = coalesce($2, (SELECT t.language FROM tenants t WHERE t.tenant_id = help_articles.tenant_id)) DESC, ts_rank(words, wanted) + word_similarity($1, title) DESC, slug LIMIT $5"#,
         query,
         language,
         LIKE_ENOUGH,
@@ -70,6 +93,18 @@ pub async fn search(tx: &mut Tx<Reader>, query: &str, language: &str) -> Result<
         FOUND
     )
     .fetch_all(&mut **tx)
+    .await
+}
+
+/// The published article of this place.
+pub async fn page(tx: &mut Tx<Reader>, language: &str, slug: &str) -> Result<Option<HelpPage>, sqlx::Error> {
+    sqlx::query_as!(
+        HelpPage,
+        "SELECT title, body, updated_at FROM help_articles WHERE published AND language = $1 AND slug = $2",
+        language,
+        slug
+    )
+    .fetch_optional(&mut **tx)
     .await
 }
 

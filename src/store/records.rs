@@ -29,6 +29,10 @@ pub struct ProductRecord {
     #[serde(default)]
     #[validate(length(max = 4000), custom(function = text::multi_line))]
     pub description: String,
+    /// Where its picture is: an https address, or a path on the shop's own site.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[validate(length(max = 1000), custom(function = picture_fits))]
+    pub picture: Option<String>,
     #[validate(nested, length(max = 1000))]
     pub variants: Vec<VariantRecord>,
 }
@@ -132,6 +136,22 @@ pub struct LineRecord {
     #[serde(default = "one")]
     #[validate(range(min = 1, max = 10_000))]
     pub quantity: u32,
+}
+
+/// Nothing that runs, and nothing that is fetched in the clear.
+fn picture_fits(picture: &str) -> Result<(), ValidationError> {
+    text::single_line(picture)?;
+    let path = picture
+        .strip_prefix('/')
+        .is_some_and(|rest| !rest.is_empty() && !rest.starts_with(['/', '\\']));
+    let address =
+        picture.starts_with("https://") && url::Url::parse(picture).is_ok_and(|url| url.username().is_empty());
+    if path || address {
+        Ok(())
+    } else {
+        let mend = "must be an https:// address, or a path on the shop's site such as /pictures/mug.webp";
+        Err(ValidationError::new("picture").with_message(mend.into()))
+    }
 }
 
 /// At most 50 options, each name and value a short single line.

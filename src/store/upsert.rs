@@ -66,14 +66,15 @@ fn minor(field: &'static str, text: &str, currency: Currency) -> Result<i64, Ups
 
 async fn product(tx: &mut Tx<Executor>, store: &Tenant, product: &ProductRecord) -> Result<(), UpsertError> {
     let id = sqlx::query_scalar!(
-        r#"INSERT INTO products (tenant_id, id, external_id, name, description) VALUES ($1, $2, $3, $4, $5)
-        ON CONFLICT (tenant_id, external_id) DO UPDATE SET name = excluded.name, description = excluded.description
+        r#"INSERT INTO products (tenant_id, id, external_id, name, description, picture) VALUES ($1, $2, $3, $4, $5, $6)
+        ON CONFLICT (tenant_id, external_id) DO UPDATE SET name = excluded.name, description = excluded.description, picture = excluded.picture
         RETURNING id AS "id: ProductId""#,
         store.id.as_uuid(),
         Uuid::now_v7(),
         product.id,
         product.name,
-        product.description
+        product.description,
+        product.picture
     )
     .fetch_one(&mut **tx)
     .await?;

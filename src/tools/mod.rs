@@ -18,6 +18,7 @@ use validator::Validate;
 use crate::{
     approvals::{PlanError, ProposeError},
     identity::Shopper,
+    store::help::Citation,
     tenancy::{Reader, Tx},
 };
 
@@ -103,4 +104,9 @@ pub trait ReadTool: Send + Sync + 'static {
         shopper: &Shopper,
         tx: &mut Tx<Reader>,
     ) -> impl Future<Output = Result<Self::Answer, ToolError>> + Send;
+
+    /// What the answer is founded on, where a reader can look it up.
+    fn citations(_: &Self::Answer) -> Vec<Citation> {
+        Vec::new()
+    }
 }

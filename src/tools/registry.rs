@@ -16,6 +16,7 @@ use crate::{
     identity::Shopper,
     ids::{ConversationId, ShopperId, TurnId},
     model::ToolCall,
+    store::help::Citation,
     tenancy::{Executor, Pool, Reader, Tx, Web},
 };
 
@@ -49,6 +50,8 @@ pub struct CallOutcome {
     pub content: String,
     /// What the call proposed, or the open proposal that asks for the same.
     pub proposal: Option<ProposalView>,
+    /// What a reader can look up.
+    pub citations: Vec<Citation>,
 }
 
 /// Where a call comes from.
@@ -60,7 +63,7 @@ pub struct CallContext<'a> {
 }
 
 type Future<'a, T> = Pin<Box<dyn std::future::Future<Output = T> + Send + 'a>>;
-type Read = for<'a> fn(&'a str, &'a Shopper, &'a Pool<Reader>) -> Future<'a, Result<Value, ToolError>>;
+type Read = for<'a> fn(&'a str, &'a Shopper, &'a Pool<Reader>) -> Future<'a, Result<(Value, Vec<Citation>), ToolError>>;
 type Propose = for<'a> fn(&'a str, &'a CallContext<'a>, &'a Pool<Web>) -> Future<'a, Result<ProposalView, ToolError>>;
 type PlanAgain = for<'a> fn(&'a Value, ShopperId, &'a mut Tx<Executor>) -> Future<'a, Result<Plan, PlanError>>;
 
@@ -182,14 +185,14 @@ impl Registry {
             }
             Some(Run::Read(read)) => read(&call.arguments, context.shopper, &self.reader)
                 .await
-                .map(|data| (data, None)),
+                .map(|(data, citations)| (data, None, citations)),
             Some(Run::Write { propose, .. }) => propose(&call.arguments, context, &self.web)
                 .await
-                .map(|proposal| (told(&proposal), Some(proposal))),
+                .map(|proposal| (told(&proposal), Some(proposal), Vec::new())),
             None => Err(ToolError::Unknown(call.tool.chars().take(64).collect())),
         };
         match result {
-            Ok((data, proposal)) => {
+            Ok((data, proposal, citations)) => {
                 let outcome = if proposal.is_some() {
                     Outcome::Proposed
                 } else {
@@ -200,6 +203,7 @@ impl Registry {
                     code: None,
                     content: json!({ "data": data }).to_string(),
                     proposal,
+                    citations,
                 }
             }
             Err(error) => {
@@ -217,6 +221,7 @@ impl Registry {
                     code: Some(error.code()),
                     content,
                     proposal: None,
+                    citations: Vec::new(),
                 }
             }
         }
@@ -250,11 +255,16 @@ fn told(proposal: &ProposalView) -> Value {
     json!({ "proposal_id": proposal.id, "state": proposal.state, "summary": proposal.plan.summary, "next": next })
 }
 
-async fn run_read<T: ReadTool>(arguments: &str, shopper: &Shopper, reader: &Pool<Reader>) -> Result<Value, ToolError> {
+async fn run_read<T: ReadTool>(
+    arguments: &str,
+    shopper: &Shopper,
+    reader: &Pool<Reader>,
+) -> Result<(Value, Vec<Citation>), ToolError> {
     let arguments = parse::<T::Arguments>(arguments)?;
     let mut tx = reader.begin(shopper.scope()).await?;
     let answer = T::run(arguments, shopper, &mut tx).await?;
-    serde_json::to_value(answer).map_err(unwritable)
+    let citations = T::citations(&answer);
+    Ok((serde_json::to_value(answer).map_err(unwritable)?, citations))
 }
 
 async fn run_write<T: WriteTool>(

@@ -13,6 +13,7 @@ use axum::{
     Router,
     http::{HeaderName, HeaderValue, header},
 };
+use tokio::sync::watch;
 use tower_http::set_header::SetResponseHeaderLayer;
 
 pub use api::Api;
@@ -28,7 +29,7 @@ pub fn pages<S: Clone + Send + Sync + 'static>(
     api: Api,
     secure_cookies: bool,
     mail: &MailSettings,
-    storefront: Option<Storefront>,
+    storefront: Option<watch::Receiver<Storefront>>,
 ) -> Router<S> {
     let mut pages = Router::new()
         .merge(assets::routes())

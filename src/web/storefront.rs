@@ -1,13 +1,11 @@
 //! The demo's shop page: a shop as a newcomer's own would be, with the widget in it and a strict policy, and a backend of three
 //! lines that vouches for its visitors.
 
-use std::sync::Arc;
-
 use askama::Template;
 use axum::{
     Json, Router,
-    extract::{Query, State},
-    http::StatusCode,
+    extract::{Path, Query, State},
+    http::{StatusCode, header},
     response::{Html, IntoResponse, Response},
     routing::get,
 };
@@ -16,6 +14,7 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use secrecy::ExposeSecret;
 use serde::Deserialize;
 use serde_json::json;
+use tokio::sync::watch;
 
 use super::{POLICY, policy};
 use crate::config::Storefront;
@@ -27,8 +26,8 @@ struct Product {
     name: &'static str,
     price: &'static str,
     words: &'static str,
-    /// How its picture is drawn, in `shop.css`.
-    shape: &'static str,
+    /// One of [`PICTURES`].
+    picture: &'static str,
 }
 
 const PRODUCTS: [Product; 4] = [
@@ -36,26 +35,36 @@ const PRODUCTS: [Product; 4] = [
         name: "Storm Lantern",
         price: "64.00",
         words: "Brass. Stays lit in any wind.",
-        shape: "lantern",
+        picture: "lantern",
     },
     Product {
         name: "Fisherman Sweater",
         price: "129.90",
         words: "Heavy wool, knitted on the island.",
-        shape: "sweater",
+        picture: "sweater",
     },
     Product {
         name: "Enamel Mug",
         price: "12.50",
         words: "A third of a litre, a lifetime of coffee.",
-        shape: "mug",
+        picture: "mug",
     },
     Product {
         name: "Water Bottle",
         price: "28.00",
         words: "Steel. Cold for a day.",
-        shape: "bottle",
+        picture: "bottle",
     },
+];
+
+/// The shop's pictures; the store that the demo imports names them.
+const PICTURES: [(&str, &str); 6] = [
+    ("lantern.svg", include_str!("assets/pictures/lantern.svg")),
+    ("sweater.svg", include_str!("assets/pictures/sweater.svg")),
+    ("mug.svg", include_str!("assets/pictures/mug.svg")),
+    ("bottle.svg", include_str!("assets/pictures/bottle.svg")),
+    ("blanket.svg", include_str!("assets/pictures/blanket.svg")),
+    ("rope.svg", include_str!("assets/pictures/rope.svg")),
 ];
 
 #[derive(Template)]
@@ -79,15 +88,17 @@ impl Visit {
     }
 }
 
-pub fn routes<S: Clone + Send + Sync + 'static>(shop: Storefront) -> Router<S> {
+pub fn routes<S: Clone + Send + Sync + 'static>(shop: watch::Receiver<Storefront>) -> Router<S> {
     Router::new()
         .route("/", get(page))
         .route("/demo/assertion", get(assertion))
+        .route("/shop/pictures/{name}", get(picture))
         .layer(policy(POLICY))
-        .with_state(Arc::new(shop))
+        .with_state(shop)
 }
 
-async fn page(State(shop): State<Arc<Storefront>>, Query(visit): Query<Visit>) -> Response {
+async fn page(State(shop): State<watch::Receiver<Storefront>>, Query(visit): Query<Visit>) -> Response {
+    let shop = shop.borrow().clone();
     let page = Page {
         store_key: &shop.store_key,
         products: &PRODUCTS,
@@ -100,11 +111,19 @@ async fn page(State(shop): State<Arc<Storefront>>, Query(visit): Query<Visit>) -
     }
 }
 
+async fn picture(Path(name): Path<String>) -> Response {
+    match PICTURES.iter().find(|(known, _)| *known == name) {
+        Some((_, drawing)) => ([(header::CONTENT_TYPE, "image/svg+xml")], *drawing).into_response(),
+        None => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
 /// What a shop's backend gives a visitor whom it knows (docs/assertions.md). The demo believes whoever says so.
-async fn assertion(State(shop): State<Arc<Storefront>>, Query(visit): Query<Visit>) -> Response {
+async fn assertion(State(shop): State<watch::Receiver<Storefront>>, Query(visit): Query<Visit>) -> Response {
     let Some((id, email, name)) = visit.person() else {
         return StatusCode::NOT_FOUND.into_response();
     };
+    let shop = shop.borrow().clone();
     let now = Utc::now().timestamp();
     let claims = json!({
         "aud": format!("countersign:{}", shop.store), "sub": id, "email": email, "given_name": name,

@@ -210,3 +210,63 @@ async fn offline_replica(app: &TestApp) -> (String, tokio_util::sync::DropGuard)
     });
     (url, stop.drop_guard())
 }
+
+#[tokio::test]
+async fn a_picture_is_an_https_address_or_a_path_of_the_shops_and_no_concern_of_the_models() {
+    let app = TestApp::start().await;
+    let lantern = STORE
+        .lines()
+        .find(|line| line.contains("\"id\":\"lantern\""))
+        .expect("the product");
+    let with = |picture: &str| {
+        let mut product: serde_json::Value = serde_json::from_str(lantern).expect("JSON");
+        product["picture"] = picture.into();
+        product.to_string()
+    };
+    for bad in [
+        "javascript:alert(1)",
+        "data:image/svg+xml,x",
+        "http://shop.example/a.png",
+        "//evil.example/a.png",
+        "/\\evil.example",
+        "a.png",
+        "/",
+        "",
+        "https://",
+        "https://user@evil.example/a.png",
+        "https://shop.example/\u{202e}a.png",
+    ] {
+        let report = import_lines(&app, &[&with(bad)]).await;
+        assert!(
+            report
+                .rejected
+                .first()
+                .is_some_and(|(_, reason)| reason.contains("picture")),
+            "{bad}: {report:?}"
+        );
+    }
+    let mia = app.shopper("mia").await;
+    let pictures = async || mia.read("/v1/orders/1001").await.1["pictures"].clone();
+    for good in ["https://cdn.shop.example/lantern.webp?v=1", "/pictures/lantern.webp"] {
+        assert_eq!(import_lines(&app, &[&with(good)]).await.rejected, []);
+        assert_eq!(pictures().await["lantern"], good);
+    }
+    app.model.script([
+        Reply::call("get_order", serde_json::json!({ "order_number": "1001" })),
+        Reply::EchoToolResult,
+    ]);
+    let told = mia.ask_text("Where is #1001?").await;
+    assert!(
+        told.contains("Storm Lantern") && !told.contains("lantern.webp"),
+        "{told}"
+    );
+    // Sent without one, it has none.
+    let mut without: serde_json::Value = serde_json::from_str(lantern).expect("JSON");
+    without.as_object_mut().expect("an object").remove("picture");
+    import_lines(&app, &[&without.to_string()]).await;
+    assert!(pictures().await.get("lantern").is_none());
+    assert_eq!(
+        app.shopper_elsewhere("mia").await.read("/v1/orders/1001").await.1["pictures"]["lantern"],
+        "/shop/pictures/lantern.svg"
+    );
+}

@@ -5,7 +5,11 @@ use std::collections::BTreeMap;
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use chrono::Utc;
-use countersign::{cli::import, integrations::credentials::Kind};
+use countersign::{
+    cli::import,
+    integrations::credentials::Kind,
+    store::help::{self, ArticleText},
+};
 use serde_json::{Value, json};
 
 use crate::support::{FakeOpenAi, Reply, TestApp, TestShopper, app::free, shopper::answer};
@@ -60,6 +64,7 @@ fn obey(request: &Value) -> Reply {
             Some("user") if text.contains("lantern") => Reply::call("search_products", json!({ "query": "lantern" })),
             Some("user") if text.contains("details") => Reply::call("get_product", json!({ "product_id": "lantern" })),
             Some("user") if text.contains("order") => Reply::call("get_order", json!({ "order_number": "#1001" })),
+            Some("user") if text.contains("care") => Reply::call("search_help", json!({ "query": "lantern care" })),
             Some("user") if text.contains("profile") => Reply::call("get_profile", json!({})),
             _ => Reply::text("That is all."),
         };
@@ -147,6 +152,19 @@ async fn plant(app: &TestApp, place: &str, order: &str) -> String {
                 0
             );
         }
+        "help article" => {
+            let mut tx = app.executor_tx().await;
+            let article = ArticleText {
+                title: "Lantern care".into(),
+                body: text,
+                published: true,
+            };
+            help::write(&mut tx, "care", "en", &article, Utc::now())
+                .await
+                .expect("writes");
+            tx.commit().await.expect("commits");
+            return "how do I care for it?".into();
+        }
         "address" => {
             sqlx::query("UPDATE shoppers SET address = jsonb_set(address, '{address2}', to_jsonb($1::text)) WHERE external_id = 'mia'").bind(order).execute(&mut app.superuser().await).await.expect("runs");
             return "show me my profile".into();
@@ -165,12 +183,13 @@ async fn plant(app: &TestApp, place: &str, order: &str) -> String {
 }
 
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
-const PLACES: [&str; 7] = [
+const PLACES: [&str; 8] = [
     "message",
     "fake tool result",
     "product name",
     "product option",
     "webhook",
+    "help article",
     "address",
     "order",
 ];

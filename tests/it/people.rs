@@ -95,6 +95,81 @@ async fn articles_are_found_by_their_words_with_a_letter_wrong_and_in_their_own_
 }
 
 #[tokio::test]
+async fn an_answer_cites_the_articles_that_were_found_and_they_can_be_read() {
+    let app = TestApp::start().await;
+    let admin = app.staff("admin@s.example", StaffRole::Admin).await;
+    let write = async |place: &str, title: &str, published: bool| {
+        let text = json!({ "title": title, "body": "Thirty days. <b>Really.</b>", "published": published });
+        answer(admin.request("PUT", &format!("/v1/staff/help/{place}")).json(&text)).await;
+    };
+    write("en/returns", "How to return something", true).await;
+    write("de/returns", "Thirty days: Rückgabe", true).await;
+    write("en/plans", "Thirty secret plans", false).await;
+    let (mia, guest) = (app.shopper("mia").await, app.guest().await);
+    let asked = |language: Value| {
+        app.model.script([
+            Reply::call("search_help", json!({ "query": "thirty days", "language": language })),
+            Reply::call("search_help", json!({ "query": "thirty days", "language": language })),
+            Reply::text("Thirty days, see “My own invention”."),
+        ]);
+        mia.ask("How long?")
+    };
+    let english = json!({ "title": "How to return something", "language": "en", "slug": "returns" });
+    let german = json!({ "title": "Thirty days: Rückgabe", "language": "de", "slug": "returns" });
+    let said = asked(json!("en")).await;
+    assert_eq!(
+        said["message"]["citations"],
+        json!([english, german]),
+        "what was found, once, whatever the model says"
+    );
+    let in_german = asked(json!("de")).await;
+    assert_eq!(
+        in_german["message"]["citations"],
+        json!([german, english]),
+        "the shopper's language first"
+    );
+    // Without a language the store's own is first.
+    app.meddle("UPDATE tenants SET language = 'de'").await;
+    assert_eq!(asked(Value::Null).await["message"]["citations"][0], german);
+
+    let place = format!(
+        "/v1/conversations/{}/messages",
+        said["conversation_id"].as_str().expect("an id")
+    );
+    let kept = mia.read(&place).await.1;
+    assert_eq!(
+        kept["messages"][1]["citations"],
+        json!([english, german]),
+        "kept with the message"
+    );
+    assert!(kept["messages"][0].get("citations").is_none());
+    app.model.script([Reply::text("Just so.")]);
+    assert!(
+        mia.ask("And?").await["message"].get("citations").is_none(),
+        "what nothing was looked up for cites nothing"
+    );
+
+    let (status, page) = guest.read("/v1/help/en/returns").await;
+    assert_eq!(
+        (status, &page["title"], &page["body"]),
+        (
+            StatusCode::OK,
+            &json!("How to return something"),
+            &json!("Thirty days. <b>Really.</b>")
+        )
+    );
+    for hidden in ["en/plans", "fr/returns", "en/none", "en/%00", "en/..%2Fx"] {
+        assert_eq!(
+            mia.read(&format!("/v1/help/{hidden}")).await.0,
+            StatusCode::NOT_FOUND,
+            "{hidden}"
+        );
+    }
+    let elsewhere = app.shopper_elsewhere("mia").await;
+    assert_eq!(elsewhere.read("/v1/help/en/returns").await.0, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
 async fn a_person_holds_a_conversation_and_who_has_gone_reads_the_answer_in_a_mail() {
     let app = TestApp::start().await;
     let (approver, viewer) = (

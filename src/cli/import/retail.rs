@@ -112,6 +112,7 @@ fn product(product: Product) -> Record {
         available: variant.available,
     });
     Record::Product(ProductRecord {
+        picture: None,
         id: product.product_id,
         name: product.name,
         description: String::new(),

@@ -4,6 +4,7 @@ pub mod audit;
 pub mod conversations;
 pub mod doctor;
 pub mod help;
+pub mod hours;
 pub mod members;
 pub mod origins;
 pub mod outgoing;

@@ -159,6 +159,16 @@ impl Words for German {
         );
         said("Sie haben eine Antwort", &[&first], &[])
     }
+    fn person_wanted(&self, store: &str) -> Said {
+        let first = format!(
+            "jemand im Chat von {store} möchte mit einem Menschen sprechen und wartet. Hier geht es zum Gespräch:"
+        );
+        said(
+            "Jemand wartet",
+            &[&first],
+            &["Als diese Mail geschrieben wurde, war niemand da: vielleicht ist inzwischen jemand gekommen."],
+        )
+    }
     fn shopper(&self) -> &'static str {
         "Sie"
     }

@@ -154,6 +154,15 @@ impl Words for English {
         );
         said("You have an answer", &[&first], &[])
     }
+    fn person_wanted(&self, store: &str) -> Said {
+        let first =
+            format!("a shopper of {store} has asked for a person and waits. Follow this link to the conversation:");
+        said(
+            "Somebody waits for you",
+            &[&first],
+            &["It was open when this was written: a colleague may have come since."],
+        )
+    }
     fn shopper(&self) -> &'static str {
         "You"
     }

@@ -5,7 +5,7 @@ use validator::Validate;
 
 use crate::{
     identity::Shopper,
-    store::help::{self, FoundArticle},
+    store::help::{self, Citation, FoundArticle},
     tenancy::{Reader, Tx},
     tools::{Contract, ReadTool, ToolError},
 };
@@ -18,6 +18,25 @@ pub struct Arguments {
     /// What the shopper wants to know, in its own words.
     #[validate(length(min = 1, max = 200), custom(function = crate::text::single_line), custom(function = crate::text::not_blank))]
     query: String,
+    /// The language the shopper writes: `en` or `de`.
+    #[serde(default)]
+    language: Option<Language>,
+}
+
+#[derive(Clone, Copy, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum Language {
+    En,
+    De,
+}
+
+impl Language {
+    fn tag(self) -> &'static str {
+        match self {
+            Self::En => "en",
+            Self::De => "de",
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -32,7 +51,7 @@ impl ReadTool for SearchHelp {
         "search_help",
         "Searches the store's help articles: shipping, returns, payment, opening hours, care. Name the article you quote by its title.",
         "the store's help articles",
-        r#"{"query": "how long may I return something"}"#,
+        r#"{"query": "how long may I return something", "language": "en"}"#,
         "Reading our help pages…",
     );
     const FOR_GUESTS: bool = true;
@@ -40,7 +59,7 @@ impl ReadTool for SearchHelp {
     type Answer = Articles;
 
     async fn run(arguments: Arguments, _: &Shopper, tx: &mut Tx<Reader>) -> Result<Articles, ToolError> {
-        let articles = help::search(tx, &arguments.query, "en").await?;
+        let articles = help::search(tx, &arguments.query, arguments.language.map(Language::tag)).await?;
         match articles.is_empty() {
             true => Err(ToolError::NotFound("help article")),
             false => Ok(Articles {
@@ -48,5 +67,14 @@ impl ReadTool for SearchHelp {
                 cite: "Name the title of each article you quote.",
             }),
         }
+    }
+
+    fn citations(answer: &Articles) -> Vec<Citation> {
+        let cite = |article: &FoundArticle| Citation {
+            title: article.title.clone(),
+            language: article.language.clone(),
+            slug: article.slug.clone(),
+        };
+        answer.articles.iter().map(cite).collect()
     }
 }

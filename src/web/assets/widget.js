@@ -19,7 +19,8 @@
       offline: "No connection. Your message is kept and sent once it is back.", lost: "The connection was lost. Going on…",
       failed: "That did not work. Please try again.", again: "Try again", confirm: "Confirm", withdraw: "Withdraw", staff: "A member of our staff will decide.",
       ask: "Please confirm:", order: "Order {0}", total: "Total {0}", track: "Track parcel {0}", you: "You", bot: "Assistant", person: "Our staff", system: "Notice",
-      thinking: "Writing…", handed: "A person has your conversation.", newChat: "New chat",
+      thinking: "Writing…", newChat: "New chat", sources: "From our help pages",
+      attended: { assistant_for_now: "You have asked for a person. Until one comes, the assistant answers.", staff: "A person of our staff answers you here." },
       states: { pending: "Waiting", approved: "Approved", executing: "Being done", executed: "Done", rejected: "Declined", expired: "Expired", stale: "Out of date", failed: "Failed" },
       order_states: { pending: "Placed", pending_items_modified: "Changed", processed: "Sent", delivered: "Delivered", cancelled: "Cancelled", return_requested: "Return asked for", exchange_requested: "Exchange asked for" },
     },
@@ -30,7 +31,8 @@
       offline: "Keine Verbindung. Ihre Nachricht wird gesendet, sobald sie zurück ist.", lost: "Die Verbindung ist abgerissen. Es geht gleich weiter…",
       failed: "Das hat nicht geklappt. Bitte noch einmal versuchen.", again: "Noch einmal", confirm: "Bestätigen", withdraw: "Zurückziehen", staff: "Unser Personal entscheidet darüber.",
       ask: "Bitte bestätigen:", order: "Bestellung {0}", total: "Summe {0}", track: "Paket {0} verfolgen", you: "Sie", bot: "Assistent", person: "Unser Personal", system: "Hinweis",
-      thinking: "Schreibt…", handed: "Ein Mensch kümmert sich um Ihr Gespräch.", newChat: "Neuer Chat",
+      thinking: "Schreibt…", newChat: "Neuer Chat", sources: "Aus unseren Hilfeseiten",
+      attended: { assistant_for_now: "Sie möchten mit einem Menschen sprechen. Bis jemand kommt, antwortet der Assistent.", staff: "Ein Mensch aus unserem Team antwortet Ihnen hier." },
       states: { pending: "Wartet", approved: "Genehmigt", executing: "Wird erledigt", executed: "Erledigt", rejected: "Abgelehnt", expired: "Abgelaufen", stale: "Überholt", failed: "Fehlgeschlagen" },
       order_states: { pending: "Bestellt", pending_items_modified: "Geändert", processed: "Versandt", delivered: "Zugestellt", cancelled: "Storniert", return_requested: "Rücksendung erbeten", exchange_requested: "Umtausch erbeten" },
     },
@@ -111,9 +113,10 @@
   const who = make("button.link", { type: "button", onclick: () => (kept.token && !kept.guest ? signOut() : askForEmail()) });
   const fresh = make("button.link", { type: "button", onclick: startOver }, say("newChat"));
   const closer = make("button.close", { type: "button", "aria-label": say("close"), onclick: () => toggle(false) }, "×");
+  const attended = make("p.attended", { role: "status", hidden: true });
   const door_form = make("div.door", { hidden: true });
   const panel = make("section.panel", { role: "dialog", "aria-label": title || say("chat"), hidden: true },
-    make("div.head", {}, make("h2", {}, title || say("chat")), fresh, who, closer), log, status, door_form, form);
+    make("div.head", {}, make("h2", { dir: "auto" }, title || say("chat")), fresh, who, closer), attended, log, status, door_form, form);
   const launcher = make("button.launcher", { type: "button", "aria-expanded": "false", onclick: () => toggle() }, say("chat"));
   root.append(panel, launcher);
 
@@ -156,9 +159,19 @@
   }
   const bottom = () => { log.scrollTop = log.scrollHeight; };
   function known(message) {
-    keep({ last: message.id });
     const body = bubble(message.author, message.text, message.id);
-    if (body && message.author !== "shopper" && !kept.guest) orderCards(message.text);
+    if (!body) return;
+    if (message.citations) body.after(sources(message.citations));
+    if (message.author !== "shopper" && !kept.guest) orderCards(message.text);
+  }
+  /** The help pages that an answer is founded on, read where they are named. */
+  function sources(citations) {
+    const pages = citations.map(({ title, language: of, slug }) => {
+      const text = make("p", { dir: "auto", lang: of });
+      const look = async () => { if (!text.textContent) try { text.textContent = (await read(`/v1/help/${of}/${slug}`)).body; } catch { text.textContent = say("failed"); } };
+      return make("details", { ontoggle: look }, make("summary", { dir: "auto" }, title), text);
+    });
+    return make("div.sources", { role: "group", "aria-label": say("sources") }, make("span.author", {}, say("sources")), ...pages);
   }
 
   // --- Orders that an answer names, as cards: looked up by the shopper's own right, whatever the answer says.
@@ -176,14 +189,19 @@
       try { log.append(card(await read(`/v1/orders/${encodeURIComponent(number)}`))); bottom(); } catch { cards.delete(number); }
     }
   }
+  /** As the shop shows it; a letter where there is none or the page does not let it in. */
+  function picture(line, source) {
+    const letter = make("span.picture", { "aria-hidden": "true" }, line.name.slice(0, 1));
+    return source ? make("img.picture", { src: source, alt: "", referrerpolicy: "no-referrer", onerror: (event) => event.target.replaceWith(letter) }) : letter;
+  }
   function card(order) {
     const reached = STEPS.indexOf(order.status);
     const timeline = make("ol.steps", { "aria-label": words.order_states[order.status] || order.status },
       ...(reached < 0 ? [make("li.now", {}, words.order_states[order.status] || order.status)]
         : STEPS.map((step, at) => make(at <= reached ? "li.now" : "li", at === reached ? { "aria-current": "step" } : {}, words.order_states[step]))));
     const lines = order.lines.map((line) => make("li", {},
-      make("span.picture", { "aria-hidden": "true" }, line.name.slice(0, 1)),
-      make("span", {}, `${line.quantity > 1 ? `${line.quantity} × ` : ""}${line.name}`), make("span.price", {}, money(line.price))));
+      picture(line, order.pictures[line.product_id]),
+      make("span", {}, `${line.quantity > 1 ? `${line.quantity} × ` : ""}${line.name}`), make("span.price", {}, money({ ...line.price, amount: line.price.amount * line.quantity }))));
     const parcels = order.shipments.map((parcel) => {
       const way = TRACK[(parcel.carrier || "").toLowerCase()];
       return way ? make("a", { href: way + encodeURIComponent(parcel.tracking_number), target: "_blank", rel: "noopener noreferrer" }, say("track", parcel.tracking_number))
@@ -248,7 +266,7 @@
         await events(response, (id, event) => {
           if (kept.pending) keep({ pending: { ...kept.pending, after: id } });
           wait = 500;
-          if (event.type === "accepted") { shown.add(event.message_id); keep({ conversation: event.conversation_id, last: event.message_id }); }
+          if (event.type === "accepted") { shown.add(event.message_id); keep({ conversation: event.conversation_id }); }
           if (event.type === "delta") { live ||= bubble("assistant", ""); live.append(event.text); log.append(doing); bottom(); }
           if (event.type === "tool" && event.status === "started") doing.textContent = event.activity;
           if (event.type === "proposal") proposal(event);
@@ -294,11 +312,16 @@
   // --- News between turns: staff's words, what became of a proposal.
   async function news() {
     if (!kept.conversation || busy) return;
-    const after = kept.last ? `?after=${kept.last}` : "";
-    const { messages } = await read(`/v1/conversations/${kept.conversation}/messages${after}`);
+    const after = kept.last ? `&after=${kept.last}` : "";
+    const { messages, attended_by: by } = await read(`/v1/conversations/${kept.conversation}/messages?limit=100${after}`);
     // A turn that began meanwhile tells of its messages itself.
     if (busy) return;
     messages.forEach(known);
+    attended.textContent = words.attended[by] || "";
+    attended.hidden = !attended.textContent;
+    // A few are read again each time: what was written at the same moment may be seen only after what came later.
+    if (messages.length > 5) keep({ last: messages.at(-6).id });
+    if (messages.length === 100) return news();
     await watch();
   }
   setInterval(() => { if (opened && !panel.hidden && !document.hidden && kept.token) news().catch(() => {}); }, 4000);
@@ -324,6 +347,7 @@
     keep({ conversation: null, pending: null, last: null });
     log.replaceChildren();
     proposals.clear(); cards.clear(); shown.clear();
+    attended.hidden = true;
     bubble("system", say("hello"));
     showWho();
     input.focus();

@@ -2,6 +2,8 @@
 //! token, so roles, fresh passwords, limits and the audit hold here as they do there.
 
 mod conversations;
+mod drawing;
+mod hours;
 mod people;
 mod queue;
 mod running;
@@ -59,6 +61,7 @@ pub fn routes<S: Clone + Send + Sync + 'static>(api: Api, secure: bool) -> Route
         .merge(running::routes())
         .merge(shop::routes())
         .merge(people::routes())
+        .merge(hours::routes())
         .layer(middleware::from_fn(same_site))
         .layer(policy(POLICY))
         .with_state(console)

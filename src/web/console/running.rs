@@ -11,7 +11,9 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{
-    Console, Failure, Visitor, done, query,
+    Console, Failure, Visitor, done,
+    drawing::Chart,
+    query,
     view::{Act, Cell, Section, Table, list, string, when, words},
 };
 
@@ -50,12 +52,20 @@ async fn usage(visitor: Visitor) -> Result<Response, Failure> {
             .max()
             .unwrap_or(0)
             .max(1);
+        let share = |row: &Value| (number(row, "spent_micros") * 100 / most) as u32;
+        if by == "day" && !rows.is_empty() {
+            let column = |row: &&Value| (string(row, "key"), share(row), spent(number(row, "spent_micros")));
+            sections.push(Section::Chart(Chart {
+                caption: "Spent by day",
+                columns: rows.iter().take(30).rev().map(column).collect(),
+            }));
+        }
         let row = |row: &&Value| {
             let money = number(row, "spent_micros");
             vec![
                 Cell::text(string(row, "key")),
                 Cell::Bar {
-                    share: (money * 100 / most) as u32,
+                    share: share(row),
                     text: spent(money),
                 },
                 Cell::text(number(row, "calls")),

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::{
     Console, Failure, Form, Visitor, done,
+    drawing::Qr,
     view::{Field, Form as Fields, Page, Section, string},
 };
 
@@ -106,11 +107,12 @@ async fn sign_out(visitor: Visitor, State(console): State<Console>) -> Response 
 /// Shows the secret of a new second factor.
 async fn factor(visitor: Visitor) -> Result<Response, Failure> {
     let made = visitor.post("/v1/staff/second-factor", json!({})).await?;
-    let sections = vec![
-        Section::note(
-            "plain",
-            "Who may decide needs a second factor. Add this to an authenticator app, then give the code it shows.",
-        ),
+    let mut sections = vec![Section::note(
+        "plain",
+        "Who may decide needs a second factor. Add this to an authenticator app, then give the code it shows.",
+    )];
+    sections.extend(Qr::of("To scan with the app", &string(&made, "uri")).map(Section::Qr));
+    sections.extend([
         Section::Secret {
             label: "To type into the app",
             value: string(&made, "secret"),
@@ -125,7 +127,7 @@ async fn factor(visitor: Visitor) -> Result<Response, Failure> {
             "Confirm",
             vec![Field::new("code", "The six digits it shows", "text").completes("one-time-code")],
         )),
-    ];
+    ]);
     visitor.page("Your second factor", sections).await
 }
 

@@ -205,6 +205,7 @@ async fn settings(visitor: Visitor) -> Result<Response, Failure> {
             rows: list(&endpoints, "endpoints").iter().map(endpoint).collect(),
             empty: "Nobody.",
         }),
+        super::hours::section(&visitor).await?,
         Section::Form(Fields::post(
             "Tell somebody",
             "/console/endpoints",

@@ -7,7 +7,10 @@ use axum::{
 };
 use serde_json::Value;
 
-use super::Me;
+use super::{
+    Me,
+    drawing::{Chart, Qr},
+};
 
 /// A page of the console in its frame.
 #[derive(Template)]
@@ -46,7 +49,9 @@ pub enum Section {
         label: &'static str,
         value: String,
     },
+    Qr(Qr),
     Table(Table),
+    Chart(Chart),
     Form(Form),
     Links(Vec<(String, String)>),
     /// A conversation, oldest first: who, what, when.

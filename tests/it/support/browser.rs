@@ -159,6 +159,15 @@ impl WebDriverCompatibleCommand for Own {
 
 impl Browser {
     pub async fn open() -> Self {
+        Self::with(json!({})).await
+    }
+
+    /// One whose owner lets no site keep anything.
+    pub async fn that_keeps_nothing() -> Self {
+        Self::with(json!({ "profile.default_content_setting_values.cookies": 2 })).await
+    }
+
+    async fn with(preferences: Value) -> Self {
         let port = free_port();
         #[allow(
             clippy::zombie_processes,
@@ -170,7 +179,7 @@ impl Browser {
             .stderr(Stdio::null())
             .spawn()
             .expect("chromedriver: apt-get install chromium chromium-driver");
-        let options = json!({ "args": ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--window-size=1280,900", "--lang=en"] });
+        let options = json!({ "prefs": preferences, "args": ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--window-size=1280,900", "--lang=en"] });
         let capabilities = json!({ "goog:chromeOptions": options, "goog:loggingPrefs": { "browser": "ALL" } });
         let Value::Object(capabilities) = capabilities else {
             unreachable!()

@@ -1,0 +1,3 @@
+ALTER TABLE products DROP COLUMN picture;
+ALTER TABLE messages DROP COLUMN citations;
+DROP TABLE staff_hours;

@@ -1,0 +1,20 @@
+-- When staff answers; what an answer is founded on; how a product looks.
+
+-- `week`: Monday first, for each day the spans such as 09:00-17:00; the server reads them (chat/hours.rs).
+CREATE TABLE staff_hours (
+    tenant_id  uuid PRIMARY KEY REFERENCES tenants,
+    time_zone  text NOT NULL CHECK (length(time_zone) BETWEEN 1 AND 64),
+    week       jsonb NOT NULL CHECK (jsonb_typeof(week) = 'array' AND jsonb_array_length(week) = 7),
+    closed_on  date[] NOT NULL CHECK (cardinality(closed_on) <= 366),
+    updated_at timestamptz NOT NULL
+);
+CALL protect_table('staff_hours', false);
+GRANT SELECT, INSERT, UPDATE, DELETE ON staff_hours TO countersign_web;
+
+-- The help articles that a search gave in the turn: `[{"title", "slug", "language"}]`.
+ALTER TABLE messages ADD citations jsonb;
+
+-- A picture of the shop's: on a server of its own, or a path on the page that the chat is on. No row there is has one yet, so
+-- that there is nothing to validate.
+ALTER TABLE products ADD picture text;
+ALTER TABLE products ADD CONSTRAINT products_picture_check CHECK (length(picture) <= 1000 AND picture ~ '^(https://|/[^/\\])') NOT VALID;

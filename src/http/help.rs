@@ -1,0 +1,30 @@
+//! Help articles, as shoppers look them up where an answer cites them.
+
+use axum::{Json, extract::State};
+
+use super::{
+    body::Path,
+    documented::{NotFound, Unauthenticated},
+    problem::Problem,
+};
+use crate::{
+    identity::Shopper,
+    store::help::{self, HelpPage},
+    tenancy::{Pool, Reader},
+};
+
+/// Reads a published help article.
+#[utoipa::path(get, path = "/v1/help/{language}/{slug}", tag = "chat", params(("language" = String, Path, example = "en"), ("slug" = String, Path, example = "returns")),
+    responses((status = 200, body = HelpPage), NotFound, Unauthenticated))]
+pub async fn read(
+    shopper: Shopper,
+    State(reader): State<Pool<Reader>>,
+    Path((language, slug)): Path<(String, String)>,
+) -> Result<Json<HelpPage>, Problem> {
+    if !help::is_place(&language, &slug) {
+        return Err(Problem::not_found());
+    }
+    let mut tx = reader.begin(shopper.scope()).await?;
+    let page = help::page(&mut tx, &language, &slug).await?;
+    page.map(Json).ok_or_else(Problem::not_found)
+}

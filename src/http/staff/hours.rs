@@ -1,0 +1,83 @@
+//! When staff answers.
+
+use axum::{
+    Json,
+    extract::State,
+    http::{HeaderMap, StatusCode},
+};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::{
+    chat::hours::{self, Hours},
+    clock::Clock,
+    http::{
+        body::Body,
+        documented::{BadBody, NotFound, Role, Unauthenticated},
+        problem::Problem,
+        staff::finish,
+    },
+    identity::StaffMember,
+    tenancy::{Pool, Web},
+    validation::FieldError,
+};
+
+#[derive(Serialize, ToSchema)]
+pub struct StaffHours {
+    /// Nothing where the store has said none: staff is taken to be there.
+    hours: Option<Hours>,
+}
+
+/// Reads when staff answers.
+#[utoipa::path(get, path = "/v1/staff/hours", tag = "staff", responses((status = 200, body = StaffHours), Role, Unauthenticated))]
+pub async fn read(staff: StaffMember, State(web): State<Pool<Web>>) -> Result<Json<StaffHours>, Problem> {
+    let mut tx = web.begin(staff.scope()).await?;
+    let hours = hours::read(&mut tx).await?;
+    Ok(Json(StaffHours { hours }))
+}
+
+/// Says when staff answers. Who asks for a person at another time is told when somebody is back.
+#[utoipa::path(put, path = "/v1/staff/hours", tag = "staff", request_body = Hours, responses((status = 204), Role, Unauthenticated, BadBody))]
+pub async fn write(
+    staff: StaffMember,
+    State(web): State<Pool<Web>>,
+    State(clock): State<Clock>,
+    headers: HeaderMap,
+    Body(hours): Body<Hours>,
+) -> Result<StatusCode, Problem> {
+    let now = clock.now();
+    let mut tx = web.begin(staff.scope()).await?;
+    if !hours::is_time_zone(&mut tx, &hours.time_zone).await? {
+        return Err(Problem::fields(vec![FieldError {
+            field: "time_zone".into(),
+            code: "unknown".into(),
+            message: "must be a name such as Europe/Berlin or UTC".into(),
+        }]));
+    }
+    hours::write(&mut tx, &hours, now).await?;
+    finish(
+        tx,
+        true,
+        &staff,
+        "hours.change",
+        ("hours", &hours.time_zone),
+        &headers,
+        now,
+    )
+    .await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Takes the hours away: staff is taken to be there at any time.
+#[utoipa::path(delete, path = "/v1/staff/hours", tag = "staff", responses((status = 204), NotFound, Role, Unauthenticated))]
+pub async fn remove(
+    staff: StaffMember,
+    State(web): State<Pool<Web>>,
+    State(clock): State<Clock>,
+    headers: HeaderMap,
+) -> Result<StatusCode, Problem> {
+    let mut tx = web.begin(staff.scope()).await?;
+    let found = hours::remove(&mut tx).await?;
+    finish(tx, found, &staff, "hours.remove", ("hours", ""), &headers, clock.now()).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
