@@ -200,7 +200,7 @@ pub async fn seed(pools: &Pools) -> Result<StoreKey, CliError> {
 
 async fn another_key(pools: &Pools, store: &Tenant) -> Result<StoreKey, CliError> {
     let mut tx = pools.executor.begin(tenancy::Scope::tenant(store.id)).await?;
-    let key = tenancy::add_store_key(&mut tx).await?;
+    let key = tenancy::store_keys::add(&mut tx).await?;
     tx.commit().await?;
     Ok(key)
 }

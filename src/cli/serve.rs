@@ -123,13 +123,9 @@ pub async fn serve(
         drain: drain.clone(),
         doctor: super::doctor::of_this_process(settings.operator_store.as_deref()),
         internal,
+        limits: settings.limits,
     };
-    let router = Arc::new(http::router(
-        app,
-        settings.limits,
-        settings.connections.proxies.clone(),
-        pages,
-    ));
+    let router = Arc::new(http::router(app, settings.connections.proxies.clone(), pages));
     api.is(&router);
     let serving = http::listen::serve(
         listener,

@@ -61,7 +61,7 @@ pub async fn run(command: TenantCommand) -> Result<(), CliError> {
         }
         TenantCommand::AddKey { slug } => {
             let mut tx = begin(&pools()?, &slug).await?;
-            let key = tenancy::add_store_key(&mut tx).await?;
+            let key = tenancy::store_keys::add(&mut tx).await?;
             tx.commit().await?;
             println!("{}", key.as_str());
             Ok(())

@@ -7,14 +7,16 @@ use ipnet::IpNet;
 use super::Reader;
 
 /// So many a second, and so many at once after a quiet time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
 pub struct Rate {
+    #[schema(example = 10)]
     pub per_second: u32,
+    #[schema(example = 50)]
     pub burst: u32,
 }
 
 /// How often requests are taken, each replica for itself.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, serde::Serialize, utoipa::ToSchema)]
 pub struct Limits {
     /// From one address, whoever calls: an office or a mobile carrier may stand behind it.
     pub address: Rate,

@@ -38,6 +38,16 @@ pub enum StaffRole {
     Admin,
 }
 
+impl StaffRole {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Viewer => "viewer",
+            Self::Approver => "approver",
+            Self::Admin => "admin",
+        }
+    }
+}
+
 /// Proof of a live staff session or machine key. Built by this room alone.
 #[derive(Clone)]
 pub struct StaffMember {

@@ -9,6 +9,7 @@ pub mod crm;
 pub mod incoming;
 pub mod outside;
 pub mod payments;
+pub mod received;
 pub mod shop;
 mod signatures;
 pub mod webhooks_out;

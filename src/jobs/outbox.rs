@@ -244,16 +244,17 @@ pub struct Delivery {
 pub async fn list(
     tx: &mut Tx<Web>,
     limit: u32,
-    state: Option<DeliveryState>,
+    (state, channel): (Option<DeliveryState>, Option<Channel>),
     before: Option<Uuid>,
 ) -> Result<Vec<Delivery>, sqlx::Error> {
     sqlx::query_as!(
         Delivery,
         r#"SELECT id, channel AS "channel: Channel", kind, idempotency_key AS key, state AS "state: DeliveryState", attempts, last_error, created_at, due_at, sent_at, reference
-        FROM outbox WHERE ($2::text IS NULL OR state = $2) AND ($3::uuid IS NULL OR id < $3) ORDER BY id DESC LIMIT $1"#,
+        FROM outbox WHERE ($2::text IS NULL OR state = $2) AND ($3::uuid IS NULL OR id < $3) AND ($4::text IS NULL OR channel = $4) ORDER BY id DESC LIMIT $1"#,
         i64::from(limit),
         state as Option<DeliveryState> as _,
-        before
+        before,
+        channel as Option<Channel> as _
     )
     .fetch_all(&mut **tx)
     .await

@@ -8,11 +8,10 @@ pub mod audit;
 pub mod bootstrap;
 pub mod origins;
 mod pools;
+pub mod store_keys;
 mod tenants;
 mod tx;
 
 pub use pools::{DatabaseSettings, Pool, Pooler, Pools, connect};
-pub use tenants::{
-    StoreKey, Tenant, add_store_key, all, create, create_as, current, find_by_slug, find_by_store_key, list,
-};
+pub use tenants::{StoreKey, Tenant, all, create, create_as, current, find_by_slug, find_by_store_key, list};
 pub use tx::{Executor, Reader, Role, Scope, Tx, Web};

@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use uuid::Uuid;
 
-use super::{Executor, Pool, Role, Scope, Tx, Web};
+use super::{Executor, Pool, Role, Scope, Tx, Web, store_keys};
 use crate::{ids::TenantId, money::Currency};
 
 /// A store.
@@ -149,7 +149,7 @@ pub async fn create_as(
     )
     .execute(&mut *tx)
     .await?;
-    insert_key(&mut tx, &key).await?;
+    store_keys::insert(&mut tx, &key).await?;
     tx.commit().await?;
     Ok((
         Tenant {
@@ -160,25 +160,6 @@ pub async fn create_as(
         },
         key,
     ))
-}
-
-/// One more publishable key for the bound tenant.
-pub async fn add_store_key(tx: &mut Tx<Executor>) -> Result<StoreKey, sqlx::Error> {
-    let key = StoreKey::generate(tx.tenant_id());
-    insert_key(tx, &key).await?;
-    Ok(key)
-}
-
-async fn insert_key(tx: &mut Tx<Executor>, key: &StoreKey) -> Result<(), sqlx::Error> {
-    sqlx::query!(
-        "INSERT INTO store_keys (tenant_id, id, key) VALUES ($1, $2, $3)",
-        key.tenant.as_uuid(),
-        Uuid::now_v7(),
-        key.as_str()
-    )
-    .execute(&mut **tx)
-    .await
-    .map(drop)
 }
 
 /// The tenant this transaction is bound to.

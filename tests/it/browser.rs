@@ -109,6 +109,55 @@ async fn a_return_is_proposed_countersigned_and_mailed() {
 }
 
 #[tokio::test]
+async fn what_only_the_shopper_can_confirm_waits_for_the_button() {
+    let (demo, browser) = (Demo::start().await, Browser::open().await);
+    browser.go(&format!("{}/?as=mia", demo.url)).await;
+    browser.opens_chat().await;
+    let moves = async |street: &str| {
+        let address = json!({ "address1": street, "address2": "", "city": "Portland", "state": "ME", "zip": "04101", "country": "USA" });
+        demo.model_says(json!([
+            { "calls": [{ "tool": "change_profile_address", "arguments": { "address": address } }] },
+            { "text": format!("Please confirm {street}.") }
+        ]))
+        .await;
+        browser
+            .says(&format!("I have moved to {street}. Yes, do it, I confirm!"))
+            .await;
+        browser.reads(&format!("Please confirm {street}.")).await;
+    };
+    let living = "SELECT count(*) FROM shoppers WHERE address->>'address1' = '7 Pier Lane'";
+    moves("7 Pier Lane").await;
+    browser
+        .until(&chat(
+            "chat.querySelector('.proposal').textContent.includes('Please confirm:')",
+        ))
+        .await;
+    browser.picture("desk-light-confirm").await;
+    assert_eq!(demo.count(living).await, 0, "words are no confirmation");
+    browser.presses("Confirm").await;
+    browser
+        .until(&chat("chat.querySelector('.proposal .state').textContent === 'Done'"))
+        .await;
+    assert_eq!(demo.count(living).await, 1);
+    moves("8 Pier Lane").await;
+    browser.presses("Withdraw").await;
+    browser
+        .until(&chat(
+            "[...chat.querySelectorAll('.proposal')].at(-1).querySelector('.state').textContent !== 'Waiting'",
+        ))
+        .await;
+    assert_eq!(
+        (
+            demo.count(living).await,
+            demo.count("SELECT count(*) FROM proposals WHERE state = 'executed'")
+                .await
+        ),
+        (1, 1)
+    );
+    assert_eq!(browser.complaints().await, [""; 0]);
+}
+
+#[tokio::test]
 async fn a_person_takes_over_answers_and_gives_back() {
     let (demo, shopper, staff) = (Demo::start().await, Browser::open().await, Browser::open().await);
     shopper.looks_like(1280, 900, "dark").await;
@@ -185,7 +234,7 @@ async fn a_reload_in_the_middle_and_a_lost_network_send_nothing_twice() {
 }
 
 /// Every page of the console.
-const CONSOLE: [&str; 13] = [
+const CONSOLE: [&str; 14] = [
     "/console",
     "/console/conversations",
     "/console/articles",
@@ -194,6 +243,7 @@ const CONSOLE: [&str; 13] = [
     "/console/rules/request_refund",
     "/console/usage",
     "/console/deliveries",
+    "/console/incoming",
     "/console/people",
     "/console/settings",
     "/console/audit",
@@ -270,6 +320,11 @@ async fn no_page_has_a_barrier_or_a_complaint() {
             browser.looks_like(width, height, scheme).await;
             for page in &pages {
                 browser.go(&format!("{}{page}", demo.url)).await;
+                if (size == "desk") == (scheme == "light") && !page.contains('-') {
+                    browser
+                        .picture(&format!("{size}-{scheme}{}", page.replace('/', "-")))
+                        .await;
+                }
                 found.extend(
                     browser
                         .barriers()

@@ -117,8 +117,7 @@ async fn a_return_is_approved_without_a_script() {
     assert!(page.contains("<h1>Sign in</h1>") && page.contains("note bad"), "{page}");
 
     let mut viewer = Desk::of(&app, "viewer@s.example", StaffRole::Viewer).await;
-    let (_, page) = viewer.opens(&format!("/console/proposals/{id}")).await;
-    let shown = hidden(&page, "shown");
+    let shown = proposal["shown"].as_str().expect("what was shown").to_owned();
     let approve = format!("/console/proposals/{id}/approve");
     assert_eq!(
         viewer.sends(&approve, &[("shown", &shown)]).await.0,
@@ -215,4 +214,151 @@ async fn an_admin_sets_hours_scans_a_code_and_sees_what_was_spent() {
     let (_, page) = admin.opens("/console/usage").await;
     assert_eq!(page.matches("<rect").count(), 3, "{page}");
     assert!(page.contains("1.50</title>"), "{page}");
+}
+
+/// Paths of forms that a page offers.
+fn offers(page: &str) -> Vec<String> {
+    let action = Regex::new(r#"<form[^>]*method="post"[^>]*action="([^"]*)""#).expect("a pattern");
+    let mut found: Vec<String> = action.captures_iter(page).map(|found| found[1].to_owned()).collect();
+    found.retain(|path| path != "/console/sign-out");
+    found
+}
+
+#[tokio::test]
+async fn nobody_is_offered_what_the_api_would_refuse_them() {
+    let app = TestApp::start().await;
+    let mia = app.shopper("mia").await;
+    let arguments = json!({ "order_number": "#1002", "item_ids": ["sweater-navy-m"], "payment_method_id": "card-mia" });
+    let proposal = mia.propose(&app, "return_items", arguments).await;
+    app.meddle(
+        "INSERT INTO outbox (tenant_id, id, idempotency_key, payload, created_at, kind, state) SELECT tenant_id, gen_random_uuid(), 'x', '{}', now(), 'x', 'dead' FROM tenants;
+        INSERT INTO incoming_webhooks (tenant_id, id, source, event_id, topic, body, received_at, due_at, state) SELECT tenant_id, gen_random_uuid(), 'store', 'x', 'x', '{}', now(), now(), 'dead' FROM tenants",
+    )
+    .await;
+    let conversation = proposal["conversation_id"].as_str().expect("an id");
+    let pages = [
+        "/console".to_owned(),
+        format!("/console/proposals/{}", proposal["id"].as_str().expect("an id")),
+        format!("/console/conversations/{conversation}"),
+        "/console/articles".into(),
+        "/console/rules".into(),
+        "/console/rules/return_items".into(),
+        "/console/deliveries".into(),
+        "/console/incoming".into(),
+    ];
+    let mut counted = Vec::new();
+    for (email, role) in [
+        ("v@s.example", StaffRole::Viewer),
+        ("a@s.example", StaffRole::Approver),
+        ("d@s.example", StaffRole::Admin),
+    ] {
+        let mut desk = Desk::of(&app, email, role).await;
+        let (_, home) = desk.opens("/console").await;
+        let menu = home.matches("<li><a href=\"/console").count();
+        let mut found = Vec::new();
+        for page in &pages {
+            let (status, text) = desk.opens(page).await;
+            assert_eq!(status, StatusCode::OK, "{page}");
+            found.extend(offers(&text));
+        }
+        counted.push((menu, found.len()));
+        // What is offered is not refused for the role: only for what was left empty, or for a password of long ago.
+        if role < StaffRole::Admin {
+            for path in found {
+                let (status, _) = desk.sends(&path, &[]).await;
+                assert_ne!(status, StatusCode::FORBIDDEN, "{role:?} is offered {path}");
+            }
+        }
+    }
+    // The queue's form is there for everybody, without a button for who may not.
+    assert_eq!(
+        counted.iter().map(|(menu, _)| *menu).collect::<Vec<_>>(),
+        [9, 9, 11],
+        "{counted:?}"
+    );
+    let forms: Vec<usize> = counted.iter().map(|(_, forms)| *forms).collect();
+    assert!(forms[0] == 1 && forms[1] > forms[0] && forms[2] > forms[1], "{forms:?}");
+}
+
+#[tokio::test]
+async fn an_event_that_was_given_up_is_tried_again() {
+    let app = TestApp::start().await;
+    let order = json!({ "type": "order.upserted", "version": 2, "data": { "type": "order" } });
+    sqlx::query("INSERT INTO incoming_webhooks (tenant_id, id, source, event_id, topic, body, received_at, due_at, state, attempts, last_error)
+        SELECT tenant_id, gen_random_uuid(), 'store', 'evt', 'gibberish <b>x</b>', $1, now(), now(), 'dead', 10, 'no shopper' FROM tenants")
+        .bind(&order)
+        .execute(&mut app.superuser().await)
+        .await
+        .expect("planted");
+    let mut admin = Desk::of(&app, "admin@s.example", StaffRole::Admin).await;
+    let (_, page) = admin.opens("/console/incoming?state=dead").await;
+    assert!(
+        page.contains("gibberish &#60;b&#62;x") && page.contains("no shopper") && !page.contains("upserted"),
+        "{page}"
+    );
+    let again = offers(&page).pop().expect("a button");
+    let (_, page) = admin.sends(&again, &[]).await;
+    assert!(page.contains("Done: tried again"), "{page}");
+    app.becomes(
+        "SELECT count(*) FROM incoming_webhooks WHERE state IN ('ignored', 'done')",
+        1,
+    )
+    .await;
+    assert_eq!(
+        app.count("SELECT count(*) FROM incoming_webhooks WHERE state = 'dead'")
+            .await,
+        1,
+        "another store's is its own"
+    );
+    assert_eq!(
+        admin.sends(&again, &[]).await.0,
+        StatusCode::NOT_FOUND,
+        "it is not given up any more"
+    );
+    assert_eq!(
+        app.count("SELECT count(*) FROM audit WHERE action = 'incoming.retry'")
+            .await,
+        1
+    );
+}
+
+#[tokio::test]
+async fn a_publishable_key_is_exchanged_and_the_last_one_stays() {
+    let app = TestApp::start().await;
+    let mut admin = Desk::of(&app, "admin@s.example", StaffRole::Admin).await;
+    let revokes = |page: &str| {
+        offers(page)
+            .into_iter()
+            .filter(|path| path.ends_with("/revoke"))
+            .collect::<Vec<_>>()
+    };
+    let (_, page) = admin.opens("/console/settings").await;
+    let old = revokes(&page);
+    assert!(old.len() == 1 && page.contains(app.store.key.as_str()), "{page}");
+    let (status, page) = admin.sends(&old[0], &[]).await;
+    assert!(
+        status == StatusCode::CONFLICT && page.contains("Make another first"),
+        "{page}"
+    );
+    let (_, page) = admin.sends("/console/store-keys", &[]).await;
+    let keys = Regex::new("data-store-key=&#34;(pk_[^&]*)").expect("a pattern");
+    let new = keys.captures(&page).expect("a key")[1].to_owned();
+    assert!(new != app.store.key.as_str() && revokes(&page).len() == 2, "{page}");
+    let (_, page) = admin.sends(&old[0], &[]).await;
+    assert!(page.contains("Done: revoked") && revokes(&page).len() == 1, "{page}");
+    let comes_in = async |key: &str| {
+        let request = app
+            .http
+            .post(format!("{}/v1/sessions/guest", app.url))
+            .header("x-store-key", key);
+        request.send().await.expect("answers").status()
+    };
+    assert_eq!(comes_in(app.store.key.as_str()).await, StatusCode::UNAUTHORIZED);
+    assert_eq!(comes_in(&new).await, StatusCode::CREATED);
+    assert_eq!(
+        app.count("SELECT count(*) FROM store_keys WHERE revoked_at IS NULL")
+            .await,
+        2,
+        "another store's is its own"
+    );
 }

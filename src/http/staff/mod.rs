@@ -5,6 +5,7 @@ pub mod conversations;
 pub mod doctor;
 pub mod help;
 pub mod hours;
+pub mod incoming;
 pub mod members;
 pub mod origins;
 pub mod outgoing;
@@ -12,6 +13,7 @@ pub mod policies;
 pub mod queue;
 pub mod sessions;
 pub mod status;
+pub mod store_keys;
 pub mod usage;
 
 use axum::http::HeaderMap;

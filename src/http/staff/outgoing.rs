@@ -21,7 +21,7 @@ use crate::{
     },
     identity::StaffMember,
     integrations::webhooks_out::{self, Endpoint},
-    jobs::outbox::{self, Delivery, DeliveryState},
+    jobs::outbox::{self, Channel, Delivery, DeliveryState},
     tenancy::{Pool, Web},
 };
 
@@ -36,6 +36,8 @@ pub struct DeliveryPage {
     limit: u32,
     #[param(inline)]
     state: Option<DeliveryState>,
+    #[param(inline)]
+    channel: Option<Channel>,
     /// The `id` of the last delivery of the page before.
     before: Option<Uuid>,
 }
@@ -58,7 +60,7 @@ pub async fn list(
     Query(page): Query<DeliveryPage>,
 ) -> Result<Json<Deliveries>, Problem> {
     let mut tx = web.begin(staff.scope()).await?;
-    let deliveries = outbox::list(&mut tx, page.limit, page.state, page.before).await?;
+    let deliveries = outbox::list(&mut tx, page.limit, (page.state, page.channel), page.before).await?;
     Ok(Json(Deliveries { deliveries }))
 }
 

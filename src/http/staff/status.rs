@@ -3,6 +3,7 @@
 use axum::{Json, extract::State};
 
 use crate::{
+    config::Limits,
     http::{
         documented::{Role, Unauthenticated},
         internal::{Internal, Readiness},
@@ -14,4 +15,10 @@ use crate::{
 #[utoipa::path(get, path = "/v1/staff/status", tag = "staff", responses((status = 200, body = Readiness), Role, Unauthenticated))]
 pub async fn status(_: StaffMember, State(internal): State<Internal>) -> Json<Readiness> {
     Json(internal.readiness().await)
+}
+
+/// Says how often requests are taken, by each replica. Set for the whole server, not by a store: see `docs/limits.md`.
+#[utoipa::path(get, path = "/v1/staff/limits", tag = "staff", responses((status = 200, body = Limits), Role, Unauthenticated))]
+pub async fn limits(_: StaffMember, State(limits): State<Limits>) -> Json<Limits> {
+    Json(limits)
 }

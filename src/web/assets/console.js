@@ -3,6 +3,8 @@
   "use strict";
   const REFRESH = 5000, SECOND_THOUGHTS = 5000;
   const toast = document.getElementById("toast");
+  // On a phone the menu is a row that is wider than the screen.
+  document.querySelector("nav [aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" });
   const typing = () => /^(INPUT|TEXTAREA|SELECT)$/.test(document.activeElement?.tagName || "");
 
   // --- A moment before it is sent.

@@ -112,11 +112,14 @@ async fn conversation(visitor: Visitor, Path(id): Path<uuid::Uuid>) -> Result<Re
             "Send",
             vec![Field::new("text", "Your answer", "textarea")],
         )
+        .calling("POST", "/v1/staff/conversations/{id}/messages")
     };
     sections.push(Section::Form(answer));
     sections.push(Section::Form(match held {
-        Some(_) => Fields::post("Done?", to("give-back"), "Give back to the assistant", vec![]),
-        None => Fields::post("Or first", to("take"), "Take over", vec![]),
+        Some(_) => Fields::post("Done?", to("give-back"), "Give back to the assistant", vec![])
+            .calling("POST", "/v1/staff/conversations/{id}/give-back"),
+        None => Fields::post("Or first", to("take"), "Take over", vec![])
+            .calling("POST", "/v1/staff/conversations/{id}/take"),
     }));
     visitor
         .page(if shopper.is_empty() { "A guest" } else { &shopper }, sections)
@@ -198,7 +201,7 @@ fn article_form(article: &Value) -> Section {
     } else {
         "Change it"
     };
-    Section::Form(Fields::post(
+    let form = Fields::post(
         legend,
         "/console/articles",
         "Save",
@@ -219,7 +222,8 @@ fn article_form(article: &Value) -> Section {
                 published,
             ),
         ],
-    ))
+    );
+    Section::Form(form.calling("PUT", "/v1/staff/help/{language}/{slug}"))
 }
 
 async fn write(visitor: Visitor, axum::Form(form): axum::Form<Form>) -> Result<Response, Failure> {

@@ -55,7 +55,7 @@ pub async fn section(visitor: &Visitor) -> Result<Section, Failure> {
     );
     Ok(Section::Form(Fields {
         help: "Write 09:00-12:30, 13:30-17:00, and nothing on days off. Who asks for a person at another time is told when you are back. Without a time zone somebody is taken to be there always.",
-        ..Fields::post("When a person answers", "/console/hours", "Save", fields)
+        ..Fields::post("When a person answers", "/console/hours", "Save", fields).calling("PUT", "/v1/staff/hours")
     }))
 }
 

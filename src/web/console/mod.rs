@@ -4,11 +4,14 @@
 mod conversations;
 mod drawing;
 mod hours;
+mod keys;
+mod page;
 mod people;
 mod queue;
 mod running;
 mod session;
 mod shop;
+mod traffic;
 mod view;
 
 use axum::{
@@ -26,8 +29,9 @@ use super::{
     api::{Caller, Refusal},
     policy,
 };
-use crate::http::is_same_site;
-use view::{Page, Section};
+use crate::{http::is_same_site, identity::StaffRole};
+use page::Page;
+use view::Section;
 
 /// What pages share.
 #[derive(Clone)]
@@ -62,6 +66,8 @@ pub fn routes<S: Clone + Send + Sync + 'static>(api: Api, secure: bool) -> Route
         .merge(shop::routes())
         .merge(people::routes())
         .merge(hours::routes())
+        .merge(keys::routes())
+        .merge(traffic::routes())
         .layer(middleware::from_fn(same_site))
         .layer(policy(POLICY))
         .with_state(console)
@@ -123,7 +129,7 @@ fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
 #[derive(Deserialize)]
 struct Me {
     email: String,
-    role: String,
+    role: StaffRole,
     store: String,
 }
 

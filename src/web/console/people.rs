@@ -35,12 +35,13 @@ pub fn routes() -> Router<Console> {
 async fn people(visitor: Visitor) -> Result<Response, Failure> {
     let members: Value = visitor.get("/v1/staff/members").await?;
     let keys: Value = visitor.get("/v1/staff/api-keys").await?;
-    let act = |to: String, label, about: String| {
+    let act = |to: String, label, about: String, calls| {
         Cell::Acts(vec![Act {
             to,
             label,
             about,
             fields: vec![],
+            calls,
         }])
     };
     let member = |member: &Value| {
@@ -61,7 +62,12 @@ async fn people(visitor: Visitor) -> Result<Response, Failure> {
             if gone {
                 Cell::tone("plain", "shut out")
             } else {
-                act(format!("/console/people/{id}/disable"), "Shut out", email)
+                act(
+                    format!("/console/people/{id}/disable"),
+                    "Shut out",
+                    email,
+                    ("DELETE", "/v1/staff/members/{id}"),
+                )
             },
         ]
     };
@@ -76,7 +82,12 @@ async fn people(visitor: Visitor) -> Result<Response, Failure> {
             if gone {
                 Cell::tone("plain", "revoked")
             } else {
-                act(format!("/console/keys/{id}/revoke"), "Revoke", name)
+                act(
+                    format!("/console/keys/{id}/revoke"),
+                    "Revoke",
+                    name,
+                    ("DELETE", "/v1/staff/api-keys/{id}"),
+                )
             },
         ]
     };
@@ -101,22 +112,27 @@ async fn people(visitor: Visitor) -> Result<Response, Failure> {
             rows: list(&members, "members").iter().map(member).collect(),
             empty: "Nobody.",
         }),
-        Section::Form(Fields::post(
-            "Invite somebody",
-            "/console/people/invite",
-            "Mail an invitation",
-            vec![
-                Field::new("email", "E-mail address", "email"),
-                Field::select("role", "Role", &roles, "viewer"),
-            ],
-        )),
+        Section::Form(
+            Fields::post(
+                "Invite somebody",
+                "/console/people/invite",
+                "Mail an invitation",
+                vec![
+                    Field::new("email", "E-mail address", "email"),
+                    Field::select("role", "Role", &roles, "viewer"),
+                ],
+            )
+            .calling("POST", "/v1/staff/invitations"),
+        ),
         Section::Table(Table {
             caption: "Machines' keys",
             head: vec!["Name", "Begins with", "Scopes", "Last used", "Ends", "Do"],
             rows: list(&keys, "api_keys").iter().map(key).collect(),
             empty: "None.",
         }),
-        Section::Form(Fields::post("Make a key", "/console/keys", "Make it", fields)),
+        Section::Form(
+            Fields::post("Make a key", "/console/keys", "Make it", fields).calling("POST", "/v1/staff/api-keys"),
+        ),
     ];
     visitor.page("Staff and keys", sections).await
 }

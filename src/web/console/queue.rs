@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::{
     Console, Failure, Form, Visitor, done, query,
-    view::{Approval, Approvals, Field, Form as Fields, Section, list, string, when, words},
+    view::{APPROVE, Approval, Approvals, Field, Form as Fields, Section, list, string, when, words},
 };
 
 const STATES: [(&str, &str); 8] = [
@@ -143,21 +143,20 @@ async fn proposal(visitor: Visitor, Path(id): Path<uuid::Uuid>) -> Result<Respon
             key: "a",
             undo: true,
             help: "Binds you to exactly what is shown above.",
-            ..Fields::post("Countersign", to("approve"), "Approve", vec![shown()])
+            ..Fields::post("Countersign", to("approve"), "Approve", vec![shown()]).calling(APPROVE.0, APPROVE.1)
         }));
         let reason = Field::new("reason", "Reason, which the shopper reads", "textarea");
         sections.push(Section::Form(Fields {
             key: "r",
             ..Fields::post("Or not", to("reject"), "Reject", vec![reason])
+                .calling("POST", "/v1/staff/proposals/{id}/reject")
         }));
     }
     if state == "pending" {
-        sections.push(Section::Form(Fields::post(
-            "For a shopper who asked elsewhere",
-            to("withdraw"),
-            "Withdraw",
-            vec![],
-        )));
+        let withdraw = Fields::post("For a shopper who asked elsewhere", to("withdraw"), "Withdraw", vec![]);
+        sections.push(Section::Form(
+            withdraw.calling("POST", "/v1/staff/proposals/{id}/withdraw"),
+        ));
     }
     sections.push(Section::Links(vec![(
         format!("/console/conversations/{}", string(proposal, "conversation_id")),

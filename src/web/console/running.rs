@@ -1,28 +1,19 @@
-//! How it runs: what was spent, what was sent, what was done, what is wrong.
+//! How it runs: what was spent, what was done, what is wrong.
 
-use axum::{
-    Router,
-    extract::{Path, Query},
-    http::Method,
-    response::Response,
-    routing::{get, post},
-};
+use axum::{Router, extract::Query, response::Response, routing::get};
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::{
-    Console, Failure, Visitor, done,
+    Console, Failure, Visitor,
     drawing::Chart,
     query,
-    view::{Act, Cell, Section, Table, list, string, when, words},
+    view::{Cell, Section, Table, list, string, when, words},
 };
 
 pub fn routes() -> Router<Console> {
     Router::new()
         .route("/console/usage", get(usage))
-        .route("/console/deliveries", get(deliveries))
-        .route("/console/deliveries/{id}/retry", post(retry))
-        .route("/console/deliveries/{id}/drop", post(discard))
         .route("/console/audit", get(audit))
         .route("/console/doctor", get(doctor))
 }
@@ -86,78 +77,6 @@ async fn usage(visitor: Visitor) -> Result<Response, Failure> {
 struct Before {
     #[serde(default)]
     before: String,
-    #[serde(default)]
-    state: String,
-}
-
-async fn deliveries(visitor: Visitor, Query(page): Query<Before>) -> Result<Response, Failure> {
-    let query = query(&[("limit", "50"), ("before", &page.before), ("state", &page.state)]);
-    let found: Value = visitor.get(&format!("/v1/staff/deliveries?{query}")).await?;
-    let deliveries = list(&found, "deliveries");
-    let row = |delivery: &Value| {
-        let (id, state, kind) = (
-            string(delivery, "id"),
-            string(delivery, "state"),
-            string(delivery, "kind"),
-        );
-        let act = |label, act: &str| Act {
-            to: format!("/console/deliveries/{id}/{act}"),
-            label,
-            about: kind.clone(),
-            fields: vec![],
-        };
-        let acts = match state.as_str() {
-            "dead" => vec![act("Send again", "retry"), act("Drop", "drop")],
-            "queued" => vec![act("Drop", "drop")],
-            _ => vec![],
-        };
-        let tone = match state.as_str() {
-            "done" => "good",
-            "dead" => "bad",
-            _ => "plain",
-        };
-        vec![
-            Cell::text(when(&delivery["created_at"])),
-            Cell::text(string(delivery, "channel")),
-            Cell::text(&kind),
-            Cell::tone(tone, &state),
-            Cell::text(delivery["attempts"].as_i64().unwrap_or_default()),
-            Cell::text(string(delivery, "last_error")),
-            Cell::Acts(acts),
-        ]
-    };
-    let table = Table {
-        caption: "What is to leave or has left the house, newest first",
-        head: vec!["Made", "Channel", "What", "State", "Tries", "Last fault", "Do"],
-        rows: deliveries.iter().map(row).collect(),
-        empty: "Nothing.",
-    };
-    let mut links: Vec<_> = [("", "All"), ("?state=dead", "Given up"), ("?state=queued", "Waiting")]
-        .map(|(query, text)| (format!("/console/deliveries{query}"), text.to_owned()))
-        .into();
-    if let Some(last) = deliveries.last().filter(|_| deliveries.len() == 50) {
-        links.push((
-            format!("/console/deliveries?before={}", string(last, "id")),
-            "Older".into(),
-        ));
-    }
-    visitor
-        .page("Mail and webhooks", vec![Section::Links(links), Section::Table(table)])
-        .await
-}
-
-async fn retry(visitor: Visitor, Path(id): Path<uuid::Uuid>) -> Result<Response, Failure> {
-    visitor
-        .post(&format!("/v1/staff/deliveries/{id}/retry"), Value::Null)
-        .await?;
-    Ok(done("/console/deliveries", "sent-again"))
-}
-
-async fn discard(visitor: Visitor, Path(id): Path<uuid::Uuid>) -> Result<Response, Failure> {
-    visitor
-        .change(Method::DELETE, &format!("/v1/staff/deliveries/{id}"), None)
-        .await?;
-    Ok(done("/console/deliveries", "dropped"))
 }
 
 async fn audit(visitor: Visitor, Query(page): Query<Before>) -> Result<Response, Failure> {

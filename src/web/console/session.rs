@@ -13,7 +13,8 @@ use serde_json::{Value, json};
 use super::{
     Console, Failure, Form, Visitor, done,
     drawing::Qr,
-    view::{Field, Form as Fields, Page, Section, string},
+    page::Page,
+    view::{Field, Form as Fields, Section, string},
 };
 
 /// How long the browser keeps which store it was, in seconds: a year.

@@ -85,9 +85,35 @@ async fn rules(visitor: Visitor) -> Result<Response, Failure> {
                 "Save",
                 CAPS.map(amount).into(),
             )
+            .calling("PUT", "/v1/staff/budget")
         }),
+        limits(&visitor).await?,
     ];
     visitor.page("Rules and limits", sections).await
+}
+
+/// How often requests are taken: the whole server's, so they are shown and not changed here.
+async fn limits(visitor: &Visitor) -> Result<Section, Failure> {
+    const NAMES: [(&str, &str); 3] = [
+        ("door", "From one address, before anybody is known"),
+        ("account", "By one account"),
+        ("address", "From one address in all"),
+    ];
+    let limits: Value = visitor.get("/v1/staff/limits").await?;
+    let row = |(name, label): (&str, &str)| {
+        let rate = &limits[name];
+        vec![
+            Cell::text(label),
+            Cell::text(&rate["per_second"]),
+            Cell::text(&rate["burst"]),
+        ]
+    };
+    Ok(Section::Table(Table {
+        caption: "How often requests are taken, by each replica: set for the whole server by LIMIT_*",
+        head: vec!["Whose", "A second", "At once, after a quiet time"],
+        rows: NAMES.map(row).into(),
+        empty: "",
+    }))
 }
 
 async fn rule(visitor: Visitor, Path(tool): Path<String>) -> Result<Response, Failure> {
@@ -113,12 +139,15 @@ async fn rule(visitor: Visitor, Path(tool): Path<String>) -> Result<Response, Fa
             rows: rows.into(),
             empty: "",
         }),
-        Section::Form(Fields::post(
-            "Its policy",
-            format!("/console/rules/{}", string(contract, "name")),
-            "Save",
-            fields,
-        )),
+        Section::Form(
+            Fields::post(
+                "Its policy",
+                format!("/console/rules/{}", string(contract, "name")),
+                "Save",
+                fields,
+            )
+            .calling("PUT", "/v1/staff/policies/{tool}"),
+        ),
     ];
     visitor.page(&string(contract, "name"), sections).await
 }
@@ -158,6 +187,7 @@ async fn settings(visitor: Visitor) -> Result<Response, Failure> {
             label: "Take away",
             about: text.clone(),
             fields: vec![("origin", text.clone())],
+            calls: ("DELETE", "/v1/staff/origins"),
         };
         vec![Cell::text(text), Cell::Acts(vec![act])]
     };
@@ -168,6 +198,7 @@ async fn settings(visitor: Visitor) -> Result<Response, Failure> {
             label: "Switch off",
             about: url.clone(),
             fields: vec![],
+            calls: ("DELETE", "/v1/staff/webhook-endpoints/{id}"),
         };
         let gone = !endpoint["disabled_at"].is_null();
         vec![
@@ -180,25 +211,23 @@ async fn settings(visitor: Visitor) -> Result<Response, Failure> {
             },
         ]
     };
-    let key = visitor.store_key.clone().unwrap_or_default();
-    let tag = format!("<script async src=\"/widget.js\" data-store-key=\"{key}\"></script>");
-    let sections = vec![
-        Section::Secret {
-            label: "The widget, for your shop's page: put this server's address before /widget.js",
-            value: tag,
-        },
+    let mut sections = super::keys::sections(&visitor).await?;
+    sections.extend([
         Section::Table(Table {
             caption: "Pages that may call from a browser",
             head: vec!["Origin", "Do"],
             rows: list(&origins, "origins").iter().map(origin).collect(),
             empty: "None: the widget works on no other site yet.",
         }),
-        Section::Form(Fields::post(
-            "Let a page in",
-            "/console/origins",
-            "Let in",
-            vec![Field::new("origin", "Such as https://shop.example", "url")],
-        )),
+        Section::Form(
+            Fields::post(
+                "Let a page in",
+                "/console/origins",
+                "Let in",
+                vec![Field::new("origin", "Such as https://shop.example", "url")],
+            )
+            .calling("PUT", "/v1/staff/origins"),
+        ),
         Section::Table(Table {
             caption: "Who is told what happened",
             head: vec!["URL", "Since", "Do"],
@@ -206,13 +235,16 @@ async fn settings(visitor: Visitor) -> Result<Response, Failure> {
             empty: "Nobody.",
         }),
         super::hours::section(&visitor).await?,
-        Section::Form(Fields::post(
-            "Tell somebody",
-            "/console/endpoints",
-            "Add",
-            vec![Field::new("url", "Such as https://shop.example/hooks", "url")],
-        )),
-    ];
+        Section::Form(
+            Fields::post(
+                "Tell somebody",
+                "/console/endpoints",
+                "Add",
+                vec![Field::new("url", "Such as https://shop.example/hooks", "url")],
+            )
+            .calling("POST", "/v1/staff/webhook-endpoints"),
+        ),
+    ]);
     visitor.page("Settings", sections).await
 }
 

@@ -1,43 +1,11 @@
 //! What a page is made of. Text is escaped by the template, always: nothing here is markup.
 
-use askama::Template;
-use axum::{
-    http::StatusCode,
-    response::{Html, IntoResponse, Response},
-};
 use serde_json::Value;
 
-use super::{
-    Me,
-    drawing::{Chart, Qr},
-};
+use super::drawing::{Chart, Qr};
 
-/// A page of the console in its frame.
-#[derive(Template)]
-#[template(path = "console.html")]
-pub struct Page<'a> {
-    title: &'a str,
-    /// Which part of the menu it belongs to.
-    part: &'a str,
-    /// What was just done, in the address.
-    done: Option<String>,
-    me: Option<&'a Me>,
-    menu: &'static [(&'static str, &'static str)],
-    sections: Vec<Section>,
-}
-
-const MENU: [(&str, &str); 10] = [
-    ("/console", "Approvals"),
-    ("/console/conversations", "Conversations"),
-    ("/console/articles", "Help articles"),
-    ("/console/rules", "Rules and limits"),
-    ("/console/usage", "Usage and spend"),
-    ("/console/deliveries", "Mail and webhooks"),
-    ("/console/people", "Staff and keys"),
-    ("/console/settings", "Settings"),
-    ("/console/audit", "Audit"),
-    ("/console/doctor", "Doctor"),
-];
+/// A route of the API: method, path. Who may not call it does not see what leads there; the API refuses it besides.
+pub type Route = (&'static str, &'static str);
 
 pub enum Section {
     Note {
@@ -69,6 +37,9 @@ impl Section {
         }
     }
 }
+
+/// What countersigning calls.
+pub const APPROVE: Route = ("POST", "/v1/staff/proposals/{id}/approve");
 
 #[derive(Default)]
 pub struct Table {
@@ -124,6 +95,7 @@ pub struct Act {
     /// What it is done to, for who hears the page.
     pub about: String,
     pub fields: Vec<(&'static str, String)>,
+    pub calls: Route,
 }
 
 #[derive(Default)]
@@ -139,6 +111,8 @@ pub struct Form {
     pub key: &'static str,
     /// Whether the script waits a moment before it is sent, for second thoughts.
     pub undo: bool,
+    /// Who may not call this is not shown it; none where it only asks.
+    pub calls: Option<Route>,
 }
 
 impl Form {
@@ -150,6 +124,13 @@ impl Form {
             submit,
             fields,
             ..Self::default()
+        }
+    }
+
+    pub fn calling(self, method: &'static str, path: &'static str) -> Self {
+        Self {
+            calls: Some((method, path)),
+            ..self
         }
     }
 }
@@ -234,47 +215,6 @@ pub struct Approval {
     pub age: String,
     /// It moves no money and waits for staff: it may be approved with others.
     pub low_risk: bool,
-}
-
-impl<'a> Page<'a> {
-    pub(super) fn new(title: &'a str, here: &'a str, me: Option<&'a Me>, sections: Vec<Section>) -> Self {
-        let (path, query) = here.split_once('?').unwrap_or((here, ""));
-        let part = MENU
-            .iter()
-            .rev()
-            .find(|(to, _)| path.starts_with(to))
-            .map_or("", |(to, _)| *to);
-        let done = url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "done");
-        Self {
-            title,
-            part: if path.starts_with("/console/proposals") {
-                "/console"
-            } else {
-                part
-            },
-            done: done
-                .map(|(_, word)| word.replace('-', " "))
-                .filter(|word| word.len() < 60),
-            me,
-            menu: &MENU,
-            sections,
-        }
-    }
-}
-
-impl Page<'_> {
-    fn is_part(&self, to: &str) -> bool {
-        self.part == to
-    }
-}
-
-impl IntoResponse for Page<'_> {
-    fn into_response(self) -> Response {
-        match self.render() {
-            Ok(page) => Html(page).into_response(),
-            Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
-        }
-    }
 }
 
 /// A value of the API's as people read it: money, an address, a list, a plain word.

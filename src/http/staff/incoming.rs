@@ -1,0 +1,87 @@
+//! What other systems have told us, and what became of it.
+
+use axum::{
+    Json,
+    extract::State,
+    http::{HeaderMap, StatusCode},
+};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+use validator::Validate;
+
+use crate::{
+    clock::Clock,
+    http::{
+        body::{Path, Query},
+        documented::{BadQuery, NotFound, Role, Unauthenticated},
+        problem::Problem,
+        staff::finish,
+    },
+    identity::StaffMember,
+    integrations::received::{self, Received, ReceivedState},
+    tenancy::{Pool, Web},
+};
+
+#[derive(Deserialize, Validate, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct EventPage {
+    /// Events a page, 1 to 100.
+    #[serde(default = "fifty")]
+    #[validate(range(min = 1, max = 100))]
+    #[param(minimum = 1, maximum = 100, default = 50)]
+    limit: u32,
+    #[param(inline)]
+    state: Option<ReceivedState>,
+    /// The `id` of the last event of the page before.
+    before: Option<Uuid>,
+}
+
+fn fifty() -> u32 {
+    50
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct Events {
+    events: Vec<Received>,
+}
+
+/// Lists what other systems have told, newest first.
+#[utoipa::path(get, path = "/v1/staff/incoming", tag = "staff", params(EventPage),
+    responses((status = 200, body = Events), BadQuery, Role, Unauthenticated))]
+pub async fn list(
+    staff: StaffMember,
+    State(web): State<Pool<Web>>,
+    Query(page): Query<EventPage>,
+) -> Result<Json<Events>, Problem> {
+    let mut tx = web.begin(staff.scope()).await?;
+    let events = received::list(&mut tx, page.limit, page.state, page.before).await?;
+    Ok(Json(Events { events }))
+}
+
+/// Tries an event again that was given up.
+#[utoipa::path(post, path = "/v1/staff/incoming/{id}/retry", tag = "staff", params(("id" = Uuid, Path)),
+    responses((status = 202, description = "It is being done"), NotFound, Role, Unauthenticated))]
+pub async fn retry(
+    staff: StaffMember,
+    State(web): State<Pool<Web>>,
+    State(clock): State<Clock>,
+    Path(id): Path<Uuid>,
+    headers: HeaderMap,
+) -> Result<StatusCode, Problem> {
+    let now = clock.now();
+    let mut tx = web.begin(staff.scope()).await?;
+    let found = received::retry(&mut tx, id, now).await?;
+    finish(
+        tx,
+        found,
+        &staff,
+        "incoming.retry",
+        ("incoming_webhook", id),
+        &headers,
+        now,
+    )
+    .await?;
+    Ok(StatusCode::ACCEPTED)
+}

@@ -1,0 +1,91 @@
+//! The store's publishable keys.
+
+use axum::{
+    Json,
+    extract::State,
+    http::{HeaderMap, StatusCode},
+};
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::{
+    clock::Clock,
+    http::{
+        body::Path,
+        documented::{NotFound, Role, Unauthenticated},
+        problem::{Problem, ProblemDetails},
+        staff::finish,
+    },
+    identity::StaffMember,
+    tenancy::{
+        Pool, Web,
+        store_keys::{self, ListedKey, Revoked},
+    },
+};
+
+#[derive(Serialize, ToSchema)]
+pub struct StoreKeys {
+    store_keys: Vec<ListedKey>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct NewStoreKey {
+    #[schema(example = "pk_AZq…")]
+    key: String,
+}
+
+/// Lists the store's publishable keys, newest first.
+#[utoipa::path(get, path = "/v1/staff/store-keys", tag = "staff", responses((status = 200, body = StoreKeys), Role, Unauthenticated))]
+pub async fn list(staff: StaffMember, State(web): State<Pool<Web>>) -> Result<Json<StoreKeys>, Problem> {
+    let mut tx = web.begin(staff.scope()).await?;
+    let store_keys = store_keys::list(&mut tx).await?;
+    Ok(Json(StoreKeys { store_keys }))
+}
+
+/// Makes one more publishable key.
+#[utoipa::path(post, path = "/v1/staff/store-keys", tag = "staff", responses((status = 201, body = NewStoreKey), Role, Unauthenticated))]
+pub async fn add(
+    staff: StaffMember,
+    State(web): State<Pool<Web>>,
+    State(clock): State<Clock>,
+    headers: HeaderMap,
+) -> Result<(StatusCode, Json<NewStoreKey>), Problem> {
+    let mut tx = web.begin(staff.scope()).await?;
+    let key = store_keys::add(&mut tx).await?.as_str().to_owned();
+    finish(
+        tx,
+        true,
+        &staff,
+        "store_key.create",
+        ("store_key", &key),
+        &headers,
+        clock.now(),
+    )
+    .await?;
+    Ok((StatusCode::CREATED, Json(NewStoreKey { key })))
+}
+
+/// Takes a publishable key out of use, at once. The last one stays.
+#[utoipa::path(delete, path = "/v1/staff/store-keys/{id}", tag = "staff", params(("id" = Uuid, Path)),
+    responses((status = 204),
+        (status = 409, body = ProblemDetails, content_type = "application/problem+json", description = "It is the only one"),
+        NotFound, Role, Unauthenticated))]
+pub async fn revoke(
+    staff: StaffMember,
+    State(web): State<Pool<Web>>,
+    State(clock): State<Clock>,
+    Path(id): Path<Uuid>,
+    headers: HeaderMap,
+) -> Result<StatusCode, Problem> {
+    let now = clock.now();
+    let mut tx = web.begin(staff.scope()).await?;
+    let revoked = store_keys::revoke(&mut tx, id, now).await?;
+    if revoked == Revoked::Last {
+        let mend = "It is the store's only key, and nobody could sign in without one. Make another first.";
+        return Err(Problem::new(StatusCode::CONFLICT, "last_store_key", mend));
+    }
+    let found = revoked == Revoked::Done;
+    finish(tx, found, &staff, "store_key.revoke", ("store_key", id), &headers, now).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,74 @@
+//! What other systems have told us, as staff see it. What they said is not shown: it holds shoppers' data.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::incoming::Source;
+use crate::{
+    jobs,
+    tenancy::{Tx, Web},
+};
+
+/// What became of an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::Type, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
+pub enum ReceivedState {
+    Queued,
+    Done,
+    /// A topic that nobody knows, or older than what is stored.
+    Ignored,
+    /// Given up; staff may try again.
+    Dead,
+}
+
+/// An event.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct Received {
+    pub id: Uuid,
+    pub source: Source,
+    #[schema(example = "orders/updated")]
+    pub topic: String,
+    pub state: ReceivedState,
+    pub attempts: i32,
+    /// Why it was not done at the last attempt.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_error: Option<String>,
+    pub received_at: DateTime<Utc>,
+}
+
+/// Events, newest first, those before `before` when it is given.
+pub async fn list(
+    tx: &mut Tx<Web>,
+    limit: u32,
+    state: Option<ReceivedState>,
+    before: Option<Uuid>,
+) -> Result<Vec<Received>, sqlx::Error> {
+    sqlx::query_as!(
+        Received,
+        r#"SELECT id, source AS "source: Source", topic, state AS "state: ReceivedState", attempts, last_error, received_at
+        FROM incoming_webhooks WHERE ($2::text IS NULL OR state = $2) AND ($3::uuid IS NULL OR id < $3) ORDER BY id DESC LIMIT $1"#,
+        i64::from(limit),
+        state as Option<ReceivedState> as _,
+        before
+    )
+    .fetch_all(&mut **tx)
+    .await
+}
+
+/// Tries an event that was given up again, from the start. False when there is no such event.
+pub async fn retry(tx: &mut Tx<Web>, id: Uuid, now: DateTime<Utc>) -> Result<bool, sqlx::Error> {
+    let revived = sqlx::query!(
+        "UPDATE incoming_webhooks SET state = 'queued', attempts = 0, due_at = $2 WHERE id = $1 AND state = 'dead'",
+        id,
+        now
+    )
+    .execute(&mut **tx)
+    .await?;
+    let found = revived.rows_affected() == 1;
+    if found {
+        jobs::enqueue_take_in(tx, 0).await?;
+    }
+    Ok(found)
+}
