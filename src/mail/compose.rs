@@ -112,7 +112,11 @@ impl PostOffice {
             _ => None,
         };
         match page {
-            Some(page) => letter.link = Some(format!("{}/{page}#{}", self.public_url, code.text)),
+            Some(page) => {
+                let (store, language) = (store_key(tx).await?.unwrap_or_default(), words.tag());
+                let link = format!("{}/{page}?store={store}&lang={language}#{}", self.public_url, code.text);
+                letter.link = Some(link);
+            }
             None if !code.known => letter.highlight = Some(code.text),
             None => {}
         }
@@ -296,6 +300,13 @@ impl PostOffice {
             .collect();
         Ok(addressed(vec![email], sender, words, letter))
     }
+}
+
+/// A publishable key of the store's: the page that a link leads to is at its door.
+async fn store_key(tx: &mut Tx<Executor>) -> Result<Option<String>, sqlx::Error> {
+    sqlx::query_scalar!("SELECT key FROM store_keys WHERE revoked_at IS NULL ORDER BY id DESC LIMIT 1")
+        .fetch_optional(&mut **tx)
+        .await
 }
 
 /// The addresses of the store's staff with one of these roles, at most twenty.

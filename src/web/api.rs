@@ -56,6 +56,11 @@ impl Refusal {
         self.kind.rsplit(':').next().unwrap_or_default()
     }
 
+    /// Whether it is about this field.
+    pub fn names(&self, field: &str) -> bool {
+        self.errors.iter().any(|error| error.field == field)
+    }
+
     /// What to tell the person.
     pub fn words(&self) -> String {
         let fields = self

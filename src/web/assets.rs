@@ -59,6 +59,7 @@ static WIDGET: LazyLock<Asset> = LazyLock::new(|| {
 static CONSOLE_SCRIPT: LazyLock<Asset> = LazyLock::new(|| Asset::new(SCRIPT, include_str!("assets/console.js").into()));
 static CONSOLE_SHEET: LazyLock<Asset> = LazyLock::new(|| Asset::new(SHEET, include_str!("assets/console.css").into()));
 static ICON: LazyLock<Asset> = LazyLock::new(|| Asset::new("image/svg+xml", include_str!("assets/icon.svg").into()));
+static LINK_SCRIPT: LazyLock<Asset> = LazyLock::new(|| Asset::new(SCRIPT, include_str!("assets/link.js").into()));
 static SHOP_SCRIPT: LazyLock<Asset> = LazyLock::new(|| Asset::new(SCRIPT, include_str!("assets/shop.js").into()));
 static SHOP_SHEET: LazyLock<Asset> = LazyLock::new(|| Asset::new(SHEET, include_str!("assets/shop.css").into()));
 
@@ -69,6 +70,7 @@ pub fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
         .route("/favicon.ico", serve(&ICON))
         .route("/assets/console.js", serve(&CONSOLE_SCRIPT))
         .route("/assets/console.css", serve(&CONSOLE_SHEET))
+        .route("/assets/link.js", serve(&LINK_SCRIPT))
         .route("/assets/shop.js", serve(&SHOP_SCRIPT))
         .route("/assets/shop.css", serve(&SHOP_SHEET))
 }

@@ -7,18 +7,22 @@ mod api;
 mod assets;
 pub mod console;
 pub mod inbox;
+mod passwords;
 mod storefront;
 
 use axum::{
     Router,
-    http::{HeaderName, HeaderValue, header},
+    extract::Request,
+    http::{HeaderName, HeaderValue, Method, StatusCode, header},
+    middleware::Next,
+    response::{IntoResponse, Response},
 };
 use tokio::sync::watch;
 use tower_http::set_header::SetResponseHeaderLayer;
 
 pub use api::Api;
 
-use crate::{config::Storefront, mail::MailSettings};
+use crate::{config::Storefront, http::is_same_site, mail::MailSettings};
 
 /// Pages that run nothing but our own script, style themselves by our own sheet and talk to nobody else.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
@@ -33,6 +37,7 @@ pub fn pages<S: Clone + Send + Sync + 'static>(
 ) -> Router<S> {
     let mut pages = Router::new()
         .merge(assets::routes())
+        .merge(passwords::routes(api.clone()))
         .merge(console::routes(api, secure_cookies));
     if let MailSettings::Inbox(inbox) = mail {
         pages = pages.merge(inbox::page(inbox.clone()));
@@ -46,6 +51,15 @@ pub fn pages<S: Clone + Send + Sync + 'static>(
 /// The header that bounds what a page may run.
 fn policy(policy: &'static str) -> SetResponseHeaderLayer<HeaderValue> {
     SetResponseHeaderLayer::overriding(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy))
+}
+
+/// A form of another site's changes nothing: the cookie is not sent with it, and it would be refused if it were.
+async fn same_site(request: Request, next: Next) -> Response {
+    let reads = matches!(*request.method(), Method::GET | Method::HEAD);
+    if reads || is_same_site(request.headers()) {
+        return next.run(request).await;
+    }
+    (StatusCode::FORBIDDEN, "A form of another site changes nothing here.").into_response()
 }
 
 /// Lets any site embed what is served: only for what is the same to everybody.

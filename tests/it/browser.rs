@@ -234,7 +234,7 @@ async fn a_reload_in_the_middle_and_a_lost_network_send_nothing_twice() {
 }
 
 /// Every page of the console.
-const CONSOLE: [&str; 14] = [
+const CONSOLE: [&str; 15] = [
     "/console",
     "/console/conversations",
     "/console/articles",
@@ -249,6 +249,7 @@ const CONSOLE: [&str; 14] = [
     "/console/audit",
     "/console/doctor",
     "/console/second-factor",
+    "/console/prove",
 ];
 
 /// Something of everything, so that no page is looked at while it is empty.

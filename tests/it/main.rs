@@ -10,6 +10,7 @@ mod assertions;
 mod backup;
 mod browser;
 mod browser_elsewhere;
+mod browser_links;
 mod budget;
 mod calm;
 mod chat;

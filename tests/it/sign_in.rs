@@ -173,7 +173,10 @@ async fn a_reset_link_sets_a_password_once_and_ends_every_session() {
     assert_eq!(answer(ask).await.0, StatusCode::ACCEPTED);
     let mail = app.mailbox.newest_to("mia@example.com", 1).await;
     let (link, token) = mail.link();
-    assert!(link.starts_with(&format!("{}/reset-password#", app.url)), "{link}");
+    assert!(
+        link.starts_with(&format!("{}/reset-password?store=pk_", app.url)),
+        "{link}"
+    );
     assert!(!mail.raw.contains("evil"), "{}", mail.raw);
     let complete = |token: &str| {
         app.at_the_door(

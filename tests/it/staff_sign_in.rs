@@ -164,7 +164,7 @@ async fn people_join_by_invitation_and_are_shut_out_at_once() {
         .json(&json!({ "email": "Lee@shop.example", "role": "approver" }));
     assert_eq!(answer(invite).await.0, StatusCode::ACCEPTED);
     let (link, token) = app.mailbox.newest_to("lee@shop.example", 1).await.link();
-    assert!(link.starts_with(&format!("{}/staff/join#", app.url)), "{link}");
+    assert!(link.starts_with(&format!("{}/staff/join?store=pk_", app.url)), "{link}");
     let join = || {
         app.at_the_door(
             "/v1/staff/invitations/accept",

@@ -16,9 +16,9 @@ mod view;
 
 use axum::{
     Router,
-    extract::{FromRequestParts, Request},
+    extract::FromRequestParts,
     http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts},
-    middleware::{self, Next},
+    middleware,
     response::{IntoResponse, Redirect, Response},
 };
 use serde::Deserialize;
@@ -27,9 +27,9 @@ use serde_json::Value;
 use super::{
     Api, POLICY,
     api::{Caller, Refusal},
-    policy,
+    policy, same_site,
 };
-use crate::{http::is_same_site, identity::StaffRole};
+use crate::identity::StaffRole;
 use page::Page;
 use view::Section;
 
@@ -71,15 +71,6 @@ pub fn routes<S: Clone + Send + Sync + 'static>(api: Api, secure: bool) -> Route
         .layer(middleware::from_fn(same_site))
         .layer(policy(POLICY))
         .with_state(console)
-}
-
-/// A form of another site's changes nothing: the cookie is not sent with it, and it would be refused if it were.
-async fn same_site(request: Request, next: Next) -> Response {
-    let reads = matches!(*request.method(), Method::GET | Method::HEAD);
-    if reads || is_same_site(request.headers()) {
-        return next.run(request).await;
-    }
-    (StatusCode::FORBIDDEN, "A form of another site changes nothing here.").into_response()
 }
 
 /// Who looks at a page. What they may do is for the API to say.
