@@ -5,12 +5,11 @@ use serde::Serialize;
 
 use super::{ChatError, history};
 use crate::{
-    identity::StaffMember,
     ids::{ConversationId, MessageId, ShopperId, StaffId},
     mail::{self, Mail},
     tenancy::{
         Tx, Web,
-        audit::{self, Entry},
+        audit::{self, Actor, Entry},
     },
     text,
 };
@@ -75,61 +74,44 @@ pub async fn list(tx: &mut Tx<Web>, limit: u32, filter: &Filter<'_>) -> Result<V
     .await
 }
 
+/// A member of the staff at work: who, as the audit names them, and when.
+pub struct Hand {
+    pub person: StaffId,
+    pub actor: Actor,
+    pub now: DateTime<Utc>,
+}
+
 /// Takes the conversation over, from the assistant or from a colleague.
-pub async fn take(
-    tx: &mut Tx<Web>,
-    id: ConversationId,
-    staff: &StaffMember,
-    now: DateTime<Utc>,
-) -> Result<(), ChatError> {
-    let (person, _) = staff.person().ok_or(ChatError::NoConversation)?;
-    pass(tx, id, staff, Some(person), now).await.map(drop)
+pub async fn take(tx: &mut Tx<Web>, id: ConversationId, hand: &Hand) -> Result<(), ChatError> {
+    pass(tx, id, hand, Some(hand.person)).await.map(drop)
 }
 
 /// Gives it back to the assistant.
-pub async fn give_back(
-    tx: &mut Tx<Web>,
-    id: ConversationId,
-    staff: &StaffMember,
-    now: DateTime<Utc>,
-) -> Result<(), ChatError> {
-    pass(tx, id, staff, None, now).await.map(drop)
+pub async fn give_back(tx: &mut Tx<Web>, id: ConversationId, hand: &Hand) -> Result<(), ChatError> {
+    pass(tx, id, hand, None).await.map(drop)
 }
 
 /// Answers the shopper. Whoever answers has the conversation.
-pub async fn answer(
-    tx: &mut Tx<Web>,
-    id: ConversationId,
-    staff: &StaffMember,
-    text: &str,
-    now: DateTime<Utc>,
-) -> Result<(), ChatError> {
-    let (person, _) = staff.person().ok_or(ChatError::NoConversation)?;
-    let shopper = pass(tx, id, staff, Some(person), now).await?;
-    let message = say(tx, id, shopper, "staff", text, now).await?;
+pub async fn answer(tx: &mut Tx<Web>, id: ConversationId, hand: &Hand, text: &str) -> Result<(), ChatError> {
+    let shopper = pass(tx, id, hand, Some(hand.person)).await?;
+    let message = say(tx, id, shopper, "staff", text, hand.now).await?;
     let here = sqlx::query_scalar!(
         r#"SELECT EXISTS (SELECT FROM sessions WHERE shopper_id = $1 AND last_seen_at > $2) AS "here!""#,
         shopper.as_uuid(),
-        now - AWAY
+        hand.now - AWAY
     )
     .fetch_one(&mut **tx)
     .await?;
     if !here {
         let (kind, key) = ("staff_answer", format!("staff_answer:{message}"));
-        mail::queue(tx, &Mail::StaffAnswer { message }, kind, &key, now).await?;
+        mail::queue(tx, &Mail::StaffAnswer { message }, kind, &key, hand.now).await?;
     }
-    note(tx, id, staff, "conversation.answer", now).await
+    note(tx, id, hand, "conversation.answer").await
 }
 
 /// Passes the conversation to a person, or to the assistant, and tells the shopper, who is returned. The row is locked, so that
 /// two people do not pass each other; who has it already keeps it.
-async fn pass(
-    tx: &mut Tx<Web>,
-    id: ConversationId,
-    staff: &StaffMember,
-    to: Option<StaffId>,
-    now: DateTime<Utc>,
-) -> Result<ShopperId, ChatError> {
+async fn pass(tx: &mut Tx<Web>, id: ConversationId, hand: &Hand, to: Option<StaffId>) -> Result<ShopperId, ChatError> {
     let held = sqlx::query!(
         r#"SELECT shopper_id AS "shopper: ShopperId", held_by AS "by: StaffId" FROM conversations WHERE id = $1 FOR UPDATE"#,
         id.as_uuid()
@@ -143,8 +125,8 @@ async fn pass(
             None => (GIVEN_BACK, "conversation.give_back"),
         };
         set_holder(tx, id, to).await?;
-        say(tx, id, held.shopper, "system", words, now).await?;
-        note(tx, id, staff, action, now).await?;
+        say(tx, id, held.shopper, "system", words, hand.now).await?;
+        note(tx, id, hand, action).await?;
     }
     Ok(held.shopper)
 }
@@ -186,15 +168,9 @@ async fn say(
     Ok(message)
 }
 
-async fn note(
-    tx: &mut Tx<Web>,
-    id: ConversationId,
-    staff: &StaffMember,
-    action: &str,
-    now: DateTime<Utc>,
-) -> Result<(), ChatError> {
-    let actor = staff.actor();
-    Ok(audit::append(tx, Entry::new(&actor, action, ("conversation", id), now)).await?)
+async fn note(tx: &mut Tx<Web>, id: ConversationId, hand: &Hand, action: &str) -> Result<(), ChatError> {
+    let entry = Entry::new(&hand.actor, action, ("conversation", id), hand.now);
+    Ok(audit::append(tx, entry).await?)
 }
 
 /// The conversation with all that was said.

@@ -19,7 +19,7 @@ use tokio::{
     sync::{Mutex, watch},
 };
 
-use super::{CliError, demo};
+use super::{CliError, demo_store};
 use crate::{
     clock::Clock,
     config::Storefront,
@@ -46,7 +46,7 @@ pub struct Control {
 /// Serves until the process ends.
 pub async fn serve(listener: TcpListener, control: Control) {
     let router = Router::new()
-        .route("/", get(|| async { Json(demo::facts()) }))
+        .route("/", get(|| async { Json(demo_store::facts()) }))
         .route("/reset", post(reset))
         .route("/model/orders", post(order))
         .route("/model/asked", get(asked))
@@ -64,11 +64,11 @@ async fn reset(State(control): State<Control>) -> Result<Json<Value>, Failure> {
     control.puppet.forget();
     control.clock.go_on();
     empty(&control.admin).await?;
-    let key = demo::seed(&control.pools).await?;
-    let storefront = demo::storefront(&control.pools, &control.keyring, &key).await?;
+    let key = demo_store::seed(&control.pools).await?;
+    let storefront = demo_store::storefront(&control.pools, &control.keyring, &key).await?;
     control.storefront.send_replace(storefront);
     control.inbox.forget();
-    Ok(Json(demo::facts()))
+    Ok(Json(demo_store::facts()))
 }
 
 /// Empties every table, the queue's too.

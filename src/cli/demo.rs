@@ -6,7 +6,6 @@ use std::{
     time::Duration,
 };
 
-use chrono::Utc;
 use secrecy::SecretString;
 use sqlx::postgres::PgConnectOptions;
 use tokio::{net::TcpListener, sync::watch};
@@ -14,33 +13,19 @@ use tokio::{net::TcpListener, sync::watch};
 use super::{
     CliError,
     control::{self, Control},
-    import, migrate,
+    demo_store::{PASSWORD, seed, storefront},
+    migrate,
     private_postgres::PrivatePostgres,
     serve::{bind, serve, stop_signal},
 };
 use crate::{
     clock::Clock,
-    config::{ConfigError, Fault, Limits, ModelSettings, Settings, Storefront},
-    identity::{StaffRole, assertion_keys, shoppers, staff},
-    keyring::Keyring,
+    config::{ConfigError, Fault, Limits, ModelSettings, Settings},
     mail::MailSettings,
     model::Puppet,
-    money::Currency,
-    store::help,
     telemetry::{self, TelemetrySettings},
-    tenancy::{self, DatabaseSettings, Pooler, Pools, StoreKey, Tenant},
+    tenancy::{self, DatabaseSettings, Pooler, StoreKey},
 };
-
-/// The demo store: small, ours, in the format of `docs/import.md`.
-const STORE: &str = include_str!("demo_store.jsonl");
-const HELP: [(&str, &str); 3] = [
-    ("returns", include_str!("demo_help/returns.md")),
-    ("shipping", include_str!("demo_help/shipping.md")),
-    ("lantern-care", include_str!("demo_help/lantern-care.md")),
-];
-const SLUG: &str = "demo";
-/// Everybody's password in the demo, printed at its start. The demo listens on loopback only.
-const PASSWORD: &str = "demo-password";
 
 #[derive(clap::Args)]
 pub struct Options {
@@ -57,9 +42,6 @@ pub struct Options {
     #[arg(long)]
     no_limits: bool,
 }
-
-/// The store's key where tests are to know it: the store's id is 1, and so is the rest.
-const KEY: &str = "pk_AAAAAAAAcACAAAAAAAAAAQAAAAAAAAAAAAAAAAAAAAE";
 
 pub async fn run(options: Options) -> Result<(), CliError> {
     let _telemetry = telemetry::start(&TelemetrySettings::default());
@@ -103,35 +85,6 @@ pub async fn run(options: Options) -> Result<(), CliError> {
     serve(listener, &settings, &pools, clock, Arc::new(puppet), stop_signal()?).await
 }
 
-/// What a tester needs to know.
-pub fn facts() -> serde_json::Value {
-    serde_json::json!({
-        "store": SLUG,
-        "store_key": KEY,
-        "password": PASSWORD,
-        "shoppers": [
-            { "id": "mia", "email": "mia@example.com", "orders": ["#1001", "#1002", "#1003"] },
-            { "id": "noah", "email": "noah@example.com", "orders": ["#2001"] },
-        ],
-        "staff": [{ "email": "staff@example.com", "role": "admin" }],
-    })
-}
-
-/// The shop page, with a key of its own to vouch for its visitors.
-pub async fn storefront(pools: &Pools, keyring: &Keyring, key: &StoreKey) -> Result<Storefront, CliError> {
-    let mut tx = super::begin(pools, SLUG).await?;
-    // A database that an earlier demo left has an earlier key, sealed with a secret that is gone.
-    let kid = format!("demo-{}", hex::encode(rand::random::<[u8; 4]>()));
-    let secret = assertion_keys::add_shared_secret(&mut tx, keyring, &kid, Utc::now()).await?;
-    tx.commit().await?;
-    Ok(Storefront {
-        store: SLUG.into(),
-        store_key: key.as_str().into(),
-        kid,
-        secret: secret.into(),
-    })
-}
-
 fn given(url: &str) -> Result<PgConnectOptions, CliError> {
     let mend =
         "must be a URL such as postgres://USER:PASSWORD@HOST/DATABASE whose user may create roles, or unset".into();
@@ -159,50 +112,6 @@ fn settings(listener: &TcpListener, address: PgConnectOptions) -> Result<Setting
         shutdown_grace: Duration::from_secs(3),
         ..Settings::on_loopback(listener.local_addr()?, database, ModelSettings::Offline)
     })
-}
-
-/// Founds the demo store, or finds it where an earlier demo left it, and gives its shoppers their password.
-pub async fn seed(pools: &Pools) -> Result<StoreKey, CliError> {
-    let (store, key) = match tenancy::find_by_slug(&pools.executor, SLUG).await? {
-        Some(store) => {
-            let key = another_key(pools, &store).await?;
-            (store, key)
-        }
-        None => {
-            let key = KEY.parse().map_err(|()| CliError::Slug)?;
-            tenancy::create_as(&pools.executor, key, SLUG, "Harbour Goods", "USD".parse::<Currency>()?).await?
-        }
-    };
-    let lines: Vec<_> = STORE.lines().map(|line| Ok(line.to_owned())).collect();
-    let report = import::from_lines(&pools.executor, &store, lines.into_iter()).await?;
-    if !report.rejected.is_empty() {
-        return Err(CliError::Rejected(report.rejected.len()));
-    }
-    let mut tx = pools.executor.begin(tenancy::Scope::tenant(store.id)).await?;
-    for (name, text) in HELP {
-        let (slug, language, article) = import::articles::article(name, text).map_err(CliError::Argument)?;
-        help::write(&mut tx, slug, language, &article, Utc::now()).await?;
-    }
-    tx.commit().await?;
-    for shopper in ["mia", "noah"] {
-        shoppers::set_password(&pools.executor, &store, shopper, PASSWORD.into(), Utc::now()).await?;
-    }
-    staff::add(
-        &pools.executor,
-        &store,
-        "staff@example.com",
-        StaffRole::Admin,
-        PASSWORD.into(),
-    )
-    .await?;
-    Ok(key)
-}
-
-async fn another_key(pools: &Pools, store: &Tenant) -> Result<StoreKey, CliError> {
-    let mut tx = pools.executor.begin(tenancy::Scope::tenant(store.id)).await?;
-    let key = tenancy::store_keys::add(&mut tx).await?;
-    tx.commit().await?;
-    Ok(key)
 }
 
 fn welcome(url: &str, key: &StoreKey) -> String {

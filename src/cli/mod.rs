@@ -3,6 +3,7 @@
 mod catch_mail;
 mod control;
 mod demo;
+mod demo_store;
 mod doctor;
 pub mod export;
 pub mod import;
@@ -216,7 +217,7 @@ async fn dispatch(command: Command) -> Result<(), CliError> {
         Command::Migrate => {
             let (admin, database) = Settings::for_migrate(&environment)?;
             migrate(&admin, &database).await?;
-            println!("the schema is at migration {}", bootstrap::newest_migration());
+            println!("the schema is at migration {}", tenancy::schema::newest_migration());
             Ok(())
         }
         Command::Export { tenant: slug } => {

@@ -1,18 +1,11 @@
 //! Roles and schema. Run by `countersign migrate` with the owner's or an administrator's credential, never by `serve`.
 
-use std::{sync::LazyLock, time::Duration};
+use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
-use sqlx::{AssertSqlSafe, Connection, PgConnection, migrate::Migrator, postgres::PgConnectOptions};
+use sqlx::{AssertSqlSafe, Connection, PgConnection, postgres::PgConnectOptions};
 
-use super::{Executor, Reader, Role, Web, pools::DatabaseSettings};
-
-static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
-    let mut migrations = sqlx::migrate!();
-    // After a rollback the schema is newer than the release, which works on it all the same: migrations only add.
-    migrations.set_ignore_missing(true);
-    migrations
-});
+use super::{Executor, Reader, Role, Web, pools::DatabaseSettings, schema::MIGRATIONS};
 
 /// The role that owns every table and migrates. It cannot log in: an administrator becomes it with SET ROLE.
 pub const OWNER: &str = "countersign_owner";
@@ -57,11 +50,6 @@ pub async fn migrate(admin: &PgConnectOptions, settings: &DatabaseSettings) -> R
         .await
         .map_err(MigrateError::Ownership)?;
     Ok(())
-}
-
-/// The newest migration this binary knows, for `/health` and the doctor.
-pub fn newest_migration() -> i64 {
-    MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0)
 }
 
 /// Roles are shared by all databases of a server, locks are not: somebody who migrates another database may be at the same role,

@@ -8,6 +8,7 @@ pub mod audit;
 pub mod bootstrap;
 pub mod origins;
 mod pools;
+pub mod schema;
 pub mod store_keys;
 mod tenants;
 mod tx;

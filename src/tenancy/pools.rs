@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use tracing::Instrument;
 
 use super::{
-    bootstrap::newest_migration,
+    schema::newest_migration,
     tx::{Executor, Reader, Role, Scope, Tx, Web},
 };
 

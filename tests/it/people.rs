@@ -274,6 +274,11 @@ async fn a_person_holds_a_conversation_and_who_has_gone_reads_the_answer_in_a_ma
     );
     let audited = "SELECT count(*) FROM audit WHERE action IN ('conversation.take', 'conversation.answer', 'conversation.give_back')";
     assert_eq!(app.count(audited).await, 4);
+    assert_eq!(
+        app.count("SELECT count(*) FROM audit WHERE action LIKE 'conversation.%' AND request_id IS NULL")
+            .await,
+        0
+    );
 }
 
 #[tokio::test]

@@ -1,6 +1,10 @@
 //! Conversations, for people: find, read, take over, answer, give back.
 
-use axum::{Json, extract::State, http::StatusCode};
+use axum::{
+    Json,
+    extract::{FromRequestParts, State},
+    http::{StatusCode, request::Parts},
+};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use validator::Validate;
@@ -8,13 +12,14 @@ use validator::Validate;
 use crate::{
     chat::{
         Message,
-        handoff::{self, Filter, StaffConversation},
+        handoff::{self, Filter, Hand, StaffConversation},
     },
-    clock::Clock,
     http::{
+        App,
         body::{Body, Path, Query},
         documented::{BadBody, BadQuery, NotFound, Role, Unauthenticated},
         problem::Problem,
+        request_id,
     },
     identity::StaffMember,
     ids::ConversationId,
@@ -94,17 +99,34 @@ pub async fn read(
     Ok(Json(WholeConversation { conversation, messages }))
 }
 
+/// A person of the staff at work. Machines answer nobody.
+pub struct AtWork(Hand);
+
+impl FromRequestParts<App> for AtWork {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        let staff = StaffMember::from_request_parts(parts, app).await?;
+        let (person, _) = staff.person().ok_or_else(Problem::forbidden)?;
+        Ok(Self(Hand {
+            person,
+            actor: staff.actor().in_request(request_id(&parts.headers)),
+            now: app.clock.now(),
+        }))
+    }
+}
+
 /// Takes a conversation over: the assistant says nothing in it any more.
 #[utoipa::path(post, path = "/v1/staff/conversations/{id}/take", tag = "staff", params(("id" = ConversationId, Path)),
     responses((status = 204), NotFound, Role, Unauthenticated))]
 pub async fn take(
     staff: StaffMember,
+    AtWork(hand): AtWork,
     State(web): State<Pool<Web>>,
-    State(clock): State<Clock>,
     Path(id): Path<ConversationId>,
 ) -> Result<StatusCode, Problem> {
     let mut tx = web.begin(staff.scope()).await?;
-    handoff::take(&mut tx, id, &staff, clock.now()).await?;
+    handoff::take(&mut tx, id, &hand).await?;
     tx.commit().await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -114,12 +136,12 @@ pub async fn take(
     responses((status = 204), NotFound, Role, Unauthenticated))]
 pub async fn give_back(
     staff: StaffMember,
+    AtWork(hand): AtWork,
     State(web): State<Pool<Web>>,
-    State(clock): State<Clock>,
     Path(id): Path<ConversationId>,
 ) -> Result<StatusCode, Problem> {
     let mut tx = web.begin(staff.scope()).await?;
-    handoff::give_back(&mut tx, id, &staff, clock.now()).await?;
+    handoff::give_back(&mut tx, id, &hand).await?;
     tx.commit().await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -129,13 +151,13 @@ pub async fn give_back(
     responses((status = 204), NotFound, Role, Unauthenticated, BadBody))]
 pub async fn answer(
     staff: StaffMember,
+    AtWork(hand): AtWork,
     State(web): State<Pool<Web>>,
-    State(clock): State<Clock>,
     Path(id): Path<ConversationId>,
     Body(answer): Body<StaffAnswer>,
 ) -> Result<StatusCode, Problem> {
     let mut tx = web.begin(staff.scope()).await?;
-    handoff::answer(&mut tx, id, &staff, &answer.text, clock.now()).await?;
+    handoff::answer(&mut tx, id, &hand, &answer.text).await?;
     tx.commit().await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -2,6 +2,7 @@
 
 use std::{
     io::{BufRead, BufReader},
+    os::unix::process::CommandExt,
     path::PathBuf,
     process::{Child, Command, Stdio},
     time::Duration,
@@ -11,6 +12,7 @@ use fantoccini::{Client, ClientBuilder, wd::WebDriverCompatibleCommand};
 use reqwest::Method;
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use tempfile::TempDir;
 
 use super::{database, process::free_port};
 
@@ -138,7 +140,10 @@ impl Drop for Demo {
 /// A browser's window, and what its pages complained of.
 pub struct Browser {
     pub client: Client,
+    /// Leads a group of processes: the browser's own are in it.
     driver: Child,
+    /// What the browser keeps; gone with it.
+    _profile: TempDir,
     /// Lines of the console that are no fault of ours.
     pub forgives: Vec<&'static str>,
 }
@@ -168,18 +173,20 @@ impl Browser {
     }
 
     async fn with(preferences: Value) -> Self {
-        let port = free_port();
+        let (port, profile) = (free_port(), tempfile::tempdir().expect("a folder"));
         #[allow(
             clippy::zombie_processes,
             reason = "its end is waited for in Drop, or the test has failed"
         )]
         let driver = Command::new("chromedriver")
             .arg(format!("--port={port}"))
+            .process_group(0)
+            .env("TMPDIR", profile.path())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
             .expect("chromedriver: apt-get install chromium chromium-driver");
-        let options = json!({ "prefs": preferences, "args": ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--window-size=1280,900", "--lang=en"] });
+        let options = json!({ "prefs": preferences, "args": ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--window-size=1280,900", "--lang=en", format!("--user-data-dir={}", profile.path().display())] });
         let capabilities = json!({ "goog:chromeOptions": options, "goog:loggingPrefs": { "browser": "ALL" } });
         let Value::Object(capabilities) = capabilities else {
             unreachable!()
@@ -193,6 +200,7 @@ impl Browser {
                 return Self {
                     client,
                     driver,
+                    _profile: profile,
                     forgives: Vec::new(),
                 };
             }
@@ -378,7 +386,9 @@ impl Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        let _ = self.driver.kill();
+        // The driver alone would leave its browser running.
+        let group = format!("-{}", self.driver.id());
+        let _ = Command::new("kill").args(["-KILL", "--", &group]).status();
         let _ = self.driver.wait();
     }
 }

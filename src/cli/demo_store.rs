@@ -1,0 +1,99 @@
+//! The store that the demo has: founded, filled, with its people, and a key for its shop page.
+
+use chrono::Utc;
+
+use super::{CliError, import};
+use crate::{
+    config::Storefront,
+    identity::{StaffRole, assertion_keys, shoppers, staff},
+    keyring::Keyring,
+    money::Currency,
+    store::help,
+    tenancy::{self, Pools, StoreKey, Tenant},
+};
+
+/// The demo store: small, ours, in the format of `docs/import.md`.
+const STORE: &str = include_str!("demo_store.jsonl");
+const HELP: [(&str, &str); 3] = [
+    ("returns", include_str!("demo_help/returns.md")),
+    ("shipping", include_str!("demo_help/shipping.md")),
+    ("lantern-care", include_str!("demo_help/lantern-care.md")),
+];
+const SLUG: &str = "demo";
+/// Everybody's password in the demo, printed at its start. The demo listens on loopback only.
+pub const PASSWORD: &str = "demo-password";
+/// The store's key where tests are to know it: the store's id is 1, and so is the rest.
+const KEY: &str = "pk_AAAAAAAAcACAAAAAAAAAAQAAAAAAAAAAAAAAAAAAAAE";
+
+/// What a tester needs to know.
+pub fn facts() -> serde_json::Value {
+    serde_json::json!({
+        "store": SLUG,
+        "store_key": KEY,
+        "password": PASSWORD,
+        "shoppers": [
+            { "id": "mia", "email": "mia@example.com", "orders": ["#1001", "#1002", "#1003"] },
+            { "id": "noah", "email": "noah@example.com", "orders": ["#2001"] },
+        ],
+        "staff": [{ "email": "staff@example.com", "role": "admin" }],
+    })
+}
+
+/// Founds the demo store, or finds it where an earlier demo left it, and gives its shoppers their password.
+pub async fn seed(pools: &Pools) -> Result<StoreKey, CliError> {
+    let (store, key) = match tenancy::find_by_slug(&pools.executor, SLUG).await? {
+        Some(store) => {
+            let key = another_key(pools, &store).await?;
+            (store, key)
+        }
+        None => {
+            let key = KEY.parse().map_err(|()| CliError::Slug)?;
+            tenancy::create_as(&pools.executor, key, SLUG, "Harbour Goods", "USD".parse::<Currency>()?).await?
+        }
+    };
+    let lines: Vec<_> = STORE.lines().map(|line| Ok(line.to_owned())).collect();
+    let report = import::from_lines(&pools.executor, &store, lines.into_iter()).await?;
+    if !report.rejected.is_empty() {
+        return Err(CliError::Rejected(report.rejected.len()));
+    }
+    let mut tx = pools.executor.begin(tenancy::Scope::tenant(store.id)).await?;
+    for (name, text) in HELP {
+        let (slug, language, article) = import::articles::article(name, text).map_err(CliError::Argument)?;
+        help::write(&mut tx, slug, language, &article, Utc::now()).await?;
+    }
+    tx.commit().await?;
+    for shopper in ["mia", "noah"] {
+        shoppers::set_password(&pools.executor, &store, shopper, PASSWORD.into(), Utc::now()).await?;
+    }
+    staff::add(
+        &pools.executor,
+        &store,
+        "staff@example.com",
+        StaffRole::Admin,
+        PASSWORD.into(),
+    )
+    .await?;
+    Ok(key)
+}
+
+async fn another_key(pools: &Pools, store: &Tenant) -> Result<StoreKey, CliError> {
+    let mut tx = pools.executor.begin(tenancy::Scope::tenant(store.id)).await?;
+    let key = tenancy::store_keys::add(&mut tx).await?;
+    tx.commit().await?;
+    Ok(key)
+}
+
+/// The shop page, with a key of its own to vouch for its visitors.
+pub async fn storefront(pools: &Pools, keyring: &Keyring, key: &StoreKey) -> Result<Storefront, CliError> {
+    let mut tx = super::begin(pools, SLUG).await?;
+    // A database that an earlier demo left has an earlier key, sealed with a secret that is gone.
+    let kid = format!("demo-{}", hex::encode(rand::random::<[u8; 4]>()));
+    let secret = assertion_keys::add_shared_secret(&mut tx, keyring, &kid, Utc::now()).await?;
+    tx.commit().await?;
+    Ok(Storefront {
+        store: SLUG.into(),
+        store_key: key.as_str().into(),
+        kid,
+        secret: secret.into(),
+    })
+}
