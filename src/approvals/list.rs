@@ -95,17 +95,24 @@ pub struct Filter {
     pub tool: Option<String>,
     /// Only those made before this one.
     pub before: Option<ProposalId>,
+    /// Only those made at this time or earlier.
+    pub made_by: Option<DateTime<Utc>>,
+    /// Only those that move at least so much, as decimal text in the store's currency.
+    pub amount_from: Option<String>,
 }
 
 /// Proposals that the transaction may see, newest first.
 pub async fn list<R: Role>(tx: &mut Tx<R>, limit: u32, filter: &Filter) -> Result<Vec<ProposalView>, sqlx::Error> {
     let rows = proposals!(
         r#"WHERE ($2::text IS NULL OR state = $2) AND ($3::text IS NULL OR tool = $3) AND ($4::uuid IS NULL OR id < $4)
+            AND ($5::timestamptz IS NULL OR created_at <= $5) AND ($6::text IS NULL OR (plan->'amount'->>'amount')::numeric >= $6::numeric)
         ORDER BY id DESC LIMIT $1"#,
         i64::from(limit),
         filter.state as Option<State> as _,
         filter.tool,
-        filter.before.map(ProposalId::as_uuid)
+        filter.before.map(ProposalId::as_uuid),
+        filter.made_by,
+        filter.amount_from
     )
     .fetch_all(&mut **tx)
     .await?;

@@ -22,6 +22,8 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, sqlx::Type, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[sqlx(type_name = "text", rename_all = "snake_case")]
+// In the API's document a model's `Source` has the name.
+#[schema(as = IncomingSource)]
 pub enum Source {
     Shopify,
     Stripe,

@@ -89,6 +89,16 @@ async fn it_works_on_a_strict_page_of_another_site_right_to_left_on_the_smallest
         );
         browser.until(&chat(&shown)).await;
     }
+    let search = json!({ "tool": "search_help", "arguments": { "query": "returns" } });
+    demo.model_says(json!([{ "calls": [search] }, { "text": "Gern.", "delay_ms": 2500 }]))
+        .await;
+    browser.says("Sicher?").await;
+    browser
+        .until(&chat(
+            "chat.querySelector('.doing')?.textContent === 'Ich lese in unseren Hilfeseiten…'",
+        ))
+        .await;
+    browser.reads("Gern.").await;
     browser.picture("smallest-dark-right-to-left").await;
     for fits in [
         "document.documentElement.scrollWidth <= innerWidth",

@@ -7,11 +7,11 @@ use axum::{
     extract::State,
     response::{IntoResponse, Response, Sse, sse},
 };
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use futures::stream;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
-use validator::Validate;
+use validator::{Validate, ValidationError};
 
 use crate::{
     approvals::{
@@ -45,6 +45,14 @@ pub struct Queue {
     state: Option<ProposalState>,
     #[validate(length(max = 64), custom(function = crate::text::single_line))]
     tool: Option<String>,
+    /// Only those that are so old, in minutes.
+    #[validate(range(max = 1_000_000))]
+    #[param(maximum = 1_000_000)]
+    older_than: Option<u32>,
+    /// Only those that move at least so much: decimal, in the store's currency.
+    #[validate(custom(function = decimal))]
+    #[param(example = "50.00")]
+    amount_from: Option<String>,
     /// The `id` of the last proposal of the page before.
     before: Option<ProposalId>,
 }
@@ -53,12 +61,24 @@ fn fifty() -> u32 {
     50
 }
 
+/// Digits, and perhaps a point and at most four more.
+fn decimal(text: &str) -> Result<(), ValidationError> {
+    let digits = |part: &str, most| (1..=most).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit());
+    let fits = match text.split_once('.') {
+        Some((whole, rest)) => digits(whole, 12) && digits(rest, 4),
+        None => digits(text, 12),
+    };
+    let mend = || ValidationError::new("decimal").with_message("must be an amount such as 50 or 50.00".into());
+    if fits { Ok(()) } else { Err(mend()) }
+}
+
 /// Lists proposals, newest first.
 #[utoipa::path(get, path = "/v1/staff/proposals", tag = "staff", params(Queue),
     responses((status = 200, body = Proposals), BadQuery, Role, Unauthenticated))]
 pub async fn queue(
     staff: StaffMember,
     State(web): State<Pool<Web>>,
+    State(clock): State<Clock>,
     Query(queue): Query<Queue>,
 ) -> Result<Json<Proposals>, Problem> {
     let mut tx = web.begin(staff.scope()).await?;
@@ -66,6 +86,10 @@ pub async fn queue(
         state: queue.state,
         tool: queue.tool,
         before: queue.before,
+        made_by: queue
+            .older_than
+            .map(|minutes| clock.now() - TimeDelta::minutes(minutes.into())),
+        amount_from: queue.amount_from,
     };
     Ok(Json(Proposals {
         proposals: list::list(&mut tx, queue.limit, &filter).await?,

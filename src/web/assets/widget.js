@@ -19,7 +19,7 @@
       offline: "No connection. Your message is kept and sent once it is back.", lost: "The connection was lost. Going on…",
       failed: "That did not work. Please try again.", again: "Try again", confirm: "Confirm", withdraw: "Withdraw", staff: "A member of our staff will decide.",
       ask: "Please confirm:", order: "Order {0}", total: "Total {0}", track: "Track parcel {0}", you: "You", bot: "Assistant", person: "Our staff", system: "Notice",
-      thinking: "Writing…", newChat: "New chat", sources: "From our help pages",
+      thinking: "Writing…", looking: {}, newChat: "New chat", sources: "From our help pages",
       attended: { assistant_for_now: "You have asked for a person. Until one comes, the assistant answers.", staff: "A person of our staff answers you here." },
       states: { pending: "Waiting", approved: "Approved", executing: "Being done", executed: "Done", rejected: "Declined", expired: "Expired", stale: "Out of date", failed: "Failed" },
       order_states: { pending: "Placed", pending_items_modified: "Changed", processed: "Sent", delivered: "Delivered", cancelled: "Cancelled", return_requested: "Return asked for", exchange_requested: "Exchange asked for" },
@@ -31,7 +31,11 @@
       offline: "Keine Verbindung. Ihre Nachricht wird gesendet, sobald sie zurück ist.", lost: "Die Verbindung ist abgerissen. Es geht gleich weiter…",
       failed: "Das hat nicht geklappt. Bitte noch einmal versuchen.", again: "Noch einmal", confirm: "Bestätigen", withdraw: "Zurückziehen", staff: "Unser Personal entscheidet darüber.",
       ask: "Bitte bestätigen:", order: "Bestellung {0}", total: "Summe {0}", track: "Paket {0} verfolgen", you: "Sie", bot: "Assistent", person: "Unser Personal", system: "Hinweis",
-      thinking: "Schreibt…", newChat: "Neuer Chat", sources: "Aus unseren Hilfeseiten",
+      thinking: "Schreibt…", looking: {
+        get_order: "Ich sehe nach Ihrer Bestellung…", list_orders: "Ich sehe nach Ihren Bestellungen…", get_refund_status: "Ich sehe nach Ihrer Erstattung…",
+        get_product: "Ich sehe nach dem Artikel…", search_products: "Ich suche im Sortiment…", check_stock: "Ich sehe im Lager nach…",
+        search_help: "Ich lese in unseren Hilfeseiten…", get_profile: "Ich sehe in Ihrem Profil nach…", hand_off: "Ich rufe jemanden…",
+      }, newChat: "Neuer Chat", sources: "Aus unseren Hilfeseiten",
       attended: { assistant_for_now: "Sie möchten mit einem Menschen sprechen. Bis jemand kommt, antwortet der Assistent.", staff: "Ein Mensch aus unserem Team antwortet Ihnen hier." },
       states: { pending: "Wartet", approved: "Genehmigt", executing: "Wird erledigt", executed: "Erledigt", rejected: "Abgelehnt", expired: "Abgelaufen", stale: "Überholt", failed: "Fehlgeschlagen" },
       order_states: { pending: "Bestellt", pending_items_modified: "Geändert", processed: "Versandt", delivered: "Zugestellt", cancelled: "Storniert", return_requested: "Rücksendung erbeten", exchange_requested: "Umtausch erbeten" },
@@ -268,7 +272,7 @@
           wait = 500;
           if (event.type === "accepted") { shown.add(event.message_id); keep({ conversation: event.conversation_id }); }
           if (event.type === "delta") { live ||= bubble("assistant", ""); live.append(event.text); log.append(doing); bottom(); }
-          if (event.type === "tool" && event.status === "started") doing.textContent = event.activity;
+          if (event.type === "tool" && event.status === "started") doing.textContent = words.looking[event.tool] || (words === WORDS.en ? event.activity : say("thinking"));
           if (event.type === "proposal") proposal(event);
           if (event.type === "message") { live?.parentElement.remove(); live = null; known(event); }
           if (event.type === "done") keep({ pending: null });

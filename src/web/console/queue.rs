@@ -41,11 +41,21 @@ struct Filter {
     state: Option<String>,
     #[serde(default)]
     tool: String,
+    #[serde(default)]
+    older_than: String,
+    #[serde(default)]
+    amount_from: String,
 }
 
 async fn queue(visitor: Visitor, Query(filter): Query<Filter>) -> Result<Response, Failure> {
     let state = filter.state.as_deref().unwrap_or("pending");
-    let query = query(&[("limit", "100"), ("state", state), ("tool", filter.tool.trim())]);
+    let query = query(&[
+        ("limit", "100"),
+        ("state", state),
+        ("tool", filter.tool.trim()),
+        ("older_than", filter.older_than.trim()),
+        ("amount_from", filter.amount_from.trim()),
+    ]);
     let found: Value = visitor.get(&format!("/v1/staff/proposals?{query}")).await?;
     let rows: Vec<Approval> = list(&found, "proposals").iter().map(approval).collect();
     let bulk = rows.iter().any(|row| row.low_risk);
@@ -58,6 +68,12 @@ async fn queue(visitor: Visitor, Query(filter): Query<Filter>) -> Result<Respons
             vec![
                 Field::select("state", "State", &STATES, state),
                 Field::new("tool", "Tool", "text").optional().of(&filter.tool),
+                Field::new("older_than", "Waiting so many minutes, or longer", "number")
+                    .optional()
+                    .of(&filter.older_than),
+                Field::new("amount_from", "Moving so much, or more", "text")
+                    .optional()
+                    .of(&filter.amount_from),
             ],
         )
     };
