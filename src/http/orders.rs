@@ -22,7 +22,6 @@ use crate::{
     identity::Shopper,
     ids::OrderId,
     store::{
-        catalogue,
         orders::{self, Order, OrderSummary},
         privacy,
     },
@@ -93,11 +92,10 @@ pub async fn get(
     // What no order can be called is not looked for; Postgres would refuse a NUL.
     crate::text::single_line(&number).map_err(|_| Problem::not_found())?;
     let mut tx = reader.begin(shopper.scope()).await?;
-    let order = orders::by_number(&mut tx, &number)
+    let mut order = orders::by_number(&mut tx, &number)
         .await?
         .ok_or_else(Problem::not_found)?;
-    let products: Vec<String> = order.lines.iter().map(|line| line.product_id.clone()).collect();
-    let pictures = catalogue::pictures(&mut tx, &products).await?;
+    let pictures = std::mem::take(&mut order.pictures);
     Ok(Json(OrderPage { order, pictures }))
 }
 

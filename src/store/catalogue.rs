@@ -1,7 +1,5 @@
 //! Products and their variants: open to every shopper of the tenant.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 use sqlx::types::Json;
 
@@ -151,20 +149,6 @@ pub async fn stock<R: Role>(tx: &mut Tx<R>, item_id: &str) -> Result<Option<Stoc
         })
     })
     .transpose()
-}
-
-/// Where the pictures of products are, by the store's name for the product; those without one are not in it.
-pub async fn pictures<R: Role>(
-    tx: &mut Tx<R>,
-    product_ids: &[String],
-) -> Result<BTreeMap<String, String>, sqlx::Error> {
-    let rows = sqlx::query!(
-        r#"SELECT external_id, picture AS "picture!" FROM products WHERE external_id = ANY ($1) AND picture IS NOT NULL"#,
-        product_ids
-    )
-    .fetch_all(&mut **tx)
-    .await?;
-    Ok(rows.into_iter().map(|row| (row.external_id, row.picture)).collect())
 }
 
 /// Says whether a variant can be had. False when there is no such variant.

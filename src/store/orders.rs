@@ -1,5 +1,7 @@
 //! Orders: read with their lines, shipments and payments in one statement.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use sqlx::types::Json;
@@ -46,6 +48,9 @@ pub struct Order {
     pub shipments: Vec<Shipment>,
     pub payments: Vec<Payment>,
     pub address: Address,
+    /// By product: where its picture is. For pages: no model and no system is told.
+    #[serde(skip)]
+    pub pictures: BTreeMap<String, String>,
 }
 
 /// Units of one variant at the price they were ordered at.
@@ -118,6 +123,7 @@ struct OrderRow {
     lines: Vec<Json<LineRow>>,
     shipments: Vec<Json<Shipment>>,
     payments: Vec<Json<PaymentRow>>,
+    pictures: Vec<Json<(String, String)>>,
 }
 
 #[derive(Deserialize)]
@@ -150,7 +156,9 @@ pub async fn by_number<R: Role>(tx: &mut Tx<R>, number: &str) -> Result<Option<O
                 WHERE (s.tenant_id, s.order_id) = (o.tenant_id, o.id) ORDER BY s.position) AS "shipments!: Vec<Json<Shipment>>",
             ARRAY(SELECT json_build_array(p.kind, p.amount_minor, m.external_id)
                 FROM payments p JOIN payment_methods m ON (m.tenant_id, m.id) = (p.tenant_id, p.payment_method_id)
-                WHERE (p.tenant_id, p.order_id) = (o.tenant_id, o.id) ORDER BY p.position) AS "payments!: Vec<Json<PaymentRow>>"
+                WHERE (p.tenant_id, p.order_id) = (o.tenant_id, o.id) ORDER BY p.position) AS "payments!: Vec<Json<PaymentRow>>",
+            ARRAY(SELECT json_build_array(g.external_id, g.picture) FROM products g WHERE g.tenant_id = o.tenant_id AND g.picture IS NOT NULL
+                AND g.external_id IN (SELECT l.product_id FROM order_lines l WHERE (l.tenant_id, l.order_id) = (o.tenant_id, o.id))) AS "pictures!: Vec<Json<(String, String)>>"
         FROM orders o WHERE o.bare_number = $1"#,
         number.trim_start_matches('#')
     )
@@ -180,6 +188,7 @@ pub async fn by_number<R: Role>(tx: &mut Tx<R>, number: &str) -> Result<Option<O
             .map(|payment| payment.0.paid_in(currency))
             .collect(),
         address: row.address.0,
+        pictures: row.pictures.into_iter().map(|picture| picture.0).collect(),
     }))
 }
 
