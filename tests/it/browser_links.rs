@@ -78,6 +78,24 @@ async fn a_shopper_sets_a_new_password_by_the_mailed_link() {
         .until("document.body.innerText.includes('Dieser Link ist verbraucht')")
         .await;
     assert_eq!(browser.complaints().await, [""; 0]);
+    // What is sent is shown as text, and leads nowhere else.
+    let nasty = [("token", "\"><script>pwned</script>"), ("password", PASSWORD)];
+    let sent = demo
+        .http
+        .post(format!("{}/staff/join?store=%22%3E%3Cscript%3E&lang=%22%3E", demo.url))
+        .header("sec-fetch-site", "same-origin");
+    let shown = sent
+        .form(&nasty)
+        .send()
+        .await
+        .expect("answers")
+        .text()
+        .await
+        .expect("a page");
+    assert!(
+        shown.contains("&#60;script&#62;pwned") && !shown.contains("<script>"),
+        "{shown}"
+    );
     // Another site's form sets nothing.
     let forged = demo
         .http

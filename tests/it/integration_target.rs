@@ -5,7 +5,10 @@ use std::{
     process::{Command, Stdio},
 };
 
-use crate::support::process::free_port;
+use reqwest::StatusCode;
+use serde_json::Value;
+
+use crate::support::{browser::Demo, process::free_port};
 
 #[test]
 fn the_worked_example_passes() {
@@ -37,4 +40,31 @@ fn the_worked_example_passes() {
     let _ = demo.wait();
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success() && said.contains("Ran 5 tests"), "{said}");
+}
+
+#[tokio::test]
+async fn after_a_reset_the_shop_page_vouches_for_its_visitors_again() {
+    let demo = Demo::start().await;
+    for _ in 0..2 {
+        let vouched = demo
+            .http
+            .get(format!("{}/demo/assertion?as=mia", demo.url))
+            .send()
+            .await
+            .expect("answers");
+        let vouched: Value = vouched.json().await.expect("JSON");
+        let enters = demo
+            .http
+            .post(format!("{}/v1/sessions/assertion", demo.url))
+            .header("x-store-key", &demo.key);
+        let entered = enters.json(&vouched).send().await.expect("answers");
+        assert_eq!(entered.status(), StatusCode::CREATED);
+        let reset = demo
+            .http
+            .post(format!("{}/reset", demo.control))
+            .send()
+            .await
+            .expect("answers");
+        assert!(reset.status().is_success());
+    }
 }
