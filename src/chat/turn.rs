@@ -124,12 +124,11 @@ impl Turn {
             if let Some(proposal) = outcome.proposal {
                 self.log.emit(Event::Proposal(Box::new(proposal)));
             }
-            let new = outcome
-                .citations
-                .into_iter()
-                .filter(|citation| !draft.citations.contains(citation));
-            let new: Vec<_> = new.collect();
-            draft.citations.extend(new);
+            for citation in outcome.citations {
+                if !draft.citations.contains(&citation) {
+                    draft.citations.push(citation);
+                }
+            }
             draft.calls.push(CallRecord {
                 tool: bounded(&call.tool, 64),
                 arguments: bounded(&call.arguments, 4096),

@@ -86,6 +86,11 @@ impl<S: Send + Sync> FromRequest<S> for RawBody {
     }
 }
 
+/// How many a page holds where the caller does not say.
+pub fn fifty() -> u32 {
+    50
+}
+
 fn misfit(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
     let fault = validation::json_fault(error.inner());
     if error.inner().is_data() {

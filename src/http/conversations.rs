@@ -7,7 +7,7 @@ use utoipa::{IntoParams, ToSchema};
 use validator::Validate;
 
 use super::{
-    body::{Path, Query},
+    body::{self, Path, Query},
     documented::{BadQuery, CrossSite, NotFound, Unauthenticated},
     problem::{Problem, ProblemDetails},
 };
@@ -28,7 +28,7 @@ use crate::{
 #[into_params(parameter_in = Query)]
 pub struct ConversationPage {
     /// Conversations a page, 1 to 100.
-    #[serde(default = "fifty")]
+    #[serde(default = "body::fifty")]
     #[validate(range(min = 1, max = 100))]
     #[param(minimum = 1, maximum = 100, default = 50)]
     limit: u32,
@@ -43,16 +43,12 @@ pub struct ConversationPage {
 #[into_params(parameter_in = Query)]
 pub struct MessagePage {
     /// Messages a page, 1 to 100.
-    #[serde(default = "fifty")]
+    #[serde(default = "body::fifty")]
     #[validate(range(min = 1, max = 100))]
     #[param(minimum = 1, maximum = 100, default = 50)]
     limit: u32,
     /// The `id` of the last message of the page before.
     after: Option<MessageId>,
-}
-
-fn fifty() -> u32 {
-    50
 }
 
 #[derive(Serialize, ToSchema)]

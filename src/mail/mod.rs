@@ -116,8 +116,7 @@ pub async fn queue<R: Role>(
     key: &str,
     now: DateTime<Utc>,
 ) -> Result<(), sqlx::Error> {
-    let payload = serde_json::to_value(mail).map_err(|error| sqlx::Error::Encode(Box::new(error)))?;
-    outbox::queue(tx, Channel::Mail, kind, &format!("mail:{key}"), payload, now).await
+    queue_for_later(tx, mail, kind, key, (now, chrono::Duration::zero())).await
 }
 
 /// Queues the mail that tells staff of a shopper who waits. Not sent when somebody has come by then.
@@ -126,10 +125,20 @@ pub async fn queue_call<R: Role>(
     conversation: ConversationId,
     since: DateTime<Utc>,
 ) -> Result<(), sqlx::Error> {
-    let mail = serde_json::to_value(Mail::PersonWanted { conversation });
-    let payload = mail.map_err(|error| sqlx::Error::Encode(Box::new(error)))?;
-    let key = format!("mail:person_wanted:{conversation}:{}", since.timestamp());
-    outbox::queue_for_later(tx, Channel::Mail, "person_wanted", &key, payload, (since, COMES_WITHIN)).await
+    let mail = Mail::PersonWanted { conversation };
+    let key = format!("person_wanted:{conversation}:{}", since.timestamp());
+    queue_for_later(tx, &mail, "person_wanted", &key, (since, COMES_WITHIN)).await
+}
+
+async fn queue_for_later<R: Role>(
+    tx: &mut Tx<R>,
+    mail: &Mail,
+    kind: &str,
+    key: &str,
+    due: (DateTime<Utc>, chrono::Duration),
+) -> Result<(), sqlx::Error> {
+    let payload = serde_json::to_value(mail).map_err(|error| sqlx::Error::Encode(Box::new(error)))?;
+    outbox::queue_for_later(tx, Channel::Mail, kind, &format!("mail:{key}"), payload, due).await
 }
 
 /// A mail ready to go. Personal: no `Debug`.

@@ -7,7 +7,7 @@ use validator::Validate;
 
 use crate::{
     http::{
-        body::Query,
+        body::{self, Query},
         documented::{BadQuery, Role, Unauthenticated},
         problem::Problem,
     },
@@ -23,7 +23,7 @@ use crate::{
 #[into_params(parameter_in = Query)]
 pub struct AuditPage {
     /// Entries a page, 1 to 100.
-    #[serde(default = "fifty")]
+    #[serde(default = "body::fifty")]
     #[validate(range(min = 1, max = 100))]
     #[param(minimum = 1, maximum = 100, default = 50)]
     limit: u32,
@@ -47,10 +47,6 @@ pub async fn audit(
     Ok(Json(Audit {
         entries: audit::list(&mut tx, page.limit, page.before).await?,
     }))
-}
-
-fn fifty() -> u32 {
-    50
 }
 
 /// Whether the record is whole.

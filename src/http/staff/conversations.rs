@@ -16,7 +16,7 @@ use crate::{
     },
     http::{
         App,
-        body::{Body, Path, Query},
+        body::{self, Body, Path, Query},
         documented::{BadBody, BadQuery, NotFound, Role, Unauthenticated},
         problem::Problem,
         request_id,
@@ -31,7 +31,7 @@ use crate::{
 #[into_params(parameter_in = Query)]
 pub struct Search {
     /// Conversations, 1 to 100.
-    #[serde(default = "fifty")]
+    #[serde(default = "body::fifty")]
     #[validate(range(min = 1, max = 100))]
     #[param(minimum = 1, maximum = 100, default = 50)]
     limit: u32,
@@ -41,10 +41,6 @@ pub struct Search {
     /// Only those that wait for a person or are with one.
     #[serde(default)]
     open: bool,
-}
-
-fn fifty() -> u32 {
-    50
 }
 
 #[derive(Serialize, ToSchema)]

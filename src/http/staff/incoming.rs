@@ -13,7 +13,7 @@ use validator::Validate;
 use crate::{
     clock::Clock,
     http::{
-        body::{Path, Query},
+        body::{self, Path, Query},
         documented::{BadQuery, NotFound, Role, Unauthenticated},
         problem::Problem,
         staff::finish,
@@ -28,7 +28,7 @@ use crate::{
 #[into_params(parameter_in = Query)]
 pub struct EventPage {
     /// Events a page, 1 to 100.
-    #[serde(default = "fifty")]
+    #[serde(default = "body::fifty")]
     #[validate(range(min = 1, max = 100))]
     #[param(minimum = 1, maximum = 100, default = 50)]
     limit: u32,
@@ -36,10 +36,6 @@ pub struct EventPage {
     state: Option<ReceivedState>,
     /// The `id` of the last event of the page before.
     before: Option<Uuid>,
-}
-
-fn fifty() -> u32 {
-    50
 }
 
 #[derive(Serialize, ToSchema)]

@@ -14,7 +14,7 @@ use crate::{
     clock::Clock,
     http::{
         Outside,
-        body::{Body, Path, Query},
+        body::{self, Body, Path, Query},
         documented::{BadBody, BadQuery, NotFound, Role, Unauthenticated},
         problem::Problem,
         staff::finish,
@@ -30,7 +30,7 @@ use crate::{
 #[into_params(parameter_in = Query)]
 pub struct DeliveryPage {
     /// Deliveries a page, 1 to 100.
-    #[serde(default = "fifty")]
+    #[serde(default = "body::fifty")]
     #[validate(range(min = 1, max = 100))]
     #[param(minimum = 1, maximum = 100, default = 50)]
     limit: u32,
@@ -40,10 +40,6 @@ pub struct DeliveryPage {
     channel: Option<Channel>,
     /// The `id` of the last delivery of the page before.
     before: Option<Uuid>,
-}
-
-fn fifty() -> u32 {
-    50
 }
 
 #[derive(Serialize, ToSchema)]

@@ -22,7 +22,7 @@ use crate::{
     chat::{Message, history},
     clock::Clock,
     http::{
-        body::{Body, Path, Query},
+        body::{self, Body, Path, Query},
         documented::{BadBody, BadQuery, Decision, NotFound, Role, Unauthenticated},
         drain::Drain,
         problem::Problem,
@@ -38,7 +38,7 @@ use crate::{
 #[into_params(parameter_in = Query)]
 pub struct Queue {
     /// Proposals a page, 1 to 100.
-    #[serde(default = "fifty")]
+    #[serde(default = "body::fifty")]
     #[validate(range(min = 1, max = 100))]
     #[param(minimum = 1, maximum = 100, default = 50)]
     limit: u32,
@@ -55,10 +55,6 @@ pub struct Queue {
     amount_from: Option<String>,
     /// The `id` of the last proposal of the page before.
     before: Option<ProposalId>,
-}
-
-fn fifty() -> u32 {
-    50
 }
 
 /// Digits, and perhaps a point and at most four more.
