@@ -30,6 +30,7 @@ pub mod breaker;
 pub mod clock;
 pub mod ids;
 pub mod keyring;
+pub mod language;
 pub mod money;
 pub mod text;
 pub mod validation;

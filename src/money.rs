@@ -4,6 +4,8 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _, ser::SerializeStruct};
 
+use crate::language::Language;
+
 /// An ISO 4217 currency that has minor units.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Currency(iso_currency::Currency);
@@ -118,6 +120,16 @@ impl Money {
             format!("{sign}{whole}")
         } else {
             format!("{sign}{whole}.{fraction}")
+        }
+    }
+}
+
+impl Money {
+    /// As people write it in this language.
+    pub fn spoken(self, language: Language) -> String {
+        match language {
+            Language::En => self.to_string(),
+            Language::De => format!("{} {}", self.amount().replace('.', ","), self.currency),
         }
     }
 }

@@ -13,6 +13,7 @@ use crate::{
     identity::{Shopper, StaffMember},
     ids::{OrderId, ProposalId, ShopperId},
     jobs,
+    language::Worded,
     tenancy::{
         Pool, Scope, Tx, Web,
         audit::{self, Actor, Entry},
@@ -21,6 +22,24 @@ use crate::{
 
 /// The reason of a proposal that was taken back.
 const WITHDRAWN: &str = "withdrawn";
+
+const APPROVED: Worded = Worded {
+    en: "Your request was approved and is being carried out.",
+    de: "Ihre Anfrage wurde genehmigt und wird ausgeführt.",
+};
+const TAKEN_BACK: Worded = Worded {
+    en: "Your request was withdrawn.",
+    de: "Ihre Anfrage wurde zurückgezogen.",
+};
+/// What staff wrote follows.
+const NOT_APPROVED: Worded = Worded {
+    en: "Your request was not approved:",
+    de: "Ihre Anfrage wurde nicht genehmigt:",
+};
+const ORDER_CHANGED: Worded = Worded {
+    en: "Your request no longer fits your order, which has changed. Please ask again.",
+    de: "Ihre Anfrage passt nicht mehr zu Ihrer Bestellung, die sich geändert hat. Bitte fragen Sie noch einmal.",
+};
 
 /// Who decides. Both are proofs of a live session.
 pub enum Decider<'a> {
@@ -245,11 +264,11 @@ async fn settle(
     now: DateTime<Utc>,
 ) -> Result<(), sqlx::Error> {
     let text = match (to, reason) {
-        (State::Approved, _) => "Your request was approved and is being carried out.".to_owned(),
-        (State::Rejected, Some(WITHDRAWN)) => "Your request was withdrawn.".to_owned(),
-        (State::Rejected, reason) => format!("Your request was not approved: {}", reason.unwrap_or_default()),
-        (State::Expired, _) => EXPIRED.to_owned(),
-        _ => "Your request no longer fits your order, which has changed. Please ask again.".to_owned(),
+        (State::Approved, _) => APPROVED.owned(),
+        (State::Rejected, Some(WITHDRAWN)) => TAKEN_BACK.owned(),
+        (State::Rejected, reason) => NOT_APPROVED.each(|_, no| format!("{no} {}", reason.unwrap_or_default())),
+        (State::Expired, _) => EXPIRED.owned(),
+        _ => ORDER_CHANGED.owned(),
     };
     let settled = Settled {
         id,
@@ -257,5 +276,5 @@ async fn settle(
         conversation: proposal.conversation,
         digest: &proposal.digest,
     };
-    outcome::settle(tx, &settled, (State::Pending, to), (&text, reason), actor, now).await
+    outcome::settle(tx, &settled, (State::Pending, to), (text, reason), actor, now).await
 }

@@ -20,11 +20,25 @@ use crate::{
         shop::{self, Operation},
         webhooks_out,
     },
+    language::Worded,
     store::{
         changes::{self, Change, ChangeError, Target},
         orders::{OrderStatus, PaymentKind},
     },
     tenancy::{self, Pool, Scope, Tx, audit::Actor},
+};
+
+const DONE: Worded = Worded {
+    en: "Done:",
+    de: "Erledigt:",
+};
+const NO_LONGER_FITS: Worded = Worded {
+    en: "Your request no longer fits, because something changed meanwhile. Nothing was done. Please ask again.",
+    de: "Ihre Anfrage passt nicht mehr, weil sich inzwischen etwas geändert hat. Es ist nichts geschehen. Bitte fragen Sie noch einmal.",
+};
+const NOT_POSSIBLE: Worded = Worded {
+    en: "Your request could not be carried out. Nothing was done. Our staff has been told.",
+    de: "Ihre Anfrage konnte nicht ausgeführt werden. Es ist nichts geschehen. Unser Team weiß davon.",
 };
 
 /// Plans a tool's effect again, by its name. The tools' registry is one.
@@ -98,7 +112,7 @@ impl Executor {
         {
             Err(PlanError::Database(error)) => return Err(error.into()),
             Err(_) => State::Stale,
-            Ok(plan) if plan != claimed.plan.0 => State::Stale,
+            Ok(plan) if !plan.does_as(&claimed.plan) => State::Stale,
             Ok(plan) => match changes::apply(&mut tx, &target, &plan.changes, now).await {
                 Ok(()) => {
                     self.tell_other_systems(&mut tx, &target, &plan, now).await?;
@@ -274,12 +288,9 @@ async fn finish(
     now: DateTime<Utc>,
 ) -> Result<(), sqlx::Error> {
     let text = match end {
-        State::Executed => format!("Done: {}", claimed.plan.summary),
-        State::Stale => {
-            "Your request no longer fits, because something changed meanwhile. Nothing was done. Please ask again."
-                .to_owned()
-        }
-        _ => "Your request could not be carried out. Nothing was done. Our staff has been told.".to_owned(),
+        State::Executed => DONE.each(|language, done| format!("{done} {}", claimed.plan.summary_in(language))),
+        State::Stale => NO_LONGER_FITS.owned(),
+        _ => NOT_POSSIBLE.owned(),
     };
     let settled = Settled {
         id,
@@ -288,5 +299,5 @@ async fn finish(
         digest: &claimed.plan.digest(),
     };
     let step = (State::Executing, end);
-    outcome::settle(tx, &settled, step, (&text, None), &Actor::system(), now).await
+    outcome::settle(tx, &settled, step, (text, None), &Actor::system(), now).await
 }

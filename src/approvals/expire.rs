@@ -8,11 +8,15 @@ use super::{
 };
 use crate::{
     ids::{ProposalId, ShopperId, TenantId},
+    language::Worded,
     tenancy::{self, Executor, Pool, Scope, audit::Actor},
 };
 
 /// What the shopper reads.
-pub(super) const EXPIRED: &str = "Your request was not decided in time and has expired.";
+pub(super) const EXPIRED: Worded = Worded {
+    en: "Your request was not decided in time and has expired.",
+    de: "Über Ihre Anfrage wurde nicht rechtzeitig entschieden; sie ist abgelaufen.",
+};
 
 /// Ends every tenant's overdue proposals, each with its message, audit and outbox row. Returns how many.
 pub async fn expire_overdue(pool: &Pool<Executor>, now: DateTime<Utc>) -> Result<usize, sqlx::Error> {
@@ -40,7 +44,7 @@ async fn expire_of(pool: &Pool<Executor>, tenant: TenantId, now: DateTime<Utc>) 
             digest: &proposal.digest,
         };
         let step = (State::Pending, State::Expired);
-        outcome::settle(&mut tx, &settled, step, (EXPIRED, None), &Actor::system(), now).await?;
+        outcome::settle(&mut tx, &settled, step, (EXPIRED.owned(), None), &Actor::system(), now).await?;
     }
     tx.commit().await?;
     Ok(overdue.len())

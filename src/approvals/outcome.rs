@@ -2,11 +2,13 @@
 
 use chrono::{DateTime, Utc};
 use serde_json::json;
+use sqlx::types::Json;
 
 use super::State;
 use crate::{
     ids::{ProposalId, ShopperId},
     integrations::webhooks_out,
+    language::Worded,
     mail::{self, Mail},
     tenancy::{
         Role, Tx,
@@ -23,12 +25,13 @@ pub(super) struct Settled<'a> {
     pub digest: &'a [u8],
 }
 
-/// Moves a proposal from one state to the next, all of it in the caller's transaction. `text` is what the shopper reads.
+/// Moves a proposal from one state to the next, all of it in the caller's transaction. `text` is what the
+/// shopper reads, in the language of the conversation.
 pub(super) async fn settle<R: Role>(
     tx: &mut Tx<R>,
     proposal: &Settled<'_>,
     (from, to): (State, State),
-    (text, reason): (&str, Option<&str>),
+    (text, reason): (Worded<String>, Option<&str>),
     actor: &Actor,
     now: DateTime<Utc>,
 ) -> Result<(), sqlx::Error> {
@@ -42,7 +45,7 @@ pub(super) async fn settle<R: Role>(
     )
     .execute(&mut **tx)
     .await?;
-    tell(tx, proposal, text, now).await?;
+    tell(tx, proposal, &text, now).await?;
     let name = to.name();
     let mail = match to {
         State::Executed => Some(Mail::ProposalExecuted { proposal: id }),
@@ -83,17 +86,17 @@ pub(super) async fn settle<R: Role>(
 async fn tell<R: Role>(
     tx: &mut Tx<R>,
     proposal: &Settled<'_>,
-    text: &str,
+    text: &Worded<String>,
     now: DateTime<Utc>,
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "INSERT INTO messages (tenant_id, shopper_id, id, conversation_id, author, source, body, created_at)
-        VALUES ($1, $2, $3, $4, 'system', 'system', $5, $6)",
+        SELECT $1, $2, $3, id, 'system', 'system', $5::jsonb->>language, $6 FROM conversations WHERE id = $4",
         tx.tenant_id().as_uuid(),
         proposal.shopper.as_uuid(),
         uuid::Uuid::now_v7(),
         proposal.conversation,
-        text,
+        Json(text) as _,
         now
     )
     .execute(&mut **tx)

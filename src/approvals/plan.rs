@@ -1,16 +1,27 @@
 //! A plan: the exact effect of a write tool, as data.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::{ids::OrderId, money::Money, store::changes::Change};
+use crate::{
+    ids::OrderId,
+    language::{Language, Worded},
+    money::Money,
+    store::changes::Change,
+};
 
-/// What would be done, down to the cent. Equal plans are equal effects. Personal: no `Debug`.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+/// What would be done, down to the cent. Personal: no `Debug`.
+#[derive(Clone, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Plan {
     /// In plain words, for the decider and the shopper.
     #[schema(example = "Cancel order #1003 and refund 28.00 USD to gift-mia.")]
     pub summary: String,
+    /// The summary in languages other than English, by their tags.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schema(value_type = BTreeMap<String, String>, example = json!({ "de": "Bestellung #1003 stornieren und 28,00 USD an gift-mia erstatten." }))]
+    pub translations: BTreeMap<Language, String>,
     /// The order it is about, as it was when planned.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub order: Option<OrderRef>,
@@ -28,6 +39,25 @@ pub struct OrderRef {
 }
 
 impl Plan {
+    pub fn new(summary: Worded<String>, order: Option<OrderRef>, amount: Option<Money>, changes: Vec<Change>) -> Self {
+        Self {
+            summary: summary.en,
+            translations: BTreeMap::from([(Language::De, summary.de)]),
+            order,
+            amount,
+            changes,
+        }
+    }
+
+    pub fn summary_in(&self, language: Language) -> &str {
+        self.translations.get(&language).unwrap_or(&self.summary)
+    }
+
+    /// Whether both would do the same, however they word it: a release that words it otherwise makes nothing stale.
+    pub fn does_as(&self, other: &Self) -> bool {
+        (&self.order, self.amount, &self.changes) == (&other.order, other.amount, &other.changes)
+    }
+
     /// SHA-256 of the plan: what a decision is bound to.
     pub fn digest(&self) -> [u8; 32] {
         // Serialising a plan cannot fail: it holds strings, integers and lists of them.

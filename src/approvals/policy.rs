@@ -184,16 +184,11 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::money::Money;
+    use crate::{language::Worded, money::Money};
 
     fn plan(minor: Option<i64>) -> Plan {
         let amount = minor.map(|minor| Money::new(minor, "USD".parse().expect("a currency")));
-        Plan {
-            summary: String::new(),
-            order: None,
-            amount,
-            changes: Vec::new(),
-        }
+        Plan::new(Worded::from_fn(|_| String::new()), None, amount, Vec::new())
     }
 
     fn any_policy() -> impl Strategy<Value = Policy> {

@@ -12,6 +12,7 @@ use super::{
     turn::Turn,
 };
 use crate::{
+    language::Worded,
     model::{
         Chunk, Link, ModelError, Prompt, Source, ToolCall, Usage,
         budget::{BudgetError, End},
@@ -21,13 +22,24 @@ use crate::{
 };
 
 /// Said before the rules answer, because the budget is used up.
-const USED_UP: &str = "I have used up what I may spend on answers for now, so I can only look up orders, parcels and \
-                       products by fixed rules. Write \"person\" and someone of our staff takes over.";
+const USED_UP: Worded = Worded {
+    en: "I have used up what I may spend on answers for now, so I can only look up orders, parcels and products by fixed \
+         rules. Write \"person\" and someone of our staff takes over.",
+    de: "Ich habe verbraucht, was ich vorerst für Antworten ausgeben darf, und kann nur nach festen Regeln nach \
+         Bestellungen, Paketen und Artikeln sehen. Schreiben Sie „Mensch“, und jemand aus unserem Team übernimmt.",
+};
 /// Said before the rules answer, because no model does.
-const OUT_OF_REACH: &str = "I cannot think freely right now, so I can only look up orders, parcels and products by fixed \
-                            rules. Write \"person\" and someone of our staff takes over.";
+const OUT_OF_REACH: Worded = Worded {
+    en: "I cannot think freely right now, so I can only look up orders, parcels and products by fixed rules. Write \
+         \"person\" and someone of our staff takes over.",
+    de: "Ich kann gerade nicht frei denken und nur nach festen Regeln nach Bestellungen, Paketen und Artikeln sehen. \
+         Schreiben Sie „Mensch“, und jemand aus unserem Team übernimmt.",
+};
 /// Ends an answer that repeated its instructions.
-const WITHHELD: &str = "(The rest of my answer is withheld.)";
+const WITHHELD: Worded = Worded {
+    en: "(The rest of my answer is withheld.)",
+    de: "(Der Rest meiner Antwort wird zurückgehalten.)",
+};
 
 /// What a turn has gathered so far.
 pub(super) struct Draft {
@@ -200,7 +212,7 @@ impl Turn {
     }
 
     /// Says a sentence of our own.
-    fn say(&self, draft: &mut Draft, sentence: &str) {
-        self.tell(draft, &mut String::new(), sentence);
+    fn say(&self, draft: &mut Draft, sentence: Worded) {
+        self.tell(draft, &mut String::new(), sentence.spoken(self.language));
     }
 }

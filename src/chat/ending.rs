@@ -11,24 +11,38 @@ use super::{
 };
 use crate::{
     ids::MessageId,
+    language::Worded,
     model::Source,
     tenancy::audit::{self, Actor, Entry},
     tools,
 };
 
 /// Said when nothing could be given that could be shown.
-pub(super) const NO_ANSWER: &str = "I cannot answer right now. Your message is saved; please try again in a minute.";
+pub(super) const NO_ANSWER: Worded = Worded {
+    en: "I cannot answer right now. Your message is saved; please try again in a minute.",
+    de: "Ich kann gerade nicht antworten. Ihre Nachricht ist gespeichert; bitte versuchen Sie es in einer Minute noch einmal.",
+};
 /// Said after what the model gave before it failed.
-const CUT_SHORT: &str = "\n\n(My answer was cut short. Please ask again.)";
+const CUT_SHORT: Worded = Worded {
+    en: "(My answer was cut short. Please ask again.)",
+    de: "(Meine Antwort ist abgebrochen. Bitte fragen Sie noch einmal.)",
+};
 
 /// How somebody who has gone hears of an answer.
-const BY_MAIL: &str = "If you have gone by then, the answer comes by mail.";
-const BY_MAIL_ONCE_SIGNED_IN: &str = "Sign in here, and the answer comes by mail if you have gone by then.";
+const BY_MAIL: Worded = Worded {
+    en: "If you have gone by then, the answer comes by mail.",
+    de: "Wenn Sie dann nicht mehr hier sind, kommt die Antwort per Mail.",
+};
+const BY_MAIL_ONCE_SIGNED_IN: Worded = Worded {
+    en: "Sign in here, and the answer comes by mail if you have gone by then.",
+    de: "Melden Sie sich hier an, dann kommt die Antwort per Mail, wenn Sie nicht mehr hier sind.",
+};
 
 impl Turn {
     /// Stores and announces the answer.
     pub(super) async fn conclude(&self, draft: Draft) -> Result<(), sqlx::Error> {
         let now = self.engine.clock.now();
+        let said = |sentence: Worded| *sentence.spoken(self.language);
         let blank = draft.text.trim().is_empty();
         let mut closing = Vec::new();
         if let Some(fault) = draft.fault {
@@ -42,22 +56,22 @@ impl Turn {
             tracing::warn!(turn = %self.id, breach = breach.name(), "part of an answer was withheld");
         }
         let (text, source) = match (blank, draft.fault) {
-            _ if self.held => (WITH_A_PERSON.to_owned(), Source::System),
-            (true, _) => (NO_ANSWER.to_owned(), Source::Fallback),
-            (false, Some(_)) => (draft.text + CUT_SHORT, draft.source),
+            _ if self.held => (said(WITH_A_PERSON).to_owned(), Source::System),
+            (true, _) => (said(NO_ANSWER).to_owned(), Source::Fallback),
+            (false, Some(_)) => (format!("{}\n\n{}", draft.text, said(CUT_SHORT)), draft.source),
             (false, None) => (draft.text, draft.source),
         };
         // Postgres text cannot hold NUL; no shopper needs to read one.
         let mut text = text.replace('\0', "");
         if self.held || draft.calls.iter().any(CallRecord::called_a_person) {
             let mut tx = self.engine.web.begin(self.shopper.scope()).await?;
-            if let Some(away) = hours::away(&mut tx, now).await? {
+            if let Some(away) = hours::away(&mut tx, now, self.language).await? {
                 let by_mail = if self.shopper.is_guest() {
                     BY_MAIL_ONCE_SIGNED_IN
                 } else {
                     BY_MAIL
                 };
-                text = format!("{text}\n\n{away} {by_mail}");
+                text = format!("{text}\n\n{away} {}", said(by_mail));
             }
         }
         let message = Message {
@@ -74,7 +88,7 @@ impl Turn {
     }
 
     pub(super) async fn interrupt(&self, calls: Vec<CallRecord>) -> Result<(), sqlx::Error> {
-        let (message, closing) = record::interruption(self.id, self.engine.clock.now());
+        let (message, closing) = record::interruption(self.id, self.language, self.engine.clock.now());
         self.close(message, (&calls, None), closing, true).await
     }
 

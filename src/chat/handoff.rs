@@ -6,6 +6,7 @@ use serde::Serialize;
 use super::{ChatError, history};
 use crate::{
     ids::{ConversationId, MessageId, ShopperId, StaffId},
+    language::{Language, Worded},
     mail::{self, Mail},
     tenancy::{
         Tx, Web,
@@ -15,10 +16,19 @@ use crate::{
 };
 
 /// Told to the shopper.
-const TAKEN: &str = "A person of our staff has this conversation now and answers you here.";
-const GIVEN_BACK: &str = "Our assistant answers you again.";
+const TAKEN: Worded = Worded {
+    en: "A person of our staff has this conversation now and answers you here.",
+    de: "Ein Mensch aus unserem Team hat das Gespräch jetzt und antwortet Ihnen hier.",
+};
+const GIVEN_BACK: Worded = Worded {
+    en: "Our assistant answers you again.",
+    de: "Jetzt antwortet Ihnen wieder unser Assistent.",
+};
 /// What a turn answers while a person has the conversation.
-pub(super) const WITH_A_PERSON: &str = "Your message is with our staff, who will answer you here.";
+pub(super) const WITH_A_PERSON: Worded = Worded {
+    en: "Your message is with our staff, who will answer you here.",
+    de: "Ihre Nachricht ist bei unserem Team, das Ihnen hier antwortet.",
+};
 /// Who was not seen for so long hears of an answer by mail.
 const AWAY: Duration = Duration::minutes(2);
 
@@ -113,7 +123,7 @@ pub async fn answer(tx: &mut Tx<Web>, id: ConversationId, hand: &Hand, text: &st
 /// two people do not pass each other; who has it already keeps it.
 async fn pass(tx: &mut Tx<Web>, id: ConversationId, hand: &Hand, to: Option<StaffId>) -> Result<ShopperId, ChatError> {
     let held = sqlx::query!(
-        r#"SELECT shopper_id AS "shopper: ShopperId", held_by AS "by: StaffId" FROM conversations WHERE id = $1 FOR UPDATE"#,
+        r#"SELECT shopper_id AS "shopper: ShopperId", held_by AS "by: StaffId", language AS "language: Language" FROM conversations WHERE id = $1 FOR UPDATE"#,
         id.as_uuid()
     )
     .fetch_optional(&mut **tx)
@@ -125,7 +135,7 @@ async fn pass(tx: &mut Tx<Web>, id: ConversationId, hand: &Hand, to: Option<Staf
             None => (GIVEN_BACK, "conversation.give_back"),
         };
         set_holder(tx, id, to).await?;
-        say(tx, id, held.shopper, "system", words, hand.now).await?;
+        say(tx, id, held.shopper, "system", words.spoken(held.language), hand.now).await?;
         note(tx, id, hand, action).await?;
     }
     Ok(held.shopper)

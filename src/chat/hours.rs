@@ -7,7 +7,10 @@ use serde::{Deserialize, Serialize};
 use sqlx::types::Json;
 use validator::{Validate, ValidationError};
 
-use crate::tenancy::{Tx, Web};
+use crate::{
+    language::{Language, Worded},
+    tenancy::{Tx, Web},
+};
 
 /// How far ahead the next opening is looked for, in days: a year, and who closes for longer says no day.
 const FAR: u64 = 366;
@@ -135,7 +138,11 @@ impl Hours {
 }
 
 /// What a shopper is told who waits for a person while nobody is there; none while somebody is.
-pub(super) async fn away(tx: &mut Tx<Web>, now: DateTime<Utc>) -> Result<Option<String>, sqlx::Error> {
+pub(super) async fn away(
+    tx: &mut Tx<Web>,
+    now: DateTime<Utc>,
+    language: Language,
+) -> Result<Option<String>, sqlx::Error> {
     let Some(hours) = read(tx).await? else { return Ok(None) };
     // Postgres knows the world's clocks.
     let local = sqlx::query_scalar!(
@@ -147,13 +154,39 @@ pub(super) async fn away(tx: &mut Tx<Web>, now: DateTime<Utc>) -> Result<Option<
     .await?;
     Ok(match hours.at(local) {
         Presence::Here => None,
-        Presence::Away(Some(back)) => Some(format!(
-            "Our staff is away now and back on {} ({} time).",
-            back.format("%A, %-d %B, at %H:%M"),
-            hours.time_zone.rsplit('/').next().unwrap_or_default().replace('_', " ")
-        )),
-        Presence::Away(None) => Some("Our staff is away now.".into()),
+        Presence::Away(Some(back)) => Some(back_on(back, &hours.time_zone, language)),
+        Presence::Away(None) => Some((*AWAY.spoken(language)).into()),
     })
+}
+
+const AWAY: Worded = Worded {
+    en: "Our staff is away now.",
+    de: "Unser Team ist gerade nicht da.",
+};
+/// Monday first.
+const WEEKDAYS_DE: [&str; 7] = [
+    "Montag",
+    "Dienstag",
+    "Mittwoch",
+    "Donnerstag",
+    "Freitag",
+    "Samstag",
+    "Sonntag",
+];
+
+fn back_on(back: NaiveDateTime, time_zone: &str, language: Language) -> String {
+    let place = time_zone.rsplit('/').next().unwrap_or_default().replace('_', " ");
+    match language {
+        Language::En => format!(
+            "Our staff is away now and back on {} ({place} time).",
+            back.format("%A, %-d %B, at %H:%M")
+        ),
+        Language::De => format!(
+            "Unser Team ist gerade nicht da und kommt am {}, {} wieder (Ortszeit {place}).",
+            WEEKDAYS_DE[back.weekday().num_days_from_monday() as usize],
+            back.format("%-d.%-m., um %H:%M Uhr")
+        ),
+    }
 }
 
 /// The store's hours, if it has said any.

@@ -6,6 +6,7 @@ use crate::{
     chat::Limits,
     ids::ConversationId,
     keyring::{Keyring, Purpose},
+    language::Language,
     model::{Prompt, PromptMessage, ToolDefinition},
     telemetry::{hide_credentials, redact},
     tools::Registry,
@@ -81,6 +82,7 @@ pub(super) fn opening(
     system: String,
     history: Vec<PromptMessage>,
     text: String,
+    language: Language,
     tools: Arc<[ToolDefinition]>,
     limits: &Limits,
 ) -> Prompt {
@@ -89,6 +91,7 @@ pub(super) fn opening(
     messages.push(PromptMessage::Shopper(text));
     Prompt {
         messages,
+        language,
         tools,
         max_output_tokens: limits.output_tokens,
     }

@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     ids::{ConversationId, MessageId, TurnId},
+    language::{Language, Worded},
     model::Source,
     tenancy::{Tx, Web},
     tools::{
@@ -23,7 +24,10 @@ use crate::{
 pub(super) const LEASE: Duration = Duration::from_secs(6);
 
 /// What an interrupted turn tells the shopper.
-pub(super) const INTERRUPTED: &str = "My answer was interrupted. Please send your message again.";
+const INTERRUPTED: Worded = Worded {
+    en: "My answer was interrupted. Please send your message again.",
+    de: "Meine Antwort wurde unterbrochen. Bitte senden Sie Ihre Nachricht noch einmal.",
+};
 
 /// A turn that was asked for before.
 pub(super) struct KnownTurn {
@@ -197,35 +201,44 @@ pub(super) async fn load(tx: &mut Tx<Web>, turn: TurnId) -> Result<Option<Stored
     .await
 }
 
+/// A turn that its process has left, and the language to say so in.
+pub(super) struct Orphan {
+    pub turn: TurnId,
+    pub language: Language,
+}
+
 /// The conversation's running turn, if its process is past its lease.
 pub(super) async fn find_orphan(
     tx: &mut Tx<Web>,
     conversation: ConversationId,
     now: DateTime<Utc>,
-) -> Result<Option<TurnId>, sqlx::Error> {
-    Ok(sqlx::query!(
-        r#"SELECT id AS "id: TurnId" FROM turns WHERE conversation_id = $1 AND status = 'running' AND lease_until < $2"#,
+) -> Result<Option<Orphan>, sqlx::Error> {
+    sqlx::query_as!(
+        Orphan,
+        r#"SELECT t.id AS "turn: TurnId", c.language AS "language: Language"
+        FROM turns t JOIN conversations c ON (c.tenant_id, c.id) = (t.tenant_id, t.conversation_id)
+        WHERE t.conversation_id = $1 AND t.status = 'running' AND t.lease_until < $2"#,
         conversation.as_uuid(),
         now
     )
     .fetch_optional(&mut **tx)
-    .await?
-    .map(|row| row.id))
+    .await
 }
 
 /// The message and events that close a turn without an answer, numbered from `next`.
-pub(super) fn interruption(turn: TurnId, now: DateTime<Utc>) -> (Message, Vec<Event>) {
+pub(super) fn interruption(turn: TurnId, language: Language, now: DateTime<Utc>) -> (Message, Vec<Event>) {
+    let text = *INTERRUPTED.spoken(language);
     let message = Message {
         id: MessageId::new(),
         author: Author::System,
         source: Source::System,
-        text: INTERRUPTED.into(),
+        text: text.into(),
         created_at: now,
         citations: Vec::new(),
     };
     let error = Event::Error {
         code: "interrupted".into(),
-        detail: INTERRUPTED.into(),
+        detail: text.into(),
     };
     (
         message.clone(),

@@ -16,12 +16,13 @@ use super::{
     history,
     live::{EventStream, Live},
     prompt,
-    record::{self, Ending, NewTurn},
+    record::{self, Ending, NewTurn, Orphan},
     turn::Turn,
 };
 use crate::{
     identity::Shopper,
     ids::{ConversationId, MessageId, TurnId},
+    language::Language,
     model::{Link, ToolDefinition},
     telemetry,
     tenancy::{Tx, Web},
@@ -51,6 +52,8 @@ pub struct NewMessage {
     /// None starts a conversation.
     pub conversation: Option<ConversationId>,
     pub text: String,
+    /// What the shopper asks to be spoken to in; none leaves it as it is.
+    pub language: Option<Language>,
     /// Answered by the rules, whatever models there are.
     pub by_rules: bool,
     /// The Idempotency-Key, if one was sent: the same key again is the same turn.
@@ -103,8 +106,9 @@ impl Chat {
         let Opened {
             conversation,
             store,
+            language,
             held,
-        } = open_conversation(&mut tx, shopper, message.conversation, now).await?;
+        } = open_conversation(&mut tx, shopper, message, now).await?;
         let history = match message.conversation {
             Some(conversation) => history::for_prompt(&mut tx, conversation, engine.limits.history_messages).await?,
             None => Vec::new(),
@@ -140,13 +144,14 @@ impl Chat {
             true => self.guest_tools.clone(),
             false => self.tools.clone(),
         };
-        let prompt = prompt::opening(system, history, message.text.clone(), tools, &engine.limits);
+        let prompt = prompt::opening(system, history, message.text.clone(), language, tools, &engine.limits);
         prompt.texts().for_each(|text| guard.learn(text));
         let turn = Turn {
             engine: engine.clone(),
             shopper: shopper.clone(),
             id: new.id,
             conversation,
+            language,
             message: new.message,
             log,
             guard,
@@ -224,10 +229,10 @@ impl Chat {
         };
         let now = self.engine.clock.now();
         let mut tx = self.engine.web.begin(shopper.scope()).await?;
-        let Some(turn) = record::find_orphan(&mut tx, conversation, now).await? else {
+        let Some(Orphan { turn, language }) = record::find_orphan(&mut tx, conversation, now).await? else {
             return Ok(false);
         };
-        let (message, events) = record::interruption(turn, now);
+        let (message, events) = record::interruption(turn, language, now);
         let events: Vec<_> = (AFTER_ANY..)
             .zip(events)
             .map(|(id, event)| Numbered { id, event })
@@ -267,41 +272,65 @@ struct Opened {
     conversation: ConversationId,
     /// The store's name.
     store: String,
+    language: Language,
     /// A person answers in it.
     held: bool,
 }
 
-/// A given conversation must be the shopper's.
+/// A given conversation must be the shopper's. It goes on in the language that is asked for.
 async fn open_conversation(
     tx: &mut Tx<Web>,
     shopper: &Shopper,
-    conversation: Option<ConversationId>,
+    message: &NewMessage,
     now: chrono::DateTime<chrono::Utc>,
 ) -> Result<Opened, ChatError> {
-    let opened = match conversation {
-        Some(id) => sqlx::query!(
-            r#"SELECT t.name AS store, c.held_by IS NOT NULL AS "held!" FROM conversations c JOIN tenants t USING (tenant_id) WHERE c.id = $1"#,
-            id.as_uuid()
-        )
-        .fetch_optional(&mut **tx)
-        .await?
-        .map(|row| Opened { conversation: id, store: row.store, held: row.held }),
-        None => {
-            let id = ConversationId::new();
-            sqlx::query_scalar!(
-                r#"INSERT INTO conversations (tenant_id, shopper_id, id, created_at, updated_at) VALUES ($1, $2, $3, $4, $4)
-                RETURNING (SELECT name FROM tenants WHERE tenants.tenant_id = $1) AS "store!""#,
-                shopper.tenant().as_uuid(),
-                shopper.id().as_uuid(),
-                id.as_uuid(),
-                now
-            )
-            .fetch_optional(&mut **tx)
-            .await?
-            .map(|store| Opened { conversation: id, store, held: false })
-        }
+    let asked = message.language;
+    let Some(id) = message.conversation else {
+        return Ok(begin_conversation(tx, shopper, asked, now).await?);
     };
-    opened.ok_or(ChatError::NoConversation)
+    let found = sqlx::query_as!(
+        Opened,
+        r#"SELECT c.id AS "conversation: ConversationId", t.name AS store, c.language AS "language: Language", c.held_by IS NOT NULL AS "held!"
+        FROM conversations c JOIN tenants t USING (tenant_id) WHERE c.id = $1"#,
+        id.as_uuid()
+    )
+    .fetch_optional(&mut **tx)
+    .await?;
+    let mut opened = found.ok_or(ChatError::NoConversation)?;
+    if let Some(language) = asked.filter(|asked| *asked != opened.language) {
+        sqlx::query!(
+            "UPDATE conversations SET language = $2 WHERE id = $1",
+            id.as_uuid(),
+            language as Language as _
+        )
+        .execute(&mut **tx)
+        .await?;
+        opened.language = language;
+    }
+    Ok(opened)
+}
+
+async fn begin_conversation(
+    tx: &mut Tx<Web>,
+    shopper: &Shopper,
+    asked: Option<Language>,
+    now: chrono::DateTime<chrono::Utc>,
+) -> Result<Opened, sqlx::Error> {
+    sqlx::query_as!(
+        Opened,
+        r#"INSERT INTO conversations (tenant_id, shopper_id, id, created_at, updated_at, language)
+        SELECT s.tenant_id, s.shopper_id, $3, $4, $4, coalesce($5, s.language, t.language)
+        FROM shoppers s JOIN tenants t USING (tenant_id) WHERE (s.tenant_id, s.shopper_id) = ($1, $2)
+        RETURNING id AS "conversation: ConversationId", (SELECT name FROM tenants WHERE tenant_id = $1) AS "store!",
+            language AS "language: Language", false AS "held!""#,
+        shopper.tenant().as_uuid(),
+        shopper.id().as_uuid(),
+        ConversationId::new().as_uuid(),
+        now,
+        asked as Option<Language> as _
+    )
+    .fetch_one(&mut **tx)
+    .await
 }
 
 fn request_hash(message: &NewMessage) -> [u8; 32] {

@@ -19,8 +19,15 @@ use super::{
 use crate::{
     identity::Shopper,
     ids::{ConversationId, MessageId, TurnId},
+    language::{Language, Worded},
     model::{ModelError, Prompt, PromptMessage, ToolCall},
     tools::{CallContext, CallOutcome, Outcome},
+};
+
+/// The activity of a tool that there is not.
+const WORKING: Worded = Worded {
+    en: "Working…",
+    de: "Ich arbeite daran…",
 };
 
 pub(super) struct Turn {
@@ -28,6 +35,8 @@ pub(super) struct Turn {
     pub shopper: Shopper,
     pub id: TurnId,
     pub conversation: ConversationId,
+    /// The conversation's.
+    pub language: Language,
     pub message: MessageId,
     pub log: Log,
     pub guard: Guard,
@@ -72,7 +81,7 @@ impl Turn {
             tracing::error!(turn = %self.id, error = %crate::telemetry::cause(&error), "a turn could not be stored");
             self.log.emit(Event::Error {
                 code: "unavailable".into(),
-                detail: NO_ANSWER.into(),
+                detail: NO_ANSWER.spoken(self.language).to_string(),
             });
             self.log.emit(Event::Done { turn_id: self.id });
         }
@@ -174,10 +183,10 @@ impl Turn {
     }
 
     fn show(&self, call: &ToolCall, status: ToolStatus) {
-        let activity = self.engine.registry.activity(&call.tool).unwrap_or("Working…");
+        let activity = self.engine.registry.activity(&call.tool).unwrap_or(WORKING);
         self.log.emit(Event::Tool(ToolActivity {
             tool: bounded(&call.tool, 64),
-            activity: activity.into(),
+            activity: activity.spoken(self.language).to_string(),
             status,
         }));
     }

@@ -24,6 +24,7 @@ use crate::{
     chat::{Chat, Event, EventStream, Message, NewMessage, ToolActivity, ToolStatus},
     identity::Shopper,
     ids::{ConversationId, TurnId},
+    language::Language,
 };
 
 /// A message to the assistant. Personal: no `Debug`.
@@ -61,7 +62,9 @@ pub struct Answer {
 /// `/v1/turns/{id}/events`.
 #[utoipa::path(post, path = "/v1/chat/send", tag = "chat", request_body = SendMessage,
     params(("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible ASCII characters. The same key again gives the first answer again."),
-        ("Last-Event-ID" = Option<u32>, Header, description = "Events up to this number are left out")),
+        ("Last-Event-ID" = Option<u32>, Header, description = "Events up to this number are left out"),
+        ("Accept-Language" = Option<String>, Header, example = "de-CH, de;q=0.9, en;q=0.5",
+            description = "What the service's own sentences are said in from now on: `en` or `de`. Without it: the shopper's language, else the store's")),
     responses(
         (status = 200, content((Answer = "application/json"), (Event = "text/event-stream"))),
         (status = 409, body = ProblemDetails, content_type = "application/problem+json", description = "The conversation's last message is still being answered"),
@@ -78,6 +81,7 @@ pub async fn send(
     let message = NewMessage {
         conversation: message.conversation_id,
         text: message.text,
+        language: language(&headers),
         by_rules: message.by_rules,
         key: idempotency_key(&headers)?,
     };
@@ -156,6 +160,10 @@ fn wants_events(headers: &HeaderMap) -> bool {
         .get(header::ACCEPT)
         .and_then(|value| value.to_str().ok())
         .is_some_and(|accept| accept.contains("text/event-stream"))
+}
+
+fn language(headers: &HeaderMap) -> Option<Language> {
+    Language::accepted(headers.get(header::ACCEPT_LANGUAGE)?.to_str().ok()?)
 }
 
 fn last_event_id(headers: &HeaderMap) -> Result<u32, Problem> {

@@ -1,16 +1,14 @@
 //! From ids to a letter: what a mail needs is read when it is sent.
 
-use sqlx::types::Json;
-
 use super::{
     Addressed, Mail, MailError, PostOffice,
     codes::{self, CodeId, Purpose},
     letter::Letter,
-    words::{self, Said, Told, Words},
+    words::{self, Said, Words},
 };
 use crate::{
-    ids::{ConversationId, MessageId, ProposalId, SessionId},
-    money::Money,
+    ids::{ConversationId, MessageId, SessionId},
+    language::Language,
     tenancy::{Executor, Tx},
 };
 
@@ -18,30 +16,17 @@ use crate::{
 const TRANSCRIPT: i64 = 500;
 
 /// The store, as a mail shows it.
-struct Sender {
-    name: String,
-    reply_to: Option<String>,
-    language: String,
+pub(super) struct Sender {
+    pub name: String,
+    pub reply_to: Option<String>,
+    pub language: Language,
 }
 
 /// Whom a mail is to.
 struct Recipient {
     email: Option<String>,
     first_name: String,
-    language: Option<String>,
-}
-
-struct Proposal {
-    tool: String,
-    summary: Option<String>,
-    order: Option<String>,
-    amount: Option<Json<Money>>,
-    reason: Option<String>,
-    email: Option<String>,
-    first_name: String,
-    language: Option<String>,
-    /// Nobody had to decide: the receipt of a request that was carried out at once would only be noise.
-    automatic: bool,
+    language: Option<Language>,
 }
 
 impl PostOffice {
@@ -49,7 +34,7 @@ impl PostOffice {
     pub(super) async fn compose(&self, tx: &mut Tx<Executor>, mail: &Mail) -> Result<Option<Addressed>, MailError> {
         let sender = sqlx::query_as!(
             Sender,
-            "SELECT name, reply_to, language FROM tenants WHERE tenant_id = $1",
+            r#"SELECT name, reply_to, language AS "language: Language" FROM tenants WHERE tenant_id = $1"#,
             tx.tenant_id().as_uuid()
         )
         .fetch_one(&mut **tx)
@@ -93,13 +78,13 @@ impl PostOffice {
         };
         let recipient = sqlx::query_as!(
             Recipient,
-            "SELECT email, first_name, language FROM shoppers WHERE email = $1",
+            r#"SELECT email, first_name, language AS "language: Language" FROM shoppers WHERE email = $1"#,
             code.email
         )
         .fetch_optional(&mut **tx)
         .await?;
-        let language = recipient.as_ref().and_then(|recipient| recipient.language.clone());
-        let words = words::of(language.as_deref().unwrap_or(&sender.language));
+        let language = recipient.as_ref().and_then(|recipient| recipient.language);
+        let words = words::of(language.unwrap_or(sender.language));
         let said = match code.known {
             true => words.known(&sender.name),
             false => words.code(code.purpose, &sender.name, code.minutes),
@@ -113,7 +98,7 @@ impl PostOffice {
         };
         match page {
             Some(page) => {
-                let (store, language) = (store_key(tx).await?.unwrap_or_default(), words.tag());
+                let (store, language) = (store_key(tx).await?.unwrap_or_default(), words.language().tag());
                 let link = format!("{}/{page}?store={store}&lang={language}#{}", self.public_url, code.text);
                 letter.link = Some(link);
             }
@@ -123,50 +108,6 @@ impl PostOffice {
         Ok(addressed(vec![code.email], sender, words, letter))
     }
 
-    async fn proposal(
-        &self,
-        tx: &mut Tx<Executor>,
-        sender: Sender,
-        id: ProposalId,
-        only_waiting: bool,
-        say: impl Fn(&dyn Words, &Told<'_>) -> Said + Send,
-    ) -> Result<Option<Addressed>, MailError> {
-        let proposal = sqlx::query_as!(
-            Proposal,
-            r#"SELECT p.tool, p.plan->>'summary' AS summary, o.number AS "order?", p.plan->'amount' AS "amount: Json<Money>", p.reason, s.email,
-                s.first_name, s.language, p.awaiting = 'nobody' AS "automatic!"
-            FROM proposals p JOIN shoppers s USING (tenant_id, shopper_id)
-                LEFT JOIN orders o ON (o.tenant_id, o.id) = (p.tenant_id, p.order_id) WHERE p.id = $1"#,
-            id.as_uuid()
-        )
-        .fetch_optional(&mut **tx)
-        .await?;
-        let Some(Proposal { email: Some(email), .. }) = &proposal else {
-            return Ok(None);
-        };
-        let Some(proposal) = &proposal else { return Ok(None) };
-        if only_waiting && proposal.automatic {
-            return Ok(None);
-        }
-        let words = words::of(proposal.language.as_deref().unwrap_or(&sender.language));
-        let told = Told {
-            summary: proposal.summary.as_deref().unwrap_or_default(),
-            order: proposal.order.as_deref(),
-            amount: proposal.amount.as_ref().map(|amount| amount.0),
-            reason: proposal.reason.as_deref(),
-            tool: &proposal.tool,
-        };
-        let mut letter = letter(words, &sender, &proposal.first_name, say(words, &told));
-        letter
-            .facts
-            .extend(told.order.map(|order| (words.order().to_owned(), order.to_owned())));
-        letter.facts.extend(
-            told.amount
-                .map(|amount| (words.amount().to_owned(), amount.to_string())),
-        );
-        Ok(addressed(vec![email.clone()], sender, words, letter))
-    }
-
     async fn new_sign_in(
         &self,
         tx: &mut Tx<Executor>,
@@ -174,14 +115,15 @@ impl PostOffice {
         id: SessionId,
     ) -> Result<Option<Addressed>, MailError> {
         let session = sqlx::query!(
-            "SELECT s.address, s.device, s.created_at, h.email, h.first_name, h.language FROM sessions s JOIN shoppers h USING (tenant_id, shopper_id) WHERE s.id = $1",
+            r#"SELECT s.address, s.device, s.created_at, h.email, h.first_name, h.language AS "language: Language"
+            FROM sessions s JOIN shoppers h USING (tenant_id, shopper_id) WHERE s.id = $1"#,
             id.as_uuid()
         )
         .fetch_optional(&mut **tx)
         .await?;
         let Some(session) = session else { return Ok(None) };
         let Some(email) = session.email else { return Ok(None) };
-        let words = words::of(session.language.as_deref().unwrap_or(&sender.language));
+        let words = words::of(session.language.unwrap_or(sender.language));
         let mut letter = letter(words, &sender, &session.first_name, words.new_sign_in(&sender.name));
         letter.facts.push((
             words.when().to_owned(),
@@ -203,7 +145,7 @@ impl PostOffice {
         (scope, period, percent): (&str, &str, i64),
     ) -> Result<Option<Addressed>, MailError> {
         let admins = staff(tx, &["admin"]).await?;
-        let words = words::of(&sender.language);
+        let words = words::of(sender.language);
         let letter = letter(words, &sender, "", words.budget(scope, period, percent));
         Ok(addressed(admins, sender, words, letter))
     }
@@ -221,7 +163,7 @@ impl PostOffice {
         .fetch_optional(&mut **tx)
         .await?;
         let Some(since) = waits else { return Ok(None) };
-        let words = words::of(&sender.language);
+        let words = words::of(sender.language);
         let mut letter = letter(words, &sender, "", words.person_wanted(&sender.name));
         letter
             .facts
@@ -238,7 +180,9 @@ impl PostOffice {
         id: MessageId,
     ) -> Result<Option<Addressed>, MailError> {
         let answer = sqlx::query!(
-            "SELECT m.body, s.email, s.first_name, s.language FROM messages m JOIN shoppers s USING (tenant_id, shopper_id) WHERE m.id = $1",
+            r#"SELECT m.body, s.email, s.first_name, coalesce(s.language, c.language) AS "language!: Language"
+            FROM messages m JOIN shoppers s USING (tenant_id, shopper_id)
+                JOIN conversations c ON (c.tenant_id, c.id) = (m.tenant_id, m.conversation_id) WHERE m.id = $1"#,
             id.as_uuid()
         )
         .fetch_optional(&mut **tx)
@@ -247,7 +191,7 @@ impl PostOffice {
         else {
             return Ok(None);
         };
-        let words = words::of(answer.language.as_deref().unwrap_or(&sender.language));
+        let words = words::of(answer.language);
         let mut letter = letter(words, &sender, &answer.first_name, words.staff_answer(&sender.name));
         letter.paragraphs.push(answer.body);
         Ok(addressed(vec![email], sender, words, letter))
@@ -261,7 +205,8 @@ impl PostOffice {
     ) -> Result<Option<Addressed>, MailError> {
         let owner = sqlx::query_as!(
             Recipient,
-            "SELECT s.email, s.first_name, s.language FROM conversations c JOIN shoppers s USING (tenant_id, shopper_id) WHERE c.id = $1",
+            r#"SELECT s.email, s.first_name, coalesce(s.language, c.language) AS "language: Language"
+            FROM conversations c JOIN shoppers s USING (tenant_id, shopper_id) WHERE c.id = $1"#,
             id.as_uuid()
         )
         .fetch_optional(&mut **tx)
@@ -282,7 +227,7 @@ impl PostOffice {
         )
         .fetch_all(&mut **tx)
         .await?;
-        let words = words::of(language.as_deref().unwrap_or(&sender.language));
+        let words = words::of(language.unwrap_or(sender.language));
         let mut letter = letter(words, &sender, &first_name, words.transcript(&sender.name));
         letter.facts = messages
             .into_iter()
@@ -320,7 +265,7 @@ async fn staff(tx: &mut Tx<Executor>, roles: &[&str]) -> Result<Vec<String>, sql
     .await
 }
 
-fn letter(words: &dyn Words, sender: &Sender, name: &str, said: Said) -> Letter {
+pub(super) fn letter(words: &dyn Words, sender: &Sender, name: &str, said: Said) -> Letter {
     Letter {
         subject: format!("{}: {}", sender.name, said.subject),
         greeting: words.greeting(name),
@@ -335,12 +280,12 @@ fn letter(words: &dyn Words, sender: &Sender, name: &str, said: Said) -> Letter 
     }
 }
 
-fn addressed(to: Vec<String>, sender: Sender, words: &dyn Words, letter: Letter) -> Option<Addressed> {
+pub(super) fn addressed(to: Vec<String>, sender: Sender, words: &dyn Words, letter: Letter) -> Option<Addressed> {
     let mail = Addressed {
         to,
         from_name: sender.name,
         reply_to: sender.reply_to,
-        language: words.tag(),
+        language: words.language(),
         letter,
     };
     Some(mail).filter(|mail| !mail.to.is_empty())

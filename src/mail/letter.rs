@@ -4,6 +4,7 @@
 use askama::Template;
 
 use super::MailError;
+use crate::language::Language;
 
 /// What a mail says. Personal: no `Debug`.
 #[derive(Clone, Default)]
@@ -30,13 +31,13 @@ struct Text<'a> {
 #[derive(Template)]
 #[template(path = "mail/letter.html")]
 struct Html<'a> {
-    language: &'a str,
+    language: Language,
     letter: &'a Letter,
 }
 
 impl Letter {
     /// As plain text and as HTML.
-    pub fn render(&self, language: &str) -> Result<(String, String), MailError> {
+    pub fn render(&self, language: Language) -> Result<(String, String), MailError> {
         let (text, html) = (Text { letter: self }, Html { language, letter: self });
         let unwritable = |error: askama::Error| MailError::Unwritable(error.to_string());
         Ok((text.render().map_err(unwritable)?, html.render().map_err(unwritable)?))
@@ -65,7 +66,7 @@ mod tests {
                 closing: nasty.into(),
                 ..Letter::default()
             };
-            let (text, html) = letter.render("en").expect("renders");
+            let (text, html) = letter.render(Language::En).expect("renders");
             assert!(text.contains(nasty), "plain text says it as it is");
             assert!(
                 !html.contains("<script>") && !html.contains("<img") && !html.contains("49"),

@@ -5,6 +5,7 @@ mod compose;
 mod dkim;
 mod inbox;
 mod letter;
+mod receipts;
 mod smtp;
 mod words;
 
@@ -25,6 +26,7 @@ use crate::{
     ids::{ConversationId, MessageId, ProposalId, SessionId},
     jobs::outbox::{self, Channel, Claimed, Sent},
     keyring::{Keyring, Purpose},
+    language::Language,
     tenancy::{Executor, Role, Tx},
 };
 
@@ -147,7 +149,7 @@ struct Addressed {
     /// The store's name, as the sender is shown.
     from_name: String,
     reply_to: Option<String>,
-    language: &'static str,
+    language: Language,
     letter: letter::Letter,
 }
 

@@ -18,6 +18,8 @@ use std::sync::Arc;
 use futures::stream::BoxStream;
 use serde_json::Value;
 
+use crate::language::Language;
+
 pub use chain::{Chain, Link};
 pub use deadline::Deadlines;
 pub use offline::OfflineModel;
@@ -70,6 +72,8 @@ impl Source {
 #[derive(Clone)]
 pub struct Prompt {
     pub messages: Vec<PromptMessage>,
+    /// The conversation's, for who answers by rules; a language model reads it off the shopper's words.
+    pub language: Language,
     pub tools: Arc<[ToolDefinition]>,
     /// The longest answer asked for.
     pub max_output_tokens: u32,

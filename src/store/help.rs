@@ -5,7 +5,10 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use validator::Validate;
 
-use crate::tenancy::{Reader, Role, Tx, Web};
+use crate::{
+    language::Language,
+    tenancy::{Reader, Role, Tx, Web},
+};
 
 /// Articles that a search gives.
 const FOUND: i64 = 3;
@@ -170,7 +173,7 @@ pub async fn unanswered(tx: &mut Tx<Web>, since: DateTime<Utc>) -> Result<Vec<Un
 /// Whether an article can be there: a language that there is, a name of small letters, digits and hyphens.
 pub fn is_place(language: &str, slug: &str) -> bool {
     let letters = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    ["en", "de"].contains(&language)
+    language.parse::<Language>().is_ok()
         && (1..=120).contains(&slug.len())
         && !slug.starts_with('-')
         && slug.chars().all(letters)

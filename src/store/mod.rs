@@ -42,6 +42,13 @@ pub struct Address {
     pub country: String,
 }
 
+impl Address {
+    /// Street, town and code: enough to tell two apart.
+    pub fn in_short(&self) -> String {
+        format!("{}, {} {}", self.address1, self.city, self.zip)
+    }
+}
+
 /// How a shopper pays. `id` is the store's own reference; no card number is ever stored.
 #[derive(Clone, Serialize, utoipa::ToSchema)]
 pub struct PaymentMethod {

@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::language::Worded;
+
 /// What the worst call of a tool can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -30,8 +32,9 @@ pub struct Contract {
     pub may_retry: bool,
     /// What else happens because of it.
     pub sets_off: &'static [&'static str],
-    /// What the shopper reads while it runs.
-    pub activity: &'static str,
+    /// What the shopper reads while it runs, by language.
+    #[schema(value_type = std::collections::BTreeMap<String, String>, example = json!({ "en": "Looking up your order…", "de": "Ich sehe nach Ihrer Bestellung…" }))]
+    pub activity: Worded,
 }
 
 impl Contract {
@@ -41,7 +44,7 @@ impl Contract {
         summary: &'static str,
         target: &'static str,
         example: &'static str,
-        activity: &'static str,
+        activity: Worded,
     ) -> Self {
         Self {
             name,

@@ -15,6 +15,7 @@ use crate::{
     approvals::{self, Asked, Plan, PlanError, Planner, ProposalView, policy::Policy},
     identity::Shopper,
     ids::{ConversationId, ShopperId, TurnId},
+    language::Worded,
     model::ToolCall,
     store::help::Citation,
     tenancy::{Executor, Pool, Reader, Tx, Web},
@@ -172,7 +173,7 @@ impl Registry {
     }
 
     /// What the shopper reads while this call runs.
-    pub fn activity(&self, tool: &str) -> Option<&'static str> {
+    pub fn activity(&self, tool: &str) -> Option<Worded> {
         self.tools.get(tool).map(|tool| tool.contract.activity)
     }
 

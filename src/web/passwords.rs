@@ -14,6 +14,8 @@ use axum::{
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::language::{Language, Worded};
+
 use super::{
     Api, POLICY,
     api::{Caller, Refusal},
@@ -52,6 +54,11 @@ struct Words {
     later: &'static str,
     sign_in: &'static str,
 }
+
+static WORDS: Worded<Words> = Worded {
+    en: ENGLISH,
+    de: GERMAN,
+};
 
 const ENGLISH: Words = Words {
     language: "en",
@@ -162,7 +169,7 @@ fn answer(purpose: Purpose, link: &Link, token: &str, answered: Result<Value, Re
 }
 
 fn words(language: &str) -> &'static Words {
-    if language == "de" { &GERMAN } else { &ENGLISH }
+    WORDS.spoken(language.parse().unwrap_or(Language::En))
 }
 
 fn title(purpose: Purpose, words: &'static Words) -> &'static str {

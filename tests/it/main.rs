@@ -26,6 +26,7 @@ mod import;
 mod incoming;
 mod integration_target;
 mod limits;
+mod languages;
 mod logs;
 mod migrations;
 mod model_failures;

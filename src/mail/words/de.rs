@@ -1,13 +1,13 @@
 //! German.
 
 use super::{Said, Told, Words, said};
-use crate::mail::codes::Purpose;
+use crate::{language::Language, mail::codes::Purpose};
 
 pub(super) struct German;
 
 impl Words for German {
-    fn tag(&self) -> &'static str {
-        "de"
+    fn language(&self) -> Language {
+        Language::De
     }
     fn greeting(&self, name: &str) -> String {
         match name {

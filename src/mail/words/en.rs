@@ -1,13 +1,13 @@
 //! English.
 
 use super::{Said, Told, Words, said};
-use crate::mail::codes::Purpose;
+use crate::{language::Language, mail::codes::Purpose};
 
 pub(super) struct English;
 
 impl Words for English {
-    fn tag(&self) -> &'static str {
-        "en"
+    fn language(&self) -> Language {
+        Language::En
     }
     fn greeting(&self, name: &str) -> String {
         match name {

@@ -3,7 +3,7 @@
 mod de;
 mod en;
 
-use crate::{mail::codes::Purpose, money::Money};
+use crate::{language::Language, mail::codes::Purpose, money::Money};
 
 /// A proposal as a mail tells of it.
 pub(super) struct Told<'a> {
@@ -24,7 +24,7 @@ pub(super) struct Said {
 
 /// One language.
 pub(super) trait Words: Send + Sync {
-    fn tag(&self) -> &'static str;
+    fn language(&self) -> Language;
     fn greeting(&self, name: &str) -> String;
     fn closing(&self, store: &str) -> String;
     /// The names of the facts: order, amount, what, when, from where.
@@ -53,11 +53,11 @@ pub(super) trait Words: Send + Sync {
     fn shopper(&self) -> &'static str;
 }
 
-/// The words of a language; English where there are none.
-pub(super) fn of(tag: &str) -> &'static dyn Words {
-    match tag {
-        "de" => &de::German,
-        _ => &en::English,
+/// The words of a language.
+pub(super) fn of(language: Language) -> &'static dyn Words {
+    match language {
+        Language::En => &en::English,
+        Language::De => &de::German,
     }
 }
 

@@ -3,19 +3,49 @@
 use serde_json::Value;
 
 use super::HELP;
+use crate::language::{Language, Worded};
 
-pub fn tell(tool: &str, result: &Value) -> String {
+const SIGN_IN_FIRST: Worded = Worded {
+    en: "For that I must know who you are. Please sign in first.",
+    de: "Dafür muss ich wissen, wer Sie sind. Bitte melden Sie sich zuerst an.",
+};
+const NOT_FOUND: Worded = Worded {
+    en: "I could not find that under your account. Please check the number, and that you are signed in.",
+    de: "Das habe ich in Ihrem Konto nicht gefunden. Bitte prüfen Sie die Nummer und ob Sie angemeldet sind.",
+};
+const NOT_NOW: Worded = Worded {
+    en: "I could not look that up just now. Please try again in a moment.",
+    de: "Ich konnte gerade nicht nachsehen. Bitte versuchen Sie es gleich noch einmal.",
+};
+const RETURN_ASKED: Worded = Worded {
+    en: "I have asked for the return. A person will decide, and you will hear of it here and by mail.",
+    de: "Ich habe die Rücksendung beantragt. Ein Mensch entscheidet, und Sie hören hier und per Mail davon.",
+};
+const PERSON_CALLED: Worded = Worded {
+    en: "I have called someone of our staff, who will answer you here.",
+    de: "Ich habe jemanden aus unserem Team gerufen, der Ihnen hier antwortet.",
+};
+const NO_ORDERS: Worded = Worded {
+    en: "You have no orders with us yet.",
+    de: "Sie haben bei uns noch nichts bestellt.",
+};
+const NO_GOODS: Worded = Worded {
+    en: "I found nothing like that in our shop.",
+    de: "So etwas habe ich in unserem Sortiment nicht gefunden.",
+};
+
+pub fn tell(tool: &str, result: &Value) -> Worded<String> {
     if let Some(error) = result.get("error") {
         return match error["code"].as_str() {
-            Some("sign_in_first") => "For that I must know who you are. Please sign in first.".into(),
-            Some("not_allowed") => format!(
-                "That is not possible: {}.",
-                text(error, "message").trim_end_matches('.')
-            ),
-            Some("not_found") => {
-                "I could not find that under your account. Please check the number, and that you are signed in.".into()
+            Some("sign_in_first") => SIGN_IN_FIRST.owned(),
+            // The store's rules are written in English.
+            Some("not_allowed") => Worded {
+                en: "That is not possible",
+                de: "Das geht nicht",
             }
-            _ => "I could not look that up just now. Please try again in a moment.".into(),
+            .each(|_, no| format!("{no}: {}.", text(error, "message").trim_end_matches('.'))),
+            Some("not_found") => NOT_FOUND.owned(),
+            _ => NOT_NOW.owned(),
         };
     }
     let data = &result["data"];
@@ -26,11 +56,9 @@ pub fn tell(tool: &str, result: &Value) -> String {
         "search_products" => tell_products(data),
         "get_profile" => tell_profile(data),
         "search_help" => tell_help(data),
-        "return_items" => {
-            "I have asked for the return. A person will decide, and you will hear of it here and by mail.".into()
-        }
-        "hand_off" => "I have called someone of our staff, who will answer you here.".into(),
-        _ => HELP.into(),
+        "return_items" => RETURN_ASKED.owned(),
+        "hand_off" => PERSON_CALLED.owned(),
+        _ => HELP.owned(),
     }
 }
 
@@ -38,119 +66,168 @@ pub fn text<'a>(value: &'a Value, field: &str) -> &'a str {
     value[field].as_str().unwrap_or_default()
 }
 
-fn money(value: &Value) -> String {
-    format!("{} {}", text(value, "amount"), text(value, "currency"))
-}
-
 pub fn list<'a>(value: &'a Value, field: &str) -> &'a [Value] {
     value[field].as_array().map(Vec::as_slice).unwrap_or_default()
 }
 
-fn tell_order(order: &Value) -> String {
-    let items: Vec<&str> = list(order, "lines").iter().map(|line| text(line, "name")).collect();
-    let tracking: Vec<&str> = list(order, "shipments")
-        .iter()
-        .map(|parcel| text(parcel, "tracking_number"))
-        .collect();
-    let tracking = match tracking[..] {
-        [] => "It has not been shipped yet.".to_owned(),
-        [one] => format!("Its tracking number is {one}."),
-        _ => format!("Its tracking numbers are {}.", tracking.join(", ")),
+fn money(value: &Value, language: Language) -> String {
+    let amount = text(value, "amount");
+    let amount = match language {
+        Language::En => amount.to_owned(),
+        Language::De => amount.replace('.', ","),
     };
-    let status = text(order, "status").replace('_', " ");
-    format!(
-        "Order {} ({}) is {status}. {tracking} The total is {}.",
-        text(order, "number"),
-        items.join(", "),
-        money(&order["total"])
-    )
+    format!("{amount} {}", text(value, "currency"))
 }
 
-fn tell_orders(data: &Value) -> String {
-    let orders: Vec<String> = list(data, "orders")
-        .iter()
-        .map(|order| {
-            format!(
-                "{} is {} ({})",
-                text(order, "number"),
-                text(order, "status").replace('_', " "),
-                money(&order["total"])
-            )
-        })
-        .collect();
+fn status(order: &Value, language: Language) -> String {
+    let status = text(order, "status");
+    let german = match status {
+        "pending" => "in Bearbeitung",
+        "pending_items_modified" => "geändert und in Bearbeitung",
+        "processed" => "versandt",
+        "delivered" => "zugestellt",
+        "cancelled" => "storniert",
+        "return_requested" => "zur Rücksendung angemeldet",
+        "exchange_requested" => "zum Umtausch angemeldet",
+        other => other,
+    };
+    match language {
+        Language::En => status.replace('_', " "),
+        Language::De => german.to_owned(),
+    }
+}
+
+fn tell_order(order: &Value) -> Worded<String> {
+    let (number, items) = (text(order, "number"), names(order, "lines", "name"));
+    let tracking = names(order, "shipments", "tracking_number");
+    let tracking = match list(order, "shipments").len() {
+        0 => Worded {
+            en: "It has not been shipped yet.".to_owned(),
+            de: "Sie ist noch nicht unterwegs.".to_owned(),
+        },
+        1 => Worded {
+            en: format!("Its tracking number is {tracking}."),
+            de: format!("Die Sendungsnummer ist {tracking}."),
+        },
+        _ => Worded {
+            en: format!("Its tracking numbers are {tracking}."),
+            de: format!("Die Sendungsnummern sind {tracking}."),
+        },
+    };
+    tracking.each(|language, tracking| {
+        let (status, total) = (status(order, language), money(&order["total"], language));
+        match language {
+            Language::En => format!("Order {number} ({items}) is {status}. {tracking} The total is {total}."),
+            Language::De => format!("Bestellung {number} ({items}) ist {status}. {tracking} Die Summe ist {total}."),
+        }
+    })
+}
+
+fn names(value: &Value, field: &str, name: &str) -> String {
+    let names: Vec<&str> = list(value, field).iter().map(|entry| text(entry, name)).collect();
+    names.join(", ")
+}
+
+fn tell_orders(data: &Value) -> Worded<String> {
+    let orders = list(data, "orders");
     if orders.is_empty() {
-        "You have no orders with us yet.".into()
-    } else {
-        format!("Your orders: {}.", orders.join("; "))
+        return NO_ORDERS.owned();
+    }
+    let words = Worded {
+        en: ("Your orders", "is"),
+        de: ("Ihre Bestellungen", "ist"),
+    };
+    words.each(|language, (opening, is)| {
+        let tell = |order| {
+            let (status, total) = (status(order, language), money(&order["total"], language));
+            format!("{} {is} {status} ({total})", text(order, "number"))
+        };
+        let orders: Vec<String> = orders.iter().map(tell).collect();
+        format!("{opening}: {}.", orders.join("; "))
+    })
+}
+
+fn tell_refund(data: &Value) -> Worded<String> {
+    let (number, refunds) = (text(data, "order_number"), list(data, "refunds"));
+    if refunds.is_empty() {
+        return Worded::from_fn(|language| {
+            let paid = money(&data["paid"], language);
+            match language {
+                Language::En => format!("No refund has been made on order {number}; {paid} was paid."),
+                Language::De => format!("Zur Bestellung {number} wurde nichts erstattet; bezahlt wurden {paid}."),
+            }
+        });
+    }
+    let words = Worded {
+        en: ("to", " and "),
+        de: ("an", " und "),
+    };
+    let spelt = words.each(|language, (to, and)| {
+        let tell = |refund: &Value| {
+            let (amount, method) = (money(&refund["amount"], language), text(refund, "payment_method_id"));
+            format!("{amount} {to} {method}")
+        };
+        refunds.iter().map(tell).collect::<Vec<_>>().join(and)
+    });
+    Worded {
+        en: format!("On order {number} we refunded {}.", spelt.en),
+        de: format!("Zur Bestellung {number} haben wir erstattet: {}.", spelt.de),
     }
 }
 
-fn tell_refund(data: &Value) -> String {
-    let number = text(data, "order_number");
-    if list(data, "refunds").is_empty() {
-        return format!(
-            "No refund has been made on order {number}; {} was paid.",
-            money(&data["paid"])
-        );
-    }
-    let to: Vec<String> = list(data, "refunds")
-        .iter()
-        .map(|refund| format!("{} to {}", money(&refund["amount"]), text(refund, "payment_method_id")))
-        .collect();
-    format!("On order {number} we refunded {}.", to.join(" and "))
-}
-
-fn tell_products(data: &Value) -> String {
-    let products: Vec<String> = list(data, "products")
-        .iter()
-        .map(|product| match &product["price_from"] {
-            Value::Null => format!("{} (sold out)", text(product, "name")),
-            price => format!("{} (from {})", text(product, "name"), money(price)),
-        })
-        .collect();
+fn tell_products(data: &Value) -> Worded<String> {
+    let products = list(data, "products");
     if products.is_empty() {
-        "I found nothing like that in our shop.".into()
-    } else {
-        format!("I found: {}.", products.join(", "))
+        return NO_GOODS.owned();
     }
+    let words = Worded {
+        en: ("I found", "sold out", "from"),
+        de: ("Gefunden habe ich", "ausverkauft", "ab"),
+    };
+    words.each(|language, (found, sold_out, from)| {
+        let tell = |product: &Value| match &product["price_from"] {
+            Value::Null => format!("{} ({sold_out})", text(product, "name")),
+            price => format!("{} ({from} {})", text(product, "name"), money(price, language)),
+        };
+        let products: Vec<String> = products.iter().map(tell).collect();
+        format!("{found}: {}.", products.join(", "))
+    })
 }
 
 /// The first article, with where it is from.
-fn tell_help(data: &Value) -> String {
-    match list(data, "articles").first() {
-        Some(article) => format!(
-            "{} (From our help page “{}”.)",
-            text(article, "excerpt"),
-            text(article, "title")
-        ),
-        None => HELP.into(),
+fn tell_help(data: &Value) -> Worded<String> {
+    let Some(article) = list(data, "articles").first() else {
+        return HELP.owned();
+    };
+    let (excerpt, title) = (text(article, "excerpt"), text(article, "title"));
+    Worded {
+        en: format!("{excerpt} (From our help page “{title}”.)"),
+        de: format!("{excerpt} (Aus unserer Hilfeseite „{title}“.)"),
     }
 }
 
-fn tell_profile(data: &Value) -> String {
-    let methods: Vec<&str> = list(data, "payment_methods")
-        .iter()
-        .map(|method| text(method, "id"))
-        .collect();
-    let address = &data["address"];
-    let address = match address {
-        Value::Null => "no address".to_owned(),
-        _ => format!(
-            "{}, {} {}",
-            text(address, "address1"),
-            text(address, "city"),
-            text(address, "zip")
-        ),
+fn tell_profile(data: &Value) -> Worded<String> {
+    let (address, methods) = (&data["address"], names(data, "payment_methods", "id"));
+    let nothing = Worded {
+        en: ("no address", "none"),
+        de: ("keine Adresse", "keine"),
     };
-    let methods = if methods.is_empty() {
-        "none".into()
-    } else {
-        methods.join(", ")
-    };
-    format!(
-        "You are {} {} ({}), {address}. Payment methods: {methods}.",
-        text(data, "first_name"),
-        text(data, "last_name"),
-        text(data, "email")
-    )
+    nothing.each(|language, (no_address, none)| {
+        let address = match address {
+            Value::Null => (*no_address).to_owned(),
+            _ => format!(
+                "{}, {} {}",
+                text(address, "address1"),
+                text(address, "city"),
+                text(address, "zip")
+            ),
+        };
+        let methods = if methods.is_empty() { none } else { &methods[..] };
+        let name = format!("{} {}", text(data, "first_name"), text(data, "last_name"));
+        let email = text(data, "email");
+        match language {
+            Language::En => format!("You are {name} ({email}), {address}. Payment methods: {methods}."),
+            Language::De => format!("Sie sind {name} ({email}), {address}. Zahlungsarten: {methods}."),
+        }
+    })
 }

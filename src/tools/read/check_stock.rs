@@ -5,6 +5,7 @@ use validator::Validate;
 
 use crate::{
     identity::Shopper,
+    language::Worded,
     store::catalogue::{self, StockLevel},
     tenancy::{Reader, Tx},
     tools::{Contract, ReadTool, ToolError},
@@ -26,7 +27,10 @@ impl ReadTool for CheckStock {
         "Tells whether one variant of a product can be ordered now, and its price.",
         "the stock of one variant",
         r#"{"item_id": "6469567736"}"#,
-        "Checking our stock…",
+        Worded {
+            en: "Checking our stock…",
+            de: "Ich sehe im Lager nach…",
+        },
     );
     const FOR_GUESTS: bool = true;
     type Arguments = Arguments;

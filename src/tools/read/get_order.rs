@@ -3,6 +3,7 @@
 use super::OrderNumber;
 use crate::{
     identity::Shopper,
+    language::Worded,
     store::orders::{self, Order},
     tenancy::{Reader, Tx},
     tools::{Contract, ReadTool, ToolError},
@@ -16,7 +17,10 @@ impl ReadTool for GetOrder {
         "Looks up one of the shopper's orders by its number: status, items, tracking numbers, payments, delivery address.",
         "one of the shopper's orders",
         r##"{"order_number": "#W2611340"}"##,
-        "Looking up your order…",
+        Worded {
+            en: "Looking up your order…",
+            de: "Ich sehe nach Ihrer Bestellung…",
+        },
     );
     const FOR_GUESTS: bool = true;
     type Arguments = OrderNumber;

@@ -5,6 +5,7 @@ use validator::Validate;
 
 use crate::{
     identity::Shopper,
+    language::Worded,
     store::catalogue::{self, Product},
     tenancy::{Reader, Tx},
     tools::{Contract, ReadTool, ToolError},
@@ -26,7 +27,10 @@ impl ReadTool for GetProduct {
         "Looks up a product by its id: every variant with options, price and whether it can be ordered now.",
         "the catalogue",
         r#"{"product_id": "8310926033"}"#,
-        "Looking at that product…",
+        Worded {
+            en: "Looking at that product…",
+            de: "Ich sehe nach dem Artikel…",
+        },
     );
     const FOR_GUESTS: bool = true;
     type Arguments = Arguments;

@@ -3,6 +3,7 @@
 use super::Nothing;
 use crate::{
     identity::Shopper,
+    language::Worded,
     store::profile::{self, Profile},
     tenancy::{Reader, Tx},
     tools::{Contract, ReadTool, ToolError},
@@ -16,7 +17,10 @@ impl ReadTool for GetProfile {
         "Looks up the shopper's own name, e-mail address, default address and payment methods.",
         "the shopper's profile",
         "{}",
-        "Looking at your profile…",
+        Worded {
+            en: "Looking at your profile…",
+            de: "Ich sehe in Ihrem Profil nach…",
+        },
     );
     type Arguments = Nothing;
     type Answer = Profile;

@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::Nothing;
 use crate::{
     identity::Shopper,
+    language::Worded,
     store::orders::{self, OrderSummary},
     tenancy::{Reader, Tx},
     tools::{Contract, ReadTool, ToolError},
@@ -26,7 +27,10 @@ impl ReadTool for ListOrders {
         "Lists the shopper's most recent orders with status, total and item names.",
         "the shopper's orders",
         "{}",
-        "Looking up your orders…",
+        Worded {
+            en: "Looking up your orders…",
+            de: "Ich sehe nach Ihren Bestellungen…",
+        },
     );
     const FOR_GUESTS: bool = true;
     type Arguments = Nothing;

@@ -5,6 +5,7 @@ use validator::Validate;
 
 use crate::{
     identity::Shopper,
+    language::{Language, Worded},
     store::help::{self, Citation, FoundArticle},
     tenancy::{Reader, Tx},
     tools::{Contract, ReadTool, ToolError},
@@ -23,22 +24,6 @@ pub struct Arguments {
     language: Option<Language>,
 }
 
-#[derive(Clone, Copy, Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "lowercase")]
-enum Language {
-    En,
-    De,
-}
-
-impl Language {
-    fn tag(self) -> &'static str {
-        match self {
-            Self::En => "en",
-            Self::De => "de",
-        }
-    }
-}
-
 #[derive(Serialize)]
 pub struct Articles {
     articles: Vec<FoundArticle>,
@@ -52,7 +37,10 @@ impl ReadTool for SearchHelp {
         "Searches the store's help articles: shipping, returns, payment, opening hours, care. Name the article you quote by its title.",
         "the store's help articles",
         r#"{"query": "how long may I return something", "language": "en"}"#,
-        "Reading our help pages…",
+        Worded {
+            en: "Reading our help pages…",
+            de: "Ich lese in unseren Hilfeseiten…",
+        },
     );
     const FOR_GUESTS: bool = true;
     type Arguments = Arguments;

@@ -5,6 +5,7 @@ use validator::Validate;
 
 use crate::{
     identity::Shopper,
+    language::Worded,
     store::catalogue::{self, ProductSummary},
     tenancy::{Reader, Tx},
     tools::{Contract, ReadTool, ToolError},
@@ -34,7 +35,10 @@ impl ReadTool for SearchProducts {
         "Finds products whose name or description holds all the given words.",
         "the catalogue",
         r#"{"query": "water bottle"}"#,
-        "Searching the shop…",
+        Worded {
+            en: "Searching the shop…",
+            de: "Ich suche im Sortiment…",
+        },
     );
     const FOR_GUESTS: bool = true;
     type Arguments = Arguments;

@@ -10,6 +10,7 @@ use crate::{
         policy::{Mode, Policy},
     },
     ids::ShopperId,
+    language::Worded,
     store::changes::Change,
     tenancy::{Role, Tx},
     tools::{Contract, Effect},
@@ -34,7 +35,10 @@ impl WriteTool for AddCrmNote {
         must_hold: &[],
         may_retry: true,
         sets_off: &["a write to the store's CRM"],
-        activity: "Making a note…",
+        activity: Worded {
+            en: "Making a note…",
+            de: "Ich notiere das…",
+        },
     };
     const POLICY: Policy = Policy {
         automatic_per_day: Some(20),
@@ -46,11 +50,10 @@ impl WriteTool for AddCrmNote {
         let changes = vec![Change::CrmNote {
             text: arguments.text.clone(),
         }];
-        Ok(Plan {
-            summary: "Make a note for our staff.".into(),
-            order: None,
-            amount: None,
-            changes,
-        })
+        let summary = Worded {
+            en: "Make a note for our staff.",
+            de: "Eine Notiz für unser Personal machen.",
+        };
+        Ok(Plan::new(summary.owned(), None, None, changes))
     }
 }

@@ -10,6 +10,7 @@ use crate::{
         policy::{Mode, Policy},
     },
     ids::ShopperId,
+    language::Worded,
     store::{
         changes::Change,
         orders::{OrderStatus, PaymentKind},
@@ -45,7 +46,10 @@ impl WriteTool for CancelOrder {
         must_hold: &["the order is pending and its items were not changed"],
         may_retry: true,
         sets_off: &["a refund to each payment method", "a receipt by mail"],
-        activity: "Preparing the cancellation…",
+        activity: Worded {
+            en: "Preparing the cancellation…",
+            de: "Ich bereite die Stornierung vor…",
+        },
     };
     const POLICY: Policy = Policy::new(Mode::Staff);
     type Arguments = Arguments;
@@ -64,15 +68,22 @@ impl WriteTool for CancelOrder {
             to: OrderStatus::Cancelled,
         }];
         changes.extend(ledger.into_changes());
+        let (number, spelt) = (&order.number, spell(&refunds));
         let summary = match &refunds[..] {
-            [] => format!("Cancel order {}. Nothing was paid.", order.number),
-            _ => format!("Cancel order {} and refund {}.", order.number, spell(&refunds)),
+            [] => Worded {
+                en: format!("Cancel order {number}. Nothing was paid."),
+                de: format!("Bestellung {number} stornieren. Es war nichts bezahlt."),
+            },
+            _ => Worded {
+                en: format!("Cancel order {number} and refund {}.", spelt.en),
+                de: format!("Bestellung {number} stornieren und {} erstatten.", spelt.de),
+            },
         };
-        Ok(Plan {
+        Ok(Plan::new(
             summary,
-            order: order_ref(&order),
-            amount: Some(total(&refunds, order.total.currency)),
+            order_ref(&order),
+            Some(total(&refunds, order.total.currency)),
             changes,
-        })
+        ))
     }
 }

@@ -10,6 +10,7 @@ use crate::{
         policy::{Mode, Policy},
     },
     ids::ShopperId,
+    language::Worded,
     store::{Address, changes::Change, orders::OrderStatus},
     tenancy::{Role, Tx},
     tools::{Contract, Effect},
@@ -36,7 +37,10 @@ impl WriteTool for ChangeOrderAddress {
         must_hold: &["the order is pending and its items were not changed"],
         may_retry: true,
         sets_off: &["a receipt by mail"],
-        activity: "Preparing the change of address…",
+        activity: Worded {
+            en: "Preparing the change of address…",
+            de: "Ich bereite die Änderung der Adresse vor…",
+        },
     };
     const POLICY: Policy = Policy::new(Mode::Shopper);
     type Arguments = Arguments;
@@ -47,19 +51,15 @@ impl WriteTool for ChangeOrderAddress {
         if order.address == arguments.address {
             return Err(PlanError::rule("the order goes to that address already"));
         }
-        let summary = format!(
-            "Send order {} to {}, {} {}.",
-            order.number, arguments.address.address1, arguments.address.city, arguments.address.zip
-        );
+        let (number, to) = (&order.number, arguments.address.in_short());
+        let summary = Worded {
+            en: format!("Send order {number} to {to}."),
+            de: format!("Bestellung {number} senden an: {to}."),
+        };
         let change = Change::OrderAddress {
             from: order.address.clone(),
             to: arguments.address.clone(),
         };
-        Ok(Plan {
-            summary,
-            order: order_ref(&order),
-            amount: None,
-            changes: vec![change],
-        })
+        Ok(Plan::new(summary, order_ref(&order), None, vec![change]))
     }
 }

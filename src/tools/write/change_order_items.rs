@@ -12,6 +12,7 @@ use crate::{
         policy::{Mode, Policy},
     },
     ids::ShopperId,
+    language::{Language, Worded},
     money::Money,
     store::{changes::Change, orders::OrderStatus},
     tenancy::{Role, Tx},
@@ -47,7 +48,10 @@ impl WriteTool for ChangeOrderItems {
         ],
         may_retry: true,
         sets_off: &["a payment or a refund of the difference", "a receipt by mail"],
-        activity: "Preparing the change of items…",
+        activity: Worded {
+            en: "Preparing the change of items…",
+            de: "Ich bereite die Änderung der Artikel vor…",
+        },
     };
     const POLICY: Policy = Policy::new(Mode::Staff);
     type Arguments = Arguments;
@@ -72,18 +76,15 @@ impl WriteTool for ChangeOrderItems {
             },
         ];
         changes.extend(ledger.into_changes());
-        let summary = format!(
-            "Change {} item(s) of order {}; the difference of {difference} goes by {}.",
-            arguments.changes.len(),
-            order.number,
-            method.id
-        );
+        let (items, number, by) = (arguments.changes.len(), &order.number, &method.id);
+        let summary = Worded {
+            en: format!("Change {items} item(s) of order {number}; the difference of {difference} goes by {by}."),
+            de: format!(
+                "{items} Artikel der Bestellung {number} ändern; der Unterschied von {} geht über {by}.",
+                difference.spoken(Language::De)
+            ),
+        };
         let amount = Some(Money::new(difference.minor.abs(), difference.currency));
-        Ok(Plan {
-            summary,
-            order: order_ref(&order),
-            amount,
-            changes,
-        })
+        Ok(Plan::new(summary, order_ref(&order), amount, changes))
     }
 }

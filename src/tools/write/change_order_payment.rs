@@ -10,6 +10,7 @@ use crate::{
         policy::{Mode, Policy},
     },
     ids::ShopperId,
+    language::{Language, Worded},
     store::orders::{OrderStatus, PaymentKind},
     tenancy::{Role, Tx},
     tools::{Contract, Effect},
@@ -41,7 +42,10 @@ impl WriteTool for ChangeOrderPayment {
         ],
         may_retry: true,
         sets_off: &["a new payment and a refund of the old one", "a receipt by mail"],
-        activity: "Preparing the change of payment…",
+        activity: Worded {
+            en: "Preparing the change of payment…",
+            de: "Ich bereite die Änderung der Zahlung vor…",
+        },
     };
     const POLICY: Policy = Policy::new(Mode::Staff);
     type Arguments = Arguments;
@@ -64,15 +68,19 @@ impl WriteTool for ChangeOrderPayment {
         let mut ledger = Ledger::new(&methods);
         ledger.book(PaymentKind::Payment, paid.amount, &new.id)?;
         ledger.book(PaymentKind::Refund, paid.amount, &paid.payment_method_id)?;
-        let summary = format!(
-            "Pay order {} ({}) by {} instead of {}.",
-            order.number, paid.amount, new.id, paid.payment_method_id
-        );
-        Ok(Plan {
+        let (number, by, before) = (&order.number, &new.id, &paid.payment_method_id);
+        let summary = Worded {
+            en: format!("Pay order {number} ({}) by {by} instead of {before}.", paid.amount),
+            de: format!(
+                "Bestellung {number} ({}) mit {by} statt mit {before} bezahlen.",
+                paid.amount.spoken(Language::De)
+            ),
+        };
+        Ok(Plan::new(
             summary,
-            order: order_ref(&order),
-            amount: Some(paid.amount),
-            changes: ledger.into_changes(),
-        })
+            order_ref(&order),
+            Some(paid.amount),
+            ledger.into_changes(),
+        ))
     }
 }

@@ -10,6 +10,7 @@ use crate::{
         policy::{Mode, Policy},
     },
     ids::ShopperId,
+    language::Worded,
     store::{Address, changes::Change, profile},
     tenancy::{Role, Tx},
     tools::{Contract, Effect},
@@ -34,7 +35,10 @@ impl WriteTool for ChangeProfileAddress {
         must_hold: &[],
         may_retry: true,
         sets_off: &["a notice by mail"],
-        activity: "Preparing the change of address…",
+        activity: Worded {
+            en: "Preparing the change of address…",
+            de: "Ich bereite die Änderung der Adresse vor…",
+        },
     };
     const POLICY: Policy = Policy::new(Mode::Shopper);
     type Arguments = Arguments;
@@ -45,18 +49,14 @@ impl WriteTool for ChangeProfileAddress {
         if profile.address.as_ref() == Some(&to) {
             return Err(PlanError::rule("that is the address already"));
         }
-        let summary = format!(
-            "Change your default address to {}, {} {}.",
-            to.address1, to.city, to.zip
-        );
-        Ok(Plan {
-            summary,
-            order: None,
-            amount: None,
-            changes: vec![Change::ProfileAddress {
-                from: profile.address,
-                to,
-            }],
-        })
+        let summary = Worded {
+            en: format!("Change your default address to {}.", to.in_short()),
+            de: format!("Ihre Standardadresse ändern auf: {}.", to.in_short()),
+        };
+        let change = Change::ProfileAddress {
+            from: profile.address,
+            to,
+        };
+        Ok(Plan::new(summary, None, None, vec![change]))
     }
 }

@@ -10,6 +10,7 @@ use crate::{
         policy::{Mode, Policy},
     },
     ids::ShopperId,
+    language::Worded,
     money::Money,
     store::changes::{Change, Discount},
     tenancy::{Role, Tx, current},
@@ -51,7 +52,10 @@ impl WriteTool for CreateCoupon {
         must_hold: &["at most 20 percent, or 50.00"],
         may_retry: true,
         sets_off: &["the code by mail"],
-        activity: "Preparing a coupon…",
+        activity: Worded {
+            en: "Preparing a coupon…",
+            de: "Ich bereite einen Gutschein vor…",
+        },
     };
     const POLICY: Policy = Policy::new(Mode::Staff);
     type Arguments = Arguments;
@@ -59,7 +63,7 @@ impl WriteTool for CreateCoupon {
     async fn plan<R: Role>(arguments: &Arguments, _: ShopperId, tx: &mut Tx<R>) -> Result<Plan, PlanError> {
         let currency = current(tx).await?.currency;
         let refuse = |reason: String| PlanError::Argument { field: "value", reason };
-        let (discount, amount, words) = match arguments.kind {
+        let (discount, amount, worth) = match arguments.kind {
             Kind::Percent => {
                 let percent = arguments
                     .value
@@ -71,7 +75,7 @@ impl WriteTool for CreateCoupon {
                 (
                     Discount::Percent { percent },
                     Money::new(MOST_MINOR, currency),
-                    format!("{percent} %"),
+                    Worded::from_fn(|_| format!("{percent} %")),
                 )
             }
             Kind::Amount => {
@@ -82,15 +86,18 @@ impl WriteTool for CreateCoupon {
                         Money::new(MOST_MINOR, currency)
                     )));
                 }
-                (Discount::Amount { amount }, amount, amount.to_string())
+                let worth = Worded::from_fn(|language| amount.spoken(language));
+                (Discount::Amount { amount }, amount, worth)
             }
         };
-        let summary = format!("Give a coupon of {words}, usable once within {DAYS} days.");
-        Ok(Plan {
-            summary,
-            order: None,
-            amount: Some(amount),
-            changes: vec![Change::Coupon { discount, days: DAYS }],
-        })
+        let summary = Worded {
+            en: format!("Give a coupon of {}, usable once within {DAYS} days.", worth.en),
+            de: format!(
+                "Einen Gutschein über {} ausstellen, einmal gültig innerhalb von {DAYS} Tagen.",
+                worth.de
+            ),
+        };
+        let change = Change::Coupon { discount, days: DAYS };
+        Ok(Plan::new(summary, None, Some(amount), vec![change]))
     }
 }

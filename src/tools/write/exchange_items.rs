@@ -10,6 +10,7 @@ use crate::{
         policy::{Mode, Policy},
     },
     ids::ShopperId,
+    language::{Language, Worded},
     money::Money,
     store::{changes::Change, orders::OrderStatus},
     tenancy::{Role, Tx},
@@ -45,7 +46,10 @@ impl WriteTool for ExchangeItems {
         ],
         may_retry: true,
         sets_off: &["instructions by mail"],
-        activity: "Preparing the exchange…",
+        activity: Worded {
+            en: "Preparing the exchange…",
+            de: "Ich bereite den Umtausch vor…",
+        },
     };
     const POLICY: Policy = Policy::new(Mode::Staff);
     type Arguments = Arguments;
@@ -68,18 +72,15 @@ impl WriteTool for ExchangeItems {
                 payment_method_id: method.id.clone(),
             },
         ];
-        let summary = format!(
-            "Exchange {} item(s) of order {}; the difference of {difference} goes by {}.",
-            arguments.changes.len(),
-            order.number,
-            method.id
-        );
+        let (items, number, by) = (arguments.changes.len(), &order.number, &method.id);
+        let summary = Worded {
+            en: format!("Exchange {items} item(s) of order {number}; the difference of {difference} goes by {by}."),
+            de: format!(
+                "{items} Artikel der Bestellung {number} umtauschen; der Unterschied von {} geht über {by}.",
+                difference.spoken(Language::De)
+            ),
+        };
         let amount = Some(Money::new(difference.minor.abs(), difference.currency));
-        Ok(Plan {
-            summary,
-            order: order_ref(&order),
-            amount,
-            changes,
-        })
+        Ok(Plan::new(summary, order_ref(&order), amount, changes))
     }
 }

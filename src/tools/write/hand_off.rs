@@ -10,6 +10,7 @@ use crate::{
         policy::{Mode, Policy},
     },
     ids::ShopperId,
+    language::Worded,
     store::changes::Change,
     tenancy::{Role, Tx},
     tools::{Contract, Effect},
@@ -35,7 +36,10 @@ impl WriteTool for HandOff {
         must_hold: &[],
         may_retry: true,
         sets_off: &["a notice to staff"],
-        activity: "Calling a colleague…",
+        activity: Worded {
+            en: "Calling a colleague…",
+            de: "Ich rufe jemanden…",
+        },
     };
     const POLICY: Policy = Policy {
         automatic_per_day: Some(20),
@@ -48,11 +52,10 @@ impl WriteTool for HandOff {
         let changes = vec![Change::HandOff {
             summary: arguments.summary.clone(),
         }];
-        Ok(Plan {
-            summary: "Call a person of our staff.".into(),
-            order: None,
-            amount: None,
-            changes,
-        })
+        let summary = Worded {
+            en: "Call a person of our staff.",
+            de: "Jemanden aus unserem Team rufen.",
+        };
+        Ok(Plan::new(summary.owned(), None, None, changes))
     }
 }

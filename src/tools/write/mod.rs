@@ -22,6 +22,7 @@ use super::Contract;
 use crate::{
     approvals::{OrderRef, Plan, PlanError, policy::Policy},
     ids::ShopperId,
+    language::Worded,
     money::{Currency, Money},
     store::{
         PaymentMethod, catalogue,
@@ -172,12 +173,18 @@ fn total(amounts: &[(String, Money)], currency: Currency) -> Money {
 }
 
 /// `28.00 USD to gift-mia and 5.00 USD to card-mia`.
-fn spell(amounts: &[(String, Money)]) -> String {
-    amounts
-        .iter()
-        .map(|(method, amount)| format!("{amount} to {method}"))
-        .collect::<Vec<_>>()
-        .join(" and ")
+fn spell(amounts: &[(String, Money)]) -> Worded<String> {
+    let words = Worded {
+        en: ("to", " and "),
+        de: ("an", " und "),
+    };
+    words.each(|language, (to, and)| {
+        let spelt: Vec<_> = amounts
+            .iter()
+            .map(|(method, amount)| format!("{} {to} {method}", amount.spoken(language)))
+            .collect();
+        spelt.join(and)
+    })
 }
 
 /// The order's lines after swapping units one by one, and what the new units cost more.

@@ -10,6 +10,7 @@ use crate::{
         policy::{Mode, Policy},
     },
     ids::ShopperId,
+    language::Worded,
     money::Money,
     store::orders::PaymentKind,
     tenancy::{Role, Tx},
@@ -43,7 +44,10 @@ impl WriteTool for RequestRefund {
         ],
         may_retry: true,
         sets_off: &["a refund", "a receipt by mail"],
-        activity: "Preparing the refund…",
+        activity: Worded {
+            en: "Preparing the refund…",
+            de: "Ich bereite die Erstattung vor…",
+        },
     };
     const POLICY: Policy = Policy::new(Mode::Staff);
     type Arguments = Arguments;
@@ -78,12 +82,16 @@ impl WriteTool for RequestRefund {
                 refunds.push((method, amount));
             }
         }
-        let summary = format!("Refund {} on order {}.", spell(&refunds), order.number);
-        Ok(Plan {
+        let (number, spelt) = (&order.number, spell(&refunds));
+        let summary = Worded {
+            en: format!("Refund {} on order {number}.", spelt.en),
+            de: format!("Zur Bestellung {number} {} erstatten.", spelt.de),
+        };
+        Ok(Plan::new(
             summary,
-            order: order_ref(&order),
-            amount: Some(wanted),
-            changes: ledger.into_changes(),
-        })
+            order_ref(&order),
+            Some(wanted),
+            ledger.into_changes(),
+        ))
     }
 }

@@ -10,6 +10,7 @@ use crate::{
         policy::{Mode, Policy},
     },
     ids::ShopperId,
+    language::{Language, Worded},
     money::Money,
     store::{changes::Change, orders::OrderStatus},
     tenancy::{Role, Tx},
@@ -45,7 +46,10 @@ impl WriteTool for ReturnItems {
         ],
         may_retry: true,
         sets_off: &["instructions by mail"],
-        activity: "Preparing the return…",
+        activity: Worded {
+            en: "Preparing the return…",
+            de: "Ich bereite die Rücksendung vor…",
+        },
     };
     const POLICY: Policy = Policy::new(Mode::Staff);
     type Arguments = Arguments;
@@ -85,17 +89,14 @@ impl WriteTool for ReturnItems {
                 payment_method_id: method.id.clone(),
             },
         ];
-        let summary = format!(
-            "Return {} item(s) of order {} worth {worth}; the refund will go to {}.",
-            arguments.item_ids.len(),
-            order.number,
-            method.id
-        );
-        Ok(Plan {
-            summary,
-            order: order_ref(&order),
-            amount: Some(worth),
-            changes,
-        })
+        let (items, number, to) = (arguments.item_ids.len(), &order.number, &method.id);
+        let summary = Worded {
+            en: format!("Return {items} item(s) of order {number} worth {worth}; the refund will go to {to}."),
+            de: format!(
+                "{items} Artikel der Bestellung {number} im Wert von {} zurücksenden; die Erstattung geht an {to}.",
+                worth.spoken(Language::De)
+            ),
+        };
+        Ok(Plan::new(summary, order_ref(&order), Some(worth), changes))
     }
 }

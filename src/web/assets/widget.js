@@ -19,7 +19,7 @@
       offline: "No connection. Your message is kept and sent once it is back.", lost: "The connection was lost. Going on…",
       failed: "That did not work. Please try again.", again: "Try again", confirm: "Confirm", withdraw: "Withdraw", staff: "A member of our staff will decide.",
       ask: "Please confirm:", order: "Order {0}", total: "Total {0}", track: "Track parcel {0}", you: "You", bot: "Assistant", person: "Our staff", system: "Notice",
-      thinking: "Writing…", looking: {}, newChat: "New chat", sources: "From our help pages",
+      thinking: "Writing…", newChat: "New chat", sources: "From our help pages",
       attended: { assistant_for_now: "You have asked for a person. Until one comes, the assistant answers.", staff: "A person of our staff answers you here." },
       states: { pending: "Waiting", approved: "Approved", executing: "Being done", executed: "Done", rejected: "Declined", expired: "Expired", stale: "Out of date", failed: "Failed" },
       order_states: { pending: "Placed", pending_items_modified: "Changed", processed: "Sent", delivered: "Delivered", cancelled: "Cancelled", return_requested: "Return asked for", exchange_requested: "Exchange asked for" },
@@ -31,18 +31,16 @@
       offline: "Keine Verbindung. Ihre Nachricht wird gesendet, sobald sie zurück ist.", lost: "Die Verbindung ist abgerissen. Es geht gleich weiter…",
       failed: "Das hat nicht geklappt. Bitte noch einmal versuchen.", again: "Noch einmal", confirm: "Bestätigen", withdraw: "Zurückziehen", staff: "Unser Personal entscheidet darüber.",
       ask: "Bitte bestätigen:", order: "Bestellung {0}", total: "Summe {0}", track: "Paket {0} verfolgen", you: "Sie", bot: "Assistent", person: "Unser Personal", system: "Hinweis",
-      thinking: "Schreibt…", looking: {
-        get_order: "Ich sehe nach Ihrer Bestellung…", list_orders: "Ich sehe nach Ihren Bestellungen…", get_refund_status: "Ich sehe nach Ihrer Erstattung…",
-        get_product: "Ich sehe nach dem Artikel…", search_products: "Ich suche im Sortiment…", check_stock: "Ich sehe im Lager nach…",
-        search_help: "Ich lese in unseren Hilfeseiten…", get_profile: "Ich sehe in Ihrem Profil nach…", hand_off: "Ich rufe jemanden…",
-      }, newChat: "Neuer Chat", sources: "Aus unseren Hilfeseiten",
+      thinking: "Schreibt…", newChat: "Neuer Chat", sources: "Aus unseren Hilfeseiten",
       attended: { assistant_for_now: "Sie möchten mit einem Menschen sprechen. Bis jemand kommt, antwortet der Assistent.", staff: "Ein Mensch aus unserem Team antwortet Ihnen hier." },
       states: { pending: "Wartet", approved: "Genehmigt", executing: "Wird erledigt", executed: "Erledigt", rejected: "Abgelehnt", expired: "Abgelaufen", stale: "Überholt", failed: "Fehlgeschlagen" },
       order_states: { pending: "Bestellt", pending_items_modified: "Geändert", processed: "Versandt", delivered: "Zugestellt", cancelled: "Storniert", return_requested: "Rücksendung erbeten", exchange_requested: "Umtausch erbeten" },
     },
   };
-  const language = (lang || document.documentElement.lang || navigator.language || "en").slice(0, 2);
-  const words = WORDS[language] || WORDS.en;
+  const wanted = (lang || document.documentElement.lang || navigator.language || "").slice(0, 2);
+  const language = WORDS[wanted] ? wanted : "en";
+  const words = WORDS[language];
+  const summary = (plan) => plan.translations?.[language] || plan.summary;
   const say = (key, ...values) => values.reduce((text, value, at) => text.replace(`{${at}}`, value), words[key]);
 
   // --- What is kept over a reload. Where the browser keeps nothing for us (a frame of a third party), for this page's life.
@@ -64,7 +62,7 @@
   });
   class Refused extends Error { constructor(response) { super(String(response.status)); this.status = response.status; this.wait = Number(response.headers.get("retry-after")) || 0; } }
   async function call(method, path, body, headers) {
-    const sent = { "content-type": "application/json", ...headers };
+    const sent = { "content-type": "application/json", "accept-language": language, ...headers };
     if (kept.token) sent.authorization = `Bearer ${kept.token}`;
     const response = await fetch(api + path, { method, headers: sent, body: body && JSON.stringify(body), credentials: "omit" });
     if (response.status === 401 && kept.token && !path.startsWith("/v1/sessions/")) forget();
@@ -228,7 +226,7 @@
     const buttons = make("div.buttons", {},
       mine ? make("button.go", { type: "button", onclick: act("confirm") }, say("confirm")) : null,
       view.state === "pending" ? make("button", { type: "button", onclick: act("withdraw") }, say("withdraw")) : null);
-    const box = make("section.card.proposal", { "aria-label": view.plan.summary }, make("p", { dir: "auto" }, mine ? `${say("ask")} ` : "", view.plan.summary), state,
+    const box = make("section.card.proposal", { "aria-label": summary(view.plan) }, make("p", { dir: "auto" }, mine ? `${say("ask")} ` : "", summary(view.plan)), state,
       view.state === "pending" && view.awaiting === "staff" ? make("p.hint", {}, say("staff")) : null, buttons);
     const before = proposals.get(view.id);
     if (before) before.box.replaceWith(box); else { log.append(box); bottom(); }
@@ -272,7 +270,7 @@
           wait = 500;
           if (event.type === "accepted") { shown.add(event.message_id); keep({ conversation: event.conversation_id }); }
           if (event.type === "delta") { live ||= bubble("assistant", ""); live.append(event.text); log.append(doing); bottom(); }
-          if (event.type === "tool" && event.status === "started") doing.textContent = words.looking[event.tool] || (words === WORDS.en ? event.activity : say("thinking"));
+          if (event.type === "tool" && event.status === "started") doing.textContent = event.activity;
           if (event.type === "proposal") proposal(event);
           if (event.type === "message") { live?.parentElement.remove(); live = null; known(event); }
           if (event.type === "done") keep({ pending: null });

@@ -64,6 +64,14 @@ impl TestShopper {
         answer(self.get(path)).await
     }
 
+    /// Sends a message of a browser that prefers a language; the whole answer.
+    pub async fn ask_in(&self, language: &str, body: Value) -> Value {
+        let sent = self.post("/v1/chat/send").header("accept-language", language);
+        let (status, body) = answer(sent.json(&body)).await;
+        assert_eq!(status, StatusCode::OK, "{body}");
+        body
+    }
+
     /// Sends a message that must be answered.
     pub async fn ask(&self, text: &str) -> Value {
         let (status, body) = answer(self.post("/v1/chat/send").json(&json!({ "text": text }))).await;
@@ -89,7 +97,10 @@ impl TestShopper {
             "{tool}: {answer} {:?}",
             app.model.requests().last()
         );
-        answer["proposals"][0].clone()
+        let proposal = answer["proposals"][0].clone();
+        let (english, german) = (&proposal["plan"]["summary"], &proposal["plan"]["translations"]["de"]);
+        assert!(german.is_string() && german != english, "{tool}: {german}");
+        proposal
     }
 
     /// Waits until a proposal has left the states in which something is still to come.

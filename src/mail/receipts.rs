@@ -1,0 +1,86 @@
+//! What a mail tells of a proposal.
+
+use std::collections::BTreeMap;
+
+use sqlx::types::Json;
+
+use super::{
+    Addressed, MailError, PostOffice,
+    compose::{Sender, addressed, letter},
+    words::{self, Said, Told, Words},
+};
+use crate::{
+    ids::ProposalId,
+    language::Language,
+    money::Money,
+    tenancy::{Executor, Tx},
+};
+
+struct Proposal {
+    tool: String,
+    summary: Option<String>,
+    translations: Option<Json<BTreeMap<Language, String>>>,
+    order: Option<String>,
+    amount: Option<Json<Money>>,
+    reason: Option<String>,
+    email: Option<String>,
+    first_name: String,
+    language: Option<Language>,
+    /// Nobody had to decide: the receipt of a request that was carried out at once would only be noise.
+    automatic: bool,
+}
+
+impl PostOffice {
+    pub(super) async fn proposal(
+        &self,
+        tx: &mut Tx<Executor>,
+        sender: Sender,
+        id: ProposalId,
+        only_waiting: bool,
+        say: impl Fn(&dyn Words, &Told<'_>) -> Said + Send,
+    ) -> Result<Option<Addressed>, MailError> {
+        let proposal = sqlx::query_as!(
+            Proposal,
+            r#"SELECT p.tool, p.plan->>'summary' AS summary, o.number AS "order?", p.plan->'amount' AS "amount: Json<Money>", p.reason, s.email,
+                s.first_name, coalesce(s.language, c.language) AS "language: Language", p.awaiting = 'nobody' AS "automatic!",
+                p.plan->'translations' AS "translations: Json<BTreeMap<Language, String>>"
+            FROM proposals p JOIN shoppers s USING (tenant_id, shopper_id)
+                JOIN conversations c ON (c.tenant_id, c.id) = (p.tenant_id, p.conversation_id)
+                LEFT JOIN orders o ON (o.tenant_id, o.id) = (p.tenant_id, p.order_id) WHERE p.id = $1"#,
+            id.as_uuid()
+        )
+        .fetch_optional(&mut **tx)
+        .await?;
+        let Some(Proposal { email: Some(email), .. }) = &proposal else {
+            return Ok(None);
+        };
+        let Some(proposal) = &proposal else { return Ok(None) };
+        if only_waiting && proposal.automatic {
+            return Ok(None);
+        }
+        let words = words::of(proposal.language.unwrap_or(sender.language));
+        let translated = proposal
+            .translations
+            .as_ref()
+            .and_then(|translations| translations.get(&words.language()));
+        let told = Told {
+            summary: translated
+                .or(proposal.summary.as_ref())
+                .map(String::as_str)
+                .unwrap_or_default(),
+            order: proposal.order.as_deref(),
+            amount: proposal.amount.as_ref().map(|amount| amount.0),
+            reason: proposal.reason.as_deref(),
+            tool: &proposal.tool,
+        };
+        let mut letter = letter(words, &sender, &proposal.first_name, say(words, &told));
+        letter
+            .facts
+            .extend(told.order.map(|order| (words.order().to_owned(), order.to_owned())));
+        letter.facts.extend(
+            told.amount
+                .map(|amount| (words.amount().to_owned(), amount.spoken(words.language()))),
+        );
+        Ok(addressed(vec![email.clone()], sender, words, letter))
+    }
+}
