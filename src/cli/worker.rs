@@ -3,8 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use graphile_worker::{
-    IntoTaskHandlerResult, LocalQueueConfig, TaskHandler, WorkerContext, WorkerOptions, WorkerRecoveryConfig,
-    WorkerShutdownConfig,
+    Database, IntoTaskHandlerResult, LocalQueueConfig, RefetchDelayConfig, TaskHandler, WorkerContext, WorkerOptions,
+    WorkerRecoveryConfig, WorkerShutdownConfig,
 };
 use serde::{Deserialize, Deserializer, Serialize, de::IgnoredAny};
 use sqlx::PgPool;
@@ -16,7 +16,7 @@ use crate::{
     identity,
     ids::{ProposalId, TenantId},
     integrations::Outgoing,
-    jobs::{EXECUTE, HOUSEKEEPING, QueueError, SCHEMA, TAKE_IN, outbox::DELIVER},
+    jobs::{EXECUTE, HOUSEKEEPING, QueueError, SCHEMA, TAKE_IN, outbox::DELIVER, patient::Patient},
     keyring::Keyring,
     model::budget,
     store::{incoming, privacy},
@@ -193,6 +193,13 @@ fn failed(error: impl std::fmt::Display) -> QueueError {
     QueueError::Queue(error.to_string())
 }
 
+/// Without it the library asks an empty queue thousands of times a second. One new job ends the wait.
+const WHEN_IDLE: RefetchDelayConfig = RefetchDelayConfig {
+    duration: Duration::from_millis(500),
+    threshold: 0,
+    max_abort_threshold: Some(1),
+};
+
 fn options(queue: PgPool, concurrency: usize, tools: Tools, stop: &Stop) -> WorkerOptions {
     WorkerOptions::default()
         .schema(SCHEMA.to_owned())
@@ -202,9 +209,10 @@ fn options(queue: PgPool, concurrency: usize, tools: Tools, stop: &Stop) -> Work
         // other job.
         .local_queue(LocalQueueConfig {
             size: 32,
+            refetch_delay: Some(WHEN_IDLE),
             ..Default::default()
         })
-        .pg_pool(queue)
+        .database(Database::new(Patient::from(queue)))
         .worker_shutdown(
             WorkerShutdownConfig {
                 listen_os_shutdown_signals: false,

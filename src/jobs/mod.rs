@@ -4,6 +4,7 @@
 
 pub mod backlog;
 pub mod outbox;
+pub mod patient;
 
 use serde_json::json;
 use sqlx::{

@@ -412,6 +412,42 @@ async fn without_its_database_the_service_says_so_in_time_and_comes_back_by_itse
 }
 
 #[tokio::test]
+async fn an_idle_queue_rests_and_a_database_that_is_away_is_asked_for_calmly_and_listened_to_again() {
+    let socket = database::postgres().await.socket_folder().join(".s.PGSQL.5432");
+    let way = Way::to(Beyond::Unix(socket)).await;
+    let port = way.address.port();
+    let app = TestApp::start_changed(|settings| {
+        let name = settings.database.address.get_database().expect("a name").to_owned();
+        settings.database.address = PgConnectOptions::new_without_pgpass()
+            .host("127.0.0.1")
+            .port(port)
+            .database(&name);
+    })
+    .await;
+    let mia = app.shopper("mia").await;
+    let listeners = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'";
+    app.becomes(listeners, 2).await;
+    let transactions = "SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = current_database()";
+    let before = app.count(transactions).await;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let asked = app.count(transactions).await - before;
+    assert!(asked < 150, "{asked} transactions in three idle seconds");
+    for bad in [Weather::Cut, Weather::Garbage] {
+        way.becomes(bad);
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let before = way.taken();
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        let asked = way.taken() - before;
+        assert!(asked < 100, "{bad:?}: {asked} connections in two seconds");
+        way.becomes(Weather::Clear);
+        app.becomes(listeners, 2).await;
+    }
+    let note = json!({ "text": "Prefers delivery after five." });
+    let proposal = mia.propose(&app, "add_crm_note", note).await;
+    assert_eq!(mia.ended(&proposal).await["state"], "executed");
+}
+
+#[tokio::test]
 async fn a_slow_model_takes_nothing_that_others_need() {
     let app = TestApp::start_changed(|settings| settings.database.connections = 4).await;
     let (mia, noah) = (app.shopper("mia").await, app.shopper("noah").await);

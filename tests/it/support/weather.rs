@@ -1,6 +1,14 @@
 //! What stands between the server and somebody else, and makes the way slow, cuts it, or fills it with rubbish.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{
+    net::SocketAddr,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
@@ -32,6 +40,7 @@ pub enum Beyond {
 pub struct Way {
     pub address: SocketAddr,
     weather: watch::Sender<Weather>,
+    taken: Arc<AtomicUsize>,
 }
 
 impl Way {
@@ -39,8 +48,11 @@ impl Way {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address");
         let (weather, watched) = watch::channel(Weather::Clear);
+        let taken = Arc::new(AtomicUsize::new(0));
+        let counter = taken.clone();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
+                counter.fetch_add(1, Ordering::Relaxed);
                 let (beyond, mut cut) = (beyond.clone(), watched.clone());
                 let watched = watched.clone();
                 tokio::spawn(async move {
@@ -51,7 +63,16 @@ impl Way {
                 });
             }
         });
-        Self { address, weather }
+        Self {
+            address,
+            weather,
+            taken,
+        }
+    }
+
+    /// Connections that have been taken so far.
+    pub fn taken(&self) -> usize {
+        self.taken.load(Ordering::Relaxed)
     }
 
     pub fn becomes(&self, weather: Weather) {
