@@ -20,7 +20,12 @@ pub enum Record<'a> {
 }
 
 impl Dns {
+    /// Started, and answering. The port found free may be taken meanwhile, by TCP too: then by another one.
     pub fn start(records: &[Record<'_>]) -> Self {
+        (0..5).find_map(|_| Self::try_start(records)).expect("a name server")
+    }
+
+    fn try_start(records: &[Record<'_>]) -> Option<Self> {
         let free = UdpSocket::bind("127.0.0.1:0")
             .expect("a free port")
             .local_addr()
@@ -70,8 +75,31 @@ impl Dns {
             .stderr(Stdio::null())
             .spawn()
             .expect("dnsmasq (Debian: apt-get install dnsmasq-base)");
-        std::thread::sleep(Duration::from_millis(200));
-        Self { child, address: free }
+        let mut started = Self { child, address: free };
+        started.answers().then_some(started)
+    }
+
+    /// Waits for its first answer; false when it has ended instead.
+    fn answers(&mut self) -> bool {
+        // RFC 1035: a header with one question, for the address of `example`.
+        let question = b"\x00\x01\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x07example\x00\x00\x01\x00\x01";
+        let asking = UdpSocket::bind("127.0.0.1:0").expect("a socket");
+        asking
+            .set_read_timeout(Some(Duration::from_millis(50)))
+            .expect("a timeout");
+        for _ in 0..200 {
+            if self.child.try_wait().expect("a state").is_some() {
+                return false;
+            }
+            let answered = asking
+                .send_to(question, self.address)
+                .and_then(|_| asking.recv(&mut [0; 512]));
+            if answered.is_ok() {
+                return true;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        false
     }
 }
 
