@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use validator::Validate;
 
 use super::{
-    ItemChange, Ledger, WriteTool, book_difference, method, methods, must_be, must_cover, order, order_ref, swap,
+    ItemChange, Ledger, WriteTool, book_difference, goods, method, methods, must_be, must_cover, order, order_ref, swap,
 };
 use crate::{
     approvals::{
@@ -76,11 +76,16 @@ impl WriteTool for ChangeOrderItems {
             },
         ];
         changes.extend(ledger.into_changes());
-        let (items, number, by) = (arguments.changes.len(), &order.number, &method.id);
+        let goods = goods(&order.lines, arguments.changes.iter().map(|change| &change.item_id));
+        let (number, by) = (&order.number, &method.id);
         let summary = Worded {
-            en: format!("Change {items} item(s) of order {number}; the difference of {difference} goes by {by}."),
+            en: format!(
+                "Change {} of order {number}; the difference of {difference} goes by {by}.",
+                goods.en
+            ),
             de: format!(
-                "{items} Artikel der Bestellung {number} ändern; der Unterschied von {} geht über {by}.",
+                "{} der Bestellung {number} ändern; der Unterschied von {} geht über {by}.",
+                goods.de,
                 difference.spoken(Language::De)
             ),
         };

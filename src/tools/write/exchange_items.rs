@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use validator::Validate;
 
-use super::{ItemChange, WriteTool, method, methods, must_be, must_cover, order, order_ref, swap, swaps};
+use super::{ItemChange, WriteTool, goods, method, methods, must_be, must_cover, order, order_ref, swap, swaps};
 use crate::{
     approvals::{
         Plan, PlanError,
@@ -72,11 +72,16 @@ impl WriteTool for ExchangeItems {
                 payment_method_id: method.id.clone(),
             },
         ];
-        let (items, number, by) = (arguments.changes.len(), &order.number, &method.id);
+        let goods = goods(&order.lines, arguments.changes.iter().map(|change| &change.item_id));
+        let (number, by) = (&order.number, &method.id);
         let summary = Worded {
-            en: format!("Exchange {items} item(s) of order {number}; the difference of {difference} goes by {by}."),
+            en: format!(
+                "Exchange {} of order {number}; the difference of {difference} goes by {by}.",
+                goods.en
+            ),
             de: format!(
-                "{items} Artikel der Bestellung {number} umtauschen; der Unterschied von {} geht über {by}.",
+                "{} der Bestellung {number} umtauschen; der Unterschied von {} geht über {by}.",
+                goods.de,
                 difference.spoken(Language::De)
             ),
         };

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use validator::Validate;
 
-use super::{WriteTool, method, methods, must_be, order, order_ref};
+use super::{WriteTool, goods, method, methods, must_be, order, order_ref};
 use crate::{
     approvals::{
         Plan, PlanError,
@@ -89,11 +89,15 @@ impl WriteTool for ReturnItems {
                 payment_method_id: method.id.clone(),
             },
         ];
-        let (items, number, to) = (arguments.item_ids.len(), &order.number, &method.id);
+        let (goods, number, to) = (goods(&order.lines, &arguments.item_ids), &order.number, &method.id);
         let summary = Worded {
-            en: format!("Return {items} item(s) of order {number} worth {worth}; the refund will go to {to}."),
+            en: format!(
+                "Return {} of order {number}, worth {worth}; the refund will go to {to}.",
+                goods.en
+            ),
             de: format!(
-                "{items} Artikel der Bestellung {number} im Wert von {} zurücksenden; die Erstattung geht an {to}.",
+                "{} der Bestellung {number} im Wert von {} zurücksenden; die Erstattung geht an {to}.",
+                goods.de,
                 worth.spoken(Language::De)
             ),
         };
