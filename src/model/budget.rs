@@ -49,6 +49,18 @@ impl Default for Caps {
     }
 }
 
+impl Caps {
+    /// As the database takes them, narrowest first.
+    fn in_order(self) -> [i64; 4] {
+        [
+            self.conversation_micros,
+            self.shopper_day_micros,
+            self.tenant_day_micros,
+            self.tenant_month_micros,
+        ]
+    }
+}
+
 /// How long a call may hold its reservation; longer than any turn.
 const HELD_FOR: Duration = Duration::minutes(5);
 /// Staff are told when a store's day or month is used up to these hundredths.
@@ -70,7 +82,8 @@ pub struct Reservation {
     tenant: TenantId,
     shopper: Uuid,
     keys: [String; 4],
-    caps: Caps,
+    /// In force when it was made, in the order of the keys.
+    caps: Vec<i64>,
     micros: i64,
 }
 
@@ -110,48 +123,49 @@ impl Meter {
         prompt: &Prompt,
         now: DateTime<Utc>,
     ) -> Result<Reservation, BudgetError> {
-        let mut tx = self.web.begin(Scope::tenant(shopper.tenant())).await?;
-        let caps = caps(&mut tx).await?;
         let day = now.format("%Y-%m-%d");
+        let keys = [
+            conversation.to_string(),
+            format!("{} {day}", shopper.id()),
+            day.to_string(),
+            now.format("%Y-%m").to_string(),
+        ];
+        let (id, micros) = (Uuid::now_v7(), self.price.worst_case(prompt));
+        let hold = |pool| {
+            let keys = keys.clone();
+            async move {
+                sqlx::query!(
+                    r#"SELECT over, caps AS "caps!" FROM hold_spend($1, $2, $3, $4, $5, $6, $7, $8, $9)"#,
+                    shopper.tenant().as_uuid(),
+                    id,
+                    micros,
+                    &keys,
+                    &Caps::default().in_order(),
+                    shopper.id().as_uuid(),
+                    self.model,
+                    now,
+                    now + HELD_FOR
+                )
+                .fetch_one(&pool)
+                .await
+            }
+        };
+        let held = self.web.unscoped(hold).await?;
         let reservation = Reservation {
-            id: Uuid::now_v7(),
+            id,
             tenant: shopper.tenant(),
             shopper: shopper.id().as_uuid(),
-            keys: [
-                conversation.to_string(),
-                format!("{} {day}", shopper.id()),
-                day.to_string(),
-                now.format("%Y-%m").to_string(),
-            ],
-            caps,
-            micros: self.price.worst_case(prompt),
+            keys,
+            caps: held.caps,
+            micros,
         };
-        let limits = [
-            caps.conversation_micros,
-            caps.shopper_day_micros,
-            caps.tenant_day_micros,
-            caps.tenant_month_micros,
-        ];
-        let over = sqlx::query_scalar!(
-            "SELECT reserve_spend($1, $2, $3, $4, $5, $6, $7, $8)",
-            reservation.id,
-            reservation.micros,
-            &reservation.keys,
-            &limits,
-            reservation.shopper,
-            self.model,
-            now,
-            now + HELD_FOR
-        )
-        .fetch_one(&mut *tx)
-        .await?;
-        if let Some(scope) = over {
-            drop(tx);
-            self.alert_used_up(&reservation, &scope, now).await?;
-            return Err(BudgetError::UsedUp(scope.replace('_', " ")));
+        match held.over {
+            None => Ok(reservation),
+            Some(scope) => {
+                self.alert_used_up(&reservation, &scope, now).await?;
+                Err(BudgetError::UsedUp(scope.replace('_', " ")))
+            }
         }
-        tx.commit().await?;
-        Ok(reservation)
     }
 
     /// Gives back what was held and books what was spent. `tools` are those that the answer called.
@@ -167,35 +181,40 @@ impl Meter {
             End::Used(_) | End::Unknown => ("settled", reservation.micros, Usage::default()),
             End::Failed => ("released", 0, Usage::default()),
         };
-        let mut tx = self.web.begin(Scope::tenant(reservation.tenant)).await?;
-        let rows = sqlx::query!(
-            r#"SELECT scope AS "scope!", key AS "key!", spent_micros AS "spent!" FROM settle_spend($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"#,
-            reservation.id,
-            &reservation.keys,
-            reservation.shopper,
-            self.model,
-            how,
-            spent,
-            i32::try_from(usage.input_tokens).unwrap_or(i32::MAX),
-            i32::try_from(usage.output_tokens).unwrap_or(i32::MAX),
-            tools,
-            now
-        )
-        .fetch_all(&mut *tx)
-        .await?;
-        for row in rows {
+        let (id, keys, shopper) = (reservation.id, &reservation.keys, reservation.shopper);
+        let book = |pool| async move {
+            sqlx::query!(
+                r#"SELECT scope AS "scope!", key AS "key!", spent_micros AS "spent!" FROM book_spend($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"#,
+                reservation.tenant.as_uuid(),
+                id,
+                keys,
+                shopper,
+                self.model,
+                how,
+                spent,
+                i32::try_from(usage.input_tokens).unwrap_or(i32::MAX),
+                i32::try_from(usage.output_tokens).unwrap_or(i32::MAX),
+                tools,
+                now
+            )
+            .fetch_all(&pool)
+            .await
+        };
+        for row in self.web.unscoped(book).await? {
             let cap = match row.scope.as_str() {
-                "tenant_day" => reservation.caps.tenant_day_micros,
-                "tenant_month" => reservation.caps.tenant_month_micros,
+                "tenant_day" => reservation.caps[2],
+                "tenant_month" => reservation.caps[3],
                 _ => continue,
             };
+            // Lost with its process it is said again by the next call; the outbox takes each mark once.
             for hundredths in ALERT_AT {
                 if row.spent.saturating_mul(100) >= cap.saturating_mul(hundredths) {
-                    alert(&mut tx, &row.scope, &row.key, hundredths, now).await?;
+                    self.alert(reservation.tenant, (&row.scope, &row.key), hundredths, now)
+                        .await?;
                 }
             }
         }
-        tx.commit().await
+        Ok(())
     }
 
     /// A cap that holds calls back is used up, though a little of it may be left.
@@ -210,8 +229,18 @@ impl Meter {
             "tenant_month" => &reservation.keys[3],
             _ => return Ok(()),
         };
-        let mut tx = self.web.begin(Scope::tenant(reservation.tenant)).await?;
-        alert(&mut tx, scope, key, 100, now).await?;
+        self.alert(reservation.tenant, (scope, key), 100, now).await
+    }
+
+    async fn alert(
+        &self,
+        tenant: TenantId,
+        (scope, period): (&str, &str),
+        hundredths: i64,
+        now: DateTime<Utc>,
+    ) -> Result<(), sqlx::Error> {
+        let mut tx = self.web.begin(Scope::tenant(tenant)).await?;
+        alert(&mut tx, scope, period, hundredths, now).await?;
         tx.commit().await
     }
 }

@@ -1,0 +1,2 @@
+DROP FUNCTION book_spend;
+DROP FUNCTION hold_spend;
