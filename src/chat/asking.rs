@@ -1,23 +1,21 @@
 //! Asking for an answer: one model after the other until one gives something, its text going out as it comes.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use futures::StreamExt;
 
 use super::{
     bill::Bill,
     events::Event,
-    guard::{Breach, Guard},
-    record::CallRecord,
-    turn::Turn,
+    record::bounded,
+    turn::{Draft, Turn},
 };
 use crate::{
     language::Worded,
     model::{
-        Chunk, Link, ModelError, Prompt, Source, ToolCall, Usage,
+        Chunk, Link, ModelError, Prompt, ToolCall, Usage,
         budget::{BudgetError, End},
     },
-    store::help::Citation,
     telemetry::Ask,
 };
 
@@ -41,48 +39,12 @@ const WITHHELD: Worded = Worded {
     de: "(Der Rest meiner Antwort wird zurückgehalten.)",
 };
 
-/// What a turn has gathered so far.
-pub(super) struct Draft {
-    pub text: String,
-    pub calls: Vec<CallRecord>,
-    /// What the tools' answers are founded on.
-    pub citations: Vec<Citation>,
-    pub fault: Option<ModelError>,
-    /// Who spoke last.
-    pub source: Source,
-    pub guard: Guard,
-    /// How long models took.
-    pub model_time: Duration,
-    /// The place in the chain of who is asked now. It only moves on.
-    link: usize,
-}
-
 /// Why one link gave no answer.
 enum Silence {
     Fault(ModelError),
     UsedUp,
     /// It broke off in the middle; nobody else can go on from there.
     CutShort(ModelError),
-}
-
-impl Draft {
-    /// `link` is the place in the chain of who is asked first.
-    pub fn new(guard: Guard, link: usize) -> Self {
-        Self {
-            text: String::new(),
-            calls: Vec::new(),
-            citations: Vec::new(),
-            fault: None,
-            source: Source::Fallback,
-            guard,
-            model_time: Duration::ZERO,
-            link,
-        }
-    }
-
-    pub fn is_withheld(&self) -> bool {
-        self.guard.breach == Some(Breach::Instructions)
-    }
 }
 
 impl Turn {
@@ -174,7 +136,7 @@ impl Turn {
             output_tokens: usage.output_tokens,
             cost_micros: meter.map_or(0, |meter| meter.cost(usage)),
         });
-        bill.tools = calls.iter().map(|call| super::turn::bounded(&call.tool, 64)).collect();
+        bill.tools = calls.iter().map(|call| bounded(&call.tool, 64)).collect();
         bill.settle().await;
         if !text.is_empty() || !calls.is_empty() {
             draft.source = link.source();

@@ -1,13 +1,12 @@
 //! The end of a turn: its answer is stored, and then announced.
 
 use super::{
-    asking::Draft,
     events::{Author, Event, Message},
     guard::Breach,
     handoff::WITH_A_PERSON,
     hours,
     record::{self, CallRecord, Ending},
-    turn::Turn,
+    turn::{Draft, Turn},
 };
 use crate::{
     ids::MessageId,

@@ -16,6 +16,7 @@ pub mod hours;
 mod live;
 pub mod prompt;
 mod record;
+mod rounds;
 mod send;
 mod turn;
 

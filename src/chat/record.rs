@@ -117,6 +117,11 @@ impl CallRecord {
     }
 }
 
+/// What a model wrote, cut for the record, without the NUL that Postgres text cannot hold.
+pub(super) fn bounded(text: &str, characters: usize) -> String {
+    text.chars().filter(|&c| c != '\0').take(characters).collect()
+}
+
 /// How a turn ended.
 pub(super) struct Ending<'a> {
     pub turn: TurnId,

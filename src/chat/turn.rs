@@ -1,33 +1,21 @@
-//! One turn: ask the model, run what it asks for, ask again, store the answer.
+//! One turn, as data: what it runs with, and what it has gathered.
 
-use std::{convert::Infallible, ops::ControlFlow, sync::Arc};
+use std::{sync::Arc, time::Duration};
 
-use serde_json::json;
-use tokio::time::{Instant, interval_at, timeout};
 use tokio_util::sync::CancellationToken;
-use tracing::Instrument;
 
 use super::{
-    asking::Draft,
-    ending::NO_ANSWER,
     engine::Engine,
-    events::{Event, ToolActivity, ToolStatus},
-    guard::Guard,
+    guard::{Breach, Guard},
     live::Log,
-    record::{self, CallRecord},
+    record::CallRecord,
 };
 use crate::{
     identity::Shopper,
     ids::{ConversationId, MessageId, TurnId},
-    language::{Language, Worded},
-    model::{ModelError, Prompt, PromptMessage, ToolCall},
-    tools::{CallContext, CallOutcome, Outcome},
-};
-
-/// The activity of a tool that there is not.
-const WORKING: Worded = Worded {
-    en: "Working…",
-    de: "Ich arbeite daran…",
+    language::Language,
+    model::{ModelError, Source},
+    store::help::Citation,
 };
 
 pub(super) struct Turn {
@@ -48,167 +36,38 @@ pub(super) struct Turn {
     pub stopping: CancellationToken,
 }
 
-impl Turn {
-    pub async fn run(mut self, prompt: Prompt) {
-        let began = Instant::now();
-        self.engine.metrics.turn_began();
-        self.log.emit(Event::Accepted {
-            conversation_id: self.conversation,
-            turn_id: self.id,
-            message_id: self.message,
-        });
-        let link = if self.by_rules { self.engine.chain.last() } else { 0 };
-        let mut draft = Draft::new(std::mem::take(&mut self.guard), link);
-        let answered = tokio::select! {
-            () = std::future::ready(()), if self.held => true,
-            answered = timeout(self.engine.limits.deadline, self.converse(prompt, &mut draft)) => {
-                if answered.is_err() {
-                    draft.fault = Some(ModelError::TooSlow);
-                }
-                true
-            }
-            () = self.stopping.cancelled() => false,
-            never = self.keep_alive() => match never {},
-        };
-        let (source, model_time) = (draft.source, draft.model_time);
-        let stored = if answered {
-            self.conclude(draft).await
-        } else {
-            self.interrupt(draft.calls).await
-        };
-        if let Err(error) = stored {
-            // The turn stays as it is stored; its lease runs out and whoever comes next closes it.
-            tracing::error!(turn = %self.id, error = %crate::telemetry::cause(&error), "a turn could not be stored");
-            self.log.emit(Event::Error {
-                code: "unavailable".into(),
-                detail: NO_ANSWER.spoken(self.language).to_string(),
-            });
-            self.log.emit(Event::Done { turn_id: self.id });
-        }
-        let own = began.elapsed().saturating_sub(model_time);
-        self.engine.metrics.turn_ended(source.name(), own);
-    }
-
-    /// Rounds of model and tools until the model has no more calls.
-    async fn converse(&self, mut prompt: Prompt, draft: &mut Draft) {
-        for _ in 0..self.engine.limits.rounds {
-            let Some((text, calls)) = self.ask(&prompt, draft).await else {
-                return;
-            };
-            if calls.is_empty() {
-                return;
-            }
-            let results = self.run_calls(&calls, draft).await;
-            prompt.messages.push(PromptMessage::Assistant { text, calls });
-            prompt.messages.extend(results);
-        }
-        draft.fault = Some(ModelError::TooLong);
-    }
-
-    async fn run_calls(&self, calls: &[ToolCall], draft: &mut Draft) -> Vec<PromptMessage> {
-        let mut results = Vec::new();
-        for call in calls {
-            let began = Instant::now();
-            let name = self.engine.registry.name(&call.tool);
-            let outcome = match self.allow(call, draft) {
-                ControlFlow::Continue(()) => {
-                    self.show(call, ToolStatus::Started);
-                    let span = tracing::info_span!("tool", tool = name);
-                    self.engine.registry.call(call, &self.context()).instrument(span).await
-                }
-                ControlFlow::Break(refusal) => refusal,
-            };
-            let name = self.engine.registry.name(&call.tool);
-            self.engine
-                .metrics
-                .called(name, outcome.outcome.as_str(), began.elapsed());
-            draft.guard.learn(&outcome.content);
-            let status = match outcome.outcome {
-                Outcome::Answered => ToolStatus::Answered,
-                Outcome::Proposed => ToolStatus::Proposed,
-                Outcome::Refused => ToolStatus::Refused,
-                Outcome::Failed => ToolStatus::Failed,
-            };
-            self.show(call, status);
-            if let Some(proposal) = outcome.proposal {
-                self.log.emit(Event::Proposal(Box::new(proposal)));
-            }
-            for citation in outcome.citations {
-                if !draft.citations.contains(&citation) {
-                    draft.citations.push(citation);
-                }
-            }
-            draft.calls.push(CallRecord {
-                tool: bounded(&call.tool, 64),
-                arguments: bounded(&call.arguments, 4096),
-                outcome: outcome.outcome,
-                reason: outcome.code,
-                at: self.engine.clock.now(),
-            });
-            results.push(PromptMessage::ToolResult {
-                call_id: call.id.clone(),
-                content: outcome.content,
-            });
-        }
-        results
-    }
-
-    fn context(&self) -> CallContext<'_> {
-        CallContext {
-            shopper: &self.shopper,
-            conversation: self.conversation,
-            turn: self.id,
-            now: self.engine.clock.now(),
-        }
-    }
-
-    fn allow(&self, call: &ToolCall, draft: &Draft) -> ControlFlow<CallOutcome> {
-        let (code, message) = if draft.calls.len() >= self.engine.limits.calls {
-            (
-                "too_many_calls",
-                "no more calls in this turn; answer with what you have",
-            )
-        } else if draft.guard.forbids(&call.arguments) {
-            ("withheld", "your instructions are not to be written down")
-        } else {
-            return ControlFlow::Continue(());
-        };
-        ControlFlow::Break(CallOutcome {
-            outcome: Outcome::Refused,
-            code: Some(code),
-            content: json!({ "error": { "code": code, "message": message } }).to_string(),
-            proposal: None,
-            citations: Vec::new(),
-        })
-    }
-
-    fn show(&self, call: &ToolCall, status: ToolStatus) {
-        let activity = self.engine.registry.activity(&call.tool).unwrap_or(WORKING);
-        self.log.emit(Event::Tool(ToolActivity {
-            tool: bounded(&call.tool, 64),
-            activity: activity.spoken(self.language).to_string(),
-            status,
-        }));
-    }
-
-    async fn keep_alive(&self) -> Infallible {
-        let every = record::LEASE / 3;
-        let mut ticks = interval_at(Instant::now() + every, every);
-        loop {
-            ticks.tick().await;
-            let renewed = async {
-                let mut tx = self.engine.web.begin(self.shopper.scope()).await?;
-                record::renew(&mut tx, self.id, self.engine.clock.now()).await?;
-                tx.commit().await
-            };
-            if let Err(error) = renewed.await {
-                tracing::warn!(turn = %self.id, error = %crate::telemetry::cause(&error), "a turn's lease was not renewed");
-            }
-        }
-    }
+/// What a turn has gathered so far.
+pub(super) struct Draft {
+    pub text: String,
+    pub calls: Vec<CallRecord>,
+    /// What the tools' answers are founded on.
+    pub citations: Vec<Citation>,
+    pub fault: Option<ModelError>,
+    /// Who spoke last.
+    pub source: Source,
+    pub guard: Guard,
+    /// How long models took.
+    pub model_time: Duration,
+    /// The place in the chain of who is asked now. It only moves on.
+    pub link: usize,
 }
 
-/// What a model wrote, cut for the record, without the NUL that Postgres text cannot hold.
-pub(super) fn bounded(text: &str, characters: usize) -> String {
-    text.chars().filter(|&c| c != '\0').take(characters).collect()
+impl Draft {
+    /// `link` is the place in the chain of who is asked first.
+    pub fn new(guard: Guard, link: usize) -> Self {
+        Self {
+            text: String::new(),
+            calls: Vec::new(),
+            citations: Vec::new(),
+            fault: None,
+            source: Source::Fallback,
+            guard,
+            model_time: Duration::ZERO,
+            link,
+        }
+    }
+
+    pub fn is_withheld(&self) -> bool {
+        self.guard.breach == Some(Breach::Instructions)
+    }
 }

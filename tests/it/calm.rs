@@ -30,6 +30,15 @@ fn short(settings: &mut Settings) {
     }
 }
 
+/// The database, by a way of this port.
+fn reached_by(settings: &mut Settings, port: u16) {
+    let name = settings.database.address.get_database().expect("a name").to_owned();
+    settings.database.address = PgConnectOptions::new_without_pgpass()
+        .host("127.0.0.1")
+        .port(port)
+        .database(&name);
+}
+
 fn without_scheme(url: &str) -> String {
     url.rsplit("//").next().expect("an address").to_owned()
 }
@@ -347,11 +356,7 @@ async fn without_its_database_the_service_says_so_in_time_and_comes_back_by_itse
     let way = Way::to(Beyond::Unix(socket)).await;
     let port = way.address.port();
     let app = TestApp::changed(|settings| {
-        let name = settings.database.address.get_database().expect("a name").to_owned();
-        settings.database.address = PgConnectOptions::new_without_pgpass()
-            .host("127.0.0.1")
-            .port(port)
-            .database(&name);
+        reached_by(settings, port);
         settings.database.deadline = Duration::from_secs(1);
     })
     .await;
@@ -416,14 +421,7 @@ async fn an_idle_queue_rests_and_a_database_that_is_away_is_asked_for_calmly_and
     let socket = database::postgres().await.socket_folder().join(".s.PGSQL.5432");
     let way = Way::to(Beyond::Unix(socket)).await;
     let port = way.address.port();
-    let app = TestApp::start_changed(|settings| {
-        let name = settings.database.address.get_database().expect("a name").to_owned();
-        settings.database.address = PgConnectOptions::new_without_pgpass()
-            .host("127.0.0.1")
-            .port(port)
-            .database(&name);
-    })
-    .await;
+    let app = TestApp::start_changed(|settings| reached_by(settings, port)).await;
     let mia = app.shopper("mia").await;
     let listeners = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'";
     app.becomes(listeners, 2).await;
