@@ -40,9 +40,12 @@ pub struct OrderRef {
 
 impl Plan {
     pub fn new(summary: Worded<String>, order: Option<OrderRef>, amount: Option<Money>, changes: Vec<Change>) -> Self {
+        let others = Language::ALL.into_iter().filter(|language| *language != Language::En);
         Self {
+            translations: others
+                .map(|language| (language, summary.spoken(language).clone()))
+                .collect(),
             summary: summary.en,
-            translations: BTreeMap::from([(Language::De, summary.de)]),
             order,
             amount,
             changes,

@@ -200,21 +200,20 @@ impl Meter {
             .fetch_all(&pool)
             .await
         };
-        for row in self.web.unscoped(book).await? {
+        let rows = self.web.unscoped(book).await?;
+        let mut passed = Vec::new();
+        for row in &rows {
             let cap = match row.scope.as_str() {
                 "tenant_day" => reservation.caps[2],
                 "tenant_month" => reservation.caps[3],
                 _ => continue,
             };
-            // Lost with its process it is said again by the next call; the outbox takes each mark once.
-            for hundredths in ALERT_AT {
-                if row.spent.saturating_mul(100) >= cap.saturating_mul(hundredths) {
-                    self.alert(reservation.tenant, (&row.scope, &row.key), hundredths, now)
-                        .await?;
-                }
-            }
+            let reached = |mark: &i64| row.spent.saturating_mul(100) >= cap.saturating_mul(*mark);
+            let marks = ALERT_AT.into_iter().filter(reached);
+            passed.extend(marks.map(|mark| (row.scope.as_str(), row.key.as_str(), mark)));
         }
-        Ok(())
+        // Lost with its process an alert is made again by the next call; the outbox takes each mark once.
+        self.alert(reservation.tenant, &passed, now).await
     }
 
     /// A cap that holds calls back is used up, though a little of it may be left.
@@ -229,18 +228,23 @@ impl Meter {
             "tenant_month" => &reservation.keys[3],
             _ => return Ok(()),
         };
-        self.alert(reservation.tenant, (scope, key), 100, now).await
+        self.alert(reservation.tenant, &[(scope, key, 100)], now).await
     }
 
+    /// Tells staff of caps, periods and marks, if there are any.
     async fn alert(
         &self,
         tenant: TenantId,
-        (scope, period): (&str, &str),
-        hundredths: i64,
+        passed: &[(&str, &str, i64)],
         now: DateTime<Utc>,
     ) -> Result<(), sqlx::Error> {
+        if passed.is_empty() {
+            return Ok(());
+        }
         let mut tx = self.web.begin(Scope::tenant(tenant)).await?;
-        alert(&mut tx, scope, period, hundredths, now).await?;
+        for (scope, period, mark) in passed {
+            alert(&mut tx, scope, period, *mark, now).await?;
+        }
         tx.commit().await
     }
 }

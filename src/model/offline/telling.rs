@@ -1,9 +1,13 @@
 //! What a tool returned, in plain sentences.
 
+use serde::Deserialize;
 use serde_json::Value;
 
 use super::HELP;
-use crate::language::{Language, Worded};
+use crate::{
+    language::{Language, Worded},
+    money::Money,
+};
 
 const SIGN_IN_FIRST: Worded = Worded {
     en: "For that I must know who you are. Please sign in first.",
@@ -71,12 +75,9 @@ pub fn list<'a>(value: &'a Value, field: &str) -> &'a [Value] {
 }
 
 fn money(value: &Value, language: Language) -> String {
-    let amount = text(value, "amount");
-    let amount = match language {
-        Language::En => amount.to_owned(),
-        Language::De => amount.replace('.', ","),
-    };
-    format!("{amount} {}", text(value, "currency"))
+    Money::deserialize(value)
+        .map(|money| money.spoken(language))
+        .unwrap_or_default()
 }
 
 fn status(order: &Value, language: Language) -> String {

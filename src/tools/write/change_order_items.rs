@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 use validator::Validate;
 
 use super::{
-    ItemChange, Ledger, WriteTool, book_difference, goods, method, methods, must_be, must_cover, order, order_ref, swap,
+    ItemChange, Ledger, WriteTool, book_difference, method, methods, must_be, must_cover, order, order_ref, swap,
+    wording::swapped,
 };
 use crate::{
     approvals::{
@@ -12,7 +13,7 @@ use crate::{
         policy::{Mode, Policy},
     },
     ids::ShopperId,
-    language::{Language, Worded},
+    language::Worded,
     money::Money,
     store::{changes::Change, orders::OrderStatus},
     tenancy::{Role, Tx},
@@ -76,19 +77,11 @@ impl WriteTool for ChangeOrderItems {
             },
         ];
         changes.extend(ledger.into_changes());
-        let goods = goods(&order.lines, arguments.changes.iter().map(|change| &change.item_id));
-        let (number, by) = (&order.number, &method.id);
-        let summary = Worded {
-            en: format!(
-                "Change {} of order {number}; the difference of {difference} goes by {by}.",
-                goods.en
-            ),
-            de: format!(
-                "{} der Bestellung {number} ändern; der Unterschied von {} geht über {by}.",
-                goods.de,
-                difference.spoken(Language::De)
-            ),
+        let verb = Worded {
+            en: "Change",
+            de: "ändern",
         };
+        let summary = swapped(verb, &order, &arguments.changes, (difference, &method.id));
         let amount = Some(Money::new(difference.minor.abs(), difference.currency));
         Ok(Plan::new(summary, order_ref(&order), amount, changes))
     }

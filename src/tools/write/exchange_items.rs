@@ -3,14 +3,16 @@
 use serde::{Deserialize, Serialize};
 use validator::Validate;
 
-use super::{ItemChange, WriteTool, goods, method, methods, must_be, must_cover, order, order_ref, swap, swaps};
+use super::{
+    ItemChange, WriteTool, method, methods, must_be, must_cover, order, order_ref, swap, swaps, wording::swapped,
+};
 use crate::{
     approvals::{
         Plan, PlanError,
         policy::{Mode, Policy},
     },
     ids::ShopperId,
-    language::{Language, Worded},
+    language::Worded,
     money::Money,
     store::{changes::Change, orders::OrderStatus},
     tenancy::{Role, Tx},
@@ -72,19 +74,11 @@ impl WriteTool for ExchangeItems {
                 payment_method_id: method.id.clone(),
             },
         ];
-        let goods = goods(&order.lines, arguments.changes.iter().map(|change| &change.item_id));
-        let (number, by) = (&order.number, &method.id);
-        let summary = Worded {
-            en: format!(
-                "Exchange {} of order {number}; the difference of {difference} goes by {by}.",
-                goods.en
-            ),
-            de: format!(
-                "{} der Bestellung {number} umtauschen; der Unterschied von {} geht über {by}.",
-                goods.de,
-                difference.spoken(Language::De)
-            ),
+        let verb = Worded {
+            en: "Exchange",
+            de: "umtauschen",
         };
+        let summary = swapped(verb, &order, &arguments.changes, (difference, &method.id));
         let amount = Some(Money::new(difference.minor.abs(), difference.currency));
         Ok(Plan::new(summary, order_ref(&order), amount, changes))
     }

@@ -12,6 +12,7 @@ pub mod exchange_items;
 pub mod hand_off;
 pub mod request_refund;
 pub mod return_items;
+mod wording;
 
 use std::collections::BTreeMap;
 
@@ -22,7 +23,6 @@ use super::Contract;
 use crate::{
     approvals::{OrderRef, Plan, PlanError, policy::Policy},
     ids::ShopperId,
-    language::Worded,
     money::{Currency, Money},
     store::{
         PaymentMethod, catalogue,
@@ -172,55 +172,6 @@ fn total(amounts: &[(String, Money)], currency: Currency) -> Money {
     Money::new(amounts.iter().map(|(_, amount)| amount.minor).sum(), currency)
 }
 
-/// `28.00 USD to gift-mia and 5.00 USD to card-mia`.
-fn spell(amounts: &[(String, Money)]) -> Worded<String> {
-    let words = Worded {
-        en: ("to", " and "),
-        de: ("an", " und "),
-    };
-    words.each(|language, (to, and)| {
-        let spelt: Vec<_> = amounts
-            .iter()
-            .map(|(method, amount)| format!("{} {to} {method}", amount.spoken(language)))
-            .collect();
-        spelt.join(and)
-    })
-}
-
-/// How many different goods a summary names.
-const NAMED: usize = 3;
-
-/// These units of an order, as the shopper knows them: `2 × Enamel Mug and Storm Lantern`.
-fn goods<'a>(lines: &[Line], item_ids: impl IntoIterator<Item = &'a String>) -> Worded<String> {
-    let mut counted: Vec<(&str, usize)> = Vec::new();
-    for id in item_ids {
-        let line = lines.iter().find(|line| line.item_id == *id);
-        let name = line.map_or(id.as_str(), |line| line.name.as_str());
-        match counted.iter_mut().find(|(known, _)| *known == name) {
-            Some((_, count)) => *count += 1,
-            None => counted.push((name, 1)),
-        }
-    }
-    let more: usize = counted.iter().skip(NAMED).map(|(_, count)| count).sum();
-    let tell = |(name, count): &(&str, usize)| match count {
-        1 => (*name).to_owned(),
-        count => format!("{count} × {name}"),
-    };
-    let named: Vec<String> = counted.iter().take(NAMED).map(tell).collect();
-    let words = Worded {
-        en: ("and", "more"),
-        de: ("und", "weitere"),
-    };
-    words.each(|_, (and, others)| {
-        let mut told = named.clone();
-        told.extend((more > 0).then(|| format!("{more} {others}")));
-        match told.pop() {
-            Some(last) if !told.is_empty() => format!("{} {and} {last}", told.join(", ")),
-            only => only.unwrap_or_default(),
-        }
-    })
-}
-
 /// The order's lines after swapping units one by one, and what the new units cost more.
 async fn swap<R: Role>(tx: &mut Tx<R>, order: &Order, changes: &[ItemChange]) -> Result<(Vec<Line>, Money), PlanError> {
     let mut lines = order.lines.clone();
@@ -298,36 +249,4 @@ fn order_ref(order: &Order) -> Option<OrderRef> {
         number: order.number.clone(),
         version: order.version,
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn goods_are_named_counted_and_cut() {
-        let of = |names: &[&str]| {
-            let line = |name: &&str| Line {
-                item_id: name.to_lowercase(),
-                product_id: "p".into(),
-                name: (*name).to_owned(),
-                options: BTreeMap::new(),
-                price: Money::new(100, "USD".parse().expect("a currency")),
-                quantity: 2,
-            };
-            names.iter().map(line).collect::<Vec<_>>()
-        };
-        let lines = of(&["Mug", "Lamp", "Rope", "Sail", "Oar"]);
-        let told = |ids: &[&str]| {
-            let ids: Vec<String> = ids.iter().map(|id| (*id).to_owned()).collect();
-            goods(&lines, &ids)
-        };
-        assert_eq!(told(&["mug"]).en, "Mug");
-        assert_eq!(told(&["mug", "mug", "lamp"]).en, "2 × Mug and Lamp");
-        assert_eq!(told(&["mug", "lamp", "rope"]).de, "Mug, Lamp und Rope");
-        assert_eq!(
-            told(&["mug", "lamp", "rope", "sail", "oar", "oar"]).en,
-            "Mug, Lamp, Rope and 3 more"
-        );
-    }
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use validator::Validate;
 
-use super::{Ledger, WriteTool, methods, order, order_ref, spell, total, unrefunded};
+use super::{Ledger, WriteTool, methods, order, order_ref, total, unrefunded, wording::spell};
 use crate::{
     approvals::{
         Plan, PlanError,

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use validator::Validate;
 
-use super::{WriteTool, goods, method, methods, must_be, order, order_ref};
+use super::{WriteTool, method, methods, must_be, order, order_ref, wording::goods};
 use crate::{
     approvals::{
         Plan, PlanError,
