@@ -54,5 +54,7 @@ ids! {
     StaffId,
     OrderId,
     PaymentMethodId,
+    /// Money that moves for an order.
+    MovementId,
     ProductId,
 }

@@ -20,6 +20,7 @@ pub mod model;
 pub mod identity;
 pub mod store;
 pub mod integrations;
+pub mod ledger;
 pub mod mail;
 pub mod jobs;
 pub mod tenancy;

@@ -2,6 +2,9 @@
 //!
 //! The effect, the proposal's last state, the audit and the outbox are one transaction. A crash before its commit leaves
 //! nothing and the job comes again; after it, the state says that there is nothing left to do.
+//!
+//! A change that needs money in is a saga: the money is asked for, and the change is made when the provider has confirmed it. When
+//! the change can no longer be made by then, the money goes back.
 
 use std::{pin::Pin, sync::Arc};
 
@@ -12,15 +15,18 @@ use sqlx::types::Json;
 use super::{
     Plan, PlanError, State,
     outcome::{self, Settled},
+    returns,
 };
 use crate::{
     ids::{OrderId, ProposalId, ShopperId, TenantId},
     integrations::{
-        crm, payments,
+        crm,
+        payments::{self, Purpose},
         shop::{self, Operation},
         webhooks_out,
     },
     language::Worded,
+    ledger::{self, Collection, LedgerError, Provider},
     store::{
         changes::{self, Change, ChangeError, Target},
         orders::{OrderStatus, PaymentKind},
@@ -39,6 +45,23 @@ const NO_LONGER_FITS: Worded = Worded {
 const NOT_POSSIBLE: Worded = Worded {
     en: "Your request could not be carried out. Nothing was done. Our staff has been told.",
     de: "Ihre Anfrage konnte nicht ausgeführt werden. Es ist nichts geschehen. Unser Team weiß davon.",
+};
+
+const STAFF_COLLECTS: Worded = Worded {
+    en: "Your request was approved. It costs more, and our staff collects the difference first. Nothing has been charged or changed yet:",
+    de: "Ihre Anfrage wurde genehmigt. Sie kostet mehr, und unser Team zieht den Unterschied zuerst ein. Noch ist nichts abgebucht oder geändert:",
+};
+const CHARGING: Worded = Worded {
+    en: "Your request was approved. It is carried out as soon as your payment is confirmed:",
+    de: "Ihre Anfrage wurde genehmigt. Sie wird ausgeführt, sobald Ihre Zahlung bestätigt ist:",
+};
+const PLEASE_PAY: Worded = Worded {
+    en: "Your payment could not be taken without you. Nothing was charged or changed. Please pay on this page within 24 hours, then your request is carried out:",
+    de: "Ihre Zahlung war ohne Sie nicht möglich. Es ist nichts abgebucht oder geändert. Bitte bezahlen Sie innerhalb von 24 Stunden auf dieser Seite, dann wird Ihre Anfrage ausgeführt:",
+};
+const NOT_PAID: Worded = Worded {
+    en: "The payment for your request was not made. Nothing was charged or changed. Please ask again.",
+    de: "Die Zahlung für Ihre Anfrage kam nicht zustande. Es ist nichts abgebucht oder geändert. Bitte fragen Sie noch einmal.",
 };
 
 /// Plans a tool's effect again, by its name. The tools' registry is one.
@@ -72,7 +95,16 @@ pub struct Executor {
     planner: Arc<dyn Planner>,
 }
 
+/// What is to be done about a proposal.
+enum Claim {
+    Run(Box<Claimed>),
+    /// It moved on without an execution.
+    Moved(State),
+    Nothing,
+}
+
 struct Claimed {
+    state: State,
     shopper: ShopperId,
     conversation: uuid::Uuid,
     tool: String,
@@ -82,6 +114,13 @@ struct Claimed {
     order_version: Option<i64>,
 }
 
+impl Claimed {
+    /// A sentence and what the proposal is about, in each language.
+    fn said_after(&self, sentence: &Worded) -> Worded<String> {
+        sentence.each(|language, sentence| format!("{sentence} {}", self.plan.summary_in(language)))
+    }
+}
+
 impl Executor {
     pub fn new(pool: Pool<tenancy::Executor>, planner: Arc<dyn Planner>) -> Self {
         Self { pool, planner }
@@ -89,8 +128,10 @@ impl Executor {
 
     /// Does an approved proposal. May be called again after any failure, and at the same time by others.
     pub async fn execute(&self, tenant: TenantId, id: ProposalId, now: DateTime<Utc>) -> Result<Done, ExecuteError> {
-        let Some(claimed) = self.claim(tenant, id, now).await? else {
-            return Ok(Done::Nothing);
+        let claimed = match self.claim(tenant, id, now).await? {
+            Claim::Run(claimed) => claimed,
+            Claim::Moved(state) => return Ok(Done::Ended(state)),
+            Claim::Nothing => return Ok(Done::Nothing),
         };
         let Some(mut tx) = self.lock_executing(tenant, id, claimed.shopper).await? else {
             return Ok(Done::Nothing);
@@ -105,59 +146,121 @@ impl Executor {
             proposal: id,
             order: claimed.order.zip(claimed.order_version),
         };
-        let end = match self
+        let planned = self
             .planner
             .plan(&claimed.tool, &claimed.arguments, claimed.shopper, &mut tx)
-            .await
-        {
+            .await;
+        let (end, text) = match planned {
             Err(PlanError::Database(error)) => return Err(error.into()),
-            Err(_) => State::Stale,
-            Ok(plan) if !plan.does_as(&claimed.plan) => State::Stale,
-            Ok(plan) => match changes::apply(&mut tx, &target, &plan.changes, now).await {
-                Ok(()) => {
-                    self.tell_other_systems(&mut tx, &target, &plan, now).await?;
-                    State::Executed
-                }
+            Err(_) => (State::Stale, NO_LONGER_FITS.owned()),
+            Ok(plan) if !plan.does_as(&claimed.plan) => (State::Stale, NO_LONGER_FITS.owned()),
+            Ok(plan) => match self.carry_out(&mut tx, &target, &plan, now).await {
+                Ok(None) => (State::Executed, claimed.said_after(&DONE)),
+                Ok(Some(Provider::Staff)) => (State::AwaitingPayment, claimed.said_after(&STAFF_COLLECTS)),
+                Ok(Some(_)) => (State::AwaitingPayment, claimed.said_after(&CHARGING)),
                 Err(ChangeError::Database(error)) if may_pass(&error) => return Err(error.into()),
                 Err(error) => {
                     // Nothing of the effect may stay: start over in a clean transaction that only records the end.
                     drop(tx);
                     tracing::error!(proposal = %id, error = %describe(&error), "an approved effect could not be made");
-                    let end = if matches!(error, ChangeError::Stale) {
-                        State::Stale
-                    } else {
-                        State::Failed
+                    let end = match error {
+                        ChangeError::Stale => (State::Stale, NO_LONGER_FITS.owned()),
+                        _ => (State::Failed, NOT_POSSIBLE.owned()),
                     };
                     return self.record_end(tenant, id, &claimed, end, now).await;
                 }
             },
         };
-        finish(&mut tx, id, &claimed, end, now).await?;
+        finish(&mut tx, id, &claimed, (State::Executing, end), text, now).await?;
         tx.commit().await?;
         Ok(Done::Ended(end))
     }
 
-    /// Marks the proposal as being executed. None when it is not approved, or ended.
-    async fn claim(
+    /// Collects what the plan needs, and makes its changes when all of it is there. Returns who was asked for money when some is
+    /// still to come.
+    async fn carry_out(
         &self,
-        tenant: TenantId,
-        id: ProposalId,
+        tx: &mut Tx<tenancy::Executor>,
+        target: &Target,
+        plan: &Plan,
         now: DateTime<Utc>,
-    ) -> Result<Option<Claimed>, sqlx::Error> {
+    ) -> Result<Option<Provider>, ChangeError> {
+        let needed = plan.money_in();
+        if let (false, Some(purpose)) = (needed.is_empty(), purpose(target))
+            && ledger::collection(tx, target.proposal).await? != Collection::Held
+        {
+            let mut asked = None;
+            for money in needed {
+                match payments::collect(tx, purpose, money, now).await? {
+                    Provider::Demo => {}
+                    provider => asked = Some(provider),
+                }
+            }
+            if asked.is_some() {
+                return Ok(asked);
+            }
+        }
+        changes::apply(tx, target, &plan.changes, now).await?;
+        if !plan.holds_money() {
+            ledger::settle(tx, target.proposal, now).await?;
+        }
+        self.tell_other_systems(tx, target, plan, now).await?;
+        Ok(None)
+    }
+
+    /// Looks at where the proposal and its money stand, and moves it on. Claimed for execution: what to do is in the answer.
+    async fn claim(&self, tenant: TenantId, id: ProposalId, now: DateTime<Utc>) -> Result<Claim, ExecuteError> {
         let mut tx = self.pool.begin(Scope::tenant(tenant)).await?;
-        let claimed = sqlx::query_as!(
+        let found = sqlx::query_as!(
             Claimed,
-            r#"UPDATE proposals SET state = 'executing', attempts = attempts + 1, updated_at = $2
-            WHERE id = $1 AND state IN ('approved', 'executing')
-            RETURNING shopper_id AS "shopper: ShopperId", conversation_id AS conversation, tool, arguments, plan AS "plan: Json<Plan>",
-                order_id AS "order: OrderId", order_version"#,
-            id.as_uuid(),
-            now
+            r#"SELECT state AS "state: State", shopper_id AS "shopper: ShopperId", conversation_id AS conversation, tool, arguments, plan AS "plan: Json<Plan>",
+                order_id AS "order: OrderId", order_version FROM proposals WHERE id = $1 FOR UPDATE"#,
+            id.as_uuid()
         )
         .fetch_optional(&mut *tx)
         .await?;
+        let Some(claimed) = found else {
+            return Ok(Claim::Nothing);
+        };
+        let claim = match (claimed.state, ledger::collection(&mut tx, id).await?) {
+            (State::Approved | State::Executing, _)
+            | (State::AwaitingPayment | State::NeedsPayment, Collection::Held) => {
+                sqlx::query!(
+                    "UPDATE proposals SET state = 'executing', attempts = attempts + 1, updated_at = $2 WHERE id = $1",
+                    id.as_uuid(),
+                    now
+                )
+                .execute(&mut *tx)
+                .await?;
+                Claim::Run(Box::new(claimed))
+            }
+            (State::AwaitingPayment, Collection::LinkOpen) => {
+                let link = ledger::payment_link(&mut tx, id).await?.unwrap_or_default();
+                let text = PLEASE_PAY.each(|_, please| format!("{please} {link}"));
+                let step = (State::AwaitingPayment, State::NeedsPayment);
+                finish(&mut tx, id, &claimed, step, text, now).await?;
+                Claim::Moved(State::NeedsPayment)
+            }
+            (from @ (State::AwaitingPayment | State::NeedsPayment), Collection::Failed) => {
+                finish(&mut tx, id, &claimed, (from, State::Failed), NOT_PAID.owned(), now).await?;
+                Claim::Moved(State::Failed)
+            }
+            // The money came after all, and nobody needs it any more.
+            (State::Expired | State::Stale | State::Failed | State::Rejected, Collection::Held) => {
+                give_back(&mut tx, id, now).await?;
+                Claim::Nothing
+            }
+            (State::Executed, _) => {
+                match returns::settle(&mut tx, id, now).await {
+                    Ok(()) | Err(LedgerError::NotCovered) => {}
+                    Err(LedgerError::Database(error)) => return Err(error.into()),
+                }
+                Claim::Nothing
+            }
+            _ => Claim::Nothing,
+        };
         tx.commit().await?;
-        Ok(claimed)
+        Ok(claim)
     }
 
     /// Queues what an effect means elsewhere: money back at the payment provider, a note in the CRM, a person called.
@@ -167,7 +270,7 @@ impl Executor {
         target: &Target,
         plan: &Plan,
         now: DateTime<Utc>,
-    ) -> Result<(), sqlx::Error> {
+    ) -> Result<(), ChangeError> {
         for (position, change) in plan.changes.iter().enumerate() {
             match (change, target.order) {
                 (
@@ -178,15 +281,12 @@ impl Executor {
                     },
                     Some((order, _)),
                 ) => {
-                    let refund = (target.proposal, position);
-                    let at_provider =
-                        payments::queue_refund(tx, refund, (order, payment_method_id), *amount, now).await?;
-                    if !at_provider && !is_gift_card(tx, payment_method_id).await? {
-                        let operation = Operation::Refund {
-                            amount: amount.amount(),
-                        };
-                        shop::queue(tx, refund, order, operation, now).await?;
-                    }
+                    let purpose = Purpose {
+                        shopper: target.shopper,
+                        order,
+                        proposal: target.proposal,
+                    };
+                    payments::pay_out(tx, purpose, (payment_method_id, *amount), now).await?;
                 }
                 (Change::Status { to, .. }, Some((order, _))) => {
                     if let Some(operation) = at_the_shop(*to) {
@@ -231,27 +331,34 @@ impl Executor {
         tenant: TenantId,
         id: ProposalId,
         claimed: &Claimed,
-        end: State,
+        (end, text): (State, Worded<String>),
         now: DateTime<Utc>,
     ) -> Result<Done, ExecuteError> {
         let Some(mut tx) = self.lock_executing(tenant, id, claimed.shopper).await? else {
             return Ok(Done::Nothing);
         };
-        finish(&mut tx, id, claimed, end, now).await?;
+        finish(&mut tx, id, claimed, (State::Executing, end), text, now).await?;
         tx.commit().await?;
         Ok(Done::Ended(end))
     }
 }
 
-/// A gift card's balance is the store's own, and is back already.
-async fn is_gift_card(tx: &mut Tx<tenancy::Executor>, payment_method: &str) -> Result<bool, sqlx::Error> {
-    let kind = sqlx::query_scalar!(
-        "SELECT kind FROM payment_methods WHERE external_id = $1",
-        payment_method
-    )
-    .fetch_optional(&mut **tx)
-    .await?;
-    Ok(kind.as_deref() == Some("gift_card"))
+fn purpose(target: &Target) -> Option<Purpose> {
+    target.order.map(|(order, _)| Purpose {
+        shopper: target.shopper,
+        order,
+        proposal: target.proposal,
+    })
+}
+
+/// Gives back what came in for a proposal that ended without its change.
+async fn give_back(tx: &mut Tx<tenancy::Executor>, id: ProposalId, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
+    match payments::give_back(tx, id, now).await {
+        Ok(_) => Ok(()),
+        Err(LedgerError::Database(error)) => Err(error),
+        // What is held can always go back: the balance counts it apart.
+        Err(LedgerError::NotCovered) => Err(sqlx::Error::Protocol("held money is not covered".into())),
+    }
 }
 
 /// What an order's new status means at the shop's platform.
@@ -280,24 +387,24 @@ fn describe(error: &ChangeError) -> String {
     }
 }
 
+/// Moves a claimed proposal on. What was collected for a change that is not made goes back in the same transaction.
 async fn finish(
     tx: &mut Tx<tenancy::Executor>,
     id: ProposalId,
     claimed: &Claimed,
-    end: State,
+    step: (State, State),
+    text: Worded<String>,
     now: DateTime<Utc>,
 ) -> Result<(), sqlx::Error> {
-    let text = match end {
-        State::Executed => DONE.each(|language, done| format!("{done} {}", claimed.plan.summary_in(language))),
-        State::Stale => NO_LONGER_FITS.owned(),
-        _ => NOT_POSSIBLE.owned(),
-    };
     let settled = Settled {
         id,
         shopper: claimed.shopper,
         conversation: claimed.conversation,
         digest: &claimed.plan.digest(),
     };
-    let step = (State::Executing, end);
-    outcome::settle(tx, &settled, step, (text, None), &Actor::system(), now).await
+    outcome::settle(tx, &settled, step, (text, None), &Actor::system(), now).await?;
+    match step.1 {
+        State::Stale | State::Failed => give_back(tx, id, now).await,
+        _ => Ok(()),
+    }
 }

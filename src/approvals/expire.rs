@@ -9,6 +9,7 @@ use super::{
 use crate::{
     ids::{ProposalId, ShopperId, TenantId},
     language::Worded,
+    ledger,
     tenancy::{self, Executor, Pool, Scope, audit::Actor},
 };
 
@@ -17,6 +18,13 @@ pub(super) const EXPIRED: Worded = Worded {
     en: "Your request was not decided in time and has expired.",
     de: "Über Ihre Anfrage wurde nicht rechtzeitig entschieden; sie ist abgelaufen.",
 };
+
+const NOT_PAID_IN_TIME: Worded = Worded {
+    en: "The payment for your request was not made in time, and it has expired. Nothing was charged or changed.",
+    de: "Die Zahlung für Ihre Anfrage kam nicht rechtzeitig; sie ist abgelaufen. Es ist nichts abgebucht oder geändert.",
+};
+/// How long a shopper can pay: Stripe's Checkout Sessions last 24 hours.
+const TO_PAY: chrono::Duration = chrono::Duration::hours(24);
 
 /// Ends every tenant's overdue proposals, each with its message, audit and outbox row. Returns how many.
 pub async fn expire_overdue(pool: &Pool<Executor>, now: DateTime<Utc>) -> Result<usize, sqlx::Error> {
@@ -30,9 +38,10 @@ pub async fn expire_overdue(pool: &Pool<Executor>, now: DateTime<Utc>) -> Result
 async fn expire_of(pool: &Pool<Executor>, tenant: TenantId, now: DateTime<Utc>) -> Result<usize, sqlx::Error> {
     let mut tx = pool.begin(Scope::tenant(tenant)).await?;
     let overdue = sqlx::query!(
-        r#"SELECT id AS "id: ProposalId", shopper_id AS "shopper: ShopperId", conversation_id, plan_digest AS digest FROM proposals
-        WHERE state = 'pending' AND expires_at <= $1 ORDER BY id LIMIT 100 FOR UPDATE SKIP LOCKED"#,
-        now
+        r#"SELECT id AS "id: ProposalId", shopper_id AS "shopper: ShopperId", conversation_id, plan_digest AS digest, state AS "state: State" FROM proposals
+        WHERE state = 'pending' AND expires_at <= $1 OR state = 'needs_payment' AND updated_at <= $2 ORDER BY id LIMIT 100 FOR UPDATE SKIP LOCKED"#,
+        now,
+        now - TO_PAY
     )
     .fetch_all(&mut *tx)
     .await?;
@@ -43,8 +52,13 @@ async fn expire_of(pool: &Pool<Executor>, tenant: TenantId, now: DateTime<Utc>) 
             conversation: proposal.conversation_id,
             digest: &proposal.digest,
         };
-        let step = (State::Pending, State::Expired);
-        outcome::settle(&mut tx, &settled, step, (EXPIRED.owned(), None), &Actor::system(), now).await?;
+        let text = match proposal.state {
+            State::NeedsPayment => NOT_PAID_IN_TIME.owned(),
+            _ => EXPIRED.owned(),
+        };
+        let step = (proposal.state, State::Expired);
+        outcome::settle(&mut tx, &settled, step, (text, None), &Actor::system(), now).await?;
+        ledger::give_up(&mut tx, proposal.id, "not paid in time", now).await?;
     }
     tx.commit().await?;
     Ok(overdue.len())

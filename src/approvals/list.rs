@@ -25,6 +25,9 @@ pub struct ProposalView {
     pub shown: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// Where the shopper pays before the change is made, at the payment provider.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub payment_link: Option<String>,
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
     pub expires_at: DateTime<Utc>,
@@ -42,6 +45,7 @@ struct ProposalRow {
     plan: Json<Plan>,
     plan_digest: Vec<u8>,
     reason: Option<String>,
+    payment_link: Option<String>,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
     expires_at: DateTime<Utc>,
@@ -60,6 +64,7 @@ impl From<ProposalRow> for ProposalView {
             plan: row.plan.0,
             shown: hex::encode(row.plan_digest),
             reason: row.reason,
+            payment_link: row.payment_link,
             created_at: row.created_at,
             updated_at: row.updated_at,
             expires_at: row.expires_at,
@@ -73,7 +78,9 @@ macro_rules! proposals {
         sqlx::query_as!(
             ProposalRow,
             r#"SELECT id AS "id: _", shopper_id AS "shopper_id: _", conversation_id AS "conversation_id: _", tool, state AS "state: _",
-                awaiting AS "awaiting: _", deciders_needed, plan AS "plan: _", plan_digest, reason, created_at, updated_at, expires_at
+                awaiting AS "awaiting: _", deciders_needed, plan AS "plan: _", plan_digest, reason, created_at, updated_at, expires_at,
+                (SELECT m.payment_link FROM money_movements m WHERE m.tenant_id = proposals.tenant_id AND m.proposal_id = proposals.id AND m.state = 'requested'
+                    AND m.payment_link IS NOT NULL LIMIT 1) AS payment_link
             FROM proposals "# + $rest,
             $($argument)*
         )

@@ -11,6 +11,7 @@ mod outcome;
 mod plan;
 pub mod policy;
 mod propose;
+pub mod returns;
 
 pub use executor::{Done, ExecuteError, Executor, Planner};
 pub use list::ProposalView;
@@ -32,6 +33,10 @@ pub enum State {
     /// What it was planned on has changed.
     Stale,
     Executing,
+    /// The money that it needs is being collected; the change is made once it is confirmed.
+    AwaitingPayment,
+    /// The shopper must pay at the provider's page first. Nothing was changed.
+    NeedsPayment,
     Executed,
     /// Tried and given up.
     Failed,
@@ -47,6 +52,8 @@ impl State {
             Self::Expired => "expired",
             Self::Stale => "stale",
             Self::Executing => "executing",
+            Self::AwaitingPayment => "awaiting_payment",
+            Self::NeedsPayment => "needs_payment",
             Self::Executed => "executed",
             Self::Failed => "failed",
         }

@@ -51,7 +51,8 @@ pub(super) async fn settle<R: Role>(
         State::Executed => Some(Mail::ProposalExecuted { proposal: id }),
         State::Rejected => Some(Mail::ProposalRejected { proposal: id }),
         State::Expired | State::Stale | State::Failed => Some(Mail::ProposalUndone { proposal: id }),
-        State::Pending | State::Approved | State::Executing => None,
+        State::NeedsPayment => Some(Mail::PaymentNeeded { proposal: id }),
+        State::Pending | State::Approved | State::Executing | State::AwaitingPayment => None,
     };
     if let Some(mail) = mail {
         mail::queue(
@@ -63,10 +64,11 @@ pub(super) async fn settle<R: Role>(
         )
         .await?;
     }
-    let event = if from == State::Pending {
-        "proposal.decided"
-    } else {
-        "proposal.executed"
+    let event = match (from, to) {
+        (State::Pending, _) => "proposal.decided",
+        (_, State::AwaitingPayment) => "proposal.awaiting_payment",
+        (_, State::NeedsPayment) => "proposal.needs_payment",
+        _ => "proposal.executed",
     };
     let data = json!({ "proposal_id": id, "state": to });
     webhooks_out::announce(tx, event, &format!("proposal:{id}:{name}"), data, now).await?;

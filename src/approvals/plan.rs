@@ -9,7 +9,7 @@ use crate::{
     ids::OrderId,
     language::{Language, Worded},
     money::Money,
-    store::changes::Change,
+    store::{changes::Change, orders::PaymentKind},
 };
 
 /// What would be done, down to the cent. Personal: no `Debug`.
@@ -59,6 +59,31 @@ impl Plan {
     /// Whether both would do the same, however they word it: a release that words it otherwise makes nothing stale.
     pub fn does_as(&self, other: &Self) -> bool {
         (&self.order, self.amount, &self.changes) == (&other.order, other.amount, &other.changes)
+    }
+
+    /// What must have come in, from which payment method, before the changes are made.
+    pub fn money_in(&self) -> Vec<(&str, Money)> {
+        let money = self.changes.iter().filter_map(|change| match change {
+            Change::Payment {
+                kind: PaymentKind::Payment,
+                amount,
+                payment_method_id,
+            } => Some((payment_method_id.as_str(), *amount)),
+            Change::Exchange {
+                difference,
+                payment_method_id,
+                ..
+            } if difference.minor > 0 => Some((payment_method_id.as_str(), *difference)),
+            _ => None,
+        });
+        money.collect()
+    }
+
+    /// Whether what came in is held on after the changes are made: for an exchange, until the old items are back.
+    pub fn holds_money(&self) -> bool {
+        self.changes
+            .iter()
+            .any(|change| matches!(change, Change::Exchange { .. }))
     }
 
     /// SHA-256 of the plan: what a decision is bound to.

@@ -72,7 +72,7 @@ pub async fn propose(tx: &mut Tx<Web>, asked: Asked<'_>) -> Result<ProposalView,
         "INSERT INTO proposals (tenant_id, shopper_id, id, conversation_id, turn_id, tool, arguments, plan, plan_digest, order_id, order_version,
             amount_minor, currency, fingerprint, awaiting, deciders_needed, state, created_at, updated_at, expires_at)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $18, $19)
-        ON CONFLICT (tenant_id, shopper_id, fingerprint) WHERE state IN ('pending', 'approved', 'executing') DO NOTHING",
+        ON CONFLICT (tenant_id, shopper_id, fingerprint) WHERE state IN ('pending', 'approved', 'executing', 'awaiting_payment', 'needs_payment') DO NOTHING",
         tx.tenant_id().as_uuid(),
         asked.shopper.id().as_uuid(),
         id.as_uuid(),
@@ -166,7 +166,7 @@ async fn circumstances(tx: &mut Tx<Web>, asked: &Asked<'_>) -> Result<Circumstan
 
 async fn open(tx: &mut Tx<Web>) -> Result<i64, sqlx::Error> {
     sqlx::query_scalar!(
-        r#"SELECT count(*) AS "open!" FROM proposals WHERE state IN ('pending', 'approved', 'executing')"#
+        r#"SELECT count(*) AS "open!" FROM proposals WHERE state IN ('pending', 'approved', 'executing', 'awaiting_payment', 'needs_payment')"#
     )
     .fetch_one(&mut **tx)
     .await
@@ -174,7 +174,7 @@ async fn open(tx: &mut Tx<Web>) -> Result<i64, sqlx::Error> {
 
 async fn open_twin(tx: &mut Tx<Web>, asked: &Asked<'_>) -> Result<Option<ProposalView>, sqlx::Error> {
     let id = sqlx::query_scalar!(
-        r#"SELECT id AS "id: ProposalId" FROM proposals WHERE fingerprint = $1 AND state IN ('pending', 'approved', 'executing')"#,
+        r#"SELECT id AS "id: ProposalId" FROM proposals WHERE fingerprint = $1 AND state IN ('pending', 'approved', 'executing', 'awaiting_payment', 'needs_payment')"#,
         &fingerprint(asked)[..]
     )
     .fetch_optional(&mut **tx)

@@ -51,6 +51,7 @@ pub async fn seed(pools: &Pools) -> Result<StoreKey, CliError> {
             tenancy::create_as(&pools.executor, key, SLUG, "Harbour Goods", "USD".parse::<Currency>()?).await?
         }
     };
+    tenancy::use_demo_payments(&pools.executor, store.id).await?;
     let lines: Vec<_> = STORE.lines().map(|line| Ok(line.to_owned())).collect();
     let report = import::from_lines(&pools.executor, &store, lines.into_iter()).await?;
     if !report.rejected.is_empty() {

@@ -27,7 +27,8 @@ pub async fn write(executor: &Pool<Executor>, store: &Tenant, out: &mut impl Wri
         r#"SELECT jsonb_strip_nulls(jsonb_build_object('type', 'shopper', 'id', s.external_id, 'email', s.email, 'first_name', s.first_name,
             'last_name', s.last_name, 'address', s.address,
             'payment_methods', (SELECT coalesce(jsonb_agg(jsonb_build_object('id', m.external_id, 'kind', m.kind, 'brand', m.brand,
-                'last_four', m.last_four, 'balance', m.balance_minor) ORDER BY m.external_id), '[]')
+                'last_four', m.last_four, 'balance', m.balance_minor, 'reference', m.reference,
+                'customer', m.customer) ORDER BY m.external_id), '[]')
                 FROM payment_methods m WHERE m.shopper_id = s.shopper_id))) AS "record!"
         FROM shoppers s WHERE NOT s.guest ORDER BY s.external_id"#
     )
@@ -41,8 +42,8 @@ pub async fn write(executor: &Pool<Executor>, store: &Tenant, out: &mut impl Wri
             'shipments', (SELECT coalesce(jsonb_agg(jsonb_build_object('carrier', h.carrier, 'tracking_number', h.tracking_number,
                 'item_ids', h.item_ids, 'shipped_at', h.shipped_at) ORDER BY h.position), '[]') FROM shipments h WHERE h.order_id = o.id),
             'payments', (SELECT coalesce(jsonb_agg(jsonb_build_object('kind', p.kind, 'amount', p.amount_minor, 'payment_method', m.external_id,
-                'reference', p.reference) ORDER BY p.position), '[]') FROM payments p JOIN payment_methods m ON m.id = p.payment_method_id
-                WHERE p.order_id = o.id))) AS "record!"
+                'reference', p.reference) ORDER BY p.position), '[]') FROM order_payments p JOIN payment_methods m ON m.id = p.payment_method_id
+                WHERE p.order_id = o.id AND p.confirmed))) AS "record!"
         FROM orders o JOIN shoppers s USING (tenant_id, shopper_id) ORDER BY o.created_at, o.number"#
     )
     .fetch(&mut *tx);

@@ -171,8 +171,14 @@ fn tools(
     let post = PostOffice::new(&settings.mail, settings.keyring.clone(), settings.public_url.clone())?;
     Ok(Tools {
         executor: Executor::new(pools.executor.clone(), registry),
-        outgoing: Outgoing::new(post, settings.keyring.clone(), settings.outside.clone(), metrics)
-            .map_err(|error| CliError::Argument(error.to_string()))?,
+        outgoing: Outgoing::new(
+            post,
+            settings.keyring.clone(),
+            settings.outside.clone(),
+            settings.public_url.clone(),
+            metrics,
+        )
+        .map_err(|error| CliError::Argument(error.to_string()))?,
         keyring: settings.keyring.clone(),
         pool: pools.executor.clone(),
         retention: settings.retention,

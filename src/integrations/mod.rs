@@ -69,6 +69,8 @@ pub struct Outgoing {
     /// For addresses that a store chose.
     guarded: reqwest::Client,
     settings: OutsideSettings,
+    /// Where shoppers come back to who paid at the provider's page.
+    public_url: String,
     breakers: Breakers,
     metrics: Metrics,
 }
@@ -78,6 +80,7 @@ impl Outgoing {
         post: PostOffice,
         keyring: std::sync::Arc<Keyring>,
         settings: OutsideSettings,
+        public_url: String,
         metrics: Metrics,
     ) -> Result<Self, outside::OutsideError> {
         Ok(Self {
@@ -86,6 +89,7 @@ impl Outgoing {
             trusted: outside::client(None, &settings)?,
             guarded: outside::client(Some(settings.allow_loopback), &settings)?,
             settings,
+            public_url,
             breakers: Breakers::default(),
             metrics,
         })
@@ -142,10 +146,15 @@ impl Outgoing {
             Channel::Mail => self.post.send(claimed, now).await,
             Channel::Webhook => webhooks_out::send(&self.guarded, &self.keyring, claimed, now).await,
             Channel::Payment => {
-                payments::send(&self.trusted, &self.settings.stripe_url, &self.keyring, claimed, now).await
+                let api = payments::stripe::Api {
+                    client: &self.trusted,
+                    base: &self.settings.stripe_url,
+                    public_url: &self.public_url,
+                };
+                payments::stripe::send(api, &self.keyring, claimed, now).await
             }
             Channel::Crm => crm::send(&self.guarded, &self.keyring, claimed, now).await,
-            Channel::Shop => shop::send(&self.guarded, &self.keyring, claimed).await,
+            Channel::Shop => shop::send(&self.guarded, &self.keyring, claimed, now).await,
         }
     }
 }

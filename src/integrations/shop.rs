@@ -13,9 +13,10 @@ use super::{
     outside,
 };
 use crate::{
-    ids::{OrderId, ProposalId},
+    ids::{MovementId, OrderId, ProposalId},
     jobs::outbox::{self, Channel, Claimed, Sent},
     keyring::Keyring,
+    ledger,
     telemetry::traces,
     tenancy::{Executor, Tx},
 };
@@ -30,8 +31,10 @@ pub enum Operation {
     /// A return or exchange was asked for: staff of the shop see it as a tag.
     TagReturn,
     /// Decimal text in the order's currency, given back to what the order was paid with.
+    /// For this movement of the ledger, which the shop's word confirms.
     Refund {
         amount: String,
+        movement: MovementId,
     },
 }
 
@@ -66,6 +69,28 @@ pub async fn queue(
         "order",
         &format!("shop:{proposal}:{position}"),
         payload,
+        now,
+    )
+    .await
+}
+
+/// Queues a refund at the platform, for a movement of the ledger.
+pub(super) async fn queue_refund(
+    tx: &mut Tx<Executor>,
+    order: OrderId,
+    operation: Operation,
+    now: DateTime<Utc>,
+) -> Result<(), sqlx::Error> {
+    let Operation::Refund { movement, .. } = &operation else {
+        return Ok(());
+    };
+    let key = format!("shop_refund:{movement}");
+    outbox::queue(
+        tx,
+        Channel::Shop,
+        "order",
+        &key,
+        json!(Queued { order, operation }),
         now,
     )
     .await
@@ -106,10 +131,39 @@ pub(super) async fn send(
     client: &reqwest::Client,
     keyring: &Keyring,
     claimed: &mut Claimed,
+    now: DateTime<Utc>,
 ) -> Result<Sent, sqlx::Error> {
     let Ok(queued) = serde_json::from_value::<Queued>(claimed.payload.clone()) else {
         return Ok(Sent::Never("the row cannot be read".into()));
     };
+    let Operation::Refund { movement, .. } = queued.operation else {
+        return operate(client, keyring, claimed, queued).await;
+    };
+    // A refund that failed and is tried again takes its share of the order's money again.
+    match ledger::retry_out(&mut claimed.tx, movement, now).await {
+        Ok(_) => {}
+        Err(ledger::LedgerError::NotCovered) => return Ok(Sent::Never("the money has gone out otherwise".into())),
+        Err(ledger::LedgerError::Database(error)) => return Err(error),
+    }
+    let sent = operate(client, keyring, claimed, queued).await?;
+    match &sent {
+        Sent::Done(_) => {
+            ledger::confirm(&mut claimed.tx, movement, None, now).await?;
+        }
+        Sent::Never(_) | Sent::Dropped(_) => {
+            ledger::fail(&mut claimed.tx, movement, "the shop refused the refund", now).await?;
+        }
+        Sent::Later { .. } | Sent::Postponed => {}
+    }
+    Ok(sent)
+}
+
+async fn operate(
+    client: &reqwest::Client,
+    keyring: &Keyring,
+    claimed: &mut Claimed,
+    queued: Queued,
+) -> Result<Sent, sqlx::Error> {
     let credential = credentials::of(&mut claimed.tx, keyring, Kind::Shopify)
         .await?
         .into_iter()
@@ -140,7 +194,7 @@ pub(super) async fn send(
         },
         Operation::Address => ask(ADDRESS, json!({ "address": mailing_address(&address) })).await,
         Operation::TagReturn => ask(TAG, json!({})).await,
-        Operation::Refund { amount } => match ask(PAID_AND_REFUNDED, json!({})).await {
+        Operation::Refund { amount, .. } => match ask(PAID_AND_REFUNDED, json!({})).await {
             Ok(data) => match refund(&data["order"], &reference, &amount, &claimed.key) {
                 Some(input) => ask(REFUND, json!({ "input": input })).await,
                 None => return Ok(Sent::Done(Some(reference))),

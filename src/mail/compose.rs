@@ -9,6 +9,7 @@ use super::{
 use crate::{
     ids::{ConversationId, MessageId, SessionId},
     language::Language,
+    ledger,
     tenancy::{Executor, Tx},
 };
 
@@ -56,6 +57,18 @@ impl PostOffice {
             Mail::ProposalUndone { proposal } => {
                 self.proposal(tx, sender, *proposal, false, |w, told| w.undone(told))
                     .await
+            }
+            Mail::PaymentNeeded { proposal } => {
+                let Some(link) = ledger::payment_link(tx, *proposal).await? else {
+                    return Ok(None);
+                };
+                let addressed = self
+                    .proposal(tx, sender, *proposal, false, |w, told| w.payment_needed(told))
+                    .await?;
+                Ok(addressed.map(|mut addressed| {
+                    addressed.letter.link = Some(link);
+                    addressed
+                }))
             }
             Mail::RefundMade { proposal } => {
                 self.proposal(tx, sender, *proposal, false, |w, told| w.refunded(told))

@@ -84,6 +84,10 @@ pub enum Mail {
     ProposalUndone {
         proposal: ProposalId,
     },
+    /// The shopper must pay at the provider's page before the change is made.
+    PaymentNeeded {
+        proposal: ProposalId,
+    },
     /// The payment provider has given money back.
     RefundMade {
         proposal: ProposalId,

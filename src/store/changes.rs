@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     ids::{ConversationId, OrderId, PaymentMethodId, ProposalId, ShopperId},
+    ledger::LedgerError,
     mail,
     money::Money,
     tenancy::{Executor, Tx},
@@ -43,7 +44,7 @@ pub enum Change {
         amount: Money,
         payment_method_id: String,
     },
-    /// What is left on a gift card.
+    /// What is left on a gift card once the payment is confirmed.
     Balance {
         payment_method_id: String,
         from: Money,
@@ -53,7 +54,8 @@ pub enum Change {
         item_ids: Vec<String>,
         payment_method_id: String,
     },
-    /// `difference` is what the new items cost more; it is settled when the old ones are back.
+    /// `difference` is what the new items cost more. It is collected before, and held until the old ones are back; less is given
+    /// back then.
     Exchange {
         swaps: Vec<Swap>,
         difference: Money,
@@ -106,6 +108,16 @@ pub enum ChangeError {
     Database(#[from] sqlx::Error),
 }
 
+impl From<LedgerError> for ChangeError {
+    fn from(error: LedgerError) -> Self {
+        match error {
+            // The money that was to go out went out otherwise meanwhile.
+            LedgerError::NotCovered => Self::Stale,
+            LedgerError::Database(error) => Self::Database(error),
+        }
+    }
+}
+
 /// Makes all changes, in the caller's transaction. On an error the caller rolls back.
 pub async fn apply(
     tx: &mut Tx<Executor>,
@@ -151,31 +163,58 @@ async fn make(tx: &mut Tx<Executor>, target: &Target, change: &Change, now: Date
             .await?,
         ),
         Change::OrderAddress { to, .. } => exactly_one(
-            sqlx::query!("UPDATE orders SET address = $2 WHERE id = $1", order()?.as_uuid(), Json(to) as _).execute(&mut **tx).await?,
-        ),
-        Change::ProfileAddress { to, .. } => exactly_one(
-            sqlx::query!("UPDATE shoppers SET address = $2 WHERE shopper_id = $1", target.shopper.as_uuid(), Json(to) as _)
-                .execute(&mut **tx)
-                .await?,
-        ),
-        Change::Lines { to, .. } => Ok(orders::replace_lines(tx, target.shopper, order()?, to).await?),
-        Change::Payment { kind, amount, payment_method_id } => payment(tx, target, order()?, *kind, *amount, payment_method_id).await,
-        Change::Balance { payment_method_id, from, to } => exactly_one(
             sqlx::query!(
-                "UPDATE payment_methods SET balance_minor = $3 WHERE external_id = $1 AND shopper_id = $2 AND balance_minor = $4",
-                payment_method_id,
-                target.shopper.as_uuid(),
-                to.minor,
-                from.minor
+                "UPDATE orders SET address = $2 WHERE id = $1",
+                order()?.as_uuid(),
+                Json(to) as _
             )
             .execute(&mut **tx)
             .await?,
         ),
-        Change::Return { item_ids, payment_method_id } => {
-            give_back(tx, target, order()?, "return", Json(item_ids), payment_method_id, 0, now).await
+        Change::ProfileAddress { to, .. } => exactly_one(
+            sqlx::query!(
+                "UPDATE shoppers SET address = $2 WHERE shopper_id = $1",
+                target.shopper.as_uuid(),
+                Json(to) as _
+            )
+            .execute(&mut **tx)
+            .await?,
+        ),
+        Change::Lines { to, .. } => Ok(orders::replace_lines(tx, target.shopper, order()?, to).await?),
+        // Money is moved by the ledger, and a gift card's balance with it: nothing says that it moved before its provider does.
+        Change::Payment { .. } | Change::Balance { .. } => Ok(()),
+        Change::Return {
+            item_ids,
+            payment_method_id,
+        } => {
+            give_back(
+                tx,
+                target,
+                order()?,
+                "return",
+                Json(item_ids),
+                payment_method_id,
+                0,
+                now,
+            )
+            .await
         }
-        Change::Exchange { swaps, difference, payment_method_id } => {
-            give_back(tx, target, order()?, "exchange", Json(swaps), payment_method_id, difference.minor, now).await
+        Change::Exchange {
+            swaps,
+            difference,
+            payment_method_id,
+        } => {
+            give_back(
+                tx,
+                target,
+                order()?,
+                "exchange",
+                Json(swaps),
+                payment_method_id,
+                difference.minor,
+                now,
+            )
+            .await
         }
         Change::Coupon { discount, days } => coupon(tx, target, discount, *days, now).await,
         Change::CrmNote { text } => note(tx, target, "crm", text, now).await,
@@ -190,30 +229,6 @@ async fn method(tx: &mut Tx<Executor>, target: &Target, external_id: &str) -> Re
     profile::payment_method(tx, target.shopper, external_id)
         .await?
         .ok_or(ChangeError::Stale)
-}
-
-async fn payment(
-    tx: &mut Tx<Executor>,
-    target: &Target,
-    order: OrderId,
-    kind: PaymentKind,
-    amount: Money,
-    payment_method_id: &str,
-) -> Result<(), ChangeError> {
-    let method = method(tx, target, payment_method_id).await?;
-    sqlx::query!(
-        "INSERT INTO payments (tenant_id, shopper_id, order_id, position, kind, amount_minor, payment_method_id)
-        SELECT $1, $2, $3, coalesce(max(position) + 1, 0), $4, $5, $6 FROM payments WHERE order_id = $3",
-        tx.tenant_id().as_uuid(),
-        target.shopper.as_uuid(),
-        order.as_uuid(),
-        kind as PaymentKind as _,
-        amount.minor,
-        method.as_uuid()
-    )
-    .execute(&mut **tx)
-    .await?;
-    Ok(())
 }
 
 #[allow(clippy::too_many_arguments)]

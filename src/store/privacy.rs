@@ -37,7 +37,7 @@ pub async fn export<R: Role>(tx: &mut Tx<R>, shopper: ShopperId) -> Result<Value
                 'lines', (SELECT coalesce(jsonb_agg(jsonb_build_object('name', l.name, 'item_id', l.item_id, 'options', l.options,
                     'price_minor', l.price_minor, 'quantity', l.quantity) ORDER BY l.position), '[]') FROM order_lines l WHERE l.order_id = o.id),
                 'payments', (SELECT coalesce(jsonb_agg(jsonb_build_object('kind', p.kind, 'amount_minor', p.amount_minor) ORDER BY p.position), '[]')
-                    FROM payments p WHERE p.order_id = o.id),
+                    FROM order_payments p WHERE p.order_id = o.id),
                 'shipments', (SELECT coalesce(jsonb_agg(jsonb_build_object('carrier', s.carrier, 'tracking_number', s.tracking_number) ORDER BY s.position), '[]')
                     FROM shipments s WHERE s.order_id = o.id)) ORDER BY o.created_at), '[]') FROM orders o WHERE o.shopper_id = $1),
             'conversations', (SELECT coalesce(jsonb_agg(jsonb_build_object('id', c.id, 'created_at', c.created_at,

@@ -82,6 +82,14 @@ pub struct PaymentMethodRecord {
     /// Of a gift card: decimal text in the store's currency.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub balance: Option<String>,
+    /// What the payment provider calls it (Stripe: `pm_…`): it can be charged there if that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[validate(length(max = 200), custom(function = text::single_line))]
+    pub reference: Option<String>,
+    /// What the payment provider calls its owner (Stripe: `cus_…`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[validate(length(max = 200), custom(function = text::single_line))]
+    pub customer: Option<String>,
 }
 
 #[derive(Clone, Copy, Serialize, Deserialize, sqlx::Type)]

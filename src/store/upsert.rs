@@ -2,6 +2,7 @@
 //!
 //! A record is the whole truth about its thing: sent again it changes nothing, sent changed it replaces what was there.
 
+use chrono::Utc;
 use sqlx::types::Json;
 use uuid::Uuid;
 use validator::Validate;
@@ -13,6 +14,7 @@ use super::{
 };
 use crate::{
     ids::{OrderId, ProductId, ShopperId},
+    ledger::{self, Direction, Known, LedgerError, Provider},
     money::{Currency, Money, MoneyError},
     tenancy::{Executor, Tenant, Tx},
     validation,
@@ -33,10 +35,21 @@ pub enum UpsertError {
     Foreign(&'static str),
     #[error("the e-mail address belongs to another shopper")]
     EmailTaken,
-    #[error("payments are append-only: those stored before must come first, unchanged")]
+    #[error("`payments`: one that was told before is missing; a correction is a new entry")]
     PaymentsChanged,
+    #[error("`payments`: more would be refunded than was paid")]
+    RefundedMoreThanPaid,
     #[error("the database refused it")]
     Database(#[from] sqlx::Error),
+}
+
+impl From<LedgerError> for UpsertError {
+    fn from(error: LedgerError) -> Self {
+        match error {
+            LedgerError::NotCovered => Self::RefundedMoreThanPaid,
+            LedgerError::Database(error) => Self::Database(error),
+        }
+    }
 }
 
 /// Stores one record. On an error the caller rolls back, and nothing of it is kept.
@@ -133,9 +146,10 @@ async fn shopper(tx: &mut Tx<Executor>, store: &Tenant, shopper: &ShopperRecord)
             .map(|text| minor("payment_methods.balance", text, store.currency))
             .transpose()?;
         let stored = sqlx::query!(
-            "INSERT INTO payment_methods (tenant_id, shopper_id, id, external_id, kind, brand, last_four, balance_minor) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-            ON CONFLICT (tenant_id, external_id) DO UPDATE SET kind = excluded.kind, brand = excluded.brand,
-                last_four = excluded.last_four, balance_minor = excluded.balance_minor
+            "INSERT INTO payment_methods (tenant_id, shopper_id, id, external_id, kind, brand, last_four, balance_minor, reference, customer)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+            ON CONFLICT (tenant_id, external_id) DO UPDATE SET kind = excluded.kind, brand = excluded.brand, last_four = excluded.last_four,
+                balance_minor = excluded.balance_minor, reference = excluded.reference, customer = excluded.customer
             WHERE payment_methods.shopper_id = excluded.shopper_id",
             store.id.as_uuid(),
             id.as_uuid(),
@@ -144,7 +158,9 @@ async fn shopper(tx: &mut Tx<Executor>, store: &Tenant, shopper: &ShopperRecord)
             method.kind as PaymentMethodKind as _,
             method.brand,
             method.last_four,
-            balance
+            balance,
+            method.reference,
+            method.customer
         )
         .execute(&mut **tx)
         .await?;
@@ -183,8 +199,13 @@ async fn order(tx: &mut Tx<Executor>, store: &Tenant, order: &OrderRecord) -> Re
     let known = orders::by_number(tx, &order.number)
         .await?
         .filter(|known| !known.lines.is_empty());
+    let told = reconcile(&ledger::known(tx, stored).await?, order, store.currency)?;
+    let now = Utc::now();
+    for request in &told.confirmed {
+        ledger::confirm_request(tx, *request, now).await?;
+    }
     if let Some(known) = &known {
-        if same(known, order, store.currency)? {
+        if told.new.is_empty() && same(known, order, store.currency)? {
             return Ok(());
         }
         sqlx::query!(
@@ -204,38 +225,60 @@ async fn order(tx: &mut Tx<Executor>, store: &Tenant, order: &OrderRecord) -> Re
         .collect::<Result<Vec<_>, _>>()?;
     orders::replace_lines(tx, shopper, stored, &lines).await?;
     shipments(tx, store, shopper, stored, &order.shipments).await?;
-    payments(
-        tx,
-        store,
-        shopper,
-        stored,
-        &order.payments,
-        known.map_or(0, |known| known.payments.len()),
-    )
-    .await
+    for (payment, amount) in told.new {
+        let method = profile::payment_method(tx, shopper, &payment.payment_method)
+            .await?
+            .ok_or_else(|| UpsertError::NoPaymentMethod(payment.payment_method.clone()))?;
+        let reference = payment.reference.as_deref();
+        ledger::record(tx, (stored, method), direction(payment.kind), amount, reference, now).await?;
+    }
+    Ok(())
 }
 
-/// Whether the record says what is stored. Payments may only have grown.
-fn same(known: &orders::Order, order: &OrderRecord, currency: Currency) -> Result<bool, UpsertError> {
-    let payments = order
-        .payments
-        .iter()
-        .map(|payment| {
-            Ok((
-                payment.kind,
-                minor("payments.amount", &payment.amount, currency)?,
-                payment.payment_method.as_str(),
-            ))
-        })
-        .collect::<Result<Vec<_>, UpsertError>>()?;
-    let known_payments: Vec<_> = known
-        .payments
-        .iter()
-        .map(|payment| (payment.kind, payment.amount.minor, payment.payment_method_id.as_str()))
-        .collect();
-    if !payments.starts_with(&known_payments) {
-        return Err(UpsertError::PaymentsChanged);
+fn direction(kind: PaymentKind) -> Direction {
+    match kind {
+        PaymentKind::Payment => Direction::In,
+        PaymentKind::Refund => Direction::Out,
     }
+}
+
+/// What a record tells of an order's money that the ledger does not know.
+struct Told<'a> {
+    /// Payments and refunds that are new, with their amounts in minor units.
+    new: Vec<(&'a PaymentRecord, i64)>,
+    /// Requests of ours that the store says were carried out.
+    confirmed: Vec<Uuid>,
+}
+
+/// Matches what the store tells with what the ledger has. A refund of ours that the store's system carried out comes back in its records
+/// and must not count twice; one that the records do not show yet stays.
+fn reconcile<'a>(known: &[Known], order: &'a OrderRecord, currency: Currency) -> Result<Told<'a>, UpsertError> {
+    let mut open: Vec<&Known> = known.iter().collect();
+    let mut told = Told {
+        new: Vec::new(),
+        confirmed: Vec::new(),
+    };
+    for payment in &order.payments {
+        let amount = minor("payments.amount", &payment.amount, currency)?;
+        let found = open.iter().position(|known| {
+            (known.direction, known.amount_minor, &known.payment_method)
+                == (direction(payment.kind), amount, &payment.payment_method)
+        });
+        match found.map(|at| open.remove(at)) {
+            // Stripe says itself what became of its movements.
+            Some(known) if !known.confirmed && known.provider != Provider::Stripe => told.confirmed.push(known.request),
+            Some(_) => {}
+            None => told.new.push((payment, amount)),
+        }
+    }
+    match open.iter().any(|known| known.provider == Provider::Store) {
+        true => Err(UpsertError::PaymentsChanged),
+        false => Ok(told),
+    }
+}
+
+/// Whether the record says what is stored.
+fn same(known: &orders::Order, order: &OrderRecord, currency: Currency) -> Result<bool, UpsertError> {
     let mut lines = Vec::new();
     for line in &order.lines {
         lines.push((
@@ -250,8 +293,7 @@ fn same(known: &orders::Order, order: &OrderRecord, currency: Currency) -> Resul
         .iter()
         .map(|line| (line.item_id.as_str(), &line.options, line.price.minor, line.quantity))
         .collect();
-    Ok(payments.len() == known_payments.len()
-        && lines == known_lines
+    Ok(lines == known_lines
         && (known.status, &known.address, &known.shipments, known.placed_at)
             == (order.status, &order.address, &order.shipments, order.placed_at))
 }
@@ -288,35 +330,6 @@ async fn shipments(
             shipment.tracking_number,
             &shipment.item_ids,
             shipment.shipped_at
-        )
-        .execute(&mut **tx)
-        .await?;
-    }
-    Ok(())
-}
-
-async fn payments(
-    tx: &mut Tx<Executor>,
-    store: &Tenant,
-    shopper: ShopperId,
-    order: OrderId,
-    payments: &[PaymentRecord],
-    known: usize,
-) -> Result<(), UpsertError> {
-    for (position, payment) in (0..).zip(payments).skip(known) {
-        let method = profile::payment_method(tx, shopper, &payment.payment_method)
-            .await?
-            .ok_or_else(|| UpsertError::NoPaymentMethod(payment.payment_method.clone()))?;
-        sqlx::query!(
-            "INSERT INTO payments (tenant_id, shopper_id, order_id, position, kind, amount_minor, payment_method_id, reference) VALUES ($1, $2, $3, $4, $5, $6, $7, left($8, 200))",
-            store.id.as_uuid(),
-            shopper.as_uuid(),
-            order.as_uuid(),
-            position,
-            payment.kind as PaymentKind as _,
-            minor("payments.amount", &payment.amount, store.currency)?,
-            method.as_uuid(),
-            payment.reference
         )
         .execute(&mut **tx)
         .await?;

@@ -14,5 +14,7 @@ mod tenants;
 mod tx;
 
 pub use pools::{DatabaseSettings, Pool, Pooler, Pools, connect};
-pub use tenants::{StoreKey, Tenant, all, create, create_as, current, find_by_slug, find_by_store_key, list};
+pub use tenants::{
+    StoreKey, Tenant, all, create, create_as, current, find_by_slug, find_by_store_key, list, use_demo_payments,
+};
 pub use tx::{Executor, Reader, Role, Scope, Tx, Web};

@@ -162,6 +162,18 @@ pub async fn create_as(
     ))
 }
 
+/// Lets the demo's payment provider confirm a store's payments, for demos and replays. It moves no real money.
+pub async fn use_demo_payments(executor: &Pool<Executor>, tenant: TenantId) -> Result<(), sqlx::Error> {
+    let mut tx = executor.begin(Scope::tenant(tenant)).await?;
+    sqlx::query!(
+        "UPDATE tenants SET demo_payments = true WHERE tenant_id = $1",
+        tenant.as_uuid()
+    )
+    .execute(&mut *tx)
+    .await?;
+    tx.commit().await
+}
+
 /// The tenant this transaction is bound to.
 pub async fn current<R: Role>(tx: &mut Tx<R>) -> Result<Tenant, sqlx::Error> {
     let id = tx.tenant_id();

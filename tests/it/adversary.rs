@@ -386,7 +386,7 @@ async fn whatever_the_model_does_nothing_happens_without_a_decision_and_nothing_
 
 /// Everything that a write tool could change, as one number.
 const STORE: &str = "SELECT (sum(hashtextextended(t.whole, 0)::numeric) % 1000000007)::bigint FROM (
-    SELECT orders::text AS whole FROM orders UNION ALL SELECT order_lines::text FROM order_lines UNION ALL SELECT payments::text FROM payments
+    SELECT orders::text AS whole FROM orders UNION ALL SELECT order_lines::text FROM order_lines UNION ALL SELECT order_payments::text FROM order_payments
     UNION ALL SELECT payment_methods::text FROM payment_methods UNION ALL SELECT shoppers::text FROM shoppers UNION ALL SELECT returns::text FROM returns
     UNION ALL SELECT coupons::text FROM coupons UNION ALL SELECT policies::text FROM policies) t";
 
@@ -431,7 +431,7 @@ async fn check(app: &TestApp, untouched: i64, when: &str) {
         ),
         (
             "no refund asks for more than was paid",
-            "SELECT count(*) FROM proposals p WHERE tool = 'request_refund' AND (amount_minor <= 0 OR amount_minor > (SELECT sum(amount_minor) FROM payments WHERE order_id = p.order_id AND kind = 'payment'))",
+            "SELECT count(*) FROM proposals p WHERE tool = 'request_refund' AND (amount_minor <= 0 OR amount_minor > (SELECT sum(amount_minor) FROM order_payments WHERE order_id = p.order_id AND kind = 'payment'))",
         ),
         (
             "only pending orders are to be cancelled or changed, only delivered ones returned or exchanged",
@@ -520,7 +520,7 @@ async fn decided_ones_stay_within_the_rules(app: &TestApp, mia: &TestShopper) {
     for (invariant, breakers) in [
         (
             "no order is refunded more than it was paid",
-            "SELECT count(*) FROM (SELECT order_id FROM payments GROUP BY order_id HAVING sum(amount_minor) FILTER (WHERE kind = 'refund') > sum(amount_minor) FILTER (WHERE kind = 'payment')) o",
+            "SELECT count(*) FROM (SELECT order_id FROM order_payments GROUP BY order_id HAVING sum(amount_minor) FILTER (WHERE kind = 'refund') > sum(amount_minor) FILTER (WHERE kind = 'payment')) o",
         ),
         (
             "no effect without a decision",

@@ -123,7 +123,7 @@ async fn a_decision_is_bound_to_what_was_shown_and_made_once() {
     assert_eq!(answer(mia.post(&path)).await.1["reason"], "withdrawn");
     assert_eq!(staff.approve(&withdrawn).await.0, StatusCode::CONFLICT);
     assert_eq!(
-        app.count("SELECT count(*) FROM payments WHERE kind = 'refund' AND amount_minor < 1000")
+        app.count("SELECT count(*) FROM order_payments WHERE kind = 'refund' AND amount_minor < 1000")
             .await,
         1,
         "only the approved one moved money"
@@ -166,7 +166,7 @@ async fn refunds_in_pieces_never_add_up_to_more_than_was_paid() {
         staff.approve(piece).await;
     }
     join_all(pieces.iter().map(|piece| mia.ended(piece))).await;
-    let refunded = app.count("SELECT sum(amount_minor)::bigint FROM payments JOIN orders ON orders.id = order_id WHERE number = '#1002' AND kind = 'refund'").await;
+    let refunded = app.count("SELECT sum(amount_minor)::bigint FROM order_payments JOIN orders ON orders.id = order_id WHERE number = '#1002' AND kind = 'refund'").await;
     assert_eq!(refunded, 10_000, "the second was planned on an order that has changed");
 }
 
@@ -337,7 +337,7 @@ async fn the_audit_chain_shows_every_tampering() {
 
 /// The refunds that are booked on Mia's order #1002 in the first store.
 async fn refunds(app: &TestApp) -> i64 {
-    app.count("SELECT count(*) FROM payments p JOIN orders o ON o.id = p.order_id JOIN tenants t ON t.tenant_id = o.tenant_id WHERE o.number = '#1002' AND t.slug = 'one' AND p.kind = 'refund'").await
+    app.count("SELECT count(*) FROM order_payments p JOIN orders o ON o.id = p.order_id JOIN tenants t ON t.tenant_id = o.tenant_id WHERE o.number = '#1002' AND t.slug = 'one' AND p.kind = 'refund'").await
 }
 
 async fn fresh_refund(app: &TestApp, mia: &TestShopper, cents: usize) -> Value {

@@ -127,7 +127,7 @@ async fn refunds_wait_for_the_payment_provider_and_are_made_once() {
     })
     .await;
     app.give_secret(Kind::Stripe, None, "sk_test_of_the_tests").await;
-    app.meddle("UPDATE payments SET reference = 'pi_1002' WHERE kind = 'payment'")
+    app.meddle("UPDATE money_movements SET reference = 'pi_1002' WHERE direction = 'in'")
         .await;
     let (mia, kim) = (
         app.shopper("mia").await,

@@ -8,7 +8,7 @@ use crate::support::{TestApp, database};
 /// Tables that are not a tenant's.
 const GLOBAL: &str = "'_sqlx_migrations'";
 /// Tables whose rows are never changed or removed by the service.
-const APPEND_ONLY: &str = "'payments', 'tool_calls', 'decisions', 'audit', 'budget_ledger'";
+const APPEND_ONLY: &str = "'money_movements', 'order_balances', 'tool_calls', 'decisions', 'audit', 'budget_ledger'";
 
 async fn rows(connection: &mut PgConnection, query: String) -> Vec<String> {
     let rows = sqlx::query(AssertSqlSafe(query))
@@ -97,11 +97,14 @@ async fn every_table_now_or_later_keeps_the_laws() {
         (
             "the web role writes no order and no money",
             "SELECT privilege_type || ' ' || table_name FROM information_schema.column_privileges WHERE grantee = 'countersign_web' AND privilege_type <> 'SELECT'
-             AND table_name IN ('orders', 'order_lines', 'shipments', 'payments', 'payment_methods', 'products', 'variants')".into(),
+             AND table_name IN ('orders', 'order_lines', 'shipments', 'money_movements', 'order_balances', 'payment_methods', 'products', 'variants')".into(),
         ),
         (
-            "no function lends its owner's rights",
-            "SELECT proname::text FROM pg_proc WHERE pronamespace = 'public'::regnamespace AND prosecdef".into(),
+            // They run as an owner whom row-level security binds too, and only the roles in the grant matrix may call them.
+            "a function that lends its owner's rights has a fixed search path, and not everybody may call it",
+            "SELECT proname::text FROM pg_proc WHERE pronamespace = 'public'::regnamespace AND prosecdef
+                AND (proowner <> 'countersign_owner'::regrole OR NOT 'search_path=public, pg_temp' = ANY (coalesce(proconfig, '{}'))
+                    OR proacl IS NULL OR EXISTS (SELECT FROM aclexplode(proacl) WHERE grantee = 0))".into(),
         ),
         (
             "no role can pass row-level security by, make roles, or become another",
@@ -133,7 +136,9 @@ async fn the_grant_matrix_is_this_one() {
             SELECT table_name, grantee, privilege_type || ' (' || string_agg(column_name, ', ' ORDER BY column_name) || ')'
             FROM information_schema.column_privileges c WHERE table_schema = 'public' AND NOT EXISTS (
                 SELECT FROM information_schema.role_table_grants g WHERE (g.table_schema, g.table_name, g.grantee, g.privilege_type) = (c.table_schema, c.table_name, c.grantee, c.privilege_type))
-            GROUP BY table_name, grantee, privilege_type) g
+            GROUP BY table_name, grantee, privilege_type
+            UNION ALL
+            SELECT p.proname::text, a.grantee::regrole::text, 'EXECUTE' FROM pg_proc p, aclexplode(p.proacl) a WHERE p.pronamespace = 'public'::regnamespace AND p.prosecdef) g
          WHERE grantee IN ('countersign_reader', 'countersign_web', 'countersign_executor') GROUP BY table_name, grantee ORDER BY table_name, grantee"
             .into(),
     )
@@ -186,7 +191,9 @@ async fn each_pool_is_refused_what_its_role_must_not() {
     for statement in [
         "UPDATE orders SET status = 'cancelled'",
         "UPDATE payment_methods SET balance_minor = 100000",
-        "INSERT INTO payments SELECT * FROM payments",
+        "INSERT INTO money_movements SELECT * FROM money_movements",
+        "UPDATE order_balances SET paid_out = 0",
+        "SELECT confirm_money(gen_random_uuid(), NULL, now())",
         "DELETE FROM orders",
         "DELETE FROM decisions",
         "UPDATE messages SET body = ''",
@@ -206,8 +213,11 @@ async fn each_pool_is_refused_what_its_role_must_not() {
         );
     }
     for statement in [
-        "UPDATE payments SET amount_minor = 1".to_owned(),
-        "DELETE FROM payments".to_owned(),
+        "UPDATE money_movements SET amount_minor = 1".to_owned(),
+        "UPDATE money_movements SET state = 'confirmed'".to_owned(),
+        "INSERT INTO money_movements SELECT * FROM money_movements".to_owned(),
+        "DELETE FROM money_movements".to_owned(),
+        "UPDATE order_balances SET paid_in = 1000000".to_owned(),
         "DELETE FROM orders".to_owned(),
         "SELECT token_hash FROM sessions".to_owned(),
         "SELECT token_hash FROM staff_sessions".to_owned(),
@@ -261,7 +271,9 @@ async fn without_a_scope_there_are_no_rows_and_with_one_only_its_own() {
         for table in [
             "orders",
             "order_lines",
-            "payments",
+            "money_movements",
+            "order_balances",
+            "order_payments",
             "shoppers",
             "payment_methods",
             "products",

@@ -147,7 +147,7 @@ async fn a_return_and_a_refund_reach_the_inbox_once_whenever_the_worker_is_kille
     .await
     .expect("added");
     tx.commit().await.expect("commits");
-    let prepare = "UPDATE payments SET reference = 'pi_1' WHERE kind = 'payment'";
+    let prepare = "UPDATE money_movements SET reference = 'pi_1' WHERE direction = 'in'";
     sqlx::raw_sql(prepare)
         .execute(&mut app.superuser().await)
         .await

@@ -16,7 +16,7 @@ async fn import_lines(app: &TestApp, lines: &[&str]) -> Report {
 
 const EVERYTHING: &str = "SELECT (sum(hashtextextended(t.whole, 0)::numeric) % 1000000007)::bigint FROM (
     SELECT orders::text AS whole FROM orders UNION ALL SELECT order_lines::text FROM order_lines UNION ALL SELECT shipments::text FROM shipments
-    UNION ALL SELECT payments::text FROM payments UNION ALL SELECT variants::text FROM variants UNION ALL SELECT products::text FROM products
+    UNION ALL SELECT order_payments::text FROM order_payments UNION ALL SELECT variants::text FROM variants UNION ALL SELECT products::text FROM products
     UNION ALL SELECT shoppers::text FROM shoppers UNION ALL SELECT payment_methods::text FROM payment_methods) t";
 
 #[tokio::test]
@@ -127,9 +127,9 @@ async fn the_retail_data_set_imports_exactly_and_answers_its_shopper() {
     );
     // Exact to the cent: what was paid is what the lines cost, for every order.
     let off = "SELECT count(*) FROM orders o WHERE (SELECT sum(price_minor * quantity) FROM order_lines l WHERE l.order_id = o.id)
-        <> (SELECT amount_minor FROM payments p WHERE p.order_id = o.id AND position = 0)";
+        <> (SELECT amount_minor FROM order_payments p WHERE p.order_id = o.id AND position = 0)";
     assert_eq!(app.count(off).await, 0);
-    let total = "SELECT sum(amount_minor)::bigint FROM payments p JOIN orders USING (tenant_id, shopper_id) WHERE order_id = orders.id AND number LIKE '#W%'";
+    let total = "SELECT sum(amount_minor)::bigint FROM order_payments p JOIN orders USING (tenant_id, shopper_id) WHERE order_id = orders.id AND number LIKE '#W%'";
     let expected: i64 = serde_json::from_str::<serde_json::Value>(
         &std::fs::read_to_string(folder.join("orders.json")).expect("a file"),
     )

@@ -202,7 +202,7 @@ async fn instructions_in_any_text_and_a_model_that_obeys_them_do_no_harm() {
     app.give_secret(Kind::StoreWebhook, None, SECRET).await;
     app.model.respond(obey);
     let mia: TestShopper = app.shopper("mia").await;
-    let money = "SELECT count(*) * 1000000 + coalesce(sum(amount_minor), 0)::bigint FROM payments";
+    let money = "SELECT count(*) * 1000000 + coalesce(sum(amount_minor), 0)::bigint FROM order_payments";
     let states = "SELECT count(*) FROM orders WHERE status IN ('cancelled', 'return_requested')";
     let before = (
         app.count(money).await,

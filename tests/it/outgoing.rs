@@ -24,7 +24,7 @@ async fn with_stripe() -> (TestApp, FakeStripe) {
     let url = stripe.url.clone();
     let app = TestApp::start_changed(move |settings| settings.outside.stripe_url = url).await;
     app.give_secret(Kind::Stripe, None, "sk_test_of_the_tests").await;
-    let known = "UPDATE payments SET reference = 'pi_1002' WHERE kind = 'payment'";
+    let known = "UPDATE money_movements SET reference = 'pi_1002' WHERE direction = 'in'";
     sqlx::raw_sql(known)
         .execute(&mut app.superuser().await)
         .await

@@ -74,7 +74,7 @@ async fn a_shopper_gets_everything_and_is_erased_but_for_the_money() {
     let guest = app.guest().await;
     assert_eq!(guest.read("/v1/export").await.0, StatusCode::FORBIDDEN);
 
-    let paid = app.count("SELECT sum(amount_minor)::bigint FROM payments").await;
+    let paid = app.count("SELECT sum(amount_minor)::bigint FROM order_payments").await;
     let mut tx = app.executor_tx().await;
     let id = privacy::find(&mut tx, "mia@example.com")
         .await
@@ -103,7 +103,7 @@ async fn a_shopper_gets_everything_and_is_erased_but_for_the_money() {
     let places = "SELECT count(*) FROM sessions JOIN shoppers USING (tenant_id, shopper_id) WHERE external_id LIKE 'erased-%' AND sessions.address IS NOT NULL";
     assert_eq!(app.count(places).await, 0);
     assert_eq!(
-        app.count("SELECT sum(amount_minor)::bigint FROM payments").await,
+        app.count("SELECT sum(amount_minor)::bigint FROM order_payments").await,
         paid,
         "the books stay"
     );
@@ -166,7 +166,7 @@ async fn words_of_old_conversations_are_blanked_and_those_of_others_are_not() {
 #[tokio::test]
 async fn what_is_exported_is_what_an_import_takes() {
     let app = TestApp::offline().await;
-    sqlx::raw_sql("UPDATE payments SET reference = 'pi_' || position")
+    sqlx::raw_sql("UPDATE money_movements SET reference = 'pi_' || position")
         .execute(&mut app.superuser().await)
         .await
         .expect("runs");

@@ -77,7 +77,7 @@ async fn schema(pools: &Pools) -> Result<Vec<Finding>, sqlx::Error> {
         ("countersign_reader", "true", "reader_writes"),
         (
             "countersign_web",
-            "relname IN ('orders', 'order_lines', 'payments', 'payment_methods', 'products', 'variants')",
+            "relname IN ('orders', 'order_lines', 'money_movements', 'order_balances', 'payment_methods', 'products', 'variants')",
             "web_writes",
         ),
         (

@@ -127,6 +127,8 @@ fn shopper(id: String, user: User) -> Record {
         brand: method.brand,
         last_four: method.last_four,
         balance: method.balance.map(|balance| balance.get().to_owned()),
+        reference: None,
+        customer: None,
     });
     Record::Shopper(ShopperRecord {
         id,

@@ -102,7 +102,7 @@ async fn load(db: &mut PgConnection, number: &str) -> Result<Option<ExpectedOrde
         .flat_map(|(item, price, quantity)| std::iter::repeat_n((item, cents(price)), quantity as usize))
         .collect();
     let payments: Vec<(PaymentKind, i64, String)> = sqlx::query_as(
-        "SELECT p.kind, p.amount_minor, m.external_id FROM payments p JOIN payment_methods m ON (m.tenant_id, m.id) = (p.tenant_id, p.payment_method_id)
+        "SELECT p.kind, p.amount_minor, m.external_id FROM order_payments p JOIN payment_methods m ON (m.tenant_id, m.id) = (p.tenant_id, p.payment_method_id)
         WHERE p.order_id = $1 ORDER BY p.position",
     )
     .bind(id)

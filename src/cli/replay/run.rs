@@ -41,6 +41,7 @@ impl Stage {
         migrate(&postgres.admin(TEMPLATE), &settings).await?;
         let pools = tenancy::connect(&settings);
         let (tenant, key) = tenancy::create(&pools.executor, SLUG, "Replay", "USD".parse()?).await?;
+        tenancy::use_demo_payments(&pools.executor, tenant.id).await?;
         let report = import::from_path(&pools.executor, &tenant, format, store).await?;
         if !report.rejected.is_empty() {
             return Err(CliError::Rejected(report.rejected.len()));

@@ -9,6 +9,7 @@ pub mod incoming;
 pub mod members;
 pub mod origins;
 pub mod outgoing;
+pub mod payments;
 pub mod policies;
 pub mod queue;
 pub mod sessions;

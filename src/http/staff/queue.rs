@@ -5,6 +5,7 @@ use std::{convert::Infallible, time::Duration};
 use axum::{
     Json,
     extract::State,
+    http::{HeaderMap, StatusCode},
     response::{IntoResponse, Response, Sse, sse},
 };
 use chrono::{DateTime, TimeDelta, Utc};
@@ -18,6 +19,7 @@ use crate::{
         ProposalView, State as ProposalState,
         decide::{Decider, Verdict},
         list::{self, Filter},
+        returns,
     },
     chat::{Message, history},
     clock::Clock,
@@ -27,6 +29,7 @@ use crate::{
         drain::Drain,
         problem::Problem,
         proposals::{AsShown, Deciding, Proposals},
+        staff::finish,
     },
     identity::StaffMember,
     ids::ProposalId,
@@ -153,6 +156,23 @@ pub async fn reject(
     responses((status = 200, body = ProposalView), Decision, NotFound, Unauthenticated))]
 pub async fn withdraw(staff: StaffMember, deciding: Deciding) -> Result<Json<ProposalView>, Problem> {
     deciding.decide(Decider::Staff(&staff), Verdict::Withdraw).await
+}
+
+/// Says that what the shopper sent back is here: a return is refunded, an exchange's difference settled, once.
+#[utoipa::path(post, path = "/v1/staff/proposals/{id}/received", tag = "staff", params(("id" = ProposalId, Path)),
+    responses((status = 204), NotFound, Role, Unauthenticated))]
+pub async fn received(
+    staff: StaffMember,
+    State(web): State<Pool<Web>>,
+    State(clock): State<Clock>,
+    Path(id): Path<ProposalId>,
+    headers: HeaderMap,
+) -> Result<StatusCode, Problem> {
+    let now = clock.now();
+    let mut tx = web.begin(staff.scope()).await?;
+    let found = returns::receive(&mut tx, id, now).await?;
+    finish(tx, found, &staff, "return.receive", ("proposal", id), &headers, now).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// Follows the queue: an event for each proposal that is made or changes.

@@ -114,6 +114,17 @@ impl Words for German {
             &[],
         )
     }
+    fn payment_needed(&self, told: &Told<'_>) -> Said {
+        said(
+            "Bitte bezahlen Sie Ihre Änderung",
+            &[
+                "Ihre Anfrage wurde genehmigt, aber Ihre Zahlung war ohne Sie nicht möglich. Es ist nichts abgebucht oder geändert:",
+                told.summary,
+                "Folgen Sie diesem Link und bezahlen Sie innerhalb von 24 Stunden. Dann wird Ihre Anfrage ausgeführt:",
+            ],
+            &[],
+        )
+    }
     fn refunded(&self, told: &Told<'_>) -> Said {
         said(
             "Ihre Erstattung ist unterwegs",

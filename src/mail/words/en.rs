@@ -111,6 +111,17 @@ impl Words for English {
             &[],
         )
     }
+    fn payment_needed(&self, told: &Told<'_>) -> Said {
+        said(
+            "Please pay for your change",
+            &[
+                "your request was approved, and your payment could not be taken without you. Nothing was charged or changed:",
+                told.summary,
+                "Follow this link and pay within 24 hours. Your request is carried out then:",
+            ],
+            &[],
+        )
+    }
     fn refunded(&self, told: &Told<'_>) -> Said {
         said(
             "Your refund is on its way",

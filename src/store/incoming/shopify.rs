@@ -120,6 +120,8 @@ pub(super) fn meaning(topic: &str, body: &Value) -> Meaning {
             brand: None,
             last_four: None,
             balance: None,
+            reference: None,
+            customer: None,
         }],
     };
     let version = order.updated_at.timestamp_millis();

@@ -1,50 +1,178 @@
-//! What Stripe says: a refund that could not be paid out after all, a charge that somebody disputes.
+//! What Stripe says: what became of charges, payment pages and refunds, and a charge that somebody disputes.
+//!
+//! Events come late, doubled and in any order. The ledger's states make each of them count once.
 
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
 use super::UpsertError;
 use crate::{
+    ids::MovementId,
     integrations::{
         incoming::{Event, Outcome},
         webhooks_out,
     },
+    ledger::{self, Direction},
     tenancy::{
         Executor, Tx,
         audit::{self, Actor, Entry},
     },
 };
 
+const NOT_OURS: Outcome = Outcome::Ignored("no money that was asked for here");
+
 pub(super) async fn apply(tx: &mut Tx<Executor>, event: &Event, now: DateTime<Utc>) -> Result<Outcome, UpsertError> {
     let object = &event.body["data"]["object"];
     match event.topic.as_str() {
-        "refund.failed" => refund_failed(tx, event, object, now).await,
-        "refund.updated" | "charge.refund.updated" if object["status"] == "failed" => {
-            refund_failed(tx, event, object, now).await
+        "payment_intent.succeeded" => paid(tx, object, (&object["amount_received"], &object["id"]), now).await,
+        "payment_intent.payment_failed" | "payment_intent.canceled" => charge_failed(tx, object, now).await,
+        "checkout.session.completed" | "checkout.session.async_payment_succeeded" => {
+            match object["payment_status"].as_str() {
+                Some("paid") => paid(tx, object, (&object["amount_total"], &object["payment_intent"]), now).await,
+                _ => Ok(Outcome::Ignored("the page was used and the money is not there yet")),
+            }
+        }
+        "checkout.session.expired" | "checkout.session.async_payment_failed" => not_paid(tx, object, now).await,
+        "refund.created" | "refund.updated" | "charge.refund.updated" | "refund.failed" => {
+            match object["status"].as_str() {
+                Some("succeeded") => refunded(tx, event, object, now).await,
+                Some("failed" | "canceled") => refund_failed(tx, event, object, now).await,
+                _ if event.topic == "refund.failed" => refund_failed(tx, event, object, now).await,
+                _ => Ok(Outcome::Ignored("the refund is still on its way")),
+            }
         }
         "charge.dispute.created" => disputed(tx, event, object, now).await,
         _ => Ok(Outcome::Ignored("nothing here is about this topic")),
     }
 }
 
-/// The delivery that made the refund becomes one that staff must look at.
+/// The movement that an object was made for.
+fn movement(object: &Value) -> Option<MovementId> {
+    object["metadata"]["movement"].as_str()?.parse().ok()
+}
+
+/// Money came in. The amount and currency must be what was asked for: another one is not what a proposal waits for.
+async fn paid(
+    tx: &mut Tx<Executor>,
+    object: &Value,
+    (amount, reference): (&Value, &Value),
+    now: DateTime<Utc>,
+) -> Result<Outcome, UpsertError> {
+    let Some(id) = movement(object) else {
+        return Ok(NOT_OURS);
+    };
+    let Some(movement) = ledger::get(tx, id)
+        .await?
+        .filter(|found| found.direction == Direction::In)
+    else {
+        return Ok(NOT_OURS);
+    };
+    let currency = movement.amount.currency.to_string();
+    let same_currency = object["currency"]
+        .as_str()
+        .is_some_and(|code| code.eq_ignore_ascii_case(&currency));
+    if amount.as_i64() != Some(movement.amount.minor) || !same_currency {
+        return Ok(Outcome::Later("another amount was paid than was asked for".into()));
+    }
+    match ledger::confirm(tx, id, reference.as_str(), now).await? {
+        true => Ok(Outcome::Done),
+        false => Ok(Outcome::Ignored("known already")),
+    }
+}
+
+/// A charge failed after it was taken for good, as bank debits do. A charge that a payment page stands in for is no news.
+async fn charge_failed(tx: &mut Tx<Executor>, intent: &Value, now: DateTime<Utc>) -> Result<Outcome, UpsertError> {
+    let Some(id) = movement(intent) else {
+        return Ok(NOT_OURS);
+    };
+    // Only a charge that was noted as being processed waits for this; every other one was answered when it was made.
+    match ledger::get(tx, id).await? {
+        Some(movement) if movement.reference.is_some() && movement.reference.as_deref() == intent["id"].as_str() => {
+            not_paid(tx, intent, now).await
+        }
+        _ => Ok(Outcome::Ignored("the charge was answered when it was made")),
+    }
+}
+
+async fn not_paid(tx: &mut Tx<Executor>, object: &Value, now: DateTime<Utc>) -> Result<Outcome, UpsertError> {
+    let Some(id) = movement(object) else {
+        return Ok(NOT_OURS);
+    };
+    match ledger::fail(tx, id, "the provider says that it was not paid", now).await? {
+        true => Ok(Outcome::Done),
+        false => Ok(Outcome::Ignored("known already")),
+    }
+}
+
+/// Money went out: by a refund of ours, or by one that somebody made at Stripe.
+async fn refunded(
+    tx: &mut Tx<Executor>,
+    event: &Event,
+    refund: &Value,
+    now: DateTime<Utc>,
+) -> Result<Outcome, UpsertError> {
+    let Some(reference) = refund["id"].as_str() else {
+        return Ok(Outcome::Later("`data.object.id` is missing".into()));
+    };
+    let known = match movement(refund) {
+        Some(id) => ledger::get(tx, id).await?.map(|movement| movement.id),
+        None => ledger::by_reference(tx, Direction::Out, reference).await?,
+    };
+    if let Some(id) = known {
+        return match ledger::confirm(tx, id, Some(reference), now).await? {
+            true => Ok(Outcome::Done),
+            false => Ok(Outcome::Ignored("known already")),
+        };
+    }
+    let payment = refund["payment_intent"].as_str().or(refund["charge"].as_str());
+    let (Some(payment), Some(amount)) = (payment, refund["amount"].as_i64()) else {
+        return Ok(NOT_OURS);
+    };
+    if !ledger::record_refund_of(tx, payment, amount, reference, now).await? {
+        return Ok(Outcome::Ignored("this refund is not ours"));
+    }
+    let data = json!({ "amount_minor": amount });
+    let system = Actor::system();
+    audit::append(
+        tx,
+        Entry::new(&system, "refund.made_elsewhere", ("webhook", event.id), now).after(data),
+    )
+    .await?;
+    Ok(Outcome::Done)
+}
+
+/// The refund did not reach its owner: the money can go out again, and staff must look at the delivery that asked for it.
 async fn refund_failed(
     tx: &mut Tx<Executor>,
     event: &Event,
     refund: &Value,
     now: DateTime<Utc>,
 ) -> Result<Outcome, UpsertError> {
-    let Some(id) = refund["id"].as_str() else {
+    let Some(reference) = refund["id"].as_str() else {
         return Ok(Outcome::Later("`data.object.id` is missing".into()));
     };
+    let known = match movement(refund) {
+        Some(id) => Some(id),
+        None => ledger::by_reference(tx, Direction::Out, reference).await?,
+    };
+    let failed = match known {
+        Some(id) => ledger::fail(tx, id, "the provider could not pay the refund out", now).await?,
+        None => false,
+    };
     let delivery = sqlx::query_scalar!(
-        "UPDATE outbox SET state = 'dead', last_error = 'the provider could not pay the refund out' WHERE channel = 'payment' AND reference = $1 RETURNING id",
-        id
+        "UPDATE outbox SET state = 'dead', last_error = 'the provider could not pay the refund out'
+        WHERE tenant_id = $2 AND channel = 'payment' AND reference = $1 AND state = 'done' RETURNING id",
+        reference,
+        tx.tenant_id().as_uuid()
     )
     .fetch_optional(&mut **tx)
     .await?;
     let Some(delivery) = delivery else {
-        return Ok(Outcome::Ignored("this refund is not ours"));
+        return Ok(if failed {
+            Outcome::Done
+        } else {
+            Outcome::Ignored("this refund is not ours")
+        });
     };
     let data = json!({ "delivery_id": delivery, "channel": "payment", "kind": "refund" });
     webhooks_out::announce(tx, "delivery.dead", &format!("refund_failed:{}", event.id), data, now).await?;

@@ -147,25 +147,16 @@ impl<'a> Ledger<'a> {
     }
 }
 
-/// What has been paid and not refunded yet, for each method that has any, in the order of their first payment.
+/// What was paid and can still go out, for each method that has any, in the order of their first payment.
 fn unrefunded(order: &Order) -> Vec<(String, Money)> {
-    let mut net: Vec<(String, i64)> = Vec::new();
-    for payment in &order.payments {
-        let signed = if payment.kind == PaymentKind::Payment {
-            payment.amount.minor
-        } else {
-            -payment.amount.minor
-        };
-        match net.iter_mut().find(|(method, _)| *method == payment.payment_method_id) {
-            Some((_, sum)) => *sum += signed,
-            None => net.push((payment.payment_method_id.clone(), signed)),
+    let mut left: Vec<(String, Money)> = Vec::new();
+    for payment in order.payments.iter().filter(|payment| payment.left.minor > 0) {
+        match left.iter_mut().find(|(method, _)| *method == payment.payment_method_id) {
+            Some((_, sum)) => sum.minor += payment.left.minor,
+            None => left.push((payment.payment_method_id.clone(), payment.left)),
         }
     }
-    let currency = order.total.currency;
-    net.into_iter()
-        .filter(|(_, minor)| *minor > 0)
-        .map(|(method, minor)| (method, Money::new(minor, currency)))
-        .collect()
+    left
 }
 
 fn total(amounts: &[(String, Money)], currency: Currency) -> Money {

@@ -18,10 +18,10 @@
       back: "Back", signedIn: "You are signed in.", signedOut: "You are signed out.", badCode: "That code is not right, or too old.",
       offline: "No connection. Your message is kept and sent once it is back.", lost: "The connection was lost. Going on…",
       failed: "That did not work. Please try again.", again: "Try again", confirm: "Confirm", withdraw: "Withdraw", staff: "A member of our staff will decide.",
-      ask: "Please confirm:", order: "Order {0}", total: "Total {0}", track: "Track parcel {0}", you: "You", bot: "Assistant", person: "Our staff", system: "Notice",
+      ask: "Please confirm:", pay: "Pay", order: "Order {0}", total: "Total {0}", track: "Track parcel {0}", you: "You", bot: "Assistant", person: "Our staff", system: "Notice",
       thinking: "Writing…", newChat: "New chat", sources: "From our help pages",
       attended: { assistant_for_now: "You have asked for a person. Until one comes, the assistant answers.", staff: "A person of our staff answers you here." },
-      states: { pending: "Waiting", approved: "Approved", executing: "Being done", executed: "Done", rejected: "Declined", expired: "Expired", stale: "Out of date", failed: "Failed" },
+      states: { pending: "Waiting", approved: "Approved", executing: "Being done", awaiting_payment: "Payment under way", needs_payment: "Please pay", executed: "Done", rejected: "Declined", expired: "Expired", stale: "Out of date", failed: "Failed" },
       order_states: { pending: "Placed", pending_items_modified: "Changed", processed: "Sent", delivered: "Delivered", cancelled: "Cancelled", return_requested: "Return asked for", exchange_requested: "Exchange asked for" },
     },
     de: {
@@ -30,10 +30,10 @@
       back: "Zurück", signedIn: "Sie sind angemeldet.", signedOut: "Sie sind abgemeldet.", badCode: "Der Code stimmt nicht oder ist abgelaufen.",
       offline: "Keine Verbindung. Ihre Nachricht wird gesendet, sobald sie zurück ist.", lost: "Die Verbindung ist abgerissen. Es geht gleich weiter…",
       failed: "Das hat nicht geklappt. Bitte noch einmal versuchen.", again: "Noch einmal", confirm: "Bestätigen", withdraw: "Zurückziehen", staff: "Unser Personal entscheidet darüber.",
-      ask: "Bitte bestätigen:", order: "Bestellung {0}", total: "Summe {0}", track: "Paket {0} verfolgen", you: "Sie", bot: "Assistent", person: "Unser Personal", system: "Hinweis",
+      ask: "Bitte bestätigen:", pay: "Bezahlen", order: "Bestellung {0}", total: "Summe {0}", track: "Paket {0} verfolgen", you: "Sie", bot: "Assistent", person: "Unser Personal", system: "Hinweis",
       thinking: "Schreibt…", newChat: "Neuer Chat", sources: "Aus unseren Hilfeseiten",
       attended: { assistant_for_now: "Sie möchten mit einem Menschen sprechen. Bis jemand kommt, antwortet der Assistent.", staff: "Ein Mensch aus unserem Team antwortet Ihnen hier." },
-      states: { pending: "Wartet", approved: "Genehmigt", executing: "Wird erledigt", executed: "Erledigt", rejected: "Abgelehnt", expired: "Abgelaufen", stale: "Überholt", failed: "Fehlgeschlagen" },
+      states: { pending: "Wartet", approved: "Genehmigt", executing: "Wird erledigt", awaiting_payment: "Zahlung läuft", needs_payment: "Bitte bezahlen", executed: "Erledigt", rejected: "Abgelehnt", expired: "Abgelaufen", stale: "Überholt", failed: "Fehlgeschlagen" },
       order_states: { pending: "Bestellt", pending_items_modified: "Geändert", processed: "Versandt", delivered: "Zugestellt", cancelled: "Storniert", return_requested: "Rücksendung erbeten", exchange_requested: "Umtausch erbeten" },
     },
   };
@@ -226,8 +226,10 @@
     const buttons = make("div.buttons", {},
       mine ? make("button.go", { type: "button", onclick: act("confirm") }, say("confirm")) : null,
       view.state === "pending" ? make("button", { type: "button", onclick: act("withdraw") }, say("withdraw")) : null);
+    const pay = view.state === "needs_payment" && /^https?:\/\//.test(view.payment_link || "")
+      ? make("a.go", { href: view.payment_link, target: "_blank", rel: "noopener noreferrer" }, say("pay")) : null;
     const box = make("section.card.proposal", { "aria-label": summary(view.plan) }, make("p", { dir: "auto" }, mine ? `${say("ask")} ` : "", summary(view.plan)), state,
-      view.state === "pending" && view.awaiting === "staff" ? make("p.hint", {}, say("staff")) : null, buttons);
+      view.state === "pending" && view.awaiting === "staff" ? make("p.hint", {}, say("staff")) : null, pay, buttons);
     const before = proposals.get(view.id);
     if (before) before.box.replaceWith(box); else { log.append(box); bottom(); }
     proposals.set(view.id, { box, state: view.state });

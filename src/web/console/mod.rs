@@ -6,6 +6,7 @@ mod drawing;
 mod hours;
 mod keys;
 mod page;
+mod payments;
 mod people;
 mod queue;
 mod running;
@@ -66,6 +67,7 @@ pub fn routes<S: Clone + Send + Sync + 'static>(api: Api, secure: bool) -> Route
         .merge(shop::routes())
         .merge(people::routes())
         .merge(hours::routes())
+        .merge(payments::routes())
         .merge(keys::routes())
         .merge(traffic::routes())
         .layer(middleware::from_fn(same_site))

@@ -13,13 +13,14 @@ use super::{
 use crate::{http::staff_may, identity::StaffRole};
 
 /// The parts of the console, each with the route that it cannot do without.
-const MENU: [(&str, &str, Route); 11] = [
+const MENU: [(&str, &str, Route); 12] = [
     ("/console", "Approvals", ("GET", "/v1/staff/proposals")),
     (
         "/console/conversations",
         "Conversations",
         ("GET", "/v1/staff/conversations"),
     ),
+    ("/console/payments", "Payments", ("GET", "/v1/staff/payments")),
     ("/console/articles", "Help articles", ("GET", "/v1/staff/help")),
     ("/console/rules", "Rules and limits", ("GET", "/v1/staff/policies")),
     ("/console/usage", "Usage and spend", ("GET", "/v1/staff/usage")),

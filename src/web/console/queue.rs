@@ -15,10 +15,12 @@ use super::{
     view::{APPROVE, Approval, Approvals, Field, Form as Fields, Section, list, string, when, words},
 };
 
-const STATES: [(&str, &str); 8] = [
+const STATES: [(&str, &str); 10] = [
     ("pending", "Waiting"),
     ("", "All"),
     ("approved", "Approved"),
+    ("awaiting_payment", "Collecting money"),
+    ("needs_payment", "Shopper must pay"),
     ("executed", "Executed"),
     ("rejected", "Rejected"),
     ("failed", "Failed"),
@@ -34,6 +36,7 @@ pub fn routes() -> Router<Console> {
         .route("/console/proposals/{id}/approve", post(approve))
         .route("/console/proposals/{id}/reject", post(reject))
         .route("/console/proposals/{id}/withdraw", post(withdraw))
+        .route("/console/proposals/{id}/received", post(received))
 }
 
 #[derive(Deserialize)]
@@ -174,6 +177,15 @@ async fn proposal(visitor: Visitor, Path(id): Path<uuid::Uuid>) -> Result<Respon
             withdraw.calling("POST", "/v1/staff/proposals/{id}/withdraw"),
         ));
     }
+    if state == "executed" && matches!(proposal["tool"].as_str(), Some("return_items" | "exchange_items")) {
+        let received = Fields {
+            help: "Settles the money: a return is refunded, an exchange's difference is charged or refunded. It does so once.",
+            ..Fields::post("The parcel is back", to("received"), "Mark as received", vec![])
+        };
+        sections.push(Section::Form(
+            received.calling("POST", "/v1/staff/proposals/{id}/received"),
+        ));
+    }
     sections.push(Section::Links(vec![(
         format!("/console/conversations/{}", string(proposal, "conversation_id")),
         "The whole conversation".into(),
@@ -219,6 +231,13 @@ async fn withdraw(visitor: Visitor, Path(id): Path<uuid::Uuid>) -> Result<Respon
         .post(&format!("/v1/staff/proposals/{id}/withdraw"), Value::Null)
         .await?;
     Ok(done(&format!("/console/proposals/{id}"), "withdrawn"))
+}
+
+async fn received(visitor: Visitor, Path(id): Path<uuid::Uuid>) -> Result<Response, Failure> {
+    visitor
+        .post(&format!("/v1/staff/proposals/{id}/received"), Value::Null)
+        .await?;
+    Ok(done(&format!("/console/proposals/{id}"), "received"))
 }
 
 /// Approves one after the other, each bound to what was shown. What moves money is left out, whatever the form says.

@@ -284,6 +284,9 @@ impl TestStore {
         let (tenant, key) = tenancy::create(&pools.executor, slug, &format!("Store {slug}"), currency)
             .await
             .expect("founded");
+        tenancy::use_demo_payments(&pools.executor, tenant.id)
+            .await
+            .expect("set");
         let lines = STORE.lines().map(|line| Ok(line.to_owned()));
         let report = import::from_lines(&pools.executor, &tenant, lines)
             .await

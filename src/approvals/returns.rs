@@ -1,0 +1,60 @@
+//! What happens when a shopper's parcel is back: a return is paid out, an exchange's difference is settled or paid out.
+
+use chrono::{DateTime, Utc};
+
+use crate::{
+    ids::{OrderId, ProposalId, ShopperId},
+    integrations::payments::{self, Purpose},
+    ledger::{self, LedgerError},
+    money::Money,
+    store::orders,
+    tenancy::{
+        Executor, Tx, Web,
+        audit::{self, Actor, Entry},
+    },
+};
+
+/// Staff have the parcel of an executed return or exchange. Its money is settled by a job. False when none waits.
+pub async fn receive(tx: &mut Tx<Web>, proposal: ProposalId, now: DateTime<Utc>) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar!(r#"SELECT receive_return($1, $2) AS "done!""#, proposal.as_uuid(), now)
+        .fetch_one(&mut **tx)
+        .await
+}
+
+/// Settles the money of a return that has been received, once. Nothing when there is none that waits.
+pub(super) async fn settle(tx: &mut Tx<Executor>, proposal: ProposalId, now: DateTime<Utc>) -> Result<(), LedgerError> {
+    let found = sqlx::query!(
+        r#"UPDATE returns r SET settled_at = $3 FROM payment_methods m, orders o, proposals p
+        WHERE r.tenant_id = $2 AND r.proposal_id = $1 AND r.received_at IS NOT NULL AND r.settled_at IS NULL
+            AND (m.tenant_id, m.id) = (r.tenant_id, r.payment_method_id) AND (o.tenant_id, o.id) = (r.tenant_id, r.order_id)
+            AND (p.tenant_id, p.id) = (r.tenant_id, r.proposal_id)
+        RETURNING r.shopper_id AS "shopper: ShopperId", r.order_id AS "order: OrderId", r.kind, r.difference_minor, m.external_id, o.currency,
+            coalesce(p.amount_minor, 0) AS "worth!",
+            (SELECT coalesce(sum(v.left_minor), 0)::bigint FROM order_payments v WHERE v.tenant_id = r.tenant_id AND v.order_id = r.order_id) AS "left!""#,
+        proposal.as_uuid(),
+        tx.tenant_id().as_uuid(),
+        now
+    )
+    .fetch_optional(&mut **tx)
+    .await?;
+    let Some(found) = found else { return Ok(()) };
+    let owed = match found.kind.as_str() {
+        "return" => found.worth,
+        _ => -found.difference_minor,
+    };
+    // What was refunded meanwhile is not refunded again.
+    let owed = owed.min(found.left);
+    let currency = orders::currency(&found.currency)?;
+    if owed > 0 {
+        let purpose = Purpose {
+            shopper: found.shopper,
+            order: found.order,
+            proposal,
+        };
+        payments::pay_out(tx, purpose, (&found.external_id, Money::new(owed, currency)), now).await?;
+    }
+    ledger::settle(tx, proposal, now).await?;
+    let system = Actor::system();
+    audit::append(tx, Entry::new(&system, "return.settled", ("proposal", proposal), now)).await?;
+    Ok(())
+}

@@ -1,0 +1,89 @@
+//! Money that only people can move: what waits for staff, and what became of it.
+
+use axum::{
+    Json,
+    extract::State,
+    http::{HeaderMap, StatusCode},
+};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use validator::Validate;
+
+use crate::{
+    clock::Clock,
+    http::{
+        body::{self, Path, Query},
+        documented::{BadQuery, NotFound, Role, Unauthenticated},
+        problem::Problem,
+        staff::finish,
+    },
+    identity::StaffMember,
+    ids::MovementId,
+    ledger::{self, StaffTask},
+    tenancy::{Pool, Web},
+};
+
+#[derive(Deserialize, Validate, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct PaymentPage {
+    /// Payments a page, 1 to 100.
+    #[serde(default = "body::fifty")]
+    #[validate(range(min = 1, max = 100))]
+    #[param(minimum = 1, maximum = 100, default = 50)]
+    limit: u32,
+    /// The `id` of the last payment of the page before.
+    after: Option<MovementId>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct Payments {
+    payments: Vec<StaffTask>,
+}
+
+/// Lists money that staff must move, oldest first: no payment provider can.
+#[utoipa::path(get, path = "/v1/staff/payments", tag = "staff", params(PaymentPage),
+    responses((status = 200, body = Payments), BadQuery, Role, Unauthenticated))]
+pub async fn list(
+    staff: StaffMember,
+    State(web): State<Pool<Web>>,
+    Query(page): Query<PaymentPage>,
+) -> Result<Json<Payments>, Problem> {
+    let mut tx = web.begin(staff.scope()).await?;
+    let payments = ledger::staff_tasks(&mut tx, page.limit, page.after).await?;
+    Ok(Json(Payments { payments }))
+}
+
+/// Says that staff have moved the money.
+#[utoipa::path(post, path = "/v1/staff/payments/{id}/confirm", tag = "staff", params(("id" = MovementId, Path)),
+    responses((status = 204), NotFound, Role, Unauthenticated))]
+pub async fn confirm(
+    staff: StaffMember,
+    State(web): State<Pool<Web>>,
+    State(clock): State<Clock>,
+    Path(id): Path<MovementId>,
+    headers: HeaderMap,
+) -> Result<StatusCode, Problem> {
+    let now = clock.now();
+    let mut tx = web.begin(staff.scope()).await?;
+    let found = ledger::settle_by_staff(&mut tx, id, true, now).await?;
+    finish(tx, found, &staff, "payment.confirm", ("payment", id), &headers, now).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Says that the money will not move. A change that waits for it is not made.
+#[utoipa::path(post, path = "/v1/staff/payments/{id}/fail", tag = "staff", params(("id" = MovementId, Path)),
+    responses((status = 204), NotFound, Role, Unauthenticated))]
+pub async fn fail(
+    staff: StaffMember,
+    State(web): State<Pool<Web>>,
+    State(clock): State<Clock>,
+    Path(id): Path<MovementId>,
+    headers: HeaderMap,
+) -> Result<StatusCode, Problem> {
+    let now = clock.now();
+    let mut tx = web.begin(staff.scope()).await?;
+    let found = ledger::settle_by_staff(&mut tx, id, false, now).await?;
+    finish(tx, found, &staff, "payment.fail", ("payment", id), &headers, now).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

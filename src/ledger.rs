@@ -1,0 +1,562 @@
+//! The ledger of the money that moves for orders.
+//!
+//! A movement is requested first, and confirmed or failed by whoever moves the money. The tables can only be written by the database
+//! functions that are called here, and a constraint refuses to let more money out of an order than was confirmed in. No row says
+//! that money moved unless its provider said so.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::{
+    ids::{MovementId, OrderId, PaymentMethodId, ProposalId, ShopperId},
+    money::{Currency, Money},
+    tenancy::{Executor, Role, Tx, Web},
+};
+
+/// Who moves the money of a movement, and whose word confirms it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::Type, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
+pub enum Provider {
+    /// The store's own system, which told us of a movement that it made.
+    Store,
+    Stripe,
+    /// The shop's platform, such as Shopify.
+    Platform,
+    /// A person of the store's staff: nobody else can move it.
+    Staff,
+    /// The demo's own, which moves no real money.
+    Demo,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::Type, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
+pub enum Direction {
+    In,
+    Out,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::Type, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
+pub enum MovementState {
+    Requested,
+    Confirmed,
+    Failed,
+}
+
+/// One movement of money.
+pub struct Movement {
+    pub id: MovementId,
+    pub shopper: ShopperId,
+    pub order: OrderId,
+    pub direction: Direction,
+    pub provider: Provider,
+    pub state: MovementState,
+    pub amount: Money,
+    /// What the provider calls it.
+    pub reference: Option<String>,
+    /// Of money out: what the provider calls the payment that it goes out of.
+    pub source_reference: Option<String>,
+    pub proposal: Option<ProposalId>,
+    /// Of money out: how often it was asked for again after a failure.
+    pub retries: i32,
+    pub created_at: DateTime<Utc>,
+    /// What the provider calls the payment method and its customer.
+    pub method_reference: Option<String>,
+    pub customer: Option<String>,
+}
+
+struct MovementRow {
+    id: MovementId,
+    shopper: ShopperId,
+    order: OrderId,
+    direction: Direction,
+    provider: Provider,
+    state: MovementState,
+    amount_minor: i64,
+    currency: String,
+    reference: Option<String>,
+    source_reference: Option<String>,
+    proposal: Option<ProposalId>,
+    retries: i32,
+    created_at: DateTime<Utc>,
+    method_reference: Option<String>,
+    customer: Option<String>,
+}
+
+/// Why the ledger refused.
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerError {
+    /// More would go out of an order than came in.
+    #[error("more money would go out of the order than came in")]
+    NotCovered,
+    #[error(transparent)]
+    Database(sqlx::Error),
+}
+
+impl From<sqlx::Error> for LedgerError {
+    fn from(error: sqlx::Error) -> Self {
+        let constraint = error.as_database_error().and_then(|error| error.constraint());
+        match constraint {
+            Some(
+                "paid_out_at_most_paid_in"
+                | "only_confirmed_money_goes_out"
+                | "money_movements_check1"
+                | "payment_methods_balance_minor_check",
+            ) => Self::NotCovered,
+            _ => Self::Database(error),
+        }
+    }
+}
+
+/// What came of the money that a proposal needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Collection {
+    NotAsked,
+    /// Requested, and nobody has said yet what came of it.
+    Waiting,
+    /// The shopper can pay at the provider's page.
+    LinkOpen,
+    Failed,
+    /// Confirmed, and held for the change.
+    Held,
+}
+
+/// How far the money of a proposal has come in.
+pub async fn collection<R: Role>(tx: &mut Tx<R>, proposal: ProposalId) -> Result<Collection, sqlx::Error> {
+    let found = sqlx::query!(
+        r#"SELECT count(*) AS "asked!", count(*) FILTER (WHERE state = 'confirmed' AND NOT settled AND returned_minor = 0) AS "held!",
+            count(*) FILTER (WHERE state = 'requested') AS "waiting!", count(*) FILTER (WHERE state = 'requested' AND payment_link IS NOT NULL) AS "links!"
+        FROM money_movements WHERE tenant_id = $2 AND proposal_id = $1 AND direction = 'in'"#,
+        proposal.as_uuid(),
+        tx.tenant_id().as_uuid()
+    )
+    .fetch_one(&mut **tx)
+    .await?;
+    Ok(match found {
+        found if found.asked == 0 => Collection::NotAsked,
+        found if found.held > 0 => Collection::Held,
+        found if found.links > 0 => Collection::LinkOpen,
+        found if found.waiting > 0 => Collection::Waiting,
+        _ => Collection::Failed,
+    })
+}
+
+/// The provider's page where the shopper can pay for a proposal.
+pub async fn payment_link<R: Role>(tx: &mut Tx<R>, proposal: ProposalId) -> Result<Option<String>, sqlx::Error> {
+    let link = sqlx::query_scalar!(
+        "SELECT payment_link FROM money_movements WHERE tenant_id = $2 AND proposal_id = $1 AND state = 'requested' AND payment_link IS NOT NULL LIMIT 1",
+        proposal.as_uuid(),
+        tx.tenant_id().as_uuid()
+    )
+    .fetch_optional(&mut **tx)
+    .await?;
+    Ok(link.flatten())
+}
+
+/// Gives up the money that was asked for and has not come in. Returns nothing: what comes in after all goes back.
+pub async fn give_up(
+    tx: &mut Tx<Executor>,
+    proposal: ProposalId,
+    reason: &str,
+    now: DateTime<Utc>,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "SELECT fail_money(id, $3, $4) FROM money_movements WHERE tenant_id = $2 AND proposal_id = $1 AND direction = 'in' AND state = 'requested'",
+        proposal.as_uuid(),
+        tx.tenant_id().as_uuid(),
+        reason,
+        now
+    )
+    .fetch_all(&mut **tx)
+    .await
+    .map(drop)
+}
+
+/// Asks for money to come in for a proposal; it is held until [`settle`] or [`give_back`].
+pub async fn request_in(
+    tx: &mut Tx<Executor>,
+    (order, method): (OrderId, PaymentMethodId),
+    amount: Money,
+    provider: Provider,
+    proposal: ProposalId,
+    now: DateTime<Utc>,
+) -> Result<MovementId, LedgerError> {
+    Ok(sqlx::query_scalar!(
+        r#"SELECT request_money_in($1, $2, $3, $4, $5, $6) AS "id!: MovementId""#,
+        order.as_uuid(),
+        method.as_uuid(),
+        amount.minor,
+        provider as Provider as _,
+        proposal.as_uuid(),
+        now
+    )
+    .fetch_one(&mut **tx)
+    .await?)
+}
+
+/// Asks for money to go out to a method, from what came in: one movement for each payment that it is taken from.
+pub async fn request_out(
+    tx: &mut Tx<Executor>,
+    (order, method): (OrderId, PaymentMethodId),
+    amount: Money,
+    provider: Provider,
+    proposal: ProposalId,
+    now: DateTime<Utc>,
+) -> Result<Vec<MovementId>, LedgerError> {
+    // A provider that refunds a charge can only send it to where it came from.
+    let same_method = provider == Provider::Stripe;
+    Ok(sqlx::query_scalar!(
+        r#"SELECT request_money_out($1, $2, $3, $4, $5, $6, $7) AS "id!: MovementId""#,
+        order.as_uuid(),
+        method.as_uuid(),
+        amount.minor,
+        provider as Provider as _,
+        same_method,
+        proposal.as_uuid(),
+        now
+    )
+    .fetch_all(&mut **tx)
+    .await?)
+}
+
+/// Asks for what is held for a proposal to go back, because its change is not made.
+pub async fn give_back(
+    tx: &mut Tx<Executor>,
+    proposal: ProposalId,
+    now: DateTime<Utc>,
+) -> Result<Vec<MovementId>, LedgerError> {
+    Ok(sqlx::query_scalar!(
+        r#"SELECT give_back_money($1, $2) AS "id!: MovementId""#,
+        proposal.as_uuid(),
+        now
+    )
+    .fetch_all(&mut **tx)
+    .await?)
+}
+
+/// The change is made: what was held for it counts as paid on the order. Returns how much, in minor units.
+pub async fn settle(tx: &mut Tx<Executor>, proposal: ProposalId, now: DateTime<Utc>) -> Result<i64, LedgerError> {
+    Ok(
+        sqlx::query_scalar!(r#"SELECT settle_money_in($1, $2) AS "total!""#, proposal.as_uuid(), now)
+            .fetch_one(&mut **tx)
+            .await?,
+    )
+}
+
+/// The provider says that the money moved. False when that was known. A proposal that waits for it goes on by a job.
+pub async fn confirm(
+    tx: &mut Tx<Executor>,
+    movement: MovementId,
+    reference: Option<&str>,
+    now: DateTime<Utc>,
+) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"SELECT confirm_money($1, $2, $3) AS "done!""#,
+        movement.as_uuid(),
+        reference,
+        now
+    )
+    .fetch_one(&mut **tx)
+    .await
+}
+
+/// The provider says that the money did not move, or came back. False when that was known.
+pub async fn fail(
+    tx: &mut Tx<Executor>,
+    movement: MovementId,
+    reason: &str,
+    now: DateTime<Utc>,
+) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"SELECT fail_money($1, $2, $3) AS "done!""#,
+        movement.as_uuid(),
+        reason,
+        now
+    )
+    .fetch_one(&mut **tx)
+    .await
+}
+
+/// Takes the share of a payout that failed again. False when it did not fail.
+pub async fn retry_out(tx: &mut Tx<Executor>, movement: MovementId, now: DateTime<Utc>) -> Result<bool, LedgerError> {
+    Ok(
+        sqlx::query_scalar!(r#"SELECT retry_money_out($1, $2) AS "done!""#, movement.as_uuid(), now)
+            .fetch_one(&mut **tx)
+            .await?,
+    )
+}
+
+/// Notes what the provider calls a movement that it has not confirmed yet, or the page where the shopper pays.
+pub async fn note(
+    tx: &mut Tx<Executor>,
+    movement: MovementId,
+    (reference, link): (Option<&str>, Option<&str>),
+    now: DateTime<Utc>,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "SELECT note_money($1, $2, $3, $4)",
+        movement.as_uuid(),
+        reference,
+        link,
+        now
+    )
+    .fetch_one(&mut **tx)
+    .await
+    .map(drop)
+}
+
+/// Records money that the store's own system says has moved.
+pub async fn record(
+    tx: &mut Tx<Executor>,
+    (order, method): (OrderId, PaymentMethodId),
+    direction: Direction,
+    amount_minor: i64,
+    reference: Option<&str>,
+    now: DateTime<Utc>,
+) -> Result<(), LedgerError> {
+    sqlx::query!(
+        "SELECT record_money($1, $2, $3, $4, $5, $6)",
+        order.as_uuid(),
+        direction as Direction as _,
+        method.as_uuid(),
+        amount_minor,
+        reference,
+        now
+    )
+    .fetch_one(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// Records a refund of a payment that was made at the provider by somebody else. False when no payment has that name.
+pub async fn record_refund_of(
+    tx: &mut Tx<Executor>,
+    payment: &str,
+    amount_minor: i64,
+    reference: &str,
+    now: DateTime<Utc>,
+) -> Result<bool, LedgerError> {
+    let source = sqlx::query!(
+        r#"SELECT order_id AS "order: OrderId", payment_method_id AS "method: PaymentMethodId" FROM money_movements
+        WHERE tenant_id = $2 AND reference = $1 AND direction = 'in' AND settled ORDER BY position LIMIT 1"#,
+        payment,
+        tx.tenant_id().as_uuid()
+    )
+    .fetch_optional(&mut **tx)
+    .await?;
+    let Some(source) = source else { return Ok(false) };
+    record(
+        tx,
+        (source.order, source.method),
+        Direction::Out,
+        amount_minor,
+        Some(reference),
+        now,
+    )
+    .await?;
+    Ok(true)
+}
+
+/// A member of staff says whether money moved that only people can move. False when there is no such movement that waits.
+pub async fn settle_by_staff(
+    tx: &mut Tx<Web>,
+    movement: MovementId,
+    moved: bool,
+    now: DateTime<Utc>,
+) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"SELECT settle_by_staff($1, $2, $3) AS "done!""#,
+        movement.as_uuid(),
+        moved,
+        now
+    )
+    .fetch_one(&mut **tx)
+    .await
+}
+
+/// One movement that the transaction may see.
+pub async fn get<R: Role>(tx: &mut Tx<R>, id: MovementId) -> Result<Option<Movement>, sqlx::Error> {
+    let row = sqlx::query_as!(
+        MovementRow,
+        r#"SELECT m.id AS "id: MovementId", m.shopper_id AS "shopper: ShopperId", m.order_id AS "order: OrderId", m.direction AS "direction: Direction",
+            m.provider AS "provider: Provider", m.state AS "state: MovementState", m.amount_minor, m.currency, m.reference,
+            s.reference AS "source_reference?", m.proposal_id AS "proposal: ProposalId", m.retries, m.created_at,
+            p.reference AS method_reference, p.customer
+        FROM money_movements m JOIN payment_methods p ON (p.tenant_id, p.id) = (m.tenant_id, m.payment_method_id)
+            LEFT JOIN money_movements s ON (s.tenant_id, s.id) = (m.tenant_id, m.source_id)
+        WHERE m.tenant_id = $2 AND m.id = $1"#,
+        id.as_uuid(),
+        tx.tenant_id().as_uuid()
+    )
+    .fetch_optional(&mut **tx)
+    .await?;
+    row.map(|row| {
+        Ok(Movement {
+            id: row.id,
+            shopper: row.shopper,
+            order: row.order,
+            direction: row.direction,
+            provider: row.provider,
+            state: row.state,
+            amount: Money::new(row.amount_minor, currency(&row.currency)?),
+            reference: row.reference,
+            source_reference: row.source_reference,
+            proposal: row.proposal,
+            retries: row.retries,
+            created_at: row.created_at,
+            method_reference: row.method_reference,
+            customer: row.customer,
+        })
+    })
+    .transpose()
+}
+
+/// The movement that a provider calls `reference`.
+pub async fn by_reference<R: Role>(
+    tx: &mut Tx<R>,
+    direction: Direction,
+    reference: &str,
+) -> Result<Option<MovementId>, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"SELECT id AS "id: MovementId" FROM money_movements WHERE tenant_id = $3 AND reference = $1 AND direction = $2 ORDER BY position LIMIT 1"#,
+        reference,
+        direction as Direction as _,
+        tx.tenant_id().as_uuid()
+    )
+    .fetch_optional(&mut **tx)
+    .await
+}
+
+/// A payment or refund of an order, as the ledger has it.
+pub struct Known {
+    pub request: Uuid,
+    pub direction: Direction,
+    pub amount_minor: i64,
+    /// The store's reference of the payment method.
+    pub payment_method: String,
+    pub provider: Provider,
+    pub confirmed: bool,
+}
+
+/// What the ledger has of an order, in the order of the movements.
+pub async fn known<R: Role>(tx: &mut Tx<R>, order: OrderId) -> Result<Vec<Known>, sqlx::Error> {
+    sqlx::query_as!(
+        Known,
+        r#"SELECT p.request_id AS "request!", CASE p.kind WHEN 'payment' THEN 'in' ELSE 'out' END AS "direction!: Direction", p.amount_minor AS "amount_minor!",
+            m.external_id AS payment_method, p.provider AS "provider!: Provider", p.confirmed AS "confirmed!"
+        FROM order_payments p JOIN payment_methods m ON (m.tenant_id, m.id) = (p.tenant_id, p.payment_method_id)
+        WHERE p.tenant_id = $2 AND p.order_id = $1 ORDER BY p.position"#,
+        order.as_uuid(),
+        tx.tenant_id().as_uuid()
+    )
+    .fetch_all(&mut **tx)
+    .await
+}
+
+/// Confirms all movements of a request.
+pub async fn confirm_request(tx: &mut Tx<Executor>, request: Uuid, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "SELECT confirm_money(id, NULL, $3) FROM money_movements WHERE tenant_id = $2 AND request_id = $1 AND state = 'requested'",
+        request,
+        tx.tenant_id().as_uuid(),
+        now
+    )
+    .fetch_all(&mut **tx)
+    .await
+    .map(drop)
+}
+
+/// Money that waits for a person to move it.
+#[derive(Serialize, Deserialize, utoipa::ToSchema)]
+pub struct StaffTask {
+    pub id: MovementId,
+    pub direction: Direction,
+    pub amount: Money,
+    #[schema(example = "#1002")]
+    pub order_number: String,
+    /// The store's reference of the payment method.
+    pub payment_method_id: String,
+    pub proposal_id: Option<ProposalId>,
+    pub created_at: DateTime<Utc>,
+}
+
+/// What waits for staff to move it, oldest first, at most `limit`, after the one named.
+pub async fn staff_tasks<R: Role>(
+    tx: &mut Tx<R>,
+    limit: u32,
+    after: Option<MovementId>,
+) -> Result<Vec<StaffTask>, sqlx::Error> {
+    sqlx::query!(
+        r#"SELECT m.id AS "id: MovementId", m.direction AS "direction: Direction", m.amount_minor, m.currency, o.number, p.external_id,
+            m.proposal_id AS "proposal: ProposalId", m.created_at
+        FROM money_movements m JOIN orders o ON (o.tenant_id, o.id) = (m.tenant_id, m.order_id)
+            JOIN payment_methods p ON (p.tenant_id, p.id) = (m.tenant_id, m.payment_method_id)
+        WHERE m.tenant_id = $3 AND m.provider = 'staff' AND m.state = 'requested' AND ($2::uuid IS NULL
+            OR (m.created_at, m.id) > (SELECT a.created_at, a.id FROM money_movements a WHERE a.tenant_id = $3 AND a.id = $2))
+        ORDER BY m.created_at, m.id LIMIT $1"#,
+        i64::from(limit),
+        after.map(MovementId::as_uuid),
+        tx.tenant_id().as_uuid()
+    )
+    .fetch_all(&mut **tx)
+    .await?
+    .into_iter()
+    .map(|row| {
+        Ok(StaffTask {
+            id: row.id,
+            direction: row.direction,
+            amount: Money::new(row.amount_minor, currency(&row.currency)?),
+            order_number: row.number,
+            payment_method_id: row.external_id,
+            proposal_id: row.proposal,
+            created_at: row.created_at,
+        })
+    })
+    .collect()
+}
+
+/// Who can move money to or from a method for an order.
+///
+/// Stripe, where it knows the payment or can charge the method; the platform, for refunds of its orders; the demo's provider in a demo
+/// store; else the store's staff.
+pub async fn provider_for(
+    tx: &mut Tx<Executor>,
+    shopper: ShopperId,
+    (order, external_id): (OrderId, &str),
+    direction: Direction,
+    amount: Money,
+) -> Result<Option<(PaymentMethodId, Provider)>, sqlx::Error> {
+    let known = sqlx::query!(
+        r#"SELECT m.id AS "id: PaymentMethodId", m.kind = 'gift_card' AS "gift_card!", t.demo_payments,
+            EXISTS (SELECT FROM integrations i WHERE i.tenant_id = m.tenant_id AND i.kind = 'stripe' AND i.revoked_at IS NULL) AS "stripe!",
+            EXISTS (SELECT FROM integrations i WHERE i.tenant_id = m.tenant_id AND i.kind = 'shopify' AND i.revoked_at IS NULL)
+                AND EXISTS (SELECT FROM orders o WHERE o.tenant_id = m.tenant_id AND o.id = $2 AND o.reference IS NOT NULL) AS "platform!",
+            (SELECT coalesce(sum(p.left_minor), 0)::bigint FROM order_payments p WHERE p.tenant_id = m.tenant_id AND p.order_id = $2
+                AND p.payment_method_id = m.id AND p.kind = 'payment' AND p.reference IS NOT NULL) AS "refundable!"
+        FROM payment_methods m JOIN tenants t USING (tenant_id) WHERE m.tenant_id = $3 AND m.external_id = $1 AND m.shopper_id = $4"#,
+        external_id,
+        order.as_uuid(),
+        tx.tenant_id().as_uuid(),
+        shopper.as_uuid()
+    )
+    .fetch_optional(&mut **tx)
+    .await?;
+    let Some(known) = known else { return Ok(None) };
+    let provider = match direction {
+        Direction::Out if known.stripe && known.refundable >= amount.minor => Provider::Stripe,
+        Direction::Out if known.platform && !known.gift_card => Provider::Platform,
+        Direction::In if known.stripe && !known.gift_card => Provider::Stripe,
+        _ if known.demo_payments => Provider::Demo,
+        _ => Provider::Staff,
+    };
+    Ok(Some((known.id, provider)))
+}
+
+/// Reads a stored currency code; the table's check makes a bad one a fault of ours.
+fn currency(code: &str) -> Result<Currency, sqlx::Error> {
+    code.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))
+}
