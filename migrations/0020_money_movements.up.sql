@@ -344,10 +344,12 @@ GRANT EXECUTE ON FUNCTION settle_by_staff, receive_return TO countersign_web;
 GRANT UPDATE (settled_at) ON returns TO countersign_executor;
 
 -- Two states more: money is being collected for the change, or the shopper must pay at the provider's page first.
+-- squawk-ignore ban-drop-constraint
 ALTER TABLE proposals DROP CONSTRAINT proposals_state_check;
 -- squawk-ignore constraint-missing-not-valid
 ALTER TABLE proposals ADD CONSTRAINT proposals_state_check CHECK (state IN ('pending', 'approved', 'rejected', 'expired', 'stale', 'executing', 'awaiting_payment',
     'needs_payment', 'executed', 'failed'));
+-- squawk-ignore require-concurrent-index-deletion
 DROP INDEX proposals_open;
 -- squawk-ignore require-concurrent-index-creation
 CREATE UNIQUE INDEX proposals_open ON proposals (tenant_id, shopper_id, fingerprint)

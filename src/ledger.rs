@@ -281,6 +281,25 @@ pub async fn fail(
     .await
 }
 
+/// The same for every payout that the provider calls `reference`.
+pub async fn fail_by_reference(
+    tx: &mut Tx<Executor>,
+    reference: &str,
+    reason: &str,
+    now: DateTime<Utc>,
+) -> Result<bool, sqlx::Error> {
+    let failed = sqlx::query_scalar!(
+        r#"SELECT fail_money(id, $3, $4) AS "done!" FROM money_movements WHERE tenant_id = $2 AND reference = $1 AND direction = 'out'"#,
+        reference,
+        tx.tenant_id().as_uuid(),
+        reason,
+        now
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    Ok(failed.contains(&true))
+}
+
 /// Takes the share of a payout that failed again. False when it did not fail.
 pub async fn retry_out(tx: &mut Tx<Executor>, movement: MovementId, now: DateTime<Utc>) -> Result<bool, LedgerError> {
     Ok(

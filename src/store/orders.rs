@@ -86,6 +86,9 @@ pub struct Payment {
     pub amount: Money,
     /// The store's reference of the payment method.
     pub payment_method_id: String,
+    /// True while whoever moves the money has not confirmed it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub pending: bool,
     /// Of a payment: what has not gone out again, in whatever way.
     #[serde(skip)]
     pub left: Money,
@@ -145,6 +148,7 @@ struct PaymentRow {
     amount_minor: i64,
     payment_method_id: String,
     left_minor: i64,
+    confirmed: bool,
 }
 
 /// The bound shopper's order of this number. The leading `#` that many shops print may be left out or added.
@@ -158,7 +162,7 @@ pub async fn by_number<R: Role>(tx: &mut Tx<R>, number: &str) -> Result<Option<O
                 WHERE (l.tenant_id, l.order_id) = (o.tenant_id, o.id) ORDER BY l.position) AS "lines!: Vec<Json<LineRow>>",
             ARRAY(SELECT json_build_array(s.carrier, s.tracking_number, s.item_ids, s.shipped_at) FROM shipments s
                 WHERE (s.tenant_id, s.order_id) = (o.tenant_id, o.id) ORDER BY s.position) AS "shipments!: Vec<Json<Shipment>>",
-            ARRAY(SELECT json_build_array(p.kind, p.amount_minor, m.external_id, p.left_minor)
+            ARRAY(SELECT json_build_array(p.kind, p.amount_minor, m.external_id, p.left_minor, p.confirmed)
                 FROM order_payments p JOIN payment_methods m ON (m.tenant_id, m.id) = (p.tenant_id, p.payment_method_id)
                 WHERE (p.tenant_id, p.order_id) = (o.tenant_id, o.id) ORDER BY p.position) AS "payments!: Vec<Json<PaymentRow>>",
             ARRAY(SELECT json_build_array(g.external_id, g.picture) FROM products g WHERE g.tenant_id = o.tenant_id AND g.picture IS NOT NULL
@@ -249,6 +253,7 @@ impl PaymentRow {
             kind: self.kind,
             amount: Money::new(self.amount_minor, currency),
             payment_method_id: self.payment_method_id,
+            pending: !self.confirmed,
             left: Money::new(self.left_minor, currency),
         }
     }

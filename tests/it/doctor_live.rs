@@ -82,6 +82,13 @@ async fn each_planted_fault_is_named() {
         .await;
     app.meddle("INSERT INTO staff (tenant_id, id, email, role, password_hash, totp_confirmed_at) SELECT tenant_id, gen_random_uuid(), 'ann@shop.example', 'admin', 'x', now() FROM tenants").await;
     app.meddle("INSERT INTO budgets (tenant_id, conversation_micros, shopper_day_micros, tenant_day_micros, tenant_month_micros, updated_at, updated_by) SELECT tenant_id, 1, 1, 1, 1, now(), id FROM staff").await;
+    let trial = examine(&app, &[], &fresh).await;
+    assert_eq!(
+        trial,
+        (true, vec!["demo_payments".to_owned(); 2]),
+        "the stores of tests are demo stores"
+    );
+    app.meddle("UPDATE tenants SET demo_payments = false").await;
     let well = examine(&app, &[], &fresh).await;
     assert_eq!(well, (true, Vec::new()), "nothing is wrong with a sound one");
 

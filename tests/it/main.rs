@@ -30,6 +30,7 @@ mod languages;
 mod logs;
 mod migrations;
 mod model_failures;
+mod money;
 mod injection;
 mod openapi;
 mod orders;

@@ -144,6 +144,8 @@ pub(super) async fn stores(pools: &Pools) -> Result<Vec<Finding>, sqlx::Error> {
                 (SELECT count(*) FROM outbox WHERE state = 'dead') AS "dead!",
                 (SELECT count(*) FROM proposals WHERE state = 'pending' AND awaiting = 'staff' AND created_at < now() - interval '4 hours') AS "forgotten!",
                 (SELECT count(*) FROM proposals WHERE state IN ('approved', 'executing') AND updated_at < now() - interval '5 minutes') AS "stuck!",
+                (SELECT demo_payments FROM tenants WHERE tenant_id = app_tenant()) AS "demo_payments!",
+                (SELECT count(*) FROM money_movements WHERE provider = 'staff' AND state = 'requested' AND created_at < now() - interval '4 hours') AS "unpaid!",
                 (SELECT coalesce(string_agg(tool, ', ' ORDER BY tool), '') FROM policies WHERE mode = 'automatic' AND automatic_below_minor > 10000) AS "generous!""#
         )
         .fetch_one(&mut *tx)
@@ -194,6 +196,23 @@ pub(super) async fn stores(pools: &Pools) -> Result<Vec<Finding>, sqlx::Error> {
                 Amber,
                 "approval_forgotten",
                 format!("{} proposals have waited four hours for staff", seen.forgotten),
+            );
+        }
+        if seen.demo_payments {
+            note(
+                Amber,
+                "demo_payments",
+                "the demo's payment provider confirms its payments and moves no real money; use another store to go live".into(),
+            );
+        }
+        if seen.unpaid > 0 {
+            note(
+                Amber,
+                "payment_forgotten",
+                format!(
+                    "{} payments have waited four hours for staff; console, Payments",
+                    seen.unpaid
+                ),
             );
         }
         if seen.stuck > 0 {

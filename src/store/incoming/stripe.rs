@@ -104,6 +104,12 @@ async fn not_paid(tx: &mut Tx<Executor>, object: &Value, now: DateTime<Utc>) -> 
     }
 }
 
+/// The payment that a refund is of, and its amount.
+fn made_of(refund: &Value) -> Option<(&str, i64)> {
+    let payment = refund["payment_intent"].as_str().or(refund["charge"].as_str());
+    payment.zip(refund["amount"].as_i64())
+}
+
 /// Money went out: by a refund of ours, or by one that somebody made at Stripe.
 async fn refunded(
     tx: &mut Tx<Executor>,
@@ -124,8 +130,7 @@ async fn refunded(
             false => Ok(Outcome::Ignored("known already")),
         };
     }
-    let payment = refund["payment_intent"].as_str().or(refund["charge"].as_str());
-    let (Some(payment), Some(amount)) = (payment, refund["amount"].as_i64()) else {
+    let Some((payment, amount)) = made_of(refund) else {
         return Ok(NOT_OURS);
     };
     if !ledger::record_refund_of(tx, payment, amount, reference, now).await? {
@@ -151,13 +156,17 @@ async fn refund_failed(
     let Some(reference) = refund["id"].as_str() else {
         return Ok(Outcome::Later("`data.object.id` is missing".into()));
     };
-    let known = match movement(refund) {
-        Some(id) => Some(id),
-        None => ledger::by_reference(tx, Direction::Out, reference).await?,
-    };
-    let failed = match known {
-        Some(id) => ledger::fail(tx, id, "the provider could not pay the refund out", now).await?,
-        None => false,
+    let reason = "the provider could not pay the refund out";
+    let failed = match movement(refund) {
+        Some(id) => ledger::fail(tx, id, reason, now).await?,
+        None => {
+            // The news that it was made may still be on its way: it is noted as made and failed, so that it is known then.
+            let known = ledger::by_reference(tx, Direction::Out, reference).await?.is_some();
+            if let (false, Some((payment, amount))) = (known, made_of(refund)) {
+                ledger::record_refund_of(tx, payment, amount, reference, now).await?;
+            }
+            ledger::fail_by_reference(tx, reference, reason, now).await?
+        }
     };
     let delivery = sqlx::query_scalar!(
         "UPDATE outbox SET state = 'dead', last_error = 'the provider could not pay the refund out'

@@ -1,4 +1,4 @@
-//! A server that speaks Stripe's refunds API, Shopify's Admin GraphQL and the receiving side of webhooks: it keeps what it is asked, and can be told
+//! A server that speaks Stripe's payments API, Shopify's Admin GraphQL and the receiving side of webhooks: it keeps what it is asked, and can be told
 //! what to do wrong. The same Idempotency-Key is the same refund, as with the real one.
 
 use std::{
@@ -10,13 +10,15 @@ use std::{
 use axum::{
     Router,
     body::Bytes,
-    extract::State,
+    extract::{Path, Query, State},
     http::{HeaderMap, StatusCode},
     response::{IntoResponse, Response},
-    routing::post,
+    routing::{get, post},
 };
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
+
+use super::stripe_books::{Books, Form};
 
 #[derive(Clone)]
 pub struct FakeStripe {
@@ -26,7 +28,7 @@ pub struct FakeStripe {
 
 #[derive(Default)]
 struct Shared {
-    refunds: Mutex<HashMap<String, Value>>,
+    books: Mutex<Books>,
     /// Every call, done or not.
     calls: Mutex<Vec<Call>>,
     misdeeds: Mutex<VecDeque<Misdeed>>,
@@ -60,7 +62,12 @@ impl FakeStripe {
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let shared = Arc::new(Shared::default());
         let router = Router::new()
-            .route("/v1/refunds", post(refund))
+            .route("/v1/refunds", post(refund).get(refunds))
+            .route("/v1/payment_intents", post(charge))
+            .route("/v1/payment_intents/search", get(search))
+            .route("/v1/payment_intents/{id}", get(intent))
+            .route("/v1/payment_intents/{id}/cancel", post(cancel))
+            .route("/v1/checkout/sessions", post(page))
             .route("/hook", post(hook))
             .route("/graphql", post(graphql))
             .with_state(shared.clone());
@@ -74,13 +81,12 @@ impl FakeStripe {
 
     /// The refunds that were really made.
     pub fn refunds(&self) -> Vec<Value> {
-        self.shared
-            .refunds
-            .lock()
-            .expect("no panic")
-            .values()
-            .cloned()
-            .collect()
+        self.books(|books| books.all_refunds())
+    }
+
+    /// Looks into the provider's books, or has something happen there.
+    pub fn books<T>(&self, look: impl FnOnce(&mut Books) -> T) -> T {
+        look(&mut self.shared.books.lock().expect("no panic"))
     }
 
     /// How often each order was cancelled at the shop.
@@ -108,8 +114,22 @@ fn note(shared: &Shared, headers: &HeaderMap, body: &Bytes) -> Option<Misdeed> {
     shared.misdeeds.lock().expect("no panic").pop_front()
 }
 
-async fn refund(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes) -> Response {
-    let misdeed = note(&shared, &headers, &body);
+fn form(body: &Bytes) -> Form {
+    url::form_urlencoded::parse(body).into_owned().collect()
+}
+
+fn plain((status, body): (u16, Value)) -> Response {
+    (StatusCode::from_u16(status).expect("a status"), axum::Json(body)).into_response()
+}
+
+/// A call that the books answer once for each key, and what the test wants to go wrong around it.
+async fn keyed(
+    shared: &Shared,
+    headers: &HeaderMap,
+    body: &Bytes,
+    make: impl FnOnce(&mut Books, &str, &Form) -> (u16, Value),
+) -> Response {
+    let misdeed = note(shared, headers, body);
     if let Some(Misdeed::Answers(status, body)) = misdeed {
         return (
             StatusCode::from_u16(status).expect("a status"),
@@ -119,23 +139,49 @@ async fn refund(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Byt
             .into_response();
     }
     let key = headers["idempotency-key"].to_str().expect("a key").to_owned();
-    let fields: HashMap<String, String> = url::form_urlencoded::parse(&body).into_owned().collect();
-    let made = {
-        let mut refunds = shared.refunds.lock().expect("no panic");
-        let id = format!("re_{}", refunds.len() + 1);
-        refunds
-            .entry(key)
-            .or_insert_with(|| json!({ "id": id, "status": "succeeded", "fields": fields }))
-            .clone()
-    };
+    let made = make(&mut shared.books.lock().expect("no panic"), &key, &form(body));
     match misdeed {
         Some(Misdeed::DoesItAndFails) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
         Some(Misdeed::DoesItAndIsSilent(time)) => {
             tokio::time::sleep(time).await;
-            axum::Json(made).into_response()
+            plain(made)
         }
-        _ => axum::Json(made).into_response(),
+        _ => plain(made),
     }
+}
+
+async fn refund(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes) -> Response {
+    keyed(&shared, &headers, &body, |books, key, form| books.refund(key, form)).await
+}
+
+async fn charge(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes) -> Response {
+    keyed(&shared, &headers, &body, |books, key, form| books.charge(key, form)).await
+}
+
+async fn page(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes) -> Response {
+    keyed(&shared, &headers, &body, |books, key, form| books.page(key, form)).await
+}
+
+async fn cancel(
+    State(shared): State<Arc<Shared>>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    keyed(&shared, &headers, &body, |books, key, _| books.cancel(key, &id)).await
+}
+
+async fn intent(State(shared): State<Arc<Shared>>, Path(id): Path<String>) -> Response {
+    plain(shared.books.lock().expect("no panic").find(&id))
+}
+
+async fn search(State(shared): State<Arc<Shared>>, Query(query): Query<Form>) -> Response {
+    plain(shared.books.lock().expect("no panic").search(&query["query"]))
+}
+
+async fn refunds(State(shared): State<Arc<Shared>>, Query(query): Query<Form>) -> Response {
+    let payment = query.get("payment_intent").or(query.get("charge")).expect("a payment");
+    plain(shared.books.lock().expect("no panic").refunds_of(payment))
 }
 
 async fn hook(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes) -> Response {

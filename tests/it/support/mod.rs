@@ -12,6 +12,7 @@ pub mod process;
 pub mod python;
 pub mod shopper;
 pub mod staff;
+pub mod stripe_books;
 pub mod weather;
 
 pub use app::TestApp;
