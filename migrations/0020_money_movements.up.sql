@@ -271,6 +271,13 @@ BEGIN
     END IF;
 END $$;
 
+-- Staff drop a delivery that was to move money: nobody but a person can say what becomes of it now.
+CREATE FUNCTION hand_money_to_staff(delivery uuid, at timestamptz) RETURNS void LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    UPDATE money_movements m SET provider = 'staff', updated_at = at FROM outbox o
+        WHERE o.tenant_id = app_tenant() AND o.id = delivery AND o.state = 'dropped' AND m.tenant_id = o.tenant_id AND m.state = 'requested'
+            AND m.id = coalesce(o.payload->>'movement', o.payload#>>'{operation,refund,movement}')::uuid
+$$;
+
 -- Staff have what a shopper sent back: the executor settles the money of it. False when there is no such return that waits.
 ALTER TABLE returns ADD received_at timestamptz, ADD settled_at timestamptz;
 CREATE FUNCTION receive_return(of_proposal uuid, at timestamptz) RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
@@ -323,6 +330,7 @@ BEGIN
         EXECUTE format('CREATE POLICY ledger ON %I TO countersign_owner USING (app_shopper() IS NULL OR shopper_id = app_shopper())
             WITH CHECK (app_shopper() IS NULL OR shopper_id = app_shopper())', tbl);
     END LOOP;
+    CREATE POLICY ledger ON outbox FOR SELECT TO countersign_owner USING (true);
     CREATE POLICY ledger ON tenants FOR SELECT TO countersign_owner USING (true);
 END $$;
 
@@ -337,10 +345,10 @@ CREATE VIEW order_payments WITH (security_invoker = true) AS
 
 GRANT SELECT ON money_movements, order_balances, order_payments TO countersign_reader, countersign_web, countersign_executor;
 REVOKE ALL ON FUNCTION add_to_balance, add_movement, go_on_with_proposal, request_money_in, request_money_out, give_back_money, settle_money_in, confirm_money, fail_money,
-    retry_money_out, note_money, record_money, settle_by_staff, receive_return FROM PUBLIC;
+    retry_money_out, note_money, record_money, settle_by_staff, receive_return, hand_money_to_staff FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION request_money_in, request_money_out, give_back_money, settle_money_in, confirm_money, fail_money, retry_money_out, note_money, record_money
     TO countersign_executor;
-GRANT EXECUTE ON FUNCTION settle_by_staff, receive_return TO countersign_web;
+GRANT EXECUTE ON FUNCTION settle_by_staff, receive_return, hand_money_to_staff TO countersign_web;
 GRANT UPDATE (settled_at) ON returns TO countersign_executor;
 
 -- Two states more: money is being collected for the change, or the shopper must pay at the provider's page first.

@@ -397,6 +397,14 @@ pub async fn settle_by_staff(
     .await
 }
 
+/// Staff dropped a delivery that was to move money. What becomes of the money is for staff to say now.
+pub async fn hand_to_staff(tx: &mut Tx<Web>, delivery: Uuid, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
+    sqlx::query!("SELECT hand_money_to_staff($1, $2)", delivery, now)
+        .fetch_one(&mut **tx)
+        .await
+        .map(drop)
+}
+
 /// One movement that the transaction may see.
 pub async fn get<R: Role>(tx: &mut Tx<R>, id: MovementId) -> Result<Option<Movement>, sqlx::Error> {
     let row = sqlx::query_as!(

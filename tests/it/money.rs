@@ -1,7 +1,12 @@
 //! Money: what the ledger says moved is what the provider's own books say, and no more goes out of an order than came in (T8, T9).
 
 use chrono::Utc;
-use countersign::{cli::import, identity::StaffRole::Approver, integrations::credentials::Kind, keyring::hmac_sha256};
+use countersign::{
+    cli::import,
+    identity::StaffRole::{Admin, Approver},
+    integrations::credentials::Kind,
+    keyring::hmac_sha256,
+};
 use proptest::{prelude::*, test_runner::TestRunner};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
@@ -406,6 +411,38 @@ async fn what_no_provider_can_move_is_a_task_for_staff_with_its_amount() {
     let balance = "SELECT balance_minor FROM payment_methods m JOIN tenants USING (tenant_id) WHERE external_id = 'gift-mia' AND slug = 'one'";
     assert_eq!(shop.app.count(balance).await, 9850);
     shop.check_at_rest("by staff").await;
+}
+
+#[tokio::test]
+async fn a_payment_whose_delivery_staff_drop_is_theirs_to_settle() {
+    let shop = Shop::open().await;
+    let admin = shop.app.staff("ann@shop.example", Admin).await;
+    shop.stripe.misbehave([Misdeed::Answers(503, "{}")]);
+    let refund = json!({ "order_number": "3003", "amount": "4.00", "reason": "scratched" });
+    let proposal = shop.mia.propose(&shop.app, "request_refund", refund).await;
+    shop.kim.approve(&proposal).await;
+    let tried = "SELECT count(*) FROM outbox WHERE channel = 'payment' AND attempts = 1 AND state = 'queued'";
+    shop.app.becomes(tried, 1).await;
+    shop.app
+        .meddle("UPDATE outbox SET state = 'dead' WHERE channel = 'payment'")
+        .await;
+    let (_, dead) = admin.read("/v1/staff/deliveries?state=dead").await;
+    let path = format!(
+        "/v1/staff/deliveries/{}",
+        dead["deliveries"][0]["id"].as_str().expect("an id")
+    );
+    assert_eq!(answer(admin.request("DELETE", &path)).await.0, StatusCode::NO_CONTENT);
+    let (_, tasks) = admin.read("/v1/staff/payments").await;
+    let task = &tasks["payments"][0];
+    assert_eq!(
+        (&task["direction"], &task["amount"]["amount"]),
+        (&json!("out"), &json!("4.00"))
+    );
+    let path = format!("/v1/staff/payments/{}/fail", task["id"].as_str().expect("an id"));
+    assert_eq!(answer(admin.request("POST", &path)).await.0, StatusCode::NO_CONTENT);
+    let paid_out =
+        "SELECT sum(paid_out)::bigint FROM order_balances b JOIN orders o ON o.id = b.order_id WHERE number = '3003'";
+    assert_eq!(shop.app.count(paid_out).await, 0, "its share is free again");
 }
 
 #[tokio::test]

@@ -22,6 +22,7 @@ use crate::{
     identity::StaffMember,
     integrations::webhooks_out::{self, Endpoint},
     jobs::outbox::{self, Channel, Delivery, DeliveryState},
+    ledger,
     tenancy::{Pool, Web},
 };
 
@@ -87,18 +88,11 @@ pub async fn discard(
     Path(id): Path<Uuid>,
     headers: HeaderMap,
 ) -> Result<StatusCode, Problem> {
+    let now = clock.now();
     let mut tx = web.begin(staff.scope()).await?;
     let found = outbox::discard(&mut tx, id).await?;
-    finish(
-        tx,
-        found,
-        &staff,
-        "delivery.drop",
-        ("delivery", id),
-        &headers,
-        clock.now(),
-    )
-    .await?;
+    ledger::hand_to_staff(&mut tx, id, now).await?;
+    finish(tx, found, &staff, "delivery.drop", ("delivery", id), &headers, now).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
