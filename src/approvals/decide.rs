@@ -145,8 +145,8 @@ pub async fn decide(
             audit::append(&mut tx, entry).await?;
         }
         Verdict::Approve { .. } => {
-            jobs::enqueue_execution(&mut tx, id).await?;
             settle(&mut tx, id, &proposal, State::Approved, None, &actor, now).await?;
+            jobs::enqueue_execution(&mut tx, id).await?;
         }
     }
     let view = list::get(&mut tx, id).await?.ok_or(DecideError::NotFound)?;
@@ -185,9 +185,9 @@ fn may_decide(decider: &Decider<'_>, proposal: &Locked, verdict: &Verdict) -> Re
     }
 }
 
-/// Whether a member of staff is the shopper, by the address.
+/// Whether a member of staff, or the maker of a key, is the shopper, by the address.
 fn is_themselves(staff: &StaffMember, proposal: &Locked) -> bool {
-    staff.email().is_some() && staff.email() == proposal.email.as_deref()
+    proposal.email.as_deref() == Some(staff.email())
 }
 
 /// How a pending proposal has ended by itself: by time, or by a change of its order.
@@ -236,7 +236,12 @@ async fn record(
         now
     )
     .execute(&mut **tx)
-    .await?;
+    .await
+    .map_err(|error| match error.as_database_error().and_then(|error| error.constraint()) {
+        // The role went or the account was shut a moment ago, or the store takes no decisions of keys.
+        Some("decider_may_decide") => DecideError::Forbidden,
+        _ => error.into(),
+    })?;
     if stored.rows_affected() == 1 {
         Ok(())
     } else {

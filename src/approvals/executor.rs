@@ -13,8 +13,9 @@ use serde_json::Value;
 use sqlx::types::Json;
 
 use super::{
-    Plan, PlanError, State,
+    Plan, PlanError, State, authority,
     outcome::{self, Settled},
+    policy::Policy,
     returns,
 };
 use crate::{
@@ -73,6 +74,9 @@ pub trait Planner: Send + Sync + 'static {
         shopper: ShopperId,
         tx: &'a mut Tx<tenancy::Executor>,
     ) -> Pin<Box<dyn Future<Output = Result<Plan, PlanError>> + Send + 'a>>;
+
+    /// The tool's policy where a store has said nothing.
+    fn default_policy(&self, tool: &str) -> Option<Policy>;
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -146,6 +150,25 @@ impl Executor {
             proposal: id,
             order: claimed.order.zip(claimed.order_version),
         };
+        let default = self.planner.default_policy(&claimed.tool);
+        let decided = match default {
+            Some(default) => authority::suffices(&mut tx, id, &claimed.plan, default).await?,
+            None => false,
+        };
+        if !decided {
+            tracing::error!(proposal = %id, "a proposal came to execution without the decisions it needs");
+            finish(
+                &mut tx,
+                id,
+                &claimed,
+                (State::Executing, State::Failed),
+                NOT_POSSIBLE.owned(),
+                now,
+            )
+            .await?;
+            tx.commit().await?;
+            return Ok(Done::Ended(State::Failed));
+        }
         let planned = self
             .planner
             .plan(&claimed.tool, &claimed.arguments, claimed.shopper, &mut tx)

@@ -3,6 +3,7 @@
 //! Law: a write tool writes one thing, a proposal. Its plan is the exact effect as data; a decision is bound to the
 //! digest of that plan; the executor plans again and does nothing unless the plan is still the same.
 
+mod authority;
 pub mod decide;
 mod executor;
 pub mod expire;

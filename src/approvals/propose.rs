@@ -7,13 +7,12 @@ use sqlx::types::Json;
 
 use super::{
     Awaiting, Plan, ProposalView, State, list,
-    policy::{self, Circumstances, Policy, Route},
+    policy::{self, Policy, Route},
 };
 use crate::{
     identity::Shopper,
     ids::{ConversationId, OrderId, ProposalId, TurnId},
     integrations::webhooks_out,
-    jobs,
     mail::{self, Mail},
     tenancy::{
         Tx, Web,
@@ -23,8 +22,6 @@ use crate::{
 
 /// How long a proposal waits for its decision.
 const PATIENCE: Duration = Duration::days(3);
-/// Open proposals a shopper may have.
-const MOST_OPEN: i64 = 10;
 
 /// A request of the model in a turn.
 pub struct Asked<'a> {
@@ -54,24 +51,22 @@ pub enum ProposeError {
 /// Stores the proposal, or finds the open one that asks for the same. The caller commits.
 pub async fn propose(tx: &mut Tx<Web>, asked: Asked<'_>) -> Result<ProposalView, ProposeError> {
     let policy = policy::load(tx, asked.tool, asked.default_policy).await?;
-    let circumstances = circumstances(tx, &asked).await?;
-    let (awaiting, deciders, state) = match policy::route(&policy, &asked.plan, circumstances) {
+    let route = policy::route(&policy, &asked.plan, account_days(tx, &asked).await?);
+    let (awaiting, deciders) = match route {
         Route::Refuse => return Err(ProposeError::Off(asked.tool)),
-        Route::Automatic => (Awaiting::Nobody, 0, State::Approved),
-        Route::Ask { whom, deciders } => (whom, deciders, State::Pending),
+        // Should the policy's limits be used up, staff decides.
+        Route::Automatic => (Awaiting::Staff, 1),
+        Route::Ask { whom, deciders } => (whom, deciders),
     };
     if let Some(open) = open_twin(tx, &asked).await? {
         return Ok(open);
-    }
-    if open(tx).await? >= MOST_OPEN {
-        return Err(ProposeError::TooManyOpen);
     }
     let id = ProposalId::new();
     let order = asked.plan.order.as_ref();
     let stored = sqlx::query!(
         "INSERT INTO proposals (tenant_id, shopper_id, id, conversation_id, turn_id, tool, arguments, plan, plan_digest, order_id, order_version,
-            amount_minor, currency, fingerprint, awaiting, deciders_needed, state, created_at, updated_at, expires_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $18, $19)
+            amount_minor, currency, fingerprint, awaiting, deciders_needed, created_at, updated_at, expires_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $17, $18)
         ON CONFLICT (tenant_id, shopper_id, fingerprint) WHERE state IN ('pending', 'approved', 'executing', 'awaiting_payment', 'needs_payment') DO NOTHING",
         tx.tenant_id().as_uuid(),
         asked.shopper.id().as_uuid(),
@@ -89,19 +84,23 @@ pub async fn propose(tx: &mut Tx<Web>, asked: Asked<'_>) -> Result<ProposalView,
         &fingerprint(&asked)[..],
         awaiting as Awaiting as _,
         deciders,
-        state as State as _,
         asked.now,
         asked.now + PATIENCE
     )
     .execute(&mut **tx)
-    .await?;
+    .await
+    .map_err(|error| match error.as_database_error().and_then(|error| error.constraint()) {
+        Some("at_most_ten_open") => ProposeError::TooManyOpen,
+        _ => error.into(),
+    })?;
     if stored.rows_affected() == 0 {
         // The same request was faster in another turn.
         return open_twin(tx, &asked).await?.ok_or(ProposeError::TooManyOpen);
     }
-    if state == State::Approved {
-        approve_by_policy(tx, &asked, id).await?;
-    }
+    let (state, awaiting) = match route == Route::Automatic && approve_by_policy(tx, &asked, id).await? {
+        true => (State::Approved, Awaiting::Nobody),
+        false => (State::Pending, awaiting),
+    };
     let key = format!("proposal:{id}:received");
     mail::queue(
         tx,
@@ -131,45 +130,26 @@ pub async fn propose(tx: &mut Tx<Web>, asked: Asked<'_>) -> Result<ProposalView,
     list::get(tx, id).await?.ok_or(ProposeError::TooManyOpen)
 }
 
-async fn approve_by_policy(tx: &mut Tx<Web>, asked: &Asked<'_>, id: ProposalId) -> Result<(), sqlx::Error> {
-    sqlx::query!(
-        "INSERT INTO decisions (tenant_id, shopper_id, id, proposal_id, decider_kind, verdict, plan_digest, order_version, created_at)
-        VALUES ($1, $2, $3, $4, 'policy', 'approve', $5, $6, $7)",
-        tx.tenant_id().as_uuid(),
-        asked.shopper.id().as_uuid(),
-        uuid::Uuid::now_v7(),
-        id.as_uuid(),
-        &asked.plan.digest()[..],
-        asked.plan.order.as_ref().map(|order| order.version),
-        asked.now
-    )
-    .execute(&mut **tx)
-    .await?;
-    jobs::enqueue_execution(tx, id).await
-}
-
-async fn circumstances(tx: &mut Tx<Web>, asked: &Asked<'_>) -> Result<Circumstances, sqlx::Error> {
-    let row = sqlx::query!(
-        r#"SELECT (SELECT count(*) FROM proposals WHERE tool = $2 AND awaiting = 'nobody' AND created_at > $3::timestamptz - interval '1 day') AS "today!",
-            created_at FROM shoppers WHERE shopper_id = $1"#,
-        asked.shopper.id().as_uuid(),
-        asked.tool,
-        asked.now
-    )
-    .fetch_one(&mut **tx)
-    .await?;
-    Ok(Circumstances {
-        automatic_today: row.today,
-        account_days: (asked.now - row.created_at).num_days(),
-    })
-}
-
-async fn open(tx: &mut Tx<Web>) -> Result<i64, sqlx::Error> {
+/// Has the policy decide. False when its limits are used up: the database takes its share of them and decides in one function.
+async fn approve_by_policy(tx: &mut Tx<Web>, asked: &Asked<'_>, id: ProposalId) -> Result<bool, sqlx::Error> {
     sqlx::query_scalar!(
-        r#"SELECT count(*) AS "open!" FROM proposals WHERE state IN ('pending', 'approved', 'executing', 'awaiting_payment', 'needs_payment')"#
+        r#"SELECT approve_by_policy($1, $2, $3) AS "approved!""#,
+        id.as_uuid(),
+        Json(asked.default_policy) as _,
+        asked.now
     )
     .fetch_one(&mut **tx)
     .await
+}
+
+async fn account_days(tx: &mut Tx<Web>, asked: &Asked<'_>) -> Result<i64, sqlx::Error> {
+    let created_at = sqlx::query_scalar!(
+        "SELECT created_at FROM shoppers WHERE shopper_id = $1",
+        asked.shopper.id().as_uuid()
+    )
+    .fetch_one(&mut **tx)
+    .await?;
+    Ok((asked.now - created_at).num_days())
 }
 
 async fn open_twin(tx: &mut Tx<Web>, asked: &Asked<'_>) -> Result<Option<ProposalView>, sqlx::Error> {

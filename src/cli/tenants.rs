@@ -5,6 +5,12 @@ use clap::Subcommand;
 use super::{CliError, begin, pools};
 use crate::tenancy;
 
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum OnOff {
+    On,
+    Off,
+}
+
 #[derive(Subcommand)]
 pub enum TenantCommand {
     /// Found a store and print its publishable key.
@@ -26,6 +32,12 @@ pub enum TenantCommand {
         /// Such as https://shop.example
         origin: String,
     },
+    /// Say whether machine keys may decide on proposals.
+    MachineDecisions {
+        slug: String,
+        #[arg(value_enum)]
+        decide: OnOff,
+    },
     /// Let it no more.
     ForbidOrigin { slug: String, origin: String },
 }
@@ -37,6 +49,11 @@ pub async fn run(command: TenantCommand) -> Result<(), CliError> {
                 tenancy::origins::parse(&origin).map_err(|mend| CliError::Argument(format!("`{origin}` {mend}")))?;
             let mut tx = begin(&pools()?, &slug).await?;
             tenancy::origins::add(&mut tx, &origin).await?;
+            Ok(tx.commit().await?)
+        }
+        TenantCommand::MachineDecisions { slug, decide } => {
+            let mut tx = begin(&pools()?, &slug).await?;
+            tenancy::allow_machine_decisions(&mut tx, decide == OnOff::On).await?;
             Ok(tx.commit().await?)
         }
         TenantCommand::ForbidOrigin { slug, origin } => {

@@ -6,7 +6,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::{
-    ApiKeyToken, Identity, IdentityError, StaffMember,
+    ApiKeyToken, Identity, IdentityError, StaffMember, StaffRole,
     scopes::{ApiScope, MachineKey},
     staff::Who,
 };
@@ -37,7 +37,7 @@ impl Identity {
             let hashes = hashes.clone();
             async move {
                 sqlx::query!(
-                    r#"SELECT id AS "id!", scopes AS "scopes!", last_used_at FROM find_api_key($1, $2::bytea[], $3)"#,
+                    r#"SELECT id AS "id!", scopes AS "scopes!", last_used_at, maker_email AS "maker_email!", maker_role AS "maker_role!: StaffRole" FROM find_api_key($1, $2::bytea[], $3)"#,
                     tenant.as_uuid(),
                     &hashes,
                     now
@@ -51,6 +51,8 @@ impl Identity {
             tenant,
             who: Who::Machine(MachineKey {
                 id: found.id,
+                maker_email: found.maker_email,
+                maker_role: found.maker_role,
                 scopes: found.scopes.iter().filter_map(|name| ApiScope::read(name)).collect(),
             }),
         };

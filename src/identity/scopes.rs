@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::StaffRole;
+
 /// What a key opens. None lets a machine manage people, keys or policies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub enum ApiScope {
@@ -50,5 +52,8 @@ impl ApiScope {
 #[derive(Clone)]
 pub(super) struct MachineKey {
     pub id: Uuid,
+    /// The member of staff who made it, and for whom it acts.
+    pub maker_email: String,
+    pub maker_role: StaffRole,
     pub scopes: Vec<ApiScope>,
 }

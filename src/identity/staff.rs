@@ -119,9 +119,12 @@ impl StaffMember {
         }
     }
 
-    /// To keep people from deciding for themselves.
-    pub(crate) fn email(&self) -> Option<&str> {
-        self.person().map(|(_, email)| email)
+    /// The address of the person who acts, or for whom a key acts: nobody decides for themselves.
+    pub(crate) fn email(&self) -> &str {
+        match &self.who {
+            Who::Person(person) => &person.email,
+            Who::Machine(key) => &key.maker_email,
+        }
     }
 
     /// For the audit.
@@ -147,7 +150,10 @@ impl StaffMember {
         now: DateTime<Utc>,
     ) -> Result<(), Refusal> {
         match &self.who {
-            Who::Machine(key) if scope.is_some_and(|scope| key.scopes.contains(&scope)) => Ok(()),
+            // A key can do no more than its maker's role.
+            Who::Machine(key) if key.maker_role >= role && scope.is_some_and(|scope| key.scopes.contains(&scope)) => {
+                Ok(())
+            }
             Who::Machine(_) => Err(Refusal::Role),
             Who::Person(person) if person.role < role => Err(Refusal::Role),
             Who::Person(person) if !person.full_access => Err(Refusal::SecondFactor),

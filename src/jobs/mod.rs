@@ -6,7 +6,6 @@ pub mod backlog;
 pub mod outbox;
 pub mod patient;
 
-use serde_json::json;
 use sqlx::{
     AssertSqlSafe,
     postgres::{PgConnectOptions, PgPoolOptions},
@@ -34,14 +33,11 @@ pub enum QueueError {
     Database(#[from] sqlx::Error),
 }
 
-/// Has the executor do an approved proposal. The key makes it one job, however often it is asked for.
+/// Has the executor do an approved proposal. The key makes it one job, however often it is asked for. The database refuses it for a
+/// proposal that is not approved.
 pub async fn enqueue_execution<R: Role>(tx: &mut Tx<R>, proposal: ProposalId) -> Result<(), sqlx::Error> {
-    // Not a checked query: the function is the library's, in a schema that its own migrations make.
-    sqlx::query("SELECT graphile_worker.add_job(identifier => $1, payload => $2::json, job_key => $3)")
-        .bind(EXECUTE)
-        .bind(json!({ "tenant": tx.tenant_id(), "proposal": proposal }))
-        .bind(format!("execute:{proposal}"))
-        .execute(&mut **tx)
+    sqlx::query!("SELECT queue_execution($1)", proposal.as_uuid())
+        .fetch_one(&mut **tx)
         .await
         .map(drop)
 }
@@ -49,16 +45,14 @@ pub async fn enqueue_execution<R: Role>(tx: &mut Tx<R>, proposal: ProposalId) ->
 /// Has a tenant's incoming events worked off. One job stands for all that come until it runs; `lane`, 0 to 7, keeps those
 /// who queue it from waiting for one another's commit.
 pub async fn enqueue_take_in<R: Role>(tx: &mut Tx<R>, lane: usize) -> Result<(), sqlx::Error> {
-    sqlx::query("SELECT graphile_worker.add_job(identifier => $1, payload => $2::json, job_key => $3)")
-        .bind(TAKE_IN)
-        .bind(json!({ "tenant": tx.tenant_id() }))
-        .bind(format!("take_in:{}:{lane}", tx.tenant_id()))
-        .execute(&mut **tx)
+    sqlx::query!("SELECT queue_take_in($1)", lane as i32)
+        .fetch_one(&mut **tx)
         .await
         .map(drop)
 }
 
-/// Brings the queue's schema up to date as the owner, and lets web add jobs and the executor run them.
+/// Brings the queue's schema up to date as the owner, and lets the executor run jobs. Web adds them by the functions that look at what a
+/// job is about (`queue_execution` and its like), and by no other way.
 pub async fn migrate(admin: &PgConnectOptions) -> Result<(), QueueError> {
     let pool = PgPoolOptions::new()
         .max_connections(1)
@@ -79,14 +73,17 @@ pub async fn migrate(admin: &PgConnectOptions) -> Result<(), QueueError> {
     let grants = r#"DO $$
         DECLARE tbl record;
         BEGIN
-            GRANT USAGE ON SCHEMA graphile_worker TO countersign_web, countersign_executor;
-            GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA graphile_worker TO countersign_web, countersign_executor;
-            GRANT USAGE ON ALL SEQUENCES IN SCHEMA graphile_worker TO countersign_web, countersign_executor;
-            GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA graphile_worker TO countersign_web;
+            REVOKE ALL ON SCHEMA graphile_worker FROM countersign_web;
+            REVOKE ALL ON ALL FUNCTIONS IN SCHEMA graphile_worker FROM PUBLIC, countersign_web;
+            REVOKE ALL ON ALL SEQUENCES IN SCHEMA graphile_worker FROM countersign_web;
+            REVOKE ALL ON ALL TABLES IN SCHEMA graphile_worker FROM countersign_web;
+            GRANT USAGE ON SCHEMA graphile_worker TO countersign_executor;
+            GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA graphile_worker TO countersign_executor;
+            GRANT USAGE ON ALL SEQUENCES IN SCHEMA graphile_worker TO countersign_executor;
             GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA graphile_worker TO countersign_executor;
             FOR tbl IN SELECT c.oid::regclass AS name FROM pg_class c WHERE relnamespace = 'graphile_worker'::regnamespace AND relkind = 'r' AND relrowsecurity
                 AND NOT EXISTS (SELECT FROM pg_policy WHERE polrelid = c.oid) LOOP
-                EXECUTE format('CREATE POLICY queue ON %s TO countersign_web, countersign_executor USING (true) WITH CHECK (true)', tbl.name);
+                EXECUTE format('CREATE POLICY queue ON %s TO countersign_executor USING (true) WITH CHECK (true)', tbl.name);
             END LOOP;
         END $$"#;
     sqlx::raw_sql(grants).execute(&pool).await?;

@@ -6,7 +6,7 @@
 use chrono::{DateTime, Duration, Utc};
 use rand::RngExt;
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 use uuid::Uuid;
 
 use crate::{
@@ -104,12 +104,9 @@ pub async fn queue_for_later<R: Role>(
 
 /// Has a row sent after `wait`.
 async fn enqueue<R: Role>(tx: &mut Tx<R>, id: Uuid, wait: Duration) -> Result<(), sqlx::Error> {
-    // Not a checked query: the function is the library's, in a schema that its own migrations make.
-    sqlx::query("SELECT graphile_worker.add_job(identifier => $1, payload => $2::json, run_at => now() + make_interval(secs => $3))")
-        .bind(DELIVER)
-        .bind(json!({ "tenant": tx.tenant_id(), "id": id }))
-        .bind(wait.num_milliseconds() as f64 / 1000.0)
-        .execute(&mut **tx)
+    let seconds = wait.num_milliseconds() as f64 / 1000.0;
+    sqlx::query!("SELECT queue_delivery($1, $2)", id, seconds)
+        .fetch_one(&mut **tx)
         .await
         .map(drop)
 }

@@ -5,7 +5,11 @@ use std::{fmt, str::FromStr};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use uuid::Uuid;
 
-use super::{Executor, Pool, Role, Scope, Tx, Web, store_keys};
+use super::{
+    Executor, Pool, Role, Scope, Tx, Web,
+    audit::{self, Actor, Entry},
+    store_keys,
+};
 use crate::{ids::TenantId, money::Currency};
 
 /// A store.
@@ -172,6 +176,21 @@ pub async fn use_demo_payments(executor: &Pool<Executor>, tenant: TenantId) -> R
     .execute(&mut *tx)
     .await?;
     tx.commit().await
+}
+
+/// Says whether a store takes decisions of machine keys, with its audit row.
+pub async fn allow_machine_decisions(tx: &mut Tx<Executor>, allow: bool) -> Result<(), sqlx::Error> {
+    let id = tx.tenant_id();
+    sqlx::query!(
+        "UPDATE tenants SET machine_decisions = $2 WHERE tenant_id = $1",
+        id.as_uuid(),
+        allow
+    )
+    .execute(&mut **tx)
+    .await?;
+    let (actor, now) = (Actor::system(), chrono::Utc::now());
+    let entry = Entry::new(&actor, "tenant.machine_decisions", ("tenant", id), now);
+    audit::append(tx, entry.after(serde_json::json!({ "allowed": allow }))).await
 }
 
 /// The tenant this transaction is bound to.

@@ -242,6 +242,10 @@ impl Planner for Registry {
             _ => Box::pin(async { Err(PlanError::NotFound("tool")) }),
         }
     }
+
+    fn default_policy(&self, tool: &str) -> Option<Policy> {
+        Self::default_policy(self, tool)
+    }
 }
 
 /// What the model is told of a proposal: that nothing has been done yet, and who must decide.

@@ -443,3 +443,125 @@ async fn a_sigkilled_executor_leaves_one_effect_a_proposal() {
         rounds as i64
     );
 }
+
+/// A copy of a proposal as the web role may write one: other arguments, everything else the same.
+const COPY: &str = "INSERT INTO proposals (tenant_id, shopper_id, id, conversation_id, turn_id, tool, arguments, plan, plan_digest, order_id, order_version, amount_minor,
+        currency, fingerprint, awaiting, deciders_needed, created_at, updated_at, expires_at)
+    SELECT tenant_id, shopper_id, gen_random_uuid(), conversation_id, turn_id, tool, arguments, plan, plan_digest, order_id, order_version, amount_minor,
+        currency, sha256(gen_random_uuid()::text::bytea), awaiting, deciders_needed, created_at, updated_at, expires_at FROM proposals WHERE id = $1 RETURNING id";
+
+#[tokio::test]
+async fn sixty_four_at_once_on_two_replicas_pass_no_limit_of_proposals() {
+    let app = TestApp::without_worker().await;
+    let mia = app.shopper("mia").await;
+    let admin = app.staff("d@s.example", Admin).await;
+    let first = mia.propose(&app, "request_refund", refund("1")).await;
+    let policy = json!({ "mode": "automatic", "automatic_below_minor": 1000, "automatic_per_day": 3 });
+    admin.set_policy("request_refund", policy).await;
+    let id: uuid::Uuid = first["id"].as_str().and_then(|id| id.parse().ok()).expect("an id");
+    let replicas = [
+        countersign::tenancy::connect(&app.settings.database),
+        countersign::tenancy::connect(&app.settings.database),
+    ];
+    let tenant = app.store.tenant.id;
+    let propose = |at: usize| {
+        let web = replicas[at % 2].web.clone();
+        async move {
+            let mut tx = web
+                .begin(countersign::tenancy::Scope::tenant(tenant))
+                .await
+                .expect("begins");
+            let made: Result<uuid::Uuid, _> = sqlx::query_scalar(COPY).bind(id).fetch_one(&mut *tx).await;
+            let Ok(made) = made else { return (false, false) };
+            let automatic: bool = sqlx::query_scalar("SELECT approve_by_policy($1, NULL, now())")
+                .bind(made)
+                .fetch_one(&mut *tx)
+                .await
+                .expect("answers");
+            tx.commit().await.expect("commits");
+            (true, automatic)
+        }
+    };
+    let made = join_all((0..64).map(propose)).await;
+    let count = |pick: fn(&(bool, bool)) -> bool| made.iter().filter(|made| pick(made)).count();
+    assert_eq!(
+        (count(|made| made.0), count(|made| made.1)),
+        (9, 3),
+        "nine beside the first, three of them automatic"
+    );
+    assert_eq!(app.count("SELECT count(*) FROM proposals").await, 10);
+    assert_eq!(
+        app.count("SELECT count(*) FROM decisions WHERE decider_kind = 'policy'")
+            .await,
+        3
+    );
+}
+
+#[tokio::test]
+async fn the_web_role_alone_gets_nothing_executed() {
+    let app = TestApp::start().await;
+    let mia = app.shopper("mia").await;
+    let proposal = mia.propose(&app, "request_refund", refund("5")).await;
+    app.staff("v@s.example", Viewer).await;
+    let id = proposal["id"].as_str().expect("an id").to_owned();
+    let web = &app.pools.web;
+    let attempts = [
+        // Born approved, or with a decision of the policy's.
+        "INSERT INTO proposals (tenant_id, shopper_id, id, conversation_id, turn_id, tool, arguments, plan, plan_digest, fingerprint, awaiting, deciders_needed, state, created_at, updated_at, expires_at)
+            SELECT tenant_id, shopper_id, gen_random_uuid(), conversation_id, turn_id, tool, arguments, plan, plan_digest, sha256('x'), awaiting, 0, 'approved', created_at, updated_at, expires_at FROM proposals".to_owned(),
+        format!("UPDATE proposals SET state = 'approved' WHERE id = '{id}'"),
+        "UPDATE proposals SET deciders_needed = 0".to_owned(),
+        "UPDATE proposals SET plan_digest = sha256('x')".to_owned(),
+        "INSERT INTO decisions (tenant_id, shopper_id, id, proposal_id, decider_kind, verdict, plan_digest, created_at)
+            SELECT tenant_id, shopper_id, gen_random_uuid(), id, 'policy', 'approve', plan_digest, now() FROM proposals".to_owned(),
+        // A viewer, nobody at all, another shopper.
+        "INSERT INTO decisions (tenant_id, shopper_id, id, proposal_id, decider_kind, decider_id, verdict, plan_digest, created_at)
+            SELECT p.tenant_id, p.shopper_id, gen_random_uuid(), p.id, 'staff', s.id, 'approve', plan_digest, now() FROM proposals p, staff s".to_owned(),
+        "INSERT INTO decisions (tenant_id, shopper_id, id, proposal_id, decider_kind, decider_id, verdict, plan_digest, created_at)
+            SELECT tenant_id, shopper_id, gen_random_uuid(), id, 'staff', gen_random_uuid(), 'approve', plan_digest, now() FROM proposals".to_owned(),
+        "INSERT INTO decisions (tenant_id, shopper_id, id, proposal_id, decider_kind, decider_id, verdict, plan_digest, created_at)
+            SELECT tenant_id, shopper_id, gen_random_uuid(), id, 'shopper', gen_random_uuid(), 'approve', plan_digest, now() FROM proposals".to_owned(),
+        // The queue.
+        format!("SELECT queue_execution('{id}')"),
+        format!("SELECT graphile_worker.add_job('execute_proposal', json_build_object('tenant', app_tenant(), 'proposal', '{id}'))"),
+        "INSERT INTO graphile_worker._private_jobs (task_id, payload) SELECT 1, '{}'".to_owned(),
+        "DELETE FROM automatic_decisions".to_owned(),
+        "UPDATE open_proposals SET count = 0".to_owned(),
+    ];
+    for attempt in attempts {
+        let mut tx = web
+            .begin(countersign::tenancy::Scope::tenant(app.store.tenant.id))
+            .await
+            .expect("begins");
+        let refused = sqlx::raw_sql(sqlx::AssertSqlSafe(attempt.clone()))
+            .execute(&mut *tx)
+            .await;
+        assert!(refused.is_err(), "{attempt}");
+    }
+    // What waits for staff is not the policy's, whatever fallback is named.
+    let mut tx = web
+        .begin(countersign::tenancy::Scope::tenant(app.store.tenant.id))
+        .await
+        .expect("begins");
+    let admin = app.staff("d@s.example", Admin).await;
+    admin.set_policy("request_refund", json!({ "mode": "staff" })).await;
+    let approved: bool = sqlx::query_scalar(
+        "SELECT approve_by_policy($1::uuid, '{\"mode\": \"automatic\", \"automatic_below_minor\": 100000}', now())",
+    )
+    .bind(id.parse::<uuid::Uuid>().expect("an id"))
+    .fetch_one(&mut *tx)
+    .await
+    .expect("answers");
+    assert!(!approved);
+    drop(tx);
+    // A shopper's own yes on what the policy gives to staff is approved by nobody's count: the executor refuses it.
+    app.meddle("UPDATE proposals SET awaiting = 'shopper'").await;
+    let (_, body) = mia.confirm(&proposal).await;
+    assert_eq!(body["state"], "approved", "{body}");
+    assert_eq!(mia.ended(&proposal).await["state"], "failed");
+    assert_eq!(
+        app.count("SELECT count(*) FROM order_payments WHERE kind = 'refund' AND amount_minor = 500")
+            .await,
+        0
+    );
+}

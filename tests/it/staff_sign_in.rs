@@ -202,6 +202,70 @@ async fn people_join_by_invitation_and_are_shut_out_at_once() {
 }
 
 #[tokio::test]
+async fn a_key_acts_for_its_maker_in_every_rule_about_persons() {
+    let app = TestApp::start().await;
+    // Her own address is a shopper's too.
+    let admin = app.staff("mia@example.com", StaffRole::Admin).await;
+    let boss = app.staff("boss@shop.example", StaffRole::Admin).await;
+    let make = |who: &crate::support::TestStaff| {
+        let body = json!({ "name": "night", "scopes": ["proposals:read", "proposals:decide"], "days": 30 });
+        answer(who.request("POST", "/v1/staff/api-keys").json(&body))
+    };
+    let token = |made: &Value| made["token"].as_str().expect("a token").to_owned();
+    let (hers, bosss) = (token(&make(&admin).await.1), token(&make(&boss).await.1));
+    let approve = |token: &str, proposal: &Value| {
+        let path = format!(
+            "{}/v1/staff/proposals/{}/approve",
+            app.url,
+            proposal["id"].as_str().expect("an id")
+        );
+        answer(
+            app.http
+                .post(path)
+                .bearer_auth(token)
+                .json(&json!({ "shown": proposal["shown"] })),
+        )
+    };
+    boss.set_policy(
+        "request_refund",
+        json!({ "mode": "staff", "two_deciders_from_minor": 1000 }),
+    )
+    .await;
+    let refund = json!({ "order_number": "1002", "amount": "20", "reason": "scratched" });
+    let proposal = app.shopper("mia").await.propose(&app, "request_refund", refund).await;
+    assert_eq!(
+        approve(&hers, &proposal).await.0,
+        StatusCode::FORBIDDEN,
+        "its maker asked for it"
+    );
+    assert_eq!(boss.approve(&proposal).await.1["state"], "pending");
+    let (status, problem) = approve(&bosss, &proposal).await;
+    assert_eq!(
+        (status, &problem["type"]),
+        (
+            StatusCode::CONFLICT,
+            &json!("urn:countersign:problem:second_person_needed")
+        )
+    );
+    app.meddle("UPDATE tenants SET machine_decisions = false").await;
+    let third = app.staff("third@shop.example", StaffRole::Admin).await;
+    let thirds = token(&make(&third).await.1);
+    assert_eq!(
+        approve(&thirds, &proposal).await.0,
+        StatusCode::FORBIDDEN,
+        "people decide here"
+    );
+    // It can do no more than its maker, and dies with the maker's account.
+    app.meddle("UPDATE tenants SET machine_decisions = true").await;
+    app.meddle("UPDATE staff SET role = 'viewer' WHERE email = 'third@shop.example'")
+        .await;
+    assert_eq!(approve(&thirds, &proposal).await.0, StatusCode::FORBIDDEN);
+    app.meddle("UPDATE staff SET disabled_at = now() WHERE email = 'third@shop.example'")
+        .await;
+    assert_eq!(approve(&thirds, &proposal).await.0, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
 async fn a_machine_decides_with_its_key_until_it_is_revoked_or_over() {
     let app = TestApp::start().await;
     let admin = app.staff("kim@shop.example", StaffRole::Admin).await;

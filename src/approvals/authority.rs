@@ -1,0 +1,112 @@
+//! Whether what was decided suffices, asked once more by the executor.
+//!
+//! The role that takes decisions cannot execute, and the role that executes does not believe a state: it counts the decisions against
+//! the policy that was in force when they were made, which the database noted with each of them.
+
+use sqlx::types::Json;
+
+use super::{
+    Plan,
+    policy::{Mode, Policy},
+};
+use crate::{
+    ids::ProposalId,
+    tenancy::{Executor, Tx},
+};
+
+struct Decision {
+    decider_kind: String,
+    policy: Option<Json<Policy>>,
+}
+
+/// Whether the approvals of a proposal suffice for its plan. `default` is the tool's policy where the store had said nothing.
+pub(super) async fn suffices(
+    tx: &mut Tx<Executor>,
+    proposal: ProposalId,
+    plan: &Plan,
+    default: Policy,
+) -> Result<bool, sqlx::Error> {
+    // One row a person: the newest decision says by which policy they are counted.
+    let decisions = sqlx::query_as!(
+        Decision,
+        r#"SELECT decider_kind, policy - 'tool' - 'updated_at' - 'updated_by' AS "policy: Json<Policy>" FROM decisions
+        WHERE tenant_id = $2 AND proposal_id = $1 AND verdict = 'approve' AND plan_digest = $3 ORDER BY created_at DESC, id DESC"#,
+        proposal.as_uuid(),
+        tx.tenant_id().as_uuid(),
+        &plan.digest()[..]
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    let Some(last) = decisions.first() else {
+        return Ok(false);
+    };
+    let policy = last.policy.as_ref().map_or(default, |policy| policy.0);
+    let by = |kinds: &[&str]| {
+        let count = decisions
+            .iter()
+            .filter(|decision| kinds.contains(&decision.decider_kind.as_str()));
+        count.count()
+    };
+    Ok(enough(
+        &policy,
+        plan,
+        by(&["staff", "machine"]),
+        by(&["shopper"]),
+        by(&["policy"]),
+    ))
+}
+
+/// `staff` counts people: the database takes one decision of each, and a key's is its maker's.
+fn enough(policy: &Policy, plan: &Plan, staff: usize, shopper: usize, by_policy: usize) -> bool {
+    let amount = plan.amount.map_or(0, |amount| amount.minor);
+    let two = amount > 0 && policy.two_deciders_from_minor.is_some_and(|from| amount >= from);
+    let by_staff = staff >= if two { 2 } else { 1 };
+    match policy.mode {
+        Mode::Off => false,
+        Mode::Staff => by_staff,
+        Mode::Shopper => by_staff || shopper > 0 && !two,
+        Mode::Automatic => {
+            let cheap = amount == 0 || policy.automatic_below_minor.is_some_and(|below| amount < below);
+            by_staff || by_policy > 0 && cheap && !two
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{language::Worded, money::Money};
+
+    #[test]
+    fn what_suffices() {
+        let plan = |minor| {
+            let amount = Money::new(minor, "USD".parse().expect("a currency"));
+            Plan::new(Worded::from_fn(|_| String::new()), None, Some(amount), Vec::new())
+        };
+        let of = |mode| Policy {
+            automatic_below_minor: Some(1000),
+            two_deciders_from_minor: Some(5000),
+            ..Policy::new(mode)
+        };
+        for (mode, minor, (staff, shopper, policy), expected) in [
+            (Mode::Off, 100, (2, 1, 1), false),
+            (Mode::Staff, 100, (1, 0, 0), true),
+            (Mode::Staff, 100, (0, 1, 1), false),
+            (Mode::Staff, 5000, (1, 1, 1), false),
+            (Mode::Staff, 5000, (2, 0, 0), true),
+            (Mode::Shopper, 100, (0, 1, 0), true),
+            (Mode::Shopper, 100, (0, 0, 1), false),
+            (Mode::Shopper, 5000, (0, 1, 0), false),
+            (Mode::Automatic, 999, (0, 0, 1), true),
+            (Mode::Automatic, 1000, (0, 0, 1), false),
+            (Mode::Automatic, 1000, (1, 0, 0), true),
+            (Mode::Automatic, 5000, (1, 0, 1), false),
+        ] {
+            assert_eq!(
+                enough(&of(mode), &plan(minor), staff, shopper, policy),
+                expected,
+                "{mode:?} {minor} {staff} {shopper} {policy}"
+            );
+        }
+    }
+}
