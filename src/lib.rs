@@ -29,6 +29,7 @@ pub mod config;
 
 pub mod breaker;
 pub mod clock;
+pub mod cpu_pool;
 pub mod ids;
 pub mod keyring;
 pub mod language;

@@ -53,6 +53,7 @@ impl From<IdentityError> for Problem {
                 message: message.into(),
             }]),
             IdentityError::NotFound => Self::not_found(),
+            IdentityError::Busy(_) => Self::busy(),
             IdentityError::Crypto => {
                 tracing::error!("cryptography failed; was SECRET_KEY changed without SECRET_KEY_OLD?");
                 Self::internal()

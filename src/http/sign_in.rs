@@ -117,34 +117,59 @@ pub struct ChangedPassword {
     password: String,
 }
 
+/// A code that proves the address of a registration. Personal: no `Debug`.
+#[derive(Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Verification {
+    #[validate(email, length(max = 254), custom(function = crate::text::single_line))]
+    #[schema(example = "mia@example.com")]
+    email: String,
+    /// Eight digits.
+    #[validate(length(equal = 8), custom(function = crate::text::single_line))]
+    #[schema(example = "12345678")]
+    code: String,
+    /// What the registration answered. Without it a code works only while the address has one registration that waits.
+    #[serde(default)]
+    #[validate(length(max = 64), custom(function = crate::text::single_line))]
+    attempt: Option<String>,
+}
+
+/// A registration that waits for its code. The secret is shown this once.
+#[derive(Serialize, ToSchema)]
+pub struct PendingRegistration {
+    /// Send it along with the code: the code of somebody else's registration of the same address is no use with it.
+    attempt: String,
+}
+
 /// Asks for an account: a code is mailed to prove the address. An address that has one gets a mail that says so.
 #[utoipa::path(post, path = "/v1/registrations", tag = "sign-in", security(("store_key" = [])), request_body = Registration, responses(
-    (status = 202, description = "A mail is on its way, whatever the address"), Unauthenticated, BadBody))]
+    (status = 202, body = PendingRegistration, description = "A mail is on its way, whatever the address"), Unauthenticated, BadBody))]
 pub async fn register(
     visit: Visit,
     State(identity): State<Identity>,
     Body(new): Body<Registration>,
-) -> Result<StatusCode, Problem> {
+) -> Result<(StatusCode, Json<PendingRegistration>), Problem> {
     let new = identity::Registration {
         email: new.email,
         password: new.password.into(),
         first_name: new.first_name,
         last_name: new.last_name,
     };
-    identity.register(&visit, new).await?;
-    Ok(StatusCode::ACCEPTED)
+    let attempt = identity.register(&visit, new).await?.expose().to_owned();
+    Ok((StatusCode::ACCEPTED, Json(PendingRegistration { attempt })))
 }
 
 /// Makes the account whose address the code proves, and logs it in.
-#[utoipa::path(post, path = "/v1/registrations/verify", tag = "sign-in", security(("store_key" = [])), request_body = MailedCode, responses(
+#[utoipa::path(post, path = "/v1/registrations/verify", tag = "sign-in", security(("store_key" = [])), request_body = Verification, responses(
     (status = 201, body = OpenedSession), Unauthenticated, BadBody))]
 pub async fn verify(
     visit: Visit,
     State(identity): State<Identity>,
     State(cookies): State<SecureCookies>,
-    Body(code): Body<MailedCode>,
+    Body(code): Body<Verification>,
 ) -> Result<Opened, Problem> {
-    let opened = identity.verify_registration(&visit, &code.email, &code.code).await?;
+    let proof = (code.code.as_str(), code.attempt.as_deref());
+    let opened = identity.verify_registration(&visit, &code.email, proof).await?;
     Ok(opened_session(opened, &identity, cookies))
 }
 

@@ -6,6 +6,7 @@
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::{Identity, IdentityError, throttle};
@@ -17,10 +18,14 @@ use crate::{
         self, Mail,
         codes::{CodeId, texts},
     },
-    tenancy::{Tx, Web},
+    tenancy::{Pool, Scope, Tx, Web},
 };
 
-const ATTEMPTS: i32 = 5;
+/// Wrong guesses that a code survives. Who guesses is held back by network long before (`throttle`), so that strangers do not use up a
+/// code that its owner waits for; 100 of 10^8 is what is left to somebody with a hundred networks.
+const ATTEMPTS: i32 = 100;
+/// Codes of one address that are looked at, the newest first.
+const MOST_LIVE: i64 = 50;
 
 /// A code to be made.
 pub(super) struct NewCode<'a> {
@@ -31,6 +36,28 @@ pub(super) struct NewCode<'a> {
     pub details: Option<Value>,
     /// False for an address that has nothing here: the same row, and no mail.
     pub mail: bool,
+    /// The member of staff whose word an invitation is: it dies with theirs.
+    pub issuer: Option<Uuid>,
+    /// What the asker alone has; the code is no use without it.
+    pub attempt: Option<&'a Attempt>,
+}
+
+/// A secret of whoever began something: a code that is mailed for it works for nobody else. 128 random bits, base64url.
+pub struct Attempt(String);
+
+impl Attempt {
+    pub(super) fn generate() -> Self {
+        Self(BASE64_URL_SAFE_NO_PAD.encode(rand::random::<[u8; 16]>()))
+    }
+
+    /// For the asker, once.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+fn attempt_hash(text: &str) -> Vec<u8> {
+    Sha256::digest(text).to_vec()
 }
 
 /// A code that was just used.
@@ -67,8 +94,8 @@ impl Identity {
 pub(super) async fn issue(tx: &mut Tx<Web>, new: NewCode<'_>, now: DateTime<Utc>) -> Result<CodeId, sqlx::Error> {
     let id = Uuid::now_v7();
     sqlx::query!(
-        "INSERT INTO codes (tenant_id, id, purpose, email, shopper_id, order_id, details, known, attempts_left, created_at, expires_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+        "INSERT INTO codes (tenant_id, id, purpose, email, shopper_id, order_id, details, known, attempts_left, created_at, expires_at, issuer, attempt)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
         tx.tenant_id().as_uuid(),
         id,
         new.purpose as Purpose as _,
@@ -79,7 +106,9 @@ pub(super) async fn issue(tx: &mut Tx<Web>, new: NewCode<'_>, now: DateTime<Utc>
         new.purpose == Purpose::Register && new.details.is_none(),
         ATTEMPTS,
         now,
-        now + new.purpose.lifetime()
+        now + new.purpose.lifetime(),
+        new.issuer,
+        new.attempt.map(|attempt| attempt_hash(attempt.expose()))
     )
     .execute(&mut **tx)
     .await?;
@@ -89,26 +118,59 @@ pub(super) async fn issue(tx: &mut Tx<Web>, new: NewCode<'_>, now: DateTime<Utc>
     Ok(id)
 }
 
-/// Uses up the newest code that was mailed to `email` for `purpose`. A wrong one costs a try: commit in either case.
+/// Uses up the code that was mailed to `email` for `purpose`. Codes of different requests live beside each other: asking again kills none. With
+/// an `attempt` only that one's code is looked at; without one, a purpose that has attempts is refused when there are several. A wrong one
+/// costs a try: commit in either case.
 pub(super) async fn redeem(
     tx: &mut Tx<Web>,
     keyring: &Keyring,
-    purpose: Purpose,
-    email: &str,
-    text: &str,
-    now: DateTime<Utc>,
-) -> Result<Option<Redeemed>, sqlx::Error> {
-    let newest = sqlx::query_scalar!(
-        r#"SELECT id FROM codes WHERE purpose = $1 AND email = $2 ORDER BY created_at DESC LIMIT 1"#,
+    (purpose, email): (Purpose, &str),
+    (text, attempt): (&str, Option<&str>),
+    (network, now): (&str, DateTime<Utc>),
+) -> Result<Option<Redeemed>, IdentityError> {
+    let live = sqlx::query!(
+        r#"SELECT c.id, c.attempt IS NOT NULL AS "owned!" FROM codes c WHERE c.tenant_id = $6 AND c.purpose = $1 AND c.email = $2 AND c.used_at IS NULL
+            AND c.expires_at > $3 AND c.attempts_left > 0 AND is_current(c) AND ($4::bytea IS NULL OR c.attempt = $4) ORDER BY c.created_at DESC, c.id DESC LIMIT $5"#,
         purpose as Purpose as _,
-        email
+        email,
+        now,
+        attempt.map(attempt_hash),
+        MOST_LIVE,
+        tx.tenant_id().as_uuid()
     )
-    .fetch_optional(&mut **tx)
+    .fetch_all(&mut **tx)
     .await?;
-    match newest {
-        Some(id) => redeem_row(tx, id, purpose, |id| texts(keyring, id, false), text, now).await,
-        None => Ok(None),
+    if attempt.is_none() && live.len() > 1 && live.iter().any(|code| code.owned) {
+        return Ok(None);
     }
+    let is_right = |id: CodeId| {
+        let right = texts(keyring, id, false);
+        right
+            .iter()
+            .any(|right| keyring::equal(right.as_bytes(), text.as_bytes()))
+    };
+    for code in &live {
+        let id = code.id.to_string();
+        match throttle::GUESS_AT_CODE_FROM_ADDRESS
+            .take(tx, keyring, &[&id, network], now)
+            .await
+        {
+            Ok(()) if is_right(code.id) => {
+                return Ok(redeem_row(tx, code.id, purpose, |id| texts(keyring, id, false), text, now).await?);
+            }
+            Ok(()) | Err(IdentityError::Throttled(_)) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    let ids: Vec<Uuid> = live.iter().map(|code| code.id).collect();
+    sqlx::query!(
+        "UPDATE codes SET attempts_left = attempts_left - 1 WHERE tenant_id = $2 AND id = ANY ($1) AND attempts_left > 0",
+        &ids,
+        tx.tenant_id().as_uuid()
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(None)
 }
 
 /// Uses up the link that `text` is the last part of.
@@ -130,6 +192,22 @@ pub(super) async fn redeem_link(
     }
 }
 
+/// Whether a link could be used up now. Uses up nothing but, for a wrong one, a try.
+pub(super) async fn is_live_link(
+    web: &Pool<Web>,
+    scope: Scope,
+    keyring: &Keyring,
+    (purpose, text): (Purpose, &str),
+    now: DateTime<Utc>,
+) -> Result<bool, sqlx::Error> {
+    let mut tx = web.begin(scope).await?;
+    match redeem_link(&mut tx, keyring, purpose, text, now).await? {
+        // Dropped: the link is as it was.
+        Some(_) => Ok(true),
+        None => tx.commit().await.map(|()| false),
+    }
+}
+
 async fn redeem_row(
     tx: &mut Tx<Web>,
     id: CodeId,
@@ -139,8 +217,8 @@ async fn redeem_row(
     now: DateTime<Utc>,
 ) -> Result<Option<Redeemed>, sqlx::Error> {
     let row = sqlx::query!(
-        r#"SELECT email, shopper_id AS "shopper: ShopperId", order_id AS "order: OrderId", details FROM codes
-        WHERE id = $1 AND purpose = $2 AND used_at IS NULL AND expires_at > $3 AND attempts_left > 0 FOR UPDATE"#,
+        r#"SELECT email, shopper_id AS "shopper: ShopperId", order_id AS "order: OrderId", details FROM codes c
+        WHERE c.id = $1 AND c.purpose = $2 AND c.used_at IS NULL AND c.expires_at > $3 AND c.attempts_left > 0 AND is_current(c) FOR UPDATE"#,
         id,
         purpose as Purpose as _,
         now

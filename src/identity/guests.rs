@@ -61,6 +61,8 @@ impl Identity {
             order: order.as_ref().map(|order| order.id),
             details: None,
             mail: order.is_some(),
+            issuer: None,
+            attempt: None,
         };
         codes::issue(&mut tx, new, now).await?;
         Ok(tx.commit().await?)
@@ -79,7 +81,14 @@ impl Identity {
         throttle::GUESS_FROM_ADDRESS
             .take(&mut tx, &self.keyring, &[&throttle::network(device.address)], now)
             .await?;
-        let redeemed = codes::redeem(&mut tx, &self.keyring, Purpose::ProveOrder, &email, code, now).await?;
+        let redeemed = codes::redeem(
+            &mut tx,
+            &self.keyring,
+            (Purpose::ProveOrder, &email),
+            (code, None),
+            (&throttle::network(device.address), now),
+        )
+        .await?;
         let order = redeemed
             .filter(|code| code.shopper == Some(guest.id()))
             .and_then(|code| code.order);

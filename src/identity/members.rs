@@ -79,6 +79,8 @@ impl Identity {
             order: None,
             details: Some(serde_json::json!({ "role": role })),
             mail: true,
+            issuer: Some(admin.id()),
+            attempt: None,
         };
         let id = codes::issue(&mut tx, new, now).await?;
         let entry =
@@ -90,11 +92,18 @@ impl Identity {
     /// Joins the staff with the link of an invitation. What follows is a log-in like any other.
     pub async fn join(&self, visit: &Visit, link: &str, password: SecretString) -> Result<(), IdentityError> {
         let now = self.now();
-        password::is_strong(&password, &[])?;
         let mut tx = self.web.begin(Scope::tenant(visit.store.id)).await?;
         throttle::GUESS_FROM_ADDRESS
             .take(&mut tx, &self.keyring, &[&throttle::network(visit.device.address)], now)
             .await?;
+        tx.commit().await?;
+        let scope = Scope::tenant(visit.store.id);
+        if !codes::is_live_link(&self.web, scope, &self.keyring, (Purpose::InviteStaff, link), now).await? {
+            return Err(IdentityError::WrongCode);
+        }
+        password::check_strength(&password, &[]).await?;
+        let hash = password::hash(password).await?;
+        let mut tx = self.web.begin(scope).await?;
         let redeemed = codes::redeem_link(&mut tx, &self.keyring, Purpose::InviteStaff, link, now).await?;
         let invited = redeemed.and_then(|code| {
             let role = code.details?.get("role").cloned()?;
@@ -104,7 +113,6 @@ impl Identity {
             tx.commit().await?;
             return Err(IdentityError::WrongCode);
         };
-        let hash = password::hash(password).await?;
         let id = sqlx::query_scalar!(
             r#"INSERT INTO staff (tenant_id, id, email, role, password_hash) VALUES ($1, $2, $3, $4, $5)
             ON CONFLICT (tenant_id, email) DO UPDATE SET role = excluded.role, password_hash = excluded.password_hash, disabled_at = NULL

@@ -124,6 +124,9 @@ pub enum IdentityError {
     Field(&'static str, &'static str),
     #[error("there is no such thing")]
     NotFound,
+    /// More passwords are checked at once than the processors can take.
+    #[error(transparent)]
+    Busy(#[from] crate::cpu_pool::Busy),
     #[error("cryptography failed")]
     Crypto,
     #[error(transparent)]

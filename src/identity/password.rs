@@ -4,15 +4,12 @@ use std::sync::LazyLock;
 
 use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
 use secrecy::{ExposeSecret, SecretString};
-use tokio::sync::Semaphore;
 
 use super::IdentityError;
+use crate::cpu_pool;
 
 /// KiB of memory a hash, passes, lanes.
 const OWASP: (u32, u32, u32) = (19_456, 2, 1);
-
-/// Hashes at once: each holds 19 MiB and a core for about 20 ms, so a log-in flood must queue here and not in memory.
-static AT_ONCE: Semaphore = Semaphore::const_new(4);
 
 /// What an unknown account is checked against, so that it costs what a known one does.
 static NOBODY: LazyLock<String> = LazyLock::new(|| hash_now(&SecretString::from("nobody")).unwrap_or_default());
@@ -30,18 +27,14 @@ fn hash_now(password: &SecretString) -> Result<String, IdentityError> {
     Ok(hash.to_string())
 }
 
-/// Hashes off the async threads. Returns a PHC string.
+/// Hashes in the bounded pool: each hash holds 19 MiB and a core for about 20 ms. Returns a PHC string.
 pub async fn hash(password: SecretString) -> Result<String, IdentityError> {
-    let _permit = AT_ONCE.acquire().await.map_err(|_| IdentityError::Crypto)?;
-    tokio::task::spawn_blocking(move || hash_now(&password))
-        .await
-        .map_err(|_| IdentityError::Crypto)?
+    cpu_pool::run(move || hash_now(&password)).await?
 }
 
 /// Whether `password` matches `hash`; with no hash it does the same work and answers false.
 pub async fn verify(password: SecretString, hash: Option<String>) -> Result<bool, IdentityError> {
-    let _permit = AT_ONCE.acquire().await.map_err(|_| IdentityError::Crypto)?;
-    tokio::task::spawn_blocking(move || {
+    cpu_pool::run(move || {
         let known = hash.is_some();
         let hash = hash.unwrap_or_else(|| NOBODY.clone());
         let matches = argon2()?
@@ -49,24 +42,42 @@ pub async fn verify(password: SecretString, hash: Option<String>) -> Result<bool
             .is_ok();
         Ok(known && matches)
     })
-    .await
-    .map_err(|_| IdentityError::Crypto)?
+    .await?
 }
 
+/// Passwords longer than this need no estimate, whose work grows much faster than the length: whatever is that long and not a few
+/// characters over and over is not guessed online.
+const ESTIMATED: usize = 64;
+/// Different characters of a password that is too long to be estimated.
+const DIFFERENT: usize = 8;
+
 /// Refuses what is guessed in fewer than 10^8 tries (zxcvbn's score 3, "safely unguessable" online). `about` are words that
-/// a guesser would try first: the address, the names.
-pub fn is_strong(password: &SecretString, about: &[&str]) -> Result<(), IdentityError> {
-    let mut about = about.to_vec();
-    about.push("countersign");
-    // Its work grows with the length, and nothing hides behind 100 characters.
-    let start: String = password.expose_secret().chars().take(100).collect();
-    match zxcvbn::zxcvbn(&start, &about).score() >= zxcvbn::Score::Three {
+/// a guesser would try first: the address, the names. Comes after the caller's throttle: an estimate can take a second of CPU, and runs
+/// in the bounded pool.
+pub async fn check_strength(password: &SecretString, about: &[&str]) -> Result<(), IdentityError> {
+    let password = password.clone();
+    let mut about: Vec<String> = about
+        .iter()
+        .map(|word| word.chars().take(ESTIMATED).collect())
+        .collect();
+    about.push("countersign".into());
+    let is_strong = cpu_pool::run(move || is_strong(password.expose_secret(), &about)).await?;
+    match is_strong {
         true => Ok(()),
         false => Err(IdentityError::Field(
             "password",
             "is too easy to guess; take several unusual words",
         )),
     }
+}
+
+fn is_strong(password: &str, about: &[String]) -> bool {
+    if password.chars().count() > ESTIMATED {
+        let different: std::collections::HashSet<char> = password.chars().collect();
+        return different.len() >= DIFFERENT;
+    }
+    let about: Vec<&str> = about.iter().map(String::as_str).collect();
+    zxcvbn::zxcvbn(password, &about).score() >= zxcvbn::Score::Three
 }
 
 /// Whether a hash was made with other parameters than today's: it is renewed when its owner logs in.
@@ -98,10 +109,14 @@ mod tests {
             "qwertyuiop",
             "countersign1",
         ] {
-            assert!(is_strong(&weak.into(), &["mia@example.com"]).is_err(), "{weak}");
+            assert!(
+                !is_strong(weak, &["mia@example.com".into(), "countersign".into()]),
+                "{weak}"
+            );
         }
-        assert!(is_strong(&"correct horse battery".into(), &[]).is_ok());
-        assert!(is_strong(&"y".repeat(256).into(), &[]).is_err());
+        assert!(is_strong("correct horse battery", &[]));
+        assert!(!is_strong(&"y".repeat(256), &[]));
+        assert!(is_strong(&"correct horse battery ".repeat(4), &[]));
     }
 
     #[test]

@@ -21,18 +21,24 @@ impl Identity {
     /// Sets a new password for whom the link was mailed to, and logs nobody in: whoever has it can.
     pub async fn reset_password(&self, visit: &Visit, link: &str, password: SecretString) -> Result<(), IdentityError> {
         let now = self.now();
-        password::is_strong(&password, &[])?;
-        let mut tx = self.web.begin(Scope::tenant(visit.store.id)).await?;
+        let scope = Scope::tenant(visit.store.id);
+        let mut tx = self.web.begin(scope).await?;
         throttle::GUESS_FROM_ADDRESS
             .take(&mut tx, &self.keyring, &[&throttle::network(visit.device.address)], now)
             .await?;
+        tx.commit().await?;
+        if !codes::is_live_link(&self.web, scope, &self.keyring, (Purpose::ResetPassword, link), now).await? {
+            return Err(IdentityError::WrongCode);
+        }
+        // No connection is held while the password is looked at, and the link is not lost to a weak one.
+        password::check_strength(&password, &[]).await?;
+        let hash = password::hash(password).await?;
+        let mut tx = self.web.begin(scope).await?;
         let redeemed = codes::redeem_link(&mut tx, &self.keyring, Purpose::ResetPassword, link, now).await?;
         let Some(shopper) = redeemed.and_then(|code| code.shopper) else {
             tx.commit().await?;
             return Err(IdentityError::WrongCode);
         };
-        // The row stays locked through the hashing, a tenth of a second once an account: the link must not be lost.
-        let hash = password::hash(password).await?;
         store_hash(&mut tx, shopper, &hash, now).await?;
         end_all(&mut tx, shopper, now).await?;
         Ok(tx.commit().await?)
@@ -47,7 +53,6 @@ impl Identity {
         new: SecretString,
     ) -> Result<LoggedIn, IdentityError> {
         let now = self.now();
-        password::is_strong(&new, &[])?;
         let mut tx = self.web.begin(Scope::tenant(shopper.tenant())).await?;
         let id = shopper.id().to_string();
         throttle::GUESS_AT_ACCOUNT_FROM_ADDRESS
@@ -63,6 +68,7 @@ impl Identity {
         if !password::verify(current, hash).await? {
             return Err(IdentityError::WrongCredentials);
         }
+        password::check_strength(&new, &[]).await?;
         let hash = password::hash(new).await?;
         let mut tx = self.web.begin(Scope::tenant(shopper.tenant())).await?;
         store_hash(&mut tx, shopper.id(), &hash, now).await?;

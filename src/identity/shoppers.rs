@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Device, Identity, IdentityError, LoggedIn, Visit,
-    codes::{self, NewCode, Purpose},
+    codes::{self, Attempt, NewCode, Purpose},
     normalise, password, throttle,
 };
 use crate::{
@@ -42,9 +42,14 @@ impl Identity {
     }
 
     /// Mails a code to prove the address. An address that has an account gets a mail that says so, and the same answer.
-    pub async fn register(&self, visit: &Visit, new: Registration) -> Result<(), IdentityError> {
+    pub async fn register(&self, visit: &Visit, new: Registration) -> Result<Attempt, IdentityError> {
         let (now, email) = (self.now(), normalise(&new.email));
-        password::is_strong(&new.password, &[&email, &new.first_name, &new.last_name])?;
+        let mut tx = self.web.begin(Scope::tenant(visit.store.id)).await?;
+        throttle::GUESS_FROM_ADDRESS
+            .take(&mut tx, &self.keyring, &[&throttle::network(visit.device.address)], now)
+            .await?;
+        tx.commit().await?;
+        password::check_strength(&new.password, &[&email, &new.first_name, &new.last_name]).await?;
         let mut tx = self.web.begin(Scope::tenant(visit.store.id)).await?;
         self.may_mail(&mut tx, &email, &visit.device).await?;
         tx.commit().await?;
@@ -60,6 +65,7 @@ impl Identity {
             true => None,
             false => Some(serde_json::to_value(pending).map_err(|_| IdentityError::Crypto)?),
         };
+        let attempt = Attempt::generate();
         let new = NewCode {
             purpose: Purpose::Register,
             email: &email,
@@ -67,17 +73,34 @@ impl Identity {
             order: None,
             details,
             mail: true,
+            issuer: None,
+            attempt: Some(&attempt),
         };
         codes::issue(&mut tx, new, now).await?;
-        Ok(tx.commit().await?)
+        tx.commit().await?;
+        Ok(attempt)
     }
 
     /// Makes the account whose address the code proves, or gives one that the store imported its password.
-    pub async fn verify_registration(&self, visit: &Visit, email: &str, code: &str) -> Result<LoggedIn, IdentityError> {
+    /// `attempt` is what [`Identity::register`] gave the asker: somebody else's registration of the address installs nothing.
+    pub async fn verify_registration(
+        &self,
+        visit: &Visit,
+        email: &str,
+        (code, attempt): (&str, Option<&str>),
+    ) -> Result<LoggedIn, IdentityError> {
         let (now, email) = (self.now(), normalise(email));
         let mut tx = self.web.begin(Scope::tenant(visit.store.id)).await?;
         self.may_guess(&mut tx, &email, &visit.device).await?;
-        let redeemed = codes::redeem(&mut tx, &self.keyring, Purpose::Register, &email, code, now).await?;
+        let network = throttle::network(visit.device.address);
+        let redeemed = codes::redeem(
+            &mut tx,
+            &self.keyring,
+            (Purpose::Register, &email),
+            (code, attempt),
+            (&network, now),
+        )
+        .await?;
         let pending = redeemed
             .and_then(|code| code.details)
             .and_then(|details| serde_json::from_value::<Pending>(details).ok());
@@ -133,7 +156,14 @@ impl Identity {
         let (now, email) = (self.now(), normalise(email));
         let mut tx = self.web.begin(Scope::tenant(visit.store.id)).await?;
         self.may_guess(&mut tx, &email, &visit.device).await?;
-        let redeemed = codes::redeem(&mut tx, &self.keyring, Purpose::LogIn, &email, code, now).await?;
+        let redeemed = codes::redeem(
+            &mut tx,
+            &self.keyring,
+            (Purpose::LogIn, &email),
+            (code, None),
+            (&throttle::network(visit.device.address), now),
+        )
+        .await?;
         let Some(shopper) = redeemed.and_then(|code| code.shopper) else {
             tx.commit().await?;
             return Err(IdentityError::WrongCode);
@@ -156,6 +186,8 @@ impl Identity {
             order: None,
             details: None,
             mail: account.is_some(),
+            issuer: None,
+            attempt: None,
         };
         codes::issue(&mut tx, new, self.now()).await?;
         Ok(tx.commit().await?)
@@ -163,8 +195,7 @@ impl Identity {
 
     /// Holds back who guesses at a shopper's account.
     pub(super) async fn may_guess(&self, tx: &mut Tx<Web>, email: &str, device: &Device) -> Result<(), IdentityError> {
-        let known = self.is_known_place(tx, email, device).await?;
-        throttle::guess(tx, &self.keyring, (&[email], known), device.address, self.now()).await
+        throttle::guess(tx, &self.keyring, &[email], device.address, self.now()).await
     }
 
     /// Whether the shopper's account has been opened from here lately.

@@ -206,16 +206,7 @@ impl Identity {
     /// Holds back who guesses at a staff account.
     async fn staff_may_guess(&self, tx: &mut Tx<Web>, email: &str, device: &Device) -> Result<(), IdentityError> {
         let now = self.now();
-        let known = sqlx::query_scalar!(
-            r#"SELECT EXISTS (SELECT FROM staff_sessions s JOIN staff m ON (m.tenant_id, m.id) = (s.tenant_id, s.staff_id)
-                WHERE m.email = $1 AND s.address = $2 AND s.created_at > $3) AS "known!""#,
-            email,
-            device.address.to_canonical().to_string(),
-            now - throttle::KNOWN_ADDRESS
-        )
-        .fetch_one(&mut **tx)
-        .await?;
-        throttle::guess(tx, &self.keyring, (&["staff", email], known), device.address, now).await
+        throttle::guess(tx, &self.keyring, &["staff", email], device.address, now).await
     }
 }
 

@@ -30,14 +30,13 @@ const fn throttle(name: &'static str, every_seconds: i64, burst: i32) -> Throttl
 pub(super) const GUESS_FROM_ADDRESS: Throttle = throttle("guess from address", 10, 30);
 /// Guesses at one account from one address.
 pub(super) const GUESS_AT_ACCOUNT_FROM_ADDRESS: Throttle = throttle("guess at account from address", 60, 10);
-/// Guesses at one account from all addresses it is not known to be used from. The owner's own address is not held up by
-/// what strangers do.
-pub(super) const GUESS_AT_ACCOUNT: Throttle = throttle("guess at account", 60, 30);
+/// Guesses at one code from one network address: what strangers guess elsewhere does not use up the tries of its owner.
+pub(super) const GUESS_AT_CODE_FROM_ADDRESS: Throttle = throttle("guess at code from address", 86_400, 5);
 /// Mails to one address, asked for from one network address.
-pub(super) const MAIL_TO_ADDRESS_FROM_ADDRESS: Throttle = throttle("mail to address from address", 600, 5);
+pub(super) const MAIL_TO_ADDRESS_FROM_ADDRESS: Throttle = throttle("mail to address from address", 900, 4);
 /// Mails to one address, asked for from wherever its account is not known to be used from: strangers who use these up do not
 /// keep its owner from asking.
-pub(super) const MAIL_TO_ADDRESS: Throttle = throttle("mail to address", 300, 20);
+pub(super) const MAIL_TO_ADDRESS: Throttle = throttle("mail to address", 600, 6);
 /// Mails asked for from one network address.
 pub(super) const MAIL_FROM_ADDRESS: Throttle = throttle("mail from address", 60, 20);
 /// Guests from one network address.
@@ -71,23 +70,19 @@ impl Throttle {
     }
 }
 
-/// Holds back who guesses at the account that `who` names. From an address that the account is known to be used from, only
-/// that address's own guesses count: strangers elsewhere cannot lock its owner out.
+/// Holds back who guesses at the account that `who` names, by the network that it guesses from: strangers elsewhere cannot lock its owner
+/// out, wherever the owner is.
 pub(super) async fn guess(
     tx: &mut Tx<Web>,
     keyring: &Keyring,
-    (who, known): (&[&str], bool),
+    who: &[&str],
     address: IpAddr,
     now: DateTime<Utc>,
 ) -> Result<(), IdentityError> {
     let network = network(address);
     GUESS_FROM_ADDRESS.take(tx, keyring, &[&network], now).await?;
     let here = [who, &[&network]].concat();
-    GUESS_AT_ACCOUNT_FROM_ADDRESS.take(tx, keyring, &here, now).await?;
-    match known {
-        true => Ok(()),
-        false => GUESS_AT_ACCOUNT.take(tx, keyring, who, now).await,
-    }
+    GUESS_AT_ACCOUNT_FROM_ADDRESS.take(tx, keyring, &here, now).await
 }
 
 /// Addresses from which an account was opened this lately are its owner's.

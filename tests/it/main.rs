@@ -39,6 +39,7 @@ mod people;
 mod privacy;
 mod probe;
 mod problems;
+mod proofs;
 mod replay;
 mod restart;
 mod sessions;

@@ -34,6 +34,14 @@ impl TestStaff {
         }
     }
 
+    /// The same place, with another credential.
+    pub fn with_token(&self, token: &str) -> Self {
+        Self {
+            token: token.to_owned(),
+            ..self.clone()
+        }
+    }
+
     /// The same person, talking to another replica.
     pub fn at(&self, url: &str) -> Self {
         Self {
