@@ -34,5 +34,6 @@ pub mod ids;
 pub mod keyring;
 pub mod language;
 pub mod money;
+pub mod network;
 pub mod text;
 pub mod validation;

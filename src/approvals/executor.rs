@@ -43,6 +43,10 @@ const NO_LONGER_FITS: Worded = Worded {
     en: "Your request no longer fits, because something changed meanwhile. Nothing was done. Please ask again.",
     de: "Ihre Anfrage passt nicht mehr, weil sich inzwischen etwas geändert hat. Es ist nichts geschehen. Bitte fragen Sie noch einmal.",
 };
+const TOO_MANY_WAIT: Worded = Worded {
+    en: "Many visitors wait for our staff just now, so nobody was called. Please sign in and ask again, or try later.",
+    de: "Gerade warten viele auf unser Team, deshalb wurde niemand gerufen. Bitte melden Sie sich an und fragen Sie noch einmal, oder versuchen Sie es später.",
+};
 const NOT_POSSIBLE: Worded = Worded {
     en: "Your request could not be carried out. Nothing was done. Our staff has been told.",
     de: "Ihre Anfrage konnte nicht ausgeführt werden. Es ist nichts geschehen. Unser Team weiß davon.",
@@ -188,6 +192,7 @@ impl Executor {
                     tracing::error!(proposal = %id, error = %describe(&error), "an approved effect could not be made");
                     let end = match error {
                         ChangeError::Stale => (State::Stale, NO_LONGER_FITS.owned()),
+                        ChangeError::Full => (State::Stale, TOO_MANY_WAIT.owned()),
                         _ => (State::Failed, NOT_POSSIBLE.owned()),
                     };
                     return self.record_end(tenant, id, &claimed, end, now).await;

@@ -80,7 +80,14 @@ impl Turn {
         draft: &mut Draft,
     ) -> Result<(String, Vec<ToolCall>), Silence> {
         let meter = link.meter.as_ref();
-        let opened = Bill::open(meter, &self.shopper, self.conversation, prompt, &self.engine.clock).await;
+        let opened = Bill::open(
+            meter,
+            (&self.shopper, self.guest.as_ref()),
+            self.conversation,
+            prompt,
+            &self.engine.clock,
+        )
+        .await;
         let mut bill = match opened {
             Ok(bill) => bill,
             Err(BudgetError::UsedUp(_)) => return Err(Silence::UsedUp),

@@ -6,7 +6,7 @@ use crate::{
     ids::ConversationId,
     model::{
         Prompt,
-        budget::{BudgetError, End, Meter, Reservation},
+        budget::{BudgetError, End, GuestNetworks, Meter, Reservation},
     },
 };
 
@@ -23,14 +23,16 @@ impl Bill {
     /// Holds the most that the answer to `prompt` can cost; nothing without a meter.
     pub async fn open(
         meter: Option<&Meter>,
-        shopper: &Shopper,
+        (shopper, guest): (&Shopper, Option<&GuestNetworks>),
         conversation: ConversationId,
         prompt: &Prompt,
         clock: &Clock,
     ) -> Result<Self, BudgetError> {
         let held = match meter {
             Some(meter) => {
-                let reservation = meter.reserve(shopper, conversation, prompt, clock.now()).await?;
+                let reservation = meter
+                    .reserve((shopper, guest), conversation, prompt, clock.now())
+                    .await?;
                 Some((meter.clone(), reservation))
             }
             None => None,

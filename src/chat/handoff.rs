@@ -57,9 +57,11 @@ pub struct Filter<'a> {
     /// Those that wait for a person or are with one.
     pub open: bool,
     pub id: Option<ConversationId>,
+    /// Those that come after this one.
+    pub after: Option<ConversationId>,
 }
 
-/// The store's conversations: those that wait for a person first, then the newest.
+/// The store's conversations: those that wait for a person first, known shoppers' before guests', then the newest.
 pub async fn list(tx: &mut Tx<Web>, limit: u32, filter: &Filter<'_>) -> Result<Vec<StaffConversation>, sqlx::Error> {
     let like = filter.search.map(text::contains);
     sqlx::query_as!(
@@ -74,11 +76,15 @@ pub async fn list(tx: &mut Tx<Web>, limit: u32, filter: &Filter<'_>) -> Result<V
         WHERE ($2::text IS NULL OR concat_ws(' ', s.first_name, s.last_name, s.email) ILIKE $2 OR EXISTS (SELECT FROM messages w
                 WHERE (w.tenant_id, w.conversation_id) = (c.tenant_id, c.id) AND w.body ILIKE $2))
             AND (NOT $3 OR c.waiting_since IS NOT NULL OR c.held_by IS NOT NULL) AND ($4::uuid IS NULL OR c.id = $4)
-        ORDER BY c.waiting_since IS NULL, c.waiting_since, c.updated_at DESC, c.id DESC LIMIT $1"#,
+            AND ($5::uuid IS NULL OR (c.waiting_since IS NULL, c.waiting_since IS NOT NULL AND s.guest, coalesce(c.waiting_since, 'infinity'), -extract(epoch FROM c.updated_at), c.id)
+                > (SELECT k.waiting_since IS NULL, k.waiting_since IS NOT NULL AND ks.guest, coalesce(k.waiting_since, 'infinity'), -extract(epoch FROM k.updated_at), k.id
+                    FROM conversations k JOIN shoppers ks USING (tenant_id, shopper_id) WHERE k.id = $5))
+        ORDER BY c.waiting_since IS NULL, c.waiting_since IS NOT NULL AND s.guest, coalesce(c.waiting_since, 'infinity'), -extract(epoch FROM c.updated_at), c.id LIMIT $1"#,
         i64::from(limit),
         like,
         filter.open,
-        filter.id.map(ConversationId::as_uuid)
+        filter.id.map(ConversationId::as_uuid),
+        filter.after.map(ConversationId::as_uuid)
     )
     .fetch_all(&mut **tx)
     .await

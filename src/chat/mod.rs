@@ -14,6 +14,7 @@ pub mod handoff;
 pub mod history;
 pub mod hours;
 mod live;
+mod places;
 pub mod prompt;
 mod record;
 mod rounds;
@@ -40,6 +41,9 @@ pub enum ChatError {
     TurnInProgress,
     #[error("as many turns run as may")]
     Busy,
+    /// Guests of this network have begun as many conversations as they may, for so many seconds.
+    #[error("too many conversations")]
+    TooMany(u32),
     #[error("the server is shutting down")]
     ShuttingDown,
     #[error(transparent)]

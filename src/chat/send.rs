@@ -1,10 +1,9 @@
 //! The door of the room: takes a message, starts its turn or finds the one it already has.
 
-use std::{sync::Arc, time::Duration};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use futures::{StreamExt, stream};
 use sha2::{Digest, Sha256};
-use tokio::sync::Semaphore;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::Instrument;
 
@@ -15,15 +14,17 @@ use super::{
     guard::Guard,
     history,
     live::{EventStream, Live},
+    places::TurnPlaces,
     prompt,
     record::{self, Ending, NewTurn, Orphan},
     turn::Turn,
 };
 use crate::{
-    identity::Shopper,
+    identity::{self, IdentityError, Shopper},
     ids::{ConversationId, MessageId, TurnId},
+    keyring::Keyring,
     language::Language,
-    model::{Link, ToolDefinition},
+    model::{Link, ToolDefinition, budget::GuestNetworks},
     telemetry,
     tenancy::{Tx, Web},
 };
@@ -42,7 +43,7 @@ pub struct Chat {
     live: Arc<Live>,
     running: TaskTracker,
     /// Places for turns that run.
-    places: Arc<Semaphore>,
+    places: TurnPlaces,
     /// Turns that still run are to end now.
     stopping: CancellationToken,
 }
@@ -56,6 +57,8 @@ pub struct NewMessage {
     pub language: Option<Language>,
     /// Answered by the rules, whatever models there are.
     pub by_rules: bool,
+    /// Where it was sent from.
+    pub address: IpAddr,
     /// The Idempotency-Key, if one was sent: the same key again is the same turn.
     pub key: Option<String>,
 }
@@ -67,7 +70,7 @@ impl Chat {
             guest_tools: prompt::definitions(&engine.registry, true),
             live: Arc::default(),
             running: TaskTracker::new(),
-            places: Arc::new(Semaphore::new(engine.limits.turns)),
+            places: TurnPlaces::new(engine.limits.turns),
             stopping: CancellationToken::new(),
             engine: Arc::new(engine),
         }
@@ -98,7 +101,7 @@ impl Chat {
             drop(tx);
             return self.repeat(shopper, known, &request_hash, after).await;
         }
-        let Ok(place) = self.places.clone().try_acquire_owned() else {
+        let Ok(place) = self.places.take(shopper, message.address) else {
             engine.metrics.shed();
             return Err(ChatError::Busy);
         };
@@ -108,7 +111,7 @@ impl Chat {
             store,
             language,
             held,
-        } = open_conversation(&mut tx, shopper, message, now).await?;
+        } = open_conversation(&mut tx, (shopper, &engine.keyring), message, now).await?;
         let history = match message.conversation {
             Some(conversation) => history::for_prompt(&mut tx, conversation, engine.limits.history_messages).await?,
             None => Vec::new(),
@@ -149,6 +152,9 @@ impl Chat {
         let turn = Turn {
             engine: engine.clone(),
             shopper: shopper.clone(),
+            guest: shopper
+                .is_guest()
+                .then(|| GuestNetworks::new(message.address, engine.keyring.clone())),
             id: new.id,
             conversation,
             language,
@@ -280,13 +286,22 @@ struct Opened {
 /// A given conversation must be the shopper's. It goes on in the language that is asked for.
 async fn open_conversation(
     tx: &mut Tx<Web>,
-    shopper: &Shopper,
+    (shopper, keyring): (&Shopper, &Keyring),
     message: &NewMessage,
     now: chrono::DateTime<chrono::Utc>,
 ) -> Result<Opened, ChatError> {
     let asked = message.language;
     let Some(id) = message.conversation else {
-        return Ok(begin_conversation(tx, shopper, asked, now).await?);
+        let network = match shopper.is_guest() {
+            true => match identity::take_conversation(tx, keyring, message.address, now).await {
+                Ok(network) => Some(network),
+                Err(IdentityError::Throttled(seconds)) => return Err(ChatError::TooMany(seconds)),
+                Err(IdentityError::Database(error)) => return Err(error.into()),
+                Err(_) => return Err(ChatError::NoConversation),
+            },
+            false => None,
+        };
+        return Ok(begin_conversation(tx, shopper, (asked, network), now).await?);
     };
     let found = sqlx::query_as!(
         Opened,
@@ -313,13 +328,13 @@ async fn open_conversation(
 async fn begin_conversation(
     tx: &mut Tx<Web>,
     shopper: &Shopper,
-    asked: Option<Language>,
+    (asked, network): (Option<Language>, Option<[u8; 32]>),
     now: chrono::DateTime<chrono::Utc>,
 ) -> Result<Opened, sqlx::Error> {
     sqlx::query_as!(
         Opened,
-        r#"INSERT INTO conversations (tenant_id, shopper_id, id, created_at, updated_at, language)
-        SELECT s.tenant_id, s.shopper_id, $3, $4, $4, coalesce($5, s.language, t.language)
+        r#"INSERT INTO conversations (tenant_id, shopper_id, id, created_at, updated_at, language, network)
+        SELECT s.tenant_id, s.shopper_id, $3, $4, $4, coalesce($5, s.language, t.language), $6
         FROM shoppers s JOIN tenants t USING (tenant_id) WHERE (s.tenant_id, s.shopper_id) = ($1, $2)
         RETURNING id AS "conversation: ConversationId", (SELECT name FROM tenants WHERE tenant_id = $1) AS "store!",
             language AS "language: Language", false AS "held!""#,
@@ -327,7 +342,8 @@ async fn begin_conversation(
         shopper.id().as_uuid(),
         ConversationId::new().as_uuid(),
         now,
-        asked as Option<Language> as _
+        asked as Option<Language> as _,
+        network.as_ref().map(|hash| &hash[..])
     )
     .fetch_one(&mut **tx)
     .await

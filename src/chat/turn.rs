@@ -14,13 +14,15 @@ use crate::{
     identity::Shopper,
     ids::{ConversationId, MessageId, TurnId},
     language::Language,
-    model::{ModelError, Source},
+    model::{ModelError, Source, budget::GuestNetworks},
     store::help::Citation,
 };
 
 pub(super) struct Turn {
     pub engine: Arc<Engine>,
     pub shopper: Shopper,
+    /// Where a guest calls from; none for a shopper who is known.
+    pub guest: Option<GuestNetworks>,
     pub id: TurnId,
     pub conversation: ConversationId,
     /// The conversation's.

@@ -146,6 +146,7 @@ pub async fn housekeeping(
     expire::expire_overdue(pool, now).await?;
     budget::sweep(pool, now).await?;
     privacy::retain(pool, retention, now).await?;
+    privacy::forget_guests(pool, now).await?;
     identity::forget(pool, now).await
 }
 

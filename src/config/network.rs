@@ -24,6 +24,8 @@ pub struct Limits {
     pub door: Rate,
     /// By one account.
     pub account: Rate,
+    /// Webhooks from one address: a shop's platform sends many at once from a few.
+    pub webhook: Rate,
 }
 
 impl Limits {
@@ -37,6 +39,7 @@ impl Limits {
             address: rate,
             door: rate,
             account: rate,
+            webhook: rate,
         }
     }
 }
@@ -48,6 +51,7 @@ impl Default for Limits {
             address: rate(50, 200),
             door: rate(2, 20),
             account: rate(10, 50),
+            webhook: rate(100, 1000),
         }
     }
 }
@@ -117,6 +121,7 @@ impl Reader<'_> {
             address: rate("LIMIT_ADDRESS_PER_SECOND", defaults.address),
             door: rate("LIMIT_DOOR_PER_SECOND", defaults.door),
             account: rate("LIMIT_ACCOUNT_PER_SECOND", defaults.account),
+            webhook: rate("LIMIT_WEBHOOK_PER_SECOND", defaults.webhook),
         }
     }
 

@@ -1,7 +1,5 @@
 //! Bodies, queries and paths, read and checked at the boundary. Each refusal names the field.
 
-use std::time::Duration;
-
 use axum::{
     body::Bytes,
     extract::{FromRequest, FromRequestParts, Request},
@@ -9,14 +7,10 @@ use axum::{
 };
 
 use serde::de::DeserializeOwned;
-use tokio::time::timeout;
 use validator::Validate;
 
-use super::problem::Problem;
+use super::{bodies, problem::Problem};
 use crate::validation::{self, FieldError};
-
-/// How long a body may take to arrive: 64 KiB in this time is a modem's speed.
-const BODY_DEADLINE: Duration = Duration::from_secs(10);
 
 /// A JSON body that fits its type and its rules. As the last argument of a handler it is read after the caller is known.
 pub struct Body<T>(pub T);
@@ -68,9 +62,11 @@ impl<S: Send + Sync> FromRequest<S> for RawBody {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        let bytes = timeout(BODY_DEADLINE, Bytes::from_request(request, state))
+        let (request, arriving) = bodies::arrive(request)?;
+        let bytes = arriving
+            .read(Bytes::from_request(request, state))
             .await
-            .map_err(|_| {
+            .ok_or_else(|| {
                 Problem::new(
                     StatusCode::REQUEST_TIMEOUT,
                     "slow_body",

@@ -3,7 +3,7 @@
 use std::{convert::Infallible, time::Duration};
 
 use axum::{
-    Json,
+    Extension, Json,
     extract::State,
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response, Sse, sse},
@@ -14,6 +14,7 @@ use utoipa::ToSchema;
 use validator::Validate;
 
 use super::{
+    address::ClientAddress,
     body::{Body, Path},
     documented::{BadBody, CrossSite, NotFound, Unauthenticated},
     drain::Drain,
@@ -73,6 +74,7 @@ pub async fn send(
     shopper: Shopper,
     State(chat): State<Chat>,
     State(drain): State<Drain>,
+    Extension(ClientAddress(address)): Extension<ClientAddress>,
     headers: HeaderMap,
     Body(message): Body<SendMessage>,
 ) -> Result<Response, Problem> {
@@ -83,6 +85,7 @@ pub async fn send(
         text: message.text,
         language: language(&headers),
         by_rules: message.by_rules,
+        address,
         key: idempotency_key(&headers)?,
     };
     let events = chat.send(&shopper, message, after).await?;

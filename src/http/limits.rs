@@ -99,6 +99,11 @@ pub fn at_the_doors(rate: Rate) -> Layer {
     layer("door", By::Address, rate)
 }
 
+/// So many webhooks from one address.
+pub fn webhooks(rate: Rate) -> Layer {
+    layer("webhook", By::Address, rate)
+}
+
 /// So often by one account.
 pub fn by_account(rate: Rate) -> Layer {
     layer("account", By::Account, rate)

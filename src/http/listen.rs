@@ -2,12 +2,7 @@
 //!
 //! HTTP/1.1 only: a proxy in front speaks HTTP/2 with browsers, and what is not here cannot be flooded.
 
-use std::{
-    collections::HashMap,
-    net::{IpAddr, SocketAddr},
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{Router, body::Body, extract::Request};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
@@ -22,17 +17,22 @@ use tokio::{
 use tower::ServiceExt;
 
 use super::address::Peer;
-use crate::config::Connections;
+use crate::{
+    config::Connections,
+    network::{Network, Places},
+};
 
 /// How long a client may take to send a request's head, and to begin its next one.
 const HEAD_DEADLINE: Duration = Duration::from_secs(30);
 /// The largest head, in bytes.
 const LARGEST_HEAD: usize = 32 * 1024;
 const MOST_HEADERS: usize = 100;
+/// How many times a network's connections the /48 above it may hold.
+const SITE_SHARE: usize = 4;
 
 /// Serves until `stop` is over, then lets open requests end, however long they take.
 pub async fn serve(listener: TcpListener, router: Router, connections: Connections, stop: impl Future<Output = ()>) {
-    let (places, crowd) = (Arc::new(Semaphore::new(connections.most)), Crowd::default());
+    let (places, crowd) = (Arc::new(Semaphore::new(connections.most)), Places::default());
     let (graceful, mut stop) = (GracefulShutdown::new(), std::pin::pin!(stop));
     allow_many_files();
     loop {
@@ -44,12 +44,13 @@ pub async fn serve(listener: TcpListener, router: Router, connections: Connectio
             continue;
         };
         // A proxy's connections are everybody's: it is the one that counts them.
-        let most = if connections.proxies.trusts(peer.ip()) {
-            usize::MAX
-        } else {
-            connections.most_from_address
-        };
-        let Some(seat) = crowd.join(peer.ip().to_canonical(), most) else {
+        let mut shares = Vec::new();
+        if !connections.proxies.trusts(peer.ip()) {
+            let most = connections.most_from_address;
+            shares.push((Network::of(peer.ip()), most));
+            shares.extend(Network::site(peer.ip()).map(|site| (site, most.saturating_mul(SITE_SHARE))));
+        }
+        let Ok(seat) = crowd.take(shares) else {
             continue;
         };
         // Events are small writes: waiting to fill a packet would hold each back by the peer's delayed acknowledgement.
@@ -100,61 +101,5 @@ async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> Option<(TcpS
             tokio::time::sleep(Duration::from_millis(50)).await;
             None
         }
-    }
-}
-
-/// How many connections each address holds.
-#[derive(Clone, Default)]
-struct Crowd {
-    held: Arc<Mutex<HashMap<IpAddr, usize>>>,
-}
-
-/// One connection's place in the crowd. Dropped with it.
-struct Seat {
-    crowd: Crowd,
-    address: IpAddr,
-}
-
-impl Crowd {
-    fn join(&self, address: IpAddr, most: usize) -> Option<Seat> {
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = held.entry(address).or_default();
-        if *count >= most {
-            return None;
-        }
-        *count += 1;
-        Some(Seat {
-            crowd: self.clone(),
-            address,
-        })
-    }
-}
-
-impl Drop for Seat {
-    fn drop(&mut self) {
-        let mut held = self.crowd.held.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = held.get_mut(&self.address) {
-            *count -= 1;
-            if *count == 0 {
-                held.remove(&self.address);
-            }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_address_holds_no_more_than_its_share_and_gets_it_back() {
-        let (crowd, address) = (Crowd::default(), IpAddr::from([192, 0, 2, 1]));
-        let seats: Vec<_> = (0..2).filter_map(|_| crowd.join(address, 2)).collect();
-        assert_eq!(seats.len(), 2);
-        assert!(crowd.join(address, 2).is_none());
-        assert!(crowd.join(IpAddr::from([192, 0, 2, 2]), 2).is_some());
-        drop(seats);
-        assert!(crowd.join(address, 2).is_some());
-        assert_eq!(crowd.held.lock().expect("no panic").len(), 0);
     }
 }

@@ -4,6 +4,7 @@
 
 pub mod access;
 mod address;
+mod bodies;
 mod body;
 mod chat;
 mod conversations;
@@ -151,7 +152,9 @@ pub fn router(app: App, proxies: Proxies, pages: Router<App>) -> Router {
             .route_layer(described("account", limits.account))
     });
     let authorise = middleware::from_fn_with_state(app.clone(), access::authorise);
-    // A shop's platform sends thousands at once from a few addresses: it is bounded by what is taken at once instead.
+    let hooks = hooks()
+        .route_layer(limits::webhooks(limits.webhook))
+        .route_layer(described("webhook", limits.webhook));
     let (router, _) = public()
         .merge(doors)
         .merge(rooms)
@@ -163,7 +166,7 @@ pub fn router(app: App, proxies: Proxies, pages: Router<App>) -> Router {
         .route_layer(authorise)
         .route_layer(limits::by_address(limits.address))
         .route_layer(described("address", limits.address))
-        .merge(hooks())
+        .merge(hooks)
         .split_for_parts();
     let strict_transport = if app.secure_cookies.0 {
         "max-age=63072000"
@@ -187,6 +190,7 @@ pub fn router(app: App, proxies: Proxies, pages: Router<App>) -> Router {
             TURN_DEADLINE,
         ))
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
+        .layer(axum::Extension(bodies::Bodies::default()))
         .layer(middleware::from_fn_with_state(proxies, address::establish))
         .layer(middleware::from_fn_with_state(metrics.clone(), problem::render))
         .layer(cors::layer(origins))

@@ -106,6 +106,7 @@ impl From<ChatError> for Problem {
             )
             .retry_after(2),
             ChatError::Busy => Self::busy(),
+            ChatError::TooMany(seconds) => Self::too_many(seconds),
             ChatError::ShuttingDown => Self::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "unavailable",

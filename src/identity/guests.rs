@@ -1,5 +1,7 @@
 //! Guests: they may chat, see nothing personal, and may prove one order.
 
+use std::net::IpAddr;
+
 use chrono::{DateTime, Utc};
 
 use super::{
@@ -9,6 +11,8 @@ use super::{
 };
 use crate::{
     ids::{OrderId, ShopperId},
+    keyring::{self, Keyring},
+    network::Network,
     tenancy::{Scope, Tx, Web},
 };
 
@@ -19,6 +23,18 @@ impl Identity {
         let mut tx = self.web.begin(Scope::tenant(visit.store.id)).await?;
         throttle::GUEST_FROM_ADDRESS
             .take(&mut tx, &self.keyring, &[&throttle::network(visit.device.address)], now)
+            .await?;
+        let network = Network::of(visit.device.address).to_string();
+        throttle::GUEST_ROWS_OF_NETWORK
+            .take(&mut tx, &self.keyring, &[&network], now)
+            .await?;
+        if let Some(site) = Network::site(visit.device.address) {
+            throttle::GUEST_ROWS_OF_SITE
+                .take(&mut tx, &self.keyring, &[&site.to_string()], now)
+                .await?;
+        }
+        throttle::GUEST_ROWS_OF_STORE
+            .take(&mut tx, &self.keyring, &[], now)
             .await?;
         sqlx::query!(
             "INSERT INTO shoppers (tenant_id, shopper_id, external_id, first_name, last_name, created_at, guest) VALUES ($1, $2, $3, '', '', $4, true)",
@@ -102,6 +118,28 @@ impl Identity {
         tx.commit().await?;
         Ok(opened)
     }
+}
+
+/// Takes one of the conversations that guests of a network may begin. The network as a keyed hash, to keep with it.
+pub async fn take_conversation(
+    tx: &mut Tx<Web>,
+    keyring: &Keyring,
+    address: IpAddr,
+    now: DateTime<Utc>,
+) -> Result<[u8; 32], IdentityError> {
+    let network = Network::of(address).to_string();
+    throttle::GUEST_CONVERSATIONS_OF_NETWORK
+        .take(tx, keyring, &[&network], now)
+        .await?;
+    if let Some(site) = Network::site(address) {
+        throttle::GUEST_CONVERSATIONS_OF_SITE
+            .take(tx, keyring, &[&site.to_string()], now)
+            .await?;
+    }
+    Ok(keyring.mac(
+        keyring::Purpose::Throttle,
+        format!("conversation\0{network}").as_bytes(),
+    ))
 }
 
 /// Ends the guest's session. What the guest said becomes the shopper's, if they are not the same.

@@ -41,6 +41,16 @@ pub(super) const MAIL_TO_ADDRESS: Throttle = throttle("mail to address", 600, 6)
 pub(super) const MAIL_FROM_ADDRESS: Throttle = throttle("mail from address", 60, 20);
 /// Guests from one network address.
 pub(super) const GUEST_FROM_ADDRESS: Throttle = throttle("guest from address", 10, 60);
+/// Guests from one IPv4 address or IPv6 /64: 300 at once, then 300 a day.
+pub(super) const GUEST_ROWS_OF_NETWORK: Throttle = throttle("guest rows of network", 288, 300);
+/// Guests from one IPv6 /48: 1,200 at once, then 1,200 a day.
+pub(super) const GUEST_ROWS_OF_SITE: Throttle = throttle("guest rows of site", 72, 1_200);
+/// Guests of one store: 20,000 at once, then 17,280 a day.
+pub(super) const GUEST_ROWS_OF_STORE: Throttle = throttle("guest rows of store", 5, 20_000);
+/// Conversations begun by guests of one IPv4 address or IPv6 /64: 600 at once, then 600 a day.
+pub(super) const GUEST_CONVERSATIONS_OF_NETWORK: Throttle = throttle("guest conversations of network", 144, 600);
+/// Conversations begun by guests of one IPv6 /48: 2,400 at once, then 2,400 a day.
+pub(super) const GUEST_CONVERSATIONS_OF_SITE: Throttle = throttle("guest conversations of site", 36, 2_400);
 
 impl Throttle {
     /// Takes one for what `parts` name together, or says how long to wait. Kept with the transaction: commit also when

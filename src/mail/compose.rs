@@ -81,7 +81,7 @@ impl PostOffice {
             }
             Mail::Transcript { conversation } => self.transcript(tx, sender, *conversation).await,
             Mail::StaffAnswer { message } => self.staff_answer(tx, sender, *message).await,
-            Mail::PersonWanted { conversation } => self.person_wanted(tx, sender, *conversation).await,
+            Mail::PeopleWait => self.people_wait(tx, sender).await,
         }
     }
 
@@ -163,25 +163,19 @@ impl PostOffice {
         Ok(addressed(admins, sender, words, letter))
     }
 
-    async fn person_wanted(
-        &self,
-        tx: &mut Tx<Executor>,
-        sender: Sender,
-        id: ConversationId,
-    ) -> Result<Option<Addressed>, MailError> {
-        let waits = sqlx::query_scalar!(
-            r#"SELECT waiting_since AS "since!" FROM conversations WHERE id = $1 AND waiting_since IS NOT NULL AND held_by IS NULL"#,
-            id.as_uuid()
+    async fn people_wait(&self, tx: &mut Tx<Executor>, sender: Sender) -> Result<Option<Addressed>, MailError> {
+        let waiting = sqlx::query!(
+            r#"SELECT count(*) AS "count!", min(waiting_since) AS since FROM conversations WHERE waiting_since IS NOT NULL AND held_by IS NULL"#
         )
-        .fetch_optional(&mut **tx)
+        .fetch_one(&mut **tx)
         .await?;
-        let Some(since) = waits else { return Ok(None) };
+        let Some(since) = waiting.since else { return Ok(None) };
         let words = words::of(sender.language);
-        let mut letter = letter(words, &sender, "", words.person_wanted(&sender.name));
+        let mut letter = letter(words, &sender, "", words.people_wait(&sender.name, waiting.count));
         letter
             .facts
             .push((words.when().to_owned(), since.format("%Y-%m-%d %H:%M UTC").to_string()));
-        letter.link = Some(format!("{}/console/conversations/{id}", self.public_url));
+        letter.link = Some(format!("{}/console/conversations?open=true", self.public_url));
         let to = staff(tx, &["approver", "admin"]).await?;
         Ok(addressed(to, sender, words, letter))
     }

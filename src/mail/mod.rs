@@ -64,6 +64,9 @@ pub enum MailError {
 /// How long a shopper who wants a person waits before staff hears of it by mail: who looks at the console is quicker.
 const COMES_WITHIN: chrono::Duration = chrono::Duration::minutes(3);
 
+/// How often staff hear by mail of those who wait.
+const CALLS_TOLD_EVERY: chrono::Duration = chrono::Duration::minutes(15);
+
 /// What a mail is about, by ids.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "mail", rename_all = "snake_case")]
@@ -108,10 +111,8 @@ pub enum Mail {
     StaffAnswer {
         message: MessageId,
     },
-    /// To staff, when nobody has come for a while.
-    PersonWanted {
-        conversation: ConversationId,
-    },
+    /// To staff: how many wait for a person whom nobody has come to for a while.
+    PeopleWait,
 }
 
 /// Queues a mail in the caller's transaction. The key makes it one, however often it is asked for.
@@ -125,15 +126,14 @@ pub async fn queue<R: Role>(
     queue_for_later(tx, mail, kind, key, (now, chrono::Duration::zero())).await
 }
 
-/// Queues the mail that tells staff of a shopper who waits. Not sent when somebody has come by then.
-pub async fn queue_call<R: Role>(
-    tx: &mut Tx<R>,
-    conversation: ConversationId,
-    since: DateTime<Utc>,
-) -> Result<(), sqlx::Error> {
-    let mail = Mail::PersonWanted { conversation };
-    let key = format!("person_wanted:{conversation}:{}", since.timestamp());
-    queue_for_later(tx, &mail, "person_wanted", &key, (since, COMES_WITHIN)).await
+/// Queues the mail that tells staff of shoppers who wait: one a quarter of an hour, however many call, with all who still wait then.
+/// Who begins to wait is in the first one that leaves [`COMES_WITHIN`] later or more.
+pub async fn queue_call<R: Role>(tx: &mut Tx<R>, since: DateTime<Utc>) -> Result<(), sqlx::Error> {
+    let quarter = CALLS_TOLD_EVERY.num_seconds();
+    let due = ((since + COMES_WITHIN).timestamp() / quarter + 1) * quarter;
+    let wait = chrono::Duration::seconds(due - since.timestamp());
+    let key = format!("people_wait:{due}");
+    queue_for_later(tx, &Mail::PeopleWait, "people_wait", &key, (since, wait)).await
 }
 
 async fn queue_for_later<R: Role>(

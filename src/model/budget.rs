@@ -1,5 +1,8 @@
 //! The budget: what a model call may cost is reserved before it is made, against every cap at once, in Postgres, and
-//! settled to what it did cost. The caps hold whatever happens at the same time and on however many replicas.
+//! settled to what it did cost. Guests have a share of the store's caps, each of their networks a share of that. All of it holds whatever
+//! happens at the same time and on however many replicas.
+
+use std::net::IpAddr;
 
 use chrono::{DateTime, Duration, Utc};
 use serde::{Deserialize, Serialize};
@@ -11,7 +14,9 @@ use crate::{
     identity::Shopper,
     ids::{ConversationId, StaffId, TenantId},
     integrations::webhooks_out,
+    keyring::{Keyring, Purpose},
     mail::{self, Mail},
+    network::Network,
     tenancy::{
         self, Executor, Pool, Role, Scope, Tx, Web,
         audit::{self, Actor, Entry},
@@ -34,6 +39,24 @@ pub struct Caps {
     #[validate(range(min = 0, max = 1_000_000_000_000_i64))]
     #[schema(minimum = 0, maximum = 1_000_000_000_000_i64, example = 300_000_000)]
     pub tenant_month_micros: i64,
+    /// What guests together may spend of the store's day and of its month.
+    #[serde(default = "guests_percent")]
+    #[validate(range(min = 0, max = 100))]
+    #[schema(minimum = 0, maximum = 100, example = 30)]
+    pub guests_percent: i32,
+    /// What guests of one network (an IPv4 address or IPv6 /64) may spend of the guests' day.
+    #[serde(default = "network_percent")]
+    #[validate(range(min = 0, max = 100))]
+    #[schema(minimum = 0, maximum = 100, example = 25)]
+    pub network_percent: i32,
+}
+
+fn guests_percent() -> i32 {
+    30
+}
+
+fn network_percent() -> i32 {
+    25
 }
 
 impl Default for Caps {
@@ -45,18 +68,22 @@ impl Default for Caps {
             shopper_day_micros: 1_000_000,
             tenant_day_micros: 20_000_000,
             tenant_month_micros: 300_000_000,
+            guests_percent: guests_percent(),
+            network_percent: network_percent(),
         }
     }
 }
 
 impl Caps {
-    /// As the database takes them, narrowest first.
-    fn in_order(self) -> [i64; 4] {
+    /// As the database takes them.
+    fn in_order(self) -> [i64; 6] {
         [
             self.conversation_micros,
             self.shopper_day_micros,
             self.tenant_day_micros,
             self.tenant_month_micros,
+            self.guests_percent.into(),
+            self.network_percent.into(),
         ]
     }
 }
@@ -81,10 +108,35 @@ pub struct Reservation {
     id: Uuid,
     tenant: TenantId,
     shopper: Uuid,
-    keys: [String; 4],
+    keys: Keys,
     /// In force when it was made, in the order of the keys.
     caps: Vec<i64>,
     micros: i64,
+}
+
+/// What a call counts under, in the order of `spend_scopes` in the database. None where it does not count.
+type Keys = [Option<String>; 8];
+const TENANT_DAY: usize = 6;
+const TENANT_MONTH: usize = 7;
+
+/// The networks that a guest's calls count under, as keyed hashes. They change daily, so that they link no two days.
+#[derive(Clone)]
+pub struct GuestNetworks {
+    address: IpAddr,
+    keyring: std::sync::Arc<Keyring>,
+}
+
+impl GuestNetworks {
+    pub fn new(address: IpAddr, keyring: std::sync::Arc<Keyring>) -> Self {
+        Self { address, keyring }
+    }
+
+    fn key(&self, network: Network, day: &str) -> String {
+        let mac = self
+            .keyring
+            .mac(Purpose::Throttle, format!("spend\0{network}\0{day}").as_bytes());
+        format!("{day} {}", hex::encode(&mac[..16]))
+    }
 }
 
 /// How a call ended.
@@ -118,17 +170,23 @@ impl Meter {
     /// Holds the most that the answer to `prompt` can cost.
     pub async fn reserve(
         &self,
-        shopper: &Shopper,
+        (shopper, guest): (&Shopper, Option<&GuestNetworks>),
         conversation: ConversationId,
         prompt: &Prompt,
         now: DateTime<Utc>,
     ) -> Result<Reservation, BudgetError> {
-        let day = now.format("%Y-%m-%d");
+        let (day, month) = (now.format("%Y-%m-%d").to_string(), now.format("%Y-%m").to_string());
+        let network = guest.map(|guest| guest.key(Network::of(guest.address), &day));
+        let site = guest.and_then(|guest| Some(guest.key(Network::site(guest.address)?, &day)));
         let keys = [
-            conversation.to_string(),
-            format!("{} {day}", shopper.id()),
-            day.to_string(),
-            now.format("%Y-%m").to_string(),
+            Some(conversation.to_string()),
+            Some(format!("{} {day}", shopper.id())),
+            network,
+            site,
+            guest.map(|_| day.clone()),
+            guest.map(|_| month.clone()),
+            Some(day),
+            Some(month),
         ];
         let (id, micros) = (Uuid::now_v7(), self.price.worst_case(prompt));
         let hold = |pool| {
@@ -139,7 +197,7 @@ impl Meter {
                     shopper.tenant().as_uuid(),
                     id,
                     micros,
-                    &keys,
+                    &keys as &[Option<String>],
                     &Caps::default().in_order(),
                     shopper.id().as_uuid(),
                     self.model,
@@ -187,7 +245,7 @@ impl Meter {
                 r#"SELECT scope AS "scope!", key AS "key!", spent_micros AS "spent!" FROM book_spend($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"#,
                 reservation.tenant.as_uuid(),
                 id,
-                keys,
+                keys as &[Option<String>],
                 shopper,
                 self.model,
                 how,
@@ -204,8 +262,8 @@ impl Meter {
         let mut passed = Vec::new();
         for row in &rows {
             let cap = match row.scope.as_str() {
-                "tenant_day" => reservation.caps[2],
-                "tenant_month" => reservation.caps[3],
+                "tenant_day" => reservation.caps[TENANT_DAY],
+                "tenant_month" => reservation.caps[TENANT_MONTH],
                 _ => continue,
             };
             let reached = |mark: &i64| row.spent.saturating_mul(100) >= cap.saturating_mul(*mark);
@@ -224,10 +282,11 @@ impl Meter {
         now: DateTime<Utc>,
     ) -> Result<(), sqlx::Error> {
         let key = match scope {
-            "tenant_day" => &reservation.keys[2],
-            "tenant_month" => &reservation.keys[3],
+            "tenant_day" => &reservation.keys[TENANT_DAY],
+            "tenant_month" => &reservation.keys[TENANT_MONTH],
             _ => return Ok(()),
         };
+        let Some(key) = key else { return Ok(()) };
         self.alert(reservation.tenant, &[(scope, key, 100)], now).await
     }
 
@@ -272,7 +331,7 @@ async fn alert(
 pub async fn caps<R: Role>(tx: &mut Tx<R>) -> Result<Caps, sqlx::Error> {
     let set = sqlx::query_as!(
         Caps,
-        "SELECT conversation_micros, shopper_day_micros, tenant_day_micros, tenant_month_micros FROM budgets"
+        "SELECT conversation_micros, shopper_day_micros, tenant_day_micros, tenant_month_micros, guests_percent, network_percent FROM budgets"
     )
     .fetch_optional(&mut **tx)
     .await?;
@@ -289,17 +348,21 @@ pub async fn set_caps(
 ) -> Result<(), sqlx::Error> {
     let old = caps(tx).await?;
     sqlx::query!(
-        "INSERT INTO budgets (tenant_id, conversation_micros, shopper_day_micros, tenant_day_micros, tenant_month_micros, updated_at, updated_by)
-        VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (tenant_id) DO UPDATE SET conversation_micros = excluded.conversation_micros,
+        "INSERT INTO budgets (tenant_id, conversation_micros, shopper_day_micros, tenant_day_micros, tenant_month_micros, updated_at, updated_by,
+            guests_percent, network_percent)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (tenant_id) DO UPDATE SET conversation_micros = excluded.conversation_micros,
             shopper_day_micros = excluded.shopper_day_micros, tenant_day_micros = excluded.tenant_day_micros,
-            tenant_month_micros = excluded.tenant_month_micros, updated_at = excluded.updated_at, updated_by = excluded.updated_by",
+            tenant_month_micros = excluded.tenant_month_micros, guests_percent = excluded.guests_percent,
+            network_percent = excluded.network_percent, updated_at = excluded.updated_at, updated_by = excluded.updated_by",
         tx.tenant_id().as_uuid(),
         new.conversation_micros,
         new.shopper_day_micros,
         new.tenant_day_micros,
         new.tenant_month_micros,
         now,
-        by.as_uuid()
+        by.as_uuid(),
+        new.guests_percent,
+        new.network_percent
     )
     .execute(&mut **tx)
     .await?;
@@ -321,7 +384,7 @@ pub async fn sweep(pool: &Pool<Executor>, now: DateTime<Utc>) -> Result<usize, s
     for tenant in tenancy::all(pool).await? {
         let mut tx = pool.begin(Scope::tenant(tenant)).await?;
         let lost = sqlx::query!(
-            "SELECT id, keys, shopper_id, model FROM reservations WHERE expires_at <= $1 ORDER BY id LIMIT 100",
+            r#"SELECT id, keys AS "keys: Vec<Option<String>>", shopper_id, model FROM reservations WHERE expires_at <= $1 ORDER BY id LIMIT 100"#,
             now
         )
         .fetch_all(&mut *tx)
@@ -330,7 +393,7 @@ pub async fn sweep(pool: &Pool<Executor>, now: DateTime<Utc>) -> Result<usize, s
             sqlx::query_scalar!(
                 "SELECT count(*) FROM settle_spend($1, $2, $3, $4, 'swept', 0, 0, 0, '{}', $5)",
                 lost.id,
-                &lost.keys,
+                &lost.keys as &[Option<String>],
                 lost.shopper_id,
                 lost.model,
                 now

@@ -101,6 +101,9 @@ pub enum ChangeError {
     /// What is there is not what the change starts from.
     #[error("the store has changed meanwhile")]
     Stale,
+    /// Guests have as many of the places of those who wait for a person as they may.
+    #[error("too many guests wait for a person")]
+    Full,
     /// A change of an order without an order: a fault of ours.
     #[error("the change needs an order")]
     NoOrder,
@@ -295,18 +298,24 @@ async fn coupon(
     Ok(())
 }
 
+/// Guests' conversations that wait for a person at one time: those begun in one network, and all. Known shoppers' do not count.
+const GUESTS_WAITING_OF_NETWORK: i32 = 5;
+const GUESTS_WAITING: i32 = 50;
+
 /// The conversation waits for a person, unless one has it. Staff hears of it by mail when nobody comes.
 async fn call_a_person(tx: &mut Tx<Executor>, target: &Target, now: DateTime<Utc>) -> Result<(), ChangeError> {
-    let waits = sqlx::query_scalar!(
-        r#"UPDATE conversations c SET waiting_since = $2 FROM proposals p
-        WHERE p.id = $1 AND c.id = p.conversation_id AND c.held_by IS NULL AND c.waiting_since IS NULL RETURNING c.id AS "id: ConversationId""#,
+    let call = sqlx::query!(
+        r#"SELECT taken AS "taken: ConversationId", is_full AS "is_full!" FROM call_person($1, $2, $3, $4)"#,
         target.proposal.as_uuid(),
-        now
+        now,
+        GUESTS_WAITING_OF_NETWORK,
+        GUESTS_WAITING
     )
-    .fetch_optional(&mut **tx)
+    .fetch_one(&mut **tx)
     .await?;
-    match waits {
-        Some(conversation) => Ok(mail::queue_call(tx, conversation, now).await?),
+    match call.taken {
+        _ if call.is_full => Err(ChangeError::Full),
+        Some(_) => Ok(mail::queue_call(tx, now).await?),
         None => Ok(()),
     }
 }

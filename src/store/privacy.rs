@@ -144,6 +144,51 @@ pub async fn erase(
     audit::append(tx, Entry::new(actor, "shopper.erase", ("shopper", shopper), now)).await
 }
 
+/// How long a guest is kept who does nothing any more.
+const GUESTS_KEPT: Duration = Duration::days(30);
+
+/// Deletes guests who have no session and have said nothing for so long, with their conversations. Those whose conversation was handed
+/// to a person stay: their proposal is in the audit. Returns how many.
+pub async fn forget_guests(pool: &Pool<Executor>, now: DateTime<Utc>) -> Result<usize, sqlx::Error> {
+    let mut deleted = 0;
+    for tenant in tenancy::all(pool).await? {
+        let mut tx = pool.begin(Scope::tenant(tenant)).await?;
+        let old = sqlx::query_scalar!(
+            "SELECT shopper_id FROM shoppers s WHERE guest AND created_at < $1
+                AND NOT EXISTS (SELECT FROM sessions e WHERE e.shopper_id = s.shopper_id)
+                AND NOT EXISTS (SELECT FROM conversations c WHERE c.shopper_id = s.shopper_id AND c.updated_at >= $1)
+                AND NOT EXISTS (SELECT FROM proposals p WHERE p.shopper_id = s.shopper_id) ORDER BY created_at LIMIT 1000 FOR UPDATE",
+            now - GUESTS_KEPT
+        )
+        .fetch_all(&mut *tx)
+        .await?;
+        if old.is_empty() {
+            continue;
+        }
+        sqlx::query!("DELETE FROM tool_calls WHERE shopper_id = ANY ($1)", &old)
+            .execute(&mut *tx)
+            .await?;
+        sqlx::query!("DELETE FROM messages WHERE shopper_id = ANY ($1)", &old)
+            .execute(&mut *tx)
+            .await?;
+        sqlx::query!("DELETE FROM turns WHERE shopper_id = ANY ($1)", &old)
+            .execute(&mut *tx)
+            .await?;
+        sqlx::query!("DELETE FROM conversations WHERE shopper_id = ANY ($1)", &old)
+            .execute(&mut *tx)
+            .await?;
+        sqlx::query!("DELETE FROM shoppers WHERE shopper_id = ANY ($1)", &old)
+            .execute(&mut *tx)
+            .await?;
+        let system = Actor::system();
+        let entry = Entry::new(&system, "guests.forget", ("guests", old.len()), now);
+        audit::append(&mut tx, entry).await?;
+        tx.commit().await?;
+        deleted += old.len();
+    }
+    Ok(deleted)
+}
+
 /// Blanks the words of conversations that nobody has used for so long. Returns how many.
 pub async fn retain(pool: &Pool<Executor>, longest: Duration, now: DateTime<Utc>) -> Result<usize, sqlx::Error> {
     let mut blanked = 0;

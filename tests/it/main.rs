@@ -43,6 +43,7 @@ mod proofs;
 mod replay;
 mod restart;
 mod sessions;
+mod shares;
 mod sign_in;
 mod staff_sign_in;
 mod watched;

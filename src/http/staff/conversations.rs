@@ -41,6 +41,8 @@ pub struct Search {
     /// Only those that wait for a person or are with one.
     #[serde(default)]
     open: bool,
+    /// Those that come after this conversation: the last of the page before.
+    after: Option<ConversationId>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -64,7 +66,7 @@ pub struct StaffAnswer {
     text: String,
 }
 
-/// Lists conversations: those that wait for a person first, then the newest.
+/// Lists conversations: those that wait for a person first, known shoppers' before guests', then the newest.
 #[utoipa::path(get, path = "/v1/staff/conversations", tag = "staff", params(Search),
     responses((status = 200, body = StaffConversations), BadQuery, Role, Unauthenticated))]
 pub async fn list(
@@ -77,6 +79,7 @@ pub async fn list(
         search: search.search.as_deref(),
         open: search.open,
         id: None,
+        after: search.after,
     };
     let conversations = handoff::list(&mut tx, search.limit, &filter).await?;
     Ok(Json(StaffConversations { conversations }))

@@ -170,14 +170,18 @@ impl Words for German {
         );
         said("Sie haben eine Antwort", &[&first], &[])
     }
-    fn person_wanted(&self, store: &str) -> Said {
+    fn people_wait(&self, store: &str, count: i64) -> Said {
+        let who = match count {
+            1 => "eine Person möchte mit einem Menschen sprechen und wartet".to_owned(),
+            _ => format!("{count} Personen möchten mit einem Menschen sprechen und warten"),
+        };
         let first = format!(
-            "jemand im Chat von {store} möchte mit einem Menschen sprechen und wartet. Hier geht es zum Gespräch:"
+            "{who} im Chat von {store}. Der Link zeigt, wer wartet; der Zeitpunkt ist der des ersten Gesprächs:"
         );
         said(
             "Jemand wartet",
             &[&first],
-            &["Als diese Mail geschrieben wurde, war niemand da: vielleicht ist inzwischen jemand gekommen."],
+            &["So war es, als diese Mail geschrieben wurde: vielleicht ist inzwischen jemand gekommen."],
         )
     }
     fn shopper(&self) -> &'static str {

@@ -165,13 +165,16 @@ impl Words for English {
         );
         said("You have an answer", &[&first], &[])
     }
-    fn person_wanted(&self, store: &str) -> Said {
-        let first =
-            format!("a shopper of {store} has asked for a person and waits. Follow this link to the conversation:");
+    fn people_wait(&self, store: &str, count: i64) -> Said {
+        let who = match count {
+            1 => "one shopper has asked for a person and waits".to_owned(),
+            _ => format!("{count} shoppers have asked for a person and wait"),
+        };
+        let first = format!("{who} in the chat of {store}. This link shows who waits; the time is that of the first:");
         said(
             "Somebody waits for you",
             &[&first],
-            &["It was open when this was written: a colleague may have come since."],
+            &["It was so when this was written: a colleague may have come since."],
         )
     }
     fn shopper(&self) -> &'static str {

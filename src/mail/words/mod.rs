@@ -49,8 +49,8 @@ pub(super) trait Words: Send + Sync {
     fn budget(&self, scope: &str, period: &str, percent: i64) -> Said;
     fn transcript(&self, store: &str) -> Said;
     fn staff_answer(&self, store: &str) -> Said;
-    /// A shopper waits for somebody of the staff.
-    fn person_wanted(&self, store: &str) -> Said;
+    /// So many shoppers wait for somebody of the staff.
+    fn people_wait(&self, store: &str, count: i64) -> Said;
     fn shopper(&self) -> &'static str;
 }
 

@@ -30,11 +30,18 @@ struct Search {
     search: String,
     #[serde(default)]
     open: String,
+    #[serde(default)]
+    after: String,
 }
 
 async fn conversations(visitor: Visitor, Query(search): Query<Search>) -> Result<Response, Failure> {
     let open = if search.open == "true" { "true" } else { "" };
-    let query = query(&[("limit", "50"), ("search", search.search.trim()), ("open", open)]);
+    let query = query(&[
+        ("limit", "50"),
+        ("search", search.search.trim()),
+        ("open", open),
+        ("after", search.after.trim()),
+    ]);
     let found: Value = visitor.get(&format!("/v1/staff/conversations?{query}")).await?;
     let row = |conversation: &Value| {
         let shopper = string(conversation, "shopper");
@@ -59,6 +66,14 @@ async fn conversations(visitor: Visitor, Query(search): Query<Search>) -> Result
         rows: list(&found, "conversations").iter().map(row).collect(),
         empty: "There is none.",
     };
+    let last = list(&found, "conversations")
+        .last()
+        .filter(|_| list(&found, "conversations").len() == 50);
+    let more = last.map(|last| {
+        let after = string(last, "id");
+        let query = self::query(&[("search", search.search.trim()), ("open", open), ("after", &after)]);
+        vec![(format!("/console/conversations?{query}"), "More".to_owned())]
+    });
     let form = Fields {
         method: "get",
         ..Fields::post(
@@ -78,9 +93,9 @@ async fn conversations(visitor: Visitor, Query(search): Query<Search>) -> Result
             ],
         )
     };
-    visitor
-        .page("Conversations", vec![Section::Form(form), Section::Table(table)])
-        .await
+    let mut sections = vec![Section::Form(form), Section::Table(table)];
+    sections.extend(more.map(Section::Links));
+    visitor.page("Conversations", sections).await
 }
 
 async fn conversation(visitor: Visitor, Path(id): Path<uuid::Uuid>) -> Result<Response, Failure> {

@@ -27,11 +27,13 @@ const LIMITS: [(&str, &str); 4] = [
     ("automatic_account_days", "Automatic for accounts so many days old"),
     ("two_deciders_from_minor", "Two people from, in cents"),
 ];
-const CAPS: [(&str, &str); 4] = [
+const CAPS: [(&str, &str); 6] = [
     ("conversation_micros", "A conversation"),
     ("shopper_day_micros", "A shopper and day"),
     ("tenant_day_micros", "The store and day"),
     ("tenant_month_micros", "The store and month"),
+    ("guests_percent", "Guests together, in % of the store's day and month"),
+    ("network_percent", "Guests of one network, in % of the guests' day"),
 ];
 
 pub fn routes() -> Router<Console> {

@@ -1,0 +1,50 @@
+//! Places for turns that run in this process, and who may hold how many of them.
+
+use std::net::IpAddr;
+
+use crate::{
+    identity::Shopper,
+    ids::ShopperId,
+    network::{Network, Place, Places},
+};
+
+/// What a turn is counted under.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Share {
+    All,
+    Guests,
+    /// Guests of an IPv4 address, IPv6 /64 or IPv6 /48.
+    Network(Network),
+    Account(ShopperId),
+}
+
+/// All places, and the shares of them.
+#[derive(Clone)]
+pub(super) struct TurnPlaces {
+    places: Places<Share>,
+    most: usize,
+}
+
+impl TurnPlaces {
+    pub fn new(most: usize) -> Self {
+        Self {
+            places: Places::default(),
+            most,
+        }
+    }
+
+    /// A place for a turn of the shopper's, if each share it counts under has one: guests together have half of all places, guests of
+    /// one network an eighth, those of an IPv6 /48 a quarter, and one account an eighth.
+    pub fn take(&self, shopper: &Shopper, address: IpAddr) -> Result<Place<Share>, Share> {
+        let part = |of: usize| (self.most / of).max(1);
+        let mut shares = vec![(Share::All, self.most)];
+        if shopper.is_guest() {
+            shares.push((Share::Guests, part(2)));
+            shares.push((Share::Network(Network::of(address)), part(8)));
+            shares.extend(Network::site(address).map(|site| (Share::Network(site), part(4))));
+        } else {
+            shares.push((Share::Account(shopper.id()), part(8)));
+        }
+        self.places.take(shares)
+    }
+}

@@ -1,0 +1,339 @@
+//! Shares: a flood of strangers takes its share, and a shopper who is known is served beside it.
+
+use std::{collections::BTreeSet, fs, net::SocketAddr, time::Duration};
+
+use countersign::{
+    config::{AddressHeader, Connections, Proxies, Settings},
+    identity::{self, StaffRole},
+    store::privacy,
+};
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpSocket, TcpStream},
+    task::JoinSet,
+};
+
+use crate::support::{Reply, TestApp, TestShopper, shopper::answer};
+
+/// Addresses are said by a proxy that is trusted.
+fn behind_a_proxy(settings: &mut Settings) {
+    settings.connections = Connections {
+        proxies: Proxies {
+            networks: vec!["127.0.0.0/8".parse().expect("a network")],
+            header: AddressHeader::XForwardedFor,
+        },
+        ..Connections::default()
+    };
+}
+
+async fn guest_from(app: &TestApp, address: &str) -> TestShopper {
+    let request = app
+        .at_the_door("/v1/sessions/guest", json!({}))
+        .header("x-forwarded-for", address);
+    let (status, opened) = answer(request).await;
+    assert_eq!(status, StatusCode::CREATED, "{opened}");
+    TestShopper::with_token(app, opened["token"].as_str().expect("a token"))
+}
+
+fn ask_from(shopper: &TestShopper, address: &str) -> reqwest::RequestBuilder {
+    let request = shopper.post("/v1/chat/send").json(&json!({ "text": "hello" }));
+    request.header("x-forwarded-for", address.to_owned())
+}
+
+/// Who answered each of so many messages sent at once by guests, each from its address and to its replica.
+async fn flood(senders: Vec<(TestShopper, String)>) -> Vec<String> {
+    let mut sends = JoinSet::new();
+    for (guest, address) in senders {
+        sends.spawn(async move {
+            let (status, body) = answer(ask_from(&guest, &address)).await;
+            assert_eq!(status, StatusCode::OK, "{body}");
+            body["message"]["source"].as_str().expect("a source").to_owned()
+        });
+    }
+    sends.join_all().await
+}
+
+#[tokio::test]
+async fn guests_spend_their_share_on_two_replicas_and_a_shopper_is_answered() {
+    let app = TestApp::start_changed(behind_a_proxy).await;
+    let (other, _stop) = app.replica().await;
+    let mia = app.shopper("mia").await;
+    app.model.respond(|_| Reply::text("Hello."));
+    mia.ask("hello").await;
+    let held = app.count("SELECT reserved_micros FROM budget_ledger LIMIT 1").await;
+    // A network's share is a little more than one call holds, and guests' four times that.
+    let day = held * 3 / 2 * 4 * 10;
+    let admin = app.staff("kim@shop.example", StaffRole::Admin).await;
+    let caps = json!({ "conversation_micros": 1_000_000_000, "shopper_day_micros": 1_000_000_000, "tenant_day_micros": day,
+        "tenant_month_micros": 1_000_000_000, "guests_percent": 10, "network_percent": 25 });
+    let (status, body) = answer(admin.request("PUT", "/v1/staff/budget").json(&caps)).await;
+    assert_eq!(
+        (status, &body["guests_percent"]),
+        (StatusCode::OK, &json!(10)),
+        "{body}"
+    );
+    app.model
+        .respond(|_| Reply::After(Duration::from_millis(500), Box::new(Reply::text("Hello."))));
+
+    // One IPv6 /64: each guest with an address of its own.
+    let guest = guest_from(&app, "2001:db8:1:2::1").await;
+    let senders = (0..64).map(|n| {
+        let to = if n % 2 == 0 { guest.clone() } else { guest.at(&other) };
+        (to, format!("2001:db8:1:2::{n:x}"))
+    });
+    let sources = flood(senders.collect()).await;
+    let by_model = sources.iter().filter(|source| *source == "model").count();
+    assert!((1..64).contains(&by_model), "{by_model} of 64 by the model");
+    let network = day / 10 * 25 / 100;
+    let most = app
+        .count("SELECT max(spent_micros) FROM spend WHERE scope = 'network_day'")
+        .await;
+    assert!(most <= network, "{most} of {network}");
+
+    // 64 networks, all guests together.
+    let senders = (0..64).map(|n| {
+        let to = if n % 2 == 0 { guest.clone() } else { guest.at(&other) };
+        (to, format!("192.0.2.{n}"))
+    });
+    let sources = flood(senders.collect()).await;
+    assert!(sources.iter().any(|source| source == "offline"), "{sources:?}");
+    let most = app
+        .count("SELECT spent_micros FROM spend WHERE scope = 'guests_day'")
+        .await;
+    assert!(most <= day / 10, "{most} of {}", day / 10);
+
+    let (status, body) = answer(ask_from(&mia, "192.0.2.1")).await;
+    assert_eq!(
+        (status, &body["message"]["source"]),
+        (StatusCode::OK, &json!("model")),
+        "{body}"
+    );
+    let open = "SELECT count(*) FROM spend WHERE reserved_micros <> 0";
+    app.becomes(open, 0).await;
+    let apart =
+        "SELECT count(*) FROM spend g WHERE scope = 'guests_day' AND spent_micros <> (SELECT sum(l.spent_micros)
+        FROM budget_ledger l JOIN shoppers s ON s.shopper_id = l.shopper_id WHERE s.guest)";
+    assert_eq!(
+        app.count(apart).await,
+        0,
+        "the guests' share is what the ledger says guests spent"
+    );
+    let named = "SELECT count(*) FROM spend WHERE key LIKE '%2001:%' OR key LIKE '%192.0%'";
+    assert_eq!(app.count(named).await, 0, "no address is kept");
+}
+
+#[tokio::test]
+async fn slow_answers_to_guests_leave_places_for_a_shopper() {
+    let app = TestApp::start_changed(|settings| {
+        behind_a_proxy(settings);
+        settings.most_turns = 16;
+    })
+    .await;
+    let mia = app.shopper("mia").await;
+    app.model
+        .respond(|_| Reply::After(Duration::from_secs(4), Box::new(Reply::text("Hello."))));
+    // An eighth of sixteen for a network, half for all guests.
+    let mut statuses = Vec::new();
+    let mut running = Vec::new();
+    for network in 1..=5 {
+        let address = format!("198.51.100.{network}");
+        let guest = guest_from(&app, &address).await;
+        for _ in 0..3 {
+            let request = ask_from(&guest, &address).header("accept", "text/event-stream");
+            let response = request.send().await.expect("answers");
+            statuses.push(response.status().as_u16());
+            running.push(response);
+        }
+    }
+    assert_eq!(
+        statuses,
+        [
+            200, 200, 503, 200, 200, 503, 200, 200, 503, 200, 200, 503, 503, 503, 503
+        ]
+    );
+    app.model.respond(|_| Reply::text("Hello."));
+    let (status, body) = answer(ask_from(&mia, "198.51.100.1")).await;
+    assert_eq!(
+        (status, &body["message"]["source"]),
+        (StatusCode::OK, &json!("model")),
+        "{body}"
+    );
+}
+
+async fn slow_body(from: &str, to: SocketAddr) -> TcpStream {
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket
+        .bind(format!("{from}:0").parse().expect("an address"))
+        .expect("binds");
+    let mut stream = socket.connect(to).await.expect("connects");
+    let head = "POST /v1/webhooks/pk_nobody/shopify HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 5000\r\n\r\n{";
+    stream.write_all(head.as_bytes()).await.expect("writes");
+    stream
+}
+
+async fn status_of(mut stream: TcpStream) -> u16 {
+    let mut start = [0; 12];
+    stream.read_exact(&mut start).await.expect("an answer");
+    std::str::from_utf8(&start[9..])
+        .expect("ASCII")
+        .parse()
+        .expect("a status")
+}
+
+#[tokio::test]
+async fn slow_bodies_of_nine_addresses_are_cut_and_take_nobody_elses_place() {
+    let app = TestApp::offline().await;
+    let to: SocketAddr = app.url.trim_start_matches("http://").parse().expect("an address");
+    let mia = app.shopper("mia").await;
+    let mut slow = Vec::new();
+    for address in 1..=9 {
+        for _ in 0..70 {
+            slow.push(slow_body(&format!("127.0.1.{address}"), to).await);
+        }
+    }
+    // Somebody else's event is looked at, and a shopper is answered.
+    let event = app.http.post(format!("{}/v1/webhooks/pk_nobody/shopify", app.url));
+    assert_eq!(answer(event.body("{}")).await.0, StatusCode::NOT_FOUND);
+    assert_eq!(mia.ask("hello").await["message"]["source"], "offline");
+    let mut reading = JoinSet::new();
+    slow.into_iter()
+        .for_each(|stream| drop(reading.spawn(status_of(stream))));
+    let statuses = reading.join_all().await;
+    let count = |status| statuses.iter().filter(|found| **found == status).count();
+    assert_eq!(count(429) + count(408), 630, "{statuses:?}");
+    assert!(count(429) > 0 && count(408) >= 64, "{} and {}", count(429), count(408));
+}
+
+#[tokio::test]
+async fn guests_who_want_a_person_have_their_places_and_shoppers_stand_first() {
+    let app = TestApp::offline().await;
+    app.staff("kim@shop.example", StaffRole::Approver).await;
+    let mut calls = JoinSet::new();
+    for _ in 0..12 {
+        let guest = app.guest().await;
+        calls.spawn(async move { guest.ask("I want a person please").await });
+    }
+    let answers = calls.join_all().await;
+    assert!(
+        answers
+            .iter()
+            .all(|answer| answer["proposals"][0]["tool"] == "hand_off")
+    );
+    app.becomes("SELECT count(*) FROM proposals WHERE state = 'stale'", 7)
+        .await;
+    app.becomes("SELECT count(*) FROM conversations WHERE waiting_since IS NOT NULL", 5)
+        .await;
+    let mia = app.shopper("mia").await;
+    mia.ask("I want a person please").await;
+    app.becomes("SELECT count(*) FROM conversations WHERE waiting_since IS NOT NULL", 6)
+        .await;
+    // One mail a quarter of an hour: a second one only when a quarter ended meanwhile.
+    let mails = app
+        .count("SELECT count(*) FROM outbox WHERE kind = 'people_wait'")
+        .await;
+    assert!((1..=2).contains(&mails), "{mails}");
+    let lee = app.staff("lee@shop.example", StaffRole::Approver).await;
+    let (mut seen, mut after) = (Vec::new(), String::new());
+    loop {
+        let (status, page) = lee.read(&format!("/v1/staff/conversations?limit=2{after}")).await;
+        assert_eq!(status, StatusCode::OK, "{page}");
+        let rows: Vec<Value> = page["conversations"].as_array().expect("rows").clone();
+        let Some(last) = rows.last() else { break };
+        after = format!("&after={}", last["id"].as_str().expect("an id"));
+        seen.extend(rows);
+    }
+    let ids: BTreeSet<_> = seen.iter().map(|row| row["id"].to_string()).collect();
+    assert_eq!((seen.len(), ids.len()), (13, 13), "every conversation once");
+    assert!(
+        seen[0]["shopper"].as_str().expect("a name").contains("mia@"),
+        "{}",
+        seen[0]
+    );
+    assert!(seen[..6].iter().all(|row| row["waiting_since"].is_string()));
+}
+
+#[tokio::test]
+async fn sixty_four_guests_of_one_network_at_once_on_two_replicas_are_sixty() {
+    let app = TestApp::offline().await;
+    let (other, _stop) = app.replica().await;
+    app.clock.stand_at("2026-11-28T12:00:00Z".parse().expect("a time"));
+    let mut opening = JoinSet::new();
+    for n in 0..64 {
+        let url = if n % 2 == 0 { &app.url } else { &other };
+        let request = app.http.post(format!("{url}/v1/sessions/guest"));
+        let request = request.header("x-store-key", app.store.key.as_str()).json(&json!({}));
+        opening.spawn(async move { answer(request).await.0 });
+    }
+    let statuses = opening.join_all().await;
+    let created = statuses.iter().filter(|status| **status == StatusCode::CREATED).count();
+    assert_eq!(created, 60, "{statuses:?}");
+    assert_eq!(app.count("SELECT count(*) FROM shoppers WHERE guest").await, 60);
+}
+
+#[tokio::test]
+async fn guests_who_left_are_deleted_with_what_they_said() {
+    let app = TestApp::offline().await;
+    let (guest, called, mia) = (app.guest().await, app.guest().await, app.shopper("mia").await);
+    guest.ask("hello").await;
+    called.ask("I want a person please").await;
+    mia.ask("hello").await;
+    let executor = &app.pools.executor;
+    let now = app.clock.now();
+    assert_eq!(
+        privacy::forget_guests(executor, now + chrono::Duration::days(29))
+            .await
+            .expect("runs"),
+        0
+    );
+    let later = now + chrono::Duration::days(90);
+    identity::forget(executor, later).await.expect("forgets");
+    assert_eq!(privacy::forget_guests(executor, later).await.expect("runs"), 1);
+    let guests = "SELECT count(*) FROM shoppers WHERE guest";
+    assert_eq!(app.count(guests).await, 1, "whose hand-off is in the audit stays");
+    let said = "SELECT count(DISTINCT shopper_id) FROM messages";
+    assert_eq!(app.count(said).await, 2);
+    assert_eq!(
+        app.count("SELECT count(*) FROM audit WHERE action = 'guests.forget'")
+            .await,
+        1
+    );
+}
+
+#[test]
+fn every_limit_names_what_holds_it_and_its_test() {
+    let text = fs::read_to_string("docs/limits.md").expect("docs/limits.md");
+    let rows: Vec<Vec<&str>> = text
+        .lines()
+        .filter(|line| line.starts_with("| "))
+        .map(|line| line.trim_matches('|').split('|').map(str::trim).collect())
+        .filter(|cells: &Vec<&str>| cells.len() == 6 && cells[0] != "limit")
+        .collect();
+    assert!(rows.len() > 20, "{} rows", rows.len());
+    let tests = files("tests").join("\n") + &files("src").join("\n");
+    for row in rows {
+        let quoted = |cell: &str| -> Vec<String> { cell.split('`').skip(1).step_by(2).map(str::to_owned).collect() };
+        for holds in quoted(row[4]) {
+            let (file, name) = holds.split_once(' ').unwrap_or((&holds, ""));
+            let source = fs::read_to_string(file).unwrap_or_else(|_| panic!("{file} of {}", row[0]));
+            assert!(source.contains(name), "{}: no {name} in {file}", row[0]);
+        }
+        for test in quoted(row[5]) {
+            assert!(tests.contains(&format!("fn {test}(")), "{}: no test {test}", row[0]);
+        }
+    }
+}
+
+fn files(folder: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            found.extend(files(path.to_str().expect("UTF-8")));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(fs::read_to_string(&path).expect("a file"));
+        }
+    }
+    found
+}
