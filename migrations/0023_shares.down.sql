@@ -1,4 +1,9 @@
 DROP FUNCTION call_person;
+DROP POLICY guests_alone ON shoppers;
+DROP POLICY guests_alone ON conversations;
+DROP POLICY guests_alone ON messages;
+DROP POLICY guests_alone ON turns;
+DROP POLICY guests_alone ON tool_calls;
 REVOKE DELETE ON shoppers, conversations, messages, turns, tool_calls FROM countersign_executor;
 DROP INDEX shoppers_guests;
 DROP INDEX conversations_waiting;

@@ -20,7 +20,7 @@ pub use services::ModelSettings;
 
 use crate::{
     identity::sessions::Lifetimes,
-    integrations::OutsideSettings,
+    integrations::{OutsideSettings, challenge::ChallengeSettings},
     keyring::Keyring,
     mail::{Inbox, MailSettings, SmtpSettings},
     model::OpenAiSettings,
@@ -48,6 +48,8 @@ pub struct Settings {
     /// Where people reach this service, without a final slash: what links in mails begin with.
     pub public_url: String,
     pub outside: OutsideSettings,
+    /// What a browser solves before it becomes a guest; none asks for nothing.
+    pub challenge: Option<ChallengeSettings>,
     pub limits: Limits,
     /// Turns that run at once.
     pub most_turns: usize,
@@ -125,6 +127,7 @@ impl Settings {
         let (keyring, mail, public_url) = (reader.keyring(), reader.mail(), reader.public_url());
         let retention = chrono::Duration::days(reader.number("RETENTION_DAYS", 1..=3_650, 365));
         let outside = reader.outside();
+        let challenge = reader.challenge();
         let limits = reader.limits();
         let operator_store = reader.text("OPERATOR_STORE");
         let most_turns = reader.number("MOST_TURNS", 1..=100_000, 1024) as usize;
@@ -143,6 +146,7 @@ impl Settings {
             mail,
             public_url,
             outside,
+            challenge,
             limits,
             most_turns,
             connections,
@@ -172,6 +176,7 @@ impl Settings {
             mail: MailSettings::Inbox(Inbox::default()),
             public_url: format!("http://{listen}"),
             outside: OutsideSettings::default(),
+            challenge: None,
             limits: Limits::default(),
             most_turns: 1024,
             connections: Connections::default(),

@@ -24,7 +24,7 @@ use crate::{
         internal::{self, Dependency, Internal},
     },
     identity::Identity,
-    integrations::Outgoing,
+    integrations::{Outgoing, challenge::Challenge},
     mail::PostOffice,
     model::{Chain, Model, OfflineModel, OpenAiModel, OpenAiSettings, budget::Meter},
     telemetry::{self, Metrics},
@@ -110,6 +110,12 @@ pub async fn serve(
         &settings.mail,
         settings.storefront.clone(),
     );
+    let challenge = settings
+        .challenge
+        .clone()
+        .map(|challenge| Challenge::new(challenge, &settings.outside))
+        .transpose()
+        .map_err(|error| CliError::Argument(error.to_string()))?;
     let app = App {
         reader: pools.reader.clone(),
         web: pools.web.clone(),
@@ -119,6 +125,7 @@ pub async fn serve(
         clock,
         secure_cookies: SecureCookies(settings.secure_cookies),
         outside: http::Outside::new(settings.keyring.clone(), settings.outside.allow_loopback),
+        challenge,
         pulse,
         drain: drain.clone(),
         doctor: super::doctor::of_this_process(settings.operator_store.as_deref()),

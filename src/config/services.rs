@@ -6,7 +6,7 @@ use secrecy::ExposeSecret;
 
 use super::Reader;
 use crate::{
-    integrations::OutsideSettings,
+    integrations::{OutsideSettings, challenge::ChallengeSettings},
     keyring::Keyring,
     mail::{DkimSettings, MailSettings, SmtpSettings},
     model::{Deadlines, OpenAiSettings, Price},
@@ -140,6 +140,32 @@ impl Reader<'_> {
             allow_loopback: self.text("COUNTERSIGN_ALLOW_LOOPBACK_WEBHOOKS").as_deref() == Some("yes"),
             deadline: Duration::from_secs(self.number("OUTSIDE_DEADLINE_SECONDS", 1..=60, 15) as u64),
             dns: self.parsed("DNS_SERVER", "an address and a port such as 10.0.0.2:53"),
+        }
+    }
+
+    /// Both or neither.
+    pub fn challenge(&mut self) -> Option<ChallengeSettings> {
+        let url = self.text("CHALLENGE_VERIFY_URL");
+        let secret = self.secret("CHALLENGE_SECRET");
+        match (url, secret) {
+            (None, None) => None,
+            (Some(url), Some(secret)) => match crate::integrations::outside::check(&url, true) {
+                Ok(_) => Some(ChallengeSettings {
+                    verify_url: url,
+                    secret,
+                }),
+                Err(fault) => {
+                    self.fault("CHALLENGE_VERIFY_URL", fault);
+                    None
+                }
+            },
+            _ => {
+                self.fault(
+                    "CHALLENGE_VERIFY_URL",
+                    "needs CHALLENGE_SECRET beside it, and the other way round",
+                );
+                None
+            }
         }
     }
 

@@ -36,6 +36,7 @@ pub fn layer(origins: Origins) -> CorsLayer {
             HeaderName::from_static("idempotency-key"),
             HeaderName::from_static("last-event-id"),
             HeaderName::from_static("x-store-key"),
+            HeaderName::from_static("challenge-token"),
         ])
         .expose_headers([
             super::REQUEST_ID,

@@ -63,6 +63,7 @@ use crate::{
     clock::Clock,
     config::{Limits, Proxies},
     identity::Identity,
+    integrations::challenge::Challenge,
     keyring::Keyring,
     telemetry::Metrics,
     tenancy::{Pool, Reader, Web, origins::Origins},
@@ -96,6 +97,8 @@ pub struct App {
     pub clock: Clock,
     pub secure_cookies: SecureCookies,
     pub outside: Outside,
+    /// What stands before a guest's session, if anything.
+    pub challenge: Option<Challenge>,
     pub pulse: Pulse,
     pub drain: Drain,
     pub doctor: Doctor,

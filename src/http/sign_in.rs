@@ -21,6 +21,7 @@ use super::{
 use crate::{
     identity::{self, Device, Identity, LoggedIn, Shopper, Visit},
     ids::ShopperId,
+    integrations::challenge::{Challenge, ChallengeError},
 };
 
 /// A session that was just opened. The token is shown this once.
@@ -225,14 +226,41 @@ pub async fn assert(
     Ok(opened_session(opened, &identity, cookies))
 }
 
-/// Lets a guest in: it may chat, and sees nothing personal.
-#[utoipa::path(post, path = "/v1/sessions/guest", tag = "sign-in", security(("store_key" = [])), responses(
-    (status = 201, body = OpenedSession), Unauthenticated))]
+/// Lets a guest in: it may chat, and sees nothing personal. Where the server asks for a challenge, its token comes along.
+#[utoipa::path(post, path = "/v1/sessions/guest", tag = "sign-in", security(("store_key" = [])),
+    params(("Challenge-Token" = Option<String>, Header, description = "What the solved challenge gave, where the server asks for one")),
+    responses((status = 201, body = OpenedSession), Unauthenticated,
+    (status = 403, body = super::problem::ProblemDetails, content_type = "application/problem+json", description = "The challenge is not solved"),
+    (status = 503, body = super::problem::ProblemDetails, content_type = "application/problem+json", description = "The challenge cannot be verified just now")))]
 pub async fn guest(
     visit: Visit,
+    State(challenge): State<Option<Challenge>>,
+    headers: HeaderMap,
     State(identity): State<Identity>,
     State(cookies): State<SecureCookies>,
 ) -> Result<Opened, Problem> {
+    if let Some(challenge) = challenge {
+        let token = headers.get("challenge-token").and_then(|token| token.to_str().ok());
+        challenge
+            .verify(token, visit.device.address)
+            .await
+            .map_err(|error| match error {
+                ChallengeError::NotSolved => Problem::new(
+                    StatusCode::FORBIDDEN,
+                    "challenge",
+                    "Solve the page's challenge first, and send its token as `Challenge-Token`.",
+                ),
+                ChallengeError::Unverified(reason) => {
+                    tracing::error!(reason, "a challenge could not be verified");
+                    Problem::new(
+                        StatusCode::SERVICE_UNAVAILABLE,
+                        "challenge_unverified",
+                        "The challenge cannot be verified just now. Please try again.",
+                    )
+                    .retry_after(5)
+                }
+            })?;
+    }
     let opened = identity.guest(&visit).await?;
     Ok(opened_session(opened, &identity, cookies))
 }

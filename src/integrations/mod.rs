@@ -4,6 +4,7 @@
 //! from there, with a key that the other side sees when it is sent twice.
 
 mod breakers;
+pub mod challenge;
 pub mod credentials;
 pub mod crm;
 pub mod incoming;

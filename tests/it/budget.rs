@@ -187,7 +187,7 @@ async fn a_failed_call_costs_nothing_a_cut_one_all_it_held_and_a_lost_one_is_swe
     );
     assert_eq!(app.count(BOOKS).await, 0);
     // A process that died with a call in flight.
-    let lost = "INSERT INTO reservations SELECT tenant_id, gen_random_uuid(), ARRAY['c', 's', 'd', 'm'], 7, shopper_id, 'fake-model', now(), now() + interval '5 minutes' FROM sessions LIMIT 1;
+    let lost = "INSERT INTO reservations SELECT tenant_id, gen_random_uuid(), ARRAY['c', 's', NULL, NULL, NULL, NULL, 'd', 'm'], 7, shopper_id, 'fake-model', now(), now() + interval '5 minutes' FROM sessions LIMIT 1;
         INSERT INTO spend SELECT tenant_id, s, left(k, 1), 0, 7 FROM tenants, (VALUES ('conversation', 'c'), ('shopper_day', 's'), ('tenant_day', 'd'), ('tenant_month', 'm')) x(s, k) WHERE slug = 'one'";
     sqlx::raw_sql(lost)
         .execute(&mut app.superuser().await)

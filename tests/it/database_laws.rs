@@ -82,7 +82,7 @@ async fn every_table_now_or_later_keeps_the_laws() {
             format!("SELECT grantee || ' ' || privilege_type || ' ' || table_name FROM information_schema.role_table_grants
                 WHERE table_name IN ({APPEND_ONLY}) AND grantee <> 'countersign_owner' AND grantee LIKE 'countersign%' AND privilege_type NOT IN ('SELECT', 'INSERT')
                     -- A shopper deletes a conversation whole; the law after this one says by whose hand.
-                    AND (grantee, privilege_type, table_name) <> ('countersign_web', 'DELETE', 'tool_calls')
+                    AND (grantee, privilege_type, table_name) NOT IN (('countersign_web', 'DELETE', 'tool_calls'), ('countersign_executor', 'DELETE', 'tool_calls'))
                 UNION SELECT grantee || ' ' || privilege_type || ' ' || table_name FROM information_schema.column_privileges
                 WHERE table_name IN ({APPEND_ONLY}) AND grantee <> 'countersign_owner' AND grantee LIKE 'countersign%' AND privilege_type NOT IN ('SELECT', 'INSERT')
                     -- Erasure and retention blank what a call said, and nothing else of it.
@@ -93,6 +93,12 @@ async fn every_table_now_or_later_keeps_the_laws() {
             format!("SELECT relname::text {tables} AND relname IN ('conversations', 'turns', 'messages', 'tool_calls')
                 AND NOT EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = c.oid AND NOT p.polpermissive AND p.polcmd = 'd'
                     AND p.polroles = ARRAY['countersign_web'::regrole::oid] AND pg_get_expr(p.polqual, c.oid) = '(shopper_id = app_shopper())')"),
+        ),
+        (
+            "the executor deletes guests alone, and what guests said",
+            format!("SELECT relname::text {tables} AND relname IN ('shoppers', 'conversations', 'turns', 'messages', 'tool_calls')
+                AND NOT EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = c.oid AND NOT p.polpermissive AND p.polcmd = 'd'
+                    AND p.polroles = ARRAY['countersign_executor'::regrole::oid] AND pg_get_expr(p.polqual, c.oid) LIKE '%guest%')"),
         ),
         (
             "the web role writes no order and no money",

@@ -3,8 +3,9 @@
 use std::{collections::BTreeSet, fs, net::SocketAddr, time::Duration};
 
 use countersign::{
-    config::{AddressHeader, Connections, Proxies, Settings},
+    config::{AddressHeader, Connections, Limits, Proxies, Rate, Settings},
     identity::{self, StaffRole},
+    integrations::challenge::ChallengeSettings,
     store::privacy,
 };
 use reqwest::StatusCode;
@@ -272,6 +273,106 @@ async fn sixty_four_guests_of_one_network_at_once_on_two_replicas_are_sixty() {
     assert_eq!(app.count("SELECT count(*) FROM shoppers WHERE guest").await, 60);
 }
 
+/// A quota of guests' rows: one comes back each so many seconds, so many at once.
+struct Quota {
+    name: &'static str,
+    every: i64,
+    burst: i64,
+    address: &'static str,
+    /// Of conversations, else of guests.
+    conversations: bool,
+}
+
+#[tokio::test]
+async fn sixty_four_at_once_on_two_replicas_take_what_is_left_of_each_quota_of_rows() {
+    let quota = |name, (every, burst), address, conversations| Quota {
+        name,
+        every,
+        burst,
+        address,
+        conversations,
+    };
+    for quota in [
+        quota("guests of a network", (288, 300), "192.0.2.1", false),
+        quota("guests of a site", (72, 1_200), "2001:db8:1:2::1", false),
+        quota("guests of a store", (5, 20_000), "192.0.2.1", false),
+        quota("conversations of a network", (144, 600), "192.0.2.1", true),
+        quota("conversations of a site", (36, 2_400), "2001:db8:1:2::1", true),
+    ] {
+        let app = TestApp::changed(behind_a_proxy).await;
+        let (other, _stop) = app.replica().await;
+        let mia = app.shopper("mia").await;
+        app.clock.stand_at("2030-11-28T12:00:00Z".parse().expect("a time"));
+        let guest = guest_from(&app, quota.address).await;
+        if quota.conversations {
+            assert_eq!(answer(ask_from(&guest, quota.address)).await.0, StatusCode::OK);
+        }
+        // Used up but for five.
+        let used = "UPDATE throttles SET tat = tat + make_interval(secs => $1 * ($2 - 6)) WHERE tat = '2030-11-28T12:00:00Z'::timestamptz + make_interval(secs => $1)";
+        let rows = sqlx::query(used)
+            .bind(quota.every as f64)
+            .bind(quota.burst as f64)
+            .execute(&mut app.superuser().await)
+            .await
+            .expect("runs");
+        assert_eq!(rows.rows_affected(), 1, "{}", quota.name);
+        let mut sends = JoinSet::new();
+        for n in 0..64 {
+            let url = if n % 2 == 0 { &app.url } else { &other };
+            let request = match quota.conversations {
+                true => ask_from(&guest.at(url), quota.address),
+                false => app
+                    .http
+                    .post(format!("{url}/v1/sessions/guest"))
+                    .header("x-store-key", app.store.key.as_str())
+                    .header("x-forwarded-for", quota.address)
+                    .json(&json!({})),
+            };
+            sends.spawn(async move { answer(request).await.0 });
+        }
+        let statuses = sends.join_all().await;
+        let count = |status| statuses.iter().filter(|found| **found == status).count();
+        let good = count(StatusCode::OK) + count(StatusCode::CREATED);
+        assert_eq!(
+            (good, count(StatusCode::TOO_MANY_REQUESTS)),
+            (5, 59),
+            "{}: {statuses:?}",
+            quota.name
+        );
+        app.clock.go_on();
+        assert_eq!(
+            answer(ask_from(&mia, quota.address)).await.0,
+            StatusCode::OK,
+            "{}",
+            quota.name
+        );
+    }
+}
+
+#[tokio::test]
+async fn webhooks_of_one_address_are_held_back_and_a_shopper_is_served() {
+    let rate = Rate {
+        per_second: 1,
+        burst: 5,
+    };
+    let app = TestApp::changed(|settings| {
+        settings.limits = Limits {
+            webhook: rate,
+            ..Limits::wide()
+        }
+    })
+    .await;
+    let mia = app.shopper("mia").await;
+    let mut sends = JoinSet::new();
+    for _ in 0..64 {
+        let event = app.http.post(format!("{}/v1/webhooks/pk_nobody/shopify", app.url));
+        sends.spawn(async move { answer(event.body("{}")).await.0 });
+    }
+    let statuses = sends.join_all().await;
+    assert!(statuses.contains(&StatusCode::NOT_FOUND) && statuses.contains(&StatusCode::TOO_MANY_REQUESTS));
+    assert_eq!(mia.ask("hello").await["message"]["source"], "offline");
+}
+
 #[tokio::test]
 async fn guests_who_left_are_deleted_with_what_they_said() {
     let app = TestApp::offline().await;
@@ -299,6 +400,79 @@ async fn guests_who_left_are_deleted_with_what_they_said() {
             .await,
         1
     );
+}
+
+/// A provider of challenges as it speaks over HTTP: a form in, a verdict out. What it was asked stands in the list.
+async fn challenge_provider() -> (String, std::sync::Arc<std::sync::Mutex<Vec<Vec<(String, String)>>>>) {
+    let asked = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let seen = asked.clone();
+    let verify = move |axum::Form(form): axum::Form<Vec<(String, String)>>| {
+        let token = form
+            .iter()
+            .find(|(name, _)| name == "response")
+            .map(|(_, value)| value.clone());
+        seen.lock().expect("unpoisoned").push(form);
+        async move {
+            match token.as_deref() {
+                Some("good") => r#"{"success":true,"challenge_ts":"2026-11-28T12:00:00Z","hostname":"shop.example"}"#,
+                Some("odd") => "<html>busy</html>",
+                _ => r#"{"success":false,"error-codes":["invalid-input-response"]}"#,
+            }
+        }
+    };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let url = format!("http://{}/siteverify", listener.local_addr().expect("an address"));
+    let router = axum::Router::new().route("/siteverify", axum::routing::post(verify));
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    (url, asked)
+}
+
+#[tokio::test]
+async fn a_guest_solves_the_challenge_first_and_a_shopper_need_not() {
+    let (verify_url, asked) = challenge_provider().await;
+    let challenge = |verify_url: String| {
+        Some(ChallengeSettings {
+            verify_url,
+            secret: "a secret of the provider's".into(),
+        })
+    };
+    let app = TestApp::changed(|settings| settings.challenge = challenge(verify_url)).await;
+    let guest = |token: Option<&str>| {
+        let request = app.at_the_door("/v1/sessions/guest", json!({}));
+        match token {
+            Some(token) => request.header("challenge-token", token),
+            None => request,
+        }
+    };
+    for (token, status, kind) in [
+        (None, StatusCode::FORBIDDEN, "challenge"),
+        (Some("bad"), StatusCode::FORBIDDEN, "challenge"),
+        (Some("odd"), StatusCode::SERVICE_UNAVAILABLE, "challenge_unverified"),
+    ] {
+        let (found, problem) = answer(guest(token)).await;
+        assert_eq!(
+            (found, &problem["type"]),
+            (status, &json!(format!("urn:countersign:problem:{kind}")))
+        );
+    }
+    assert_eq!(app.count("SELECT count(*) FROM shoppers WHERE guest").await, 0);
+    assert_eq!(answer(guest(Some("good"))).await.0, StatusCode::CREATED);
+    let form = asked.lock().expect("unpoisoned").last().expect("asked").clone();
+    let expected = [
+        ("secret", "a secret of the provider's"),
+        ("response", "good"),
+        ("remoteip", "127.0.0.1"),
+    ];
+    assert_eq!(form, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    app.shopper("mia").await;
+
+    let gone =
+        TestApp::changed(|settings| settings.challenge = challenge("http://127.0.0.1:9/siteverify".into())).await;
+    let request = gone
+        .at_the_door("/v1/sessions/guest", json!({}))
+        .header("challenge-token", "good");
+    assert_eq!(answer(request).await.0, StatusCode::SERVICE_UNAVAILABLE);
+    gone.shopper("mia").await;
 }
 
 #[test]

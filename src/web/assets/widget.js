@@ -70,7 +70,7 @@
     return response;
   }
   const read = async (path) => (await call("GET", path)).json();
-  const door = async (path, body) => (await call("POST", path, body || {}, { "x-store-key": storeKey })).json();
+  const door = async (path, body, headers) => (await call("POST", path, body || {}, { "x-store-key": storeKey, ...headers })).json();
   const enter = (opened) => keep({ token: opened.token, guest: opened.guest });
   function forget() { keep({ token: null, guest: true, conversation: null, pending: null, last: null }); }
 
@@ -79,7 +79,9 @@
   const session = () => (kept.token ? null : entering ||= comeIn().finally(() => { entering = null; }));
   async function comeIn() {
     const assertion = await window.countersign?.assertion?.();
-    enter(assertion ? await door("/v1/sessions/assertion", { assertion }) : await door("/v1/sessions/guest"));
+    const challenge = assertion ? null : await window.countersign?.challenge?.();
+    const solved = challenge ? { "challenge-token": challenge } : {};
+    enter(assertion ? await door("/v1/sessions/assertion", { assertion }) : await door("/v1/sessions/guest", {}, solved));
     showWho();
   }
 
