@@ -12,6 +12,7 @@ mod outcome;
 mod plan;
 pub mod policy;
 mod propose;
+pub mod rendering;
 pub mod returns;
 
 pub use executor::{Done, ExecuteError, Executor, Planner};

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::rendering::{Detail, render};
 use crate::{
     ids::OrderId,
     language::{Language, Worded},
@@ -22,6 +23,10 @@ pub struct Plan {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schema(value_type = BTreeMap<String, String>, example = json!({ "de": "Bestellung #1003 stornieren und 28,00 USD an gift-mia erstatten." }))]
     pub translations: BTreeMap<Language, String>,
+    /// Every change field by field, in each language, by its tag: what a decider is shown.
+    #[serde(default)]
+    #[schema(value_type = BTreeMap<String, Vec<Detail>>)]
+    pub details: BTreeMap<Language, Vec<Detail>>,
     /// The order it is about, as it was when planned.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub order: Option<OrderRef>,
@@ -46,6 +51,9 @@ impl Plan {
                 .map(|language| (language, summary.spoken(language).clone()))
                 .collect(),
             summary: summary.en,
+            details: Language::ALL
+                .map(|language| (language, render(&changes, language)))
+                .into(),
             order,
             amount,
             changes,

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use sqlx::types::Json;
 
+use serde::Deserialize;
+
 use super::{
     Addressed, MailError, PostOffice,
     compose::{Sender, addressed, letter},
@@ -16,10 +18,32 @@ use crate::{
     tenancy::{Executor, Tx},
 };
 
+/// A row of the plan's changes.
+#[derive(Deserialize)]
+struct Detail {
+    label: String,
+    before: Option<String>,
+    after: Option<String>,
+}
+
+impl Detail {
+    /// As a line of the letter; none where nothing changes.
+    fn told(&self) -> Option<(String, String)> {
+        let value = match (&self.before, &self.after) {
+            (before, after) if before == after => return None,
+            (Some(before), Some(after)) if !before.is_empty() => format!("{before} → {after}"),
+            (_, Some(after)) => after.clone(),
+            (before, None) => format!("− {}", before.as_deref().unwrap_or_default()),
+        };
+        Some((self.label.clone(), value))
+    }
+}
+
 struct Proposal {
     tool: String,
     summary: Option<String>,
     translations: Option<Json<BTreeMap<Language, String>>>,
+    details: Option<Json<BTreeMap<Language, Vec<Detail>>>>,
     order: Option<String>,
     amount: Option<Json<Money>>,
     reason: Option<String>,
@@ -43,7 +67,8 @@ impl PostOffice {
             Proposal,
             r#"SELECT p.tool, p.plan->>'summary' AS summary, o.number AS "order?", p.plan->'amount' AS "amount: Json<Money>", p.reason, s.email,
                 s.first_name, coalesce(s.language, c.language) AS "language: Language", p.awaiting = 'nobody' AS "automatic!",
-                p.plan->'translations' AS "translations: Json<BTreeMap<Language, String>>"
+                p.plan->'translations' AS "translations: Json<BTreeMap<Language, String>>",
+                p.plan->'details' AS "details: Json<BTreeMap<Language, Vec<Detail>>>"
             FROM proposals p JOIN shoppers s USING (tenant_id, shopper_id)
                 JOIN conversations c ON (c.tenant_id, c.id) = (p.tenant_id, p.conversation_id)
                 LEFT JOIN orders o ON (o.tenant_id, o.id) = (p.tenant_id, p.order_id) WHERE p.id = $1"#,
@@ -81,6 +106,13 @@ impl PostOffice {
             told.amount
                 .map(|amount| (words.amount().to_owned(), amount.spoken(words.language()))),
         );
+        let details = proposal
+            .details
+            .as_ref()
+            .and_then(|details| details.get(&words.language()));
+        letter
+            .facts
+            .extend(details.into_iter().flatten().filter_map(Detail::told));
         Ok(addressed(vec![email.clone()], sender, words, letter))
     }
 }

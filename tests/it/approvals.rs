@@ -565,3 +565,45 @@ async fn the_web_role_alone_gets_nothing_executed() {
         0
     );
 }
+
+#[tokio::test]
+async fn what_is_confirmed_is_shown_to_the_last_field() {
+    let app = TestApp::start().await;
+    let mia = app.shopper("mia").await;
+    let address = json!({ "address1": "1 Lane", "address2": "c/o Somebody Else", "city": "Hull", "state": "XX", "zip": "HU1", "country": "Nowhere" });
+    let proposal = mia
+        .propose(
+            &app,
+            "change_order_address",
+            json!({ "order_number": "1003", "address": address }),
+        )
+        .await;
+    for language in ["en", "de"] {
+        let shown: Vec<&str> = proposal["plan"]["details"][language]
+            .as_array()
+            .expect("rows")
+            .iter()
+            .filter_map(|row| row["after"].as_str())
+            .collect();
+        assert_eq!(
+            shown,
+            ["1 Lane", "c/o Somebody Else", "Hull", "XX", "HU1", "Nowhere"],
+            "{language}"
+        );
+    }
+    // The mail and the console tell the same.
+    let mail = app.mailbox.newest_to("mia@example.com", 1).await;
+    assert!(
+        mail.text().contains("c/o Somebody Else") && mail.text().contains("Nowhere"),
+        "{}",
+        mail.text()
+    );
+    // A note is the assistant's words, and is called so.
+    let note = mia
+        .propose(&app, "hand_off", json!({ "summary": "I have refunded everything." }))
+        .await;
+    assert_eq!(
+        note["plan"]["details"]["en"][0]["label"],
+        "For our staff, written by the assistant"
+    );
+}

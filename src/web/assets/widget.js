@@ -18,7 +18,7 @@
       back: "Back", signedIn: "You are signed in.", signedOut: "You are signed out.", badCode: "That code is not right, or too old.",
       offline: "No connection. Your message is kept and sent once it is back.", lost: "The connection was lost. Going on…",
       failed: "That did not work. Please try again.", again: "Try again", confirm: "Confirm", withdraw: "Withdraw", staff: "A member of our staff will decide.",
-      ask: "Please confirm:", pay: "Pay", order: "Order {0}", total: "Total {0}", track: "Track parcel {0}", you: "You", bot: "Assistant", person: "Our staff", system: "Notice",
+      ask: "Please confirm:", pay: "Pay", details: "What changes", order: "Order {0}", total: "Total {0}", track: "Track parcel {0}", you: "You", bot: "Assistant", person: "Our staff", system: "Notice",
       thinking: "Writing…", newChat: "New chat", sources: "From our help pages",
       attended: { assistant_for_now: "You have asked for a person. Until one comes, the assistant answers.", staff: "A person of our staff answers you here." },
       states: { pending: "Waiting", approved: "Approved", executing: "Being done", awaiting_payment: "Payment under way", needs_payment: "Please pay", executed: "Done", rejected: "Declined", expired: "Expired", stale: "Out of date", failed: "Failed" },
@@ -30,7 +30,7 @@
       back: "Zurück", signedIn: "Sie sind angemeldet.", signedOut: "Sie sind abgemeldet.", badCode: "Der Code stimmt nicht oder ist abgelaufen.",
       offline: "Keine Verbindung. Ihre Nachricht wird gesendet, sobald sie zurück ist.", lost: "Die Verbindung ist abgerissen. Es geht gleich weiter…",
       failed: "Das hat nicht geklappt. Bitte noch einmal versuchen.", again: "Noch einmal", confirm: "Bestätigen", withdraw: "Zurückziehen", staff: "Unser Personal entscheidet darüber.",
-      ask: "Bitte bestätigen:", pay: "Bezahlen", order: "Bestellung {0}", total: "Summe {0}", track: "Paket {0} verfolgen", you: "Sie", bot: "Assistent", person: "Unser Personal", system: "Hinweis",
+      ask: "Bitte bestätigen:", pay: "Bezahlen", details: "Was sich ändert", order: "Bestellung {0}", total: "Summe {0}", track: "Paket {0} verfolgen", you: "Sie", bot: "Assistent", person: "Unser Personal", system: "Hinweis",
       thinking: "Schreibt…", newChat: "Neuer Chat", sources: "Aus unseren Hilfeseiten",
       attended: { assistant_for_now: "Sie möchten mit einem Menschen sprechen. Bis jemand kommt, antwortet der Assistent.", staff: "Ein Mensch aus unserem Team antwortet Ihnen hier." },
       states: { pending: "Wartet", approved: "Genehmigt", executing: "Wird erledigt", awaiting_payment: "Zahlung läuft", needs_payment: "Bitte bezahlen", executed: "Erledigt", rejected: "Abgelehnt", expired: "Abgelaufen", stale: "Überholt", failed: "Fehlgeschlagen" },
@@ -41,6 +41,7 @@
   const language = WORDS[wanted] ? wanted : "en";
   const words = WORDS[language];
   const summary = (plan) => plan.translations?.[language] || plan.summary;
+  const details = (plan) => plan.details?.[language] || plan.details?.en || [];
   const say = (key, ...values) => values.reduce((text, value, at) => text.replace(`{${at}}`, value), words[key]);
 
   // --- What is kept over a reload. Where the browser keeps nothing for us (a frame of a third party), for this page's life.
@@ -230,7 +231,9 @@
       view.state === "pending" ? make("button", { type: "button", onclick: act("withdraw") }, say("withdraw")) : null);
     const pay = view.state === "needs_payment" && /^https?:\/\//.test(view.payment_link || "")
       ? make("a.go", { href: view.payment_link, target: "_blank", rel: "noopener noreferrer" }, say("pay")) : null;
-    const box = make("section.card.proposal", { "aria-label": summary(view.plan) }, make("p", { dir: "auto" }, mine ? `${say("ask")} ` : "", summary(view.plan)), state,
+    const box = make("section.card.proposal", { "aria-label": summary(view.plan) }, make("p", { dir: "auto" }, mine ? `${say("ask")} ` : "", summary(view.plan)),
+      make("dl.details", { "aria-label": say("details") }, ...details(view.plan).filter((row) => row.before !== row.after).flatMap((row) => [make("dt", {}, row.label),
+        make("dd", { dir: "auto" }, row.after === undefined ? make("del", {}, row.before) : row.after || "–")])), state,
       view.state === "pending" && view.awaiting === "staff" ? make("p.hint", {}, say("staff")) : null, pay, buttons);
     const before = proposals.get(view.id);
     if (before) before.box.replaceWith(box); else { log.append(box); bottom(); }

@@ -118,18 +118,14 @@ fn age(created_at: &str) -> String {
 
 /// A plan's changes as rows: what, before, after.
 fn changes(plan: &Value) -> Vec<(String, String, String)> {
-    let change = |change: &Value| {
-        let what = string(change, "change").replace('_', " ");
-        if change.get("to").is_some() {
-            return (what, words(&change["from"]), words(&change["to"]));
-        }
-        let mut rest = change.clone();
-        if let Some(fields) = rest.as_object_mut() {
-            fields.remove("change");
-        }
-        (what, "nothing".into(), words(&rest))
+    let row = |detail: &Value| {
+        (
+            string(detail, "label"),
+            string(detail, "before"),
+            string(detail, "after"),
+        )
     };
-    list(plan, "changes").iter().map(change).collect()
+    list(&plan["details"], "en").iter().map(row).collect()
 }
 
 async fn proposal(visitor: Visitor, Path(id): Path<uuid::Uuid>) -> Result<Response, Failure> {
