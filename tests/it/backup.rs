@@ -1,6 +1,6 @@
 //! Backup and restore, drilled: a dump while the shop is at work, restored elsewhere, every row there, every audit chain whole (D3).
 
-use std::time::Duration;
+use std::{os::unix::fs::PermissionsExt, time::Duration};
 
 use serde_json::json;
 use sqlx::Connection;
@@ -33,12 +33,34 @@ async fn a_dump_made_under_load_restores_elsewhere_with_every_row_and_a_whole_au
     });
     tokio::time::sleep(Duration::from_millis(300)).await;
     let socket = database::postgres().await.socket_folder();
-    let url = |name: &str| format!("postgres://postgres@localhost/{name}?host={}", socket.display());
+    let url = |name: &str| {
+        format!(
+            "postgres://postgres:PASSWORD%21@localhost/{name}?host={}",
+            socket.display()
+        )
+    };
     let folder = tempfile::tempdir().expect("a folder");
+    // Stand before the real programs and note their arguments, which every user of a machine can read.
+    let (tools, arguments) = (tempfile::tempdir().expect("a folder"), folder.path().join("arguments"));
+    for tool in ["psql", "pg_dump", "pg_restore"] {
+        let text = format!(
+            "#!/bin/sh\necho \"{tool} $*\" >>'{}'\nPATH=${{PATH#*:}}\nexec {tool} \"$@\"\n",
+            arguments.display()
+        );
+        let path = tools.path().join(tool);
+        std::fs::write(&path, text).expect("written");
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).expect("set");
+    }
+    let path = format!(
+        "{}:{}",
+        tools.path().display(),
+        std::env::var("PATH").unwrap_or_default()
+    );
     let run = async |script: &str, argument: &str, name: &str| {
         let output = Command::new(script)
             .arg(argument)
             .env("DATABASE_ADMIN_URL", url(name))
+            .env("PATH", &path)
             .output()
             .await
             .expect("runs");
@@ -57,6 +79,14 @@ async fn a_dump_made_under_load_restores_elsewhere_with_every_row_and_a_whole_au
         .await
         .expect("made");
     println!("{}", run("ops/restore", &dump, &other).await);
+    let arguments = std::fs::read_to_string(&arguments).expect("noted");
+    assert!(
+        ["psql ", "pg_dump ", "pg_restore "]
+            .iter()
+            .all(|tool| arguments.contains(tool)),
+        "{arguments}"
+    );
+    assert!(!arguments.contains("PASSWORD"), "{arguments}");
     // The restored one, looked at by the program.
     for store in ["one", "two"] {
         let verified = crate::probe::countersign(&app)
