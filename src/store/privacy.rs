@@ -73,9 +73,9 @@ pub async fn erase(
         sqlx::query!("DELETE FROM codes WHERE email = $1", email)
             .execute(&mut **tx)
             .await?;
-        // What other systems sent about it, as it came.
+        // What other systems sent about it, as it came. The whole address: `ve@` is not part of `eve@`.
         sqlx::query!(
-            "DELETE FROM incoming_webhooks WHERE position($1 IN lower(body::text)) > 0",
+            r"DELETE FROM incoming_webhooks WHERE regexp_replace(lower(body::text), '\\(u[0-9a-f]{4}|[nrtbf])', ' ', 'g') ~ ('(^|[^[:alnum:]._%+''-]|[^[:alnum:]]'')' || regexp_replace($1, '([^[:alnum:]])', '\\\1', 'g') || '($|[^[:alnum:].-]|[.-]($|[^[:alnum:]]))')",
             email
         )
         .execute(&mut **tx)

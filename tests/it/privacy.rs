@@ -31,6 +31,30 @@ async fn everything(app: &TestApp, without: &[&str]) -> String {
 }
 
 #[tokio::test]
+async fn erasing_a_shopper_deletes_the_events_about_the_whole_address_alone() {
+    let app = TestApp::start().await;
+    app.meddle(
+        r#"UPDATE shoppers SET email = 've@example.com' WHERE email = 'mia@example.com';
+        INSERT INTO incoming_webhooks (tenant_id, id, source, event_id, topic, body, received_at, due_at, state)
+        SELECT tenant_id, gen_random_uuid(), 'store', topic || body, topic, body::jsonb, now(), now(), 'done' FROM (SELECT DISTINCT tenant_id FROM shoppers WHERE email = 've@example.com') AS t,
+        (VALUES ('about', '{"e": "VE@example.com"}'), ('about', '{"e": "Ve <ve@example.com>"}'), ('about', '{"e": "line\nve@example.com."}'), ('about', '{"ve@example.com": 1}'),
+        ('other', '{"e": "eve@example.com"}'), ('other', '{"e": "a+ve@example.com"}'), ('other', '{"e": "ve@example.com.au"}'), ('other', '{"e": "ve@example-com"}')) AS v (topic, body)"#,
+    )
+    .await;
+    let mut tx = app.executor_tx().await;
+    let id = privacy::find(&mut tx, "ve@example.com")
+        .await
+        .expect("finds")
+        .expect("known");
+    privacy::erase(&mut tx, id, &Actor::system(), Utc::now())
+        .await
+        .expect("erases");
+    tx.commit().await.expect("commits");
+    let other = "SELECT count(*) FROM incoming_webhooks WHERE topic = 'other'";
+    assert_eq!(app.count(other).await, 4);
+}
+
+#[tokio::test]
 async fn a_shopper_gets_everything_and_is_erased_but_for_the_money() {
     let app = TestApp::start().await;
     let (mia, kim) = (
