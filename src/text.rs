@@ -4,12 +4,14 @@ use validator::ValidationError;
 
 /// Text of several lines: a chat message, a note. Tabs and line breaks are fine; joiners that scripts and emoji need too.
 pub fn multi_line(text: &str) -> Result<(), ValidationError> {
-    check(text, |c| matches!(c, '\n' | '\r' | '\t' | '\u{200c}' | '\u{200d}'))
+    check(text, |c| {
+        matches!(c, '\n' | '\r' | '\t' | '\u{200c}' | '\u{200d}') || is_style(c)
+    })
 }
 
 /// Text of one line: names, order numbers, addresses.
 pub fn single_line(text: &str) -> Result<(), ValidationError> {
-    check(text, |_| false)
+    check(text, is_style)
 }
 
 /// Several texts of one line each.
@@ -43,13 +45,20 @@ fn check(text: &str, allowed: impl Fn(char) -> bool) -> Result<(), ValidationErr
     }
 }
 
-/// Control characters and those of Unicode's default-ignorable set that hide or reorder text (UTS 39, section 3.1).
-fn is_invisible(c: char) -> bool {
+/// Variation selectors: they choose the picture or the letter of a sign, as in a red heart.
+fn is_style(c: char) -> bool {
+    matches!(c, '\u{fe00}'..='\u{fe0f}')
+}
+
+/// Control characters, separators of lines, and Unicode's `Default_Ignorable_Code_Point` (UTS 39, section 3.1): what hides or
+/// reorders text. The check of what comes in and the guard of what the model says both ask here.
+pub fn is_invisible(c: char) -> bool {
     c.is_control()
         || matches!(c,
-            '\u{00ad}' | '\u{034f}' | '\u{061c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180e}'
+            '\u{00ad}' | '\u{034f}' | '\u{061c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
             | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{feff}' | '\u{ffa0}'
-            | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
+            | '\u{fe00}'..='\u{fe0f}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
+            | '\u{fff0}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 fn refusal(code: &'static str, message: &'static str) -> ValidationError {
@@ -59,6 +68,18 @@ fn refusal(code: &'static str, message: &'static str) -> ValidationError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_character_that_unicode_says_is_ignored_is_invisible() {
+        let ignorable = regex::Regex::new(r"\p{Default_Ignorable_Code_Point}").expect("a pattern");
+        for c in '\0'..=char::MAX {
+            assert!(
+                is_invisible(c) || !ignorable.is_match(c.encode_utf8(&mut [0; 4])),
+                "{c:?}"
+            );
+        }
+        assert!(multi_line("I \u{2764}\u{fe0f} it").is_ok());
+    }
 
     #[test]
     fn visible_text_passes_and_hidden_text_does_not() {

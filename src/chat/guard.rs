@@ -10,6 +10,7 @@ use base64::{Engine, prelude::BASE64_STANDARD_NO_PAD};
 use regex::Regex;
 
 use crate::telemetry::hide_credentials;
+use crate::text::is_invisible;
 
 /// What stands in the place of what is taken out.
 pub(super) const REMOVED: &str = "[removed]";
@@ -36,6 +37,7 @@ impl Breach {
     }
 }
 
+/// `None` if the pattern does not compile: then no text passes.
 static ADDRESS: LazyLock<Option<Regex>> =
     LazyLock::new(|| Regex::new(r"[\p{L}\p{N}._%+'-]+@[\p{L}\p{N}-]+(?:\.[\p{L}\p{N}-]+)+").ok());
 
@@ -104,7 +106,10 @@ impl Guard {
     }
 
     fn clean(&mut self, text: String) -> String {
-        let visible: String = text.chars().filter(|&c| !is_invisible(c)).collect();
+        let visible: String = text
+            .chars()
+            .filter(|&c| c.is_whitespace() || !is_invisible(c))
+            .collect();
         let known = &self.known;
         let foreign = |found: &regex::Captures| match known.contains(&found[0].to_lowercase()) {
             true => found[0].to_owned(),
@@ -112,7 +117,7 @@ impl Guard {
         };
         let cleaned = match ADDRESS.as_ref() {
             Some(address) => address.replace_all(&visible, foreign).into_owned(),
-            None => visible.clone(),
+            None => REMOVED.to_owned(),
         };
         let cleaned = hide_credentials(&cleaned).unwrap_or(cleaned);
         if cleaned == visible {
@@ -199,10 +204,6 @@ fn last_word(text: &str) -> usize {
     }
 }
 
-fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2064}' | '\u{feff}')
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -236,6 +237,9 @@ mod tests {
             ("Write to mia@example.com.", "Write to mia@example.com."),
             ("Write to noah@example.com, now.", "Write to [removed], now."),
             ("no\u{200b}ah@exa\u{200d}mple.com", "[removed]"),
+            ("no\u{2066}ah@exa\u{2069}mple.com", "[removed]"),
+            ("noah@exa\u{e0061}mple.com", "[removed]"),
+            ("noah@exa\u{3164}mple.com", "[removed]"),
             ("pay with 4111 1111 1111 1111 please", "pay with [redacted card] please"),
             ("the key is sk-abcdefghijklmnop1234", "the key is [redacted token]"),
             ("👩\u{200d}🚀 می\u{200c}خواهم", "👩\u{200d}🚀 می\u{200c}خواهم"),

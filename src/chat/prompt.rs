@@ -50,14 +50,14 @@ pub fn audit(system: &str) -> Vec<String> {
     if hide_credentials(system).is_some() || redact(system) != system {
         faults.push("it holds what looks like a credential or somebody's data".to_owned());
     }
-    if let Ok(hidden) = regex::Regex::new(HIDDEN_POLICY) {
-        let found = hidden.find_iter(system).map(|found| {
+    match regex::Regex::new(HIDDEN_POLICY) {
+        Ok(hidden) => faults.extend(hidden.find_iter(system).map(|found| {
             format!(
                 "it says `{}`: policy belongs in the policies, where staff see it and no model decides",
                 found.as_str()
             )
-        });
-        faults.extend(found);
+        })),
+        Err(error) => faults.push(format!("it cannot be searched for hidden policy: {error}")),
     }
     let missing = RULES.iter().filter(|rule| !system.contains(*rule));
     faults.extend(missing.map(|rule| format!("it does not say `{rule}`")));
