@@ -63,6 +63,8 @@ pub struct Settings {
     pub storefront: Option<watch::Receiver<Storefront>>,
     /// Run the job queue in this process too; off where `countersign worker` does.
     pub run_worker: bool,
+    /// It runs on what no store should go live with, and says so on every page.
+    pub trial: bool,
     /// How long to go on serving after SIGTERM, with `/health` at 503, so that what stands before sends nobody new.
     pub shutdown_drain: Duration,
     /// How long running turns and jobs may take to finish after that.
@@ -134,6 +136,9 @@ impl Settings {
         let connections = reader.connections();
         let needed = database.zip(model).zip(keyring).zip(mail).zip(public_url);
         reader.finish(needed.map(|((((database, model), keyring), mail), public_url)| Self {
+            trial: matches!(model, ModelSettings::Offline)
+                || matches!(&mail, MailSettings::Smtp(smtp) if smtp.plain)
+                || !public_url.starts_with("https://"),
             listen,
             database,
             model,
@@ -170,6 +175,7 @@ impl Settings {
             second_model: None,
             lifetimes: Lifetimes::default(),
             retention: chrono::Duration::days(365),
+            trial: false,
             secure_cookies: false,
             staff_second_factor: false,
             keyring: Arc::new(Keyring::new(&secret, None)),

@@ -4,7 +4,7 @@
 //! thread. Work runs on blocking threads, as many at once as there are processors, and a bounded number waits. What comes on top is
 //! refused at once, so that a flood is shed and does not pile up.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use tokio::sync::Semaphore;
 
@@ -22,22 +22,28 @@ static POOL: LazyLock<CpuPool> = LazyLock::new(|| {
 pub struct Busy;
 
 struct CpuPool {
-    running: Semaphore,
+    running: Arc<Semaphore>,
     /// Those who run and those who wait.
-    places: Semaphore,
+    places: Arc<Semaphore>,
 }
 
 impl CpuPool {
     fn new(running: usize, waiting: usize) -> Self {
         Self {
-            running: Semaphore::new(running),
-            places: Semaphore::new(running + waiting),
+            running: Arc::new(Semaphore::new(running)),
+            places: Arc::new(Semaphore::new(running + waiting)),
         }
     }
 
     async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Busy> {
-        let _place = self.places.try_acquire().map_err(|_| Busy)?;
-        let _turn = self.running.acquire().await.map_err(|_| Busy)?;
+        let place = self.places.clone().try_acquire_owned().map_err(|_| Busy)?;
+        let turn = self.running.clone().acquire_owned().await.map_err(|_| Busy)?;
+        // The work holds its place: a caller that hangs up does not make room while it goes on.
+        let work = move || {
+            let done = work();
+            drop((place, turn));
+            done
+        };
         tokio::task::spawn_blocking(work).await.map_err(|_| Busy)
     }
 }
@@ -49,7 +55,7 @@ pub async fn run<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{Arc, Barrier};
+    use std::sync::Barrier;
 
     use super::*;
 

@@ -18,6 +18,7 @@ pub mod tools;
 pub mod approvals;
 pub mod model;
 pub mod identity;
+pub mod audit_heads;
 pub mod store;
 pub mod integrations;
 pub mod ledger;

@@ -110,6 +110,10 @@ pub async fn serve(
         &settings.mail,
         settings.storefront.clone(),
     );
+    let pages = match settings.trial {
+        true => pages.layer(axum::middleware::map_response(web::trial::mark)),
+        false => pages,
+    };
     let challenge = settings
         .challenge
         .clone()

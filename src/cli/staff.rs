@@ -5,7 +5,7 @@ use clap::Subcommand;
 use super::{CliError, begin, pools, read_password, tenant};
 use crate::{
     identity::{StaffRole, staff},
-    tenancy,
+    tenancy::{self, audit::Head},
 };
 
 #[derive(Subcommand)]
@@ -24,7 +24,14 @@ pub enum StaffCommand {
 #[derive(Subcommand)]
 pub enum AuditCommand {
     /// Walk a store's audit chain and say whether it is whole.
-    Verify { slug: String },
+    Verify {
+        slug: String,
+        /// A head that you kept elsewhere: the chain must still have it. What was cut off after it was written shows here.
+        #[arg(long)]
+        head: Option<Head>,
+    },
+    /// Print the head of a store's audit chain, to be kept where this server cannot write.
+    Head { slug: String },
 }
 
 pub async fn run(command: StaffCommand) -> Result<(), CliError> {
@@ -39,8 +46,23 @@ pub async fn run(command: StaffCommand) -> Result<(), CliError> {
 }
 
 pub async fn audit(command: AuditCommand) -> Result<(), CliError> {
-    let AuditCommand::Verify { slug } = command;
+    let (slug, kept) = match command {
+        AuditCommand::Verify { slug, head } => (slug, head),
+        AuditCommand::Head { slug } => {
+            let head = tenancy::audit::head(&mut begin(&pools()?, &slug).await?).await?;
+            println!(
+                "{}",
+                head.map_or_else(|| "nothing was done yet".to_owned(), |head| head.to_string())
+            );
+            return Ok(());
+        }
+    };
     let mut tx = begin(&pools()?, &slug).await?;
+    if let Some(kept) = kept
+        && !tenancy::audit::holds(&mut tx, &kept).await?
+    {
+        return Err(CliError::BrokenAudit(slug, kept.seq));
+    }
     match tenancy::audit::verify(&mut tx).await? {
         (entries, None) => {
             println!("{entries} entries, chain whole");

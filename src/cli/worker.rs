@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     approvals::{Executor, expire},
+    audit_heads,
     clock::Clock,
     identity,
     ids::{ProposalId, TenantId},
@@ -144,6 +145,7 @@ pub async fn housekeeping(
         incoming::work_off(pool, keyring, tenant, || clock.now()).await?;
     }
     expire::expire_overdue(pool, now).await?;
+    audit_heads::publish(pool, now).await?;
     budget::sweep(pool, now).await?;
     privacy::retain(pool, retention, now).await?;
     privacy::forget_guests(pool, now).await?;

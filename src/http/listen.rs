@@ -4,7 +4,7 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use axum::{Router, body::Body, extract::Request};
+use axum::{Router, body::Body, extract::Request, response::IntoResponse};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
@@ -16,7 +16,7 @@ use tokio::{
 };
 use tower::ServiceExt;
 
-use super::address::Peer;
+use super::{address::Peer, problem::Problem};
 use crate::{
     config::Connections,
     network::{Network, Places},
@@ -61,11 +61,19 @@ pub async fn serve(listener: TcpListener, router: Router, connections: Connectio
         let service = service_fn(move |request: hyper::Request<Incoming>| {
             let mut request: Request = request.map(Body::new);
             request.extensions_mut().insert(Peer(peer));
-            router.clone().oneshot(request)
+            let too_large = head_size(&request) > LARGEST_HEAD;
+            let router = router.clone();
+            async move {
+                match too_large {
+                    true => Ok(Problem::head_too_large().into_response()),
+                    false => router.oneshot(request).await,
+                }
+            }
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(HEAD_DEADLINE)
+            // The buffer may grow past it by what one read brings; `head_size` is exact.
             .max_buf_size(LARGEST_HEAD)
             .max_headers(MOST_HEADERS)
             .serve_connection(TokioIo::new(stream), service);
@@ -78,6 +86,17 @@ pub async fn serve(listener: TcpListener, router: Router, connections: Connectio
     }
     drop(listener);
     graceful.shutdown().await;
+}
+
+/// Bytes of a request's line and headers, as they came.
+fn head_size(request: &Request) -> usize {
+    let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
+    // `: ` and the end of the line.
+    let headers = request
+        .headers()
+        .iter()
+        .map(|(name, value)| name.as_str().len() + value.len() + 4);
+    target + headers.sum::<usize>()
 }
 
 /// A connection is a file. What the machine allows at most is taken, where it starts with less.

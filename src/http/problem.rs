@@ -95,6 +95,15 @@ impl Problem {
         .retry_after(seconds)
     }
 
+    /// The request's line and headers are too large.
+    pub fn head_too_large() -> Self {
+        Self::new(
+            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            "head_too_large",
+            "The request's headers are larger than 32 KiB.",
+        )
+    }
+
     /// More is asked of this process than it can do at once.
     pub fn busy() -> Self {
         Self::new(

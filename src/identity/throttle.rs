@@ -33,7 +33,7 @@ pub(super) const GUESS_AT_ACCOUNT_FROM_ADDRESS: Throttle = throttle("guess at ac
 /// Guesses at one code from one network address: what strangers guess elsewhere does not use up the tries of its owner.
 pub(super) const GUESS_AT_CODE_FROM_ADDRESS: Throttle = throttle("guess at code from address", 86_400, 5);
 /// Mails to one address, asked for from one network address.
-pub(super) const MAIL_TO_ADDRESS_FROM_ADDRESS: Throttle = throttle("mail to address from address", 900, 4);
+pub(super) const MAIL_TO_ADDRESS_FROM_ADDRESS: Throttle = throttle("mail to address from address", 600, 5);
 /// Mails to one address, asked for from wherever its account is not known to be used from: strangers who use these up do not
 /// keep its owner from asking.
 pub(super) const MAIL_TO_ADDRESS: Throttle = throttle("mail to address", 600, 6);

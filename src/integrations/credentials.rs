@@ -29,10 +29,16 @@ pub enum Kind {
     MailWebhook,
 }
 
+/// Characters of the shortest secret: 16 hexadecimal digits are 64 bits, which nobody guesses over a network.
+const SHORTEST: usize = 16;
+
 #[derive(Debug, thiserror::Error)]
 pub enum CredentialError {
     #[error("this secret serves another purpose already; each needs one of its own")]
     UsedTwice,
+    /// Somebody could guess it and sign in another's name.
+    #[error("the secret is too short: it must have at least {SHORTEST} characters; `openssl rand -hex 32` makes one")]
+    TooShort,
     #[error("cryptography failed")]
     Crypto,
     #[error(transparent)]
@@ -62,6 +68,9 @@ pub async fn add(
     now: DateTime<Utc>,
 ) -> Result<(), CredentialError> {
     let plain = secret.expose_secret().as_bytes();
+    if secret.expose_secret().trim().chars().count() < SHORTEST {
+        return Err(CredentialError::TooShort);
+    }
     let sealed = keyring
         .seal(Purpose::Credential, plain)
         .ok_or(CredentialError::Crypto)?;

@@ -73,6 +73,16 @@ pub async fn announce<R: Role>(
     Ok(())
 }
 
+/// How many endpoints are told of events.
+pub async fn count<R: Role>(tx: &mut Tx<R>) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"SELECT count(*) AS "count!" FROM webhook_endpoints WHERE tenant_id = $1 AND disabled_at IS NULL"#,
+        tx.tenant_id().as_uuid()
+    )
+    .fetch_one(&mut **tx)
+    .await
+}
+
 /// Sends one event to one endpoint, signed.
 pub(super) async fn send(
     client: &reqwest::Client,

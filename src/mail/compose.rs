@@ -79,6 +79,7 @@ impl PostOffice {
                 self.budget(tx, sender, (&scope.replace('_', " "), period, *percent))
                     .await
             }
+            Mail::AuditHead { head } => self.audit_head(tx, sender, head).await,
             Mail::Transcript { conversation } => self.transcript(tx, sender, *conversation).await,
             Mail::StaffAnswer { message } => self.staff_answer(tx, sender, *message).await,
             Mail::PeopleWait => self.people_wait(tx, sender).await,
@@ -160,6 +161,19 @@ impl PostOffice {
         let admins = staff(tx, &["admin"]).await?;
         let words = words::of(sender.language);
         let letter = letter(words, &sender, "", words.budget(scope, period, percent));
+        Ok(addressed(admins, sender, words, letter))
+    }
+
+    async fn audit_head(
+        &self,
+        tx: &mut Tx<Executor>,
+        sender: Sender,
+        head: &str,
+    ) -> Result<Option<Addressed>, MailError> {
+        let admins = staff(tx, &["admin"]).await?;
+        let words = words::of(sender.language);
+        let mut letter = letter(words, &sender, "", words.audit_head());
+        letter.highlight = Some(head.to_owned());
         Ok(addressed(admins, sender, words, letter))
     }
 

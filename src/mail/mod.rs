@@ -104,6 +104,10 @@ pub enum Mail {
         period: String,
         percent: i64,
     },
+    /// To the store's admins: the head of the audit chain, to be kept.
+    AuditHead {
+        head: String,
+    },
     Transcript {
         conversation: ConversationId,
     },

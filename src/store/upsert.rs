@@ -119,7 +119,43 @@ async fn product(tx: &mut Tx<Executor>, store: &Tenant, product: &ProductRecord)
     Ok(())
 }
 
+/// An account that somebody made here with the address of a shopper of the store's becomes that shopper: both have proved the same address. Whoever
+/// could sign in to it before cannot any more, as with an assertion: the address may have changed hands. An account that cannot become the shopper,
+/// who is known already, gives the address up.
+async fn adopt(tx: &mut Tx<Executor>, store: &Tenant, external_id: &str, email: &str) -> Result<(), sqlx::Error> {
+    let made_here = sqlx::query!(
+        r#"UPDATE shoppers m SET external_id = CASE WHEN known.known THEN m.external_id ELSE $3 END,
+            email = CASE WHEN known.known THEN 'replaced-' || m.shopper_id || '@replaced.invalid' ELSE m.email END
+        FROM (SELECT EXISTS (SELECT FROM shoppers WHERE tenant_id = $1 AND external_id = $3) AS known) known
+        WHERE m.tenant_id = $1 AND m.email = $2 AND m.external_id = m.shopper_id::text RETURNING m.shopper_id AS "id: ShopperId""#,
+        store.id.as_uuid(),
+        email,
+        external_id
+    )
+    .fetch_optional(&mut **tx)
+    .await?;
+    if let Some(made_here) = made_here {
+        sqlx::query!(
+            "DELETE FROM passwords WHERE tenant_id = $1 AND shopper_id = $2",
+            store.id.as_uuid(),
+            made_here.id.as_uuid()
+        )
+        .execute(&mut **tx)
+        .await?;
+        sqlx::query!(
+            "UPDATE sessions SET revoked_at = coalesce(revoked_at, now()) WHERE tenant_id = $1 AND shopper_id = $2",
+            store.id.as_uuid(),
+            made_here.id.as_uuid()
+        )
+        .execute(&mut **tx)
+        .await?;
+    }
+    Ok(())
+}
+
 async fn shopper(tx: &mut Tx<Executor>, store: &Tenant, shopper: &ShopperRecord) -> Result<(), UpsertError> {
+    let email = shopper.email.trim().to_lowercase();
+    adopt(tx, store, &shopper.id, &email).await?;
     let id = sqlx::query_scalar!(
         r#"INSERT INTO shoppers (tenant_id, shopper_id, external_id, email, first_name, last_name, address) VALUES ($1, $2, $3, $4, $5, $6, $7)
         ON CONFLICT (tenant_id, external_id) DO UPDATE SET email = excluded.email, first_name = excluded.first_name,
@@ -128,7 +164,7 @@ async fn shopper(tx: &mut Tx<Executor>, store: &Tenant, shopper: &ShopperRecord)
         store.id.as_uuid(),
         Uuid::now_v7(),
         shopper.id,
-        shopper.email.trim().to_lowercase(),
+        email,
         shopper.first_name,
         shopper.last_name,
         shopper.address.as_ref().map(Json) as _

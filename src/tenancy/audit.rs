@@ -149,6 +149,62 @@ pub async fn list<R: Role>(tx: &mut Tx<R>, limit: u32, before: Option<i64>) -> R
     .await
 }
 
+/// The newest entry of a chain: its number and hash. Whoever keeps it elsewhere sees when entries after it, or it itself, are cut off or changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Head {
+    pub seq: i64,
+    pub hash: String,
+}
+
+impl std::fmt::Display for Head {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{}", self.seq, self.hash)
+    }
+}
+
+impl std::str::FromStr for Head {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let mend = "must be what `countersign audit head` prints, such as 1042:9f86d0…";
+        let (seq, hash) = text.trim().split_once(':').ok_or(mend)?;
+        let sound = hash.len() == 64 && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
+        match seq.parse() {
+            Ok(seq) if sound => Ok(Self {
+                seq,
+                hash: hash.to_lowercase(),
+            }),
+            _ => Err(mend),
+        }
+    }
+}
+
+/// The head of the bound tenant's chain; none while nothing was done.
+pub async fn head<R: Role>(tx: &mut Tx<R>) -> Result<Option<Head>, sqlx::Error> {
+    let row = sqlx::query!(
+        "SELECT seq, hash FROM audit WHERE tenant_id = $1 ORDER BY seq DESC LIMIT 1",
+        tx.tenant_id().as_uuid()
+    )
+    .fetch_optional(&mut **tx)
+    .await?;
+    Ok(row.map(|row| Head {
+        seq: row.seq,
+        hash: hex::encode(row.hash),
+    }))
+}
+
+/// Whether the chain still has an entry that was its head once.
+pub async fn holds<R: Role>(tx: &mut Tx<R>, head: &Head) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM audit WHERE tenant_id = $1 AND seq = $2 AND encode(hash, 'hex') = $3) AS "holds!""#,
+        tx.tenant_id().as_uuid(),
+        head.seq,
+        head.hash
+    )
+    .fetch_one(&mut **tx)
+    .await
+}
+
 /// Walks the bound tenant's chain. Returns how many entries there are and the first number that does not fit.
 pub async fn verify<R: Role>(tx: &mut Tx<R>) -> Result<(i64, Option<i64>), sqlx::Error> {
     let row = sqlx::query!(

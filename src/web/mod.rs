@@ -9,6 +9,7 @@ pub mod console;
 pub mod inbox;
 mod passwords;
 mod storefront;
+pub mod trial;
 
 use axum::{
     Router,

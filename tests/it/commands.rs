@@ -5,7 +5,10 @@ use std::{
     process::{Command, Stdio},
 };
 
-use countersign::cli::{migrate, private_postgres::PrivatePostgres};
+use countersign::{
+    cli::{migrate, private_postgres::PrivatePostgres},
+    integrations::credentials::{self, Kind},
+};
 use sqlx::{Connection, PgConnection};
 
 use crate::support::{TestApp, database};
@@ -252,4 +255,28 @@ fn openapi_prints_the_document() {
     let output = countersign().arg("openapi").output().expect("runs");
     let document: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
     assert!(document["paths"]["/v1/chat/send"].is_object());
+}
+
+#[tokio::test]
+async fn a_secret_that_could_be_guessed_is_not_taken() {
+    let app = TestApp::offline().await;
+    for kind in [
+        Kind::StripeWebhook,
+        Kind::ShopifyWebhook,
+        Kind::StoreWebhook,
+        Kind::MailWebhook,
+        Kind::Crm,
+    ] {
+        let mut tx = app.executor_tx().await;
+        let short = credentials::add(
+            &mut tx,
+            &app.settings.keyring,
+            kind,
+            None,
+            &"abc".into(),
+            chrono::Utc::now(),
+        )
+        .await;
+        assert!(matches!(short, Err(credentials::CredentialError::TooShort)), "{kind:?}");
+    }
 }

@@ -362,3 +362,28 @@ async fn a_publishable_key_is_exchanged_and_the_last_one_stays() {
         "another store's is its own"
     );
 }
+
+#[tokio::test]
+async fn a_trial_says_so_on_every_page() {
+    let app = TestApp::changed(|settings| settings.trial = true).await;
+    for page in ["/console/sign-in", "/console", "/reset-password", "/staff/join"] {
+        let page = format!("{}{page}?store={}", app.url, app.store.key.as_str());
+        let text = app
+            .http
+            .get(&page)
+            .send()
+            .await
+            .expect("answers")
+            .text()
+            .await
+            .expect("text");
+        assert!(text.contains("This is a trial."), "{page}: {text}");
+    }
+    let health = app
+        .http
+        .get(format!("{}/health", app.url))
+        .send()
+        .await
+        .expect("answers");
+    assert!(!health.text().await.expect("text").contains("trial"));
+}

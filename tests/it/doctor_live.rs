@@ -85,7 +85,7 @@ async fn each_planted_fault_is_named() {
     let trial = examine(&app, &[], &fresh).await;
     assert_eq!(
         trial,
-        (true, vec!["demo_payments".to_owned(); 2]),
+        (false, vec!["demo_payments".to_owned(); 2]),
         "the stores of tests are demo stores"
     );
     app.meddle("UPDATE tenants SET demo_payments = false").await;
@@ -123,6 +123,24 @@ async fn each_planted_fault_is_named() {
             ],
             fresh.to_vec(),
             "model_offline",
+        ),
+        (
+            vec![("PUBLIC_URL", "http://localhost:8080")],
+            fresh.to_vec(),
+            "public_url_plain",
+        ),
+        (
+            vec![
+                ("SMTP_URL", "smtp://relay.example"),
+                ("COUNTERSIGN_ALLOW_PLAIN_SMTP", "yes"),
+            ],
+            fresh.to_vec(),
+            "smtp_plain",
+        ),
+        (
+            vec![("INTERNAL_LISTEN", "0.0.0.0:9464")],
+            fresh.to_vec(),
+            "metrics_everywhere",
         ),
         (vec![("INTERNAL_LISTEN", "")], fresh.to_vec(), "unmonitored"),
         (

@@ -4,8 +4,9 @@ use std::path::Path;
 
 use countersign::cli::import::{self, Format, Report};
 use reqwest::StatusCode;
+use serde_json::json;
 
-use crate::support::{PASSWORD, Reply, STORE, TestApp};
+use crate::support::{PASSWORD, Reply, STORE, TestApp, shopper::answer};
 
 async fn import_lines(app: &TestApp, lines: &[&str]) -> Report {
     let lines = lines.iter().map(|line| Ok((*line).to_owned()));
@@ -268,5 +269,49 @@ async fn a_picture_is_an_https_address_or_a_path_of_the_shops_and_no_concern_of_
     assert_eq!(
         app.shopper_elsewhere("mia").await.read("/v1/orders/1001").await.1["pictures"]["lantern"],
         "/shop/pictures/lantern.svg"
+    );
+}
+
+#[tokio::test]
+async fn an_account_that_was_made_here_becomes_the_shopper_of_the_store() {
+    let app = TestApp::offline().await;
+    let body = json!({ "email": "zoe@example.com", "password": "violet kettle on the pier", "first_name": "Z", "last_name": "X" });
+    answer(app.at_the_door("/v1/registrations", body)).await;
+    let code = app.mailbox.newest_to("zoe@example.com", 1).await.code();
+    let proof = json!({ "email": "zoe@example.com", "code": code });
+    let (_, opened) = answer(app.at_the_door("/v1/registrations/verify", proof)).await;
+    let zoe = crate::support::TestShopper::with_token(&app, opened["token"].as_str().expect("a token"));
+    assert_eq!(zoe.read("/v1/orders").await.0, StatusCode::OK);
+    let line = r#"{"type":"shopper","id":"cust-9","email":"Zoe@example.com","first_name":"Zoe","last_name":"Q"}"#;
+    let import = || {
+        import::from_lines(
+            &app.pools.executor,
+            &app.store.tenant,
+            [Ok(line.to_owned())].into_iter(),
+        )
+    };
+    for _ in 0..2 {
+        assert_eq!(import().await.expect("imports").rejected, []);
+    }
+    assert_eq!(
+        app.count("SELECT count(*) FROM shoppers WHERE email = 'zoe@example.com' AND external_id = 'cust-9'")
+            .await,
+        1
+    );
+    // Whoever made it proves the address again before it sees what the store knows.
+    assert_eq!(zoe.read("/v1/orders").await.0, StatusCode::UNAUTHORIZED);
+    // A shopper of the store's takes over an address that an account here has.
+    let moved = r#"{"type":"shopper","id":"mia","email":"zoe@example.com","first_name":"Mia","last_name":"J"}"#;
+    let report = import::from_lines(
+        &app.pools.executor,
+        &app.store.tenant,
+        [Ok(moved.to_owned())].into_iter(),
+    )
+    .await
+    .expect("imports");
+    assert_eq!(
+        report.rejected.len(),
+        1,
+        "another shopper of the store's has it: that is for the store to mend"
     );
 }

@@ -51,7 +51,9 @@ async fn erasing_a_shopper_deletes_the_events_about_the_whole_address_alone() {
         .expect("erases");
     tx.commit().await.expect("commits");
     let other = "SELECT count(*) FROM incoming_webhooks WHERE topic = 'other'";
-    assert_eq!(app.count(other).await, 4);
+    assert_eq!(app.count(other).await, 8, "four of each store");
+    let about = "SELECT count(*) FROM incoming_webhooks WHERE topic = 'about'";
+    assert_eq!(app.count(about).await, 4, "the other store's alone");
 }
 
 #[tokio::test]
@@ -220,4 +222,44 @@ async fn what_is_exported_is_what_an_import_takes() {
     };
     assert_eq!(sorted(&first), sorted(&export(&third).await));
     assert!(first.lines().count() > 5);
+}
+
+#[tokio::test]
+async fn a_tail_that_was_cut_off_the_audit_shows_against_a_head_kept_elsewhere() {
+    let app = TestApp::offline().await;
+    app.staff("kim@shop.example", countersign::identity::StaffRole::Admin)
+        .await
+        .set_policy("hand_off", json!({ "mode": "staff" }))
+        .await;
+    let now = app.clock.now();
+    for _ in 0..2 {
+        countersign::audit_heads::publish(&app.pools.executor, now)
+            .await
+            .expect("runs");
+    }
+    assert_eq!(
+        app.count("SELECT count(*) FROM audit_heads").await,
+        1,
+        "once a day, and only where something was done"
+    );
+    let mut tx = app.executor_tx().await;
+    let head = countersign::tenancy::audit::head(&mut tx)
+        .await
+        .expect("reads")
+        .expect("a head");
+    let read = head.to_string().parse::<countersign::tenancy::audit::Head>();
+    assert_eq!(read.as_ref(), Ok(&head), "what is printed is read again");
+    assert!(countersign::tenancy::audit::holds(&mut tx, &head).await.expect("reads"));
+    drop(tx);
+    app.meddle("DELETE FROM audit a USING (SELECT tenant_id, max(seq) AS last FROM audit GROUP BY tenant_id) l WHERE a.tenant_id = l.tenant_id AND a.seq = l.last").await;
+    let mut tx = app.executor_tx().await;
+    assert_eq!(
+        countersign::tenancy::audit::verify(&mut tx).await.expect("reads").1,
+        None,
+        "what is left is whole"
+    );
+    assert!(!countersign::tenancy::audit::holds(&mut tx, &head).await.expect("reads"));
+    for bad in ["", "1", "x:00", "1:zz"] {
+        assert!(bad.parse::<countersign::tenancy::audit::Head>().is_err(), "{bad}");
+    }
 }

@@ -200,7 +200,7 @@ pub(super) async fn stores(pools: &Pools) -> Result<Vec<Finding>, sqlx::Error> {
         }
         if seen.demo_payments {
             note(
-                Amber,
+                Red,
                 "demo_payments",
                 "the demo's payment provider confirms its payments and moves no real money; use another store to go live".into(),
             );

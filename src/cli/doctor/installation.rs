@@ -14,7 +14,10 @@ use super::{
     Level::{Amber, Green, Red},
     or_well,
 };
-use crate::config::{ConfigError, ModelSettings, Settings, environment};
+use crate::{
+    config::{ConfigError, ModelSettings, Settings, environment},
+    mail::MailSettings,
+};
 
 /// A backup older than this is none, where one is made each night.
 const OLDEST_BACKUP: Duration = Duration::from_secs(26 * 3600);
@@ -89,15 +92,41 @@ pub(super) fn precautions(settings: &Settings, backups: Option<&Path>) -> Vec<Fi
     let mut note = |level, code, text: &str| found.push(Finding::new("watch", level, code, text));
     if matches!(settings.model, ModelSettings::Offline) {
         note(
-            Amber,
+            Red,
             "model_offline",
-            "no language model answers, only the rules; set MODEL=openai",
+            "no language model answers, only the rules: not for real shoppers; set MODEL=openai",
         );
     } else if settings.second_model.is_none() {
         note(
             Amber,
             "model_single",
             "when the model is away the rules answer; SECOND_MODEL would be asked first",
+        );
+    }
+    let url = url::Url::parse(&settings.public_url).ok();
+    let is_local = |url: &url::Url| matches!(url.host_str(), Some("127.0.0.1" | "[::1]"));
+    if url.is_none_or(|url| url.scheme() != "https" && !is_local(&url)) {
+        note(
+            Red,
+            "public_url_plain",
+            "PUBLIC_URL is not https: links in mails and cookies would travel in the clear; set the address that shoppers see",
+        );
+    }
+    if matches!(&settings.mail, MailSettings::Smtp(smtp) if smtp.plain) {
+        note(
+            Red,
+            "smtp_plain",
+            "mail leaves without TLS (COUNTERSIGN_ALLOW_PLAIN_SMTP); set SMTP_URL to a relay with TLS and take the setting out",
+        );
+    }
+    if settings
+        .internal_listen
+        .is_some_and(|address| address.ip().is_unspecified())
+    {
+        note(
+            Amber,
+            "metrics_everywhere",
+            "INTERNAL_LISTEN is every address of this machine; make sure that its port is not published",
         );
     }
     match settings.internal_listen {

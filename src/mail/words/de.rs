@@ -114,6 +114,15 @@ impl Words for German {
             &[],
         )
     }
+    fn audit_head(&self) -> Said {
+        said(
+            "Bitte aufbewahren: der Kopf Ihres Protokolls",
+            &[
+                "dies ist der Kopf der Protokollkette Ihres Shops. Wer die Datenbank ändern könnte, kann diese Mail nicht ändern:",
+            ],
+            &["`countersign audit verify STORE --head HEAD` vergleicht das Protokoll damit."],
+        )
+    }
     fn payment_needed(&self, told: &Told<'_>) -> Said {
         said(
             "Bitte bezahlen Sie Ihre Änderung",

@@ -111,6 +111,15 @@ impl Words for English {
             &[],
         )
     }
+    fn audit_head(&self) -> Said {
+        said(
+            "Keep this mail: the head of your audit",
+            &[
+                "this is the head of your store's audit chain. Whoever could change the database cannot change this mail:",
+            ],
+            &["`countersign audit verify STORE --head HEAD` compares the audit with it."],
+        )
+    }
     fn payment_needed(&self, told: &Told<'_>) -> Said {
         said(
             "Please pay for your change",

@@ -43,6 +43,7 @@ pub(super) trait Words: Send + Sync {
     /// It expired, went stale or could not be done.
     fn undone(&self, told: &Told<'_>) -> Said;
     /// The payment provider has given money back.
+    fn audit_head(&self) -> Said;
     fn payment_needed(&self, told: &Told<'_>) -> Said;
     fn refunded(&self, told: &Told<'_>) -> Said;
     fn new_sign_in(&self, store: &str) -> Said;
