@@ -25,7 +25,7 @@ BEGIN
     -- Sealing a confirmed factor with a new server key changes nothing about the account; the executor alone does that.
     IF (NEW.password_hash, NEW.role, NEW.disabled_at, NEW.totp_confirmed_at, NEW.email) IS DISTINCT FROM (OLD.password_hash, OLD.role, OLD.disabled_at, OLD.totp_confirmed_at, OLD.email)
             OR NEW.totp_secret IS DISTINCT FROM OLD.totp_secret AND OLD.totp_confirmed_at IS NOT NULL AND current_user <> 'countersign_executor' THEN
-        IF NEW.totp_confirmed_at IS NOT NULL AND OLD.totp_confirmed_at IS NULL AND OLD.pending_epoch IS DISTINCT FROM OLD.epoch THEN
+        IF NEW.totp_confirmed_at IS NOT NULL AND OLD.totp_confirmed_at IS NULL AND NEW.totp_secret IS NOT NULL AND OLD.pending_epoch IS DISTINCT FROM OLD.epoch THEN
             RAISE EXCEPTION 'the second factor was begun before the account changed' USING ERRCODE = 'check_violation', CONSTRAINT = 'second_factor_is_current';
         END IF;
         NEW.epoch := OLD.epoch + 1;

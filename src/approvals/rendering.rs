@@ -61,7 +61,7 @@ impl Rows {
         self.details.push(Detail { label, before, after });
     }
 
-    fn new(&mut self, label: Worded, after: impl Into<String>) {
+    fn value(&mut self, label: Worded, after: impl Into<String>) {
         let label = self.say(label);
         self.row(label, None, Some(after.into()));
     }
@@ -105,7 +105,7 @@ impl Rows {
                     PaymentKind::Refund => words!("Refund", "Erstattung"),
                 };
                 let amount = self.money(*amount);
-                self.new(label, amount);
+                self.value(label, amount);
                 self.method(payment_method_id);
             }
             Change::Balance {
@@ -123,7 +123,7 @@ impl Rows {
                 payment_method_id,
             } => {
                 for item in item_ids {
-                    self.new(words!("Item that comes back", "Artikel, der zurückkommt"), item);
+                    self.value(words!("Item that comes back", "Artikel, der zurückkommt"), item);
                 }
                 self.method(payment_method_id);
             }
@@ -137,7 +137,7 @@ impl Rows {
                     self.row(label, Some(item_id.clone()), Some(new_item_id.clone()));
                 }
                 let difference = self.money(*difference);
-                self.new(words!("Difference in price", "Unterschied im Preis"), difference);
+                self.value(words!("Difference in price", "Unterschied im Preis"), difference);
                 self.method(payment_method_id);
             }
             Change::Coupon { discount, days } => {
@@ -145,18 +145,18 @@ impl Rows {
                     Discount::Percent { percent } => format!("{percent} %"),
                     Discount::Amount { amount } => self.money(*amount),
                 };
-                self.new(words!("Coupon", "Gutschein"), worth);
-                self.new(
+                self.value(words!("Coupon", "Gutschein"), worth);
+                self.value(
                     words!("Valid for so many days", "Gültig für so viele Tage"),
                     days.to_string(),
                 );
             }
-            Change::CrmNote { text } => self.new(
+            Change::CrmNote { text } => self.value(
                 words!("Note, written by the assistant", "Notiz, vom Assistenten geschrieben"),
                 text,
             ),
             Change::HandOff { summary } => {
-                self.new(
+                self.value(
                     words!(
                         "For our staff, written by the assistant",
                         "Für unser Team, vom Assistenten geschrieben"
@@ -168,7 +168,7 @@ impl Rows {
     }
 
     fn method(&mut self, id: &str) {
-        self.new(words!("Payment method", "Zahlungsart"), id);
+        self.value(words!("Payment method", "Zahlungsart"), id);
     }
 
     fn address(&mut self, whose: Worded, from: Option<&Address>, to: &Address) {

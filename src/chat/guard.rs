@@ -9,8 +9,8 @@ use std::sync::LazyLock;
 use base64::{Engine, prelude::BASE64_STANDARD_NO_PAD};
 use regex::Regex;
 
-use crate::telemetry::hide_credentials;
-use crate::text::is_invisible;
+use super::claims;
+use crate::{language::Language, telemetry::hide_credentials, text::is_invisible};
 
 /// What stands in the place of what is taken out.
 pub(super) const REMOVED: &str = "[removed]";
@@ -26,6 +26,8 @@ pub(super) enum Breach {
     Instructions,
     /// An address from elsewhere, or a credential, was taken out.
     Foreign,
+    /// It said that something was done that was not, or led somewhere that nobody named.
+    Claim,
 }
 
 impl Breach {
@@ -33,6 +35,7 @@ impl Breach {
         match self {
             Self::Instructions => "instructions",
             Self::Foreign => "foreign",
+            Self::Claim => "claim",
         }
     }
 }
@@ -48,7 +51,15 @@ pub(super) struct Guard {
     secret: Vec<String>,
     /// Everything that this conversation may know, in small letters.
     known: String,
+    /// What tools and this server said, in small letters: what bears a claim out.
+    evidence: String,
+    /// Hosts of the store's own pages.
+    hosts: Vec<String>,
+    language: Option<Language>,
     held: String,
+    /// What is held of a sentence that is not at its end, and what of it has gone out.
+    sentence: String,
+    said: String,
     pub breach: Option<Breach>,
 }
 
@@ -71,6 +82,19 @@ impl Guard {
         self.known.push('\n');
     }
 
+    /// Lets the model say what is in a tool's result, or in a note of ours on what became of a proposal.
+    pub fn learn_fact(&mut self, text: &str) {
+        self.learn(text);
+        self.evidence.push_str(&text.to_lowercase());
+        self.evidence.push('\n');
+    }
+
+    /// Whose pages links may lead to, and in which language a sentence is replaced.
+    pub fn speaking(mut self, language: Language, hosts: Vec<String>) -> Self {
+        (self.language, self.hosts) = (Some(language), hosts);
+        self
+    }
+
     /// Takes the next piece, and gives back what may go out by now.
     pub fn push(&mut self, piece: &str) -> Result<String, Breach> {
         self.held.push_str(piece);
@@ -84,13 +108,45 @@ impl Guard {
             .unwrap_or(self.held.len());
         let rest = self.held.split_off(beginning.min(last_word(&self.held)));
         let sure = std::mem::replace(&mut self.held, rest);
-        Ok(self.clean(sure))
+        let sure = self.clean(sure);
+        self.sentence.push_str(&sure);
+        let rest = self.sentence.split_off(claims::may_go(&self.sentence));
+        let whole = std::mem::replace(&mut self.sentence, rest);
+        Ok(self.check_claims(&whole))
     }
 
     /// What was held back and turned out to be nothing.
     pub fn finish(&mut self) -> String {
         let rest = std::mem::take(&mut self.held);
-        self.clean(rest)
+        let rest = self.clean(rest);
+        self.sentence.push_str(&rest);
+        let whole = std::mem::take(&mut self.sentence);
+        self.check_claims(&whole)
+    }
+
+    /// What may go out of sentences, each looked at together with what of it went out before.
+    fn check_claims(&mut self, text: &str) -> String {
+        let (mut rest, mut checked) = (text, String::new());
+        while !rest.is_empty() {
+            let (piece, after) = rest.split_at(claims::end_of_first_sentence(rest));
+            let language = self.language.unwrap_or(Language::En);
+            match claims::check(&self.said, piece, (&self.evidence, &self.hosts), language) {
+                Some(instead) => {
+                    self.breach.get_or_insert(Breach::Claim);
+                    // The same sentence twice in a row says nothing more.
+                    if !checked.trim_end().ends_with(instead.trim_end()) {
+                        checked.push_str(&instead);
+                    }
+                }
+                None => checked.push_str(piece),
+            }
+            match claims::end_of_sentences(piece) == piece.len() {
+                true => self.said.clear(),
+                false => self.said.push_str(piece),
+            }
+            rest = after;
+        }
+        checked
     }
 
     /// Whether `text`, which goes somewhere else than to the shopper, holds what must not leave.
@@ -179,7 +235,7 @@ fn begins_at(text: &str, secret: &str) -> Option<usize> {
 /// Where the last word begins, which may go on. Words that may be groups of one number, or announce a token, are held
 /// with what follows them.
 fn last_word(text: &str) -> usize {
-    let parts_words = |c: char| c.is_whitespace() || c >= '\u{2e80}';
+    let parts_words = |c: char| c.is_whitespace() || c >= '\u{2e80}' && !is_invisible(c);
     let word_start = |end: usize| {
         text[..end]
             .rfind(parts_words)
@@ -258,9 +314,22 @@ mod tests {
     fn words_go_out_as_they_come() {
         let mut guard = guard();
         assert_eq!(guard.push("Hello there, ").ok().as_deref(), Some("Hello there, "));
-        assert_eq!(guard.push("your parcel").ok().as_deref(), Some("your "));
-        assert_eq!(guard.push(" is").ok().as_deref(), Some("parcel "));
-        assert_eq!(guard.finish(), "is");
+        assert_eq!(guard.push("glad to help").ok().as_deref(), Some("glad to "));
+        assert_eq!(guard.push(" here").ok().as_deref(), Some("help "));
+        assert_eq!(guard.finish(), "here");
+    }
+
+    #[test]
+    fn a_claim_waits_for_the_end_of_its_sentence() {
+        let mut guard = guard();
+        let mut told = String::new();
+        for piece in ["Hello. So I ", "have refunded ", "you. Bye"] {
+            told.push_str(&guard.push(piece).expect("no breach of the instructions"));
+            assert!(!told.contains("refunded"), "{told}");
+        }
+        told.push_str(&guard.finish());
+        assert_eq!(told, format!("Hello. So I have … {} Bye", claims::NOT_DONE.en));
+        assert_eq!(guard.breach, Some(Breach::Claim));
     }
 
     /// The ways a model may dress the mark up.

@@ -25,6 +25,28 @@ pub struct ConversationSummary {
     pub last_message: String,
 }
 
+/// What this server has said in a conversation: what became of proposals. And the hosts of the store's own pages.
+pub(super) async fn facts(
+    tx: &mut Tx<Web>,
+    conversation: ConversationId,
+) -> Result<(Vec<String>, Vec<String>), sqlx::Error> {
+    let facts = sqlx::query_scalar!(
+        "SELECT body FROM messages WHERE tenant_id = $2 AND conversation_id = $1 AND author = 'system' ORDER BY created_at DESC LIMIT 50",
+        conversation.as_uuid(),
+        tx.tenant_id().as_uuid()
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    let origins = sqlx::query_scalar!(
+        "SELECT origin FROM origins WHERE tenant_id = $1 ORDER BY origin LIMIT 50",
+        tx.tenant_id().as_uuid()
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    let host = |origin: &String| Some(url::Url::parse(origin).ok()?.host_str()?.to_owned());
+    Ok((facts, origins.iter().filter_map(host).collect()))
+}
+
 /// The bound shopper's conversations, most recently used first, those used before `before` when it is given.
 pub async fn conversations(
     tx: &mut Tx<Web>,

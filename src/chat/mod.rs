@@ -5,6 +5,7 @@
 //! same events.
 
 mod asking;
+mod claims;
 mod bill;
 mod ending;
 mod engine;

@@ -98,7 +98,7 @@ impl Turn {
             self.engine
                 .metrics
                 .called(name, outcome.outcome.as_str(), began.elapsed());
-            draft.guard.learn(&outcome.content);
+            draft.guard.learn_fact(&outcome.content);
             let status = match outcome.outcome {
                 Outcome::Answered => ToolStatus::Answered,
                 Outcome::Proposed => ToolStatus::Proposed,

@@ -116,6 +116,7 @@ impl Chat {
             Some(conversation) => history::for_prompt(&mut tx, conversation, engine.limits.history_messages).await?,
             None => Vec::new(),
         };
+        let (facts, hosts) = history::facts(&mut tx, conversation).await?;
         let new = NewTurn {
             id: TurnId::new(),
             conversation,
@@ -142,13 +143,14 @@ impl Chat {
         let events = log.follow(after);
         let canary = prompt::canary(&engine.keyring, conversation);
         let system = prompt::system_text(&store, shopper.is_guest(), &canary);
-        let mut guard = Guard::new(&system, &canary);
+        let mut guard = Guard::new(&system, &canary).speaking(language, hosts);
         let tools = match shopper.is_guest() {
             true => self.guest_tools.clone(),
             false => self.tools.clone(),
         };
         let prompt = prompt::opening(system, history, message.text.clone(), language, tools, &engine.limits);
         prompt.texts().for_each(|text| guard.learn(text));
+        facts.iter().for_each(|fact| guard.learn_fact(fact));
         let turn = Turn {
             engine: engine.clone(),
             shopper: shopper.clone(),

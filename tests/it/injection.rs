@@ -355,3 +355,63 @@ async fn the_prompt_can_be_read_and_its_audit_names_what_does_not_belong_there()
         "{said}"
     );
 }
+
+/// Every place where SQL text is put together at run time, with the reason why nobody else's text can be in it. Everything else is a literal
+/// that is checked when the crate is compiled.
+const PUT_TOGETHER: [(&str, usize, &str); 6] = [
+    (
+        "cli/doctor/database.rs",
+        1,
+        "literals of this file, handed through a function",
+    ),
+    ("cli/replay/run.rs", 3, "names of databases that this process counts"),
+    ("jobs/backlog.rs", 1, "the queue's schema, a constant"),
+    ("jobs/mod.rs", 1, "the owner's name, a constant"),
+    ("tenancy/bootstrap.rs", 1, "names of roles, constants"),
+    (
+        "tenancy/pools.rs",
+        1,
+        "`BEGIN` and settings with ids that are UUIDs by their type",
+    ),
+];
+
+#[test]
+fn sql_is_put_together_nowhere_else() {
+    fn sources(folder: &std::path::Path, found: &mut Vec<std::path::PathBuf>) {
+        for entry in std::fs::read_dir(folder).expect("a folder").flatten() {
+            match entry.path() {
+                path if path.is_dir() => sources(&path, found),
+                path => found.push(path),
+            }
+        }
+    }
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    sources(&root, &mut files);
+    let mut found = Vec::new();
+    for file in files
+        .iter()
+        .filter(|file| file.extension().is_some_and(|kind| kind == "rs"))
+    {
+        let text = std::fs::read_to_string(file).expect("text");
+        // The driver takes nothing but a literal without this.
+        let count = text.matches("AssertSqlSafe(").count();
+        if count > 0 {
+            let name = file
+                .strip_prefix(&root)
+                .expect("below")
+                .to_string_lossy()
+                .replace('\\', "/");
+            found.push((name, count));
+        }
+    }
+    found.sort();
+    let known: Vec<_> = PUT_TOGETHER
+        .iter()
+        .map(|(file, count, _)| ((*file).to_owned(), *count))
+        .collect();
+    assert_eq!(
+        found, known,
+        "name the place and the reason, or use a checked statement"
+    );
+}
