@@ -82,6 +82,24 @@ impl<S: Send + Sync> FromRequest<S> for RawBody {
     }
 }
 
+/// A page of a list, newest first.
+#[derive(serde::Deserialize, Validate, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct NewestFirst {
+    /// Rows a page, 1 to 100.
+    #[serde(default = "hundred")]
+    #[validate(range(min = 1, max = 100))]
+    #[param(minimum = 1, maximum = 100, default = 100)]
+    pub limit: u32,
+    /// The `id` of the last row of the page before.
+    pub before: Option<uuid::Uuid>,
+}
+
+pub fn hundred() -> u32 {
+    100
+}
+
 /// How many a page holds where the caller does not say.
 pub fn fifty() -> u32 {
     50

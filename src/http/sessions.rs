@@ -11,8 +11,8 @@ use utoipa::ToSchema;
 
 use super::{
     SecureCookies,
-    body::Path,
-    documented::{CrossSite, NotFound, Unauthenticated},
+    body::{NewestFirst, Path, Query},
+    documented::{BadQuery, CrossSite, NotFound, Unauthenticated},
     problem::Problem,
     sign_in::set_cookie,
 };
@@ -64,9 +64,13 @@ pub async fn current(shopper: Shopper) -> Json<CurrentSession> {
 }
 
 /// Lists the shopper's live sessions, newest first.
-#[utoipa::path(get, path = "/v1/sessions", tag = "sessions", responses((status = 200, body = Sessions), Unauthenticated))]
-pub async fn list(shopper: Shopper, State(identity): State<Identity>) -> Result<Json<Sessions>, Problem> {
-    let sessions = identity.sessions(&shopper).await?;
+#[utoipa::path(get, path = "/v1/sessions", tag = "sessions", params(NewestFirst), responses((status = 200, body = Sessions), BadQuery, Unauthenticated))]
+pub async fn list(
+    shopper: Shopper,
+    State(identity): State<Identity>,
+    Query(page): Query<NewestFirst>,
+) -> Result<Json<Sessions>, Problem> {
+    let sessions = identity.sessions(&shopper, (page.limit, page.before)).await?;
     let live = |session: Session| LiveSession {
         id: session.id,
         current: session.id == shopper.session(),

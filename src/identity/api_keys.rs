@@ -110,11 +110,18 @@ impl Identity {
         Ok((token, key))
     }
 
-    /// Every key, the newest first.
-    pub async fn api_keys(&self, staff: &StaffMember) -> Result<Vec<ApiKey>, IdentityError> {
+    /// Every key, the newest first, at most `limit`, those before one when it is given.
+    pub async fn api_keys(
+        &self,
+        staff: &StaffMember,
+        (limit, before): (u32, Option<Uuid>),
+    ) -> Result<Vec<ApiKey>, IdentityError> {
         let mut tx = self.web.begin(staff.scope()).await?;
         let rows = sqlx::query!(
-            "SELECT id, name, prefix, scopes, created_at, expires_at, last_used_at, revoked_at FROM api_keys ORDER BY created_at DESC, id LIMIT 1000"
+            "SELECT id, name, prefix, scopes, created_at, expires_at, last_used_at, revoked_at FROM api_keys
+            WHERE $2::uuid IS NULL OR id < $2 ORDER BY id DESC LIMIT $1",
+            i64::from(limit),
+            before
         )
         .fetch_all(&mut *tx)
         .await?;

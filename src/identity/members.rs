@@ -28,13 +28,19 @@ pub struct Member {
 }
 
 impl Identity {
-    /// Everybody on the staff.
-    pub async fn members(&self, staff: &StaffMember) -> Result<Vec<Member>, IdentityError> {
+    /// Everybody on the staff by address, at most `limit`, those after one when it is given.
+    pub async fn members(
+        &self,
+        staff: &StaffMember,
+        (limit, after): (u32, Option<StaffId>),
+    ) -> Result<Vec<Member>, IdentityError> {
         let mut tx = self.web.begin(staff.scope()).await?;
         Ok(sqlx::query_as!(
             Member,
             r#"SELECT id AS "id: StaffId", email, role AS "role: StaffRole", totp_confirmed_at IS NOT NULL AS "second_factor!", created_at, disabled_at
-            FROM staff ORDER BY email LIMIT 1000"#
+            FROM staff WHERE $2::uuid IS NULL OR email > (SELECT a.email FROM staff a WHERE a.id = $2) ORDER BY email LIMIT $1"#,
+            i64::from(limit),
+            after.map(StaffId::as_uuid)
         )
         .fetch_all(&mut *tx)
         .await?)

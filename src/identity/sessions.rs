@@ -197,14 +197,23 @@ impl Identity {
         Ok(())
     }
 
-    /// The shopper's live sessions, newest first.
-    pub async fn sessions(&self, shopper: &Shopper) -> Result<Vec<Session>, IdentityError> {
+    /// The shopper's live sessions, newest first, at most `limit`, those before one when it is given.
+    pub async fn sessions(
+        &self,
+        shopper: &Shopper,
+        (limit, before): (u32, Option<uuid::Uuid>),
+    ) -> Result<Vec<Session>, IdentityError> {
         let mut tx = self.web.begin(shopper.scope()).await?;
         Ok(sqlx::query_as!(
             Session,
             r#"SELECT id AS "id: SessionId", created_at, last_seen_at, least(expires_at, idle_until) AS "expires_at!", address, device
-            FROM sessions WHERE revoked_at IS NULL AND idle_until > $1 AND expires_at > $1 ORDER BY created_at DESC, id DESC LIMIT 100"#,
-            self.now()
+            FROM sessions WHERE shopper_id = $4 AND revoked_at IS NULL AND idle_until > $1 AND expires_at > $1
+                AND ($3::uuid IS NULL OR (created_at, id) < (SELECT b.created_at, b.id FROM sessions b WHERE b.id = $3))
+            ORDER BY created_at DESC, id DESC LIMIT $2"#,
+            self.now(),
+            i64::from(limit),
+            before,
+            shopper.id.as_uuid()
         )
         .fetch_all(&mut *tx)
         .await?)

@@ -196,11 +196,13 @@ pub async fn add(
     Ok((endpoint, secret))
 }
 
-/// The tenant's endpoints, the newest first.
-pub async fn list(tx: &mut Tx<Web>) -> Result<Vec<Endpoint>, sqlx::Error> {
+/// The tenant's endpoints, the newest first, at most `limit`, those before one when it is given.
+pub async fn list(tx: &mut Tx<Web>, (limit, before): (u32, Option<Uuid>)) -> Result<Vec<Endpoint>, sqlx::Error> {
     sqlx::query_as!(
         Endpoint,
-        "SELECT id, url, created_at, disabled_at FROM webhook_endpoints ORDER BY id DESC LIMIT 100"
+        "SELECT id, url, created_at, disabled_at FROM webhook_endpoints WHERE $2::uuid IS NULL OR id < $2 ORDER BY id DESC LIMIT $1",
+        i64::from(limit),
+        before
     )
     .fetch_all(&mut **tx)
     .await

@@ -236,14 +236,23 @@ async fn staff_tokens(app: &TestApp, email: &str, role: StaffRole) -> (Option<St
     if opened["next"] == "work" {
         return (None, token);
     }
-    let half = token.clone();
     let (.., full) = super::staff_sign_in::set_up_second_factor(app, &token).await;
-    // Setting up ends the session it was done from: another one that has not been.
-    let again = "UPDATE staff_sessions SET revoked_at = NULL WHERE NOT full_access";
-    sqlx::raw_sql(again)
-        .execute(&mut app.superuser().await)
-        .await
-        .expect("runs");
+    // Setting up ends the session it was done from: a colleague is still half way in.
+    let colleague = format!("half-{email}");
+    staff::add(
+        &app.pools.executor,
+        &app.store.tenant,
+        &colleague,
+        role,
+        PASSWORD.into(),
+    )
+    .await
+    .expect("added");
+    let log_in = app.at_the_door(
+        "/v1/staff/sessions",
+        json!({ "email": colleague, "password": PASSWORD }),
+    );
+    let half = answer(log_in).await.1["token"].as_str().expect("a token").to_owned();
     (
         Some(half),
         full["session"]["token"].as_str().expect("a token").to_owned(),

@@ -7,7 +7,7 @@ use regex::Regex;
 use reqwest::{StatusCode, header};
 use serde_json::json;
 
-use crate::support::{PASSWORD, TestApp};
+use crate::support::{PASSWORD, TestApp, shopper::answer};
 
 /// A browser that runs nothing: it keeps cookies, follows redirects and sends forms.
 struct Desk {
@@ -386,4 +386,50 @@ async fn a_trial_says_so_on_every_page() {
         .await
         .expect("answers");
     assert!(!health.text().await.expect("text").contains("trial"));
+}
+
+#[tokio::test]
+async fn every_list_goes_on_where_its_page_ended() {
+    let app = TestApp::offline().await;
+    let admin = app.staff("kim@shop.example", StaffRole::Admin).await;
+    for name in ["a", "b", "c"] {
+        app.staff(&format!("{name}@shop.example"), StaffRole::Viewer).await;
+        let key = json!({ "name": name, "scopes": ["proposals:read"], "days": 3 });
+        assert_eq!(
+            answer(admin.request("POST", "/v1/staff/api-keys").json(&key)).await.0,
+            StatusCode::CREATED
+        );
+        let endpoint = json!({ "url": format!("https://{name}.example/hook") });
+        assert_eq!(
+            answer(admin.request("POST", "/v1/staff/webhook-endpoints").json(&endpoint))
+                .await
+                .0,
+            StatusCode::CREATED
+        );
+        app.shopper("mia").await;
+    }
+    let mia = app.shopper("mia").await;
+    for (path, list, cursor) in [
+        ("/v1/staff/members", "members", "after"),
+        ("/v1/staff/api-keys", "api_keys", "before"),
+        ("/v1/staff/webhook-endpoints", "endpoints", "before"),
+        ("/v1/sessions", "sessions", "before"),
+    ] {
+        let read = async |query: String| match path {
+            "/v1/sessions" => mia.read(&format!("{path}?{query}")).await,
+            _ => admin.read(&format!("{path}?{query}")).await,
+        };
+        let whole = read("limit=100".into()).await.1[list].clone();
+        let (mut paged, mut query) = (Vec::new(), "limit=2".to_owned());
+        loop {
+            let page = read(query).await.1[list].as_array().expect("a list").clone();
+            let Some(last) = page.last() else { break };
+            query = format!("limit=2&{cursor}={}", last["id"].as_str().expect("an id"));
+            paged.extend(page);
+        }
+        let ids = |rows: &[serde_json::Value]| rows.iter().map(|row| row["id"].clone()).collect::<Vec<_>>();
+        assert!(paged.len() >= 3, "{path}");
+        assert_eq!(ids(&paged), ids(whole.as_array().expect("a list")), "{path}");
+        assert_eq!(read("limit=0".into()).await.0, StatusCode::BAD_REQUEST, "{path}");
+    }
 }

@@ -427,3 +427,92 @@ async fn heads_of_more_than_32_kib_are_refused_to_the_byte() {
         assert_eq!(answer.status().as_u16(), expected, "{bytes}");
     }
 }
+
+/// Each throttle that is counted in Postgres, hit 64 at once on two replicas: its burst passes, whoever asks which replica.
+#[tokio::test]
+async fn sixty_four_at_once_on_two_replicas_pass_no_throttle() {
+    let app = behind_a_proxy().await;
+    let (other, _stop) = app.replica().await;
+    let hit = |path: &'static str, body: fn(usize) -> Value, from: fn(usize) -> String| {
+        let requests = (0..64).map(|n| {
+            let url = if n % 2 == 0 { &app.url } else { &other };
+            app.http
+                .post(format!("{url}{path}"))
+                .header("x-store-key", app.store.key.as_str())
+                .header("x-forwarded-for", from(n))
+                .json(&body(n))
+                .send()
+        });
+        futures::future::join_all(requests)
+    };
+    for (throttle, burst, answers) in [
+        (
+            "guesses from one address",
+            30,
+            hit(
+                "/v1/sessions",
+                |n| json!({ "email": format!("g{n}@example.com"), "password": "x" }),
+                |_| "192.0.2.1".into(),
+            )
+            .await,
+        ),
+        (
+            "guesses at one account from one address",
+            10,
+            hit(
+                "/v1/sessions",
+                |_| json!({ "email": "one@example.com", "password": "x" }),
+                |_| "192.0.2.2".into(),
+            )
+            .await,
+        ),
+        (
+            "mails from one address",
+            20,
+            hit(
+                "/v1/sessions/code-requests",
+                |n| json!({ "email": format!("m{n}@example.com") }),
+                |_| "192.0.2.3".into(),
+            )
+            .await,
+        ),
+        (
+            "mails to one address from one address",
+            5,
+            hit(
+                "/v1/sessions/code-requests",
+                |_| json!({ "email": "two@example.com" }),
+                |_| "192.0.2.4".into(),
+            )
+            .await,
+        ),
+        (
+            "mails to one address",
+            6,
+            hit(
+                "/v1/sessions/code-requests",
+                |_| json!({ "email": "three@example.com" }),
+                |n| format!("198.51.100.{n}"),
+            )
+            .await,
+        ),
+    ] {
+        let statuses: Vec<StatusCode> = answers
+            .into_iter()
+            .map(|answer| answer.expect("answers").status())
+            .collect();
+        let refused = statuses
+            .iter()
+            .filter(|status| **status == StatusCode::TOO_MANY_REQUESTS)
+            .count();
+        assert!(
+            statuses.iter().all(|status| !status.is_server_error()),
+            "{throttle}: {statuses:?}"
+        );
+        // One more may have come back in the meantime.
+        assert!(
+            (63 - burst..=64 - burst).contains(&refused),
+            "{throttle}: {refused} of 64 were refused"
+        );
+    }
+}

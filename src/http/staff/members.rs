@@ -6,20 +6,33 @@ use axum::{
     http::{HeaderMap, StatusCode},
 };
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 use validator::Validate;
 
 use crate::{
     http::{
-        body::{Body, Path},
-        documented::{BadBody, NotFound, Role, Unauthenticated},
+        body::{self, Body, NewestFirst, Path, Query},
+        documented::{BadBody, BadQuery, NotFound, Role, Unauthenticated},
         problem::Problem,
         request_id,
     },
     identity::{ApiScope, Device, Identity, StaffMember, StaffRole, api_keys::ApiKey, members::Member},
     ids::StaffId,
 };
+
+#[derive(Deserialize, Validate, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct MemberPage {
+    /// Members a page, 1 to 100.
+    #[serde(default = "body::hundred")]
+    #[validate(range(min = 1, max = 100))]
+    #[param(minimum = 1, maximum = 100, default = 100)]
+    limit: u32,
+    /// The `id` of the last member of the page before.
+    after: Option<StaffId>,
+}
 
 #[derive(Serialize, ToSchema)]
 pub struct Members {
@@ -62,9 +75,14 @@ pub struct MadeApiKey {
 }
 
 /// Lists the staff.
-#[utoipa::path(get, path = "/v1/staff/members", tag = "staff", responses((status = 200, body = Members), Role, Unauthenticated))]
-pub async fn list(staff: StaffMember, State(identity): State<Identity>) -> Result<Json<Members>, Problem> {
-    let members = identity.members(&staff).await?;
+#[utoipa::path(get, path = "/v1/staff/members", tag = "staff", params(MemberPage),
+    responses((status = 200, body = Members), BadQuery, Role, Unauthenticated))]
+pub async fn list(
+    staff: StaffMember,
+    State(identity): State<Identity>,
+    Query(page): Query<MemberPage>,
+) -> Result<Json<Members>, Problem> {
+    let members = identity.members(&staff, (page.limit, page.after)).await?;
     Ok(Json(Members { members }))
 }
 
@@ -100,9 +118,14 @@ pub async fn invite(
 }
 
 /// Lists the keys of machines.
-#[utoipa::path(get, path = "/v1/staff/api-keys", tag = "staff", responses((status = 200, body = ApiKeys), Role, Unauthenticated))]
-pub async fn api_keys(staff: StaffMember, State(identity): State<Identity>) -> Result<Json<ApiKeys>, Problem> {
-    let api_keys = identity.api_keys(&staff).await?;
+#[utoipa::path(get, path = "/v1/staff/api-keys", tag = "staff", params(NewestFirst),
+    responses((status = 200, body = ApiKeys), BadQuery, Role, Unauthenticated))]
+pub async fn api_keys(
+    staff: StaffMember,
+    State(identity): State<Identity>,
+    Query(page): Query<NewestFirst>,
+) -> Result<Json<ApiKeys>, Problem> {
+    let api_keys = identity.api_keys(&staff, (page.limit, page.before)).await?;
     Ok(Json(ApiKeys { api_keys }))
 }
 

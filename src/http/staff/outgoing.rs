@@ -14,7 +14,7 @@ use crate::{
     clock::Clock,
     http::{
         Outside,
-        body::{self, Body, Path, Query},
+        body::{self, Body, NewestFirst, Path, Query},
         documented::{BadBody, BadQuery, NotFound, Role, Unauthenticated},
         problem::Problem,
         staff::finish,
@@ -118,10 +118,15 @@ pub struct MadeEndpoint {
 }
 
 /// Lists to whom events are told.
-#[utoipa::path(get, path = "/v1/staff/webhook-endpoints", tag = "staff", responses((status = 200, body = Endpoints), Role, Unauthenticated))]
-pub async fn endpoints(staff: StaffMember, State(web): State<Pool<Web>>) -> Result<Json<Endpoints>, Problem> {
+#[utoipa::path(get, path = "/v1/staff/webhook-endpoints", tag = "staff", params(NewestFirst),
+    responses((status = 200, body = Endpoints), BadQuery, Role, Unauthenticated))]
+pub async fn endpoints(
+    staff: StaffMember,
+    State(web): State<Pool<Web>>,
+    Query(page): Query<NewestFirst>,
+) -> Result<Json<Endpoints>, Problem> {
     let mut tx = web.begin(staff.scope()).await?;
-    let endpoints = webhooks_out::list(&mut tx).await?;
+    let endpoints = webhooks_out::list(&mut tx, (page.limit, page.before)).await?;
     Ok(Json(Endpoints { endpoints }))
 }
 

@@ -2,14 +2,15 @@
 
 use axum::{
     Router,
-    extract::Path,
+    extract::{Path, Query},
     response::Response,
     routing::{get, post},
 };
+use serde::Deserialize;
 use serde_json::Value;
 
 use super::{
-    Console, Failure, Visitor, done,
+    Console, Failure, Visitor, done, query,
     view::{Act, Cell, Section, Table, list, string, when, words},
 };
 
@@ -20,8 +21,16 @@ pub fn routes() -> Router<Console> {
         .route("/console/payments/{id}/fail", post(fail))
 }
 
-async fn payments(visitor: Visitor) -> Result<Response, Failure> {
-    let found: Value = visitor.get("/v1/staff/payments?limit=100").await?;
+/// Where the list goes on.
+#[derive(Deserialize)]
+struct Page {
+    #[serde(default)]
+    after: String,
+}
+
+async fn payments(visitor: Visitor, Query(page): Query<Page>) -> Result<Response, Failure> {
+    let query = query(&[("limit", "100"), ("after", page.after.trim())]);
+    let found: Value = visitor.get(&format!("/v1/staff/payments?{query}")).await?;
     let row = |payment: &Value| {
         let id = string(payment, "id");
         let (amount, order) = (words(&payment["amount"]), string(payment, "order_number"));
@@ -51,6 +60,11 @@ async fn payments(visitor: Visitor) -> Result<Response, Failure> {
             Cell::Acts(acts),
         ]
     };
+    let rows = list(&found, "payments");
+    let more = rows.last().filter(|_| rows.len() == 100).map(|last| {
+        let to = format!("/console/payments?after={}", string(last, "id"));
+        Section::Links(vec![(to, "More".to_owned())])
+    });
     let sections = vec![
         Section::note(
             "plain",
@@ -59,11 +73,13 @@ async fn payments(visitor: Visitor) -> Result<Response, Failure> {
         Section::Table(Table {
             caption: "Payments to make by hand",
             head: vec!["Amount", "What to do", "Order", "Since", ""],
-            rows: list(&found, "payments").iter().map(row).collect(),
+            rows: rows.iter().map(row).collect(),
             empty: "No payment waits.",
         }),
     ];
-    visitor.page("Payments", sections).await
+    visitor
+        .page("Payments", sections.into_iter().chain(more).collect())
+        .await
 }
 
 async fn confirm(visitor: Visitor, Path(id): Path<uuid::Uuid>) -> Result<Response, Failure> {

@@ -2,15 +2,16 @@
 
 use axum::{
     Router,
-    extract::Path,
+    extract::{Path, Query},
     http::Method,
     response::Response,
     routing::{get, post},
 };
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
-    Console, Failure, Form, Visitor, done,
+    Console, Failure, Form, Visitor, done, query,
     view::{Act, Cell, Field, Form as Fields, Section, Table, list, string, when, words},
 };
 
@@ -32,9 +33,44 @@ pub fn routes() -> Router<Console> {
         .route("/console/keys/{id}/revoke", post(revoke_key))
 }
 
-async fn people(visitor: Visitor) -> Result<Response, Failure> {
-    let members: Value = visitor.get("/v1/staff/members").await?;
-    let keys: Value = visitor.get("/v1/staff/api-keys").await?;
+/// Where the lists go on.
+#[derive(Deserialize)]
+struct Pages {
+    #[serde(default)]
+    members: String,
+    #[serde(default)]
+    keys: String,
+}
+
+/// A link to what follows a full page.
+fn more(rows: &[Value], list: &str, label: &str) -> Option<(String, String)> {
+    let last = rows.last().filter(|_| rows.len() == 100)?;
+    Some((
+        format!("/console/people?{}", query(&[(list, &string(last, "id"))])),
+        label.to_owned(),
+    ))
+}
+
+async fn people(visitor: Visitor, Query(pages): Query<Pages>) -> Result<Response, Failure> {
+    let members: Value = visitor
+        .get(&format!(
+            "/v1/staff/members?{}",
+            query(&[("after", pages.members.trim())])
+        ))
+        .await?;
+    let keys: Value = visitor
+        .get(&format!(
+            "/v1/staff/api-keys?{}",
+            query(&[("before", pages.keys.trim())])
+        ))
+        .await?;
+    let links: Vec<_> = [
+        more(list(&members, "members"), "members", "More staff"),
+        more(list(&keys, "api_keys"), "keys", "More keys"),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
     let act = |to: String, label, about: String, calls| {
         Cell::Acts(vec![Act {
             to,
@@ -134,7 +170,10 @@ async fn people(visitor: Visitor) -> Result<Response, Failure> {
             Fields::post("Make a key", "/console/keys", "Make it", fields).calling("POST", "/v1/staff/api-keys"),
         ),
     ];
-    visitor.page("Staff and keys", sections).await
+    let sections = sections
+        .into_iter()
+        .chain((!links.is_empty()).then_some(Section::Links(links)));
+    visitor.page("Staff and keys", sections.collect()).await
 }
 
 async fn invite(visitor: Visitor, axum::Form(form): axum::Form<Form>) -> Result<Response, Failure> {
