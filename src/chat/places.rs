@@ -34,7 +34,7 @@ impl TurnPlaces {
     }
 
     /// A place for a turn of the shopper's, if each share it counts under has one: guests together have half of all places, guests of
-    /// one network an eighth, those of an IPv6 /48 a quarter, and one account an eighth.
+    /// one network an eighth, those of an IPv6 /48 a quarter, and one account an eighth, but two at least.
     pub fn take(&self, shopper: &Shopper, address: IpAddr) -> Result<Place<Share>, Share> {
         let part = |of: usize| (self.most / of).max(1);
         let mut shares = vec![(Share::All, self.most)];
@@ -43,7 +43,8 @@ impl TurnPlaces {
             shares.push((Share::Network(Network::of(address)), part(8)));
             shares.extend(Network::site(address).map(|site| (Share::Network(site), part(4))));
         } else {
-            shares.push((Share::Account(shopper.id()), part(8)));
+            // Two at least: somebody who asks in two windows is served where there are few places.
+            shares.push((Share::Account(shopper.id()), part(8).max(2)));
         }
         self.places.take(shares)
     }
