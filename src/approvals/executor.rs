@@ -13,25 +13,17 @@ use serde_json::Value;
 use sqlx::types::Json;
 
 use super::{
-    Plan, PlanError, State, authority,
+    Plan, PlanError, State, authority, effects,
     outcome::{self, Settled},
     policy::Policy,
     returns,
 };
 use crate::{
     ids::{OrderId, ProposalId, ShopperId, TenantId},
-    integrations::{
-        crm,
-        payments::{self, Purpose},
-        shop::{self, Operation},
-        webhooks_out,
-    },
+    integrations::payments,
     language::Worded,
     ledger::{self, Collection, LedgerError, Provider},
-    store::{
-        changes::{self, Change, ChangeError, Target},
-        orders::{OrderStatus, PaymentKind},
-    },
+    store::changes::{self, ChangeError, Target},
     tenancy::{self, Pool, Scope, Tx, audit::Actor},
 };
 
@@ -214,7 +206,7 @@ impl Executor {
         now: DateTime<Utc>,
     ) -> Result<Option<Provider>, ChangeError> {
         let needed = plan.money_in();
-        if let (false, Some(purpose)) = (needed.is_empty(), purpose(target))
+        if let (false, Some(purpose)) = (needed.is_empty(), effects::purpose(target))
             && ledger::collection(tx, target.proposal).await? != Collection::Held
         {
             let mut asked = None;
@@ -232,7 +224,7 @@ impl Executor {
         if !plan.holds_money() {
             ledger::settle(tx, target.proposal, now).await?;
         }
-        self.tell_other_systems(tx, target, plan, now).await?;
+        effects::tell_other_systems(tx, target, plan, now).await?;
         Ok(None)
     }
 
@@ -291,51 +283,6 @@ impl Executor {
         Ok(claim)
     }
 
-    /// Queues what an effect means elsewhere: money back at the payment provider, a note in the CRM, a person called.
-    async fn tell_other_systems(
-        &self,
-        tx: &mut Tx<tenancy::Executor>,
-        target: &Target,
-        plan: &Plan,
-        now: DateTime<Utc>,
-    ) -> Result<(), ChangeError> {
-        for (position, change) in plan.changes.iter().enumerate() {
-            match (change, target.order) {
-                (
-                    Change::Payment {
-                        kind: PaymentKind::Refund,
-                        amount,
-                        payment_method_id,
-                    },
-                    Some((order, _)),
-                ) => {
-                    let purpose = Purpose {
-                        shopper: target.shopper,
-                        order,
-                        proposal: target.proposal,
-                    };
-                    payments::pay_out(tx, purpose, (payment_method_id, *amount), now).await?;
-                }
-                (Change::Status { to, .. }, Some((order, _))) => {
-                    if let Some(operation) = at_the_shop(*to) {
-                        shop::queue(tx, (target.proposal, position), order, operation, now).await?;
-                    }
-                }
-                (Change::OrderAddress { .. }, Some((order, _))) => {
-                    shop::queue(tx, (target.proposal, position), order, Operation::Address, now).await?;
-                }
-                (Change::CrmNote { .. }, _) => crm::queue_note(tx, target.proposal, now).await?,
-                (Change::HandOff { .. }, _) => {
-                    let data = serde_json::json!({ "proposal_id": target.proposal });
-                    let key = format!("handed_off:{}", target.proposal);
-                    webhooks_out::announce(tx, "conversation.handed_off", &key, data, now).await?;
-                }
-                _ => {}
-            }
-        }
-        Ok(())
-    }
-
     /// A transaction that holds the proposal while it is executing. Whoever comes second waits here, and then finds the
     /// state moved on: None.
     async fn lock_executing(
@@ -371,14 +318,6 @@ impl Executor {
     }
 }
 
-fn purpose(target: &Target) -> Option<Purpose> {
-    target.order.map(|(order, _)| Purpose {
-        shopper: target.shopper,
-        order,
-        proposal: target.proposal,
-    })
-}
-
 /// Gives back what came in for a proposal that ended without its change.
 async fn give_back(tx: &mut Tx<tenancy::Executor>, id: ProposalId, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
     match payments::give_back(tx, id, now).await {
@@ -386,15 +325,6 @@ async fn give_back(tx: &mut Tx<tenancy::Executor>, id: ProposalId, now: DateTime
         Err(LedgerError::Database(error)) => Err(error),
         // What is held can always go back: the balance counts it apart.
         Err(LedgerError::NotCovered) => Err(sqlx::Error::Protocol("held money is not covered".into())),
-    }
-}
-
-/// What an order's new status means at the shop's platform.
-fn at_the_shop(status: OrderStatus) -> Option<Operation> {
-    match status {
-        OrderStatus::Cancelled => Some(Operation::Cancel),
-        OrderStatus::ReturnRequested | OrderStatus::ExchangeRequested => Some(Operation::TagReturn),
-        _ => None,
     }
 }
 

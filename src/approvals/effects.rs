@@ -1,0 +1,80 @@
+//! What the effect of a proposal means elsewhere: money out, the shop's platform, the CRM, the store's webhooks.
+
+use chrono::{DateTime, Utc};
+
+use super::Plan;
+use crate::{
+    integrations::{
+        crm,
+        payments::{self, Purpose},
+        shop::{self, Operation},
+        webhooks_out,
+    },
+    store::{
+        changes::{Change, ChangeError, Target},
+        orders::{OrderStatus, PaymentKind},
+    },
+    tenancy::{self, Tx},
+};
+
+/// Queues what an effect means elsewhere: money back at the payment provider, a note in the CRM, a person called.
+pub(super) async fn tell_other_systems(
+    tx: &mut Tx<tenancy::Executor>,
+    target: &Target,
+    plan: &Plan,
+    now: DateTime<Utc>,
+) -> Result<(), ChangeError> {
+    for (position, change) in plan.changes.iter().enumerate() {
+        match (change, target.order) {
+            (
+                Change::Payment {
+                    kind: PaymentKind::Refund,
+                    amount,
+                    payment_method_id,
+                },
+                Some((order, _)),
+            ) => {
+                let purpose = Purpose {
+                    shopper: target.shopper,
+                    order,
+                    proposal: target.proposal,
+                };
+                payments::pay_out(tx, purpose, (payment_method_id, *amount), now).await?;
+            }
+            (Change::Status { to, .. }, Some((order, _))) => {
+                if let Some(operation) = at_the_shop(*to) {
+                    shop::queue(tx, (target.proposal, position), order, operation, now).await?;
+                }
+            }
+            (Change::OrderAddress { .. }, Some((order, _))) => {
+                shop::queue(tx, (target.proposal, position), order, Operation::Address, now).await?;
+            }
+            (Change::CrmNote { .. }, _) => crm::queue_note(tx, target.proposal, now).await?,
+            (Change::HandOff { .. }, _) => {
+                let data = serde_json::json!({ "proposal_id": target.proposal });
+                let key = format!("handed_off:{}", target.proposal);
+                webhooks_out::announce(tx, "conversation.handed_off", &key, data, now).await?;
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// What the money of an order's proposal is moved for; none where there is no order.
+pub(super) fn purpose(target: &Target) -> Option<Purpose> {
+    target.order.map(|(order, _)| Purpose {
+        shopper: target.shopper,
+        order,
+        proposal: target.proposal,
+    })
+}
+
+/// What an order's new status means at the shop's platform.
+fn at_the_shop(status: OrderStatus) -> Option<Operation> {
+    match status {
+        OrderStatus::Cancelled => Some(Operation::Cancel),
+        OrderStatus::ReturnRequested | OrderStatus::ExchangeRequested => Some(Operation::TagReturn),
+        _ => None,
+    }
+}

@@ -1,0 +1,341 @@
+//! The ledger of the money that moves for orders.
+//!
+//! A movement is requested first, and confirmed or failed by whoever moves the money. The tables can only be written by the database
+//! functions that are called here, and a constraint refuses to let more money out of an order than was confirmed in. No row says
+//! that money moved unless its provider said so.
+
+mod read;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+pub use read::{
+    Collection, Known, Movement, StaffTask, by_reference, collection, get, known, payment_link, provider_for,
+    staff_tasks,
+};
+
+use crate::{
+    ids::{MovementId, OrderId, PaymentMethodId, ProposalId},
+    money::Money,
+    tenancy::{Executor, Tx, Web},
+};
+
+/// Who moves the money of a movement, and whose word confirms it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::Type, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
+pub enum Provider {
+    /// The store's own system, which told us of a movement that it made.
+    Store,
+    Stripe,
+    /// The shop's platform, such as Shopify.
+    Platform,
+    /// A person of the store's staff: nobody else can move it.
+    Staff,
+    /// The demo's own, which moves no real money.
+    Demo,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::Type, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
+pub enum Direction {
+    In,
+    Out,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::Type, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
+pub enum MovementState {
+    Requested,
+    Confirmed,
+    Failed,
+}
+
+/// Why the ledger refused.
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerError {
+    /// More would go out of an order than came in.
+    #[error("more money would go out of the order than came in")]
+    NotCovered,
+    #[error(transparent)]
+    Database(sqlx::Error),
+}
+
+impl From<sqlx::Error> for LedgerError {
+    fn from(error: sqlx::Error) -> Self {
+        let constraint = error.as_database_error().and_then(|error| error.constraint());
+        match constraint {
+            Some(
+                "paid_out_at_most_paid_in"
+                | "only_confirmed_money_goes_out"
+                | "money_movements_check1"
+                | "payment_methods_balance_minor_check",
+            ) => Self::NotCovered,
+            _ => Self::Database(error),
+        }
+    }
+}
+
+/// Gives up the money that was asked for and has not come in. Returns nothing: what comes in after all goes back.
+pub async fn give_up(
+    tx: &mut Tx<Executor>,
+    proposal: ProposalId,
+    reason: &str,
+    now: DateTime<Utc>,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "SELECT fail_money(id, $3, $4) FROM money_movements WHERE tenant_id = $2 AND proposal_id = $1 AND direction = 'in' AND state = 'requested'",
+        proposal.as_uuid(),
+        tx.tenant_id().as_uuid(),
+        reason,
+        now
+    )
+    .fetch_all(&mut **tx)
+    .await
+    .map(drop)
+}
+
+/// Asks for money to come in for a proposal; it is held until [`settle`] or [`give_back`].
+pub async fn request_in(
+    tx: &mut Tx<Executor>,
+    (order, method): (OrderId, PaymentMethodId),
+    amount: Money,
+    provider: Provider,
+    proposal: ProposalId,
+    now: DateTime<Utc>,
+) -> Result<MovementId, LedgerError> {
+    Ok(sqlx::query_scalar!(
+        r#"SELECT request_money_in($1, $2, $3, $4, $5, $6) AS "id!: MovementId""#,
+        order.as_uuid(),
+        method.as_uuid(),
+        amount.minor,
+        provider as Provider as _,
+        proposal.as_uuid(),
+        now
+    )
+    .fetch_one(&mut **tx)
+    .await?)
+}
+
+/// Asks for money to go out to a method, from what came in: one movement for each payment that it is taken from.
+pub async fn request_out(
+    tx: &mut Tx<Executor>,
+    (order, method): (OrderId, PaymentMethodId),
+    amount: Money,
+    provider: Provider,
+    proposal: ProposalId,
+    now: DateTime<Utc>,
+) -> Result<Vec<MovementId>, LedgerError> {
+    // A provider that refunds a charge can only send it to where it came from.
+    let same_method = provider == Provider::Stripe;
+    Ok(sqlx::query_scalar!(
+        r#"SELECT request_money_out($1, $2, $3, $4, $5, $6, $7) AS "id!: MovementId""#,
+        order.as_uuid(),
+        method.as_uuid(),
+        amount.minor,
+        provider as Provider as _,
+        same_method,
+        proposal.as_uuid(),
+        now
+    )
+    .fetch_all(&mut **tx)
+    .await?)
+}
+
+/// Asks for what is held for a proposal to go back, because its change is not made.
+pub async fn give_back(
+    tx: &mut Tx<Executor>,
+    proposal: ProposalId,
+    now: DateTime<Utc>,
+) -> Result<Vec<MovementId>, LedgerError> {
+    Ok(sqlx::query_scalar!(
+        r#"SELECT give_back_money($1, $2) AS "id!: MovementId""#,
+        proposal.as_uuid(),
+        now
+    )
+    .fetch_all(&mut **tx)
+    .await?)
+}
+
+/// The change is made: what was held for it counts as paid on the order. Returns how much, in minor units.
+pub async fn settle(tx: &mut Tx<Executor>, proposal: ProposalId, now: DateTime<Utc>) -> Result<i64, LedgerError> {
+    Ok(
+        sqlx::query_scalar!(r#"SELECT settle_money_in($1, $2) AS "total!""#, proposal.as_uuid(), now)
+            .fetch_one(&mut **tx)
+            .await?,
+    )
+}
+
+/// The provider says that the money moved. False when that was known. A proposal that waits for it goes on by a job.
+pub async fn confirm(
+    tx: &mut Tx<Executor>,
+    movement: MovementId,
+    reference: Option<&str>,
+    now: DateTime<Utc>,
+) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"SELECT confirm_money($1, $2, $3) AS "done!""#,
+        movement.as_uuid(),
+        reference,
+        now
+    )
+    .fetch_one(&mut **tx)
+    .await
+}
+
+/// The provider says that the money did not move, or came back. False when that was known.
+pub async fn fail(
+    tx: &mut Tx<Executor>,
+    movement: MovementId,
+    reason: &str,
+    now: DateTime<Utc>,
+) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"SELECT fail_money($1, $2, $3) AS "done!""#,
+        movement.as_uuid(),
+        reason,
+        now
+    )
+    .fetch_one(&mut **tx)
+    .await
+}
+
+/// The same for every payout that the provider calls `reference`.
+pub async fn fail_by_reference(
+    tx: &mut Tx<Executor>,
+    reference: &str,
+    reason: &str,
+    now: DateTime<Utc>,
+) -> Result<bool, sqlx::Error> {
+    let failed = sqlx::query_scalar!(
+        r#"SELECT fail_money(id, $3, $4) AS "done!" FROM money_movements WHERE tenant_id = $2 AND reference = $1 AND direction = 'out'"#,
+        reference,
+        tx.tenant_id().as_uuid(),
+        reason,
+        now
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    Ok(failed.contains(&true))
+}
+
+/// Takes the share of a payout that failed again. False when it did not fail.
+pub async fn retry_out(tx: &mut Tx<Executor>, movement: MovementId, now: DateTime<Utc>) -> Result<bool, LedgerError> {
+    Ok(
+        sqlx::query_scalar!(r#"SELECT retry_money_out($1, $2) AS "done!""#, movement.as_uuid(), now)
+            .fetch_one(&mut **tx)
+            .await?,
+    )
+}
+
+/// Notes what the provider calls a movement that it has not confirmed yet, or the page where the shopper pays.
+pub async fn note(
+    tx: &mut Tx<Executor>,
+    movement: MovementId,
+    (reference, link): (Option<&str>, Option<&str>),
+    now: DateTime<Utc>,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "SELECT note_money($1, $2, $3, $4)",
+        movement.as_uuid(),
+        reference,
+        link,
+        now
+    )
+    .fetch_one(&mut **tx)
+    .await
+    .map(drop)
+}
+
+/// Records money that the store's own system says has moved.
+pub async fn record(
+    tx: &mut Tx<Executor>,
+    (order, method): (OrderId, PaymentMethodId),
+    direction: Direction,
+    amount_minor: i64,
+    reference: Option<&str>,
+    now: DateTime<Utc>,
+) -> Result<(), LedgerError> {
+    sqlx::query!(
+        "SELECT record_money($1, $2, $3, $4, $5, $6)",
+        order.as_uuid(),
+        direction as Direction as _,
+        method.as_uuid(),
+        amount_minor,
+        reference,
+        now
+    )
+    .fetch_one(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// Records a refund of a payment that was made at the provider by somebody else. False when no payment has that name.
+pub async fn record_refund_of(
+    tx: &mut Tx<Executor>,
+    payment: &str,
+    amount_minor: i64,
+    reference: &str,
+    now: DateTime<Utc>,
+) -> Result<bool, LedgerError> {
+    let source = sqlx::query!(
+        r#"SELECT order_id AS "order: OrderId", payment_method_id AS "method: PaymentMethodId" FROM money_movements
+        WHERE tenant_id = $2 AND reference = $1 AND direction = 'in' AND settled ORDER BY position LIMIT 1"#,
+        payment,
+        tx.tenant_id().as_uuid()
+    )
+    .fetch_optional(&mut **tx)
+    .await?;
+    let Some(source) = source else { return Ok(false) };
+    record(
+        tx,
+        (source.order, source.method),
+        Direction::Out,
+        amount_minor,
+        Some(reference),
+        now,
+    )
+    .await?;
+    Ok(true)
+}
+
+/// A member of staff says whether money moved that only people can move. False when there is no such movement that waits.
+pub async fn settle_by_staff(
+    tx: &mut Tx<Web>,
+    movement: MovementId,
+    moved: bool,
+    now: DateTime<Utc>,
+) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"SELECT settle_by_staff($1, $2, $3) AS "done!""#,
+        movement.as_uuid(),
+        moved,
+        now
+    )
+    .fetch_one(&mut **tx)
+    .await
+}
+
+/// Staff dropped a delivery that was to move money. What becomes of the money is for staff to say now.
+pub async fn hand_to_staff(tx: &mut Tx<Web>, delivery: Uuid, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
+    sqlx::query!("SELECT hand_money_to_staff($1, $2)", delivery, now)
+        .fetch_one(&mut **tx)
+        .await
+        .map(drop)
+}
+
+/// Confirms all movements of a request.
+pub async fn confirm_request(tx: &mut Tx<Executor>, request: Uuid, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "SELECT confirm_money(id, NULL, $3) FROM money_movements WHERE tenant_id = $2 AND request_id = $1 AND state = 'requested'",
+        request,
+        tx.tenant_id().as_uuid(),
+        now
+    )
+    .fetch_all(&mut **tx)
+    .await
+    .map(drop)
+}
