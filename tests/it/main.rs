@@ -42,6 +42,7 @@ mod problems;
 mod proofs;
 mod replay;
 mod restart;
+mod rooms;
 mod sessions;
 mod shares;
 mod sign_in;
