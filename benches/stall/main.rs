@@ -1,193 +1,227 @@
-//! `cargo bench --bench stall`: sends routes their dearest legal input and prints how long each held up the runtime's thread.
+//! `cargo bench --bench stall`: sends every route of the access table its dearest legal input and prints how long it held up the runtime's
+//! thread. `cargo bench --bench stall -- chat` sends only what has `chat` in its name.
 //!
 //! The server runs on one worker thread beside a task that wants to wake every millisecond. How late it wakes is how long every other
-//! request of that thread would have waited. The caller is on another thread.
+//! request of that thread would have waited. The caller is on another thread, and each of its calls comes from a network of its own, so that
+//! no throttle answers in the route's place.
 
 #[path = "../../tests/it/support/mod.rs"]
 #[allow(dead_code, unused_imports)]
 mod support;
 
+mod largest;
+
 use std::{
+    net::Ipv4Addr,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicU32, AtomicU64, Ordering},
         mpsc,
     },
     time::{Duration, Instant},
 };
 
+use base64::{Engine, prelude::BASE64_STANDARD};
+use countersign::{
+    http::access::{ACCESS, Access},
+    identity::StaffRole,
+    integrations::credentials::Kind,
+    keyring::hmac_sha256,
+};
 use reqwest::Method;
 use serde_json::{Value, json};
 use support::{PASSWORD, TestApp};
 
-/// Times that each route is called.
-const CALLS: usize = 6;
+/// Times that each route is called at once.
+const AT_ONCE: usize = 6;
+const SHOPIFY_SECRET: &str = "shopify secret of the bench";
+/// A message of the longest legal length, made of this.
+const MESSAGES: [(&str, &str); 4] = [
+    ("send questions", "Where is my order #1001? "),
+    ("send one word", "a"),
+    ("send signs", "((([[[ .,;:- "),
+    ("send digits", "4111 1111 1111 1111 "),
+];
 
-struct Route {
-    name: &'static str,
-    method: Method,
-    path: &'static str,
-    /// The store's key alone, or a shopper's session.
-    session: bool,
-    body: Value,
+/// What the caller has to know of the server.
+struct Server {
+    url: String,
+    key: String,
+    shopper: String,
+    guest: String,
+    admin: String,
+    document: Value,
 }
 
-fn routes() -> Vec<Route> {
-    // What an estimate of strength takes longest for: substitutions over and over, of other lengths.
-    let leet: String = "p4$$w0rd1!l0v3y0u@dm1n".chars().cycle().take(256).collect();
-    let text = "Where is my order #1001? "
-        .repeat(160)
-        .chars()
-        .take(4000)
-        .collect::<String>();
-    let of = |name, method, path, session, body| Route {
-        name,
-        method,
-        path,
-        session,
-        body,
+struct Call {
+    name: String,
+    method: Method,
+    path: String,
+    access: Access,
+    body: Option<Value>,
+    signature: Option<String>,
+}
+
+fn calls(server: &Server) -> Vec<Call> {
+    let routes = ACCESS
+        .iter()
+        .filter(|(_, path, _)| !path.ends_with("/events") && !path.ends_with("/sessions/current"));
+    let mut calls: Vec<Call> = routes
+        .map(|(method, path, access)| Call {
+            name: format!("{method} {path}"),
+            method: method.parse().expect("a method"),
+            path: path
+                .replace("{id}", "00000000-0000-7000-8000-000000000000")
+                .replace("{number}", "1001")
+                .replace("{tool}", "cancel_order")
+                .replace("{language}", "en")
+                .replace("{slug}", "returns")
+                .replace("{store}", &server.key)
+                .replace("{source}", "shopify"),
+            access: *access,
+            body: largest::body(&server.document, method, path),
+            signature: None,
+        })
+        .collect();
+    for (name, pattern) in MESSAGES {
+        let text: String = pattern.chars().cycle().take(4_000).collect();
+        calls.push(Call {
+            name: name.to_owned(),
+            method: Method::POST,
+            path: "/v1/chat/send".to_owned(),
+            access: Access::Session,
+            body: Some(json!({ "text": text })),
+            signature: None,
+        });
+    }
+    for call in &mut calls {
+        if call.path.ends_with("/shopify") {
+            // Just below the largest body of a webhook.
+            let lines: Vec<Value> = (0..6_000)
+                .map(|id| json!({ "id": id, "title": "Sweater, navy, medium", "quantity": 1, "price": "49.00", "sku": "SW-NAVY-M", "variant_id": id }))
+                .collect();
+            let body = json!({ "id": 1, "name": "#9001", "currency": "USD", "line_items": lines });
+            let signed = hmac_sha256(SHOPIFY_SECRET.as_bytes(), body.to_string().as_bytes());
+            (call.body, call.signature) = (Some(body), Some(BASE64_STANDARD.encode(signed)));
+        }
+        if call.path == "/v1/password" {
+            call.body = call.body.take().map(|mut body| {
+                body["current_password"] = json!(PASSWORD);
+                body
+            });
+        }
+    }
+    calls
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime")
+}
+
+/// Runs the server and the task that wakes, on a thread of their own.
+fn serve(longest: Arc<AtomicU64>, ready: mpsc::Sender<Server>) {
+    runtime().block_on(async move {
+        let app = TestApp::changed(|settings| {
+            settings.connections.proxies.networks = vec!["127.0.0.0/8".parse().expect("a network")];
+        })
+        .await;
+        app.give_secret(Kind::ShopifyWebhook, None, SHOPIFY_SECRET).await;
+        let server = Server {
+            url: app.url.clone(),
+            key: app.store.key.as_str().to_owned(),
+            shopper: app.shopper("mia").await.token,
+            guest: app.guest().await.token,
+            admin: app.staff("kim@shop.example", StaffRole::Admin).await.token,
+            document: app.document().await,
+        };
+        ready.send(server).expect("told");
+        loop {
+            let before = Instant::now();
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            // The timer itself may be a millisecond late.
+            let late = before.elapsed().saturating_sub(Duration::from_millis(2));
+            longest.fetch_max(late.as_micros() as u64, Ordering::Relaxed);
+            // The server lives as long as this task.
+            let _ = &app;
+        }
+    });
+}
+
+/// The call, from a network that has not called before.
+fn request(http: &reqwest::Client, server: &Server, call: &Call) -> reqwest::RequestBuilder {
+    static CALLERS: AtomicU32 = AtomicU32::new(0x0a00_0001);
+    let address = Ipv4Addr::from(CALLERS.fetch_add(1, Ordering::Relaxed));
+    let mut request = http
+        .request(call.method.clone(), format!("{}{}", server.url, call.path))
+        .header("x-forwarded-for", address.to_string());
+    request = match call.access {
+        Access::Public => request,
+        Access::Store => request.header("x-store-key", &server.key),
+        Access::Guest => request.bearer_auth(&server.guest),
+        Access::Session | Access::Account => request.bearer_auth(&server.shopper),
+        Access::StaffAnyhow | Access::Staff(..) | Access::FreshAdmin => request.bearer_auth(&server.admin),
     };
-    vec![
-        of(
-            "register",
-            Method::POST,
-            "/v1/registrations",
-            false,
-            json!({ "email": "x@example.com", "password": leet, "first_name": "X", "last_name": "Y" }),
-        ),
-        of(
-            "register, 64 characters",
-            Method::POST,
-            "/v1/registrations",
-            false,
-            json!({ "email": "y@example.com", "password": leet.chars().take(64).collect::<String>(), "first_name": "X", "last_name": "Y" }),
-        ),
-        of(
-            "log in",
-            Method::POST,
-            "/v1/sessions",
-            false,
-            json!({ "email": "mia@example.com", "password": "z".repeat(256) }),
-        ),
-        of(
-            "log in by code",
-            Method::POST,
-            "/v1/sessions/code",
-            false,
-            json!({ "email": "mia@example.com", "code": "00000000" }),
-        ),
-        of(
-            "assertion",
-            Method::POST,
-            "/v1/sessions/assertion",
-            false,
-            json!({ "assertion": "e30.".repeat(1000) }),
-        ),
-        of(
-            "complete a reset",
-            Method::POST,
-            "/v1/password-resets/complete",
-            false,
-            json!({ "token": "A".repeat(43), "password": leet }),
-        ),
-        of(
-            "accept an invitation",
-            Method::POST,
-            "/v1/staff/invitations/accept",
-            false,
-            json!({ "token": "A".repeat(43), "password": leet }),
-        ),
-        of(
-            "staff log in",
-            Method::POST,
-            "/v1/staff/sessions",
-            false,
-            json!({ "email": "kim@shop.example", "password": "z".repeat(256) }),
-        ),
-        of(
-            "send a message",
-            Method::POST,
-            "/v1/chat/send",
-            true,
-            json!({ "text": text }),
-        ),
-        of("an order", Method::GET, "/v1/orders/1001", true, Value::Null),
-        of("export", Method::GET, "/v1/export", true, Value::Null),
-        of(
-            "change the password",
-            Method::PUT,
-            "/v1/password",
-            true,
-            json!({ "current_password": PASSWORD, "password": leet }),
-        ),
-    ]
+    if let Some(signature) = &call.signature {
+        request = request
+            .header("x-shopify-hmac-sha256", signature)
+            .header("x-shopify-topic", "orders/create");
+    }
+    match &call.body {
+        Some(body) => request.json(body),
+        None => request,
+    }
+}
+
+/// The longest that the server's thread was held up by so many calls at once, in milliseconds, and what they were answered.
+async fn stall(
+    http: &reqwest::Client,
+    server: &Server,
+    call: &Call,
+    longest: &AtomicU64,
+    at_once: usize,
+) -> (f64, Vec<u16>) {
+    longest.store(0, Ordering::Relaxed);
+    let sent = (0..at_once).map(|_| async move {
+        let answer = request(http, server, call).send().await;
+        answer.map_or(0, |response| response.status().as_u16())
+    });
+    let mut statuses = futures::future::join_all(sent).await;
+    statuses.sort_unstable();
+    statuses.dedup();
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    (longest.load(Ordering::Relaxed) as f64 / 1000.0, statuses)
 }
 
 fn main() {
+    let only = std::env::args().nth(1).filter(|name| !name.starts_with("--"));
     let longest = Arc::new(AtomicU64::new(0));
     let (ready, started) = mpsc::channel();
     let noted = longest.clone();
-    // The server and its database connections live on one thread.
-    let server = || {
-        tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .expect("a runtime")
-    };
-    std::thread::spawn(move || {
-        server().block_on(async move {
-            let app = TestApp::offline().await;
-            let mia = app.shopper("mia").await;
-            ready
-                .send((app.url.clone(), app.store.key.as_str().to_owned(), mia.token.clone()))
-                .expect("told");
-            loop {
-                let before = Instant::now();
-                tokio::time::sleep(Duration::from_millis(1)).await;
-                let late = before.elapsed().saturating_sub(Duration::from_millis(2));
-                noted.fetch_max(late.as_micros() as u64, Ordering::Relaxed);
-                // The server lives as long as this task.
-                let _ = &app;
-            }
-        })
-    });
-    let (url, key, token) = started.recv().expect("a server");
-    let caller = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .expect("a runtime");
-    caller.block_on(async {
+    std::thread::spawn(move || serve(noted, ready));
+    let server = started.recv().expect("a server");
+    runtime().block_on(async {
         let http = reqwest::Client::new();
         tokio::time::sleep(Duration::from_secs(1)).await;
-        println!("longest stall of the runtime's thread, {CALLS} calls at once");
-        for route in routes() {
-            longest.store(0, Ordering::Relaxed);
-            let calls = (0..CALLS).map(|_| {
-                let request = http
-                    .request(route.method.clone(), format!("{url}{}", route.path))
-                    .header("x-store-key", &key);
-                let request = if route.session {
-                    request.bearer_auth(&token)
-                } else {
-                    request
-                };
-                let request = if route.body.is_null() {
-                    request
-                } else {
-                    request.json(&route.body)
-                };
-                async move {
-                    request
-                        .send()
-                        .await
-                        .map(|response| response.status().as_u16())
-                        .unwrap_or(0)
-                }
-            });
-            let statuses = futures::future::join_all(calls).await;
-            tokio::time::sleep(Duration::from_millis(50)).await;
-            let stall = longest.load(Ordering::Relaxed) as f64 / 1000.0;
-            println!("  {:<26} {stall:>9.1} ms   answered {statuses:?}", route.name);
+        println!("longest stall of the runtime's thread in ms: one call, {AT_ONCE} calls at once, and what they were answered");
+        let mut stalls = Vec::new();
+        for call in calls(&server) {
+            if only.as_ref().is_some_and(|only| !call.name.contains(only.as_str())) {
+                continue;
+            }
+            // The first call may open a connection and prepare a statement.
+            stall(&http, &server, &call, &longest, 1).await;
+            let (one, mut statuses) = stall(&http, &server, &call, &longest, 1).await;
+            let (many, more) = stall(&http, &server, &call, &longest, AT_ONCE).await;
+            statuses.extend(more);
+            statuses.dedup();
+            stalls.push((many, one, call.name, statuses));
+        }
+        stalls.sort_by(|a, b| b.0.total_cmp(&a.0));
+        for (many, one, name, statuses) in stalls {
+            println!("  {name:<60} {one:>8.1} {many:>8.1}   {statuses:?}");
         }
     });
     std::process::exit(0);

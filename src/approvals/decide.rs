@@ -14,6 +14,7 @@ use crate::{
     ids::{OrderId, ProposalId, ShopperId},
     jobs,
     language::Worded,
+    ledger,
     tenancy::{
         Pool, Scope, Tx, Web,
         audit::{self, Actor, Entry},
@@ -28,8 +29,8 @@ const APPROVED: Worded = Worded {
     de: "Ihre Anfrage wurde genehmigt und wird ausgeführt.",
 };
 const TAKEN_BACK: Worded = Worded {
-    en: "Your request was withdrawn.",
-    de: "Ihre Anfrage wurde zurückgezogen.",
+    en: "Your request was withdrawn. Nothing was changed.",
+    de: "Ihre Anfrage wurde zurückgezogen. Es ist nichts geändert.",
 };
 /// What staff wrote follows.
 const NOT_APPROVED: Worded = Worded {
@@ -107,11 +108,14 @@ pub async fn decide(
     };
     let mut tx = web.begin(scope).await?;
     let proposal = lock(&mut tx, id).await?.ok_or(DecideError::NotFound)?;
-    may_decide(&decider, &proposal, &verdict)?;
-    if proposal.state != State::Pending {
+    let unpaid = matches!(proposal.state, State::AwaitingPayment | State::NeedsPayment);
+    let can_end = proposal.state == State::Pending || unpaid && matches!(verdict, Verdict::Withdraw);
+    // What somebody may not decide is said only of what can still be decided: later, the state says more.
+    if !can_end {
         return Err(DecideError::Conflict(proposal.state));
     }
-    if let Some(end) = overtaken(&mut tx, &proposal, now).await? {
+    may_decide(&decider, &proposal, &verdict)?;
+    if let (false, Some(end)) = (unpaid, overtaken(&mut tx, &proposal, now).await?) {
         settle(&mut tx, id, &proposal, end, None, &Actor::system(), now).await?;
         tx.commit().await?;
         return Err(DecideError::Conflict(end));
@@ -131,7 +135,10 @@ pub async fn decide(
         Verdict::Reject { reason } => {
             settle(&mut tx, id, &proposal, State::Rejected, Some(&reason), &actor, now).await?
         }
-        Verdict::Withdraw => settle(&mut tx, id, &proposal, State::Rejected, Some(WITHDRAWN), &actor, now).await?,
+        Verdict::Withdraw => {
+            settle(&mut tx, id, &proposal, State::Rejected, Some(WITHDRAWN), &actor, now).await?;
+            ledger::give_up(&mut tx, id, WITHDRAWN, now).await?;
+        }
         Verdict::Approve { .. } if approvals(&mut tx, id).await? < i64::from(proposal.deciders_needed) => {
             let entry = Entry {
                 at: now,
@@ -177,12 +184,7 @@ fn may_decide(decider: &Decider<'_>, proposal: &Locked, verdict: &Verdict) -> Re
         }
         (Decider::Staff(staff), Verdict::Reject { .. } | Verdict::Withdraw) => !is_themselves(staff, proposal),
     };
-    // Once decided the state says more than a refusal.
-    if allowed || proposal.state != State::Pending {
-        Ok(())
-    } else {
-        Err(DecideError::Forbidden)
-    }
+    if allowed { Ok(()) } else { Err(DecideError::Forbidden) }
 }
 
 /// Whether a member of staff, or the maker of a key, is the shopper, by the address.
@@ -258,7 +260,7 @@ async fn approvals(tx: &mut Tx<Web>, id: ProposalId) -> Result<i64, sqlx::Error>
     .await
 }
 
-/// Moves a pending proposal on.
+/// Moves a proposal on from where it was when it was locked.
 async fn settle(
     tx: &mut Tx<Web>,
     id: ProposalId,
@@ -281,5 +283,5 @@ async fn settle(
         conversation: proposal.conversation,
         digest: &proposal.digest,
     };
-    outcome::settle(tx, &settled, (State::Pending, to), (text, reason), actor, now).await
+    outcome::settle(tx, &settled, (proposal.state, to), (text, reason), actor, now).await
 }

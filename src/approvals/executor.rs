@@ -115,9 +115,13 @@ struct Claimed {
 }
 
 impl Claimed {
-    /// A sentence and what the proposal is about, in each language.
-    fn said_after(&self, sentence: &Worded) -> Worded<String> {
-        sentence.each(|language, sentence| format!("{sentence} {}", self.plan.summary_in(language)))
+    fn settled<'a>(&self, id: ProposalId, digest: &'a [u8]) -> Settled<'a> {
+        Settled {
+            id,
+            shopper: self.shopper,
+            conversation: self.conversation,
+            digest,
+        }
     }
 }
 
@@ -174,9 +178,9 @@ impl Executor {
             Err(_) => (State::Stale, NO_LONGER_FITS.owned()),
             Ok(plan) if !plan.does_as(&claimed.plan) => (State::Stale, NO_LONGER_FITS.owned()),
             Ok(plan) => match self.carry_out(&mut tx, &target, &plan, now).await {
-                Ok(None) => (State::Executed, claimed.said_after(&DONE)),
-                Ok(Some(Provider::Staff)) => (State::AwaitingPayment, claimed.said_after(&STAFF_COLLECTS)),
-                Ok(Some(_)) => (State::AwaitingPayment, claimed.said_after(&CHARGING)),
+                Ok(None) => (State::Executed, claimed.plan.said_after(&DONE)),
+                Ok(Some(Provider::Staff)) => (State::AwaitingPayment, claimed.plan.said_after(&STAFF_COLLECTS)),
+                Ok(Some(_)) => (State::AwaitingPayment, claimed.plan.said_after(&CHARGING)),
                 Err(ChangeError::Database(error)) if may_pass(&error) => return Err(error.into()),
                 Err(error) => {
                     // Nothing of the effect may stay: start over in a clean transaction that only records the end.
@@ -267,10 +271,12 @@ impl Executor {
             }
             // The money came after all, and nobody needs it any more.
             (State::Expired | State::Stale | State::Failed | State::Rejected, Collection::Held) => {
-                give_back(&mut tx, id, now).await?;
+                payments::give_back(&mut tx, id, now).await?;
                 Claim::Nothing
             }
             (State::Executed, _) => {
+                let digest = claimed.plan.digest();
+                returns::undo(&mut tx, &claimed.settled(id, &digest), &claimed.plan, now).await?;
                 match returns::settle(&mut tx, id, now).await {
                     Ok(()) | Err(LedgerError::NotCovered) => {}
                     Err(LedgerError::Database(error)) => return Err(error.into()),
@@ -318,16 +324,6 @@ impl Executor {
     }
 }
 
-/// Gives back what came in for a proposal that ended without its change.
-async fn give_back(tx: &mut Tx<tenancy::Executor>, id: ProposalId, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
-    match payments::give_back(tx, id, now).await {
-        Ok(_) => Ok(()),
-        Err(LedgerError::Database(error)) => Err(error),
-        // What is held can always go back: the balance counts it apart.
-        Err(LedgerError::NotCovered) => Err(sqlx::Error::Protocol("held money is not covered".into())),
-    }
-}
-
 /// Serialisation failures, deadlocks and lost connections go away by themselves.
 fn may_pass(error: &sqlx::Error) -> bool {
     match error {
@@ -354,15 +350,18 @@ async fn finish(
     text: Worded<String>,
     now: DateTime<Utc>,
 ) -> Result<(), sqlx::Error> {
-    let settled = Settled {
-        id,
-        shopper: claimed.shopper,
-        conversation: claimed.conversation,
-        digest: &claimed.plan.digest(),
-    };
-    outcome::settle(tx, &settled, step, (text, None), &Actor::system(), now).await?;
+    let digest = claimed.plan.digest();
+    outcome::settle(
+        tx,
+        &claimed.settled(id, &digest),
+        step,
+        (text, None),
+        &Actor::system(),
+        now,
+    )
+    .await?;
     match step.1 {
-        State::Stale | State::Failed => give_back(tx, id, now).await,
+        State::Stale | State::Failed => payments::give_back(tx, id, now).await,
         _ => Ok(()),
     }
 }

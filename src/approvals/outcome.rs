@@ -65,7 +65,7 @@ pub(super) async fn settle<R: Role>(
         .await?;
     }
     let event = match (from, to) {
-        (State::Pending, _) => "proposal.decided",
+        (State::Pending, _) | (_, State::Rejected) => "proposal.decided",
         (_, State::AwaitingPayment) => "proposal.awaiting_payment",
         (_, State::NeedsPayment) => "proposal.needs_payment",
         _ => "proposal.executed",
@@ -85,7 +85,7 @@ pub(super) async fn settle<R: Role>(
 }
 
 /// Says in the conversation what became of a proposal.
-async fn tell<R: Role>(
+pub(super) async fn tell<R: Role>(
     tx: &mut Tx<R>,
     proposal: &Settled<'_>,
     text: &Worded<String>,

@@ -94,6 +94,11 @@ impl Plan {
             .any(|change| matches!(change, Change::Exchange { .. }))
     }
 
+    /// A sentence and what the plan is about, in each language.
+    pub fn said_after(&self, sentence: &Worded) -> Worded<String> {
+        sentence.each(|language, sentence| format!("{sentence} {}", self.summary_in(language)))
+    }
+
     /// SHA-256 of the plan: what a decision is bound to.
     pub fn digest(&self) -> [u8; 32] {
         // Serialising a plan cannot fail: it holds strings, integers and lists of them.

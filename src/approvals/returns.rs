@@ -1,13 +1,25 @@
-//! What happens when a shopper's parcel is back: a return is paid out, an exchange's difference is settled or paid out.
+//! What becomes of a return or exchange: its money is settled when the parcel is back, or given back when it is called off.
 
 use chrono::{DateTime, Utc};
+use serde_json::json;
 
+use super::{
+    Plan,
+    outcome::{self, Settled},
+};
 use crate::{
     ids::{OrderId, ProposalId, ShopperId},
-    integrations::payments::{self, Purpose},
+    integrations::{
+        payments::{self, Purpose},
+        webhooks_out,
+    },
+    language::Worded,
     ledger::{self, LedgerError},
     money::Money,
-    store::orders,
+    store::{
+        changes::Change,
+        orders::{self, OrderStatus},
+    },
     tenancy::{
         Executor, Tx, Web,
         audit::{self, Actor, Entry},
@@ -19,6 +31,65 @@ pub async fn receive(tx: &mut Tx<Web>, proposal: ProposalId, now: DateTime<Utc>)
     sqlx::query_scalar!(r#"SELECT receive_return($1, $2) AS "done!""#, proposal.as_uuid(), now)
         .fetch_one(&mut **tx)
         .await
+}
+
+/// Staff say that the shopper keeps what it was to send back. A job puts the order back. False when none waits.
+pub async fn call_off(tx: &mut Tx<Web>, proposal: ProposalId, now: DateTime<Utc>) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar!(r#"SELECT call_off_return($1, $2) AS "done!""#, proposal.as_uuid(), now)
+        .fetch_one(&mut **tx)
+        .await
+}
+
+const CALLED_OFF: Worded = Worded {
+    en: "Your request was called off, and your order is as it was. What was paid for it goes back:",
+    de: "Ihre Anfrage wurde aufgehoben, und Ihre Bestellung ist wie zuvor. Was dafür bezahlt wurde, geht zurück:",
+};
+
+/// Puts the order of a return that was called off back, and gives back what is held for it, once. Nothing when there is none that waits.
+pub(super) async fn undo(
+    tx: &mut Tx<Executor>,
+    settled: &Settled<'_>,
+    plan: &Plan,
+    now: DateTime<Utc>,
+) -> Result<(), sqlx::Error> {
+    let proposal = settled.id;
+    let found = sqlx::query!(
+        r#"UPDATE returns SET settled_at = $3 WHERE tenant_id = $2 AND proposal_id = $1 AND called_off_at IS NOT NULL AND settled_at IS NULL
+        RETURNING order_id AS "order: OrderId""#,
+        proposal.as_uuid(),
+        tx.tenant_id().as_uuid(),
+        now
+    )
+    .fetch_optional(&mut **tx)
+    .await?;
+    let Some(found) = found else { return Ok(()) };
+    for change in &plan.changes {
+        if let Change::Status { from, to } = change {
+            // The platform may have moved the order on meanwhile: its word stands.
+            sqlx::query!(
+                "UPDATE orders SET status = $4, version = version + 1 WHERE tenant_id = $1 AND id = $2 AND status = $3",
+                tx.tenant_id().as_uuid(),
+                found.order.as_uuid(),
+                *to as OrderStatus as _,
+                *from as OrderStatus as _
+            )
+            .execute(&mut **tx)
+            .await?;
+        }
+    }
+    payments::give_back(tx, proposal, now).await?;
+    outcome::tell(tx, settled, &plan.said_after(&CALLED_OFF), now).await?;
+    let system = Actor::system();
+    audit::append(tx, Entry::new(&system, "return.undone", ("proposal", proposal), now)).await?;
+    let data = json!({ "proposal_id": proposal });
+    webhooks_out::announce(
+        tx,
+        "return.called_off",
+        &format!("return:{proposal}:called_off"),
+        data,
+        now,
+    )
+    .await
 }
 
 /// Settles the money of a return that has been received, once. Nothing when there is none that waits.

@@ -62,6 +62,7 @@ pub fn rooms() -> OpenApiRouter<App> {
         .routes(routes!(staff::queue::reject))
         .routes(routes!(staff::queue::withdraw))
         .routes(routes!(staff::queue::received))
+        .routes(routes!(staff::queue::call_off))
         .routes(routes!(staff::payments::list))
         .routes(routes!(staff::payments::confirm))
         .routes(routes!(staff::payments::fail))

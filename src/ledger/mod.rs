@@ -18,7 +18,7 @@ pub use read::{
 use crate::{
     ids::{MovementId, OrderId, PaymentMethodId, ProposalId},
     money::Money,
-    tenancy::{Executor, Tx, Web},
+    tenancy::{Executor, Role, Tx, Web},
 };
 
 /// Who moves the money of a movement, and whose word confirms it.
@@ -79,23 +79,17 @@ impl From<sqlx::Error> for LedgerError {
     }
 }
 
-/// Gives up the money that was asked for and has not come in. Returns nothing: what comes in after all goes back.
-pub async fn give_up(
-    tx: &mut Tx<Executor>,
+/// Gives up the money that a proposal asked for and that has not come in. What comes in after all goes back.
+pub async fn give_up<R: Role>(
+    tx: &mut Tx<R>,
     proposal: ProposalId,
     reason: &str,
     now: DateTime<Utc>,
 ) -> Result<(), sqlx::Error> {
-    sqlx::query!(
-        "SELECT fail_money(id, $3, $4) FROM money_movements WHERE tenant_id = $2 AND proposal_id = $1 AND direction = 'in' AND state = 'requested'",
-        proposal.as_uuid(),
-        tx.tenant_id().as_uuid(),
-        reason,
-        now
-    )
-    .fetch_all(&mut **tx)
-    .await
-    .map(drop)
+    sqlx::query!("SELECT give_up_money($1, $2, $3)", proposal.as_uuid(), reason, now)
+        .fetch_one(&mut **tx)
+        .await
+        .map(drop)
 }
 
 /// Asks for money to come in for a proposal; it is held until [`settle`] or [`give_back`].
@@ -145,28 +139,28 @@ pub async fn request_out(
     .await?)
 }
 
-/// Asks for what is held for a proposal to go back, because its change is not made.
+/// Asks for what is held for a proposal to go back, because its change is not made. What is held can always go back: the balance
+/// counts it apart.
 pub async fn give_back(
     tx: &mut Tx<Executor>,
     proposal: ProposalId,
     now: DateTime<Utc>,
-) -> Result<Vec<MovementId>, LedgerError> {
-    Ok(sqlx::query_scalar!(
+) -> Result<Vec<MovementId>, sqlx::Error> {
+    sqlx::query_scalar!(
         r#"SELECT give_back_money($1, $2) AS "id!: MovementId""#,
         proposal.as_uuid(),
         now
     )
     .fetch_all(&mut **tx)
-    .await?)
+    .await
 }
 
-/// The change is made: what was held for it counts as paid on the order. Returns how much, in minor units.
-pub async fn settle(tx: &mut Tx<Executor>, proposal: ProposalId, now: DateTime<Utc>) -> Result<i64, LedgerError> {
-    Ok(
-        sqlx::query_scalar!(r#"SELECT settle_money_in($1, $2) AS "total!""#, proposal.as_uuid(), now)
-            .fetch_one(&mut **tx)
-            .await?,
-    )
+/// The change is made: what was held for it counts as paid on the order.
+pub async fn settle(tx: &mut Tx<Executor>, proposal: ProposalId, now: DateTime<Utc>) -> Result<(), LedgerError> {
+    sqlx::query!("SELECT settle_money_in($1, $2)", proposal.as_uuid(), now)
+        .fetch_one(&mut **tx)
+        .await?;
+    Ok(())
 }
 
 /// The provider says that the money moved. False when that was known. A proposal that waits for it goes on by a job.

@@ -479,6 +479,71 @@ async fn an_exchange_holds_what_it_costs_more_until_the_parcel_is_back_and_a_ret
 }
 
 #[tokio::test]
+async fn an_exchange_that_is_called_off_gives_back_what_it_held_and_the_order_is_as_before() {
+    let shop = Shop::open().await;
+    let exchange = json!({ "order_number": "3004", "changes": [{ "item_id": "bottle-steel", "new_item_id": "bottle-red" }], "payment_method_id": "card-mia" });
+    let exchanged = shop.approved("exchange_items", exchange.clone()).await;
+    assert_eq!(shop.order("3004").await["status"], "exchange_requested");
+    let path = |act: &str| format!("/v1/staff/proposals/{}/{act}", exchanged["id"].as_str().expect("an id"));
+    let call_off = || shop.kim.request("POST", &path("call-off"));
+    assert_eq!(answer(call_off()).await.0, StatusCode::NO_CONTENT);
+    assert_eq!(answer(call_off()).await.0, StatusCode::NOT_FOUND, "once");
+    let received = shop.kim.request("POST", &path("received"));
+    assert_eq!(answer(received).await.0, StatusCode::NOT_FOUND, "one or the other");
+    shop.quiet().await;
+    shop.deliver_all().await;
+    let order = shop.order("3004").await;
+    assert_eq!(
+        (&order["status"], order["payments"].as_array().map(Vec::len)),
+        (&json!("delivered"), Some(1))
+    );
+    shop.stripe
+        .books(|books| assert_eq!(books.refunds.values().map(|refund| refund.amount).sum::<i64>(), 150));
+    let held =
+        "SELECT sum(held)::bigint FROM order_balances b JOIN orders o ON o.id = b.order_id WHERE number = '3004'";
+    assert_eq!(shop.app.count(held).await, 0);
+    shop.check_at_rest("called off").await;
+    // It can be asked for again.
+    assert_eq!(shop.approved("exchange_items", exchange).await["state"], "executed");
+}
+
+#[tokio::test]
+async fn what_waits_for_money_can_be_withdrawn_and_money_that_comes_after_all_goes_back() {
+    let shop = Shop::open().await;
+    for (outcome, state) in [
+        (ChargeOutcome::NeedsShopper, "needs_payment"),
+        (ChargeOutcome::Processing, "awaiting_payment"),
+    ] {
+        shop.stripe.books(|books| books.next_charges.push_back(outcome));
+        let waiting = shop.approved("change_order_items", dearer("card-mia")).await;
+        assert_eq!(waiting["state"], state);
+        let path = format!("/v1/proposals/{}/withdraw", waiting["id"].as_str().expect("an id"));
+        let (status, withdrawn) = answer(shop.mia.post(&path)).await;
+        assert_eq!(
+            (status, &withdrawn["state"]),
+            (StatusCode::OK, &json!("rejected")),
+            "{withdrawn}"
+        );
+        assert_eq!(answer(shop.mia.post(&path)).await.0, StatusCode::CONFLICT, "once");
+        // The shopper pays all the same, or the bank says yes after all.
+        for page in shop.stripe.books(|books| books.open_pages()) {
+            shop.stripe.books(|books| books.use_page(&page, true));
+        }
+        shop.stripe.books(|books| books.end_processing(true));
+        shop.deliver_all().await;
+        shop.quiet().await;
+        shop.deliver_all().await;
+        assert_eq!(shop.now(&waiting).await["state"], "rejected");
+        assert_eq!(
+            shop.order("3001").await["lines"][0]["item_id"],
+            "bottle-steel",
+            "nothing changed"
+        );
+        shop.check_at_rest(state).await;
+    }
+}
+
+#[tokio::test]
 async fn a_refund_made_at_the_provider_counts_and_one_that_fails_frees_its_share() {
     let shop = Shop::open().await;
     let refund = |amount: &str| json!({ "order_number": "3003", "amount": amount, "reason": "scratched" });
@@ -594,6 +659,12 @@ enum Step {
     Staff {
         moved: bool,
     },
+    Withdraw {
+        which: usize,
+    },
+    CallOff {
+        which: usize,
+    },
     Received {
         which: usize,
     },
@@ -627,6 +698,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => (any::<usize>(), any::<bool>()).prop_map(|(place, paid)| Step::Page { place, paid }),
         2 => any::<bool>().prop_map(|moved| Step::Staff { moved }),
         1 => any::<usize>().prop_map(|which| Step::Received { which }),
+        1 => any::<usize>().prop_map(|which| Step::Withdraw { which }),
+        1 => any::<usize>().prop_map(|which| Step::CallOff { which }),
         1 => (0..4usize, 1..4000i64).prop_map(|(order, minor)| Step::Elsewhere { order, minor }),
     ];
     prop::collection::vec(step, 8..24)
@@ -727,19 +800,31 @@ async fn take(shop: &Shop, proposals: &mut Vec<Value>, step: &Step) {
                 answer(shop.kim.request("POST", &format!("/v1/staff/payments/{id}/{act}"))).await;
             }
         }
-        Step::Received { which } => {
-            if let Some(id) = proposals
-                .get(which % proposals.len().max(1))
-                .and_then(|proposal| proposal["id"].as_str())
-            {
-                answer(shop.kim.request("POST", &format!("/v1/staff/proposals/{id}/received"))).await;
-            }
-        }
+        Step::Received { which } => act_on(shop, proposals, which, "/v1/staff", "received").await,
+        Step::CallOff { which } => act_on(shop, proposals, which, "/v1/staff", "call-off").await,
+        Step::Withdraw { which } => act_on(shop, proposals, which, "/v1", "withdraw").await,
         Step::Elsewhere { order, minor } => {
             shop.stripe
                 .books(|books| elsewhere(books, &format!("pi_{}", ORDERS[order].0), minor));
         }
     }
+}
+
+/// Staff, or the shopper, do something with one of the proposals. It may be refused.
+async fn act_on(shop: &Shop, proposals: &[Value], which: usize, by: &str, act: &str) {
+    let Some(id) = proposals
+        .get(which % proposals.len().max(1))
+        .and_then(|proposal| proposal["id"].as_str())
+    else {
+        return;
+    };
+    let path = format!("{by}/proposals/{id}/{act}");
+    let request = match by {
+        "/v1" => shop.mia.post(&path),
+        _ => shop.kim.request("POST", &path),
+    };
+    let (status, body) = answer(request).await;
+    assert!(!status.is_server_error(), "{path}: {body}");
 }
 
 /// Sequences that broke it once.

@@ -79,6 +79,7 @@ pub const ACCESS: &[(&str, &str, Access)] = &[
     ("POST",   "/v1/staff/proposals/{id}/reject",     Staff(Approver, Some(ProposalsDecide))),
     ("POST",   "/v1/staff/proposals/{id}/withdraw",   Staff(Approver, Some(ProposalsDecide))),
     ("POST",   "/v1/staff/proposals/{id}/received",   Staff(Approver, None)),
+    ("POST",   "/v1/staff/proposals/{id}/call-off",   Staff(Approver, None)),
     ("GET",    "/v1/staff/payments",                  Staff(Viewer, None)),
     ("POST",   "/v1/staff/payments/{id}/confirm",     Staff(Approver, None)),
     ("POST",   "/v1/staff/payments/{id}/fail",        Staff(Approver, None)),

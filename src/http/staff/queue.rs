@@ -175,6 +175,23 @@ pub async fn received(
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// Calls off a return or exchange whose parcel is not back: the shopper keeps its items, and what was paid for it goes back.
+#[utoipa::path(post, path = "/v1/staff/proposals/{id}/call-off", tag = "staff", params(("id" = ProposalId, Path)),
+    responses((status = 204), NotFound, Role, Unauthenticated))]
+pub async fn call_off(
+    staff: StaffMember,
+    State(web): State<Pool<Web>>,
+    State(clock): State<Clock>,
+    Path(id): Path<ProposalId>,
+    headers: HeaderMap,
+) -> Result<StatusCode, Problem> {
+    let now = clock.now();
+    let mut tx = web.begin(staff.scope()).await?;
+    let found = returns::call_off(&mut tx, id, now).await?;
+    finish(tx, found, &staff, "return.call_off", ("proposal", id), &headers, now).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
 /// Follows the queue: an event for each proposal that is made or changes.
 #[utoipa::path(get, path = "/v1/staff/proposals/events", tag = "staff",
     responses((status = 200, content_type = "text/event-stream", body = ProposalView), Role, Unauthenticated))]

@@ -82,16 +82,15 @@ pub async fn pay_out(
 }
 
 /// Gives back what came in for a proposal whose change is not made. Nothing when nothing did.
-pub async fn give_back(tx: &mut Tx<Executor>, proposal: ProposalId, now: DateTime<Utc>) -> Result<bool, LedgerError> {
-    let movements = ledger::give_back(tx, proposal, now).await?;
-    for movement in &movements {
-        hand_over(tx, *movement, now).await?;
+pub async fn give_back(tx: &mut Tx<Executor>, proposal: ProposalId, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
+    for movement in ledger::give_back(tx, proposal, now).await? {
+        hand_over(tx, movement, now).await?;
     }
-    Ok(!movements.is_empty())
+    Ok(())
 }
 
 /// Hands a payout to the one who moves it.
-async fn hand_over(tx: &mut Tx<Executor>, id: MovementId, now: DateTime<Utc>) -> Result<(), LedgerError> {
+async fn hand_over(tx: &mut Tx<Executor>, id: MovementId, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
     let Some(movement) = ledger::get(tx, id).await? else {
         return Ok(());
     };

@@ -228,7 +228,7 @@
     };
     const buttons = make("div.buttons", {},
       mine ? make("button.go", { type: "button", onclick: act("confirm") }, say("confirm")) : null,
-      view.state === "pending" ? make("button", { type: "button", onclick: act("withdraw") }, say("withdraw")) : null);
+      ["pending", "awaiting_payment", "needs_payment"].includes(view.state) ? make("button", { type: "button", onclick: act("withdraw") }, say("withdraw")) : null);
     const pay = view.state === "needs_payment" && /^https?:\/\//.test(view.payment_link || "")
       ? make("a.go", { href: view.payment_link, target: "_blank", rel: "noopener noreferrer" }, say("pay")) : null;
     const box = make("section.card.proposal", { "aria-label": summary(view.plan) }, make("p", { dir: "auto" }, mine ? `${say("ask")} ` : "", summary(view.plan)),

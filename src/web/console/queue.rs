@@ -37,6 +37,7 @@ pub fn routes() -> Router<Console> {
         .route("/console/proposals/{id}/reject", post(reject))
         .route("/console/proposals/{id}/withdraw", post(withdraw))
         .route("/console/proposals/{id}/received", post(received))
+        .route("/console/proposals/{id}/call-off", post(call_off))
 }
 
 #[derive(Deserialize)]
@@ -167,7 +168,7 @@ async fn proposal(visitor: Visitor, Path(id): Path<uuid::Uuid>) -> Result<Respon
                 .calling("POST", "/v1/staff/proposals/{id}/reject")
         }));
     }
-    if state == "pending" {
+    if matches!(state.as_str(), "pending" | "awaiting_payment" | "needs_payment") {
         let withdraw = Fields::post("For a shopper who asked elsewhere", to("withdraw"), "Withdraw", vec![]);
         sections.push(Section::Form(
             withdraw.calling("POST", "/v1/staff/proposals/{id}/withdraw"),
@@ -180,6 +181,13 @@ async fn proposal(visitor: Visitor, Path(id): Path<uuid::Uuid>) -> Result<Respon
         };
         sections.push(Section::Form(
             received.calling("POST", "/v1/staff/proposals/{id}/received"),
+        ));
+        let call_off = Fields {
+            help: "The shopper keeps the items. The order is as before, and what was paid for the exchange goes back.",
+            ..Fields::post("The parcel will not come", to("call-off"), "Call off", vec![])
+        };
+        sections.push(Section::Form(
+            call_off.calling("POST", "/v1/staff/proposals/{id}/call-off"),
         ));
     }
     sections.push(Section::Links(vec![(
@@ -234,6 +242,13 @@ async fn received(visitor: Visitor, Path(id): Path<uuid::Uuid>) -> Result<Respon
         .post(&format!("/v1/staff/proposals/{id}/received"), Value::Null)
         .await?;
     Ok(done(&format!("/console/proposals/{id}"), "received"))
+}
+
+async fn call_off(visitor: Visitor, Path(id): Path<uuid::Uuid>) -> Result<Response, Failure> {
+    visitor
+        .post(&format!("/v1/staff/proposals/{id}/call-off"), Value::Null)
+        .await?;
+    Ok(done(&format!("/console/proposals/{id}"), "called-off"))
 }
 
 /// Approves one after the other, each bound to what was shown. What moves money is left out, whatever the form says.
