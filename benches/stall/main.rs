@@ -63,9 +63,12 @@ struct Call {
 }
 
 fn calls(server: &Server) -> Vec<Call> {
-    let routes = ACCESS
-        .iter()
-        .filter(|(_, path, _)| !path.ends_with("/events") && !path.ends_with("/sessions/current"));
+    // What does not end, and what ends the caller's session.
+    let routes = ACCESS.iter().filter(|(method, path, _)| {
+        !path.ends_with("/events")
+            && !path.ends_with("/sessions/current")
+            && (*method, *path) != ("DELETE", "/v1/sessions")
+    });
     let mut calls: Vec<Call> = routes
         .map(|(method, path, access)| Call {
             name: format!("{method} {path}"),
@@ -104,13 +107,15 @@ fn calls(server: &Server) -> Vec<Call> {
             let signed = hmac_sha256(SHOPIFY_SECRET.as_bytes(), body.to_string().as_bytes());
             (call.body, call.signature) = (Some(body), Some(BASE64_STANDARD.encode(signed)));
         }
-        if call.path == "/v1/password" {
-            call.body = call.body.take().map(|mut body| {
-                body["current_password"] = json!(PASSWORD);
-                body
-            });
+        if call.path == "/v1/password"
+            && let Some(body) = &mut call.body
+        {
+            // A wrong password would be found first.
+            body["current_password"] = json!(PASSWORD);
         }
     }
+    // It ends the session.
+    calls.sort_by_key(|call| call.path == "/v1/password");
     calls
 }
 
@@ -126,6 +131,8 @@ fn serve(longest: Arc<AtomicU64>, ready: mpsc::Sender<Server>) {
     runtime().block_on(async move {
         let app = TestApp::changed(|settings| {
             settings.connections.proxies.networks = vec!["127.0.0.0/8".parse().expect("a network")];
+            // The worker is another process.
+            settings.run_worker = false;
         })
         .await;
         app.give_secret(Kind::ShopifyWebhook, None, SHOPIFY_SECRET).await;

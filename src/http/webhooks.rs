@@ -45,7 +45,7 @@ pub async fn take(
             fault if fault.is_server_fault() => fault,
             _ => Problem::not_found(),
         })?;
-    let taken = incoming::take(&web, &outside.keyring, store.id, source, &headers, &body, clock.now());
+    let taken = incoming::take(&web, &outside.keyring, store.id, source, &headers, body, clock.now());
     match taken.await {
         Ok(_) => Ok(StatusCode::ACCEPTED),
         Err(IncomingError::Signature) => Err(Problem::new(
@@ -58,6 +58,7 @@ pub async fn take(
             "bad_json",
             "The body is not a JSON object.",
         )),
+        Err(IncomingError::Busy(_)) => Err(Problem::busy()),
         Err(IncomingError::Database(error)) => Err(error.into()),
     }
 }

@@ -6,7 +6,7 @@ use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Versio
 use secrecy::{ExposeSecret, SecretString};
 
 use super::IdentityError;
-use crate::cpu_pool;
+use crate::cpu_pool::PASSWORDS;
 
 /// KiB of memory a hash, passes, lanes.
 const OWASP: (u32, u32, u32) = (19_456, 2, 1);
@@ -29,20 +29,21 @@ fn hash_now(password: &SecretString) -> Result<String, IdentityError> {
 
 /// Hashes in the bounded pool: each hash holds 19 MiB and a core for about 20 ms. Returns a PHC string.
 pub async fn hash(password: SecretString) -> Result<String, IdentityError> {
-    cpu_pool::run(move || hash_now(&password)).await?
+    PASSWORDS.run(move || hash_now(&password)).await?
 }
 
 /// Whether `password` matches `hash`; with no hash it does the same work and answers false.
 pub async fn verify(password: SecretString, hash: Option<String>) -> Result<bool, IdentityError> {
-    cpu_pool::run(move || {
-        let known = hash.is_some();
-        let hash = hash.unwrap_or_else(|| NOBODY.clone());
-        let matches = argon2()?
-            .verify_password(password.expose_secret().as_bytes(), hash.as_str())
-            .is_ok();
-        Ok(known && matches)
-    })
-    .await?
+    PASSWORDS
+        .run(move || {
+            let known = hash.is_some();
+            let hash = hash.unwrap_or_else(|| NOBODY.clone());
+            let matches = argon2()?
+                .verify_password(password.expose_secret().as_bytes(), hash.as_str())
+                .is_ok();
+            Ok(known && matches)
+        })
+        .await?
 }
 
 /// Passwords longer than this need no estimate, whose work grows much faster than the length: whatever is that long and not a few
@@ -61,7 +62,9 @@ pub async fn check_strength(password: &SecretString, about: &[&str]) -> Result<(
         .map(|word| word.chars().take(ESTIMATED).collect())
         .collect();
     about.push("countersign".into());
-    let is_strong = cpu_pool::run(move || is_strong(password.expose_secret(), &about)).await?;
+    let is_strong = PASSWORDS
+        .run(move || is_strong(password.expose_secret(), &about))
+        .await?;
     match is_strong {
         true => Ok(()),
         false => Err(IdentityError::Field(
