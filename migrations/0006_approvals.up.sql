@@ -114,9 +114,10 @@ CREATE TABLE decisions (
     order_version bigint,
     created_at   timestamptz NOT NULL,
     PRIMARY KEY (tenant_id, id),
-    UNIQUE NULLS NOT DISTINCT (tenant_id, proposal_id, decider_kind, decider_id),
     FOREIGN KEY (tenant_id, proposal_id) REFERENCES proposals
 );
+-- Whoever approved may take it back later: a withdrawal stands beside the approval.
+CREATE UNIQUE INDEX decisions_of_decider ON decisions (tenant_id, proposal_id, decider_kind, decider_id) NULLS NOT DISTINCT WHERE verdict <> 'withdraw';
 CALL protect_table('decisions', true);
 
 -- Effects that are more than a change of an order.

@@ -29,7 +29,7 @@ CREATE TABLE money_movements (
     -- Of money out: the movement that brought the money in.
     source_id         uuid,
     -- Of money in: what has gone out of it, in all states but failed.
-    returned_minor    bigint NOT NULL DEFAULT 0 CHECK (returned_minor BETWEEN 0 AND amount_minor),
+    returned_minor    bigint NOT NULL DEFAULT 0 CONSTRAINT at_most_what_came_in_goes_back CHECK (returned_minor BETWEEN 0 AND amount_minor),
     -- False while money is held for a change that is not made yet, and for the giving back of such money.
     settled           boolean NOT NULL,
     -- The provider's page where the shopper pays.
@@ -59,7 +59,7 @@ CREATE TABLE order_balances (
     shopper_id uuid NOT NULL,
     order_id   uuid NOT NULL,
     paid_in    bigint NOT NULL CHECK (paid_in >= 0),
-    held       bigint NOT NULL CHECK (held >= 0),
+    held       bigint NOT NULL CONSTRAINT only_what_is_held_goes_back CHECK (held >= 0),
     paid_out   bigint NOT NULL CHECK (paid_out >= 0),
     PRIMARY KEY (tenant_id, order_id),
     FOREIGN KEY (tenant_id, shopper_id, order_id) REFERENCES orders (tenant_id, shopper_id, id),
@@ -72,6 +72,12 @@ CREATE FUNCTION add_to_balance(shopper uuid, of_order uuid, more_in bigint, more
         ON CONFLICT (tenant_id, order_id) DO NOTHING;
     UPDATE order_balances SET paid_in = paid_in + more_in, held = held + more_held, paid_out = paid_out + more_out
         WHERE tenant_id = app_tenant() AND order_id = of_order
+$$;
+
+-- Locks the balance that a proposal's money is of. Every function locks the balance before any movement, so that no two wait for each other.
+CREATE FUNCTION lock_balance_of(proposal uuid) RETURNS void LANGUAGE sql AS $$
+    SELECT add_to_balance(o.shopper_id, o.id, 0, 0, 0) FROM proposals p JOIN orders o ON (o.tenant_id, o.id) = (p.tenant_id, p.order_id)
+        WHERE p.tenant_id = app_tenant() AND p.id = proposal
 $$;
 
 CREATE FUNCTION add_movement(of_order uuid, which text, method uuid, amount bigint, by_provider text, for_proposal uuid, source uuid, is_settled boolean, request uuid, at timestamptz)
@@ -130,46 +136,64 @@ END $$;
 CREATE FUNCTION give_back_money(for_proposal uuid, at timestamptz) RETURNS SETOF uuid LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     source money_movements;
+    part bigint;
 BEGIN
+    PERFORM lock_balance_of(for_proposal);
     FOR source IN SELECT * FROM money_movements m WHERE m.tenant_id = app_tenant() AND m.proposal_id = for_proposal AND m.direction = 'in' AND m.state = 'confirmed'
-            AND NOT m.settled AND m.returned_minor = 0 ORDER BY m.position FOR UPDATE LOOP
-        PERFORM add_to_balance(source.shopper_id, source.order_id, 0, -source.amount_minor, source.amount_minor);
+            AND NOT m.settled AND m.returned_minor < m.amount_minor ORDER BY m.position FOR UPDATE LOOP
+        part := source.amount_minor - source.returned_minor;
+        PERFORM add_to_balance(source.shopper_id, source.order_id, 0, -part, part);
         UPDATE money_movements SET returned_minor = amount_minor, updated_at = at WHERE tenant_id = app_tenant() AND id = source.id;
-        RETURN NEXT add_movement(source.order_id, 'out', source.payment_method_id, source.amount_minor, source.provider, for_proposal, source.id, false, gen_random_uuid(), at);
+        RETURN NEXT add_movement(source.order_id, 'out', source.payment_method_id, part, source.provider, for_proposal, source.id, false, gen_random_uuid(), at);
     END LOOP;
 END $$;
 
+-- Adds to what is known to be left on a gift card; nothing for other methods. The store's own word may have come first, so it stops at nothing.
+CREATE FUNCTION add_to_gift_card(method uuid, amount bigint) RETURNS void LANGUAGE sql AS $$
+    UPDATE payment_methods SET balance_minor = greatest(0, balance_minor + amount) WHERE tenant_id = app_tenant() AND id = method AND kind = 'gift_card'
+$$;
+
 -- The change that money was held for is made: it counts as paid on the order from now on. Gift cards are debited here.
-CREATE FUNCTION settle_money_in(for_proposal uuid, at timestamptz) RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+CREATE FUNCTION settle_money_in(for_proposal uuid, at timestamptz) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
-    total bigint := 0;
     source money_movements;
 BEGIN
+    PERFORM lock_balance_of(for_proposal);
     FOR source IN SELECT * FROM money_movements m WHERE m.tenant_id = app_tenant() AND m.proposal_id = for_proposal AND m.direction = 'in' AND m.state = 'confirmed'
             AND NOT m.settled AND m.returned_minor = 0 ORDER BY m.position FOR UPDATE LOOP
         PERFORM add_to_balance(source.shopper_id, source.order_id, 0, -source.amount_minor, 0);
         UPDATE money_movements SET settled = true, updated_at = at WHERE tenant_id = app_tenant() AND id = source.id;
-        UPDATE payment_methods SET balance_minor = balance_minor - source.amount_minor
-            WHERE tenant_id = app_tenant() AND id = source.payment_method_id AND kind = 'gift_card';
-        total := total + source.amount_minor;
+        PERFORM add_to_gift_card(source.payment_method_id, -source.amount_minor);
     END LOOP;
-    RETURN total;
 END $$;
+
+-- A movement, locked after its order's balance. Nothing when there is none.
+CREATE FUNCTION lock_movement(movement uuid) RETURNS money_movements LANGUAGE plpgsql AS $$
+DECLARE
+    m money_movements;
+BEGIN
+    PERFORM add_to_balance(x.shopper_id, x.order_id, 0, 0, 0) FROM money_movements x WHERE x.tenant_id = app_tenant() AND x.id = movement;
+    SELECT * INTO m FROM money_movements x WHERE x.tenant_id = app_tenant() AND x.id = movement FOR UPDATE;
+    RETURN m;
+END $$;
+
+-- Takes the share of a payout of its source and of the order's balance, or frees it. Fails on the constraints when there is not so much.
+CREATE FUNCTION take_share(m money_movements, amount bigint, at timestamptz) RETURNS void LANGUAGE sql AS $$
+    SELECT add_to_balance(m.shopper_id, m.order_id, 0, CASE WHEN m.settled THEN 0 ELSE -amount END, amount);
+    UPDATE money_movements SET returned_minor = returned_minor + amount, updated_at = at WHERE tenant_id = app_tenant() AND id = m.source_id
+$$;
 
 -- The provider says that the money moved. False when that was known, or cannot be any more. The proposal that waits for money goes on.
 CREATE FUNCTION confirm_money(movement uuid, its_reference text, at timestamptz) RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
-    m money_movements;
+    m money_movements := lock_movement(movement);
 BEGIN
-    SELECT * INTO m FROM money_movements x WHERE x.tenant_id = app_tenant() AND x.id = movement;
-    IF m.id IS NULL THEN
+    -- A charge that was given up and was made after all is real money. A payout that the provider named and said failed is final; one that was refused
+    -- without a name and was made after all takes its share again.
+    IF m.id IS NULL OR m.state = 'confirmed' OR m.state = 'failed' AND m.direction = 'out' AND m.reference IS NOT NULL THEN
         RETURN false;
-    END IF;
-    PERFORM add_to_balance(m.shopper_id, m.order_id, 0, 0, 0);
-    SELECT * INTO m FROM money_movements x WHERE x.tenant_id = app_tenant() AND x.id = movement FOR UPDATE;
-    -- A charge that was given up and was made after all is real money; a payout that failed is final.
-    IF m.state = 'confirmed' OR m.state = 'failed' AND m.direction = 'out' THEN
-        RETURN false;
+    ELSIF m.state = 'failed' AND m.direction = 'out' THEN
+        PERFORM take_share(m, m.amount_minor, at);
     END IF;
     UPDATE money_movements SET state = 'confirmed', reference = coalesce(left(its_reference, 200), reference), failure = NULL, updated_at = at
         WHERE tenant_id = app_tenant() AND id = movement;
@@ -177,7 +201,7 @@ BEGIN
         PERFORM add_to_balance(m.shopper_id, m.order_id, m.amount_minor, CASE WHEN m.settled THEN 0 ELSE m.amount_minor END, 0);
         PERFORM go_on_with_proposal(m);
     ELSIF m.settled THEN
-        UPDATE payment_methods SET balance_minor = balance_minor + m.amount_minor WHERE tenant_id = app_tenant() AND id = m.payment_method_id AND kind = 'gift_card';
+        PERFORM add_to_gift_card(m.payment_method_id, m.amount_minor);
     END IF;
     RETURN true;
 END $$;
@@ -185,15 +209,9 @@ END $$;
 -- The provider says that the money did not move, or that it came back. False when that was known, or for money in that is there.
 CREATE FUNCTION fail_money(movement uuid, reason text, at timestamptz) RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
-    m money_movements;
+    m money_movements := lock_movement(movement);
 BEGIN
-    SELECT * INTO m FROM money_movements x WHERE x.tenant_id = app_tenant() AND x.id = movement;
-    IF m.id IS NULL THEN
-        RETURN false;
-    END IF;
-    PERFORM add_to_balance(m.shopper_id, m.order_id, 0, 0, 0);
-    SELECT * INTO m FROM money_movements x WHERE x.tenant_id = app_tenant() AND x.id = movement FOR UPDATE;
-    IF m.state = 'failed' OR m.state = 'confirmed' AND m.direction = 'in' THEN
+    IF m.id IS NULL OR m.state = 'failed' OR m.state = 'confirmed' AND m.direction = 'in' THEN
         RETURN false;
     END IF;
     UPDATE money_movements SET state = 'failed', failure = left(reason, 500), updated_at = at WHERE tenant_id = app_tenant() AND id = movement;
@@ -201,10 +219,9 @@ BEGIN
         PERFORM go_on_with_proposal(m);
         RETURN true;
     END IF;
-    UPDATE money_movements SET returned_minor = returned_minor - m.amount_minor, updated_at = at WHERE tenant_id = app_tenant() AND id = m.source_id;
-    PERFORM add_to_balance(m.shopper_id, m.order_id, 0, CASE WHEN m.settled THEN 0 ELSE m.amount_minor END, -m.amount_minor);
+    PERFORM take_share(m, -m.amount_minor, at);
     IF m.settled AND m.state = 'confirmed' THEN
-        UPDATE payment_methods SET balance_minor = balance_minor - m.amount_minor WHERE tenant_id = app_tenant() AND id = m.payment_method_id AND kind = 'gift_card';
+        PERFORM add_to_gift_card(m.payment_method_id, -m.amount_minor);
     END IF;
     RETURN true;
 END $$;
@@ -212,20 +229,13 @@ END $$;
 -- Staff try a payout that failed again: it takes its share of the order's money again, or fails on `paid_out_at_most_paid_in`.
 CREATE FUNCTION retry_money_out(movement uuid, at timestamptz) RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
-    m money_movements;
+    m money_movements := lock_movement(movement);
 BEGIN
-    SELECT * INTO m FROM money_movements x WHERE x.tenant_id = app_tenant() AND x.id = movement;
-    IF m.id IS NULL THEN
+    IF m.id IS NULL OR m.direction <> 'out' OR m.state <> 'failed' THEN
         RETURN false;
     END IF;
-    PERFORM add_to_balance(m.shopper_id, m.order_id, 0, 0, 0);
-    SELECT * INTO m FROM money_movements x WHERE x.tenant_id = app_tenant() AND x.id = movement FOR UPDATE;
-    IF m.direction <> 'out' OR m.state <> 'failed' THEN
-        RETURN false;
-    END IF;
-    PERFORM add_to_balance(m.shopper_id, m.order_id, 0, CASE WHEN m.settled THEN 0 ELSE -m.amount_minor END, m.amount_minor);
-    UPDATE money_movements SET returned_minor = returned_minor + m.amount_minor, updated_at = at WHERE tenant_id = app_tenant() AND id = m.source_id;
-    UPDATE money_movements SET state = 'requested', failure = NULL, retries = retries + 1, updated_at = at WHERE tenant_id = app_tenant() AND id = movement;
+    PERFORM take_share(m, m.amount_minor, at);
+    UPDATE money_movements SET state = 'requested', failure = NULL, reference = NULL, retries = retries + 1, updated_at = at WHERE tenant_id = app_tenant() AND id = movement;
     RETURN true;
 END $$;
 
@@ -258,36 +268,91 @@ BEGIN
     END IF;
 END $$;
 
--- A member of staff says what became of money that only people can move.
-CREATE FUNCTION settle_by_staff(movement uuid, has_moved boolean, at timestamptz) RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+-- A refund of a payment that somebody made at its provider. Of a payment that is held for a change, so much less is held. False when no payment is
+-- called so.
+CREATE FUNCTION record_refund(of_payment text, amount bigint, by_provider text, its_reference text, at timestamptz) RETURNS boolean LANGUAGE plpgsql
+    SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    source money_movements := lock_movement((SELECT x.id FROM money_movements x WHERE x.tenant_id = app_tenant() AND x.reference = of_payment AND x.direction = 'in'
+        AND x.state = 'confirmed' ORDER BY x.position LIMIT 1));
+    movement uuid;
 BEGIN
-    PERFORM FROM money_movements WHERE tenant_id = app_tenant() AND id = movement AND provider = 'staff' AND state = 'requested' FOR UPDATE;
-    IF NOT FOUND THEN
+    IF source.id IS NULL THEN
         RETURN false;
-    ELSIF has_moved THEN
+    END IF;
+    movement := add_movement(source.order_id, 'out', source.payment_method_id, amount, by_provider, CASE WHEN NOT source.settled THEN source.proposal_id END,
+        source.id, source.settled, gen_random_uuid(), at);
+    PERFORM take_share(x, amount, at) FROM money_movements x WHERE x.tenant_id = app_tenant() AND x.id = movement;
+    UPDATE money_movements SET state = 'confirmed', reference = left(its_reference, 200) WHERE tenant_id = app_tenant() AND id = movement;
+    IF NOT source.settled THEN
+        PERFORM go_on_with_proposal(source);
+    END IF;
+    RETURN true;
+END $$;
+
+-- Nobody says of their own order that money moved or that a parcel came: a member of staff is the shopper whose address it has.
+CREATE FUNCTION refuse_own(of_shopper uuid, by_staff uuid) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    IF by_staff IS NULL OR EXISTS (SELECT FROM staff m JOIN shoppers s ON s.tenant_id = m.tenant_id AND s.email = m.email
+            WHERE m.tenant_id = app_tenant() AND m.id = by_staff AND s.shopper_id = of_shopper) THEN
+        RAISE EXCEPTION 'somebody else must say so: it is their own order' USING ERRCODE = 'check_violation', CONSTRAINT = 'not_their_own_order';
+    END IF;
+END $$;
+
+-- A member of staff says what became of money that only people can move.
+CREATE FUNCTION settle_by_staff(movement uuid, has_moved boolean, by_staff uuid, at timestamptz) RETURNS boolean LANGUAGE plpgsql
+    SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    m money_movements := lock_movement(movement);
+BEGIN
+    IF m.id IS NULL OR m.provider <> 'staff' OR m.state <> 'requested' THEN
+        RETURN false;
+    END IF;
+    PERFORM refuse_own(m.shopper_id, by_staff);
+    IF has_moved THEN
         RETURN confirm_money(movement, NULL, at);
     ELSE
         RETURN fail_money(movement, 'staff said that it did not move', at);
     END IF;
 END $$;
 
--- Staff drop a delivery that was to move money: nobody but a person can say what becomes of it now.
-CREATE FUNCTION hand_money_to_staff(delivery uuid, at timestamptz) RETURNS void LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
-    UPDATE money_movements m SET provider = 'staff', updated_at = at FROM outbox o
-        WHERE o.tenant_id = app_tenant() AND o.id = delivery AND o.state = 'dropped' AND m.tenant_id = o.tenant_id AND m.state = 'requested'
-            AND m.id = coalesce(o.payload->>'movement', o.payload#>>'{operation,refund,movement}')::uuid
+-- Staff drop a delivery that was to move money: nobody but a person can say what becomes of it now. A payout that failed takes its share again; where that
+-- has gone out otherwise there is nothing left to say.
+CREATE FUNCTION hand_money_to_staff(delivery uuid, at timestamptz) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    movement uuid := (SELECT coalesce(o.payload->>'movement', o.payload#>>'{operation,refund,movement}')::uuid FROM outbox o
+        WHERE o.tenant_id = app_tenant() AND o.id = delivery AND o.state = 'dropped');
+BEGIN
+    PERFORM retry_money_out(movement, at);
+    UPDATE money_movements SET provider = 'staff', updated_at = at WHERE tenant_id = app_tenant() AND id = movement AND state = 'requested';
+EXCEPTION WHEN check_violation THEN
+    RETURN;
+END $$;
+
+-- Gives up the money that a proposal asked for and that has not come in. Money that comes after all goes back.
+CREATE FUNCTION give_up_money(for_proposal uuid, reason text, at timestamptz) RETURNS void LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    SELECT fail_money(m.id, reason, at) FROM money_movements m WHERE m.tenant_id = app_tenant() AND m.proposal_id = for_proposal AND m.direction = 'in' AND m.state = 'requested'
 $$;
 
--- Staff have what a shopper sent back: the executor settles the money of it. False when there is no such return that waits.
-ALTER TABLE returns ADD received_at timestamptz, ADD settled_at timestamptz;
-CREATE FUNCTION receive_return(of_proposal uuid, at timestamptz) RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+-- Staff have what a shopper sent back, or it will not come. The executor settles the money of a return that is here, and gives back what is held for
+-- one that was called off. False when there is no such return that waits.
+ALTER TABLE returns ADD received_at timestamptz, ADD called_off_at timestamptz, ADD settled_at timestamptz;
+-- squawk-ignore constraint-missing-not-valid
+ALTER TABLE returns ADD CONSTRAINT received_or_called_off CHECK (received_at IS NULL OR called_off_at IS NULL);
+CREATE FUNCTION end_return(of_proposal uuid, has_come boolean, by_staff uuid, at timestamptz) RETURNS boolean LANGUAGE plpgsql
+    SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    r returns;
 BEGIN
-    UPDATE returns SET received_at = at WHERE tenant_id = app_tenant() AND proposal_id = of_proposal AND received_at IS NULL;
-    IF FOUND THEN
-        PERFORM graphile_worker.add_job(identifier => 'execute_proposal', payload => json_build_object('tenant', app_tenant(), 'proposal', of_proposal),
-            job_key => 'execute:' || of_proposal);
+    UPDATE returns SET received_at = CASE WHEN has_come THEN at END, called_off_at = CASE WHEN NOT has_come THEN at END
+        WHERE tenant_id = app_tenant() AND proposal_id = of_proposal AND received_at IS NULL AND called_off_at IS NULL RETURNING * INTO r;
+    IF r.id IS NULL THEN
+        RETURN false;
     END IF;
-    RETURN FOUND;
+    PERFORM refuse_own(r.shopper_id, by_staff);
+    PERFORM graphile_worker.add_job(identifier => 'execute_proposal', payload => json_build_object('tenant', app_tenant(), 'proposal', of_proposal),
+        job_key => 'execute:' || of_proposal);
+    RETURN true;
 END $$;
 
 -- The proposal that waits for this money, or that no longer does, is looked at again.
@@ -321,6 +386,8 @@ DROP TABLE payments;
 
 CALL protect_table('money_movements', true);
 CALL protect_table('order_balances', true);
+-- Deliveries that move money or change the shop are queued by the executor alone.
+CREATE POLICY web_tells ON outbox AS RESTRICTIVE FOR INSERT TO countersign_web WITH CHECK (channel IN ('mail', 'webhook'));
 -- The functions run as the owner, whom these let see the bound tenant's rows, and the bound shopper's where there is one.
 DO $$
 DECLARE
@@ -344,11 +411,11 @@ CREATE VIEW order_payments WITH (security_invoker = true) AS
     GROUP BY tenant_id, shopper_id, order_id, request_id, direction, payment_method_id, provider;
 
 GRANT SELECT ON money_movements, order_balances, order_payments TO countersign_reader, countersign_web, countersign_executor;
-REVOKE ALL ON FUNCTION add_to_balance, add_movement, go_on_with_proposal, request_money_in, request_money_out, give_back_money, settle_money_in, confirm_money, fail_money,
-    retry_money_out, note_money, record_money, settle_by_staff, receive_return, hand_money_to_staff FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION request_money_in, request_money_out, give_back_money, settle_money_in, confirm_money, fail_money, retry_money_out, note_money, record_money
-    TO countersign_executor;
-GRANT EXECUTE ON FUNCTION settle_by_staff, receive_return, hand_money_to_staff TO countersign_web;
+REVOKE ALL ON FUNCTION add_to_balance, lock_balance_of, add_movement, lock_movement, take_share, add_to_gift_card, refuse_own, record_refund, give_up_money, go_on_with_proposal, request_money_in, request_money_out, give_back_money, settle_money_in, confirm_money, fail_money,
+    retry_money_out, note_money, record_money, settle_by_staff, end_return, hand_money_to_staff FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION request_money_in, request_money_out, give_back_money, settle_money_in, confirm_money, fail_money, retry_money_out, note_money, record_money, record_refund,
+    give_up_money TO countersign_executor;
+GRANT EXECUTE ON FUNCTION settle_by_staff, end_return, hand_money_to_staff, give_up_money TO countersign_web;
 GRANT UPDATE (settled_at) ON returns TO countersign_executor;
 
 -- Two states more: money is being collected for the change, or the shopper must pay at the provider's page first.
@@ -368,7 +435,8 @@ BEGIN
         ('pending', 'approved'), ('pending', 'rejected'), ('pending', 'expired'), ('pending', 'stale'),
         ('approved', 'executing'), ('executing', 'executed'), ('executing', 'failed'), ('executing', 'stale'),
         ('executing', 'awaiting_payment'), ('awaiting_payment', 'executing'), ('awaiting_payment', 'needs_payment'), ('awaiting_payment', 'failed'),
-        ('needs_payment', 'executing'), ('needs_payment', 'expired'), ('needs_payment', 'failed')) THEN
+        ('awaiting_payment', 'rejected'), ('awaiting_payment', 'expired'),
+        ('needs_payment', 'executing'), ('needs_payment', 'rejected'), ('needs_payment', 'expired'), ('needs_payment', 'failed')) THEN
         RAISE EXCEPTION 'a proposal cannot go from % to %', OLD.state, NEW.state USING ERRCODE = 'check_violation';
     END IF;
     RETURN NEW;

@@ -11,7 +11,7 @@ ALTER TABLE tenants ADD machine_decisions boolean NOT NULL DEFAULT true;
 -- `person_id`: the member of staff who decided, or who made the key that did. `policy`: what the store had said about the tool then; none where it had said nothing.
 ALTER TABLE decisions ADD person_id uuid, ADD policy jsonb;
 -- squawk-ignore require-concurrent-index-creation
-CREATE UNIQUE INDEX decisions_of_person ON decisions (tenant_id, proposal_id, person_id) WHERE person_id IS NOT NULL;
+CREATE UNIQUE INDEX decisions_of_person ON decisions (tenant_id, proposal_id, person_id) WHERE person_id IS NOT NULL AND verdict <> 'withdraw';
 REVOKE INSERT ON decisions FROM countersign_web;
 GRANT INSERT (tenant_id, shopper_id, id, proposal_id, decider_kind, decider_id, verdict, reason, plan_digest, order_version, created_at) ON decisions TO countersign_web;
 -- The policy decides in `approve_by_policy` alone.
@@ -56,7 +56,7 @@ CREATE TABLE automatic_decisions (
     day        date NOT NULL,
     used       integer NOT NULL CHECK (used > 0),
     PRIMARY KEY (tenant_id, shopper_id, tool, day),
-    FOREIGN KEY (tenant_id, shopper_id) REFERENCES shoppers
+    FOREIGN KEY (tenant_id, shopper_id) REFERENCES shoppers ON DELETE CASCADE
 );
 CALL protect_table('automatic_decisions', true);
 
@@ -66,8 +66,7 @@ CREATE TABLE open_proposals (
     shopper_id uuid NOT NULL,
     count      integer NOT NULL CHECK (count >= 0),
     PRIMARY KEY (tenant_id, shopper_id),
-    FOREIGN KEY (tenant_id, shopper_id) REFERENCES shoppers,
-    CONSTRAINT at_most_ten_open CHECK (count <= 10)
+    FOREIGN KEY (tenant_id, shopper_id) REFERENCES shoppers ON DELETE CASCADE
 );
 CREATE FUNCTION is_open(state text) RETURNS boolean LANGUAGE sql IMMUTABLE RETURN state IN ('pending', 'approved', 'executing', 'awaiting_payment', 'needs_payment');
 ALTER TABLE proposals NO FORCE ROW LEVEL SECURITY;
@@ -85,8 +84,12 @@ BEGIN
         was := false;
     END IF;
     IF is_open(NEW.state) AND NOT was THEN
+        -- What a guest takes along may be one too many; what is asked for anew may not.
         INSERT INTO open_proposals AS o (tenant_id, shopper_id, count) VALUES (NEW.tenant_id, NEW.shopper_id, 1)
-            ON CONFLICT (tenant_id, shopper_id) DO UPDATE SET count = o.count + 1;
+            ON CONFLICT (tenant_id, shopper_id) DO UPDATE SET count = o.count + 1 WHERE o.count < 10 OR TG_OP = 'UPDATE';
+        IF NOT FOUND THEN
+            RAISE EXCEPTION 'ten proposals are open' USING ERRCODE = 'check_violation', CONSTRAINT = 'at_most_ten_open';
+        END IF;
     ELSIF was AND NOT is_open(NEW.state) THEN
         UPDATE open_proposals SET count = greatest(0, count - 1) WHERE tenant_id = NEW.tenant_id AND shopper_id = NEW.shopper_id;
     END IF;

@@ -7,7 +7,7 @@ DROP POLICY guests_alone ON tool_calls;
 REVOKE DELETE ON shoppers, conversations, messages, turns, tool_calls FROM countersign_executor;
 DROP INDEX shoppers_guests;
 DROP INDEX conversations_waiting;
-ALTER TABLE conversations DROP COLUMN network;
+ALTER TABLE conversations DROP COLUMN network, DROP COLUMN site;
 
 -- Calls under way are given up, and what was counted for guests alone goes; the other caps' rows stay as they are.
 ALTER TABLE spend NO FORCE ROW LEVEL SECURITY;

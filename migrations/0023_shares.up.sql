@@ -71,7 +71,8 @@ BEGIN
 END $$;
 
 -- Where a guest's conversation was begun, as a keyed hash: guests of one network have a share of those who wait for a person.
-ALTER TABLE conversations ADD network bytea;
+-- `site`: the same of the IPv6 /48 above.
+ALTER TABLE conversations ADD network bytea, ADD site bytea;
 -- squawk-ignore require-concurrent-index-creation
 CREATE INDEX conversations_waiting ON conversations (tenant_id, waiting_since) WHERE waiting_since IS NOT NULL;
 -- squawk-ignore require-concurrent-index-creation
@@ -91,7 +92,7 @@ CREATE POLICY guests_alone ON tool_calls AS RESTRICTIVE FOR DELETE TO countersig
 -- Has a proposal's conversation wait for a person; `taken` when it does from now on, `full` when guests have all the places they may
 -- have. Who counts them holds the store's lock, so that two cannot both take the last. Bound to a shopper it sees no other's
 -- conversations: it unbinds itself, and binds again.
-CREATE FUNCTION call_person(of_proposal uuid, at timestamptz, most_of_network integer, most_of_guests integer)
+CREATE FUNCTION call_person(of_proposal uuid, at timestamptz, most_of_network integer, most_of_site integer, most_of_guests integer)
     RETURNS TABLE (taken uuid, is_full boolean) LANGUAGE plpgsql AS $$
 DECLARE
     bound text := current_setting('app.shopper_id', true);
@@ -99,13 +100,14 @@ DECLARE
 BEGIN
     is_full := false;
     PERFORM set_config('app.shopper_id', '', true);
-    SELECT v.id, v.network, s.guest INTO c FROM proposals p
+    SELECT v.id, v.network, v.site, s.guest INTO c FROM proposals p
         JOIN conversations v ON v.tenant_id = p.tenant_id AND v.id = p.conversation_id
         JOIN shoppers s ON s.tenant_id = v.tenant_id AND s.shopper_id = v.shopper_id
         WHERE p.tenant_id = app_tenant() AND p.id = of_proposal AND v.held_by IS NULL AND v.waiting_since IS NULL;
     IF FOUND AND c.guest THEN
         PERFORM pg_advisory_xact_lock(hashtextextended('call_person ' || app_tenant(), 0));
-        SELECT count(*) >= most_of_guests OR count(*) FILTER (WHERE w.network = c.network) >= most_of_network INTO is_full
+        SELECT count(*) >= most_of_guests OR count(*) FILTER (WHERE w.network = c.network) >= most_of_network
+                OR count(*) FILTER (WHERE w.site = c.site) >= most_of_site INTO is_full
             FROM conversations w JOIN shoppers s ON s.tenant_id = w.tenant_id AND s.shopper_id = w.shopper_id
             WHERE w.tenant_id = app_tenant() AND w.waiting_since IS NOT NULL AND s.guest;
     END IF;

@@ -5,15 +5,22 @@
 //! refused at once, so that a flood is shed and does not pile up. Each kind of work has a pool of its own: a flood of one kind takes
 //! no place of another.
 
-use std::sync::{Arc, LazyLock};
+use std::{
+    net::IpAddr,
+    sync::{Arc, LazyLock},
+};
 
 use tokio::sync::Semaphore;
+
+use crate::network::{Network, Places};
 
 /// Callers that may wait. At 20 ms a hash and two processors the last of them waits about 0.6 s.
 const WAITING: usize = 64;
 
-/// Hashes of passwords and codes, and estimates of strength.
+/// Hashes of passwords.
 pub static PASSWORDS: LazyLock<CpuPool> = LazyLock::new(CpuPool::of_this_machine);
+/// Estimates of how strong a password is, which can take a second each.
+pub static ESTIMATES: LazyLock<CpuPool> = LazyLock::new(CpuPool::of_this_machine);
 /// Signatures and the parsing of incoming webhooks, which are up to 1 MiB.
 pub static WEBHOOKS: LazyLock<CpuPool> = LazyLock::new(CpuPool::of_this_machine);
 
@@ -27,6 +34,9 @@ pub struct CpuPool {
     running: Arc<Semaphore>,
     /// Those who run and those who wait.
     places: Arc<Semaphore>,
+    /// The places that callers of one network hold, and of one IPv6 /48.
+    shares: Places<Network>,
+    most: usize,
 }
 
 impl CpuPool {
@@ -39,17 +49,28 @@ impl CpuPool {
         Self {
             running: Arc::new(Semaphore::new(running)),
             places: Arc::new(Semaphore::new(running + waiting)),
+            shares: Places::default(),
+            most: running + waiting,
         }
     }
 
-    /// Runs `work`, after those who wait already.
-    pub async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Busy> {
+    /// Runs `work`, after those who wait already. Callers of one network hold a quarter of the places at most, and those of an IPv6 /48 a
+    /// half; work that no stranger asked for has no address.
+    pub async fn run<T: Send + 'static>(
+        &self,
+        caller: Option<IpAddr>,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Busy> {
+        let part = |of: usize| (self.most / of).max(1);
+        let network = caller.map(|address| (Network::of(address), part(4)));
+        let site = caller.and_then(Network::site).map(|site| (site, part(2)));
+        let share = self.shares.take(network.into_iter().chain(site)).map_err(|_| Busy)?;
         let place = self.places.clone().try_acquire_owned().map_err(|_| Busy)?;
         let turn = self.running.clone().acquire_owned().await.map_err(|_| Busy)?;
         // The work holds its place: a caller that hangs up does not make room while it goes on.
         let work = move || {
             let done = work();
-            drop((place, turn));
+            drop((share, place, turn));
             done
         };
         tokio::task::spawn_blocking(work).await.map_err(|_| Busy)
@@ -69,13 +90,15 @@ mod tests {
         let mut working = Vec::new();
         for _ in 0..3 {
             let (pool, gate) = (pool.clone(), gate.clone());
-            working.push(tokio::spawn(async move { pool.run(move || gate.wait()).await.is_ok() }));
+            working.push(tokio::spawn(async move {
+                pool.run(None, move || gate.wait()).await.is_ok()
+            }));
             tokio::task::yield_now().await;
         }
         while pool.places.available_permits() > 0 {
             tokio::task::yield_now().await;
         }
-        assert_eq!(pool.run(|| ()).await, Err(Busy));
+        assert_eq!(pool.run(None, || ()).await, Err(Busy));
         for _ in 0..3 {
             let gate = gate.clone();
             tokio::task::spawn_blocking(move || gate.wait()).await.expect("passes");
@@ -83,6 +106,47 @@ mod tests {
         for work in working {
             assert!(work.await.expect("runs"));
         }
-        assert_eq!(pool.run(|| ()).await, Ok(()), "there is room again");
+        assert_eq!(pool.run(None, || ()).await, Ok(()), "there is room again");
+    }
+
+    #[tokio::test]
+    async fn callers_of_one_network_leave_places_for_others() {
+        let pool = Arc::new(CpuPool::new(2, 6));
+        let gate = Arc::new(Barrier::new(2));
+        let address = |text: &str| Some(text.parse().expect("an address"));
+        let mut working = Vec::new();
+        // A quarter of eight places for a network, a half for the /48 above.
+        for from in [
+            "2001:db8:1:1::1",
+            "2001:db8:1:1::2",
+            "2001:db8:1:2::1",
+            "2001:db8:1:3::1",
+        ] {
+            let (pool, gate, caller) = (pool.clone(), gate.clone(), address(from));
+            working.push(tokio::spawn(async move {
+                pool.run(caller, move || gate.wait()).await.is_ok()
+            }));
+        }
+        while pool.places.available_permits() > 4 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(
+            pool.run(address("2001:db8:1:1::3"), || ()).await,
+            Err(Busy),
+            "its network"
+        );
+        assert_eq!(pool.run(address("2001:db8:1:4::1"), || ()).await, Err(Busy), "its site");
+        for _ in 0..2 {
+            let gate = gate.clone();
+            tokio::task::spawn_blocking(move || gate.wait()).await.expect("passes");
+        }
+        assert_eq!(pool.run(address("192.0.2.1"), || ()).await, Ok(()), "another is served");
+        for _ in 0..2 {
+            let gate = gate.clone();
+            tokio::task::spawn_blocking(move || gate.wait()).await.expect("passes");
+        }
+        for work in working {
+            assert!(work.await.expect("runs"));
+        }
     }
 }

@@ -77,6 +77,9 @@ pub trait Planner: Send + Sync + 'static {
 
 #[derive(Debug, thiserror::Error)]
 pub enum ExecuteError {
+    /// What a return pays out is not there: the job fails, and whoever runs the service is told.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
     #[error(transparent)]
     Database(#[from] sqlx::Error),
 }
@@ -277,10 +280,7 @@ impl Executor {
             (State::Executed, _) => {
                 let digest = claimed.plan.digest();
                 returns::undo(&mut tx, &claimed.settled(id, &digest), &claimed.plan, now).await?;
-                match returns::settle(&mut tx, id, now).await {
-                    Ok(()) | Err(LedgerError::NotCovered) => {}
-                    Err(LedgerError::Database(error)) => return Err(error.into()),
-                }
+                returns::settle(&mut tx, id, now).await?;
                 Claim::Nothing
             }
             _ => Claim::Nothing,

@@ -25,6 +25,8 @@ const NOT_PAID_IN_TIME: Worded = Worded {
 };
 /// How long a shopper can pay: Stripe's Checkout Sessions last 24 hours.
 const TO_PAY: chrono::Duration = chrono::Duration::hours(24);
+/// How long a provider or staff have to collect: bank debits take up to 14 days (Stripe's guide to ACH and BACS).
+const TO_COLLECT: chrono::Duration = chrono::Duration::days(30);
 
 /// Ends every tenant's overdue proposals, each with its message, audit and outbox row. Returns how many.
 pub async fn expire_overdue(pool: &Pool<Executor>, now: DateTime<Utc>) -> Result<usize, sqlx::Error> {
@@ -39,9 +41,11 @@ async fn expire_of(pool: &Pool<Executor>, tenant: TenantId, now: DateTime<Utc>) 
     let mut tx = pool.begin(Scope::tenant(tenant)).await?;
     let overdue = sqlx::query!(
         r#"SELECT id AS "id: ProposalId", shopper_id AS "shopper: ShopperId", conversation_id, plan_digest AS digest, state AS "state: State" FROM proposals
-        WHERE state = 'pending' AND expires_at <= $1 OR state = 'needs_payment' AND updated_at <= $2 ORDER BY id LIMIT 100 FOR UPDATE SKIP LOCKED"#,
+        WHERE state = 'pending' AND expires_at <= $1 OR state = 'needs_payment' AND updated_at <= $2 OR state = 'awaiting_payment' AND updated_at <= $3
+        ORDER BY id LIMIT 100 FOR UPDATE SKIP LOCKED"#,
         now,
-        now - TO_PAY
+        now - TO_PAY,
+        now - TO_COLLECT
     )
     .fetch_all(&mut *tx)
     .await?;
@@ -53,7 +57,7 @@ async fn expire_of(pool: &Pool<Executor>, tenant: TenantId, now: DateTime<Utc>) 
             digest: &proposal.digest,
         };
         let text = match proposal.state {
-            State::NeedsPayment => NOT_PAID_IN_TIME.owned(),
+            State::NeedsPayment | State::AwaitingPayment => NOT_PAID_IN_TIME.owned(),
             _ => EXPIRED.owned(),
         };
         let step = (proposal.state, State::Expired);

@@ -120,11 +120,14 @@ impl Rows {
             }
             Change::Return {
                 item_ids,
+                amount,
                 payment_method_id,
             } => {
                 for item in item_ids {
                     self.value(words!("Item that comes back", "Artikel, der zurückkommt"), item);
                 }
+                let amount = self.money(*amount);
+                self.value(words!("Refund when it is back", "Erstattung nach der Rückkehr"), amount);
                 self.method(payment_method_id);
             }
             Change::Exchange {

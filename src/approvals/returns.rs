@@ -8,7 +8,7 @@ use super::{
     outcome::{self, Settled},
 };
 use crate::{
-    ids::{OrderId, ProposalId, ShopperId},
+    ids::{OrderId, ProposalId, ShopperId, StaffId},
     integrations::{
         payments::{self, Purpose},
         webhooks_out,
@@ -26,18 +26,24 @@ use crate::{
     },
 };
 
-/// Staff have the parcel of an executed return or exchange. Its money is settled by a job. False when none waits.
-pub async fn receive(tx: &mut Tx<Web>, proposal: ProposalId, now: DateTime<Utc>) -> Result<bool, sqlx::Error> {
-    sqlx::query_scalar!(r#"SELECT receive_return($1, $2) AS "done!""#, proposal.as_uuid(), now)
-        .fetch_one(&mut **tx)
-        .await
-}
-
-/// Staff say that the shopper keeps what it was to send back. A job puts the order back. False when none waits.
-pub async fn call_off(tx: &mut Tx<Web>, proposal: ProposalId, now: DateTime<Utc>) -> Result<bool, sqlx::Error> {
-    sqlx::query_scalar!(r#"SELECT call_off_return($1, $2) AS "done!""#, proposal.as_uuid(), now)
-        .fetch_one(&mut **tx)
-        .await
+/// Staff have the parcel of an executed return or exchange, or say that it will not come. A job settles its money, or gives back what is
+/// held for it. False when there is none that waits.
+pub async fn end(
+    tx: &mut Tx<Web>,
+    proposal: ProposalId,
+    has_come: bool,
+    by: Option<StaffId>,
+    now: DateTime<Utc>,
+) -> Result<bool, LedgerError> {
+    Ok(sqlx::query_scalar!(
+        r#"SELECT end_return($1, $2, $3, $4) AS "done!""#,
+        proposal.as_uuid(),
+        has_come,
+        by.map(StaffId::as_uuid),
+        now
+    )
+    .fetch_one(&mut **tx)
+    .await?)
 }
 
 const CALLED_OFF: Worded = Worded {

@@ -15,6 +15,8 @@ pub(super) enum Share {
     Guests,
     /// Guests of an IPv4 address, IPv6 /64 or IPv6 /48.
     Network(Network),
+    /// Accounts that ask from one of these.
+    AccountsOf(Network),
     Account(ShopperId),
 }
 
@@ -34,7 +36,8 @@ impl TurnPlaces {
     }
 
     /// A place for a turn of the shopper's, if each share it counts under has one: guests together have half of all places, guests of
-    /// one network an eighth, those of an IPv6 /48 a quarter, and one account an eighth, but two at least.
+    /// one network an eighth, those of an IPv6 /48 a quarter; one account an eighth, but two at least, and the accounts of one network or
+    /// /48 a half.
     pub fn take(&self, shopper: &Shopper, address: IpAddr) -> Result<Place<Share>, Share> {
         let part = |of: usize| (self.most / of).max(1);
         let mut shares = vec![(Share::All, self.most)];
@@ -45,6 +48,12 @@ impl TurnPlaces {
         } else {
             // Two at least: somebody who asks in two windows is served where there are few places.
             shares.push((Share::Account(shopper.id()), part(8).max(2)));
+            let from = [Some(Network::of(address)), Network::site(address)];
+            shares.extend(
+                from.into_iter()
+                    .flatten()
+                    .map(|network| (Share::AccountsOf(network), part(2).max(2))),
+            );
         }
         self.places.take(shares)
     }

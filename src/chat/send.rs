@@ -294,16 +294,16 @@ async fn open_conversation(
 ) -> Result<Opened, ChatError> {
     let asked = message.language;
     let Some(id) = message.conversation else {
-        let network = match shopper.is_guest() {
+        let from = match shopper.is_guest() {
             true => match identity::take_conversation(tx, keyring, message.address, now).await {
-                Ok(network) => Some(network),
+                Ok(from) => Some(from),
                 Err(IdentityError::Throttled(seconds)) => return Err(ChatError::TooMany(seconds)),
                 Err(IdentityError::Database(error)) => return Err(error.into()),
                 Err(_) => return Err(ChatError::NoConversation),
             },
             false => None,
         };
-        return Ok(begin_conversation(tx, shopper, (asked, network), now).await?);
+        return Ok(begin_conversation(tx, shopper, (asked, from), now).await?);
     };
     let found = sqlx::query_as!(
         Opened,
@@ -330,13 +330,13 @@ async fn open_conversation(
 async fn begin_conversation(
     tx: &mut Tx<Web>,
     shopper: &Shopper,
-    (asked, network): (Option<Language>, Option<[u8; 32]>),
+    (asked, from): (Option<Language>, Option<identity::BegunFrom>),
     now: chrono::DateTime<chrono::Utc>,
 ) -> Result<Opened, sqlx::Error> {
     sqlx::query_as!(
         Opened,
-        r#"INSERT INTO conversations (tenant_id, shopper_id, id, created_at, updated_at, language, network)
-        SELECT s.tenant_id, s.shopper_id, $3, $4, $4, coalesce($5, s.language, t.language), $6
+        r#"INSERT INTO conversations (tenant_id, shopper_id, id, created_at, updated_at, language, network, site)
+        SELECT s.tenant_id, s.shopper_id, $3, $4, $4, coalesce($5, s.language, t.language), $6, $7
         FROM shoppers s JOIN tenants t USING (tenant_id) WHERE (s.tenant_id, s.shopper_id) = ($1, $2)
         RETURNING id AS "conversation: ConversationId", (SELECT name FROM tenants WHERE tenant_id = $1) AS "store!",
             language AS "language: Language", false AS "held!""#,
@@ -345,7 +345,8 @@ async fn begin_conversation(
         ConversationId::new().as_uuid(),
         now,
         asked as Option<Language> as _,
-        network.as_ref().map(|hash| &hash[..])
+        from.as_ref().map(|from| &from.network[..]),
+        from.as_ref().and_then(|from| from.site.as_ref()).map(|hash| &hash[..])
     )
     .fetch_one(&mut **tx)
     .await

@@ -86,6 +86,10 @@ impl TaskHandler for ExecuteProposal {
                 Ok(())
             }
             Err(crate::approvals::ExecuteError::Database(error)) => Err(crate::telemetry::cause(&error)),
+            Err(crate::approvals::ExecuteError::Ledger(error)) => {
+                tracing::error!(proposal = %self.proposal, %error, "the money of a proposal cannot be moved as it was agreed");
+                Err(error.to_string())
+            }
         }
     }
 }
@@ -144,12 +148,16 @@ pub async fn housekeeping(
     for tenant in tenancy::all(pool).await? {
         incoming::work_off(pool, keyring, tenant, || clock.now()).await?;
     }
-    expire::expire_overdue(pool, now).await?;
-    audit_heads::publish(pool, now).await?;
-    budget::sweep(pool, now).await?;
-    privacy::retain(pool, retention, now).await?;
-    privacy::forget_guests(pool, now).await?;
-    identity::forget(pool, now).await
+    // One that fails does not keep the others from being done.
+    let done = [
+        expire::expire_overdue(pool, now).await.map(drop),
+        audit_heads::publish(pool, now).await.map(drop),
+        budget::sweep(pool, now).await.map(drop),
+        privacy::retain(pool, retention, now).await.map(drop),
+        privacy::forget_guests(pool, now).await.map(drop),
+        identity::forget(pool, now).await,
+    ];
+    done.into_iter().collect()
 }
 
 /// When a worker stops: it takes no more jobs, and has so long for those that it runs. Jobs that it took and did not begin,

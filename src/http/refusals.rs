@@ -8,12 +8,31 @@ use crate::{
     chat::{ChatError, history::DeleteError},
     identity::{IdentityError, staff::Refusal},
     integrations::webhooks_out::EndpointError,
+    ledger::LedgerError,
     validation::FieldError,
 };
 
 impl From<sqlx::Error> for Problem {
     fn from(error: sqlx::Error) -> Self {
         Self::database(&error)
+    }
+}
+
+impl From<LedgerError> for Problem {
+    fn from(error: LedgerError) -> Self {
+        match error {
+            LedgerError::OwnOrder => Self::new(
+                StatusCode::FORBIDDEN,
+                "own_order",
+                "This is your own order. A colleague must do this.",
+            ),
+            LedgerError::NotCovered => Self::new(
+                StatusCode::CONFLICT,
+                "not_covered",
+                "More money would go out of the order than came in.",
+            ),
+            LedgerError::Database(error) => error.into(),
+        }
     }
 }
 

@@ -45,10 +45,7 @@ impl Identity {
     pub async fn assert(&self, visit: &Visit, assertion: &str) -> Result<LoggedIn, IdentityError> {
         let now = self.now();
         let mut tx = self.web.begin(Scope::tenant(visit.store.id)).await?;
-        let network = throttle::network(visit.device.address);
-        throttle::GUESS_FROM_ADDRESS
-            .take(&mut tx, &self.keyring, &[&network], now)
-            .await?;
+        throttle::guess_from(&mut tx, &self.keyring, visit.device.address, now).await?;
         let claims = match self.verify(&mut tx, &visit.store.slug, assertion, now).await {
             Ok(claims) => claims,
             Err(error) => {

@@ -18,6 +18,7 @@ use crate::{
         self, Mail,
         codes::{CodeId, texts},
     },
+    network::Network,
     tenancy::{Pool, Scope, Tx, Web},
 };
 
@@ -66,6 +67,8 @@ pub(super) struct Redeemed {
     pub shopper: Option<ShopperId>,
     pub order: Option<OrderId>,
     pub details: Option<Value>,
+    /// The epoch of the account that the address had when the code was made.
+    pub epoch: i32,
 }
 
 impl Identity {
@@ -76,7 +79,7 @@ impl Identity {
         email: &str,
         device: &super::Device,
     ) -> Result<(), IdentityError> {
-        let (now, network) = (self.now(), throttle::network(device.address));
+        let (now, network) = (self.now(), Network::of(device.address).to_string());
         throttle::MAIL_FROM_ADDRESS
             .take(tx, &self.keyring, &[&network], now)
             .await?;
@@ -217,7 +220,7 @@ async fn redeem_row(
     now: DateTime<Utc>,
 ) -> Result<Option<Redeemed>, sqlx::Error> {
     let row = sqlx::query!(
-        r#"SELECT email, shopper_id AS "shopper: ShopperId", order_id AS "order: OrderId", details FROM codes c
+        r#"SELECT email, shopper_id AS "shopper: ShopperId", order_id AS "order: OrderId", details, epoch FROM codes c
         WHERE c.id = $1 AND c.purpose = $2 AND c.used_at IS NULL AND c.expires_at > $3 AND c.attempts_left > 0 AND is_current(c) FOR UPDATE"#,
         id,
         purpose as Purpose as _,
@@ -242,5 +245,6 @@ async fn redeem_row(
         shopper: row.shopper,
         order: row.order,
         details: row.details,
+        epoch: row.epoch,
     }))
 }

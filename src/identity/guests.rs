@@ -21,10 +21,10 @@ impl Identity {
     pub async fn guest(&self, visit: &Visit) -> Result<LoggedIn, IdentityError> {
         let (now, id) = (self.now(), ShopperId::new());
         let mut tx = self.web.begin(Scope::tenant(visit.store.id)).await?;
-        throttle::GUEST_FROM_ADDRESS
-            .take(&mut tx, &self.keyring, &[&throttle::network(visit.device.address)], now)
-            .await?;
         let network = Network::of(visit.device.address).to_string();
+        throttle::GUEST_FROM_ADDRESS
+            .take(&mut tx, &self.keyring, &[&network], now)
+            .await?;
         throttle::GUEST_ROWS_OF_NETWORK
             .take(&mut tx, &self.keyring, &[&network], now)
             .await?;
@@ -94,15 +94,13 @@ impl Identity {
     ) -> Result<LoggedIn, IdentityError> {
         let (now, email) = (self.now(), normalise(email));
         let mut tx = self.web.begin(Scope::tenant(guest.tenant())).await?;
-        throttle::GUESS_FROM_ADDRESS
-            .take(&mut tx, &self.keyring, &[&throttle::network(device.address)], now)
-            .await?;
+        throttle::guess_from(&mut tx, &self.keyring, device.address, now).await?;
         let redeemed = codes::redeem(
             &mut tx,
             &self.keyring,
             (Purpose::ProveOrder, &email),
             (code, None),
-            (&throttle::network(device.address), now),
+            (&Network::of(device.address).to_string(), now),
         )
         .await?;
         let order = redeemed
@@ -120,26 +118,35 @@ impl Identity {
     }
 }
 
+/// Where a guest began a conversation, as keyed hashes.
+pub struct BegunFrom {
+    pub network: [u8; 32],
+    /// The IPv6 /48 above the network.
+    pub site: Option<[u8; 32]>,
+}
+
 /// Takes one of the conversations that guests of a network may begin. The network as a keyed hash, to keep with it.
 pub async fn take_conversation(
     tx: &mut Tx<Web>,
     keyring: &Keyring,
     address: IpAddr,
     now: DateTime<Utc>,
-) -> Result<[u8; 32], IdentityError> {
+) -> Result<BegunFrom, IdentityError> {
     let network = Network::of(address).to_string();
     throttle::GUEST_CONVERSATIONS_OF_NETWORK
         .take(tx, keyring, &[&network], now)
         .await?;
-    if let Some(site) = Network::site(address) {
+    let site = Network::site(address).map(|site| site.to_string());
+    if let Some(site) = &site {
         throttle::GUEST_CONVERSATIONS_OF_SITE
-            .take(tx, keyring, &[&site.to_string()], now)
+            .take(tx, keyring, &[site], now)
             .await?;
     }
-    Ok(keyring.mac(
-        keyring::Purpose::Throttle,
-        format!("conversation\0{network}").as_bytes(),
-    ))
+    let hash = |of: &str| keyring.mac(keyring::Purpose::Throttle, format!("conversation\0{of}").as_bytes());
+    Ok(BegunFrom {
+        network: hash(&network),
+        site: site.as_deref().map(hash),
+    })
 }
 
 /// Ends the guest's session. What the guest said becomes the shopper's, if they are not the same.

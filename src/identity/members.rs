@@ -99,16 +99,15 @@ impl Identity {
     pub async fn join(&self, visit: &Visit, link: &str, password: SecretString) -> Result<(), IdentityError> {
         let now = self.now();
         let mut tx = self.web.begin(Scope::tenant(visit.store.id)).await?;
-        throttle::GUESS_FROM_ADDRESS
-            .take(&mut tx, &self.keyring, &[&throttle::network(visit.device.address)], now)
-            .await?;
+        throttle::guess_from(&mut tx, &self.keyring, visit.device.address, now).await?;
         tx.commit().await?;
         let scope = Scope::tenant(visit.store.id);
         if !codes::is_live_link(&self.web, scope, &self.keyring, (Purpose::InviteStaff, link), now).await? {
             return Err(IdentityError::WrongCode);
         }
-        password::check_strength(&password, &[]).await?;
-        let hash = password::hash(password).await?;
+        let caller = Some(visit.device.address);
+        password::check_strength(&password, &[], caller).await?;
+        let hash = password::hash(password, caller).await?;
         let mut tx = self.web.begin(scope).await?;
         let redeemed = codes::redeem_link(&mut tx, &self.keyring, Purpose::InviteStaff, link, now).await?;
         let invited = redeemed.and_then(|code| {

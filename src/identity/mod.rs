@@ -24,7 +24,7 @@ use std::{net::IpAddr, sync::Arc};
 
 use chrono::{DateTime, Utc};
 
-pub use guests::take_conversation;
+pub use guests::{BegunFrom, take_conversation};
 pub use scopes::ApiScope;
 pub use sessions::{LoggedIn, Session, Shopper};
 pub use shoppers::Registration;

@@ -1,12 +1,12 @@
 //! Password hashing: Argon2id at the parameters of OWASP's password storage cheat sheet (m = 19 MiB, t = 2, p = 1).
 
-use std::sync::LazyLock;
+use std::{net::IpAddr, sync::LazyLock};
 
 use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::IdentityError;
-use crate::cpu_pool::PASSWORDS;
+use crate::cpu_pool::{ESTIMATES, PASSWORDS};
 
 /// KiB of memory a hash, passes, lanes.
 const OWASP: (u32, u32, u32) = (19_456, 2, 1);
@@ -27,15 +27,20 @@ fn hash_now(password: &SecretString) -> Result<String, IdentityError> {
     Ok(hash.to_string())
 }
 
-/// Hashes in the bounded pool: each hash holds 19 MiB and a core for about 20 ms. Returns a PHC string.
-pub async fn hash(password: SecretString) -> Result<String, IdentityError> {
-    PASSWORDS.run(move || hash_now(&password)).await?
+/// Hashes in the bounded pool: each hash holds 19 MiB and a core for about 20 ms. Returns a PHC string. `caller` is the address that
+/// asked; none for a command.
+pub async fn hash(password: SecretString, caller: Option<IpAddr>) -> Result<String, IdentityError> {
+    PASSWORDS.run(caller, move || hash_now(&password)).await?
 }
 
 /// Whether `password` matches `hash`; with no hash it does the same work and answers false.
-pub async fn verify(password: SecretString, hash: Option<String>) -> Result<bool, IdentityError> {
+pub async fn verify(
+    password: SecretString,
+    hash: Option<String>,
+    caller: Option<IpAddr>,
+) -> Result<bool, IdentityError> {
     PASSWORDS
-        .run(move || {
+        .run(caller, move || {
             let known = hash.is_some();
             let hash = hash.unwrap_or_else(|| NOBODY.clone());
             let matches = argon2()?
@@ -55,15 +60,19 @@ const DIFFERENT: usize = 8;
 /// Refuses what is guessed in fewer than 10^8 tries (zxcvbn's score 3, "safely unguessable" online). `about` are words that
 /// a guesser would try first: the address, the names. Comes after the caller's throttle: an estimate can take a second of CPU, and runs
 /// in the bounded pool.
-pub async fn check_strength(password: &SecretString, about: &[&str]) -> Result<(), IdentityError> {
+pub async fn check_strength(
+    password: &SecretString,
+    about: &[&str],
+    caller: Option<IpAddr>,
+) -> Result<(), IdentityError> {
     let password = password.clone();
     let mut about: Vec<String> = about
         .iter()
         .map(|word| word.chars().take(ESTIMATED).collect())
         .collect();
     about.push("countersign".into());
-    let is_strong = PASSWORDS
-        .run(move || is_strong(password.expose_secret(), &about))
+    let is_strong = ESTIMATES
+        .run(caller, move || is_strong(password.expose_secret(), &about))
         .await?;
     match is_strong {
         true => Ok(()),
@@ -95,11 +104,15 @@ mod tests {
 
     #[tokio::test]
     async fn only_the_right_password_verifies_and_the_hash_says_its_parameters() {
-        let hash = hash("correct horse".into()).await.expect("hashes");
+        let hash = hash("correct horse".into(), None).await.expect("hashes");
         assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
-        assert!(verify("correct horse".into(), Some(hash.clone())).await.expect("runs"));
-        assert!(!verify("correct horsf".into(), Some(hash)).await.expect("runs"));
-        assert!(!verify("nobody".into(), None).await.expect("runs"));
+        assert!(
+            verify("correct horse".into(), Some(hash.clone()), None)
+                .await
+                .expect("runs")
+        );
+        assert!(!verify("correct horsf".into(), Some(hash), None).await.expect("runs"));
+        assert!(!verify("nobody".into(), None, None).await.expect("runs"));
     }
 
     #[test]

@@ -7,10 +7,10 @@ use super::{
     codes::{self, Purpose},
     password,
     sessions::end_all,
-    shoppers::store_hash,
+    shoppers::{is_still, store_hash},
     throttle,
 };
-use crate::tenancy::Scope;
+use crate::{network::Network, tenancy::Scope};
 
 impl Identity {
     /// Mails a link to set a new password, if `email` has an account. The answer is the same if it has none.
@@ -23,22 +23,25 @@ impl Identity {
         let now = self.now();
         let scope = Scope::tenant(visit.store.id);
         let mut tx = self.web.begin(scope).await?;
-        throttle::GUESS_FROM_ADDRESS
-            .take(&mut tx, &self.keyring, &[&throttle::network(visit.device.address)], now)
-            .await?;
+        throttle::guess_from(&mut tx, &self.keyring, visit.device.address, now).await?;
         tx.commit().await?;
         if !codes::is_live_link(&self.web, scope, &self.keyring, (Purpose::ResetPassword, link), now).await? {
             return Err(IdentityError::WrongCode);
         }
         // No connection is held while the password is looked at, and the link is not lost to a weak one.
-        password::check_strength(&password, &[]).await?;
-        let hash = password::hash(password).await?;
+        let caller = Some(visit.device.address);
+        password::check_strength(&password, &[], caller).await?;
+        let hash = password::hash(password, caller).await?;
         let mut tx = self.web.begin(scope).await?;
         let redeemed = codes::redeem_link(&mut tx, &self.keyring, Purpose::ResetPassword, link, now).await?;
-        let Some(shopper) = redeemed.and_then(|code| code.shopper) else {
+        let Some((shopper, epoch)) = redeemed.and_then(|code| Some((code.shopper?, code.epoch))) else {
             tx.commit().await?;
             return Err(IdentityError::WrongCode);
         };
+        // The account may have left the address that the link was mailed to.
+        if !is_still(&mut tx, shopper, epoch).await? {
+            return Err(IdentityError::WrongCode);
+        }
         store_hash(&mut tx, shopper, &hash, now).await?;
         end_all(&mut tx, shopper, now).await?;
         Ok(tx.commit().await?)
@@ -56,21 +59,30 @@ impl Identity {
         let mut tx = self.web.begin(Scope::tenant(shopper.tenant())).await?;
         let id = shopper.id().to_string();
         throttle::GUESS_AT_ACCOUNT_FROM_ADDRESS
-            .take(&mut tx, &self.keyring, &[&id, &throttle::network(device.address)], now)
+            .take(
+                &mut tx,
+                &self.keyring,
+                &[&id, &Network::of(device.address).to_string()],
+                now,
+            )
             .await?;
-        let hash = sqlx::query_scalar!(
-            "SELECT hash FROM passwords WHERE shopper_id = $1",
+        let account = sqlx::query!(
+            r#"SELECT s.epoch, p.hash AS "hash?" FROM shoppers s LEFT JOIN passwords p USING (tenant_id, shopper_id) WHERE s.shopper_id = $1"#,
             shopper.id().as_uuid()
         )
-        .fetch_optional(&mut *tx)
+        .fetch_one(&mut *tx)
         .await?;
         tx.commit().await?;
-        if !password::verify(current, hash).await? {
+        let caller = Some(device.address);
+        if !password::verify(current, account.hash, caller).await? {
             return Err(IdentityError::WrongCredentials);
         }
-        password::check_strength(&new, &[]).await?;
-        let hash = password::hash(new).await?;
+        password::check_strength(&new, &[], caller).await?;
+        let hash = password::hash(new, caller).await?;
         let mut tx = self.web.begin(Scope::tenant(shopper.tenant())).await?;
+        if !is_still(&mut tx, shopper.id(), account.epoch).await? {
+            return Err(IdentityError::WrongCredentials);
+        }
         store_hash(&mut tx, shopper.id(), &hash, now).await?;
         end_all(&mut tx, shopper.id(), now).await?;
         let opened = self.open(&mut tx, (device, None), shopper.id(), None).await?;

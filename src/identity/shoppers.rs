@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     ids::ShopperId,
+    network::Network,
     tenancy::{self, Executor, Pool, Scope, StoreKey, Tenant, Tx, Web},
 };
 
@@ -44,16 +45,15 @@ impl Identity {
     /// Mails a code to prove the address. An address that has an account gets a mail that says so, and the same answer.
     pub async fn register(&self, visit: &Visit, new: Registration) -> Result<Attempt, IdentityError> {
         let (now, email) = (self.now(), normalise(&new.email));
+        let caller = Some(visit.device.address);
         let mut tx = self.web.begin(Scope::tenant(visit.store.id)).await?;
-        throttle::GUESS_FROM_ADDRESS
-            .take(&mut tx, &self.keyring, &[&throttle::network(visit.device.address)], now)
-            .await?;
+        throttle::guess_from(&mut tx, &self.keyring, visit.device.address, now).await?;
         tx.commit().await?;
-        password::check_strength(&new.password, &[&email, &new.first_name, &new.last_name]).await?;
+        password::check_strength(&new.password, &[&email, &new.first_name, &new.last_name], caller).await?;
         let mut tx = self.web.begin(Scope::tenant(visit.store.id)).await?;
         self.may_mail(&mut tx, &email, &visit.device).await?;
         tx.commit().await?;
-        let hash = password::hash(new.password).await?;
+        let hash = password::hash(new.password, caller).await?;
         let mut tx = self.web.begin(Scope::tenant(visit.store.id)).await?;
         let account = account(&mut tx, &email).await?;
         let pending = Pending {
@@ -92,7 +92,7 @@ impl Identity {
         let (now, email) = (self.now(), normalise(email));
         let mut tx = self.web.begin(Scope::tenant(visit.store.id)).await?;
         self.may_guess(&mut tx, &email, &visit.device).await?;
-        let network = throttle::network(visit.device.address);
+        let network = Network::of(visit.device.address).to_string();
         let redeemed = codes::redeem(
             &mut tx,
             &self.keyring,
@@ -124,20 +124,23 @@ impl Identity {
         let email = normalise(email);
         let mut tx = self.web.begin(Scope::tenant(visit.store.id)).await?;
         self.may_guess(&mut tx, &email, &visit.device).await?;
-        let (shopper, hash) = account(&mut tx, &email)
-            .await?
-            .map(|account| (account.id, account.hash))
-            .unzip();
+        let account = account(&mut tx, &email).await?;
         // Hashing takes tens of milliseconds: no connection is held through it. What was taken stays taken.
         tx.commit().await?;
-        let hash = hash.flatten();
-        let matches = password::verify(password.clone(), hash.clone()).await?;
-        let shopper = shopper.filter(|_| matches).ok_or(IdentityError::WrongCredentials)?;
+        let (hash, caller) = (
+            account.as_ref().and_then(|account| account.hash.clone()),
+            Some(visit.device.address),
+        );
+        let matches = password::verify(password.clone(), hash.clone(), caller).await?;
+        let Account { id: shopper, epoch, .. } = account.filter(|_| matches).ok_or(IdentityError::WrongCredentials)?;
         let renewed = match hash.is_some_and(|hash| password::is_outdated(&hash)) {
-            true => Some(password::hash(password).await?),
+            true => Some(password::hash(password, caller).await?),
             false => None,
         };
         let mut tx = self.web.begin(Scope::tenant(visit.store.id)).await?;
+        if !is_still(&mut tx, shopper, epoch).await? {
+            return Err(IdentityError::WrongCredentials);
+        }
         if let Some(hash) = renewed {
             store_hash(&mut tx, shopper, &hash, self.now()).await?;
         }
@@ -161,13 +164,17 @@ impl Identity {
             &self.keyring,
             (Purpose::LogIn, &email),
             (code, None),
-            (&throttle::network(visit.device.address), now),
+            (&Network::of(visit.device.address).to_string(), now),
         )
         .await?;
-        let Some(shopper) = redeemed.and_then(|code| code.shopper) else {
+        let Some((shopper, epoch)) = redeemed.and_then(|code| Some((code.shopper?, code.epoch))) else {
             tx.commit().await?;
             return Err(IdentityError::WrongCode);
         };
+        // The account may have left the address that the code was mailed to, and the address may be another's now.
+        if !is_still(&mut tx, shopper, epoch).await? {
+            return Err(IdentityError::WrongCode);
+        }
         let opened = self.open(&mut tx, visit.from(), shopper, None).await?;
         tx.commit().await?;
         Ok(opened)
@@ -225,7 +232,7 @@ pub async fn set_password(
     password: SecretString,
     now: DateTime<Utc>,
 ) -> Result<bool, IdentityError> {
-    let hash = password::hash(password).await?;
+    let hash = password::hash(password, None).await?;
     let mut tx = executor.begin(Scope::tenant(store.id)).await?;
     let found = sqlx::query!(
         r#"SELECT shopper_id AS "id: ShopperId" FROM shoppers WHERE external_id = $1 OR email = $2"#,
@@ -243,12 +250,26 @@ pub async fn set_password(
 struct Account {
     id: ShopperId,
     hash: Option<String>,
+    /// Raised with every change of the account that proofs rest on.
+    epoch: i32,
+}
+
+/// Whether an account is as it was when a proof of it was checked. It stays so until the transaction ends: a password that is changed while
+/// another log-in's hash is computed is changed for that log-in too.
+pub(super) async fn is_still(tx: &mut Tx<Web>, shopper: ShopperId, epoch: i32) -> Result<bool, sqlx::Error> {
+    let now = sqlx::query_scalar!(
+        "SELECT epoch FROM shoppers WHERE shopper_id = $1 FOR NO KEY UPDATE",
+        shopper.as_uuid()
+    )
+    .fetch_optional(&mut **tx)
+    .await?;
+    Ok(now == Some(epoch))
 }
 
 async fn account(tx: &mut Tx<Web>, email: &str) -> Result<Option<Account>, sqlx::Error> {
     sqlx::query_as!(
         Account,
-        r#"SELECT s.shopper_id AS "id: ShopperId", p.hash AS "hash?" FROM shoppers s LEFT JOIN passwords p USING (tenant_id, shopper_id)
+        r#"SELECT s.shopper_id AS "id: ShopperId", p.hash AS "hash?", s.epoch FROM shoppers s LEFT JOIN passwords p USING (tenant_id, shopper_id)
         WHERE s.email = $1"#,
         email
     )

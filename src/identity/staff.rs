@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     ids::{StaffId, TenantId},
-    tenancy::{Executor, Pool, Scope, Tenant, audit::Actor},
+    tenancy::{Executor, Pool, Scope, Tenant, Tx, Web, audit::Actor},
 };
 
 /// What a member of staff may do. Each role may do what the ones before it may.
@@ -127,6 +127,30 @@ impl StaffMember {
         }
     }
 
+    /// Whether the session or key is good still, for what goes on for longer than a request.
+    pub async fn is_live(&self, tx: &mut Tx<Web>, now: DateTime<Utc>) -> Result<bool, sqlx::Error> {
+        let (id, tenant) = (self.credential(), self.tenant.as_uuid());
+        sqlx::query_scalar!(
+            r#"SELECT EXISTS (SELECT FROM staff_sessions s JOIN staff m ON (m.tenant_id, m.id) = (s.tenant_id, s.staff_id)
+                WHERE s.tenant_id = $1 AND s.id = $2 AND s.epoch = m.epoch AND m.disabled_at IS NULL AND s.revoked_at IS NULL AND s.expires_at > $3)
+            OR EXISTS (SELECT FROM api_keys k JOIN staff m ON (m.tenant_id, m.id) = (k.tenant_id, k.created_by)
+                WHERE k.tenant_id = $1 AND k.id = $2 AND k.epoch = m.epoch AND m.disabled_at IS NULL AND k.revoked_at IS NULL AND k.expires_at > $3) AS "live!""#,
+            tenant,
+            id,
+            now
+        )
+        .fetch_one(&mut **tx)
+        .await
+    }
+
+    /// The row of the session or key.
+    fn credential(&self) -> uuid::Uuid {
+        match &self.who {
+            Who::Person(person) => person.session,
+            Who::Machine(key) => key.id,
+        }
+    }
+
     /// For the audit.
     pub fn actor(&self) -> Actor {
         match &self.who {
@@ -200,7 +224,7 @@ pub async fn add(
     role: StaffRole,
     password: SecretString,
 ) -> Result<(), IdentityError> {
-    let hash = password::hash(password).await?;
+    let hash = password::hash(password, None).await?;
     let mut tx = executor.begin(Scope::tenant(store.id)).await?;
     sqlx::query!(
         "INSERT INTO staff (tenant_id, id, email, role, password_hash) VALUES ($1, $2, $3, $4, $5)

@@ -37,6 +37,7 @@ struct Account {
     id: StaffId,
     role: StaffRole,
     hash: String,
+    epoch: i32,
     second_factor: bool,
 }
 
@@ -54,16 +55,23 @@ impl Identity {
         self.staff_may_guess(&mut tx, &email, &visit.device).await?;
         let account = sqlx::query_as!(
             Account,
-            r#"SELECT id AS "id: StaffId", role AS "role: StaffRole", password_hash AS hash, totp_confirmed_at IS NOT NULL AS "second_factor!"
+            r#"SELECT id AS "id: StaffId", role AS "role: StaffRole", password_hash AS hash, epoch, totp_confirmed_at IS NOT NULL AS "second_factor!"
             FROM staff WHERE email = $1 AND disabled_at IS NULL"#,
             email
         )
         .fetch_optional(&mut *tx)
         .await?;
         tx.commit().await?;
-        let matches = password::verify(password, account.as_ref().map(|account| account.hash.clone())).await?;
+        let (hash, caller) = (
+            account.as_ref().map(|account| account.hash.clone()),
+            Some(visit.device.address),
+        );
+        let matches = password::verify(password, hash, caller).await?;
         let account = account.filter(|_| matches).ok_or(IdentityError::WrongCredentials)?;
         let mut tx = self.web.begin(Scope::tenant(visit.store.id)).await?;
+        if !is_still(&mut tx, account.id, account.epoch).await? {
+            return Err(IdentityError::WrongCredentials);
+        }
         if account.second_factor {
             let code = code.ok_or(IdentityError::SecondFactorNeeded)?;
             if !self.second_factor_holds(&mut tx, account.id, code).await? {
@@ -129,16 +137,19 @@ impl Identity {
         let mut tx = self.web.begin(staff.scope()).await?;
         self.staff_may_guess(&mut tx, &person.email, device).await?;
         let account = sqlx::query!(
-            r#"SELECT password_hash AS hash, totp_confirmed_at IS NOT NULL AS "second_factor!" FROM staff WHERE id = $1"#,
+            r#"SELECT password_hash AS hash, epoch, totp_confirmed_at IS NOT NULL AS "second_factor!" FROM staff WHERE id = $1"#,
             person.id.as_uuid()
         )
         .fetch_one(&mut *tx)
         .await?;
         tx.commit().await?;
-        if !password::verify(password, Some(account.hash)).await? {
+        if !password::verify(password, Some(account.hash), Some(device.address)).await? {
             return Err(IdentityError::WrongCredentials);
         }
         let mut tx = self.web.begin(staff.scope()).await?;
+        if !is_still(&mut tx, person.id, account.epoch).await? {
+            return Err(IdentityError::WrongCredentials);
+        }
         if account.second_factor {
             let code = code.ok_or(IdentityError::SecondFactorNeeded)?;
             if !self.second_factor_holds(&mut tx, person.id, code).await? {
@@ -208,6 +219,17 @@ impl Identity {
         let now = self.now();
         throttle::guess(tx, &self.keyring, &["staff", email], device.address, now).await
     }
+}
+
+/// Whether an account is as it was when its password was checked, and open. It stays so until the transaction ends.
+async fn is_still(tx: &mut Tx<Web>, id: StaffId, epoch: i32) -> Result<bool, sqlx::Error> {
+    let now = sqlx::query_scalar!(
+        "SELECT epoch FROM staff WHERE id = $1 AND disabled_at IS NULL FOR NO KEY UPDATE",
+        id.as_uuid()
+    )
+    .fetch_optional(&mut **tx)
+    .await?;
+    Ok(now == Some(epoch))
 }
 
 async fn end(tx: &mut Tx<Web>, session: uuid::Uuid, now: DateTime<Utc>) -> Result<(), sqlx::Error> {

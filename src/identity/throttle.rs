@@ -8,6 +8,7 @@ use sqlx::postgres::types::PgInterval;
 use super::IdentityError;
 use crate::{
     keyring::{Keyring, Purpose},
+    network::Network,
     tenancy::{Tx, Web},
 };
 
@@ -26,8 +27,10 @@ const fn throttle(name: &'static str, every_seconds: i64, burst: i32) -> Throttl
     }
 }
 
-/// Guesses from one address, whatever the account: a person mistypes a few times, one password on 1,000 accounts stops here.
-pub(super) const GUESS_FROM_ADDRESS: Throttle = throttle("guess from address", 10, 30);
+/// Guesses from one network, whatever the account: a person mistypes a few times, one password on 1,000 accounts stops here.
+const GUESS_FROM_NETWORK: Throttle = throttle("guess from address", 10, 30);
+/// Guesses from one IPv6 /48, which holds 65,536 networks.
+const GUESS_FROM_SITE: Throttle = throttle("guess from site", 3, 120);
 /// Guesses at one account from one address.
 pub(super) const GUESS_AT_ACCOUNT_FROM_ADDRESS: Throttle = throttle("guess at account from address", 60, 10);
 /// Guesses at one code from one network address: what strangers guess elsewhere does not use up the tries of its owner.
@@ -80,6 +83,21 @@ impl Throttle {
     }
 }
 
+/// Holds back who guesses at whatever it is from one network, or from many of one site.
+pub(super) async fn guess_from(
+    tx: &mut Tx<Web>,
+    keyring: &Keyring,
+    address: IpAddr,
+    now: DateTime<Utc>,
+) -> Result<(), IdentityError> {
+    let network = Network::of(address).to_string();
+    GUESS_FROM_NETWORK.take(tx, keyring, &[&network], now).await?;
+    match Network::site(address) {
+        Some(site) => GUESS_FROM_SITE.take(tx, keyring, &[&site.to_string()], now).await,
+        None => Ok(()),
+    }
+}
+
 /// Holds back who guesses at the account that `who` names, by the network that it guesses from: strangers elsewhere cannot lock its owner
 /// out, wherever the owner is.
 pub(super) async fn guess(
@@ -89,33 +107,11 @@ pub(super) async fn guess(
     address: IpAddr,
     now: DateTime<Utc>,
 ) -> Result<(), IdentityError> {
-    let network = network(address);
-    GUESS_FROM_ADDRESS.take(tx, keyring, &[&network], now).await?;
-    let here = [who, &[&network]].concat();
+    guess_from(tx, keyring, address, now).await?;
+    let network = Network::of(address).to_string();
+    let here = [who, &[network.as_str()]].concat();
     GUESS_AT_ACCOUNT_FROM_ADDRESS.take(tx, keyring, &here, now).await
 }
 
 /// Addresses from which an account was opened this lately are its owner's.
 pub(super) const KNOWN_ADDRESS: Duration = Duration::days(30);
-
-/// What an address is counted under: an IPv6 subscriber holds a /64, so that is one.
-pub fn network(address: IpAddr) -> String {
-    match address.to_canonical() {
-        IpAddr::V4(address) => address.to_string(),
-        IpAddr::V6(address) => format!("{:x}/64", u128::from(address) >> 64),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_subscriber_is_one_whatever_it_calls_itself() {
-        let of = |text: &str| network(text.parse().expect("an address"));
-        assert_eq!(of("2001:db8:1:2::1"), of("2001:db8:1:2:ffff::9"));
-        assert_ne!(of("2001:db8:1:2::1"), of("2001:db8:1:3::1"));
-        assert_eq!(of("::ffff:192.0.2.1"), of("192.0.2.1"));
-        assert_ne!(of("192.0.2.1"), of("192.0.2.2"));
-    }
-}

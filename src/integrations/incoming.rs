@@ -83,7 +83,7 @@ pub async fn take(
     drop(tx);
     let headers = headers.clone();
     let Signed { name, body } = WEBHOOKS
-        .run(move || check(source, &secrets, &headers, &body, now))
+        .run(None, move || check(source, &secrets, &headers, &body, now))
         .await??;
     let mut tx = web.begin(Scope::tenant(tenant)).await?;
     let stored = sqlx::query!(

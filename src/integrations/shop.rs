@@ -16,7 +16,7 @@ use crate::{
     ids::{MovementId, OrderId, ProposalId},
     jobs::outbox::{self, Channel, Claimed, Sent},
     keyring::Keyring,
-    ledger,
+    ledger::{self, Direction, LedgerError, MovementState},
     telemetry::traces,
     tenancy::{Executor, Tx},
 };
@@ -139,21 +139,42 @@ pub(super) async fn send(
     let Operation::Refund { movement, .. } = queued.operation else {
         return operate(client, keyring, claimed, queued).await;
     };
+    let Some(found) = ledger::get(&mut claimed.tx, movement).await? else {
+        return Ok(Sent::Never("there is no such movement".into()));
+    };
+    match (found.direction, found.state) {
+        // The store's own records told of it meanwhile.
+        (Direction::Out, MovementState::Confirmed) => return Ok(Sent::Done(found.reference)),
+        (Direction::Out, _) => {}
+        (Direction::In, _) => {
+            return Ok(Sent::Never(
+                "the row asks for another movement than the ledger has".into(),
+            ));
+        }
+    }
     // A refund that failed and is tried again takes its share of the order's money again.
     match ledger::retry_out(&mut claimed.tx, movement, now).await {
         Ok(_) => {}
-        Err(ledger::LedgerError::NotCovered) => return Ok(Sent::Never("the money has gone out otherwise".into())),
-        Err(ledger::LedgerError::Database(error)) => return Err(error),
+        Err(LedgerError::Database(error)) => return Err(error),
+        Err(_) => return Ok(Sent::Never("the money has gone out otherwise".into())),
     }
-    let sent = operate(client, keyring, claimed, queued).await?;
+    // The amount is the ledger's, whatever the row says. Money is never dropped in silence: staff see the delivery.
+    let operation = Operation::Refund {
+        amount: found.amount.amount(),
+        movement,
+    };
+    let sent = match operate(client, keyring, claimed, Queued { operation, ..queued }).await? {
+        Sent::Dropped(reason) => Sent::Never(reason.into()),
+        sent => sent,
+    };
     match &sent {
         Sent::Done(_) => {
             ledger::confirm(&mut claimed.tx, movement, None, now).await?;
         }
-        Sent::Never(_) | Sent::Dropped(_) => {
+        Sent::Never(_) => {
             ledger::fail(&mut claimed.tx, movement, "the shop refused the refund", now).await?;
         }
-        Sent::Later { .. } | Sent::Postponed => {}
+        Sent::Dropped(_) | Sent::Later { .. } | Sent::Postponed => {}
     }
     Ok(sent)
 }

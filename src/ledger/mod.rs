@@ -16,7 +16,7 @@ pub use read::{
 };
 
 use crate::{
-    ids::{MovementId, OrderId, PaymentMethodId, ProposalId},
+    ids::{MovementId, OrderId, PaymentMethodId, ProposalId, StaffId},
     money::Money,
     tenancy::{Executor, Role, Tx, Web},
 };
@@ -60,6 +60,9 @@ pub enum LedgerError {
     /// More would go out of an order than came in.
     #[error("more money would go out of the order than came in")]
     NotCovered,
+    /// A member of staff may not say what became of money of their own order.
+    #[error("somebody else must say so: it is their own order")]
+    OwnOrder,
     #[error(transparent)]
     Database(sqlx::Error),
 }
@@ -71,9 +74,10 @@ impl From<sqlx::Error> for LedgerError {
             Some(
                 "paid_out_at_most_paid_in"
                 | "only_confirmed_money_goes_out"
-                | "money_movements_check1"
-                | "payment_methods_balance_minor_check",
+                | "at_most_what_came_in_goes_back"
+                | "only_what_is_held_goes_back",
             ) => Self::NotCovered,
+            Some("not_their_own_order") => Self::OwnOrder,
             _ => Self::Database(error),
         }
     }
@@ -267,33 +271,24 @@ pub async fn record(
     Ok(())
 }
 
-/// Records a refund of a payment that was made at the provider by somebody else. False when no payment has that name.
+/// Records a refund of a payment that somebody made at its provider. False when no payment has that name.
 pub async fn record_refund_of(
     tx: &mut Tx<Executor>,
     payment: &str,
     amount_minor: i64,
-    reference: &str,
+    (provider, reference): (Provider, &str),
     now: DateTime<Utc>,
 ) -> Result<bool, LedgerError> {
-    let source = sqlx::query!(
-        r#"SELECT order_id AS "order: OrderId", payment_method_id AS "method: PaymentMethodId" FROM money_movements
-        WHERE tenant_id = $2 AND reference = $1 AND direction = 'in' AND settled ORDER BY position LIMIT 1"#,
+    Ok(sqlx::query_scalar!(
+        r#"SELECT record_refund($1, $2, $3, $4, $5) AS "done!""#,
         payment,
-        tx.tenant_id().as_uuid()
-    )
-    .fetch_optional(&mut **tx)
-    .await?;
-    let Some(source) = source else { return Ok(false) };
-    record(
-        tx,
-        (source.order, source.method),
-        Direction::Out,
         amount_minor,
-        Some(reference),
-        now,
+        provider as Provider as _,
+        reference,
+        now
     )
-    .await?;
-    Ok(true)
+    .fetch_one(&mut **tx)
+    .await?)
 }
 
 /// A member of staff says whether money moved that only people can move. False when there is no such movement that waits.
@@ -301,16 +296,18 @@ pub async fn settle_by_staff(
     tx: &mut Tx<Web>,
     movement: MovementId,
     moved: bool,
+    by: Option<StaffId>,
     now: DateTime<Utc>,
-) -> Result<bool, sqlx::Error> {
-    sqlx::query_scalar!(
-        r#"SELECT settle_by_staff($1, $2, $3) AS "done!""#,
+) -> Result<bool, LedgerError> {
+    Ok(sqlx::query_scalar!(
+        r#"SELECT settle_by_staff($1, $2, $3, $4) AS "done!""#,
         movement.as_uuid(),
         moved,
+        by.map(StaffId::as_uuid),
         now
     )
     .fetch_one(&mut **tx)
-    .await
+    .await?)
 }
 
 /// Staff dropped a delivery that was to move money. What becomes of the money is for staff to say now.

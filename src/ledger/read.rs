@@ -160,14 +160,21 @@ pub struct Known {
     pub confirmed: bool,
 }
 
-/// What the ledger has of an order, in the order of the movements.
+/// What the ledger has of an order, in the order of the movements. What is held for a change, or asked for, is last: the store may report
+/// that money too.
 pub async fn known<R: Role>(tx: &mut Tx<R>, order: OrderId) -> Result<Vec<Known>, sqlx::Error> {
     sqlx::query_as!(
         Known,
         r#"SELECT p.request_id AS "request!", CASE p.kind WHEN 'payment' THEN 'in' ELSE 'out' END AS "direction!: Direction", p.amount_minor AS "amount_minor!",
             m.external_id AS payment_method, p.provider AS "provider!: Provider", p.confirmed AS "confirmed!"
-        FROM order_payments p JOIN payment_methods m ON (m.tenant_id, m.id) = (p.tenant_id, p.payment_method_id)
-        WHERE p.tenant_id = $2 AND p.order_id = $1 ORDER BY p.position"#,
+        FROM (
+            SELECT tenant_id, order_id, payment_method_id, request_id, kind, amount_minor, provider, confirmed, true AS settled, position FROM order_payments
+            UNION ALL
+            SELECT tenant_id, order_id, payment_method_id, request_id, CASE direction WHEN 'in' THEN 'payment' ELSE 'refund' END, amount_minor, provider,
+                state = 'confirmed', false, position
+            FROM money_movements WHERE NOT settled AND state <> 'failed'
+        ) p JOIN payment_methods m ON (m.tenant_id, m.id) = (p.tenant_id, p.payment_method_id)
+        WHERE p.tenant_id = $2 AND p.order_id = $1 ORDER BY p.settled DESC, p.position"#,
         order.as_uuid(),
         tx.tenant_id().as_uuid()
     )

@@ -50,8 +50,10 @@ pub enum Change {
         from: Money,
         to: Money,
     },
+    /// `amount` is paid out when the items are back.
     Return {
         item_ids: Vec<String>,
+        amount: Money,
         payment_method_id: String,
     },
     /// `difference` is what the new items cost more. It is collected before, and held until the old ones are back; less is given
@@ -115,7 +117,7 @@ impl From<LedgerError> for ChangeError {
     fn from(error: LedgerError) -> Self {
         match error {
             // The money that was to go out went out otherwise meanwhile.
-            LedgerError::NotCovered => Self::Stale,
+            LedgerError::NotCovered | LedgerError::OwnOrder => Self::Stale,
             LedgerError::Database(error) => Self::Database(error),
         }
     }
@@ -189,6 +191,7 @@ async fn make(tx: &mut Tx<Executor>, target: &Target, change: &Change, now: Date
         Change::Return {
             item_ids,
             payment_method_id,
+            ..
         } => {
             give_back(
                 tx,
@@ -300,15 +303,18 @@ async fn coupon(
 
 /// Guests' conversations that wait for a person at one time: those begun in one network, and all. Known shoppers' do not count.
 const GUESTS_WAITING_OF_NETWORK: i32 = 5;
+/// Those begun in one IPv6 /48.
+const GUESTS_WAITING_OF_SITE: i32 = 15;
 const GUESTS_WAITING: i32 = 50;
 
 /// The conversation waits for a person, unless one has it. Staff hears of it by mail when nobody comes.
 async fn call_a_person(tx: &mut Tx<Executor>, target: &Target, now: DateTime<Utc>) -> Result<(), ChangeError> {
     let call = sqlx::query!(
-        r#"SELECT taken AS "taken: ConversationId", is_full AS "is_full!" FROM call_person($1, $2, $3, $4)"#,
+        r#"SELECT taken AS "taken: ConversationId", is_full AS "is_full!" FROM call_person($1, $2, $3, $4, $5)"#,
         target.proposal.as_uuid(),
         now,
         GUESTS_WAITING_OF_NETWORK,
+        GUESTS_WAITING_OF_SITE,
         GUESTS_WAITING
     )
     .fetch_one(&mut **tx)

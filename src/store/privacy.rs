@@ -75,7 +75,7 @@ pub async fn erase(
             .await?;
         // What other systems sent about it, as it came. The whole address: `ve@` is not part of `eve@`.
         sqlx::query!(
-            r"DELETE FROM incoming_webhooks WHERE regexp_replace(lower(body::text), '\\(u[0-9a-f]{4}|[nrtbf])', ' ', 'g') ~ ('(^|[^[:alnum:]._%+''-]|[^[:alnum:]]'')' || regexp_replace($1, '([^[:alnum:]])', '\\\1', 'g') || '($|[^[:alnum:].-]|[.-]($|[^[:alnum:]]))')",
+            r"DELETE FROM incoming_webhooks WHERE replace(replace(regexp_replace(lower(body::text), '\\(u[0-9a-f]{4}|[nrtbf])', ' ', 'g'), '%40', '@'), '%2b', '+') ~ ('(^|[^[:alnum:]._%+''-]|[^[:alnum:]]'')' || regexp_replace($1, '([^[:alnum:]])', '\\\1', 'g') || '($|[^[:alnum:].-]|[.-]($|[^[:alnum:]]))')",
             email
         )
         .execute(&mut **tx)
@@ -90,7 +90,7 @@ pub async fn erase(
     .execute(&mut **tx)
     .await?;
     sqlx::query!(
-        "UPDATE payment_methods SET external_id = 'erased-' || id, brand = NULL, last_four = NULL WHERE shopper_id = $1",
+        "UPDATE payment_methods SET external_id = 'erased-' || id, brand = NULL, last_four = NULL, reference = NULL, customer = NULL WHERE shopper_id = $1",
         id
     )
     .execute(&mut **tx)

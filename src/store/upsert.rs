@@ -46,7 +46,7 @@ pub enum UpsertError {
 impl From<LedgerError> for UpsertError {
     fn from(error: LedgerError) -> Self {
         match error {
-            LedgerError::NotCovered => Self::RefundedMoreThanPaid,
+            LedgerError::NotCovered | LedgerError::OwnOrder => Self::RefundedMoreThanPaid,
             LedgerError::Database(error) => Self::Database(error),
         }
     }

@@ -5,6 +5,7 @@ use axum::{
     extract::State,
     http::{HeaderMap, StatusCode},
 };
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use validator::Validate;
@@ -64,11 +65,7 @@ pub async fn confirm(
     Path(id): Path<MovementId>,
     headers: HeaderMap,
 ) -> Result<StatusCode, Problem> {
-    let now = clock.now();
-    let mut tx = web.begin(staff.scope()).await?;
-    let found = ledger::settle_by_staff(&mut tx, id, true, now).await?;
-    finish(tx, found, &staff, "payment.confirm", ("payment", id), &headers, now).await?;
-    Ok(StatusCode::NO_CONTENT)
+    settle(&staff, &web, (id, true), &headers, clock.now()).await
 }
 
 /// Says that the money will not move. A change that waits for it is not made.
@@ -81,9 +78,20 @@ pub async fn fail(
     Path(id): Path<MovementId>,
     headers: HeaderMap,
 ) -> Result<StatusCode, Problem> {
-    let now = clock.now();
+    settle(&staff, &web, (id, false), &headers, clock.now()).await
+}
+
+async fn settle(
+    staff: &StaffMember,
+    web: &Pool<Web>,
+    (id, moved): (MovementId, bool),
+    headers: &HeaderMap,
+    now: DateTime<Utc>,
+) -> Result<StatusCode, Problem> {
     let mut tx = web.begin(staff.scope()).await?;
-    let found = ledger::settle_by_staff(&mut tx, id, false, now).await?;
-    finish(tx, found, &staff, "payment.fail", ("payment", id), &headers, now).await?;
+    let by = staff.person().map(|(id, _)| id);
+    let found = ledger::settle_by_staff(&mut tx, id, moved, by, now).await?;
+    let action = if moved { "payment.confirm" } else { "payment.fail" };
+    finish(tx, found, staff, action, ("payment", id), headers, now).await?;
     Ok(StatusCode::NO_CONTENT)
 }

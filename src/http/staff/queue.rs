@@ -168,11 +168,7 @@ pub async fn received(
     Path(id): Path<ProposalId>,
     headers: HeaderMap,
 ) -> Result<StatusCode, Problem> {
-    let now = clock.now();
-    let mut tx = web.begin(staff.scope()).await?;
-    let found = returns::receive(&mut tx, id, now).await?;
-    finish(tx, found, &staff, "return.receive", ("proposal", id), &headers, now).await?;
-    Ok(StatusCode::NO_CONTENT)
+    end_return(&staff, &web, (id, true), &headers, clock.now()).await
 }
 
 /// Calls off a return or exchange whose parcel is not back: the shopper keeps its items, and what was paid for it goes back.
@@ -185,10 +181,21 @@ pub async fn call_off(
     Path(id): Path<ProposalId>,
     headers: HeaderMap,
 ) -> Result<StatusCode, Problem> {
-    let now = clock.now();
+    end_return(&staff, &web, (id, false), &headers, clock.now()).await
+}
+
+async fn end_return(
+    staff: &StaffMember,
+    web: &Pool<Web>,
+    (id, has_come): (ProposalId, bool),
+    headers: &HeaderMap,
+    now: DateTime<Utc>,
+) -> Result<StatusCode, Problem> {
     let mut tx = web.begin(staff.scope()).await?;
-    let found = returns::call_off(&mut tx, id, now).await?;
-    finish(tx, found, &staff, "return.call_off", ("proposal", id), &headers, now).await?;
+    let by = staff.person().map(|(id, _)| id);
+    let found = returns::end(&mut tx, id, has_come, by, now).await?;
+    let action = if has_come { "return.receive" } else { "return.call_off" };
+    finish(tx, found, staff, action, ("proposal", id), headers, now).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -205,11 +212,15 @@ pub async fn events(
     let changes = stream::unfold(
         (start, Vec::new()),
         move |(mut since, mut waiting): ((DateTime<Utc>, ProposalId), Vec<ProposalView>)| {
-            let (web, staff) = (web.clone(), staff.clone());
+            let (web, staff, clock) = (web.clone(), staff.clone(), clock.clone());
             async move {
                 while waiting.is_empty() {
                     tokio::time::sleep(Duration::from_millis(500)).await;
                     let mut tx = web.begin(staff.scope()).await.ok()?;
+                    // The stream ends with the session or key that opened it.
+                    if !staff.is_live(&mut tx, clock.now()).await.ok()? {
+                        return None;
+                    }
                     waiting = list::changed_since(&mut tx, since).await.ok()?;
                     waiting.reverse();
                     if let Some(last) = waiting.first() {

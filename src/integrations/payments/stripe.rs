@@ -14,7 +14,7 @@ use crate::{
     },
     jobs::outbox::{Claimed, Sent},
     keyring::Keyring,
-    ledger::{self, LedgerError, Movement, MovementState},
+    ledger::{self, Direction, LedgerError, Movement, MovementState},
     mail::{self, Mail},
     telemetry::traces,
 };
@@ -65,10 +65,13 @@ pub(in crate::integrations) async fn send(
         api: &api,
         secret: credential.secret,
     };
-    match claimed.kind.as_str() {
-        "charge" => charge(&call, claimed, &movement, now).await,
-        "payment_link" => payment_link(&call, claimed, &movement, now).await,
-        _ => refund(&call, claimed, &movement, now).await,
+    match (claimed.kind.as_str(), movement.direction) {
+        ("charge", Direction::In) => charge(&call, claimed, &movement, now).await,
+        ("payment_link", Direction::In) => payment_link(&call, claimed, &movement, now).await,
+        ("refund", Direction::Out) => refund(&call, claimed, &movement, now).await,
+        _ => Ok(Sent::Never(
+            "the row asks for another movement than the ledger has".into(),
+        )),
     }
 }
 
@@ -86,13 +89,16 @@ async fn charge(
     if now - movement.created_at > KEYS_LAST {
         let query = format!("metadata['movement']:'{}'", movement.id);
         let found = match call.get("/v1/payment_intents/search", &[("query", &query)]).await {
-            Ok(found) => found["data"][0].clone(),
+            Ok(found) => found,
             Err(Failure::Sent(sent) | Failure::Declined(sent, _)) => return Ok(sent),
         };
-        return match found["status"].as_str() {
-            Some("succeeded") => charged(claimed, movement, &found, now).await,
-            _ => payment_link(call, claimed, movement, now).await,
-        };
+        let is = |intent: &&Value, status: &str| intent["status"] == status;
+        let all = || found["data"].as_array().into_iter().flatten();
+        let made = all()
+            .find(|intent| is(intent, "succeeded"))
+            .or_else(|| all().find(|intent| is(intent, "processing")))
+            .or_else(|| all().find(|intent| !is(intent, "canceled")));
+        return follow(call, claimed, movement, made.unwrap_or(&Value::Null), now).await;
     }
     let amount = movement.amount.minor.to_string();
     let currency = movement.amount.currency.to_string().to_lowercase();
@@ -115,10 +121,23 @@ async fn charge(
         Ok(intent) => intent,
         // Declined, or the bank wants the shopper to authenticate.
         Err(Failure::Declined(_, error)) => error["payment_intent"].clone(),
+        // The stored method is gone, or is not the customer's: the shopper can pay otherwise.
+        Err(Failure::Sent(Sent::Never(_))) => Value::Null,
         Err(Failure::Sent(sent)) => return Ok(sent),
     };
+    follow(call, claimed, movement, &intent, now).await
+}
+
+/// Goes on from a charge as the provider has it: it is made, it is under way, or it is cancelled and the shopper gets a page to pay at.
+async fn follow(
+    call: &Call<'_>,
+    claimed: &mut Claimed,
+    movement: &Movement,
+    intent: &Value,
+    now: DateTime<Utc>,
+) -> Result<Sent, sqlx::Error> {
     match intent["status"].as_str() {
-        Some("succeeded") => return charged(claimed, movement, &intent, now).await,
+        Some("succeeded") => return charged(claimed, movement, intent, now).await,
         // A bank debit: a webhook says what came of it.
         Some("processing") => {
             let reference = intent["id"].as_str();
@@ -225,8 +244,8 @@ async fn refund(
         // Staff try it again: its share of the order's money was free meanwhile.
         MovementState::Failed => match ledger::retry_out(&mut claimed.tx, movement.id, now).await {
             Ok(_) => retries += 1,
-            Err(LedgerError::NotCovered) => return Ok(Sent::Never("the money has gone out otherwise".into())),
             Err(LedgerError::Database(error)) => return Err(error),
+            Err(_) => return Ok(Sent::Never("the money has gone out otherwise".into())),
         },
         MovementState::Requested => {}
     }
@@ -252,12 +271,13 @@ async fn refund(
             return refunded(claimed, movement, known, now).await;
         }
     }
-    let amount = movement.amount.minor.to_string();
+    let (amount, attempt) = (movement.amount.minor.to_string(), retries.to_string());
     let proposal = movement.proposal.map(|id| id.to_string()).unwrap_or_default();
     let form = [
         (kind, payment.as_str()),
         ("amount", &amount),
         ("metadata[movement]", &id),
+        ("metadata[attempt]", &attempt),
         ("metadata[proposal]", &proposal),
     ];
     // A refund that failed for good is another one when it is tried again.
@@ -358,6 +378,8 @@ impl Call<'_> {
                 let sent = Sent::Never(format!("{error} {}", code(&body)));
                 match status.as_u16() {
                     402 => Err(Failure::Declined(sent, body["error"].clone())),
+                    // The key was changed or may not do this: whether it was done before is not known, and a new key will say.
+                    401 | 403 => Err(Failure::Sent(later("the provider does not take the key"))),
                     // Another request with the same key is still at work.
                     _ => Err(Failure::Sent(sent)),
                 }

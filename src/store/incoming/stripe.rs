@@ -12,7 +12,7 @@ use crate::{
         incoming::{Event, Outcome},
         webhooks_out,
     },
-    ledger::{self, Direction},
+    ledger::{self, Direction, Provider},
     tenancy::{
         Executor, Tx,
         audit::{self, Actor, Entry},
@@ -76,7 +76,11 @@ async fn paid(
     }
     match ledger::confirm(tx, id, reference.as_str(), now).await? {
         true => Ok(Outcome::Done),
-        false => Ok(Outcome::Ignored("known already")),
+        false if movement.reference.as_deref() == reference.as_str() => Ok(Outcome::Ignored("known already")),
+        // Nobody asked for it twice: a person must give it back.
+        false => Ok(Outcome::Later(
+            "paid a second time: refund this payment at the provider".into(),
+        )),
     }
 }
 
@@ -104,11 +108,57 @@ async fn not_paid(tx: &mut Tx<Executor>, object: &Value, now: DateTime<Utc>) -> 
     }
 }
 
-/// The payment that a refund is of, and its amount.
-fn made_of(refund: &Value) -> Option<(&str, i64)> {
-    let payment = refund["payment_intent"].as_str().or(refund["charge"].as_str());
-    payment.zip(refund["amount"].as_i64())
+/// The movement that a refund is, if it is one of ours. Nothing is said of a movement by an earlier attempt at it, nor by a refund that it is not
+/// called by.
+async fn ours(tx: &mut Tx<Executor>, refund: &Value, reference: &str) -> Result<Refund, sqlx::Error> {
+    let Some(id) = movement(refund) else {
+        return Ok(match ledger::by_reference(tx, Direction::Out, reference).await? {
+            Some(id) => Refund::Ours(id),
+            None => Refund::Elsewhere,
+        });
+    };
+    let attempt = refund["metadata"]["attempt"]
+        .as_str()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(0);
+    Ok(match ledger::get(tx, id).await? {
+        None => Refund::Elsewhere,
+        Some(known) if known.direction != Direction::Out || known.retries != attempt => Refund::Past,
+        Some(known) if known.reference.as_ref().is_some_and(|known| known != reference) => Refund::Past,
+        Some(known) => Refund::Ours(known.id),
+    })
 }
+
+/// Whose a refund is.
+enum Refund {
+    Ours(MovementId),
+    /// An attempt of ours that another one followed.
+    Past,
+    /// Somebody made it at Stripe.
+    Elsewhere,
+}
+
+/// Notes a refund that somebody made at Stripe. False when no payment of ours has its payment's name.
+async fn record_elsewhere(
+    tx: &mut Tx<Executor>,
+    refund: &Value,
+    reference: &str,
+    now: DateTime<Utc>,
+) -> Result<Option<i64>, UpsertError> {
+    let Some(amount) = refund["amount"].as_i64() else {
+        return Ok(None);
+    };
+    for payment in ["payment_intent", "charge"] {
+        if let Some(payment) = refund[payment].as_str()
+            && ledger::record_refund_of(tx, payment, amount, (Provider::Stripe, reference), now).await?
+        {
+            return Ok(Some(amount));
+        }
+    }
+    Ok(None)
+}
+
+const PAST: Outcome = Outcome::Ignored("another refund of the same money came after it");
 
 /// Money went out: by a refund of ours, or by one that somebody made at Stripe.
 async fn refunded(
@@ -120,22 +170,19 @@ async fn refunded(
     let Some(reference) = refund["id"].as_str() else {
         return Ok(Outcome::Later("`data.object.id` is missing".into()));
     };
-    let known = match movement(refund) {
-        Some(id) => ledger::get(tx, id).await?.map(|movement| movement.id),
-        None => ledger::by_reference(tx, Direction::Out, reference).await?,
-    };
-    if let Some(id) = known {
-        return match ledger::confirm(tx, id, Some(reference), now).await? {
-            true => Ok(Outcome::Done),
-            false => Ok(Outcome::Ignored("known already")),
-        };
+    match ours(tx, refund, reference).await? {
+        Refund::Past => return Ok(PAST),
+        Refund::Ours(id) => {
+            return match ledger::confirm(tx, id, Some(reference), now).await? {
+                true => Ok(Outcome::Done),
+                false => Ok(Outcome::Ignored("known already")),
+            };
+        }
+        Refund::Elsewhere => {}
     }
-    let Some((payment, amount)) = made_of(refund) else {
-        return Ok(NOT_OURS);
-    };
-    if !ledger::record_refund_of(tx, payment, amount, reference, now).await? {
+    let Some(amount) = record_elsewhere(tx, refund, reference, now).await? else {
         return Ok(Outcome::Ignored("this refund is not ours"));
-    }
+    };
     let data = json!({ "amount_minor": amount });
     let system = Actor::system();
     audit::append(
@@ -157,14 +204,16 @@ async fn refund_failed(
         return Ok(Outcome::Later("`data.object.id` is missing".into()));
     };
     let reason = "the provider could not pay the refund out";
-    let failed = match movement(refund) {
-        Some(id) => ledger::fail(tx, id, reason, now).await?,
-        None => {
+    let failed = match ours(tx, refund, reference).await? {
+        Refund::Past => return Ok(PAST),
+        Refund::Ours(id) => {
+            // By its name a later word that it was made is known to be an older one.
+            ledger::note(tx, id, (Some(reference), None), now).await?;
+            ledger::fail(tx, id, reason, now).await?
+        }
+        Refund::Elsewhere => {
             // The news that it was made may still be on its way: it is noted as made and failed, so that it is known then.
-            let known = ledger::by_reference(tx, Direction::Out, reference).await?.is_some();
-            if let (false, Some((payment, amount))) = (known, made_of(refund)) {
-                ledger::record_refund_of(tx, payment, amount, reference, now).await?;
-            }
+            record_elsewhere(tx, refund, reference, now).await?;
             ledger::fail_by_reference(tx, reference, reason, now).await?
         }
     };

@@ -75,6 +75,27 @@ fn must_be(order: &Order, status: OrderStatus, what: &str) -> Result<(), PlanErr
     }
 }
 
+/// The items of an order that have come back and were paid out. Refuses while a return or exchange of the order is under way, whatever status
+/// the shop's platform reports meanwhile.
+async fn returned<R: Role>(tx: &mut Tx<R>, order: &Order) -> Result<Vec<String>, PlanError> {
+    let found = sqlx::query!(
+        r#"SELECT kind, items, settled_at IS NULL AS "is_open!" FROM returns WHERE tenant_id = $2 AND order_id = $1 AND called_off_at IS NULL"#,
+        order.id.as_uuid(),
+        tx.tenant_id().as_uuid()
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    if found.iter().any(|row| row.is_open) {
+        return Err(PlanError::rule("a return or exchange of this order is under way"));
+    }
+    let items = found
+        .into_iter()
+        .filter(|row| row.kind == "return")
+        .map(|row| row.items);
+    let items = items.filter_map(|items| serde_json::from_value::<Vec<String>>(items).ok());
+    Ok(items.flatten().collect())
+}
+
 /// The shopper's payment methods, by their ids.
 async fn methods<R: Role>(tx: &mut Tx<R>, shopper: ShopperId) -> Result<BTreeMap<String, PaymentMethod>, PlanError> {
     let profile = profile::of(tx, shopper).await?.ok_or(PlanError::NotFound("profile"))?;

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use validator::Validate;
 
-use super::{WriteTool, method, methods, must_be, order, order_ref, wording::goods};
+use super::{WriteTool, method, methods, must_be, order, order_ref, returned, wording::goods};
 use crate::{
     approvals::{
         Plan, PlanError,
@@ -58,6 +58,11 @@ impl WriteTool for ReturnItems {
         let order = order(tx, &arguments.order_number).await?;
         must_be(&order, OrderStatus::Delivered, "delivered")?;
         let mut left: Vec<u32> = order.lines.iter().map(|line| line.quantity).collect();
+        for item in returned(tx, &order).await? {
+            if let Some(at) = (0..left.len()).find(|&at| order.lines[at].item_id == item && left[at] > 0) {
+                left[at] -= 1;
+            }
+        }
         let mut worth = Money::new(0, order.total.currency);
         for item in &arguments.item_ids {
             let at = (0..left.len())
@@ -86,6 +91,7 @@ impl WriteTool for ReturnItems {
             },
             Change::Return {
                 item_ids: arguments.item_ids.clone(),
+                amount: worth,
                 payment_method_id: method.id.clone(),
             },
         ];
