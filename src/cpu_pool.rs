@@ -14,15 +14,12 @@ use tokio::sync::Semaphore;
 
 use crate::network::{Network, Places};
 
-/// Callers that may wait. At 20 ms a hash and two processors the last of them waits about 0.6 s.
-const WAITING: usize = 64;
-
-/// Hashes of passwords.
-pub static PASSWORDS: LazyLock<CpuPool> = LazyLock::new(CpuPool::of_this_machine);
-/// Estimates of how strong a password is, which can take a second each.
-pub static ESTIMATES: LazyLock<CpuPool> = LazyLock::new(CpuPool::of_this_machine);
+/// Hashes of passwords. At 20 ms a hash and two processors the last who waits does so for about 1.3 s.
+pub static PASSWORDS: LazyLock<CpuPool> = LazyLock::new(|| CpuPool::of_this_machine(128));
+/// Estimates of how strong a password is. The dearest takes a second.
+pub static ESTIMATES: LazyLock<CpuPool> = LazyLock::new(|| CpuPool::of_this_machine(32));
 /// Signatures and the parsing of incoming webhooks, which are up to 1 MiB.
-pub static WEBHOOKS: LazyLock<CpuPool> = LazyLock::new(CpuPool::of_this_machine);
+pub static WEBHOOKS: LazyLock<CpuPool> = LazyLock::new(|| CpuPool::of_this_machine(64));
 
 /// There is no room to wait.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -40,9 +37,10 @@ pub struct CpuPool {
 }
 
 impl CpuPool {
-    fn of_this_machine() -> Self {
+    /// Runs as much at once as there are processors, and lets so many callers wait.
+    fn of_this_machine(waiting: usize) -> Self {
         let processors = std::thread::available_parallelism().map_or(2, usize::from);
-        Self::new(processors, WAITING)
+        Self::new(processors, waiting)
     }
 
     fn new(running: usize, waiting: usize) -> Self {

@@ -26,7 +26,12 @@ pub struct Limits {
     pub account: Rate,
     /// Webhooks from one address: a shop's platform sends many at once from a few.
     pub webhook: Rate,
+    /// Requests in hand at once, whoever calls.
+    pub most_requests: usize,
 }
+
+/// Requests in hand at once.
+const MOST_REQUESTS: usize = 2048;
 
 impl Limits {
     /// As good as none: for replays and load on a machine of one's own.
@@ -40,6 +45,7 @@ impl Limits {
             door: rate,
             account: rate,
             webhook: rate,
+            most_requests: MOST_REQUESTS,
         }
     }
 }
@@ -52,6 +58,7 @@ impl Default for Limits {
             door: rate(2, 20),
             account: rate(10, 50),
             webhook: rate(100, 1000),
+            most_requests: MOST_REQUESTS,
         }
     }
 }
@@ -122,6 +129,7 @@ impl Reader<'_> {
             door: rate("LIMIT_DOOR_PER_SECOND", defaults.door),
             account: rate("LIMIT_ACCOUNT_PER_SECOND", defaults.account),
             webhook: rate("LIMIT_WEBHOOK_PER_SECOND", defaults.webhook),
+            most_requests: self.number("MOST_REQUESTS", 16..=1_000_000, MOST_REQUESTS as i64) as usize,
         }
     }
 

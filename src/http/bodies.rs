@@ -26,7 +26,7 @@ const LEAST_RATE: usize = 1024;
 const GRACE: usize = 2;
 
 /// Bodies of callers whom nobody knows yet. Half of the requests in hand, so that those who are known keep the other half.
-const OF_STRANGERS: usize = super::REQUESTS_AT_ONCE / 2;
+const OF_STRANGERS: usize = 1_024;
 /// Bodies of strangers of one IPv4 address or IPv6 /64, and of one /48.
 const OF_NETWORK: usize = 64;
 const OF_SITE: usize = 256;

@@ -77,10 +77,6 @@ const DEADLINE: Duration = Duration::from_secs(15);
 /// The same for a whole turn, whose own deadline is a little shorter, so that its answer is the turn's.
 const TURN_DEADLINE: Duration = Duration::from_secs(70);
 
-/// Requests in hand at once, streams not counted once they run. Beyond them a request is told to come back, before
-/// anything of it is read: each may hold a body of [`LARGEST_BODY`] and waits for the same few connections.
-const REQUESTS_AT_ONCE: usize = 2048;
-
 /// Events that are stored at once. The rest waits, and leaves connections to the database for shoppers.
 const HOOKS_AT_ONCE: usize = 4;
 
@@ -179,7 +175,7 @@ pub fn router(app: App, proxies: Proxies, pages: Router<App>) -> Router {
     let origins = Origins::new(app.web.clone());
     let metrics = app.internal.metrics.clone();
     let drain = app.drain.clone();
-    let shedding = (Arc::new(Semaphore::new(REQUESTS_AT_ONCE)), metrics.clone());
+    let shedding = (Arc::new(Semaphore::new(limits.most_requests)), metrics.clone());
     router
         .merge(openapi::pages(document))
         .merge(pages)
@@ -229,7 +225,8 @@ pub fn router(app: App, proxies: Proxies, pages: Router<App>) -> Router {
         ]))
 }
 
-/// Turns a request away when as many are in hand as may be. Health answers all the same.
+/// Turns a request away when as many are in hand as may be, before anything of it is read: each may hold a body of [`LARGEST_BODY`] and waits
+/// for the same few connections. A stream no longer counts once it runs. Health answers all the same.
 async fn shed(State((places, metrics)): State<(Arc<Semaphore>, Metrics)>, request: Request, next: Next) -> Response {
     let Ok(_place) = places.try_acquire() else {
         if request.uri().path() == "/health" {

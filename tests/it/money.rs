@@ -544,6 +544,132 @@ async fn what_waits_for_money_can_be_withdrawn_and_money_that_comes_after_all_go
 }
 
 #[tokio::test]
+async fn late_news_of_an_earlier_attempt_at_a_refund_says_nothing_of_the_next() {
+    let shop = Shop::open().await;
+    let admin = shop.app.staff("ann@shop.example", Admin).await;
+    shop.stripe
+        .books(|books| books.next_refunds.push_back(RefundOutcome::FailsLater));
+    let refund = json!({ "order_number": "3003", "amount": "4.00", "reason": "scratched" });
+    shop.approved("request_refund", refund).await;
+    // The provider tells of it in several events. The last of them is late.
+    let mut late = shop.stripe.books(|books| {
+        let mut again = books.events.last().expect("it failed").clone();
+        again["id"] = json!("evt_late");
+        again
+    });
+    late["type"] = json!("refund.updated");
+    shop.deliver_all().await;
+    let (_, dead) = admin.read("/v1/staff/deliveries?state=dead").await;
+    let id = dead["deliveries"][0]["id"].as_str().expect("a delivery");
+    let retry = admin.request("POST", &format!("/v1/staff/deliveries/{id}/retry"));
+    assert_eq!(answer(retry).await.0, StatusCode::ACCEPTED);
+    shop.quiet().await;
+    shop.stripe.books(|books| books.events.insert(0, late));
+    shop.deliver_all().await;
+    shop.stripe.books(|books| assert_eq!(books.refunded("pi_3003"), 400));
+    let paid_out =
+        "SELECT sum(paid_out)::bigint FROM order_balances b JOIN orders o ON o.id = b.order_id WHERE number = '3003'";
+    assert_eq!(shop.app.count(paid_out).await, 400);
+    shop.check_at_rest("late news").await;
+}
+
+#[tokio::test]
+async fn money_that_is_held_for_an_exchange_and_reported_by_the_store_counts_once() {
+    let shop = Shop::open().await;
+    let exchange = json!({ "order_number": "3004", "changes": [{ "item_id": "bottle-steel", "new_item_id": "bottle-red" }], "payment_method_id": "card-mia" });
+    shop.approved("exchange_items", exchange).await;
+    let order = json!({ "type": "order", "number": "3004", "shopper": "mia", "status": "exchange_requested",
+        "address": { "address1": "4 Quay Street", "city": "Portland", "zip": "04101", "country": "USA" },
+        "lines": [{ "product_id": "bottle", "item_id": "bottle-steel", "name": "bottle", "price": "28.00" }],
+        "payments": [{ "kind": "payment", "amount": "28.00", "payment_method": "card-mia", "reference": "pi_3004" },
+            { "kind": "payment", "amount": "1.50", "payment_method": "card-mia" }] });
+    let report = import::from_lines(
+        &shop.app.pools.executor,
+        &shop.app.store.tenant,
+        [Ok(order.to_string())].into_iter(),
+    )
+    .await
+    .expect("imports");
+    assert_eq!(report.rejected, []);
+    let balance = "SELECT (paid_in * 1000 + held)::bigint FROM order_balances b JOIN orders o ON o.id = b.order_id WHERE number = '3004'";
+    assert_eq!(
+        shop.app.count(balance).await,
+        2_950_150,
+        "29.50 came in, 1.50 of it is held"
+    );
+}
+
+#[tokio::test]
+async fn nobody_settles_money_or_a_parcel_of_their_own_order() {
+    let shop = Shop::open().await;
+    // A colleague of Kim's who is the shopper, too.
+    let mia = shop.app.staff("mia@example.com", Approver).await;
+    let waiting = shop.approved("change_order_items", dearer("gift-mia")).await;
+    assert_eq!(waiting["state"], "awaiting_payment");
+    let (_, tasks) = mia.read("/v1/staff/payments").await;
+    let task = tasks["payments"][0]["id"].as_str().expect("a task").to_owned();
+    let items = json!({ "order_number": "3003", "item_ids": ["lantern-brass"], "payment_method_id": "card-mia" });
+    let returned = shop.approved("return_items", items).await;
+    let proposal = returned["id"].as_str().expect("an id");
+    for path in [
+        format!("/v1/staff/payments/{task}/confirm"),
+        format!("/v1/staff/payments/{task}/fail"),
+        format!("/v1/staff/proposals/{proposal}/received"),
+        format!("/v1/staff/proposals/{proposal}/call-off"),
+    ] {
+        let (status, body) = answer(mia.request("POST", &path)).await;
+        assert_eq!(
+            (status, &body["type"]),
+            (StatusCode::FORBIDDEN, &json!("urn:countersign:problem:own_order")),
+            "{path}: {body}"
+        );
+    }
+    for path in [
+        format!("/v1/staff/payments/{task}/confirm"),
+        format!("/v1/staff/proposals/{proposal}/received"),
+    ] {
+        assert_eq!(answer(shop.kim.request("POST", &path)).await.0, StatusCode::NO_CONTENT);
+    }
+}
+
+#[tokio::test]
+async fn items_come_back_once_whatever_status_the_platform_reports() {
+    let shop = Shop::open().await;
+    let items = json!({ "order_number": "3003", "item_ids": ["lantern-brass"], "payment_method_id": "card-mia" });
+    let returned = shop.approved("return_items", items.clone()).await;
+    let status = "UPDATE orders SET status = 'delivered' WHERE number = '3003'";
+    let refused = async |expected: &str| {
+        shop.app.meddle(status).await;
+        shop.app
+            .model
+            .script([Reply::call("return_items", items.clone()), Reply::EchoToolResult]);
+        let said = shop.mia.ask_text("return").await;
+        assert!(said.contains(expected), "{said}");
+    };
+    refused("under way").await;
+    let path = format!(
+        "/v1/staff/proposals/{}/received",
+        returned["id"].as_str().expect("an id")
+    );
+    assert_eq!(answer(shop.kim.request("POST", &path)).await.0, StatusCode::NO_CONTENT);
+    shop.quiet().await;
+    refused("item in this order").await;
+    assert_eq!(shop.stripe.books(|books| books.refunded("pi_3003")), 6400, "once");
+}
+
+#[tokio::test]
+async fn a_stored_card_that_is_gone_becomes_a_page_to_pay_at() {
+    let shop = Shop::open().await;
+    shop.stripe.misbehave([Misdeed::Answers(
+        400,
+        r#"{"error":{"type":"invalid_request_error","code":"resource_missing"}}"#,
+    )]);
+    let waiting = shop.approved("change_order_items", dearer("card-mia")).await;
+    assert_eq!(waiting["state"], "needs_payment", "{waiting}");
+    assert!(waiting["payment_link"].is_string());
+}
+
+#[tokio::test]
 async fn a_refund_made_at_the_provider_counts_and_one_that_fails_frees_its_share() {
     let shop = Shop::open().await;
     let refund = |amount: &str| json!({ "order_number": "3003", "amount": amount, "reason": "scratched" });

@@ -163,13 +163,179 @@ async fn slow_answers_to_guests_leave_places_for_a_shopper() {
     );
 }
 
+#[tokio::test]
+async fn accounts_have_their_turns_and_those_of_one_network_theirs() {
+    let app = TestApp::start_changed(|settings| {
+        behind_a_proxy(settings);
+        settings.most_turns = 6;
+    })
+    .await;
+    let (mia, noah) = (app.shopper("mia").await, app.shopper("noah").await);
+    app.model
+        .respond(|_| Reply::After(Duration::from_secs(4), Box::new(Reply::text("Hello."))));
+    let mut running = Vec::new();
+    // Two of six for an account, three for the accounts of one network.
+    for (who, address, expected) in [
+        (&mia, "2001:db8:1:1::1", 200),
+        (&mia, "198.51.100.1", 200),
+        (&mia, "198.51.100.2", 503),
+        (&noah, "2001:db8:1:1::2", 200),
+        (&noah, "198.51.100.3", 200),
+        (&noah, "198.51.100.3", 503),
+    ] {
+        let request = ask_from(who, address).header("accept", "text/event-stream");
+        let response = request.send().await.expect("answers");
+        assert_eq!(response.status().as_u16(), expected, "{address}");
+        running.push(response);
+    }
+    let app = TestApp::start_changed(|settings| {
+        behind_a_proxy(settings);
+        settings.most_turns = 4;
+    })
+    .await;
+    let (mia, noah) = (app.shopper("mia").await, app.shopper("noah").await);
+    app.model
+        .respond(|_| Reply::After(Duration::from_secs(4), Box::new(Reply::text("Hello."))));
+    for (who, address, expected) in [
+        (&mia, "2001:db8:1:1::1", 200),
+        (&mia, "2001:db8:1:2::1", 200),
+        (&noah, "2001:db8:1:3::1", 503),
+        (&noah, "198.51.100.1", 200),
+    ] {
+        let request = ask_from(who, address).header("accept", "text/event-stream");
+        let response = request.send().await.expect("answers");
+        assert_eq!(response.status().as_u16(), expected, "{address}");
+        running.push(response);
+    }
+}
+
+#[tokio::test]
+async fn requests_in_hand_are_counted_and_health_answers_all_the_same() {
+    let app = TestApp::start_changed(|settings| settings.limits.most_requests = 3).await;
+    let mia = app.shopper("mia").await;
+    app.model
+        .respond(|_| Reply::After(Duration::from_secs(3), Box::new(Reply::text("Hello."))));
+    let mut asking = JoinSet::new();
+    for _ in 0..3 {
+        let request = mia.post("/v1/chat/send").json(&json!({ "text": "hello" }));
+        asking.spawn(answer(request));
+    }
+    app.becomes("SELECT count(*) FROM turns", 3).await;
+    let fourth = app.http.get(format!("{}/v1/orders", app.url)).bearer_auth(&mia.token);
+    assert_eq!(answer(fourth).await.0, StatusCode::SERVICE_UNAVAILABLE);
+    let health = app.http.get(format!("{}/health", app.url));
+    assert_eq!(answer(health).await.0, StatusCode::OK);
+    for (status, body) in asking.join_all().await {
+        assert_eq!(status, StatusCode::OK, "{body}");
+    }
+    let again = app.http.get(format!("{}/v1/orders", app.url)).bearer_auth(&mia.token);
+    assert_eq!(answer(again).await.0, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_connection_waits_for_a_place_and_is_served_when_one_is_free() {
+    let app = TestApp::changed(|settings| settings.connections.most = 16).await;
+    let to: SocketAddr = app.url.trim_start_matches("http://").parse().expect("an address");
+    let mut idle = Vec::new();
+    for _ in 0..16 {
+        idle.push(TcpStream::connect(to).await.expect("connects"));
+    }
+    // The kernel takes the connection; nobody reads from it while all places are held.
+    let mut waiting = TcpStream::connect(to).await.expect("connects");
+    let request = b"GET /health HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+    waiting.write_all(request).await.expect("writes");
+    let mut status = tokio::spawn(status_of(waiting));
+    let early = tokio::time::timeout(Duration::from_millis(500), &mut status).await;
+    assert!(early.is_err(), "it is answered beside sixteen others");
+    idle.truncate(14);
+    assert_eq!(status.await.expect("runs"), 200);
+}
+
+#[tokio::test]
+async fn a_body_has_a_size() {
+    let app = TestApp::offline().await;
+    let mia = app.shopper("mia").await;
+    for (path, size) in [
+        ("/v1/chat/send".to_owned(), 64 * 1024),
+        (format!("/v1/webhooks/{}/shopify", app.store.key.as_str()), 1024 * 1024),
+    ] {
+        let send = |length: usize| {
+            mia.post(&path)
+                .header("content-type", "application/json")
+                .body("a".repeat(length))
+        };
+        let (fits, _) = answer(send(size)).await;
+        assert_ne!(fits, StatusCode::PAYLOAD_TOO_LARGE, "{path}");
+        assert_eq!(answer(send(size + 1)).await.0, StatusCode::PAYLOAD_TOO_LARGE, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn slow_bodies_of_one_account_are_sixty_four() {
+    let app = TestApp::offline().await;
+    let to: SocketAddr = app.url.trim_start_matches("http://").parse().expect("an address");
+    let (mia, noah) = (app.shopper("mia").await, app.shopper("noah").await);
+    let mut slow = Vec::new();
+    // From two addresses: it is the account that counts.
+    for at in 0..70 {
+        let head = format!(
+            "POST /v1/chat/send HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\ncontent-type: application/json\r\ncontent-length: 500\r\n\r\n{{",
+            mia.token
+        );
+        slow.push(connect_and_send(&format!("127.0.1.{}", 1 + at % 2), to, &head).await);
+    }
+    assert_eq!(noah.ask("hello").await["message"]["source"], "offline");
+    let mut reading = JoinSet::new();
+    slow.into_iter()
+        .for_each(|stream| drop(reading.spawn(status_of(stream))));
+    let statuses = reading.join_all().await;
+    let count = |status| statuses.iter().filter(|found| **found == status).count();
+    assert_eq!((count(429), count(408)), (6, 64), "{statuses:?}");
+}
+
+#[tokio::test]
+async fn sixty_four_guests_who_want_a_person_on_two_replicas_are_fifty() {
+    let app = TestApp::changed(behind_a_proxy).await;
+    let (other, _stop) = app.replica().await;
+    app.staff("kim@shop.example", StaffRole::Approver).await;
+    let waiting = "SELECT count(*) FROM conversations WHERE waiting_since IS NOT NULL";
+    let decided = "SELECT count(*) FROM proposals WHERE state IN ('executed', 'stale')";
+    let (app, other) = (&app, &other);
+    let call = async |addresses: Vec<String>| {
+        let mut calls = JoinSet::new();
+        for (at, address) in addresses.into_iter().enumerate() {
+            let guest = guest_from(app, &address).await;
+            let guest = if at % 2 == 0 { guest.at(other) } else { guest };
+            let request = guest
+                .post("/v1/chat/send")
+                .json(&json!({ "text": "I want a person please" }))
+                .header("x-forwarded-for", address);
+            calls.spawn(answer(request));
+        }
+        for (status, body) in calls.join_all().await {
+            assert_eq!(body["proposals"][0]["tool"], "hand_off", "{status} {body}");
+        }
+    };
+    // Twenty of one /48, four networks with their five each.
+    call((0..20).map(|at| format!("2001:db8:1:{}::{at}", at % 4 + 1)).collect()).await;
+    app.becomes(decided, 20).await;
+    assert_eq!(app.count(waiting).await, 15);
+    call((0..64).map(|at| format!("198.51.100.{}", at % 16 + 1)).collect()).await;
+    app.becomes(decided, 84).await;
+    assert_eq!(app.count(waiting).await, 50);
+}
+
 async fn slow_body(from: &str, to: SocketAddr) -> TcpStream {
+    let head = "POST /v1/webhooks/pk_nobody/shopify HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 5000\r\n\r\n{";
+    connect_and_send(from, to, head).await
+}
+
+async fn connect_and_send(from: &str, to: SocketAddr, head: &str) -> TcpStream {
     let socket = TcpSocket::new_v4().expect("a socket");
     socket
         .bind(format!("{from}:0").parse().expect("an address"))
         .expect("binds");
     let mut stream = socket.connect(to).await.expect("connects");
-    let head = "POST /v1/webhooks/pk_nobody/shopify HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 5000\r\n\r\n{";
     stream.write_all(head.as_bytes()).await.expect("writes");
     stream
 }
