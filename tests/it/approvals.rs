@@ -525,6 +525,9 @@ async fn the_web_role_alone_gets_nothing_executed() {
         format!("SELECT queue_execution('{id}')"),
         format!("SELECT graphile_worker.add_job('execute_proposal', json_build_object('tenant', app_tenant(), 'proposal', '{id}'))"),
         "INSERT INTO graphile_worker._private_jobs (task_id, payload) SELECT 1, '{}'".to_owned(),
+        // Deliveries that move money or change the shop.
+        "INSERT INTO outbox (tenant_id, id, channel, kind, idempotency_key, payload, created_at) SELECT app_tenant(), gen_random_uuid(), 'payment', 'refund', 'x', '{}', now()".to_owned(),
+        "INSERT INTO outbox (tenant_id, id, channel, kind, idempotency_key, payload, created_at) SELECT app_tenant(), gen_random_uuid(), 'shop', 'order', 'x', '{}', now()".to_owned(),
         "DELETE FROM automatic_decisions".to_owned(),
         "UPDATE open_proposals SET count = 0".to_owned(),
     ];

@@ -339,3 +339,60 @@ async fn strangers_neither_kill_a_fresh_code_nor_shut_out_its_owner() {
         "her first code"
     );
 }
+
+#[tokio::test]
+async fn a_log_in_under_way_when_the_password_changes_opens_nothing() {
+    let app = TestApp::changed(|settings| {
+        settings.limits = countersign::config::Limits::wide();
+        settings.connections.proxies = Proxies {
+            networks: vec!["127.0.0.0/8".parse().expect("a network")],
+            header: AddressHeader::XForwardedFor,
+        };
+    })
+    .await;
+    let mut old = PASSWORD.to_owned();
+    for round in 0..5 {
+        let new = format!("{NEW} {round}");
+        let log_in = |password: &str, caller: usize| {
+            app.at_the_door(
+                "/v1/sessions",
+                json!({ "email": "mia@example.com", "password": password }),
+            )
+            .header("x-forwarded-for", format!("198.51.{round}.{caller}"))
+        };
+        let (_, known) = answer(log_in(&old, 1)).await;
+        let change = app
+            .http
+            .put(format!("{}/v1/password", app.url))
+            .bearer_auth(known["token"].as_str().expect("a token"))
+            .header("x-forwarded-for", format!("198.51.{round}.2"))
+            .json(&json!({ "current_password": old, "password": new }));
+        let racing = (3..9).map(|caller| answer(log_in(&old, caller)));
+        let (changed, opened) = tokio::join!(answer(change), futures::future::join_all(racing));
+        assert_eq!(changed.0, StatusCode::CREATED, "{}", changed.1);
+        for (status, session) in opened {
+            if status == StatusCode::CREATED {
+                let token = session["token"].as_str().expect("a token");
+                let current = app
+                    .http
+                    .get(format!("{}/v1/sessions/current", app.url))
+                    .bearer_auth(token);
+                assert_eq!(answer(current).await.0, StatusCode::UNAUTHORIZED, "round {round}");
+            }
+        }
+        old = new;
+    }
+}
+
+#[tokio::test]
+async fn a_stream_of_the_queue_ends_with_the_session_that_opened_it() {
+    let app = TestApp::offline().await;
+    let kim = app.staff("kim@shop.example", StaffRole::Approver).await;
+    let stream = kim.request("GET", "/v1/staff/proposals/events");
+    let stream = stream.send().await.expect("answers");
+    assert_eq!(stream.status(), StatusCode::OK);
+    let log_out = kim.request("DELETE", "/v1/staff/sessions/current");
+    assert_eq!(answer(log_out).await.0, StatusCode::NO_CONTENT);
+    // It would go on for ever.
+    stream.text().await.expect("it ends");
+}
