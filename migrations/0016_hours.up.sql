@@ -1,6 +1,6 @@
 -- When staff answers; what an answer is founded on; how a product looks.
 
--- `week`: Monday first, for each day the spans such as 09:00-17:00; the server reads them (chat/hours.rs).
+-- `week`: Monday first, for each day the spans such as 09:00-17:00; the server reads them (chat/business_hours.rs).
 CREATE TABLE staff_hours (
     tenant_id  uuid PRIMARY KEY REFERENCES tenants,
     time_zone  text NOT NULL CHECK (length(time_zone) BETWEEN 1 AND 64),

@@ -7,7 +7,7 @@ use chrono::{DateTime, Datelike, Utc, Weekday};
 use serde_json::json;
 
 use crate::{
-    integrations::webhooks_out,
+    integrations::webhook_delivery,
     mail::{self, Mail},
     tenancy::{self, Executor, Pool, Scope, audit},
 };
@@ -39,10 +39,10 @@ pub async fn publish(pool: &Pool<Executor>, now: DateTime<Utc>) -> Result<(), sq
         )
         .execute(&mut *tx)
         .await?;
-        let endpoints = webhooks_out::count(&mut tx).await?;
+        let endpoints = webhook_delivery::count(&mut tx).await?;
         if endpoints > 0 {
             let data = json!({ "seq": head.seq, "hash": head.hash });
-            webhooks_out::announce(&mut tx, "audit.head", &format!("audit_head:{today}"), data, now).await?;
+            webhook_delivery::announce(&mut tx, "audit.head", &format!("audit_head:{today}"), data, now).await?;
         } else if today.weekday() == Weekday::Mon {
             let mail = Mail::AuditHead { head: head.to_string() };
             mail::queue(&mut tx, &mail, "audit_head", &format!("audit_head:{today}"), now).await?;

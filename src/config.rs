@@ -305,7 +305,7 @@ mod tests {
             ("TRUSTED_PROXIES", "0.0.0.0/0"),
             ("TRUSTED_PROXIES", "10.0.0.0/8, everybody"),
             ("CLIENT_ADDRESS_HEADER", "X-Real-IP"),
-            ("LIMIT_DOOR_PER_SECOND", "0"),
+            ("LIMIT_SIGN_IN_PER_SECOND", "0"),
         ] {
             assert_eq!(faults(&[(variable, bad)]), [variable], "{bad}");
         }

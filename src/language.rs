@@ -1,6 +1,6 @@
 //! The languages that the service itself speaks.
 //!
-//! To add one: a variant and a tag here, a field of [`Worded`], a file in `mail/words`, and a migration that allows it. The
+//! To add one: a variant and a tag here, a field of [`LocalizedText`], a file in `mail/words`, and a migration that allows it. The
 //! compiler names every sentence that is missing then.
 
 use std::str::FromStr;
@@ -71,12 +71,12 @@ impl FromStr for Language {
 
 /// One thing, said in every language.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct Worded<T = &'static str> {
+pub struct LocalizedText<T = &'static str> {
     pub en: T,
     pub de: T,
 }
 
-impl<T> Worded<T> {
+impl<T> LocalizedText<T> {
     pub fn from_fn(say: impl Fn(Language) -> T) -> Self {
         Self {
             en: say(Language::En),
@@ -84,7 +84,7 @@ impl<T> Worded<T> {
         }
     }
 
-    pub fn spoken(&self, language: Language) -> &T {
+    pub fn in_language(&self, language: Language) -> &T {
         match language {
             Language::En => &self.en,
             Language::De => &self.de,
@@ -92,13 +92,13 @@ impl<T> Worded<T> {
     }
 
     /// What is made of it in each language.
-    pub fn each<U>(&self, make: impl Fn(Language, &T) -> U) -> Worded<U> {
-        Worded::from_fn(|language| make(language, self.spoken(language)))
+    pub fn each<U>(&self, make: impl Fn(Language, &T) -> U) -> LocalizedText<U> {
+        LocalizedText::from_fn(|language| make(language, self.in_language(language)))
     }
 }
 
-impl Worded<&'static str> {
-    pub fn owned(self) -> Worded<String> {
+impl LocalizedText<&'static str> {
+    pub fn owned(self) -> LocalizedText<String> {
         self.each(|_, text| (*text).to_owned())
     }
 }

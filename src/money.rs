@@ -126,7 +126,7 @@ impl Money {
 
 impl Money {
     /// As people write it in this language.
-    pub fn spoken(self, language: Language) -> String {
+    pub fn in_language(self, language: Language) -> String {
         match language {
             Language::En => self.to_string(),
             Language::De => format!("{} {}", self.amount().replace('.', ","), self.currency),

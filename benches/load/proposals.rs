@@ -88,7 +88,7 @@ impl Client {
             .post(
                 &path,
                 &data::staff_token(tenant).0,
-                &json!({ "shown": proposal["shown"] }),
+                &json!({ "digest": proposal["digest"] }),
             )
             .await;
         assert_eq!(answer["state"], "approved", "{answer}");

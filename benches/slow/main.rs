@@ -25,8 +25,8 @@ use sqlx::postgres::PgConnectOptions;
 use support::{
     FakeOpenAi, Mailbox, PASSWORD, Reply, TestApp, TestShopper, database,
     fake_stripe::FakeStripe,
+    fault_proxy::{Beyond, Way, Weather},
     shopper::answer,
-    weather::{Beyond, Way, Weather},
 };
 
 /// What the model takes for one answer; a turn asks it twice.
@@ -255,12 +255,12 @@ async fn work(
         times.of("GET /v1/orders/{number}", mia.read("/v1/orders/1001")).await;
         times.of("GET /v1/orders", mia.read("/v1/orders")).await;
         if round.is_multiple_of(8) {
-            let log_in = app.at_the_door(
+            let log_in = app.with_store_key(
                 "/v1/sessions",
                 json!({ "email": "mia@example.com", "password": PASSWORD }),
             );
             times.of("POST /v1/sessions (log-in)", answer(log_in)).await;
-            let code = app.at_the_door("/v1/sessions/code-requests", json!({ "email": "noah@example.com" }));
+            let code = app.with_store_key("/v1/sessions/code-requests", json!({ "email": "noah@example.com" }));
             times.of("POST …/code-requests (mail)", answer(code)).await;
         }
         let text = match round % 6 {

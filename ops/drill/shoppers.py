@@ -136,7 +136,7 @@ class Shopper(threading.Thread):
                 if len(proposals) != 1:
                     raise RuntimeError(f"{len(proposals)} proposals of one turn")
                 self.proposals += [proposals[0]["id"]]
-                self.must(200, "POST", f"/v1/proposals/{proposals[0]['id']}/confirm", {"shown": proposals[0]["shown"]})
+                self.must(200, "POST", f"/v1/proposals/{proposals[0]['id']}/confirm", {"digest": proposals[0]["digest"]})
                 self.done(proposals[0]["id"])
             except (OSError, http.client.HTTPException, RuntimeError, ValueError) as error:
                 self.failed.append(f"{time.strftime('%H:%M:%S')} {self.who}: {type(error).__name__}: {error}")

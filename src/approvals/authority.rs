@@ -75,13 +75,18 @@ fn enough(policy: &Policy, plan: &Plan, staff: usize, shopper: usize, by_policy:
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{language::Worded, money::Money};
+    use crate::{language::LocalizedText, money::Money};
 
     #[test]
     fn what_suffices() {
         let plan = |minor| {
             let amount = Money::new(minor, "USD".parse().expect("a currency"));
-            Plan::new(Worded::from_fn(|_| String::new()), None, Some(amount), Vec::new())
+            Plan::new(
+                LocalizedText::from_fn(|_| String::new()),
+                None,
+                Some(amount),
+                Vec::new(),
+            )
         };
         let of = |mode| Policy {
             automatic_below_minor: Some(1000),

@@ -13,7 +13,7 @@ use crate::{
     identity::{Shopper, StaffMember},
     ids::{OrderId, ProposalId, ShopperId},
     jobs,
-    language::Worded,
+    language::LocalizedText,
     ledger,
     tenancy::{
         Pool, Scope, Tx, Web,
@@ -24,20 +24,20 @@ use crate::{
 /// The reason of a proposal that was taken back.
 const WITHDRAWN: &str = "withdrawn";
 
-const APPROVED: Worded = Worded {
+const APPROVED: LocalizedText = LocalizedText {
     en: "Your request was approved and is being carried out.",
     de: "Ihre Anfrage wurde genehmigt und wird ausgeführt.",
 };
-const TAKEN_BACK: Worded = Worded {
+const TAKEN_BACK: LocalizedText = LocalizedText {
     en: "Your request was withdrawn. Nothing was changed.",
     de: "Ihre Anfrage wurde zurückgezogen. Es ist nichts geändert.",
 };
 /// What staff wrote follows.
-const NOT_APPROVED: Worded = Worded {
+const NOT_APPROVED: LocalizedText = LocalizedText {
     en: "Your request was not approved:",
     de: "Ihre Anfrage wurde nicht genehmigt:",
 };
-const ORDER_CHANGED: Worded = Worded {
+const ORDER_CHANGED: LocalizedText = LocalizedText {
     en: "Your request no longer fits your order, which has changed. Please ask again.",
     de: "Ihre Anfrage passt nicht mehr zu Ihrer Bestellung, die sich geändert hat. Bitte fragen Sie noch einmal.",
 };
@@ -53,7 +53,7 @@ pub enum Decider<'a> {
 pub enum Verdict {
     /// Names the digest of the plan that the decider was shown.
     Approve {
-        shown: String,
+        digest: String,
     },
     Reject {
         reason: String,
@@ -125,7 +125,7 @@ pub async fn decide(
         Decider::Staff(staff) => staff.actor(),
     }
     .in_request(request_id);
-    if let Verdict::Approve { shown } = &verdict
+    if let Verdict::Approve { digest: shown } = &verdict
         && *shown != hex::encode(&proposal.digest)
     {
         return Err(DecideError::NotAsShown);

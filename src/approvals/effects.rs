@@ -8,7 +8,7 @@ use crate::{
         crm,
         payments::{self, Purpose},
         shop::{self, Operation},
-        webhooks_out,
+        webhook_delivery,
     },
     store::{
         changes::{Change, ChangeError, Target},
@@ -53,7 +53,7 @@ pub(super) async fn tell_other_systems(
             (Change::HandOff { .. }, _) => {
                 let data = serde_json::json!({ "proposal_id": target.proposal });
                 let key = format!("handed_off:{}", target.proposal);
-                webhooks_out::announce(tx, "conversation.handed_off", &key, data, now).await?;
+                webhook_delivery::announce(tx, "conversation.handed_off", &key, data, now).await?;
             }
             _ => {}
         }

@@ -21,42 +21,42 @@ use super::{
 use crate::{
     ids::{OrderId, ProposalId, ShopperId, TenantId},
     integrations::payments,
-    language::Worded,
+    language::LocalizedText,
     ledger::{self, Collection, LedgerError, Provider},
     store::changes::{self, ChangeError, Target},
     tenancy::{self, Pool, Scope, Tx, audit::Actor},
 };
 
-const DONE: Worded = Worded {
+const DONE: LocalizedText = LocalizedText {
     en: "Done:",
     de: "Erledigt:",
 };
-const NO_LONGER_FITS: Worded = Worded {
+const NO_LONGER_FITS: LocalizedText = LocalizedText {
     en: "Your request no longer fits, because something changed meanwhile. Nothing was done. Please ask again.",
     de: "Ihre Anfrage passt nicht mehr, weil sich inzwischen etwas geändert hat. Es ist nichts geschehen. Bitte fragen Sie noch einmal.",
 };
-const TOO_MANY_WAIT: Worded = Worded {
+const TOO_MANY_WAIT: LocalizedText = LocalizedText {
     en: "Many visitors wait for our staff just now, so nobody was called. Please sign in and ask again, or try later.",
     de: "Gerade warten viele auf unser Team, deshalb wurde niemand gerufen. Bitte melden Sie sich an und fragen Sie noch einmal, oder versuchen Sie es später.",
 };
-const NOT_POSSIBLE: Worded = Worded {
+const NOT_POSSIBLE: LocalizedText = LocalizedText {
     en: "Your request could not be carried out. Nothing was done. Our staff has been told.",
     de: "Ihre Anfrage konnte nicht ausgeführt werden. Es ist nichts geschehen. Unser Team weiß davon.",
 };
 
-const STAFF_COLLECTS: Worded = Worded {
+const STAFF_COLLECTS: LocalizedText = LocalizedText {
     en: "Your request was approved. It costs more, and our staff collects the difference first. Nothing has been charged or changed yet:",
     de: "Ihre Anfrage wurde genehmigt. Sie kostet mehr, und unser Team zieht den Unterschied zuerst ein. Noch ist nichts abgebucht oder geändert:",
 };
-const CHARGING: Worded = Worded {
+const CHARGING: LocalizedText = LocalizedText {
     en: "Your request was approved. It is carried out as soon as your payment is confirmed:",
     de: "Ihre Anfrage wurde genehmigt. Sie wird ausgeführt, sobald Ihre Zahlung bestätigt ist:",
 };
-const PLEASE_PAY: Worded = Worded {
+const PLEASE_PAY: LocalizedText = LocalizedText {
     en: "Your payment could not be taken without you. Nothing was charged or changed. Please pay on this page within 24 hours, then your request is carried out:",
     de: "Ihre Zahlung war ohne Sie nicht möglich. Es ist nichts abgebucht oder geändert. Bitte bezahlen Sie innerhalb von 24 Stunden auf dieser Seite, dann wird Ihre Anfrage ausgeführt:",
 };
-const NOT_PAID: Worded = Worded {
+const NOT_PAID: LocalizedText = LocalizedText {
     en: "The payment for your request was not made. Nothing was charged or changed. Please ask again.",
     de: "Die Zahlung für Ihre Anfrage kam nicht zustande. Es ist nichts abgebucht oder geändert. Bitte fragen Sie noch einmal.",
 };
@@ -312,7 +312,7 @@ impl Executor {
         tenant: TenantId,
         id: ProposalId,
         claimed: &Claimed,
-        (end, text): (State, Worded<String>),
+        (end, text): (State, LocalizedText<String>),
         now: DateTime<Utc>,
     ) -> Result<Done, ExecuteError> {
         let Some(mut tx) = self.lock_executing(tenant, id, claimed.shopper).await? else {
@@ -347,7 +347,7 @@ async fn finish(
     id: ProposalId,
     claimed: &Claimed,
     step: (State, State),
-    text: Worded<String>,
+    text: LocalizedText<String>,
     now: DateTime<Utc>,
 ) -> Result<(), sqlx::Error> {
     let digest = claimed.plan.digest();

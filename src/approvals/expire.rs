@@ -8,18 +8,18 @@ use super::{
 };
 use crate::{
     ids::{ProposalId, ShopperId, TenantId},
-    language::Worded,
+    language::LocalizedText,
     ledger,
     tenancy::{self, Executor, Pool, Scope, audit::Actor},
 };
 
 /// What the shopper reads.
-pub(super) const EXPIRED: Worded = Worded {
+pub(super) const EXPIRED: LocalizedText = LocalizedText {
     en: "Your request was not decided in time and has expired.",
     de: "Über Ihre Anfrage wurde nicht rechtzeitig entschieden; sie ist abgelaufen.",
 };
 
-const NOT_PAID_IN_TIME: Worded = Worded {
+const NOT_PAID_IN_TIME: LocalizedText = LocalizedText {
     en: "The payment for your request was not made in time, and it has expired. Nothing was charged or changed.",
     de: "Die Zahlung für Ihre Anfrage kam nicht rechtzeitig; sie ist abgelaufen. Es ist nichts abgebucht oder geändert.",
 };

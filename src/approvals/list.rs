@@ -22,7 +22,7 @@ pub struct ProposalView {
     pub deciders_needed: i32,
     pub plan: Plan,
     /// SHA-256 of the plan, hexadecimal. A decision names it: it is bound to what its decider was shown.
-    pub shown: String,
+    pub digest: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// Where the shopper pays before the change is made, at the payment provider.
@@ -62,7 +62,7 @@ impl From<ProposalRow> for ProposalView {
             awaiting: row.awaiting,
             deciders_needed: row.deciders_needed,
             plan: row.plan.0,
-            shown: hex::encode(row.plan_digest),
+            digest: hex::encode(row.plan_digest),
             reason: row.reason,
             payment_link: row.payment_link,
             created_at: row.created_at,

@@ -7,8 +7,8 @@ use sqlx::types::Json;
 use super::State;
 use crate::{
     ids::{ProposalId, ShopperId},
-    integrations::webhooks_out,
-    language::Worded,
+    integrations::webhook_delivery,
+    language::LocalizedText,
     mail::{self, Mail},
     tenancy::{
         Role, Tx,
@@ -31,7 +31,7 @@ pub(super) async fn settle<R: Role>(
     tx: &mut Tx<R>,
     proposal: &Settled<'_>,
     (from, to): (State, State),
-    (text, reason): (Worded<String>, Option<&str>),
+    (text, reason): (LocalizedText<String>, Option<&str>),
     actor: &Actor,
     now: DateTime<Utc>,
 ) -> Result<(), sqlx::Error> {
@@ -71,7 +71,7 @@ pub(super) async fn settle<R: Role>(
         _ => "proposal.executed",
     };
     let data = json!({ "proposal_id": id, "state": to });
-    webhooks_out::announce(tx, event, &format!("proposal:{id}:{name}"), data, now).await?;
+    webhook_delivery::announce(tx, event, &format!("proposal:{id}:{name}"), data, now).await?;
     let entry = Entry {
         at: now,
         actor,
@@ -88,7 +88,7 @@ pub(super) async fn settle<R: Role>(
 pub(super) async fn tell<R: Role>(
     tx: &mut Tx<R>,
     proposal: &Settled<'_>,
-    text: &Worded<String>,
+    text: &LocalizedText<String>,
     now: DateTime<Utc>,
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(

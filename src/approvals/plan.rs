@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use super::rendering::{Detail, render};
 use crate::{
     ids::OrderId,
-    language::{Language, Worded},
+    language::{Language, LocalizedText},
     money::Money,
     store::{changes::Change, orders::PaymentKind},
 };
@@ -44,11 +44,16 @@ pub struct OrderRef {
 }
 
 impl Plan {
-    pub fn new(summary: Worded<String>, order: Option<OrderRef>, amount: Option<Money>, changes: Vec<Change>) -> Self {
+    pub fn new(
+        summary: LocalizedText<String>,
+        order: Option<OrderRef>,
+        amount: Option<Money>,
+        changes: Vec<Change>,
+    ) -> Self {
         let others = Language::ALL.into_iter().filter(|language| *language != Language::En);
         Self {
             translations: others
-                .map(|language| (language, summary.spoken(language).clone()))
+                .map(|language| (language, summary.in_language(language).clone()))
                 .collect(),
             summary: summary.en,
             details: Language::ALL
@@ -95,7 +100,7 @@ impl Plan {
     }
 
     /// A sentence and what the plan is about, in each language.
-    pub fn said_after(&self, sentence: &Worded) -> Worded<String> {
+    pub fn said_after(&self, sentence: &LocalizedText) -> LocalizedText<String> {
         sentence.each(|language, sentence| format!("{sentence} {}", self.summary_in(language)))
     }
 

@@ -173,11 +173,11 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{language::Worded, money::Money};
+    use crate::{language::LocalizedText, money::Money};
 
     fn plan(minor: Option<i64>) -> Plan {
         let amount = minor.map(|minor| Money::new(minor, "USD".parse().expect("a currency")));
-        Plan::new(Worded::from_fn(|_| String::new()), None, amount, Vec::new())
+        Plan::new(LocalizedText::from_fn(|_| String::new()), None, amount, Vec::new())
     }
 
     fn any_policy() -> impl Strategy<Value = Policy> {

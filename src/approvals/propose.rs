@@ -12,7 +12,7 @@ use super::{
 use crate::{
     identity::Shopper,
     ids::{ConversationId, OrderId, ProposalId, TurnId},
-    integrations::webhooks_out,
+    integrations::webhook_delivery,
     mail::{self, Mail},
     tenancy::{
         Tx, Web,
@@ -111,7 +111,7 @@ pub async fn propose(tx: &mut Tx<Web>, asked: Asked<'_>) -> Result<ProposalView,
     )
     .await?;
     let data = serde_json::json!({ "proposal_id": id, "tool": asked.tool, "state": state, "awaiting": awaiting });
-    webhooks_out::announce(tx, "proposal.created", &key, data, asked.now).await?;
+    webhook_delivery::announce(tx, "proposal.created", &key, data, asked.now).await?;
     let after = serde_json::json!({ "tool": asked.tool, "state": state, "awaiting": awaiting, "plan": hex::encode(asked.plan.digest()) });
     let (actor, target_id) = (Actor::model(asked.turn), id.to_string());
     audit::append(

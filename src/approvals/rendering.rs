@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    language::{Language, Worded},
+    language::{Language, LocalizedText},
     money::Money,
     store::{
         Address,
@@ -47,13 +47,13 @@ struct Rows {
 
 macro_rules! words {
     ($en:literal, $de:literal) => {
-        Worded { en: $en, de: $de }
+        LocalizedText { en: $en, de: $de }
     };
 }
 
 impl Rows {
-    fn say(&self, words: Worded) -> &'static str {
-        words.spoken(self.language)
+    fn say(&self, words: LocalizedText) -> &'static str {
+        words.in_language(self.language)
     }
 
     fn row(&mut self, label: impl Into<String>, before: Option<String>, after: Option<String>) {
@@ -61,13 +61,13 @@ impl Rows {
         self.details.push(Detail { label, before, after });
     }
 
-    fn value(&mut self, label: Worded, after: impl Into<String>) {
+    fn value(&mut self, label: LocalizedText, after: impl Into<String>) {
         let label = self.say(label);
         self.row(label, None, Some(after.into()));
     }
 
     fn money(&self, money: Money) -> String {
-        money.spoken(self.language)
+        money.in_language(self.language)
     }
 
     fn change(&mut self, change: &Change) {
@@ -174,7 +174,7 @@ impl Rows {
         self.value(words!("Payment method", "Zahlungsart"), id);
     }
 
-    fn address(&mut self, whose: Worded, from: Option<&Address>, to: &Address) {
+    fn address(&mut self, whose: LocalizedText, from: Option<&Address>, to: &Address) {
         let Address {
             address1,
             address2,
@@ -250,7 +250,7 @@ impl Rows {
     }
 }
 
-fn status(status: OrderStatus) -> Worded {
+fn status(status: OrderStatus) -> LocalizedText {
     match status {
         OrderStatus::Pending => words!("placed", "bestellt"),
         OrderStatus::PendingItemsModified => words!("placed, items changed", "bestellt, Artikel geändert"),

@@ -11,9 +11,9 @@ use crate::{
     ids::{OrderId, ProposalId, ShopperId, StaffId},
     integrations::{
         payments::{self, Purpose},
-        webhooks_out,
+        webhook_delivery,
     },
-    language::Worded,
+    language::LocalizedText,
     ledger::{self, LedgerError},
     money::Money,
     store::{
@@ -46,7 +46,7 @@ pub async fn end(
     .await?)
 }
 
-const CALLED_OFF: Worded = Worded {
+const CALLED_OFF: LocalizedText = LocalizedText {
     en: "Your request was called off, and your order is as it was. What was paid for it goes back:",
     de: "Ihre Anfrage wurde aufgehoben, und Ihre Bestellung ist wie zuvor. Was dafür bezahlt wurde, geht zurück:",
 };
@@ -88,7 +88,7 @@ pub(super) async fn undo(
     let system = Actor::system();
     audit::append(tx, Entry::new(&system, "return.undone", ("proposal", proposal), now)).await?;
     let data = json!({ "proposal_id": proposal });
-    webhooks_out::announce(
+    webhook_delivery::announce(
         tx,
         "return.called_off",
         &format!("return:{proposal}:called_off"),

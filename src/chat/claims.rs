@@ -8,10 +8,10 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use crate::language::{Language, Worded};
+use crate::language::{Language, LocalizedText};
 
 /// What stands in the place of a claim that nothing bears out. True whatever the claim was: the assistant only ever asks.
-pub(super) const NOT_DONE: Worded = Worded {
+pub(super) const NOT_DONE: LocalizedText = LocalizedText {
     en: "I have not done that myself: a change is made only once it has been approved, and you are told here when it is.",
     de: "Das habe ich nicht selbst getan: Eine Änderung geschieht erst, wenn sie genehmigt ist, und Sie erfahren es dann hier.",
 };
@@ -186,7 +186,7 @@ pub(super) fn check(
     if !repeats && is_unfounded(&sentence, evidence) {
         let pause = if before.trim().is_empty() { "" } else { "… " };
         let space = &rest[rest.trim_end().len()..];
-        return Some(format!("{pause}{}{space}", NOT_DONE.spoken(language)));
+        return Some(format!("{pause}{}{space}", NOT_DONE.in_language(language)));
     }
     let linked = match LINK.as_ref() {
         Some(link) => link.replace_all(rest, |found: &regex::Captures| {

@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::{ChatError, history};
 use crate::{
     ids::{ConversationId, MessageId, ShopperId, StaffId},
-    language::{Language, Worded},
+    language::{Language, LocalizedText},
     mail::{self, Mail},
     tenancy::{
         Tx, Web,
@@ -16,16 +16,16 @@ use crate::{
 };
 
 /// Told to the shopper.
-const TAKEN: Worded = Worded {
+const TAKEN: LocalizedText = LocalizedText {
     en: "A person of our staff has this conversation now and answers you here.",
     de: "Ein Mensch aus unserem Team hat das Gespräch jetzt und antwortet Ihnen hier.",
 };
-const GIVEN_BACK: Worded = Worded {
+const GIVEN_BACK: LocalizedText = LocalizedText {
     en: "Our assistant answers you again.",
     de: "Jetzt antwortet Ihnen wieder unser Assistent.",
 };
 /// What a turn answers while a person has the conversation.
-pub(super) const WITH_A_PERSON: Worded = Worded {
+pub(super) const WITH_A_PERSON: LocalizedText = LocalizedText {
     en: "Your message is with our staff, who will answer you here.",
     de: "Ihre Nachricht ist bei unserem Team, das Ihnen hier antwortet.",
 };
@@ -141,7 +141,15 @@ async fn pass(tx: &mut Tx<Web>, id: ConversationId, hand: &Hand, to: Option<Staf
             None => (GIVEN_BACK, "conversation.give_back"),
         };
         set_holder(tx, id, to).await?;
-        say(tx, id, held.shopper, "system", words.spoken(held.language), hand.now).await?;
+        say(
+            tx,
+            id,
+            held.shopper,
+            "system",
+            words.in_language(held.language),
+            hand.now,
+        )
+        .await?;
         note(tx, id, hand, action).await?;
     }
     Ok(held.shopper)

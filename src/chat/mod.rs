@@ -4,27 +4,27 @@
 //! answer is stored before it is announced, and every listener, first or late, here or on another replica, reads the
 //! same events.
 
-mod asking;
+mod model_call;
 mod claims;
-mod bill;
-mod ending;
+mod reservation;
+mod finish;
 mod engine;
 mod events;
-mod guard;
+mod output_guard;
 pub mod handoff;
 pub mod history;
-pub mod hours;
-mod live;
-mod places;
+pub mod business_hours;
+mod event_hub;
+mod turn_slots;
 pub mod prompt;
-mod record;
-mod rounds;
+mod turn_store;
+mod tool_loop;
 mod send;
 mod turn;
 
 pub use engine::Engine;
+pub use event_hub::EventStream;
 pub use events::{Event, Message, Numbered, ToolActivity, ToolStatus};
-pub use live::EventStream;
 pub use send::{Chat, NewMessage};
 
 use std::time::Duration;

@@ -10,14 +10,14 @@ use tracing::Instrument;
 use super::{
     ChatError,
     engine::Engine,
+    event_hub::{EventStream, Live},
     events::Numbered,
-    guard::Guard,
     history,
-    live::{EventStream, Live},
-    places::TurnPlaces,
+    output_guard::OutputGuard,
     prompt,
-    record::{self, Ending, NewTurn, Orphan},
     turn::Turn,
+    turn_slots::TurnSlots,
+    turn_store::{self, Ending, NewTurn, Orphan},
 };
 use crate::{
     identity::{self, IdentityError, Shopper},
@@ -43,7 +43,7 @@ pub struct Chat {
     live: Arc<Live>,
     running: TaskTracker,
     /// Places for turns that run.
-    places: TurnPlaces,
+    places: TurnSlots,
     /// Turns that still run are to end now.
     stopping: CancellationToken,
 }
@@ -70,7 +70,7 @@ impl Chat {
             guest_tools: prompt::definitions(&engine.registry, true),
             live: Arc::default(),
             running: TaskTracker::new(),
-            places: TurnPlaces::new(engine.limits.turns),
+            places: TurnSlots::new(engine.limits.turns),
             stopping: CancellationToken::new(),
             engine: Arc::new(engine),
         }
@@ -96,7 +96,7 @@ impl Chat {
         let request_hash = request_hash(message);
         let mut tx = engine.web.begin(shopper.scope()).await?;
         if let Some(key) = &message.key
-            && let Some(known) = record::find_by_key(&mut tx, key).await?
+            && let Some(known) = turn_store::find_by_key(&mut tx, key).await?
         {
             drop(tx);
             return self.repeat(shopper, known, &request_hash, after).await;
@@ -126,10 +126,10 @@ impl Chat {
             request_hash,
             now,
         };
-        if !record::start(&mut tx, shopper.id(), &new).await? {
+        if !turn_store::start(&mut tx, shopper.id(), &new).await? {
             // Another request with this key was faster. Its conversation stands, ours is rolled back.
             let known = match &message.key {
-                Some(key) => record::find_by_key(&mut tx, key).await?,
+                Some(key) => turn_store::find_by_key(&mut tx, key).await?,
                 None => None,
             };
             drop(tx);
@@ -143,7 +143,7 @@ impl Chat {
         let events = log.follow(after);
         let canary = prompt::canary(&engine.keyring, conversation);
         let system = prompt::system_text(&store, shopper.is_guest(), &canary);
-        let mut guard = Guard::new(&system, &canary).speaking(language, hosts);
+        let mut guard = OutputGuard::new(&system, &canary).speaking(language, hosts);
         let tools = match shopper.is_guest() {
             true => self.guest_tools.clone(),
             false => self.tools.clone(),
@@ -181,7 +181,7 @@ impl Chat {
     async fn repeat(
         &self,
         shopper: &Shopper,
-        known: record::KnownTurn,
+        known: turn_store::KnownTurn,
         request_hash: &[u8; 32],
         after: u32,
     ) -> Result<EventStream, ChatError> {
@@ -195,7 +195,7 @@ impl Chat {
     pub async fn follow(&self, shopper: &Shopper, turn: TurnId, after: u32) -> Result<EventStream, ChatError> {
         let mut tx = self.engine.web.begin(shopper.scope()).await?;
         // Ownership first: the live table knows every shopper's turns.
-        record::load(&mut tx, turn).await?.ok_or(ChatError::NoTurn)?;
+        turn_store::load(&mut tx, turn).await?.ok_or(ChatError::NoTurn)?;
         drop(tx);
         if let Some(events) = self.live.follow(turn, after) {
             return Ok(events);
@@ -217,7 +217,7 @@ impl Chat {
     async fn stored_events(&self, shopper: &Shopper, turn: TurnId) -> Result<Vec<Numbered>, ChatError> {
         loop {
             let mut tx = self.engine.web.begin(shopper.scope()).await?;
-            let stored = record::load(&mut tx, turn).await?.ok_or(ChatError::NoTurn)?;
+            let stored = turn_store::load(&mut tx, turn).await?.ok_or(ChatError::NoTurn)?;
             drop(tx);
             if stored.status != "running" {
                 return Ok(stored.events.0);
@@ -237,10 +237,10 @@ impl Chat {
         };
         let now = self.engine.clock.now();
         let mut tx = self.engine.web.begin(shopper.scope()).await?;
-        let Some(Orphan { turn, language }) = record::find_orphan(&mut tx, conversation, now).await? else {
+        let Some(Orphan { turn, language }) = turn_store::find_orphan(&mut tx, conversation, now).await? else {
             return Ok(false);
         };
-        let (message, events) = record::interruption(turn, language, now);
+        let (message, events) = turn_store::interruption(turn, language, now);
         let events: Vec<_> = (AFTER_ANY..)
             .zip(events)
             .map(|(id, event)| Numbered { id, event })
@@ -253,7 +253,7 @@ impl Chat {
             events: &events,
             interrupted: true,
         };
-        record::end(&mut tx, shopper.id(), &ending).await?;
+        turn_store::end(&mut tx, shopper.id(), &ending).await?;
         tx.commit().await?;
         Ok(true)
     }

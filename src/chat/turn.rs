@@ -6,9 +6,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     engine::Engine,
-    guard::{Breach, Guard},
-    live::Log,
-    record::CallRecord,
+    event_hub::Log,
+    output_guard::{Breach, OutputGuard},
+    turn_store::CallRecord,
 };
 use crate::{
     identity::Shopper,
@@ -29,7 +29,7 @@ pub(super) struct Turn {
     pub language: Language,
     pub message: MessageId,
     pub log: Log,
-    pub guard: Guard,
+    pub guard: OutputGuard,
     /// Ask no model at all.
     pub by_rules: bool,
     /// A person answers instead.
@@ -47,7 +47,7 @@ pub(super) struct Draft {
     pub fault: Option<ModelError>,
     /// Who spoke last.
     pub source: Source,
-    pub guard: Guard,
+    pub guard: OutputGuard,
     /// How long models took.
     pub model_time: Duration,
     /// The place in the chain of who is asked now. It only moves on.
@@ -56,7 +56,7 @@ pub(super) struct Draft {
 
 impl Draft {
     /// `link` is the place in the chain of who is asked first.
-    pub fn new(guard: Guard, link: usize) -> Self {
+    pub fn new(guard: OutputGuard, link: usize) -> Self {
         Self {
             text: String::new(),
             calls: Vec::new(),

@@ -25,7 +25,7 @@ use crate::{
     config::Storefront,
     keyring::Keyring,
     mail::Inbox,
-    model::{Order, Puppet},
+    model::{ScriptedReply, TestControl},
     tenancy::Pools,
 };
 
@@ -33,7 +33,7 @@ use crate::{
 pub struct Control {
     pub admin: PgConnectOptions,
     pub pools: Pools,
-    pub puppet: Puppet,
+    pub model: TestControl,
     pub inbox: Inbox,
     pub clock: Clock,
     pub keyring: Arc<Keyring>,
@@ -61,7 +61,7 @@ pub async fn serve(listener: TcpListener, control: Control) {
 /// Everything is as at the start: the store, its keys, orders and people; no conversation, no mail, no order, the real time.
 async fn reset(State(control): State<Control>) -> Result<Json<Value>, Failure> {
     let _turn = control.turn.lock().await;
-    control.puppet.forget();
+    control.model.forget();
     control.clock.go_on();
     empty(&control.admin).await?;
     let key = demo_store::seed(&control.pools).await?;
@@ -89,17 +89,17 @@ async fn empty(admin: &PgConnectOptions) -> Result<(), sqlx::Error> {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Orders {
-    orders: Vec<Order>,
+    orders: Vec<ScriptedReply>,
 }
 
 /// What the model says next, one answer each time it is asked. Without an order it answers by the rules.
 async fn order(State(control): State<Control>, Json(orders): Json<Orders>) -> StatusCode {
-    control.puppet.order(orders.orders);
+    control.model.order(orders.orders);
     StatusCode::NO_CONTENT
 }
 
 async fn asked(State(control): State<Control>) -> Json<Value> {
-    Json(json!({ "asked": control.puppet.asked() }))
+    Json(json!({ "asked": control.model.asked() }))
 }
 
 #[derive(Deserialize)]

@@ -22,7 +22,7 @@ use crate::{
     clock::Clock,
     config::{ConfigError, Fault, Limits, ModelSettings, Settings},
     mail::MailSettings,
-    model::Puppet,
+    model::TestControl,
     telemetry::{self, TelemetrySettings},
     tenancy::{self, DatabaseSettings, Pooler, StoreKey},
 };
@@ -65,12 +65,12 @@ pub async fn run(options: Options) -> Result<(), CliError> {
     let key = seed(&pools).await?;
     let (shown, shop) = watch::channel(storefront(&pools, &settings.keyring, &key).await?);
     settings.storefront = Some(shop);
-    let (puppet, clock) = (Puppet::default(), Clock::system());
+    let (model, clock) = (TestControl::default(), Clock::system());
     if let (Some(address), MailSettings::Inbox(inbox)) = (options.control, &settings.mail) {
         let control = Control {
             admin,
             pools: pools.clone(),
-            puppet: puppet.clone(),
+            model: model.clone(),
             inbox: inbox.clone(),
             clock: clock.clone(),
             keyring: settings.keyring.clone(),
@@ -82,7 +82,7 @@ pub async fn run(options: Options) -> Result<(), CliError> {
         tokio::spawn(control::serve(listener, control));
     }
     println!("{}", welcome(&format!("http://{}", settings.listen), &key));
-    serve(listener, &settings, &pools, clock, Arc::new(puppet), stop_signal()?).await
+    serve(listener, &settings, &pools, clock, Arc::new(model), stop_signal()?).await
 }
 
 fn given(url: &str) -> Result<PgConnectOptions, CliError> {

@@ -9,7 +9,7 @@ use crate::{
     config::{Settings, environment},
     integrations::{
         credentials::{self, CredentialError, Kind},
-        outside,
+        outbound_http,
     },
     tenancy::{self, Scope},
 };
@@ -54,7 +54,7 @@ pub async fn run(command: IntegrationCommand) -> Result<(), CliError> {
                 return Err(wrong("--url goes with crm and shopify, and only with them".into()));
             }
             if let Some(url) = &url {
-                outside::check(url, false).map_err(|mend| wrong(format!("--url {mend}")))?;
+                outbound_http::check(url, false).map_err(|mend| wrong(format!("--url {mend}")))?;
             }
             let store = tenant(&pools, &slug).await?;
             let secret = super::read_secret()?;

@@ -20,12 +20,12 @@ use crate::{
     clock::Clock,
     config::{ModelSettings, Settings},
     http::{
-        self, App, Drain, Pulse, SecureCookies,
-        internal::{self, Dependency, Internal},
+        self, App, Drain, HealthCheck, SecureCookies,
+        operations::{self, Dependency, Internal},
     },
     identity::Identity,
     integrations::{Outgoing, challenge::Challenge},
-    mail::PostOffice,
+    mail::Mailer,
     model::{Chain, Model, OfflineModel, OpenAiModel, OpenAiSettings, budget::Meter},
     telemetry::{self, Metrics},
     tenancy::{self, Pooler, Pools, Role, Web},
@@ -85,7 +85,7 @@ pub async fn serve(
         let asked = stopped.clone();
         working.spawn(keep_working(tools, Stop { asked, grace }));
     }
-    let (pulse, drain) = (Pulse::new(pools.web.clone()), Drain::default());
+    let (pulse, drain) = (HealthCheck::new(pools.web.clone()), Drain::default());
     let internal = Internal {
         metrics: metrics.clone(),
         pools: pools.clone(),
@@ -94,7 +94,7 @@ pub async fn serve(
         clock: clock.clone(),
     };
     if let Some(address) = settings.internal_listen {
-        background.spawn(internal::serve(bind(address).await?, internal.clone()));
+        background.spawn(operations::serve(bind(address).await?, internal.clone()));
     }
     let identity = Identity::new(
         pools.web.clone(),
@@ -138,7 +138,7 @@ pub async fn serve(
     };
     let router = Arc::new(http::router(app, settings.connections.proxies.clone(), pages));
     api.is(&router);
-    let serving = http::listen::serve(
+    let serving = http::server::serve(
         listener,
         Router::clone(&router),
         settings.connections.clone(),
@@ -179,7 +179,7 @@ fn tools(
     registry: Arc<Registry>,
     (clock, metrics): (Clock, Metrics),
 ) -> Result<Tools, CliError> {
-    let post = PostOffice::new(&settings.mail, settings.keyring.clone(), settings.public_url.clone())?;
+    let post = Mailer::new(&settings.mail, settings.keyring.clone(), settings.public_url.clone())?;
     Ok(Tools {
         executor: Executor::new(pools.executor.clone(), registry),
         outgoing: Outgoing::new(
@@ -246,14 +246,14 @@ pub async fn work(settings: Settings) -> Result<(), CliError> {
     let tools = tools(&settings, &pools, registry, (clock.clone(), metrics.clone()))?;
     let internal = Internal {
         metrics,
-        pulse: Pulse::new(pools.web.clone()),
+        pulse: HealthCheck::new(pools.web.clone()),
         pools,
         dependencies: Arc::new([Arc::new(tools.outgoing.clone()) as Arc<dyn Dependency>]),
         clock,
     };
     let mut background = JoinSet::new();
     if let Some(address) = settings.internal_listen {
-        background.spawn(internal::serve(bind(address).await?, internal));
+        background.spawn(operations::serve(bind(address).await?, internal));
     }
     let (asked, grace) = (CancellationToken::new(), settings.shutdown_grace);
     let working = keep_working(

@@ -17,7 +17,7 @@ use crate::{
     identity,
     ids::{ProposalId, TenantId},
     integrations::Outgoing,
-    jobs::{EXECUTE, HOUSEKEEPING, QueueError, SCHEMA, TAKE_IN, outbox::DELIVER, patient::Patient},
+    jobs::{EXECUTE, HOUSEKEEPING, QueueError, SCHEMA, TAKE_IN, outbox::DELIVER, retrying_driver::RetryingDriver},
     keyring::Keyring,
     model::budget,
     store::{incoming, privacy},
@@ -223,7 +223,7 @@ fn options(queue: PgPool, concurrency: usize, tools: Tools, stop: &Stop) -> Work
             refetch_delay: Some(WHEN_IDLE),
             ..Default::default()
         })
-        .database(Database::new(Patient::from(queue)))
+        .database(Database::new(RetryingDriver::from(queue)))
         .worker_shutdown(
             WorkerShutdownConfig {
                 listen_os_shutdown_signals: false,

@@ -21,7 +21,7 @@ pub struct Limits {
     /// From one address, whoever calls: an office or a mobile carrier may stand behind it.
     pub address: Rate,
     /// From one address where nobody is known yet: log-in, registration, guests.
-    pub door: Rate,
+    pub sign_in: Rate,
     /// By one account.
     pub account: Rate,
     /// Webhooks from one address: a shop's platform sends many at once from a few.
@@ -42,7 +42,7 @@ impl Limits {
         };
         Self {
             address: rate,
-            door: rate,
+            sign_in: rate,
             account: rate,
             webhook: rate,
             most_requests: MOST_REQUESTS,
@@ -55,7 +55,7 @@ impl Default for Limits {
         let rate = |per_second, burst| Rate { per_second, burst };
         Self {
             address: rate(50, 200),
-            door: rate(2, 20),
+            sign_in: rate(2, 20),
             account: rate(10, 50),
             webhook: rate(100, 1000),
             most_requests: MOST_REQUESTS,
@@ -126,7 +126,7 @@ impl Reader<'_> {
         };
         Limits {
             address: rate("LIMIT_ADDRESS_PER_SECOND", defaults.address),
-            door: rate("LIMIT_DOOR_PER_SECOND", defaults.door),
+            sign_in: rate("LIMIT_SIGN_IN_PER_SECOND", defaults.sign_in),
             account: rate("LIMIT_ACCOUNT_PER_SECOND", defaults.account),
             webhook: rate("LIMIT_WEBHOOK_PER_SECOND", defaults.webhook),
             most_requests: self.number("MOST_REQUESTS", 16..=1_000_000, MOST_REQUESTS as i64) as usize,

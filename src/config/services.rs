@@ -149,7 +149,7 @@ impl Reader<'_> {
         let secret = self.secret("CHALLENGE_SECRET");
         match (url, secret) {
             (None, None) => None,
-            (Some(url), Some(secret)) => match crate::integrations::outside::check(&url, true) {
+            (Some(url), Some(secret)) => match crate::integrations::outbound_http::check(&url, true) {
                 Ok(_) => Some(ChallengeSettings {
                     verify_url: url,
                     secret,

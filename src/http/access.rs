@@ -15,7 +15,7 @@ pub use table::{ACCESS, Access, of, staff_may};
 use Access::{Account, FreshAdmin, Guest, Public, Session, Staff, StaffAnyhow, Store};
 use StaffRole::Viewer;
 
-use super::{App, address::ClientAddress, credentials, problem::Problem};
+use super::{App, client_ip::ClientAddress, credentials, problem::Problem};
 use crate::{
     identity::{ApiKeyToken, Device, SessionToken, Shopper, StaffMember, StaffRole, StaffToken, Visit, staff::Refusal},
     ids::TenantId,
@@ -65,7 +65,7 @@ async fn check(app: &App, access: Access, parts: &mut Parts) -> Result<(), Probl
             let store = app.identity.store(key).await?;
             name_tenant(store.id);
             let guest = guest(app, &store, parts).await?;
-            let visit = AtTheDoor { store, guest };
+            let visit = SignInVisit { store, guest };
             parts.extensions.insert(visit);
         }
         Session | Guest | Account => {
@@ -175,7 +175,7 @@ impl<S: Send + Sync> FromRequestParts<S> for StaffMember {
 }
 
 #[derive(Clone)]
-struct AtTheDoor {
+struct SignInVisit {
     store: Tenant,
     guest: Option<Shopper>,
 }
@@ -184,7 +184,7 @@ impl FromRequestParts<App> for Visit {
     type Rejection = Problem;
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
         let device = Device::from_request_parts(parts, app).await?;
-        let AtTheDoor { store, guest } = proof(parts)?;
+        let SignInVisit { store, guest } = proof(parts)?;
         Ok(Self { store, device, guest })
     }
 }

@@ -14,11 +14,11 @@ use utoipa::ToSchema;
 use validator::Validate;
 
 use super::{
-    address::ClientAddress,
-    body::{Body, Path},
-    documented::{BadBody, CrossSite, NotFound, Unauthenticated},
+    client_ip::ClientAddress,
     drain::Drain,
+    extract::{Body, Path},
     problem::{Problem, ProblemDetails},
+    responses::{BadBody, CrossSite, NotFound, Unauthenticated},
 };
 use crate::{
     approvals::ProposalView,

@@ -7,9 +7,9 @@ use utoipa::{IntoParams, ToSchema};
 use validator::Validate;
 
 use super::{
-    body::{self, Path, Query},
-    documented::{BadQuery, CrossSite, NotFound, Unauthenticated},
+    extract::{self, Path, Query},
     problem::{Problem, ProblemDetails},
+    responses::{BadQuery, CrossSite, NotFound, Unauthenticated},
 };
 use crate::{
     chat::{
@@ -28,7 +28,7 @@ use crate::{
 #[into_params(parameter_in = Query)]
 pub struct ConversationPage {
     /// Conversations a page, 1 to 100.
-    #[serde(default = "body::fifty")]
+    #[serde(default = "extract::default_page_size")]
     #[validate(range(min = 1, max = 100))]
     #[param(minimum = 1, maximum = 100, default = 50)]
     limit: u32,
@@ -43,7 +43,7 @@ pub struct ConversationPage {
 #[into_params(parameter_in = Query)]
 pub struct MessagePage {
     /// Messages a page, 1 to 100.
-    #[serde(default = "body::fifty")]
+    #[serde(default = "extract::default_page_size")]
     #[validate(range(min = 1, max = 100))]
     #[param(minimum = 1, maximum = 100, default = 50)]
     limit: u32,

@@ -23,12 +23,12 @@ const GOOD_FOR: Duration = Duration::from_secs(1);
 
 /// Whether the database answers, remembered for a moment.
 #[derive(Clone)]
-pub struct Pulse {
+pub struct HealthCheck {
     web: Pool<Web>,
     last: Arc<Mutex<Option<(Instant, bool)>>>,
 }
 
-impl Pulse {
+impl HealthCheck {
     pub fn new(web: Pool<Web>) -> Self {
         Self {
             web,
@@ -36,7 +36,7 @@ impl Pulse {
         }
     }
 
-    pub async fn beats(&self) -> bool {
+    pub async fn is_up(&self) -> bool {
         // Held while the database is asked: whoever comes meanwhile gets the same answer.
         let mut last = self.last.lock().await;
         if let Some((at, beats)) = *last
@@ -65,11 +65,11 @@ pub struct Health {
 #[utoipa::path(get, path = "/health", tag = "operations", security(()), responses(
     (status = 200, body = Health),
     (status = 503, body = ProblemDetails, content_type = "application/problem+json", description = "A dependency is away, or the replica is stopping; `detail` says which")))]
-pub async fn health(State(pulse): State<Pulse>, State(drain): State<Drain>) -> Result<Json<Health>, Problem> {
+pub async fn health(State(pulse): State<HealthCheck>, State(drain): State<Drain>) -> Result<Json<Health>, Problem> {
     if drain.has_begun() {
         return Err(unavailable("This replica is stopping."));
     }
-    match pulse.beats().await {
+    match pulse.is_up().await {
         true => Ok(Json(Health {
             status: "ok",
             version: crate::VERSION,

@@ -3,9 +3,9 @@
 use axum::{Json, extract::State};
 
 use super::{
-    body::Path,
-    documented::{NotFound, Unauthenticated},
+    extract::Path,
     problem::Problem,
+    responses::{NotFound, Unauthenticated},
 };
 use crate::{
     identity::Shopper,

@@ -23,7 +23,7 @@ use tower_governor::{
     key_extractor::KeyExtractor,
 };
 
-use super::{address::ClientAddress, observe::Limited, problem::Problem};
+use super::{client_ip::ClientAddress, problem::Problem, request_log::Limited};
 use crate::{
     config::Rate,
     identity::{Shopper, StaffMember},
@@ -94,9 +94,9 @@ pub fn by_address(rate: Rate) -> Layer {
     layer("address", By::Address, rate)
 }
 
-/// So often from one address at the doors, where nobody is known yet.
-pub fn at_the_doors(rate: Rate) -> Layer {
-    layer("door", By::Address, rate)
+/// So often from one address where nobody is known yet.
+pub fn sign_in(rate: Rate) -> Layer {
+    layer("sign_in", By::Address, rate)
 }
 
 /// So many webhooks from one address.

@@ -3,26 +3,26 @@
 //! Law: handlers parse, call one function and shape the answer. Who may call a route is said by the proof it takes.
 
 pub mod access;
-mod address;
-mod bodies;
-mod body;
+mod client_ip;
+mod body_limits;
+mod extract;
 mod chat;
 mod conversations;
 mod cors;
 mod credentials;
-mod documented;
+mod responses;
 mod drain;
 mod health;
 mod help;
-pub mod internal;
+pub mod operations;
 mod limits;
-pub mod listen;
-mod observe;
+pub mod server;
+mod request_log;
 mod openapi;
 mod orders;
 mod problem;
 mod proposals;
-mod refusals;
+mod error_mapping;
 mod routes;
 mod sessions;
 mod sign_in;
@@ -48,13 +48,13 @@ use tower_http::{
 };
 
 pub use access::staff_may;
-pub use address::Peer;
+pub use client_ip::Peer;
 pub use credentials::is_same_site;
 pub use drain::Drain;
-pub use health::Pulse;
-use internal::Internal;
+pub use health::HealthCheck;
+use operations::Internal;
 use problem::Problem;
-use routes::{doors, hooks, public, rooms, turns};
+use routes::{api_routes, public_routes, sign_in_routes, turn_routes, webhook_routes};
 pub use routes::{openapi_json, routes};
 pub use staff::doctor::{Doctor, Finding, Level};
 
@@ -78,7 +78,7 @@ const DEADLINE: Duration = Duration::from_secs(15);
 const TURN_DEADLINE: Duration = Duration::from_secs(70);
 
 /// Events that are stored at once. The rest waits, and leaves connections to the database for shoppers.
-const HOOKS_AT_ONCE: usize = 4;
+const WEBHOOKS_AT_ONCE: usize = 4;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -95,7 +95,7 @@ pub struct App {
     pub outside: Outside,
     /// What stands before a guest's session, if anything.
     pub challenge: Option<Challenge>,
-    pub pulse: Pulse,
+    pub pulse: HealthCheck,
     pub drain: Drain,
     pub doctor: Doctor,
     pub internal: Internal,
@@ -122,7 +122,7 @@ impl Outside {
         Self {
             keyring,
             allow_loopback,
-            places: Arc::new(Semaphore::new(HOOKS_AT_ONCE)),
+            places: Arc::new(Semaphore::new(WEBHOOKS_AT_ONCE)),
         }
     }
 }
@@ -140,23 +140,23 @@ pub fn router(app: App, proxies: Proxies, pages: Router<App>) -> Router {
             move |response: Response| async move { limits::standard_headers(name, rate, response) },
         )
     };
-    let doors = doors()
-        .route_layer(limits::at_the_doors(limits.door))
-        .route_layer(described("door", limits.door));
+    let sign_in = sign_in_routes()
+        .route_layer(limits::sign_in(limits.sign_in))
+        .route_layer(described("sign_in", limits.sign_in));
     // One layer for both, so that they share their buckets.
     let by_account = limits::by_account(limits.account);
-    let [rooms, turns] = [rooms(), turns()].map(|rooms| {
-        rooms
+    let [api, turns] = [api_routes(), turn_routes()].map(|routes| {
+        routes
             .route_layer(by_account.clone())
             .route_layer(described("account", limits.account))
     });
     let authorise = middleware::from_fn_with_state(app.clone(), access::authorise);
-    let hooks = hooks()
+    let webhooks = webhook_routes()
         .route_layer(limits::webhooks(limits.webhook))
         .route_layer(described("webhook", limits.webhook));
-    let (router, _) = public()
-        .merge(doors)
-        .merge(rooms)
+    let (router, _) = public_routes()
+        .merge(sign_in)
+        .merge(api)
         .route_layer(TimeoutLayer::with_status_code(
             StatusCode::SERVICE_UNAVAILABLE,
             DEADLINE,
@@ -165,7 +165,7 @@ pub fn router(app: App, proxies: Proxies, pages: Router<App>) -> Router {
         .route_layer(authorise)
         .route_layer(limits::by_address(limits.address))
         .route_layer(described("address", limits.address))
-        .merge(hooks)
+        .merge(webhooks)
         .split_for_parts();
     let strict_transport = if app.secure_cookies.0 {
         "max-age=63072000"
@@ -189,8 +189,8 @@ pub fn router(app: App, proxies: Proxies, pages: Router<App>) -> Router {
             TURN_DEADLINE,
         ))
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
-        .layer(axum::Extension(bodies::Bodies::default()))
-        .layer(middleware::from_fn_with_state(proxies, address::establish))
+        .layer(axum::Extension(body_limits::Bodies::default()))
+        .layer(middleware::from_fn_with_state(proxies, client_ip::establish))
         .layer(middleware::from_fn_with_state(metrics.clone(), problem::render))
         .layer(cors::layer(origins))
         .layer(quiet(header::CACHE_CONTROL, "no-store"))
@@ -212,7 +212,7 @@ pub fn router(app: App, proxies: Proxies, pages: Router<App>) -> Router {
         ))
         .layer(middleware::from_fn_with_state(drain, drain::close_connections))
         .layer(PropagateRequestIdLayer::new(REQUEST_ID))
-        .layer(middleware::from_fn_with_state(metrics.clone(), observe::observe))
+        .layer(middleware::from_fn_with_state(metrics.clone(), request_log::observe))
         .layer(SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid))
         // A stranger's request id would let it write into our logs: ours replaces it.
         .layer(middleware::map_request(|mut request: Request| async {

@@ -12,10 +12,10 @@ use utoipa::{IntoParams, ToSchema};
 use validator::Validate;
 
 use super::{
-    body::{Path, Query},
-    documented::{BadQuery, NotFound, Role, Unauthenticated},
+    extract::{Path, Query},
     problem::Problem,
     request_id,
+    responses::{BadQuery, NotFound, Role, Unauthenticated},
 };
 use crate::{
     clock::Clock,

@@ -11,10 +11,10 @@ use validator::Validate;
 
 use super::{
     App,
-    body::{Body, Path},
-    documented::{BadBody, CrossSite, Decision, NotFound, Unauthenticated},
+    extract::{Body, Path},
     problem::{Problem, ProblemDetails},
     request_id,
+    responses::{BadBody, CrossSite, Decision, NotFound, Unauthenticated},
 };
 use crate::{
     approvals::{
@@ -43,7 +43,7 @@ pub struct AsShown {
     /// The proposal's `shown`.
     #[validate(length(equal = 64))]
     #[schema(example = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08")]
-    pub(super) shown: String,
+    pub(super) digest: String,
 }
 
 /// A proposal that its route is about to decide on.
@@ -106,7 +106,7 @@ pub async fn confirm(
     Body(body): Body<AsShown>,
 ) -> Result<Json<ProposalView>, Problem> {
     deciding
-        .decide(Decider::Shopper(&shopper), Verdict::Approve { shown: body.shown })
+        .decide(Decider::Shopper(&shopper), Verdict::Approve { digest: body.digest })
         .await
 }
 

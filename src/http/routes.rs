@@ -9,12 +9,12 @@ use super::{App, chat, conversations, health, help, openapi, orders, proposals, 
 const LARGEST_HOOK: usize = 1024 * 1024;
 
 /// What anybody may ask.
-pub fn public() -> OpenApiRouter<App> {
+pub fn public_routes() -> OpenApiRouter<App> {
     OpenApiRouter::with_openapi(openapi::document()).routes(routes!(health::health))
 }
 
 /// Where people come in: nobody is known yet.
-pub fn doors() -> OpenApiRouter<App> {
+pub fn sign_in_routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(sign_in::register))
         .routes(routes!(sign_in::verify))
@@ -30,7 +30,7 @@ pub fn doors() -> OpenApiRouter<App> {
 }
 
 /// What is for those who are known.
-pub fn rooms() -> OpenApiRouter<App> {
+pub fn api_routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(sessions::list, sessions::end_all))
         .routes(routes!(sessions::current, sessions::log_out))
@@ -105,12 +105,12 @@ pub fn rooms() -> OpenApiRouter<App> {
 }
 
 /// What takes as long as a turn.
-pub fn turns() -> OpenApiRouter<App> {
+pub fn turn_routes() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(chat::send))
 }
 
 /// Where other systems say what happened. What they may send has bounds of its own.
-pub fn hooks() -> OpenApiRouter<App> {
+pub fn webhook_routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(webhooks::take))
         .route_layer(DefaultBodyLimit::max(LARGEST_HOOK))
@@ -118,7 +118,11 @@ pub fn hooks() -> OpenApiRouter<App> {
 
 /// Every route there is, with its documentation.
 pub fn routes() -> OpenApiRouter<App> {
-    public().merge(doors()).merge(rooms()).merge(turns()).merge(hooks())
+    public_routes()
+        .merge(sign_in_routes())
+        .merge(api_routes())
+        .merge(turn_routes())
+        .merge(webhook_routes())
 }
 
 /// The OpenAPI document as JSON.

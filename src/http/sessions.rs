@@ -11,9 +11,9 @@ use utoipa::ToSchema;
 
 use super::{
     SecureCookies,
-    body::{NewestFirst, Path, Query},
-    documented::{BadQuery, CrossSite, NotFound, Unauthenticated},
+    extract::{NewestFirst, Path, Query},
     problem::Problem,
+    responses::{BadQuery, CrossSite, NotFound, Unauthenticated},
     sign_in::set_cookie,
 };
 use crate::{

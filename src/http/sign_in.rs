@@ -13,10 +13,10 @@ use validator::Validate;
 
 use super::{
     SecureCookies,
-    body::Body,
     credentials::cookie_name,
-    documented::{BadBody, Role, Unauthenticated},
+    extract::Body,
     problem::Problem,
+    responses::{BadBody, Role, Unauthenticated},
 };
 use crate::{
     identity::{self, Device, Identity, LoggedIn, Shopper, Visit},

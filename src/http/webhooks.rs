@@ -7,14 +7,14 @@ use axum::{
 
 use super::{
     Outside,
-    body::{Path, RawBody},
-    documented::NotFound,
+    extract::{Path, RawBody},
     problem::{Problem, ProblemDetails},
+    responses::NotFound,
 };
 use crate::{
     clock::Clock,
     identity::Identity,
-    integrations::incoming::{self, IncomingError, Source},
+    integrations::incoming_webhooks::{self, IncomingError, Source},
     tenancy::{Pool, Web},
 };
 
@@ -45,7 +45,7 @@ pub async fn take(
             fault if fault.is_server_fault() => fault,
             _ => Problem::not_found(),
         })?;
-    let taken = incoming::take(&web, &outside.keyring, store.id, source, &headers, body, clock.now());
+    let taken = incoming_webhooks::take(&web, &outside.keyring, store.id, source, &headers, body, clock.now());
     match taken.await {
         Ok(_) => Ok(StatusCode::ACCEPTED),
         Err(IncomingError::Signature) => Err(Problem::new(

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::{
     OutsideSettings,
-    outside::{self, OutsideError},
+    outbound_http::{self, OutsideError},
 };
 
 /// The longest token that is sent on; Turnstile's have at most 2,048 characters.
@@ -45,7 +45,7 @@ struct Verdict {
 
 impl Challenge {
     pub fn new(settings: ChallengeSettings, outside: &OutsideSettings) -> Result<Self, OutsideError> {
-        let client = outside::client(None, outside)?;
+        let client = outbound_http::client(None, outside)?;
         Ok(Self { settings, client })
     }
 
@@ -66,7 +66,7 @@ impl Challenge {
         if !status.is_success() {
             return Err(ChallengeError::Unverified(format!("answered {}", status.as_u16())));
         }
-        let body = outside::body(response).await.map_err(unverified)?;
+        let body = outbound_http::body(response).await.map_err(unverified)?;
         match serde_json::from_slice(&body) {
             Ok(Verdict { success: true }) => Ok(()),
             Ok(Verdict { success: false }) => Err(ChallengeError::NotSolved),

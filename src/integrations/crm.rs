@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::{
     credentials::{self, Kind},
-    webhooks_out,
+    webhook_delivery,
 };
 use crate::{
     ids::ProposalId,
@@ -73,7 +73,7 @@ pub(super) async fn send(
     let body = json!({ "type": "note.created", "timestamp": note.created_at,
         "data": { "shopper": note.external_id, "text": note.body, "proposal_id": queued.proposal } })
     .to_string();
-    match webhooks_out::signed(client, &url, secret.expose_secret().as_bytes(), claimed.id, now, body) {
+    match webhook_delivery::signed(client, &url, secret.expose_secret().as_bytes(), claimed.id, now, body) {
         Some(request) => Ok(request.idempotent(&claimed.key).send().await),
         None => Ok(Sent::Never(
             "the CRM's secret cannot sign; it must begin with whsec_".into(),

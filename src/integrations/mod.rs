@@ -7,13 +7,13 @@ mod breakers;
 pub mod challenge;
 pub mod credentials;
 pub mod crm;
-pub mod incoming;
-pub mod outside;
+pub mod incoming_webhooks;
+pub mod outbound_http;
 pub mod payments;
-pub mod received;
+pub mod webhook_inbox;
 pub mod shop;
 mod signatures;
-pub mod webhooks_out;
+pub mod webhook_delivery;
 
 use std::{
     net::SocketAddr,
@@ -31,7 +31,7 @@ use crate::{
     ids::TenantId,
     jobs::outbox::{self, Channel, Claimed, Sent},
     keyring::Keyring,
-    mail::PostOffice,
+    mail::Mailer,
     telemetry::Metrics,
     tenancy::{Executor, Pool, Scope},
 };
@@ -63,7 +63,7 @@ impl Default for OutsideSettings {
 /// Sends what the outbox holds, each row by its way.
 #[derive(Clone)]
 pub struct Outgoing {
-    post: PostOffice,
+    post: Mailer,
     keyring: std::sync::Arc<Keyring>,
     /// For addresses that the operator chose.
     trusted: reqwest::Client,
@@ -78,17 +78,17 @@ pub struct Outgoing {
 
 impl Outgoing {
     pub fn new(
-        post: PostOffice,
+        post: Mailer,
         keyring: std::sync::Arc<Keyring>,
         settings: OutsideSettings,
         public_url: String,
         metrics: Metrics,
-    ) -> Result<Self, outside::OutsideError> {
+    ) -> Result<Self, outbound_http::OutsideError> {
         Ok(Self {
             post,
             keyring,
-            trusted: outside::client(None, &settings)?,
-            guarded: outside::client(Some(settings.allow_loopback), &settings)?,
+            trusted: outbound_http::client(None, &settings)?,
+            guarded: outbound_http::client(Some(settings.allow_loopback), &settings)?,
             settings,
             public_url,
             breakers: Breakers::default(),
@@ -130,7 +130,7 @@ impl Outgoing {
             let data = json!({ "delivery_id": id, "channel": channel, "kind": kind });
             // Not about webhooks by webhook: an endpoint that is gone would be told of each of its own failures.
             if channel != Channel::Webhook {
-                webhooks_out::announce(&mut tx, "delivery.dead", &format!("dead:{id}"), data, now).await?;
+                webhook_delivery::announce(&mut tx, "delivery.dead", &format!("dead:{id}"), data, now).await?;
             }
             tx.commit().await?;
         }
@@ -145,7 +145,7 @@ impl Outgoing {
     async fn send(&self, claimed: &mut Claimed, now: DateTime<Utc>) -> Result<Sent, sqlx::Error> {
         match claimed.channel {
             Channel::Mail => self.post.send(claimed, now).await,
-            Channel::Webhook => webhooks_out::send(&self.guarded, &self.keyring, claimed, now).await,
+            Channel::Webhook => webhook_delivery::send(&self.guarded, &self.keyring, claimed, now).await,
             Channel::Payment => {
                 let api = payments::stripe::Api {
                     client: &self.trusted,

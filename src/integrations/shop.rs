@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::{
     credentials::{self, Credential, Kind},
-    outside,
+    outbound_http,
 };
 use crate::{
     ids::{MovementId, OrderId, ProposalId},
@@ -243,17 +243,17 @@ async fn call(client: &reqwest::Client, credential: &Credential, query: &str, va
         .header("x-shopify-access-token", credential.secret.expose_secret())
         .headers(traces::to_go_on())
         .json(&json!({ "query": query, "variables": variables }));
-    let response = request.send().await.map_err(|error| outside::no_answer(&error))?;
-    if let Some(sent) = outside::judge(response.status(), response.headers()) {
+    let response = request.send().await.map_err(|error| outbound_http::no_answer(&error))?;
+    if let Some(sent) = outbound_http::judge(response.status(), response.headers()) {
         return Err(sent);
     }
     let later = |error: &str| Sent::Later {
         error: error.to_owned(),
         no_sooner: None,
     };
-    let body = outside::body(response)
+    let body = outbound_http::body(response)
         .await
-        .map_err(|error| outside::no_answer(&error))?;
+        .map_err(|error| outbound_http::no_answer(&error))?;
     let answer: Value = serde_json::from_slice(&body).map_err(|_| later("the answer cannot be read"))?;
     match answer["errors"][0]["extensions"]["code"].as_str() {
         Some("THROTTLED" | "INTERNAL_SERVER_ERROR") => Err(later("the shop is busy")),

@@ -4,7 +4,7 @@
 
 pub mod backlog;
 pub mod outbox;
-pub mod patient;
+pub mod retrying_driver;
 
 use sqlx::{
     AssertSqlSafe,

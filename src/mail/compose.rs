@@ -1,7 +1,7 @@
 //! From ids to a letter: what a mail needs is read when it is sent.
 
 use super::{
-    Addressed, Mail, MailError, PostOffice,
+    Addressed, Mail, MailError, Mailer,
     codes::{self, CodeId, Purpose},
     letter::Letter,
     words::{self, Said, Words},
@@ -30,7 +30,7 @@ struct Recipient {
     language: Option<Language>,
 }
 
-impl PostOffice {
+impl Mailer {
     /// The mail, ready to go; none when there is nobody to send it to or no need any more.
     pub(super) async fn compose(&self, tx: &mut Tx<Executor>, mail: &Mail) -> Result<Option<Addressed>, MailError> {
         let sender = sqlx::query_as!(

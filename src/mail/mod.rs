@@ -163,7 +163,7 @@ struct Addressed {
 
 /// Puts mails together and sends them.
 #[derive(Clone)]
-pub struct PostOffice {
+pub struct Mailer {
     transport: Transport,
     keyring: Arc<Keyring>,
     /// What links begin with. Never taken from a request: whoever sends one would choose where its reader goes.
@@ -176,7 +176,7 @@ enum Transport {
     Inbox(Inbox),
 }
 
-impl PostOffice {
+impl Mailer {
     pub fn new(settings: &MailSettings, keyring: Arc<Keyring>, public_url: String) -> Result<Self, SmtpError> {
         let transport = match settings {
             MailSettings::Smtp(settings) => Transport::Smtp(Box::new(smtp::Smtp::new(settings)?)),

@@ -7,7 +7,7 @@ use sqlx::types::Json;
 use serde::Deserialize;
 
 use super::{
-    Addressed, MailError, PostOffice,
+    Addressed, MailError, Mailer,
     compose::{Sender, addressed, letter},
     words::{self, Said, Told, Words},
 };
@@ -54,7 +54,7 @@ struct Proposal {
     automatic: bool,
 }
 
-impl PostOffice {
+impl Mailer {
     pub(super) async fn proposal(
         &self,
         tx: &mut Tx<Executor>,
@@ -104,7 +104,7 @@ impl PostOffice {
             .extend(told.order.map(|order| (words.order().to_owned(), order.to_owned())));
         letter.facts.extend(
             told.amount
-                .map(|amount| (words.amount().to_owned(), amount.spoken(words.language()))),
+                .map(|amount| (words.amount().to_owned(), amount.in_language(words.language()))),
         );
         let details = proposal
             .details

@@ -13,7 +13,7 @@ use super::{Price, Prompt, Usage};
 use crate::{
     identity::Shopper,
     ids::{ConversationId, StaffId, TenantId},
-    integrations::webhooks_out,
+    integrations::webhook_delivery,
     keyring::{Keyring, Purpose},
     mail::{self, Mail},
     network::Network,
@@ -318,7 +318,7 @@ async fn alert(
 ) -> Result<(), sqlx::Error> {
     let key = format!("budget:{scope}:{period}:{hundredths}");
     let data = json!({ "scope": scope, "period": period, "percent": hundredths });
-    webhooks_out::announce(tx, "budget.alert", &key, data, now).await?;
+    webhook_delivery::announce(tx, "budget.alert", &key, data, now).await?;
     let told = Mail::BudgetAlert {
         scope: scope.to_owned(),
         period: period.to_owned(),

@@ -6,10 +6,10 @@
 pub mod budget;
 mod chain;
 mod deadline;
-mod offline;
+mod fallback_rules;
 mod openai;
 mod price;
-mod puppet;
+mod test_control;
 mod scripted;
 pub mod usage;
 
@@ -22,11 +22,11 @@ use crate::language::Language;
 
 pub use chain::{Chain, Link};
 pub use deadline::Deadlines;
-pub use offline::OfflineModel;
+pub use fallback_rules::OfflineModel;
 pub use openai::{OpenAiModel, OpenAiSettings};
 pub use price::Price;
-pub use puppet::{Order, Puppet};
 pub use scripted::ScriptedModel;
+pub use test_control::{ScriptedReply, TestControl};
 
 /// Answers a prompt with a stream of chunks.
 pub trait Model: Send + Sync + 'static {

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::language::Worded;
+use crate::language::LocalizedText;
 
 /// What the worst call of a tool can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, utoipa::ToSchema)]
@@ -11,7 +11,7 @@ pub enum Effect {
     Reads,
     ChangesStore,
     MovesMoney,
-    LeavesHouse,
+    External,
 }
 
 /// A tool's contract.
@@ -27,14 +27,14 @@ pub struct Contract {
     pub example: &'static str,
     pub effect: Effect,
     /// Checked when proposed and again when executed.
-    pub must_hold: &'static [&'static str],
+    pub requires: &'static [&'static str],
     /// Whether the effect may be tried again after a failure whose outcome is unknown.
     pub may_retry: bool,
     /// What else happens because of it.
-    pub sets_off: &'static [&'static str],
+    pub side_effects: &'static [&'static str],
     /// What the shopper reads while it runs, by language.
     #[schema(value_type = std::collections::BTreeMap<String, String>, example = json!({ "en": "Looking up your order…", "de": "Ich sehe nach Ihrer Bestellung…" }))]
-    pub activity: Worded,
+    pub activity: LocalizedText,
 }
 
 impl Contract {
@@ -44,7 +44,7 @@ impl Contract {
         summary: &'static str,
         target: &'static str,
         example: &'static str,
-        activity: Worded,
+        activity: LocalizedText,
     ) -> Self {
         Self {
             name,
@@ -52,9 +52,9 @@ impl Contract {
             target,
             example,
             effect: Effect::Reads,
-            must_hold: &[],
+            requires: &[],
             may_retry: true,
-            sets_off: &[],
+            side_effects: &[],
             activity,
         }
     }

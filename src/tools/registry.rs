@@ -15,7 +15,7 @@ use crate::{
     approvals::{self, Asked, Plan, PlanError, Planner, ProposalView, policy::Policy},
     identity::Shopper,
     ids::{ConversationId, ShopperId, TurnId},
-    language::Worded,
+    language::LocalizedText,
     model::ToolCall,
     store::help::Citation,
     tenancy::{Executor, Pool, Reader, Tx, Web},
@@ -173,7 +173,7 @@ impl Registry {
     }
 
     /// What the shopper reads while this call runs.
-    pub fn activity(&self, tool: &str) -> Option<Worded> {
+    pub fn activity(&self, tool: &str) -> Option<LocalizedText> {
         self.tools.get(tool).map(|tool| tool.contract.activity)
     }
 

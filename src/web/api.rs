@@ -83,7 +83,7 @@ impl Caller {
     }
 
     /// Somebody who is not known yet, at the door of a store.
-    pub fn at_the_door(self, store_key: &str) -> Self {
+    pub fn with_store_key(self, store_key: &str) -> Self {
         Self {
             token: None,
             store_key: Some(store_key.to_owned()),

@@ -14,7 +14,7 @@ use axum::{
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::language::{Language, Worded};
+use crate::language::{Language, LocalizedText};
 
 use super::{
     Api, POLICY,
@@ -55,7 +55,7 @@ struct Words {
     sign_in: &'static str,
 }
 
-static WORDS: Worded<Words> = Worded {
+static WORDS: LocalizedText<Words> = LocalizedText {
     en: ENGLISH,
     de: GERMAN,
 };
@@ -122,7 +122,7 @@ pub fn routes<S: Clone + Send + Sync + 'static>(api: Api) -> Router<S> {
     let page = |purpose| {
         get(move |Query(link): Query<Link>| async move { show(purpose, &link, "", None, StatusCode::OK) }).post(
             move |State(api): State<Api>, Query(link): Query<Link>, parts: Parts, Form(sent): Form<Sent>| async move {
-                let caller = Caller::new(&parts, None).at_the_door(&link.store);
+                let caller = Caller::new(&parts, None).with_store_key(&link.store);
                 let body = json!({ "token": sent.token.trim(), "password": sent.password });
                 let answered = api.post::<Value>(&caller, purpose.route(), body).await;
                 answer(purpose, &link, &sent.token, answered)
@@ -169,7 +169,7 @@ fn answer(purpose: Purpose, link: &Link, token: &str, answered: Result<Value, Re
 }
 
 fn words(language: &str) -> &'static Words {
-    WORDS.spoken(language.parse().unwrap_or(Language::En))
+    WORDS.in_language(language.parse().unwrap_or(Language::En))
 }
 
 fn title(purpose: Purpose, words: &'static Words) -> &'static str {

@@ -229,7 +229,7 @@ async fn staff_tokens(app: &TestApp, email: &str, role: StaffRole) -> (Option<St
     staff::add(&app.pools.executor, &app.store.tenant, email, role, PASSWORD.into())
         .await
         .expect("added");
-    let log_in = app.at_the_door("/v1/staff/sessions", json!({ "email": email, "password": PASSWORD }));
+    let log_in = app.with_store_key("/v1/staff/sessions", json!({ "email": email, "password": PASSWORD }));
     let (status, opened) = answer(log_in).await;
     assert_eq!(status, StatusCode::CREATED, "{opened}");
     let token = opened["token"].as_str().expect("a token").to_owned();
@@ -248,7 +248,7 @@ async fn staff_tokens(app: &TestApp, email: &str, role: StaffRole) -> (Option<St
     )
     .await
     .expect("added");
-    let log_in = app.at_the_door(
+    let log_in = app.with_store_key(
         "/v1/staff/sessions",
         json!({ "email": colleague, "password": PASSWORD }),
     );

@@ -64,7 +64,7 @@ async fn alerts_reach_people_by_mail_and_chat_and_every_panel_has_data() {
     let (metrics, prometheus, alertmanager) = (free_port(), free_port(), free_port());
     let app = TestApp::start_changed(|settings| {
         settings.internal_listen = Some(([127, 0, 0, 1], metrics).into());
-        settings.limits.door = Limits::default().door;
+        settings.limits.sign_in = Limits::default().sign_in;
     })
     .await;
     let (chat, folder) = (Ingest::start().await, tempfile::tempdir().expect("a folder"));
@@ -142,12 +142,12 @@ async fn alerts_reach_people_by_mail_and_chat_and_every_panel_has_data() {
         mia.ask("Where is my order #1001?").await;
         mia.ask("Where is my order #1001?").await;
         let wrong = json!({ "email": format!("nobody{round}@example.com"), "password": "wrong-wrong-wrong" });
-        answer(app.at_the_door("/v1/sessions", wrong)).await;
+        answer(app.with_store_key("/v1/sessions", wrong)).await;
         for _ in 0..5 {
-            answer(app.at_the_door("/v1/sessions/guest", json!({}))).await;
+            answer(app.with_store_key("/v1/sessions/guest", json!({}))).await;
         }
         if round < 3 {
-            answer(app.at_the_door("/v1/sessions/code-requests", json!({ "email": "noah@example.com" }))).await;
+            answer(app.with_store_key("/v1/sessions/code-requests", json!({ "email": "noah@example.com" }))).await;
         }
         let told = chat.text();
         let mails = app.mailbox.all();

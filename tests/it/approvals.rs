@@ -85,7 +85,7 @@ async fn a_decision_is_bound_to_what_was_shown_and_made_once() {
     let staff = app.staff("a@s.example", Approver).await;
     let proposal = mia.propose(&app, "request_refund", refund("5")).await;
     let mut other = proposal.clone();
-    other["shown"] = json!("0".repeat(64));
+    other["digest"] = json!("0".repeat(64));
     let (status, problem) = staff.approve(&other).await;
     assert_eq!(
         (status, problem["type"].as_str()),
@@ -390,7 +390,7 @@ async fn fifty_approvals_on_two_replicas_are_one_effect() {
     );
 }
 
-/// Two replicas, fifty approvals at once, an executor killed at another moment each round.
+/// Two replicas, default_page_size approvals at once, an executor killed at another moment each round.
 /// `KILL_ROUNDS` (default 12) makes it longer; a hundred is what the launch asks for.
 #[tokio::test]
 async fn a_sigkilled_executor_leaves_one_effect_a_proposal() {

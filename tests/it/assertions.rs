@@ -65,7 +65,7 @@ fn by_private_key(site: &Site, claims: &Value) -> String {
 }
 
 async fn present(app: &TestApp, assertion: &str) -> (StatusCode, Value) {
-    answer(app.at_the_door("/v1/sessions/assertion", json!({ "assertion": assertion }))).await
+    answer(app.with_store_key("/v1/sessions/assertion", json!({ "assertion": assertion }))).await
 }
 
 #[tokio::test]
@@ -253,9 +253,9 @@ async fn an_account_somebody_made_with_the_shoppers_address_does_not_get_its_ord
     let site = site(&app).await;
     // Somebody registers as zoe@ before the store's Zoe comes by, and proves the address while it could.
     let body = json!({ "email": "zoe@example.com", "password": "violet kettle on the pier", "first_name": "Z", "last_name": "Z" });
-    answer(app.at_the_door("/v1/registrations", body)).await;
+    answer(app.with_store_key("/v1/registrations", body)).await;
     let code = app.mailbox.newest_to("zoe@example.com", 1).await.code();
-    let verify = app.at_the_door(
+    let verify = app.with_store_key(
         "/v1/registrations/verify",
         json!({ "email": "zoe@example.com", "code": code }),
     );
@@ -266,7 +266,7 @@ async fn an_account_somebody_made_with_the_shoppers_address_does_not_get_its_ord
     (zoe["sub"], zoe["email"]) = (json!("zoe-77"), json!("zoe@example.com"));
     assert_eq!(present(&app, &by_private_key(&site, &zoe)).await.0, StatusCode::CREATED);
     assert_eq!(before.read("/v1/orders").await.0, StatusCode::UNAUTHORIZED);
-    let log_in = app.at_the_door(
+    let log_in = app.with_store_key(
         "/v1/sessions",
         json!({ "email": "zoe@example.com", "password": "violet kettle on the pier" }),
     );

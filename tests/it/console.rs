@@ -117,10 +117,10 @@ async fn a_return_is_approved_without_a_script() {
     assert!(page.contains("<h1>Sign in</h1>") && page.contains("note bad"), "{page}");
 
     let mut viewer = Desk::of(&app, "viewer@s.example", StaffRole::Viewer).await;
-    let shown = proposal["shown"].as_str().expect("what was shown").to_owned();
+    let shown = proposal["digest"].as_str().expect("what was shown").to_owned();
     let approve = format!("/console/proposals/{id}/approve");
     assert_eq!(
-        viewer.sends(&approve, &[("shown", &shown)]).await.0,
+        viewer.sends(&approve, &[("digest", &shown)]).await.0,
         StatusCode::FORBIDDEN
     );
 
@@ -148,11 +148,11 @@ async fn a_return_is_approved_without_a_script() {
             .post(format!("{}{approve}", kim.url))
             .header(header, value)
             .header("cookie", cookies.join("; "));
-        let refused = request.form(&[("shown", &shown)]).send().await.expect("answers");
+        let refused = request.form(&[("digest", &shown)]).send().await.expect("answers");
         assert_eq!(refused.status(), StatusCode::FORBIDDEN, "{header}");
     }
     assert_eq!(app.count("SELECT count(*) FROM decisions").await, 0);
-    let (status, page) = kim.sends(&approve, &[("shown", &hidden(&page, "shown"))]).await;
+    let (status, page) = kim.sends(&approve, &[("digest", &hidden(&page, "digest"))]).await;
     assert!(status.is_success() && page.contains("Done: approved"), "{page}");
     assert_eq!(mia.ended(&proposal).await["state"], "executed");
     let (_, page) = kim.opens("/console/audit").await;

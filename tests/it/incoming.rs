@@ -249,7 +249,7 @@ async fn stripe_and_the_mail_relay_are_heard_and_unknown_topics_are_kept_and_cou
     let bounced = json!({ "type": "mail.bounced", "data": { "email": "MIA@example.com" } });
     accepted(standard(&app, "mail", MAIL_SECRET, "bounce-1", &bounced)).await;
     app.becomes("SELECT count(*) FROM suppressed_addresses", 1).await;
-    let ask = app.at_the_door("/v1/sessions/code-requests", json!({ "email": "mia@example.com" }));
+    let ask = app.with_store_key("/v1/sessions/code-requests", json!({ "email": "mia@example.com" }));
     assert_eq!(answer(ask).await.0, StatusCode::ACCEPTED);
     app.becomes("SELECT count(*) FROM outbox WHERE state = 'dropped'", 1)
         .await;

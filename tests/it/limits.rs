@@ -62,15 +62,15 @@ async fn an_account_that_calls_too_often_is_told_how_long_to_wait_and_no_other_i
 }
 
 #[tokio::test]
-async fn the_doors_are_stricter_than_the_rooms() {
+async fn sign_in_routes_are_stricter_than_the_others() {
     let limits = Limits {
-        door: slow(3),
+        sign_in: slow(3),
         account: slow(50),
         ..Limits::wide()
     };
     let app = TestApp::changed(|settings| settings.limits = limits).await;
     let mia = app.shopper("mia").await;
-    let answers = statuses((0..6).map(|_| app.at_the_door("/v1/sessions/guest", json!({})))).await;
+    let answers = statuses((0..6).map(|_| app.with_store_key("/v1/sessions/guest", json!({})))).await;
     assert!(refused(&answers) >= 3, "{answers:?}");
     assert_eq!(refused(&statuses((0..20).map(|_| mia.get("/v1/orders"))).await), 0);
 }
@@ -158,7 +158,7 @@ async fn behind_a_proxy() -> TestApp {
 }
 
 fn log_in(app: &TestApp, from: &str, email: &str, password: &str) -> reqwest::RequestBuilder {
-    app.at_the_door("/v1/sessions", json!({ "email": email, "password": password }))
+    app.with_store_key("/v1/sessions", json!({ "email": email, "password": password }))
         .header("x-forwarded-for", from)
 }
 
@@ -223,10 +223,10 @@ async fn one_password_on_many_accounts_is_held_back_on_every_replica() {
 #[tokio::test]
 async fn mails_to_one_address_are_few() {
     let app = TestApp::offline().await;
-    let ask = || app.at_the_door("/v1/sessions/code-requests", json!({ "email": "mia@example.com" }));
+    let ask = || app.with_store_key("/v1/sessions/code-requests", json!({ "email": "mia@example.com" }));
     let answers = statuses((0..8).map(|_| ask())).await;
     assert_eq!(refused(&answers), 3, "{answers:?}");
-    let unknown = || app.at_the_door("/v1/sessions/code-requests", json!({ "email": "nobody@example.com" }));
+    let unknown = || app.with_store_key("/v1/sessions/code-requests", json!({ "email": "nobody@example.com" }));
     assert_eq!(
         refused(&statuses((0..8).map(|_| unknown())).await),
         3,
@@ -238,7 +238,7 @@ async fn mails_to_one_address_are_few() {
 async fn strangers_cannot_use_up_the_mails_of_an_owner() {
     let app = behind_a_proxy().await;
     let ask = |from: &str| {
-        let request = app.at_the_door("/v1/sessions/code-requests", json!({ "email": "mia@example.com" }));
+        let request = app.with_store_key("/v1/sessions/code-requests", json!({ "email": "mia@example.com" }));
         request.header("x-forwarded-for", from)
     };
     let home = "203.0.113.5";
@@ -384,7 +384,7 @@ async fn every_answer_carries_the_security_headers() {
         }
     }
     let opened = answer(
-        app.at_the_door("/v1/sessions/guest", json!({}))
+        app.with_store_key("/v1/sessions/guest", json!({}))
             .header("origin", "https://x"),
     )
     .await;

@@ -12,7 +12,7 @@ mod browser;
 mod browser_elsewhere;
 mod browser_links;
 mod budget;
-mod calm;
+mod dependency_failures;
 mod chat;
 mod checklist;
 mod commands;

@@ -79,7 +79,7 @@ fn walk(folder: &str) -> String {
         .map(|entry| entry.expect("an entry").path());
     entries
         // What is served on a listener of its own, to the operator's machines.
-        .filter(|path| !path.ends_with("internal.rs"))
+        .filter(|path| !path.ends_with("operations.rs"))
         .map(|path| {
             if path.is_dir() {
                 walk(path.to_str().expect("UTF-8"))

@@ -453,7 +453,7 @@ async fn a_name_that_leads_into_the_house_is_not_called() {
 async fn a_note_reaches_the_crm_signed() {
     let crm = FakeStripe::start().await;
     let app = TestApp::start_changed(|settings| settings.outside.allow_loopback = true).await;
-    let secret = countersign::integrations::webhooks_out::new_secret();
+    let secret = countersign::integrations::webhook_delivery::new_secret();
     app.give_secret(Kind::Crm, Some(&format!("{}/hook", crm.url)), &secret)
         .await;
     let kim = app.staff("kim@shop.example", StaffRole::Approver).await;
@@ -519,7 +519,7 @@ async fn a_sign_in_from_a_new_place_is_told_to_the_owner() {
     .await;
     let log_in = |from: &str| {
         let body = json!({ "email": "mia@example.com", "password": crate::support::PASSWORD });
-        app.at_the_door("/v1/sessions", body)
+        app.with_store_key("/v1/sessions", body)
             .header("x-forwarded-for", from)
             .header("user-agent", "Test/1")
     };

@@ -144,7 +144,7 @@ async fn a_shopper_gets_everything_and_is_erased_but_for_the_money() {
             .await,
         2
     );
-    let log_in = app.at_the_door(
+    let log_in = app.with_store_key(
         "/v1/sessions",
         json!({ "email": "mia@example.com", "password": crate::support::PASSWORD }),
     );

@@ -131,7 +131,7 @@ async fn every_proof_of_staff_dies_with_every_change_of_the_account() {
             if name == "another address" && whose == "invitation" {
                 continue;
             }
-            let accept = app.at_the_door(
+            let accept = app.with_store_key(
                 "/v1/staff/invitations/accept",
                 json!({ "token": link, "password": NEW }),
             );
@@ -162,13 +162,13 @@ async fn every_proof_of_a_shopper_dies_with_every_change_of_the_account() {
             async move { app.mailbox.newest_to("mia@example.com", before + count).await }
         };
         assert_eq!(
-            answer(app.at_the_door("/v1/sessions/code-requests", json!({ "email": "mia@example.com" })))
+            answer(app.with_store_key("/v1/sessions/code-requests", json!({ "email": "mia@example.com" })))
                 .await
                 .0,
             StatusCode::ACCEPTED
         );
         let code = mailed(1).await.code();
-        let ask = || app.at_the_door("/v1/password-resets", json!({ "email": "mia@example.com" }));
+        let ask = || app.with_store_key("/v1/password-resets", json!({ "email": "mia@example.com" }));
         assert_eq!(answer(ask()).await.0, StatusCode::ACCEPTED, "{event}");
         let (_, link) = mailed(2).await.link();
         match event {
@@ -185,7 +185,7 @@ async fn every_proof_of_a_shopper_dies_with_every_change_of_the_account() {
             "a reset" => {
                 assert_eq!(answer(ask()).await.0, StatusCode::ACCEPTED);
                 let (_, other) = mailed(3).await.link();
-                let reset = app.at_the_door(
+                let reset = app.with_store_key(
                     "/v1/password-resets/complete",
                     json!({ "token": other, "password": NEW }),
                 );
@@ -207,9 +207,9 @@ async fn every_proof_of_a_shopper_dies_with_every_change_of_the_account() {
             StatusCode::UNAUTHORIZED,
             "{event}: session"
         );
-        let with_code = app.at_the_door("/v1/sessions/code", json!({ "email": "mia@example.com", "code": code }));
+        let with_code = app.with_store_key("/v1/sessions/code", json!({ "email": "mia@example.com", "code": code }));
         assert_eq!(answer(with_code).await.0, StatusCode::UNAUTHORIZED, "{event}: code");
-        let reset = app.at_the_door(
+        let reset = app.with_store_key(
             "/v1/password-resets/complete",
             json!({ "token": link, "password": NEW }),
         );
@@ -256,7 +256,7 @@ async fn a_registration_belongs_to_who_began_it() {
     let app = TestApp::offline().await;
     let register = |password: &str| {
         let body = json!({ "email": "ada@example.com", "password": password, "first_name": "Ada", "last_name": "L" });
-        answer(app.at_the_door("/v1/registrations", body))
+        answer(app.with_store_key("/v1/registrations", body))
     };
     let (status, hers) = register(NEW).await;
     assert_eq!(status, StatusCode::ACCEPTED);
@@ -268,7 +268,7 @@ async fn a_registration_belongs_to_who_began_it() {
         if let Some(attempt) = attempt {
             body["attempt"] = attempt.clone();
         }
-        answer(app.at_the_door("/v1/registrations/verify", body))
+        answer(app.with_store_key("/v1/registrations/verify", body))
     };
     // The code of a stranger's attempt installs nothing for her, nor does any code without saying whose it is.
     assert_eq!(
@@ -279,7 +279,7 @@ async fn a_registration_belongs_to_who_began_it() {
     // Hers is not killed by the newer one.
     assert_eq!(verify(&her_code, Some(&hers["attempt"])).await.0, StatusCode::CREATED);
     let log_in = |password: &str| {
-        answer(app.at_the_door(
+        answer(app.with_store_key(
             "/v1/sessions",
             json!({ "email": "ada@example.com", "password": password }),
         ))
@@ -302,8 +302,9 @@ async fn strangers_neither_kill_a_fresh_code_nor_shut_out_its_owner() {
         };
     })
     .await;
-    let from =
-        |path: &str, body: Value, address: &str| answer(app.at_the_door(path, body).header("x-forwarded-for", address));
+    let from = |path: &str, body: Value, address: &str| {
+        answer(app.with_store_key(path, body).header("x-forwarded-for", address))
+    };
     let email = json!({ "email": "mia@example.com" });
     assert_eq!(
         from("/v1/sessions/code-requests", email.clone(), "192.0.2.1").await.0,
@@ -354,7 +355,7 @@ async fn a_log_in_under_way_when_the_password_changes_opens_nothing() {
     for round in 0..5 {
         let new = format!("{NEW} {round}");
         let log_in = |password: &str, caller: usize| {
-            app.at_the_door(
+            app.with_store_key(
                 "/v1/sessions",
                 json!({ "email": "mia@example.com", "password": password }),
             )

@@ -7,9 +7,9 @@ use serde_json::json;
 
 use crate::support::{
     Reply, TestApp, TestShopper,
+    fault_proxy::{Beyond, Way, Weather},
     process::Process,
     shopper::{answer, events, parse_events},
-    weather::{Beyond, Way, Weather},
 };
 
 /// A conversation with one answer, and a second message whose answer hangs on the model.

@@ -31,7 +31,7 @@ fn behind_a_proxy(settings: &mut Settings) {
 
 async fn guest_from(app: &TestApp, address: &str) -> TestShopper {
     let request = app
-        .at_the_door("/v1/sessions/guest", json!({}))
+        .with_store_key("/v1/sessions/guest", json!({}))
         .header("x-forwarded-for", address);
     let (status, opened) = answer(request).await;
     assert_eq!(status, StatusCode::CREATED, "{opened}");
@@ -604,7 +604,7 @@ async fn a_guest_solves_the_challenge_first_and_a_shopper_need_not() {
     };
     let app = TestApp::changed(|settings| settings.challenge = challenge(verify_url)).await;
     let guest = |token: Option<&str>| {
-        let request = app.at_the_door("/v1/sessions/guest", json!({}));
+        let request = app.with_store_key("/v1/sessions/guest", json!({}));
         match token {
             Some(token) => request.header("challenge-token", token),
             None => request,
@@ -635,7 +635,7 @@ async fn a_guest_solves_the_challenge_first_and_a_shopper_need_not() {
     let gone =
         TestApp::changed(|settings| settings.challenge = challenge("http://127.0.0.1:9/siteverify".into())).await;
     let request = gone
-        .at_the_door("/v1/sessions/guest", json!({}))
+        .with_store_key("/v1/sessions/guest", json!({}))
         .header("challenge-token", "good");
     assert_eq!(answer(request).await.0, StatusCode::SERVICE_UNAVAILABLE);
     gone.shopper("mia").await;

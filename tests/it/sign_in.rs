@@ -20,7 +20,7 @@ fn token(opened: &Value) -> &str {
 #[tokio::test]
 async fn an_account_is_made_once_its_address_is_proved() {
     let app = TestApp::offline().await;
-    let register = || app.at_the_door("/v1/registrations", registration("Ada@Example.com"));
+    let register = || app.with_store_key("/v1/registrations", registration("Ada@Example.com"));
     assert_eq!(answer(register()).await.0, StatusCode::ACCEPTED);
     assert_eq!(
         app.count("SELECT count(*) FROM shoppers WHERE email = 'ada@example.com'")
@@ -35,7 +35,7 @@ async fn an_account_is_made_once_its_address_is_proved() {
     let told = told.bind(&code).fetch_one(&mut app.superuser().await).await;
     assert_eq!(told.expect("counts"), 0, "the outbox holds neither code nor address");
     let verify = |code: &str| {
-        app.at_the_door(
+        app.with_store_key(
             "/v1/registrations/verify",
             json!({ "email": "ada@example.com", "code": code }),
         )
@@ -62,7 +62,7 @@ async fn an_account_is_made_once_its_address_is_proved() {
     assert!(mail.raw.contains("has one already"), "{}", mail.raw);
     let body = json!({ "email": "ADA@example.com", "password": NEW });
     assert_eq!(
-        answer(app.at_the_door("/v1/sessions", body)).await.0,
+        answer(app.with_store_key("/v1/sessions", body)).await.0,
         StatusCode::CREATED
     );
     assert_eq!(
@@ -78,7 +78,7 @@ async fn weak_passwords_are_refused_by_field() {
     for weak in ["password123", "ada@example.com", "aaaaaaaaaaaaaaaa"] {
         let mut body = registration("ada@example.com");
         body["password"] = json!(weak);
-        let (status, problem) = answer(app.at_the_door("/v1/registrations", body)).await;
+        let (status, problem) = answer(app.with_store_key("/v1/registrations", body)).await;
         assert_eq!(
             (status, &problem["errors"][0]["field"]),
             (StatusCode::UNPROCESSABLE_ENTITY, &json!("password")),
@@ -91,9 +91,9 @@ async fn weak_passwords_are_refused_by_field() {
 #[tokio::test]
 async fn a_mailed_code_logs_in_once_for_ten_minutes_and_five_tries() {
     let app = TestApp::offline().await;
-    let ask = || app.at_the_door("/v1/sessions/code-requests", json!({ "email": "mia@example.com" }));
+    let ask = || app.with_store_key("/v1/sessions/code-requests", json!({ "email": "mia@example.com" }));
     let use_code = async |email: &str, code: &str| {
-        answer(app.at_the_door("/v1/sessions/code", json!({ "email": email, "code": code }))).await
+        answer(app.with_store_key("/v1/sessions/code", json!({ "email": email, "code": code }))).await
     };
     assert_eq!(answer(ask()).await.0, StatusCode::ACCEPTED);
     let code = app.mailbox.newest_to("mia@example.com", 1).await.code();
@@ -139,8 +139,8 @@ async fn a_mailed_code_logs_in_once_for_ten_minutes_and_five_tries() {
 async fn what_is_asked_for_an_unknown_address_gets_the_same_answer_and_no_mail() {
     let app = TestApp::offline().await;
     for path in ["/v1/sessions/code-requests", "/v1/password-resets"] {
-        let (known, _) = answer(app.at_the_door(path, json!({ "email": "mia@example.com" }))).await;
-        let (unknown, _) = answer(app.at_the_door(path, json!({ "email": "nobody@example.com" }))).await;
+        let (known, _) = answer(app.with_store_key(path, json!({ "email": "mia@example.com" }))).await;
+        let (unknown, _) = answer(app.with_store_key(path, json!({ "email": "nobody@example.com" }))).await;
         assert_eq!((known, unknown), (StatusCode::ACCEPTED, StatusCode::ACCEPTED));
     }
     app.mailbox.newest_to("mia@example.com", 2).await;
@@ -166,7 +166,7 @@ async fn a_reset_link_sets_a_password_once_and_ends_every_session() {
     let mia = app.shopper("mia").await;
     // Whatever the request says of its host, the link begins with what the operator has set.
     let ask = app
-        .at_the_door("/v1/password-resets", json!({ "email": "mia@example.com" }))
+        .with_store_key("/v1/password-resets", json!({ "email": "mia@example.com" }))
         .header("host", "evil.test")
         .header("x-forwarded-host", "evil.test");
     assert_eq!(answer(ask).await.0, StatusCode::ACCEPTED);
@@ -178,7 +178,7 @@ async fn a_reset_link_sets_a_password_once_and_ends_every_session() {
     );
     assert!(!mail.raw.contains("evil"), "{}", mail.raw);
     let complete = |token: &str| {
-        app.at_the_door(
+        app.with_store_key(
             "/v1/password-resets/complete",
             json!({ "token": token, "password": NEW }),
         )
@@ -194,7 +194,7 @@ async fn a_reset_link_sets_a_password_once_and_ends_every_session() {
         "every session has ended"
     );
     let log_in = |password: &str| {
-        app.at_the_door(
+        app.with_store_key(
             "/v1/sessions",
             json!({ "email": "mia@example.com", "password": password }),
         )
@@ -203,7 +203,7 @@ async fn a_reset_link_sets_a_password_once_and_ends_every_session() {
     assert_eq!(answer(log_in(NEW)).await.0, StatusCode::CREATED);
     // A link of one store opens nothing in another.
     assert_eq!(
-        answer(app.at_the_door("/v1/password-resets", json!({ "email": "mia@example.com" })))
+        answer(app.with_store_key("/v1/password-resets", json!({ "email": "mia@example.com" })))
             .await
             .0,
         StatusCode::ACCEPTED
@@ -345,7 +345,7 @@ async fn a_guest_chats_sees_nothing_personal_and_keeps_its_conversation_when_it_
     let noah = app.shopper("noah").await;
     assert_eq!(noah.read(&messages).await.0, StatusCode::NOT_FOUND);
     let log_in = app
-        .at_the_door(
+        .with_store_key(
             "/v1/sessions",
             json!({ "email": "mia@example.com", "password": PASSWORD }),
         )
@@ -499,7 +499,7 @@ async fn an_address_that_could_carry_a_header_or_hide_another_is_refused() {
             ("/v1/sessions/code-requests", json!({ "email": email })),
             ("/v1/password-resets", json!({ "email": email })),
         ] {
-            let (status, problem) = answer(app.at_the_door(path, body)).await;
+            let (status, problem) = answer(app.with_store_key(path, body)).await;
             assert_eq!(
                 (status, &problem["errors"][0]["field"]),
                 (StatusCode::UNPROCESSABLE_ENTITY, &json!("email")),
@@ -510,7 +510,7 @@ async fn an_address_that_could_carry_a_header_or_hide_another_is_refused() {
     let mut named = registration("ada@example.com");
     named["first_name"] = json!("Ada\r\nBcc: eve@evil.test");
     assert_eq!(
-        answer(app.at_the_door("/v1/registrations", named)).await.0,
+        answer(app.with_store_key("/v1/registrations", named)).await.0,
         StatusCode::UNPROCESSABLE_ENTITY
     );
     assert!(app.mailbox.all().is_empty());

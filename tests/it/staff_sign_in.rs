@@ -40,7 +40,7 @@ async fn log_in(app: &TestApp, email: &str, code: Option<&str>) -> (StatusCode, 
     if let Some(code) = code {
         body["code"] = json!(code);
     }
-    answer(app.at_the_door("/v1/staff/sessions", body)).await
+    answer(app.with_store_key("/v1/staff/sessions", body)).await
 }
 
 #[tokio::test]
@@ -166,7 +166,7 @@ async fn people_join_by_invitation_and_are_shut_out_at_once() {
     let (link, token) = app.mailbox.newest_to("lee@shop.example", 1).await.link();
     assert!(link.starts_with(&format!("{}/staff/join?store=pk_", app.url)), "{link}");
     let join = || {
-        app.at_the_door(
+        app.with_store_key(
             "/v1/staff/invitations/accept",
             json!({ "token": token, "password": "violet kettle on the pier" }),
         )
@@ -174,7 +174,7 @@ async fn people_join_by_invitation_and_are_shut_out_at_once() {
     assert_eq!(answer(join()).await.0, StatusCode::NO_CONTENT);
     assert_eq!(answer(join()).await.0, StatusCode::UNAUTHORIZED, "works once");
     let body = json!({ "email": "lee@shop.example", "password": "violet kettle on the pier" });
-    let (status, opened) = answer(app.at_the_door("/v1/staff/sessions", body)).await;
+    let (status, opened) = answer(app.with_store_key("/v1/staff/sessions", body)).await;
     assert_eq!((status, &opened["role"]), (StatusCode::CREATED, &json!("approver")));
     let lee = opened["token"].as_str().expect("a token");
     let queue = || app.http.get(format!("{}/v1/staff/proposals", app.url)).bearer_auth(lee);
@@ -223,7 +223,7 @@ async fn a_key_acts_for_its_maker_in_every_rule_about_persons() {
             app.http
                 .post(path)
                 .bearer_auth(token)
-                .json(&json!({ "shown": proposal["shown"] })),
+                .json(&json!({ "digest": proposal["digest"] })),
         )
     };
     boss.set_policy(
@@ -297,7 +297,7 @@ async fn a_machine_decides_with_its_key_until_it_is_revoked_or_over() {
         .http
         .post(path)
         .bearer_auth(&token)
-        .json(&json!({ "shown": proposal["shown"] }));
+        .json(&json!({ "digest": proposal["digest"] }));
     assert_eq!(answer(approve).await.0, StatusCode::OK);
     assert_eq!(mia.ended(&proposal).await["state"], "executed");
     assert_eq!(

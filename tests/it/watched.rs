@@ -8,10 +8,10 @@ use serde_json::json;
 
 use crate::support::{
     Reply, TestApp, database,
+    fault_proxy::{Beyond, Way, Weather},
     ingest::{Ingest, attribute},
     process::{Process, free_port},
     shopper::answer,
-    weather::{Beyond, Way, Weather},
 };
 
 async fn text(url: String) -> String {
@@ -39,7 +39,7 @@ async fn metrics_count_what_happens_and_no_label_is_anybodys_text() {
     mia.ask("Where is #1001?").await;
     let wrong = json!({ "email": "mia@example.com", "password": "wrong-wrong-wrong" });
     assert_eq!(
-        answer(app.at_the_door("/v1/sessions", wrong)).await.0,
+        answer(app.with_store_key("/v1/sessions", wrong)).await.0,
         StatusCode::UNAUTHORIZED
     );
     app.http

@@ -58,7 +58,7 @@ class Store(unittest.TestCase):
         self.assertEqual(answer["message"]["source"], "model")
         proposal = answer["proposals"][0]
         self.assertEqual(proposal["state"], "pending")
-        status, _ = call("POST", f"{API}/v1/staff/proposals/{proposal['id']}/approve", {"shown": proposal["shown"]}, **staff)
+        status, _ = call("POST", f"{API}/v1/staff/proposals/{proposal['id']}/approve", {"digest": proposal["digest"]}, **staff)
         self.assertEqual(status, 200)
         for _ in range(200):
             _, now = call("GET", f"{API}/v1/proposals/{proposal['id']}", **mia)

@@ -10,7 +10,7 @@ use hickory_resolver::{
 };
 
 use super::CliError;
-use crate::integrations::outside;
+use crate::integrations::outbound_http;
 
 pub(super) struct Dns {
     resolver: TokioResolver,
@@ -24,7 +24,7 @@ pub(super) struct Silent(pub String);
 impl Dns {
     pub fn new(server: Option<SocketAddr>) -> Result<Self, CliError> {
         let failed = |error: NetError| CliError::Argument(format!("the resolver cannot be set up: {error}"));
-        let mut builder = outside::resolver_builder(server).map_err(failed)?;
+        let mut builder = outbound_http::resolver_builder(server).map_err(failed)?;
         builder.options_mut().use_hosts_file = ResolveHosts::Never;
         Ok(Self {
             resolver: builder.build().map_err(failed)?,

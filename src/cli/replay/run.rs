@@ -183,7 +183,7 @@ impl Talk {
     async fn decide(&self, proposal: &Value, decision: Decision) -> Result<Result<(), String>, CliError> {
         let (id, shown) = (
             proposal["id"].as_str().unwrap_or_default(),
-            json!({ "shown": proposal["shown"] }),
+            json!({ "digest": proposal["digest"] }),
         );
         let asked = proposal["awaiting"].as_str().unwrap_or_default();
         let (path, token, body) = match (decision, asked) {

@@ -7,9 +7,9 @@ use validator::Validate;
 
 use crate::{
     http::{
-        body::{self, Query},
-        documented::{BadQuery, Role, Unauthenticated},
+        extract::{self, Query},
         problem::Problem,
+        responses::{BadQuery, Role, Unauthenticated},
     },
     identity::StaffMember,
     tenancy::{
@@ -23,7 +23,7 @@ use crate::{
 #[into_params(parameter_in = Query)]
 pub struct AuditPage {
     /// Entries a page, 1 to 100.
-    #[serde(default = "body::fifty")]
+    #[serde(default = "extract::default_page_size")]
     #[validate(range(min = 1, max = 100))]
     #[param(minimum = 1, maximum = 100, default = 50)]
     limit: u32,

@@ -16,10 +16,10 @@ use crate::{
     },
     http::{
         App,
-        body::{self, Body, Path, Query},
-        documented::{BadBody, BadQuery, NotFound, Role, Unauthenticated},
+        extract::{self, Body, Path, Query},
         problem::Problem,
         request_id,
+        responses::{BadBody, BadQuery, NotFound, Role, Unauthenticated},
     },
     identity::StaffMember,
     ids::ConversationId,
@@ -31,7 +31,7 @@ use crate::{
 #[into_params(parameter_in = Query)]
 pub struct Search {
     /// Conversations, 1 to 100.
-    #[serde(default = "body::fifty")]
+    #[serde(default = "extract::default_page_size")]
     #[validate(range(min = 1, max = 100))]
     #[param(minimum = 1, maximum = 100, default = 50)]
     limit: u32,

@@ -13,8 +13,8 @@ use utoipa::ToSchema;
 
 use crate::{
     http::{
-        documented::{NotFound, Role, Unauthenticated},
         problem::Problem,
+        responses::{NotFound, Role, Unauthenticated},
     },
     identity::StaffMember,
     tenancy::{self, Pool, Web},

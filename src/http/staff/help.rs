@@ -12,10 +12,10 @@ use utoipa::ToSchema;
 use crate::{
     clock::Clock,
     http::{
-        body::{Body, Path},
-        documented::{BadBody, NotFound, Role, Unauthenticated},
+        extract::{Body, Path},
         problem::Problem,
         request_id,
+        responses::{BadBody, NotFound, Role, Unauthenticated},
     },
     identity::StaffMember,
     store::help::{self, Article, ArticleText, Unanswered},

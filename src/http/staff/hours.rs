@@ -9,12 +9,12 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
-    chat::hours::{self, Hours},
+    chat::business_hours::{self, Hours},
     clock::Clock,
     http::{
-        body::Body,
-        documented::{BadBody, NotFound, Role, Unauthenticated},
+        extract::Body,
         problem::Problem,
+        responses::{BadBody, NotFound, Role, Unauthenticated},
         staff::finish,
     },
     identity::StaffMember,
@@ -32,7 +32,7 @@ pub struct StaffHours {
 #[utoipa::path(get, path = "/v1/staff/hours", tag = "staff", responses((status = 200, body = StaffHours), Role, Unauthenticated))]
 pub async fn read(staff: StaffMember, State(web): State<Pool<Web>>) -> Result<Json<StaffHours>, Problem> {
     let mut tx = web.begin(staff.scope()).await?;
-    let hours = hours::read(&mut tx).await?;
+    let hours = business_hours::read(&mut tx).await?;
     Ok(Json(StaffHours { hours }))
 }
 
@@ -47,14 +47,14 @@ pub async fn write(
 ) -> Result<StatusCode, Problem> {
     let now = clock.now();
     let mut tx = web.begin(staff.scope()).await?;
-    if !hours::is_time_zone(&mut tx, &hours.time_zone).await? {
+    if !business_hours::is_time_zone(&mut tx, &hours.time_zone).await? {
         return Err(Problem::fields(vec![FieldError {
             field: "time_zone".into(),
             code: "unknown".into(),
             message: "must be a name such as Europe/Berlin or UTC".into(),
         }]));
     }
-    hours::write(&mut tx, &hours, now).await?;
+    business_hours::write(&mut tx, &hours, now).await?;
     finish(
         tx,
         true,
@@ -77,7 +77,7 @@ pub async fn remove(
     headers: HeaderMap,
 ) -> Result<StatusCode, Problem> {
     let mut tx = web.begin(staff.scope()).await?;
-    let found = hours::remove(&mut tx).await?;
+    let found = business_hours::remove(&mut tx).await?;
     finish(tx, found, &staff, "hours.remove", ("hours", ""), &headers, clock.now()).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -13,13 +13,13 @@ use validator::Validate;
 use crate::{
     clock::Clock,
     http::{
-        body::{self, Path, Query},
-        documented::{BadQuery, NotFound, Role, Unauthenticated},
+        extract::{self, Path, Query},
         problem::Problem,
+        responses::{BadQuery, NotFound, Role, Unauthenticated},
         staff::finish,
     },
     identity::StaffMember,
-    integrations::received::{self, Received, ReceivedState},
+    integrations::webhook_inbox::{self, Received, ReceivedState},
     tenancy::{Pool, Web},
 };
 
@@ -28,7 +28,7 @@ use crate::{
 #[into_params(parameter_in = Query)]
 pub struct EventPage {
     /// Events a page, 1 to 100.
-    #[serde(default = "body::fifty")]
+    #[serde(default = "extract::default_page_size")]
     #[validate(range(min = 1, max = 100))]
     #[param(minimum = 1, maximum = 100, default = 50)]
     limit: u32,
@@ -52,7 +52,7 @@ pub async fn list(
     Query(page): Query<EventPage>,
 ) -> Result<Json<Events>, Problem> {
     let mut tx = web.begin(staff.scope()).await?;
-    let events = received::list(&mut tx, page.limit, page.state, page.before).await?;
+    let events = webhook_inbox::list(&mut tx, page.limit, page.state, page.before).await?;
     Ok(Json(Events { events }))
 }
 
@@ -68,7 +68,7 @@ pub async fn retry(
 ) -> Result<StatusCode, Problem> {
     let now = clock.now();
     let mut tx = web.begin(staff.scope()).await?;
-    let found = received::retry(&mut tx, id, now).await?;
+    let found = webhook_inbox::retry(&mut tx, id, now).await?;
     finish(
         tx,
         found,

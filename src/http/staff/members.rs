@@ -12,10 +12,10 @@ use validator::Validate;
 
 use crate::{
     http::{
-        body::{self, Body, NewestFirst, Path, Query},
-        documented::{BadBody, BadQuery, NotFound, Role, Unauthenticated},
+        extract::{self, Body, NewestFirst, Path, Query},
         problem::Problem,
         request_id,
+        responses::{BadBody, BadQuery, NotFound, Role, Unauthenticated},
     },
     identity::{ApiScope, Device, Identity, StaffMember, StaffRole, api_keys::ApiKey, members::Member},
     ids::StaffId,
@@ -26,7 +26,7 @@ use crate::{
 #[into_params(parameter_in = Query)]
 pub struct MemberPage {
     /// Members a page, 1 to 100.
-    #[serde(default = "body::hundred")]
+    #[serde(default = "extract::hundred")]
     #[validate(range(min = 1, max = 100))]
     #[param(minimum = 1, maximum = 100, default = 100)]
     limit: u32,

@@ -12,9 +12,9 @@ use validator::Validate;
 use crate::{
     clock::Clock,
     http::{
-        body::Body,
-        documented::{BadBody, NotFound, Role, Unauthenticated},
+        extract::Body,
         problem::Problem,
+        responses::{BadBody, NotFound, Role, Unauthenticated},
         staff::finish,
     },
     identity::StaffMember,

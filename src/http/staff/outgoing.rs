@@ -14,13 +14,13 @@ use crate::{
     clock::Clock,
     http::{
         Outside,
-        body::{self, Body, NewestFirst, Path, Query},
-        documented::{BadBody, BadQuery, NotFound, Role, Unauthenticated},
+        extract::{self, Body, NewestFirst, Path, Query},
         problem::Problem,
+        responses::{BadBody, BadQuery, NotFound, Role, Unauthenticated},
         staff::finish,
     },
     identity::StaffMember,
-    integrations::webhooks_out::{self, Endpoint},
+    integrations::webhook_delivery::{self, Endpoint},
     jobs::outbox::{self, Channel, Delivery, DeliveryState},
     ledger,
     tenancy::{Pool, Web},
@@ -31,7 +31,7 @@ use crate::{
 #[into_params(parameter_in = Query)]
 pub struct DeliveryPage {
     /// Deliveries a page, 1 to 100.
-    #[serde(default = "body::fifty")]
+    #[serde(default = "extract::default_page_size")]
     #[validate(range(min = 1, max = 100))]
     #[param(minimum = 1, maximum = 100, default = 50)]
     limit: u32,
@@ -126,7 +126,7 @@ pub async fn endpoints(
     Query(page): Query<NewestFirst>,
 ) -> Result<Json<Endpoints>, Problem> {
     let mut tx = web.begin(staff.scope()).await?;
-    let endpoints = webhooks_out::list(&mut tx, (page.limit, page.before)).await?;
+    let endpoints = webhook_delivery::list(&mut tx, (page.limit, page.before)).await?;
     Ok(Json(Endpoints { endpoints }))
 }
 
@@ -144,7 +144,7 @@ pub async fn add_endpoint(
     let now = clock.now();
     let mut tx = web.begin(staff.scope()).await?;
     let (endpoint, secret) =
-        webhooks_out::add(&mut tx, &outside.keyring, &new.url, outside.allow_loopback, now).await?;
+        webhook_delivery::add(&mut tx, &outside.keyring, &new.url, outside.allow_loopback, now).await?;
     finish(
         tx,
         true,
@@ -170,7 +170,7 @@ pub async fn disable_endpoint(
 ) -> Result<StatusCode, Problem> {
     let now = clock.now();
     let mut tx = web.begin(staff.scope()).await?;
-    let found = webhooks_out::disable(&mut tx, id, now).await?;
+    let found = webhook_delivery::disable(&mut tx, id, now).await?;
     finish(
         tx,
         found,

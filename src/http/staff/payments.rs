@@ -13,9 +13,9 @@ use validator::Validate;
 use crate::{
     clock::Clock,
     http::{
-        body::{self, Path, Query},
-        documented::{BadQuery, NotFound, Role, Unauthenticated},
+        extract::{self, Path, Query},
         problem::Problem,
+        responses::{BadQuery, NotFound, Role, Unauthenticated},
         staff::finish,
     },
     identity::StaffMember,
@@ -29,7 +29,7 @@ use crate::{
 #[into_params(parameter_in = Query)]
 pub struct PaymentPage {
     /// Payments a page, 1 to 100.
-    #[serde(default = "body::fifty")]
+    #[serde(default = "extract::default_page_size")]
     #[validate(range(min = 1, max = 100))]
     #[param(minimum = 1, maximum = 100, default = 50)]
     limit: u32,

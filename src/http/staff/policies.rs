@@ -10,10 +10,10 @@ use crate::{
     approvals::policy::{self, Policy},
     clock::Clock,
     http::{
-        body::{Body, Path},
-        documented::{BadBody, NotFound, Role, Unauthenticated},
+        extract::{Body, Path},
         problem::Problem,
         request_id,
+        responses::{BadBody, NotFound, Role, Unauthenticated},
     },
     identity::StaffMember,
     tenancy::{Pool, Web},

@@ -24,11 +24,11 @@ use crate::{
     chat::{Message, history},
     clock::Clock,
     http::{
-        body::{self, Body, Path, Query},
-        documented::{BadBody, BadQuery, Decision, NotFound, Role, Unauthenticated},
         drain::Drain,
+        extract::{self, Body, Path, Query},
         problem::Problem,
         proposals::{AsShown, Deciding, Proposals},
+        responses::{BadBody, BadQuery, Decision, NotFound, Role, Unauthenticated},
         staff::finish,
     },
     identity::StaffMember,
@@ -41,7 +41,7 @@ use crate::{
 #[into_params(parameter_in = Query)]
 pub struct Queue {
     /// Proposals a page, 1 to 100.
-    #[serde(default = "body::fifty")]
+    #[serde(default = "extract::default_page_size")]
     #[validate(range(min = 1, max = 100))]
     #[param(minimum = 1, maximum = 100, default = 50)]
     limit: u32,
@@ -125,7 +125,7 @@ pub async fn approve(
     Body(body): Body<AsShown>,
 ) -> Result<Json<ProposalView>, Problem> {
     deciding
-        .decide(Decider::Staff(&staff), Verdict::Approve { shown: body.shown })
+        .decide(Decider::Staff(&staff), Verdict::Approve { digest: body.digest })
         .await
 }
 

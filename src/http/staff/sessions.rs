@@ -8,9 +8,9 @@ use validator::Validate;
 
 use crate::{
     http::{
-        body::Body,
-        documented::{BadBody, NotFound, Role, Unauthenticated},
+        extract::Body,
         problem::Problem,
+        responses::{BadBody, NotFound, Role, Unauthenticated},
         sign_in::NewPassword,
     },
     identity::{self, Device, Identity, StaffMember, StaffNext, StaffRole, Visit},

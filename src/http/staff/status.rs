@@ -5,8 +5,8 @@ use axum::{Json, extract::State};
 use crate::{
     config::Limits,
     http::{
-        documented::{Role, Unauthenticated},
-        internal::{Internal, Readiness},
+        operations::{Internal, Readiness},
+        responses::{Role, Unauthenticated},
     },
     identity::StaffMember,
 };

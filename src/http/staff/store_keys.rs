@@ -12,9 +12,9 @@ use uuid::Uuid;
 use crate::{
     clock::Clock,
     http::{
-        body::Path,
-        documented::{NotFound, Role, Unauthenticated},
+        extract::Path,
         problem::{Problem, ProblemDetails},
+        responses::{NotFound, Role, Unauthenticated},
         staff::finish,
     },
     identity::StaffMember,

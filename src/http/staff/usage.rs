@@ -9,10 +9,10 @@ use validator::Validate;
 use crate::{
     clock::Clock,
     http::{
-        body::{Body, Query},
-        documented::{BadBody, BadQuery, Role, Unauthenticated},
+        extract::{Body, Query},
         problem::Problem,
         request_id,
+        responses::{BadBody, BadQuery, Role, Unauthenticated},
     },
     identity::StaffMember,
     model::{

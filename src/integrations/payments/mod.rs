@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::{
     shop::{self, Operation},
-    webhooks_out,
+    webhook_delivery,
 };
 use crate::{
     ids::{MovementId, OrderId, ProposalId, ShopperId},
@@ -139,5 +139,5 @@ async fn call_staff(
     now: DateTime<Utc>,
 ) -> Result<(), sqlx::Error> {
     let data = json!({ "payment_id": movement, "proposal_id": proposal });
-    webhooks_out::announce(tx, "payment.requested", &format!("payment:{movement}"), data, now).await
+    webhook_delivery::announce(tx, "payment.requested", &format!("payment:{movement}"), data, now).await
 }

@@ -10,7 +10,7 @@ use super::Queued;
 use crate::{
     integrations::{
         credentials::{self, Kind},
-        outside,
+        outbound_http,
     },
     jobs::outbox::{Claimed, Sent},
     keyring::Keyring,
@@ -362,10 +362,13 @@ impl Call<'_> {
             .headers(traces::to_go_on());
         let response = match request.send().await {
             Ok(response) => response,
-            Err(error) => return Err(Failure::Sent(outside::no_answer(&error))),
+            Err(error) => return Err(Failure::Sent(outbound_http::no_answer(&error))),
         };
-        let (status, judged) = (response.status(), outside::judge(response.status(), response.headers()));
-        let body = outside::body(response)
+        let (status, judged) = (
+            response.status(),
+            outbound_http::judge(response.status(), response.headers()),
+        );
+        let body = outbound_http::body(response)
             .await
             .ok()
             .and_then(|body| serde_json::from_slice::<Value>(&body).ok());

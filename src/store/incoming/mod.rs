@@ -13,8 +13,8 @@ use super::{
 };
 use crate::{
     integrations::{
-        incoming::{self, Event, Outcome, Source},
-        webhooks_out,
+        incoming_webhooks::{self, Event, Outcome, Source},
+        webhook_delivery,
     },
     keyring::Keyring,
     mail, telemetry,
@@ -62,7 +62,7 @@ pub async fn work_off(
     let mut done = 0;
     loop {
         let mut tx = pool.begin(Scope::tenant(tenant)).await?;
-        let events = incoming::claim(&mut tx, BATCH, now()).await?;
+        let events = incoming_webhooks::claim(&mut tx, BATCH, now()).await?;
         if events.is_empty() {
             return Ok(done);
         }
@@ -80,7 +80,7 @@ pub async fn work_off(
                 "ROLLBACK TO SAVEPOINT event"
             };
             sqlx::query(end).execute(&mut *tx).await?;
-            incoming::finish(&mut tx, event, outcome, now()).await?;
+            incoming_webhooks::finish(&mut tx, event, outcome, now()).await?;
         }
         tx.commit().await?;
         done += events.len();
@@ -113,7 +113,7 @@ async fn apply(
             available,
             version,
         } => {
-            if !incoming::is_newer(tx, "stock", &item_id, version).await? {
+            if !incoming_webhooks::is_newer(tx, "stock", &item_id, version).await? {
                 return Ok(Outcome::Ignored("older than what is known"));
             }
             match super::catalogue::set_available(tx, &item_id, available).await? {
@@ -127,7 +127,7 @@ async fn apply(
             version,
             records,
         } => {
-            if !incoming::is_newer(tx, kind, &id, version).await? {
+            if !incoming_webhooks::is_newer(tx, kind, &id, version).await? {
                 return Ok(Outcome::Ignored("older than what is known"));
             }
             for record in &records {
@@ -154,7 +154,7 @@ async fn privacy_request(
         return Ok(Outcome::Done);
     }
     let data = serde_json::json!({ "shopper_id": id });
-    webhooks_out::announce(
+    webhook_delivery::announce(
         tx,
         "privacy.data_requested",
         &format!("privacy:{}", event.id),

@@ -9,8 +9,8 @@ use super::UpsertError;
 use crate::{
     ids::MovementId,
     integrations::{
-        incoming::{Event, Outcome},
-        webhooks_out,
+        incoming_webhooks::{Event, Outcome},
+        webhook_delivery,
     },
     ledger::{self, Direction, Provider},
     tenancy::{
@@ -233,7 +233,7 @@ async fn refund_failed(
         });
     };
     let data = json!({ "delivery_id": delivery, "channel": "payment", "kind": "refund" });
-    webhooks_out::announce(tx, "delivery.dead", &format!("refund_failed:{}", event.id), data, now).await?;
+    webhook_delivery::announce(tx, "delivery.dead", &format!("refund_failed:{}", event.id), data, now).await?;
     let system = Actor::system();
     audit::append(tx, Entry::new(&system, "refund.failed", ("delivery", delivery), now)).await?;
     Ok(Outcome::Done)
@@ -251,7 +251,7 @@ async fn disputed(
             .map(|text| text.chars().take(100).collect::<String>())
     };
     let data = json!({ "dispute": short("id"), "charge": short("charge"), "payment_intent": short("payment_intent") });
-    webhooks_out::announce(
+    webhook_delivery::announce(
         tx,
         "dispute.created",
         &format!("dispute:{}", event.id),

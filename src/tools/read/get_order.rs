@@ -3,7 +3,7 @@
 use super::OrderNumber;
 use crate::{
     identity::Shopper,
-    language::Worded,
+    language::LocalizedText,
     store::orders::{self, Order},
     tenancy::{Reader, Tx},
     tools::{Contract, ReadTool, ToolError},
@@ -17,7 +17,7 @@ impl ReadTool for GetOrder {
         "Looks up one of the shopper's orders by its number: status, items, tracking numbers, payments, delivery address.",
         "one of the shopper's orders",
         r##"{"order_number": "#W2611340"}"##,
-        Worded {
+        LocalizedText {
             en: "Looking up your order…",
             de: "Ich sehe nach Ihrer Bestellung…",
         },

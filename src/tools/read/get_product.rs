@@ -5,7 +5,7 @@ use validator::Validate;
 
 use crate::{
     identity::Shopper,
-    language::Worded,
+    language::LocalizedText,
     store::catalogue::{self, Product},
     tenancy::{Reader, Tx},
     tools::{Contract, ReadTool, ToolError},
@@ -27,7 +27,7 @@ impl ReadTool for GetProduct {
         "Looks up a product by its id: every variant with options, price and whether it can be ordered now.",
         "the catalogue",
         r#"{"product_id": "8310926033"}"#,
-        Worded {
+        LocalizedText {
             en: "Looking at that product…",
             de: "Ich sehe nach dem Artikel…",
         },

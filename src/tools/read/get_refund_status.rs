@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::OrderNumber;
 use crate::{
     identity::Shopper,
-    language::Worded,
+    language::LocalizedText,
     money::Money,
     store::orders::{self, OrderStatus, Payment, PaymentKind},
     tenancy::{Reader, Tx},
@@ -29,7 +29,7 @@ impl ReadTool for GetRefundStatus {
         "Tells what was paid and what has been refunded on one of the shopper's orders, and to which payment method.",
         "the payments of one of the shopper's orders",
         r##"{"order_number": "#W2611340"}"##,
-        Worded {
+        LocalizedText {
             en: "Checking your refund…",
             de: "Ich sehe nach Ihrer Erstattung…",
         },

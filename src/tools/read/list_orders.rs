@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::Nothing;
 use crate::{
     identity::Shopper,
-    language::Worded,
+    language::LocalizedText,
     store::orders::{self, OrderSummary},
     tenancy::{Reader, Tx},
     tools::{Contract, ReadTool, ToolError},
@@ -27,7 +27,7 @@ impl ReadTool for ListOrders {
         "Lists the shopper's most recent orders with status, total and item names.",
         "the shopper's orders",
         "{}",
-        Worded {
+        LocalizedText {
             en: "Looking up your orders…",
             de: "Ich sehe nach Ihren Bestellungen…",
         },

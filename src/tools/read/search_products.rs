@@ -5,7 +5,7 @@ use validator::Validate;
 
 use crate::{
     identity::Shopper,
-    language::Worded,
+    language::LocalizedText,
     store::catalogue::{self, ProductSummary},
     tenancy::{Reader, Tx},
     tools::{Contract, ReadTool, ToolError},
@@ -35,7 +35,7 @@ impl ReadTool for SearchProducts {
         "Finds products whose name or description holds all the given words.",
         "the catalogue",
         r#"{"query": "water bottle"}"#,
-        Worded {
+        LocalizedText {
             en: "Searching the shop…",
             de: "Ich suche im Sortiment…",
         },

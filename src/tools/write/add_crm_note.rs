@@ -10,7 +10,7 @@ use crate::{
         policy::{Mode, Policy},
     },
     ids::ShopperId,
-    language::Worded,
+    language::LocalizedText,
     store::changes::Change,
     tenancy::{Role, Tx},
     tools::{Contract, Effect},
@@ -31,11 +31,11 @@ impl WriteTool for AddCrmNote {
         summary: "Notes something about the shopper for the store's staff.",
         target: "the store's notes on the shopper",
         example: r#"{"text": "Prefers delivery after 5 pm."}"#,
-        effect: Effect::LeavesHouse,
-        must_hold: &[],
+        effect: Effect::External,
+        requires: &[],
         may_retry: true,
-        sets_off: &["a write to the store's CRM"],
-        activity: Worded {
+        side_effects: &["a write to the store's CRM"],
+        activity: LocalizedText {
             en: "Making a note…",
             de: "Ich notiere das…",
         },
@@ -50,7 +50,7 @@ impl WriteTool for AddCrmNote {
         let changes = vec![Change::CrmNote {
             text: arguments.text.clone(),
         }];
-        let summary = Worded {
+        let summary = LocalizedText {
             en: "Make a note for our staff.",
             de: "Eine Notiz für unser Personal machen.",
         };

@@ -10,7 +10,7 @@ use crate::{
         policy::{Mode, Policy},
     },
     ids::ShopperId,
-    language::Worded,
+    language::LocalizedText,
     store::{
         changes::Change,
         orders::{OrderStatus, PaymentKind},
@@ -43,10 +43,10 @@ impl WriteTool for CancelOrder {
         target: "one of the shopper's orders",
         example: r##"{"order_number": "#W5442520", "reason": "no_longer_needed"}"##,
         effect: Effect::MovesMoney,
-        must_hold: &["the order is pending and its items were not changed"],
+        requires: &["the order is pending and its items were not changed"],
         may_retry: true,
-        sets_off: &["a refund to each payment method", "a receipt by mail"],
-        activity: Worded {
+        side_effects: &["a refund to each payment method", "a receipt by mail"],
+        activity: LocalizedText {
             en: "Preparing the cancellation…",
             de: "Ich bereite die Stornierung vor…",
         },
@@ -70,11 +70,11 @@ impl WriteTool for CancelOrder {
         changes.extend(ledger.into_changes());
         let (number, spelt) = (&order.number, spell(&refunds));
         let summary = match &refunds[..] {
-            [] => Worded {
+            [] => LocalizedText {
                 en: format!("Cancel order {number}. Nothing was paid."),
                 de: format!("Bestellung {number} stornieren. Es war nichts bezahlt."),
             },
-            _ => Worded {
+            _ => LocalizedText {
                 en: format!("Cancel order {number} and refund {}.", spelt.en),
                 de: format!("Bestellung {number} stornieren und {} erstatten.", spelt.de),
             },

@@ -10,7 +10,7 @@ use crate::{
         policy::{Mode, Policy},
     },
     ids::ShopperId,
-    language::Worded,
+    language::LocalizedText,
     store::{Address, changes::Change, orders::OrderStatus},
     tenancy::{Role, Tx},
     tools::{Contract, Effect},
@@ -34,10 +34,10 @@ impl WriteTool for ChangeOrderAddress {
         target: "one of the shopper's orders",
         example: r##"{"order_number": "#W1", "address": {"address1": "4 Quay Street", "address2": "", "city": "Portland", "state": "ME", "zip": "04101", "country": "USA"}}"##,
         effect: Effect::ChangesStore,
-        must_hold: &["the order is pending and its items were not changed"],
+        requires: &["the order is pending and its items were not changed"],
         may_retry: true,
-        sets_off: &["a receipt by mail"],
-        activity: Worded {
+        side_effects: &["a receipt by mail"],
+        activity: LocalizedText {
             en: "Preparing the change of address…",
             de: "Ich bereite die Änderung der Adresse vor…",
         },
@@ -52,7 +52,7 @@ impl WriteTool for ChangeOrderAddress {
             return Err(PlanError::rule("the order goes to that address already"));
         }
         let (number, to) = (&order.number, arguments.address.in_short());
-        let summary = Worded {
+        let summary = LocalizedText {
             en: format!("Send order {number} to {to}."),
             de: format!("Bestellung {number} senden an: {to}."),
         };

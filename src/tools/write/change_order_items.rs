@@ -13,7 +13,7 @@ use crate::{
         policy::{Mode, Policy},
     },
     ids::ShopperId,
-    language::Worded,
+    language::LocalizedText,
     money::Money,
     store::{changes::Change, orders::OrderStatus},
     tenancy::{Role, Tx},
@@ -42,14 +42,14 @@ impl WriteTool for ChangeOrderItems {
         target: "one of the shopper's orders",
         example: r##"{"order_number": "#W1", "changes": [{"item_id": "8214883393", "new_item_id": "2880340443"}], "payment_method_id": "paypal_1530316"}"##,
         effect: Effect::MovesMoney,
-        must_hold: &[
+        requires: &[
             "the order is pending and its items were not changed before",
             "each new item is an available variant of the same product",
             "a gift card covers the difference",
         ],
         may_retry: true,
-        sets_off: &["a payment or a refund of the difference", "a receipt by mail"],
-        activity: Worded {
+        side_effects: &["a payment or a refund of the difference", "a receipt by mail"],
+        activity: LocalizedText {
             en: "Preparing the change of items…",
             de: "Ich bereite die Änderung der Artikel vor…",
         },
@@ -77,7 +77,7 @@ impl WriteTool for ChangeOrderItems {
             },
         ];
         changes.extend(ledger.into_changes());
-        let verb = Worded {
+        let verb = LocalizedText {
             en: "Change",
             de: "ändern",
         };

@@ -10,7 +10,7 @@ use crate::{
         policy::{Mode, Policy},
     },
     ids::ShopperId,
-    language::{Language, Worded},
+    language::{Language, LocalizedText},
     store::orders::{OrderStatus, PaymentKind},
     tenancy::{Role, Tx},
     tools::{Contract, Effect},
@@ -34,15 +34,15 @@ impl WriteTool for ChangeOrderPayment {
         target: "one of the shopper's orders",
         example: r##"{"order_number": "#W1", "payment_method_id": "paypal_1530316"}"##,
         effect: Effect::MovesMoney,
-        must_hold: &[
+        requires: &[
             "the order is pending and its items were not changed",
             "there is exactly one payment so far",
             "the method is another one of the shopper's",
             "a gift card covers the whole amount",
         ],
         may_retry: true,
-        sets_off: &["a new payment and a refund of the old one", "a receipt by mail"],
-        activity: Worded {
+        side_effects: &["a new payment and a refund of the old one", "a receipt by mail"],
+        activity: LocalizedText {
             en: "Preparing the change of payment…",
             de: "Ich bereite die Änderung der Zahlung vor…",
         },
@@ -69,11 +69,11 @@ impl WriteTool for ChangeOrderPayment {
         ledger.book(PaymentKind::Payment, paid.amount, &new.id)?;
         ledger.book(PaymentKind::Refund, paid.amount, &paid.payment_method_id)?;
         let (number, by, before) = (&order.number, &new.id, &paid.payment_method_id);
-        let summary = Worded {
+        let summary = LocalizedText {
             en: format!("Pay order {number} ({}) by {by} instead of {before}.", paid.amount),
             de: format!(
                 "Bestellung {number} ({}) mit {by} statt mit {before} bezahlen.",
-                paid.amount.spoken(Language::De)
+                paid.amount.in_language(Language::De)
             ),
         };
         Ok(Plan::new(

@@ -10,7 +10,7 @@ use crate::{
         policy::{Mode, Policy},
     },
     ids::ShopperId,
-    language::Worded,
+    language::LocalizedText,
     store::{Address, changes::Change, profile},
     tenancy::{Role, Tx},
     tools::{Contract, Effect},
@@ -32,10 +32,10 @@ impl WriteTool for ChangeProfileAddress {
         target: "the shopper's profile",
         example: r#"{"address": {"address1": "4 Quay Street", "address2": "", "city": "Portland", "state": "ME", "zip": "04101", "country": "USA"}}"#,
         effect: Effect::ChangesStore,
-        must_hold: &[],
+        requires: &[],
         may_retry: true,
-        sets_off: &["a notice by mail"],
-        activity: Worded {
+        side_effects: &["a notice by mail"],
+        activity: LocalizedText {
             en: "Preparing the change of address…",
             de: "Ich bereite die Änderung der Adresse vor…",
         },
@@ -49,7 +49,7 @@ impl WriteTool for ChangeProfileAddress {
         if profile.address.as_ref() == Some(&to) {
             return Err(PlanError::rule("that is the address already"));
         }
-        let summary = Worded {
+        let summary = LocalizedText {
             en: format!("Change your default address to {}.", to.in_short()),
             de: format!("Ihre Standardadresse ändern auf: {}.", to.in_short()),
         };

@@ -10,7 +10,7 @@ use crate::{
         policy::{Mode, Policy},
     },
     ids::ShopperId,
-    language::Worded,
+    language::LocalizedText,
     money::Money,
     store::changes::{Change, Discount},
     tenancy::{Role, Tx, current},
@@ -49,10 +49,10 @@ impl WriteTool for CreateCoupon {
         target: "the shopper's coupons",
         example: r#"{"kind": "percent", "value": "10", "reason": "late delivery"}"#,
         effect: Effect::MovesMoney,
-        must_hold: &["at most 20 percent, or 50.00"],
+        requires: &["at most 20 percent, or 50.00"],
         may_retry: true,
-        sets_off: &["the code by mail"],
-        activity: Worded {
+        side_effects: &["the code by mail"],
+        activity: LocalizedText {
             en: "Preparing a coupon…",
             de: "Ich bereite einen Gutschein vor…",
         },
@@ -75,7 +75,7 @@ impl WriteTool for CreateCoupon {
                 (
                     Discount::Percent { percent },
                     Money::new(MOST_MINOR, currency),
-                    Worded::from_fn(|_| format!("{percent} %")),
+                    LocalizedText::from_fn(|_| format!("{percent} %")),
                 )
             }
             Kind::Amount => {
@@ -86,11 +86,11 @@ impl WriteTool for CreateCoupon {
                         Money::new(MOST_MINOR, currency)
                     )));
                 }
-                let worth = Worded::from_fn(|language| amount.spoken(language));
+                let worth = LocalizedText::from_fn(|language| amount.in_language(language));
                 (Discount::Amount { amount }, amount, worth)
             }
         };
-        let summary = Worded {
+        let summary = LocalizedText {
             en: format!("Give a coupon of {}, usable once within {DAYS} days.", worth.en),
             de: format!(
                 "Einen Gutschein über {} ausstellen, einmal gültig innerhalb von {DAYS} Tagen.",

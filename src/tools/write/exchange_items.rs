@@ -13,7 +13,7 @@ use crate::{
         policy::{Mode, Policy},
     },
     ids::ShopperId,
-    language::Worded,
+    language::LocalizedText,
     money::Money,
     store::{changes::Change, orders::OrderStatus},
     tenancy::{Role, Tx},
@@ -42,14 +42,14 @@ impl WriteTool for ExchangeItems {
         target: "one of the shopper's orders",
         example: r##"{"order_number": "#W1", "changes": [{"item_id": "8214883393", "new_item_id": "2880340443"}], "payment_method_id": "paypal_1530316"}"##,
         effect: Effect::MovesMoney,
-        must_hold: &[
+        requires: &[
             "the order is delivered",
             "each new item is an available variant of the same product",
             "a gift card covers the difference",
         ],
         may_retry: true,
-        sets_off: &["instructions by mail"],
-        activity: Worded {
+        side_effects: &["instructions by mail"],
+        activity: LocalizedText {
             en: "Preparing the exchange…",
             de: "Ich bereite den Umtausch vor…",
         },
@@ -76,7 +76,7 @@ impl WriteTool for ExchangeItems {
                 payment_method_id: method.id.clone(),
             },
         ];
-        let verb = Worded {
+        let verb = LocalizedText {
             en: "Exchange",
             de: "umtauschen",
         };

@@ -10,7 +10,7 @@ use crate::{
         policy::{Mode, Policy},
     },
     ids::ShopperId,
-    language::Worded,
+    language::LocalizedText,
     store::changes::Change,
     tenancy::{Role, Tx},
     tools::{Contract, Effect},
@@ -33,10 +33,10 @@ impl WriteTool for HandOff {
         target: "the conversation",
         example: r#"{"summary": "Wants to change a delivered order's invoice."}"#,
         effect: Effect::ChangesStore,
-        must_hold: &[],
+        requires: &[],
         may_retry: true,
-        sets_off: &["a notice to staff"],
-        activity: Worded {
+        side_effects: &["a notice to staff"],
+        activity: LocalizedText {
             en: "Calling a colleague…",
             de: "Ich rufe jemanden…",
         },
@@ -52,7 +52,7 @@ impl WriteTool for HandOff {
         let changes = vec![Change::HandOff {
             summary: arguments.summary.clone(),
         }];
-        let summary = Worded {
+        let summary = LocalizedText {
             en: "Call a person of our staff.",
             de: "Jemanden aus unserem Team rufen.",
         };

@@ -10,7 +10,7 @@ use crate::{
         policy::{Mode, Policy},
     },
     ids::ShopperId,
-    language::Worded,
+    language::LocalizedText,
     money::Money,
     store::orders::PaymentKind,
     tenancy::{Role, Tx},
@@ -38,13 +38,13 @@ impl WriteTool for RequestRefund {
         target: "the payments of one of the shopper's orders",
         example: r##"{"order_number": "#W1", "amount": "12.50", "reason": "arrived scratched"}"##,
         effect: Effect::MovesMoney,
-        must_hold: &[
+        requires: &[
             "the amount is more than nothing",
             "the amount is at most what was paid less what was refunded",
         ],
         may_retry: true,
-        sets_off: &["a refund", "a receipt by mail"],
-        activity: Worded {
+        side_effects: &["a refund", "a receipt by mail"],
+        activity: LocalizedText {
             en: "Preparing the refund…",
             de: "Ich bereite die Erstattung vor…",
         },
@@ -83,7 +83,7 @@ impl WriteTool for RequestRefund {
             }
         }
         let (number, spelt) = (&order.number, spell(&refunds));
-        let summary = Worded {
+        let summary = LocalizedText {
             en: format!("Refund {} on order {number}.", spelt.en),
             de: format!("Zur Bestellung {number} {} erstatten.", spelt.de),
         };

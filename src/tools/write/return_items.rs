@@ -10,7 +10,7 @@ use crate::{
         policy::{Mode, Policy},
     },
     ids::ShopperId,
-    language::{Language, Worded},
+    language::{Language, LocalizedText},
     money::Money,
     store::{changes::Change, orders::OrderStatus},
     tenancy::{Role, Tx},
@@ -39,14 +39,14 @@ impl WriteTool for ReturnItems {
         target: "one of the shopper's orders",
         example: r##"{"order_number": "#W1", "item_ids": ["8214883393"], "payment_method_id": "paypal_1530316"}"##,
         effect: Effect::MovesMoney,
-        must_hold: &[
+        requires: &[
             "the order is delivered",
             "the items are in the order",
             "the refund goes to the original method or a gift card of the shopper's",
         ],
         may_retry: true,
-        sets_off: &["instructions by mail"],
-        activity: Worded {
+        side_effects: &["instructions by mail"],
+        activity: LocalizedText {
             en: "Preparing the return…",
             de: "Ich bereite die Rücksendung vor…",
         },
@@ -96,7 +96,7 @@ impl WriteTool for ReturnItems {
             },
         ];
         let (goods, number, to) = (goods(&order.lines, &arguments.item_ids), &order.number, &method.id);
-        let summary = Worded {
+        let summary = LocalizedText {
             en: format!(
                 "Return {} of order {number}, worth {worth}; the refund will go to {to}.",
                 goods.en
@@ -104,7 +104,7 @@ impl WriteTool for ReturnItems {
             de: format!(
                 "{} der Bestellung {number} im Wert von {} zurücksenden; die Erstattung geht an {to}.",
                 goods.de,
-                worth.spoken(Language::De)
+                worth.in_language(Language::De)
             ),
         };
         Ok(Plan::new(summary, order_ref(&order), Some(worth), changes))

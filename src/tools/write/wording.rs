@@ -2,21 +2,21 @@
 
 use super::ItemChange;
 use crate::{
-    language::{Language, Worded},
+    language::{Language, LocalizedText},
     money::Money,
     store::orders::{Line, Order},
 };
 
 /// `28.00 USD to gift-mia and 5.00 USD to card-mia`.
-pub(super) fn spell(amounts: &[(String, Money)]) -> Worded<String> {
-    let words = Worded {
+pub(super) fn spell(amounts: &[(String, Money)]) -> LocalizedText<String> {
+    let words = LocalizedText {
         en: ("to", " and "),
         de: ("an", " und "),
     };
     words.each(|language, (to, and)| {
         let spelt: Vec<_> = amounts
             .iter()
-            .map(|(method, amount)| format!("{} {to} {method}", amount.spoken(language)))
+            .map(|(method, amount)| format!("{} {to} {method}", amount.in_language(language)))
             .collect();
         spelt.join(and)
     })
@@ -26,7 +26,7 @@ pub(super) fn spell(amounts: &[(String, Money)]) -> Worded<String> {
 const NAMED: usize = 3;
 
 /// These units of an order, as the shopper knows them: `2 × Enamel Mug and Storm Lantern`.
-pub(super) fn goods<'a>(lines: &[Line], item_ids: impl IntoIterator<Item = &'a String>) -> Worded<String> {
+pub(super) fn goods<'a>(lines: &[Line], item_ids: impl IntoIterator<Item = &'a String>) -> LocalizedText<String> {
     let mut counted: Vec<(&str, usize)> = Vec::new();
     for id in item_ids {
         let line = lines.iter().find(|line| line.item_id == *id);
@@ -42,7 +42,7 @@ pub(super) fn goods<'a>(lines: &[Line], item_ids: impl IntoIterator<Item = &'a S
         count => format!("{count} × {name}"),
     };
     let named: Vec<String> = counted.iter().take(NAMED).map(tell).collect();
-    let words = Worded {
+    let words = LocalizedText {
         en: ("and", "more"),
         de: ("und", "weitere"),
     };
@@ -58,14 +58,14 @@ pub(super) fn goods<'a>(lines: &[Line], item_ids: impl IntoIterator<Item = &'a S
 
 /// `Exchange Enamel Mug of order #W1; the difference of 2.00 USD goes by card-mia.`
 pub(super) fn swapped(
-    verb: Worded,
+    verb: LocalizedText,
     order: &Order,
     changes: &[ItemChange],
     (difference, by): (Money, &str),
-) -> Worded<String> {
+) -> LocalizedText<String> {
     let goods = goods(&order.lines, changes.iter().map(|change| &change.item_id));
     let number = &order.number;
-    Worded {
+    LocalizedText {
         en: format!(
             "{} {} of order {number}; the difference of {difference} goes by {by}.",
             verb.en, goods.en
@@ -74,7 +74,7 @@ pub(super) fn swapped(
             "{} der Bestellung {number} {}; der Unterschied von {} geht über {by}.",
             goods.de,
             verb.de,
-            difference.spoken(Language::De)
+            difference.in_language(Language::De)
         ),
     }
 }

@@ -223,7 +223,7 @@
     const mine = view.awaiting === "shopper" && view.state === "pending" && !kept.guest;
     const act = (path) => async () => {
       buttons.querySelectorAll("button").forEach((button) => { button.disabled = true; });
-      try { proposal(await (await call("POST", `/v1/proposals/${view.id}/${path}`, { shown: view.shown })).json()); await news(); }
+      try { proposal(await (await call("POST", `/v1/proposals/${view.id}/${path}`, { digest: view.digest })).json()); await news(); }
       catch { note(say("failed")); watch(); }
     };
     const buttons = make("div.buttons", {},

@@ -94,7 +94,7 @@ fn approval(proposal: &Value) -> Approval {
     let amount = &proposal["plan"]["amount"];
     Approval {
         id: string(proposal, "id"),
-        shown: string(proposal, "shown"),
+        shown: string(proposal, "digest"),
         summary: string(&proposal["plan"], "summary"),
         tool: string(proposal, "tool"),
         amount: if amount.is_null() { String::new() } else { words(amount) },
@@ -154,7 +154,7 @@ async fn proposal(visitor: Visitor, Path(id): Path<uuid::Uuid>) -> Result<Respon
     ];
     let to = |act: &str| format!("/console/proposals/{id}/{act}");
     if state == "pending" && proposal["awaiting"] == "staff" {
-        let shown = || Field::hidden("shown", string(proposal, "shown"));
+        let shown = || Field::hidden("digest", string(proposal, "digest"));
         sections.push(Section::Form(Fields {
             key: "a",
             undo: true,
@@ -216,7 +216,7 @@ async fn approve(
     axum::Form(form): axum::Form<Form>,
 ) -> Result<Response, Failure> {
     let path = format!("/v1/staff/proposals/{id}/approve");
-    visitor.post(&path, json!({ "shown": form.text("shown") })).await?;
+    visitor.post(&path, json!({ "digest": form.text("digest") })).await?;
     Ok(done(&format!("/console/proposals/{id}"), "approved"))
 }
 
@@ -264,7 +264,7 @@ async fn approve_together(visitor: Visitor, axum::Form(form): axum::Form<Form>) 
         let found: Value = visitor.get(&format!("/v1/staff/proposals/{id}")).await?;
         let low_risk = approval(&found["proposal"]).low_risk;
         let path = format!("/v1/staff/proposals/{id}/approve");
-        match low_risk && visitor.post(&path, json!({ "shown": shown })).await.is_ok() {
+        match low_risk && visitor.post(&path, json!({ "digest": shown })).await.is_ok() {
             true => approved += 1,
             false => left += 1,
         }

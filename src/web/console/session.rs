@@ -69,7 +69,7 @@ fn sign_in_page(key: &str, next: &str, fault: Option<String>) -> Response {
 
 async fn sign_in(visitor: Visitor, State(console): State<Console>, axum::Form(form): axum::Form<Form>) -> Response {
     let key = form.text("store");
-    let caller = visitor.caller.at_the_door(key);
+    let caller = visitor.caller.with_store_key(key);
     let mut credentials = json!({ "email": form.text("email"), "password": form.text("password") });
     if let Some(code) = form.optional("code") {
         credentials["code"] = code.into();

@@ -97,7 +97,7 @@ async fn rules(visitor: Visitor) -> Result<Response, Failure> {
 /// How often requests are taken: the whole server's, so they are shown and not changed here.
 async fn limits(visitor: &Visitor) -> Result<Section, Failure> {
     const NAMES: [(&str, &str); 3] = [
-        ("door", "From one address, before anybody is known"),
+        ("sign_in", "From one address, before anybody is known"),
         ("account", "By one account"),
         ("address", "From one address in all"),
     ];
@@ -125,7 +125,7 @@ async fn rule(visitor: Visitor, Path(tool): Path<String>) -> Result<Response, Fa
         .find(|it| it["contract"]["name"] == *tool);
     let found = found.cloned().unwrap_or_default();
     let (contract, policy) = (&found["contract"], &found["policy"]);
-    let facts = ["summary", "target", "effect", "must_hold", "sets_off", "example"];
+    let facts = ["summary", "target", "effect", "requires", "side_effects", "example"];
     let rows = facts.map(|fact| vec![Cell::text(fact.replace('_', " ")), Cell::text(words(&contract[fact]))]);
     let mut fields = vec![Field::select("mode", "Who decides", &MODES, &string(policy, "mode"))];
     fields.extend(LIMITS.map(|(name, label)| {

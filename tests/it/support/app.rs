@@ -169,14 +169,14 @@ impl TestApp {
     }
 
     /// A request at the first store's door.
-    pub fn at_the_door(&self, path: &str, body: serde_json::Value) -> reqwest::RequestBuilder {
+    pub fn with_store_key(&self, path: &str, body: serde_json::Value) -> reqwest::RequestBuilder {
         let request = self.http.post(format!("{}{path}", self.url));
         request.header("x-store-key", self.store.key.as_str()).json(&body)
     }
 
     /// A guest of the first store.
     pub async fn guest(&self) -> TestShopper {
-        let (status, opened) = answer(self.at_the_door("/v1/sessions/guest", serde_json::json!({}))).await;
+        let (status, opened) = answer(self.with_store_key("/v1/sessions/guest", serde_json::json!({}))).await;
         assert_eq!(status, reqwest::StatusCode::CREATED, "{opened}");
         TestShopper::with_token(self, opened["token"].as_str().expect("a token"))
     }

@@ -13,7 +13,7 @@ pub mod python;
 pub mod shopper;
 pub mod staff;
 pub mod stripe_books;
-pub mod weather;
+pub mod fault_proxy;
 
 pub use app::TestApp;
 pub use fake_openai::{FakeOpenAi, Reply};

@@ -91,7 +91,7 @@ impl Process {
             .env("SMTP_URL", app.mailbox.url())
             .env("MAIL_FROM", "shop@shop.example")
             .env("PUBLIC_URL", format!("http://127.0.0.1:{port}"))
-            .env("LIMIT_DOOR_PER_SECOND", "1000")
+            .env("LIMIT_SIGN_IN_PER_SECOND", "1000")
             .env("LIMIT_ACCOUNT_PER_SECOND", "1000")
             .env("LIMIT_ADDRESS_PER_SECOND", "1000")
             .env("SHUTDOWN_GRACE_SECONDS", "1")

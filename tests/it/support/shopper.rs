@@ -120,7 +120,7 @@ impl TestShopper {
     /// Confirms a proposal that waits for the shopper.
     pub async fn confirm(&self, proposal: &Value) -> (StatusCode, Value) {
         let path = format!("/v1/proposals/{}/confirm", proposal["id"].as_str().expect("an id"));
-        answer(self.post(&path).json(&json!({ "shown": proposal["shown"] }))).await
+        answer(self.post(&path).json(&json!({ "digest": proposal["digest"] }))).await
     }
 
     /// Sends a message and reads the whole stream of its turn.

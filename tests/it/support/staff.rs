@@ -65,7 +65,11 @@ impl TestStaff {
             "/v1/staff/proposals/{}/approve",
             proposal["id"].as_str().expect("an id")
         );
-        answer(self.request("POST", &path).json(&json!({ "shown": proposal["shown"] }))).await
+        answer(
+            self.request("POST", &path)
+                .json(&json!({ "digest": proposal["digest"] })),
+        )
+        .await
     }
 
     pub async fn reject(&self, proposal: &Value, reason: &str) -> (StatusCode, Value) {

@@ -12,7 +12,7 @@ use std::{
 use axum::{body::Body, extract::Request};
 use futures::TryStreamExt;
 
-use super::{address::ClientAddress, problem::Problem};
+use super::{client_ip::ClientAddress, problem::Problem};
 use crate::{
     identity::{Shopper, StaffMember},
     network::{Network, Place, Places},

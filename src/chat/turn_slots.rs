@@ -22,12 +22,12 @@ pub(super) enum Share {
 
 /// All places, and the shares of them.
 #[derive(Clone)]
-pub(super) struct TurnPlaces {
+pub(super) struct TurnSlots {
     places: Places<Share>,
     most: usize,
 }
 
-impl TurnPlaces {
+impl TurnSlots {
     pub fn new(most: usize) -> Self {
         Self {
             places: Places::default(),

@@ -5,13 +5,13 @@ use std::time::Instant;
 use futures::StreamExt;
 
 use super::{
-    bill::Bill,
     events::Event,
-    record::bounded,
+    reservation::ReservationGuard,
     turn::{Draft, Turn},
+    turn_store::bounded,
 };
 use crate::{
-    language::Worded,
+    language::LocalizedText,
     model::{
         Chunk, Link, ModelError, Prompt, ToolCall, Usage,
         budget::{BudgetError, End},
@@ -20,27 +20,27 @@ use crate::{
 };
 
 /// Said before the rules answer, because the budget is used up.
-const USED_UP: Worded = Worded {
+const USED_UP: LocalizedText = LocalizedText {
     en: "I have used up what I may spend on answers for now, so I can only look up orders, parcels and products by fixed \
          rules. Write \"person\" and someone of our staff takes over.",
     de: "Ich habe verbraucht, was ich vorerst für Antworten ausgeben darf, und kann nur nach festen Regeln nach \
          Bestellungen, Paketen und Artikeln sehen. Schreiben Sie „Mensch“, und jemand aus unserem Team übernimmt.",
 };
 /// Said before the rules answer, because no model does.
-const OUT_OF_REACH: Worded = Worded {
+const OUT_OF_REACH: LocalizedText = LocalizedText {
     en: "I cannot think freely right now, so I can only look up orders, parcels and products by fixed rules. Write \
          \"person\" and someone of our staff takes over.",
     de: "Ich kann gerade nicht frei denken und nur nach festen Regeln nach Bestellungen, Paketen und Artikeln sehen. \
          Schreiben Sie „Mensch“, und jemand aus unserem Team übernimmt.",
 };
 /// Ends an answer that repeated its instructions.
-const WITHHELD: Worded = Worded {
+const WITHHELD: LocalizedText = LocalizedText {
     en: "(The rest of my answer is withheld.)",
     de: "(Der Rest meiner Antwort wird zurückgehalten.)",
 };
 
 /// Why one link gave no answer.
-enum Silence {
+enum ModelFailure {
     Fault(ModelError),
     UsedUp,
     /// It broke off in the middle; nobody else can go on from there.
@@ -54,16 +54,16 @@ impl Turn {
         while let Some(link) = chain.get(draft.link) {
             let (next, says) = match self.ask_link(link, prompt, draft).await {
                 Ok(answer) => return Some(answer),
-                Err(Silence::CutShort(fault)) => {
+                Err(ModelFailure::CutShort(fault)) => {
                     draft.fault = Some(fault);
                     return None;
                 }
-                Err(Silence::UsedUp) => (chain.last(), USED_UP),
-                Err(Silence::Fault(fault)) if draft.link == chain.last() => {
+                Err(ModelFailure::UsedUp) => (chain.last(), USED_UP),
+                Err(ModelFailure::Fault(fault)) if draft.link == chain.last() => {
                     draft.fault = Some(fault);
                     return None;
                 }
-                Err(Silence::Fault(_)) => (draft.link + 1, OUT_OF_REACH),
+                Err(ModelFailure::Fault(_)) => (draft.link + 1, OUT_OF_REACH),
             };
             draft.link = next;
             if next == chain.last() {
@@ -78,9 +78,9 @@ impl Turn {
         link: &Link,
         prompt: &Prompt,
         draft: &mut Draft,
-    ) -> Result<(String, Vec<ToolCall>), Silence> {
+    ) -> Result<(String, Vec<ToolCall>), ModelFailure> {
         let meter = link.meter.as_ref();
-        let opened = Bill::open(
+        let opened = ReservationGuard::open(
             meter,
             (&self.shopper, self.guest.as_ref()),
             self.conversation,
@@ -90,10 +90,10 @@ impl Turn {
         .await;
         let mut bill = match opened {
             Ok(bill) => bill,
-            Err(BudgetError::UsedUp(_)) => return Err(Silence::UsedUp),
+            Err(BudgetError::UsedUp(_)) => return Err(ModelFailure::UsedUp),
             Err(BudgetError::Database(error)) => {
                 tracing::error!(turn = %self.id, error = %crate::telemetry::cause(&error), "the budget could not be asked");
-                return Err(Silence::CutShort(ModelError::Unreachable));
+                return Err(ModelFailure::CutShort(ModelError::Unreachable));
             }
         };
         let began = Instant::now();
@@ -158,9 +158,9 @@ impl Turn {
             Some(fault) => {
                 tracing::warn!(turn = %self.id, model = link.name, %fault, "the model failed");
                 Err(if text.is_empty() {
-                    Silence::Fault(fault)
+                    ModelFailure::Fault(fault)
                 } else {
-                    Silence::CutShort(fault)
+                    ModelFailure::CutShort(fault)
                 })
             }
         }
@@ -181,7 +181,7 @@ impl Turn {
     }
 
     /// Says a sentence of our own.
-    fn say(&self, draft: &mut Draft, sentence: Worded) {
-        self.tell(draft, &mut String::new(), sentence.spoken(self.language));
+    fn say(&self, draft: &mut Draft, sentence: LocalizedText) {
+        self.tell(draft, &mut String::new(), sentence.in_language(self.language));
     }
 }

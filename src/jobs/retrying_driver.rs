@@ -16,9 +16,9 @@ use sqlx::PgPool;
 const PAUSE: Duration = Duration::from_millis(500);
 
 #[derive(Clone, Debug)]
-pub struct Patient(SqlxDatabase);
+pub struct RetryingDriver(SqlxDatabase);
 
-impl From<PgPool> for Patient {
+impl From<PgPool> for RetryingDriver {
     fn from(pool: PgPool) -> Self {
         Self(pool.into())
     }
@@ -32,7 +32,7 @@ async fn patiently<T>(asked: impl Future<Output = Result<T, DbError>>) -> Result
     answer
 }
 
-impl DbExecutor for Patient {
+impl DbExecutor for RetryingDriver {
     fn execute<'a>(&'a self, sql: &'a str, params: DbParams) -> BoxFuture<'a, Result<u64, DbError>> {
         Box::pin(patiently(self.0.execute(sql, params)))
     }
@@ -42,7 +42,7 @@ impl DbExecutor for Patient {
     }
 }
 
-impl DatabaseDriver for Patient {
+impl DatabaseDriver for RetryingDriver {
     /// The library looks for its own kind here.
     fn as_any(&self) -> &dyn Any {
         &self.0

@@ -7,19 +7,19 @@ use tokio::time::{Instant, interval_at, timeout};
 use tracing::Instrument;
 
 use super::{
-    ending::NO_ANSWER,
     events::{Event, ToolActivity, ToolStatus},
-    record::{self, CallRecord, bounded},
+    finish::NO_ANSWER,
     turn::{Draft, Turn},
+    turn_store::{self, CallRecord, bounded},
 };
 use crate::{
-    language::Worded,
+    language::LocalizedText,
     model::{ModelError, Prompt, PromptMessage, ToolCall},
     tools::{CallContext, CallOutcome, Outcome},
 };
 
 /// The activity of a tool that there is not.
-const WORKING: Worded = Worded {
+const WORKING: LocalizedText = LocalizedText {
     en: "Working…",
     de: "Ich arbeite daran…",
 };
@@ -57,7 +57,7 @@ impl Turn {
             tracing::error!(turn = %self.id, error = %crate::telemetry::cause(&error), "a turn could not be stored");
             self.log.emit(Event::Error {
                 code: "unavailable".into(),
-                detail: NO_ANSWER.spoken(self.language).to_string(),
+                detail: NO_ANSWER.in_language(self.language).to_string(),
             });
             self.log.emit(Event::Done { turn_id: self.id });
         }
@@ -162,19 +162,19 @@ impl Turn {
         let activity = self.engine.registry.activity(&call.tool).unwrap_or(WORKING);
         self.log.emit(Event::Tool(ToolActivity {
             tool: bounded(&call.tool, 64),
-            activity: activity.spoken(self.language).to_string(),
+            activity: activity.in_language(self.language).to_string(),
             status,
         }));
     }
 
     async fn keep_alive(&self) -> Infallible {
-        let every = record::LEASE / 3;
+        let every = turn_store::LEASE / 3;
         let mut ticks = interval_at(Instant::now() + every, every);
         loop {
             ticks.tick().await;
             let renewed = async {
                 let mut tx = self.engine.web.begin(self.shopper.scope()).await?;
-                record::renew(&mut tx, self.id, self.engine.clock.now()).await?;
+                turn_store::renew(&mut tx, self.id, self.engine.clock.now()).await?;
                 tx.commit().await
             };
             if let Err(error) = renewed.await {

@@ -5,45 +5,45 @@ use serde_json::Value;
 
 use super::HELP;
 use crate::{
-    language::{Language, Worded},
+    language::{Language, LocalizedText},
     money::Money,
 };
 
-const SIGN_IN_FIRST: Worded = Worded {
+const SIGN_IN_FIRST: LocalizedText = LocalizedText {
     en: "For that I must know who you are. Please sign in first.",
     de: "Dafür muss ich wissen, wer Sie sind. Bitte melden Sie sich zuerst an.",
 };
-const NOT_FOUND: Worded = Worded {
+const NOT_FOUND: LocalizedText = LocalizedText {
     en: "I could not find that under your account. Please check the number, and that you are signed in.",
     de: "Das habe ich in Ihrem Konto nicht gefunden. Bitte prüfen Sie die Nummer und ob Sie angemeldet sind.",
 };
-const NOT_NOW: Worded = Worded {
+const NOT_NOW: LocalizedText = LocalizedText {
     en: "I could not look that up just now. Please try again in a moment.",
     de: "Ich konnte gerade nicht nachsehen. Bitte versuchen Sie es gleich noch einmal.",
 };
-const RETURN_ASKED: Worded = Worded {
+const RETURN_ASKED: LocalizedText = LocalizedText {
     en: "I have asked for the return. A person will decide, and you will hear of it here and by mail.",
     de: "Ich habe die Rücksendung beantragt. Ein Mensch entscheidet, und Sie hören hier und per Mail davon.",
 };
-const PERSON_CALLED: Worded = Worded {
+const PERSON_CALLED: LocalizedText = LocalizedText {
     en: "I have called someone of our staff, who will answer you here.",
     de: "Ich habe jemanden aus unserem Team gerufen, der Ihnen hier antwortet.",
 };
-const NO_ORDERS: Worded = Worded {
+const NO_ORDERS: LocalizedText = LocalizedText {
     en: "You have no orders with us yet.",
     de: "Sie haben bei uns noch nichts bestellt.",
 };
-const NO_GOODS: Worded = Worded {
+const NO_GOODS: LocalizedText = LocalizedText {
     en: "I found nothing like that in our shop.",
     de: "So etwas habe ich in unserem Sortiment nicht gefunden.",
 };
 
-pub fn tell(tool: &str, result: &Value) -> Worded<String> {
+pub fn tell(tool: &str, result: &Value) -> LocalizedText<String> {
     if let Some(error) = result.get("error") {
         return match error["code"].as_str() {
             Some("sign_in_first") => SIGN_IN_FIRST.owned(),
             // The store's rules are written in English.
-            Some("not_allowed") => Worded {
+            Some("not_allowed") => LocalizedText {
                 en: "That is not possible",
                 de: "Das geht nicht",
             }
@@ -76,7 +76,7 @@ pub fn list<'a>(value: &'a Value, field: &str) -> &'a [Value] {
 
 fn money(value: &Value, language: Language) -> String {
     Money::deserialize(value)
-        .map(|money| money.spoken(language))
+        .map(|money| money.in_language(language))
         .unwrap_or_default()
 }
 
@@ -98,19 +98,19 @@ fn status(order: &Value, language: Language) -> String {
     }
 }
 
-fn tell_order(order: &Value) -> Worded<String> {
+fn tell_order(order: &Value) -> LocalizedText<String> {
     let (number, items) = (text(order, "number"), names(order, "lines", "name"));
     let tracking = names(order, "shipments", "tracking_number");
     let tracking = match list(order, "shipments").len() {
-        0 => Worded {
+        0 => LocalizedText {
             en: "It has not been shipped yet.".to_owned(),
             de: "Sie ist noch nicht unterwegs.".to_owned(),
         },
-        1 => Worded {
+        1 => LocalizedText {
             en: format!("Its tracking number is {tracking}."),
             de: format!("Die Sendungsnummer ist {tracking}."),
         },
-        _ => Worded {
+        _ => LocalizedText {
             en: format!("Its tracking numbers are {tracking}."),
             de: format!("Die Sendungsnummern sind {tracking}."),
         },
@@ -129,12 +129,12 @@ fn names(value: &Value, field: &str, name: &str) -> String {
     names.join(", ")
 }
 
-fn tell_orders(data: &Value) -> Worded<String> {
+fn tell_orders(data: &Value) -> LocalizedText<String> {
     let orders = list(data, "orders");
     if orders.is_empty() {
         return NO_ORDERS.owned();
     }
-    let words = Worded {
+    let words = LocalizedText {
         en: ("Your orders", "is"),
         de: ("Ihre Bestellungen", "ist"),
     };
@@ -148,10 +148,10 @@ fn tell_orders(data: &Value) -> Worded<String> {
     })
 }
 
-fn tell_refund(data: &Value) -> Worded<String> {
+fn tell_refund(data: &Value) -> LocalizedText<String> {
     let (number, refunds) = (text(data, "order_number"), list(data, "refunds"));
     if refunds.is_empty() {
-        return Worded::from_fn(|language| {
+        return LocalizedText::from_fn(|language| {
             let paid = money(&data["paid"], language);
             match language {
                 Language::En => format!("No refund has been made on order {number}; {paid} was paid."),
@@ -159,7 +159,7 @@ fn tell_refund(data: &Value) -> Worded<String> {
             }
         });
     }
-    let words = Worded {
+    let words = LocalizedText {
         en: ("to", " and "),
         de: ("an", " und "),
     };
@@ -170,18 +170,18 @@ fn tell_refund(data: &Value) -> Worded<String> {
         };
         refunds.iter().map(tell).collect::<Vec<_>>().join(and)
     });
-    Worded {
+    LocalizedText {
         en: format!("On order {number} we refunded {}.", spelt.en),
         de: format!("Zur Bestellung {number} haben wir erstattet: {}.", spelt.de),
     }
 }
 
-fn tell_products(data: &Value) -> Worded<String> {
+fn tell_products(data: &Value) -> LocalizedText<String> {
     let products = list(data, "products");
     if products.is_empty() {
         return NO_GOODS.owned();
     }
-    let words = Worded {
+    let words = LocalizedText {
         en: ("I found", "sold out", "from"),
         de: ("Gefunden habe ich", "ausverkauft", "ab"),
     };
@@ -196,20 +196,20 @@ fn tell_products(data: &Value) -> Worded<String> {
 }
 
 /// The first article, with where it is from.
-fn tell_help(data: &Value) -> Worded<String> {
+fn tell_help(data: &Value) -> LocalizedText<String> {
     let Some(article) = list(data, "articles").first() else {
         return HELP.owned();
     };
     let (excerpt, title) = (text(article, "excerpt"), text(article, "title"));
-    Worded {
+    LocalizedText {
         en: format!("{excerpt} (From our help page “{title}”.)"),
         de: format!("{excerpt} (Aus unserer Hilfeseite „{title}“.)"),
     }
 }
 
-fn tell_profile(data: &Value) -> Worded<String> {
+fn tell_profile(data: &Value) -> LocalizedText<String> {
     let (address, methods) = (&data["address"], names(data, "payment_methods", "id"));
-    let nothing = Worded {
+    let nothing = LocalizedText {
         en: ("no address", "none"),
         de: ("keine Adresse", "keine"),
     };

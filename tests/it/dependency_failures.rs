@@ -15,8 +15,8 @@ use crate::support::{
     Mailbox, Reply, TestApp, TestShopper, database,
     dns::{Dns, Record},
     fake_stripe::FakeStripe,
+    fault_proxy::{BAD, Beyond, Way, Weather},
     shopper::answer,
-    weather::{BAD, Beyond, Way, Weather},
 };
 
 /// For other systems in these tests: far below the 30 s that the bad weather takes.
@@ -108,7 +108,7 @@ async fn mail_waits_for_its_relay_and_nobody_waits_for_mail() {
         ],
         async |round| {
             let email = ["mia@example.com", "noah@example.com", "mia@example.com"][round];
-            let asked = app.at_the_door("/v1/sessions/code-requests", json!({ "email": email }));
+            let asked = app.with_store_key("/v1/sessions/code-requests", json!({ "email": email }));
             assert_eq!(answer(asked).await.0, StatusCode::ACCEPTED);
         },
     )
@@ -378,7 +378,7 @@ async fn without_its_database_the_service_says_so_in_time_and_comes_back_by_itse
         let send = mia.post("/v1/chat/send").json(&json!({ "text": "Where is #1001?" }));
         let (status, problem) = answer(send).await;
         assert!(status.is_server_error(), "{bad:?}: {problem}");
-        let log_in = app.at_the_door(
+        let log_in = app.with_store_key(
             "/v1/sessions",
             json!({ "email": "mia@example.com", "password": crate::support::PASSWORD }),
         );

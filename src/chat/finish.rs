@@ -1,38 +1,38 @@
 //! The end of a turn: its answer is stored, and then announced.
 
 use super::{
+    business_hours,
     events::{Author, Event, Message},
-    guard::Breach,
     handoff::WITH_A_PERSON,
-    hours,
-    record::{self, CallRecord, Ending},
+    output_guard::Breach,
     turn::{Draft, Turn},
+    turn_store::{self, CallRecord, Ending},
 };
 use crate::{
     ids::MessageId,
-    language::Worded,
+    language::LocalizedText,
     model::Source,
     tenancy::audit::{self, Actor, Entry},
     tools,
 };
 
 /// Said when nothing could be given that could be shown.
-pub(super) const NO_ANSWER: Worded = Worded {
+pub(super) const NO_ANSWER: LocalizedText = LocalizedText {
     en: "I cannot answer right now. Your message is saved; please try again in a minute.",
     de: "Ich kann gerade nicht antworten. Ihre Nachricht ist gespeichert; bitte versuchen Sie es in einer Minute noch einmal.",
 };
 /// Said after what the model gave before it failed.
-const CUT_SHORT: Worded = Worded {
+const CUT_SHORT: LocalizedText = LocalizedText {
     en: "(My answer was cut short. Please ask again.)",
     de: "(Meine Antwort ist abgebrochen. Bitte fragen Sie noch einmal.)",
 };
 
 /// How somebody who has gone hears of an answer.
-const BY_MAIL: Worded = Worded {
+const BY_MAIL: LocalizedText = LocalizedText {
     en: "If you have gone by then, the answer comes by mail.",
     de: "Wenn Sie dann nicht mehr hier sind, kommt die Antwort per Mail.",
 };
-const BY_MAIL_ONCE_SIGNED_IN: Worded = Worded {
+const BY_MAIL_ONCE_SIGNED_IN: LocalizedText = LocalizedText {
     en: "Sign in here, and the answer comes by mail if you have gone by then.",
     de: "Melden Sie sich hier an, dann kommt die Antwort per Mail, wenn Sie nicht mehr hier sind.",
 };
@@ -41,7 +41,7 @@ impl Turn {
     /// Stores and announces the answer.
     pub(super) async fn conclude(&self, draft: Draft) -> Result<(), sqlx::Error> {
         let now = self.engine.clock.now();
-        let said = |sentence: Worded| *sentence.spoken(self.language);
+        let said = |sentence: LocalizedText| *sentence.in_language(self.language);
         let blank = draft.text.trim().is_empty();
         let mut closing = Vec::new();
         if let Some(fault) = draft.fault {
@@ -64,7 +64,7 @@ impl Turn {
         let mut text = text.replace('\0', "");
         if self.held || draft.calls.iter().any(CallRecord::called_a_person) {
             let mut tx = self.engine.web.begin(self.shopper.scope()).await?;
-            if let Some(away) = hours::away(&mut tx, now, self.language).await? {
+            if let Some(away) = business_hours::away(&mut tx, now, self.language).await? {
                 let by_mail = if self.shopper.is_guest() {
                     BY_MAIL_ONCE_SIGNED_IN
                 } else {
@@ -87,7 +87,7 @@ impl Turn {
     }
 
     pub(super) async fn interrupt(&self, calls: Vec<CallRecord>) -> Result<(), sqlx::Error> {
-        let (message, closing) = record::interruption(self.id, self.language, self.engine.clock.now());
+        let (message, closing) = turn_store::interruption(self.id, self.language, self.engine.clock.now());
         self.close(message, (&calls, None), closing, true).await
     }
 
@@ -109,7 +109,7 @@ impl Turn {
             interrupted,
         };
         let mut tx = self.engine.web.begin(self.shopper.scope()).await?;
-        let ended = record::end(&mut tx, self.shopper.id(), &ending).await?;
+        let ended = turn_store::end(&mut tx, self.shopper.id(), &ending).await?;
         for call in calls
             .iter()
             .filter(|call| matches!(call.reason, Some(tools::UNKNOWN_TOOL | tools::TOOL_OFF)))

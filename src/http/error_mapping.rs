@@ -7,7 +7,7 @@ use crate::{
     approvals::decide::DecideError,
     chat::{ChatError, history::DeleteError},
     identity::{IdentityError, staff::Refusal},
-    integrations::webhooks_out::EndpointError,
+    integrations::webhook_delivery::EndpointError,
     ledger::LedgerError,
     validation::FieldError,
 };

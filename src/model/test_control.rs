@@ -18,7 +18,7 @@ use super::{Chunk, ChunkStream, Model, ModelError, OfflineModel, Prompt, PromptM
 /// One answer.
 #[derive(Clone, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub struct Order {
+pub struct ScriptedReply {
     /// Said word by word.
     #[serde(default)]
     pub text: String,
@@ -42,16 +42,16 @@ pub struct Call {
 
 /// Clones share their orders.
 #[derive(Clone, Default)]
-pub struct Puppet {
-    orders: Arc<Mutex<VecDeque<Order>>>,
+pub struct TestControl {
+    orders: Arc<Mutex<VecDeque<ScriptedReply>>>,
     asked: Arc<Mutex<Vec<Value>>>,
     /// Whether the newest answer was ordered.
     ordered: Arc<AtomicBool>,
 }
 
-impl Puppet {
+impl TestControl {
     /// Adds answers; each time the model is asked takes one.
-    pub fn order(&self, orders: Vec<Order>) {
+    pub fn order(&self, orders: Vec<ScriptedReply>) {
         lock(&self.orders).extend(orders);
     }
 
@@ -70,7 +70,7 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Model for Puppet {
+impl Model for TestControl {
     fn answer(&self, prompt: Prompt) -> ChunkStream {
         let messages: Vec<Value> = prompt.messages.iter().map(told).collect();
         lock(&self.asked).push(json!({ "messages": messages }));

@@ -8,7 +8,7 @@ use sqlx::types::Json;
 use validator::{Validate, ValidationError};
 
 use crate::{
-    language::{Language, Worded},
+    language::{Language, LocalizedText},
     tenancy::{Tx, Web},
 };
 
@@ -155,11 +155,11 @@ pub(super) async fn away(
     Ok(match hours.at(local) {
         Presence::Here => None,
         Presence::Away(Some(back)) => Some(back_on(back, &hours.time_zone, language)),
-        Presence::Away(None) => Some((*AWAY.spoken(language)).into()),
+        Presence::Away(None) => Some((*AWAY.in_language(language)).into()),
     })
 }
 
-const AWAY: Worded = Worded {
+const AWAY: LocalizedText = LocalizedText {
     en: "Our staff is away now.",
     de: "Unser Team ist gerade nicht da.",
 };

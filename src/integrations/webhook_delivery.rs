@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use standardwebhooks::Webhook;
 use uuid::Uuid;
 
-use super::outside;
+use super::outbound_http;
 use crate::{
     jobs::outbox::{self, Channel, Claimed, Sent},
     keyring::{Keyring, Purpose},
@@ -150,8 +150,8 @@ impl Signed {
     /// Sends it and says what became of it.
     pub async fn send(self) -> Sent {
         match self.request.headers(traces::to_go_on()).send().await {
-            Ok(answer) => outside::judge(answer.status(), answer.headers()).unwrap_or(Sent::Done(Some(self.id))),
-            Err(error) => outside::no_answer(&error),
+            Ok(answer) => outbound_http::judge(answer.status(), answer.headers()).unwrap_or(Sent::Done(Some(self.id))),
+            Err(error) => outbound_http::no_answer(&error),
         }
     }
 }
@@ -170,7 +170,7 @@ pub async fn add(
     allow_loopback: bool,
     now: DateTime<Utc>,
 ) -> Result<(Endpoint, String), EndpointError> {
-    let url = outside::check(url, allow_loopback)
+    let url = outbound_http::check(url, allow_loopback)
         .map_err(EndpointError::Url)?
         .to_string();
     let secret = new_secret();

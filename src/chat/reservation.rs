@@ -12,14 +12,14 @@ use crate::{
 
 /// A call's reservation until it is settled. Dropped in the middle of a call, as when the turn's deadline passes, it is
 /// settled in the background with what is known by then.
-pub(super) struct Bill {
+pub(super) struct ReservationGuard {
     held: Option<(Meter, Reservation)>,
     clock: Clock,
     pub end: End,
     pub tools: Vec<String>,
 }
 
-impl Bill {
+impl ReservationGuard {
     /// Holds the most that the answer to `prompt` can cost; nothing without a meter.
     pub async fn open(
         meter: Option<&Meter>,
@@ -64,7 +64,7 @@ impl Bill {
     }
 }
 
-impl Drop for Bill {
+impl Drop for ReservationGuard {
     fn drop(&mut self) {
         if let Some(settling) = self.take() {
             tokio::spawn(settling);

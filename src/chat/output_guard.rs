@@ -46,7 +46,7 @@ static ADDRESS: LazyLock<Option<Regex>> =
 
 /// Watches one turn.
 #[derive(Default)]
-pub(super) struct Guard {
+pub(super) struct OutputGuard {
     /// In letters and digits alone, small.
     secret: Vec<String>,
     /// Everything that this conversation may know, in small letters.
@@ -63,7 +63,7 @@ pub(super) struct Guard {
     pub breach: Option<Breach>,
 }
 
-impl Guard {
+impl OutputGuard {
     /// `instructions` and `canary` must not leave.
     pub fn new(instructions: &str, canary: &str) -> Self {
         let lines = instructions
@@ -269,7 +269,7 @@ mod tests {
     const CANARY: &str = "k7f3q9x2m4b8w6tzp5";
     const INSTRUCTIONS: &str = "You are the assistant of the store Harbour Goods.\n- Answer from what the tools return. If they do not say, say that you do not know.\nShort.";
 
-    fn through(guard: &mut Guard, pieces: &[&str]) -> String {
+    fn through(guard: &mut OutputGuard, pieces: &[&str]) -> String {
         let mut out = String::new();
         for piece in pieces {
             match guard.push(piece) {
@@ -280,8 +280,8 @@ mod tests {
         out + &guard.finish()
     }
 
-    fn guard() -> Guard {
-        let mut guard = Guard::new(INSTRUCTIONS, CANARY);
+    fn guard() -> OutputGuard {
+        let mut guard = OutputGuard::new(INSTRUCTIONS, CANARY);
         guard.learn("I am Mia <Mia@Example.com>");
         guard
     }

@@ -9,7 +9,7 @@ use axum::{
 use serde::de::DeserializeOwned;
 use validator::Validate;
 
-use super::{bodies, problem::Problem};
+use super::{body_limits, problem::Problem};
 use crate::validation::{self, FieldError};
 
 /// A JSON body that fits its type and its rules. As the last argument of a handler it is read after the caller is known.
@@ -62,7 +62,7 @@ impl<S: Send + Sync> FromRequest<S> for RawBody {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        let (request, arriving) = bodies::arrive(request)?;
+        let (request, arriving) = body_limits::arrive(request)?;
         let bytes = arriving
             .read(Bytes::from_request(request, state))
             .await
@@ -101,7 +101,7 @@ pub fn hundred() -> u32 {
 }
 
 /// How many a page holds where the caller does not say.
-pub fn fifty() -> u32 {
+pub fn default_page_size() -> u32 {
     50
 }
 

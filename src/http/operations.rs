@@ -12,7 +12,7 @@ use axum::{
 use serde::Serialize;
 use tokio::net::TcpListener;
 
-use super::health::Pulse;
+use super::health::HealthCheck;
 use crate::{
     chat::Chat, clock::Clock, integrations::Outgoing, jobs::backlog, model::budget::Caps, telemetry::Metrics,
     tenancy::Pools,
@@ -43,7 +43,7 @@ impl Dependency for Outgoing {
 pub struct Internal {
     pub metrics: Metrics,
     pub pools: Pools,
-    pub pulse: Pulse,
+    pub pulse: HealthCheck,
     pub dependencies: Arc<[Arc<dyn Dependency>]>,
     pub clock: Clock,
 }
@@ -103,7 +103,7 @@ impl Internal {
     }
 
     pub async fn readiness(&self) -> Readiness {
-        let database = self.pulse.beats().await;
+        let database = self.pulse.is_up().await;
         let schema = database
             && tokio::time::timeout(PATIENCE, self.pools.web.has_schema())
                 .await

@@ -11,7 +11,7 @@ use asking::{ask, wants_return};
 use telling::{list, tell, text};
 
 use super::{Chunk, ChunkStream, Model, Prompt, PromptMessage, Source, ToolCall, Usage};
-use crate::language::Worded;
+use crate::language::LocalizedText;
 
 pub struct OfflineModel;
 
@@ -27,7 +27,7 @@ impl Model for OfflineModel {
             }
             // Word by word, so that whoever builds a front end sees streaming.
             Reply::Say(text) => text
-                .spoken(prompt.language)
+                .in_language(prompt.language)
                 .split_inclusive(' ')
                 .map(|word| Chunk::Text(word.to_owned()))
                 .collect(),
@@ -42,10 +42,10 @@ impl Model for OfflineModel {
 
 enum Reply {
     Call(&'static str, Value),
-    Say(Worded<String>),
+    Say(LocalizedText<String>),
 }
 
-const HELP: Worded = Worded {
+const HELP: LocalizedText = LocalizedText {
     en: "I can look up your orders, parcels and refunds, your profile, and what we have in stock. Try: where is my order #1001?",
     de: "Ich kann nach Ihren Bestellungen, Paketen und Erstattungen sehen, in Ihr Profil und in unser Sortiment. \
          Versuchen Sie: Wo ist meine Bestellung #1001?",

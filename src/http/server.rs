@@ -16,7 +16,7 @@ use tokio::{
 };
 use tower::ServiceExt;
 
-use super::{address::Peer, problem::Problem};
+use super::{client_ip::Peer, problem::Problem};
 use crate::{
     config::Connections,
     network::{Network, Places},
