@@ -9,13 +9,15 @@ use std::sync::LazyLock;
 use base64::{Engine, prelude::BASE64_STANDARD_NO_PAD};
 use regex::Regex;
 
-use super::claims;
+use super::{claims, evidence::Evidence};
 use crate::{language::Language, telemetry::hide_credentials, text::is_invisible};
 
 /// What stands in the place of what is taken out.
 pub(super) const REMOVED: &str = "[removed]";
 /// A line of the instructions shorter than this, in letters and digits, is not told from chance.
 const SHORTEST_LINE: usize = 32;
+/// So many bytes of a sentence are remembered when they have gone out.
+const LONGEST_MEMORY: usize = 400;
 /// A word longer than this, in bytes, is let go before its end: no address is.
 const LONGEST_WORD: usize = 320;
 
@@ -51,8 +53,8 @@ pub(super) struct OutputGuard {
     secret: Vec<String>,
     /// Everything that this conversation may know, in small letters.
     known: String,
-    /// What tools and this server said, in small letters: what bears a claim out.
-    evidence: String,
+    /// What tools and this server said: what bears a claim out.
+    evidence: Evidence,
     /// Hosts of the store's own pages.
     hosts: Vec<String>,
     language: Option<Language>,
@@ -85,8 +87,7 @@ impl OutputGuard {
     /// Lets the model say what is in a tool's result, or in a note of ours on what became of a proposal.
     pub fn learn_fact(&mut self, text: &str) {
         self.learn(text);
-        self.evidence.push_str(&text.to_lowercase());
-        self.evidence.push('\n');
+        self.evidence.learn(text);
     }
 
     /// Whose pages links may lead to, and in which language a sentence is replaced.
@@ -106,7 +107,9 @@ impl OutputGuard {
         let beginning = beginning
             .and_then(|at| places.get(at).copied())
             .unwrap_or(self.held.len());
-        let rest = self.held.split_off(beginning.min(last_word(&self.held)));
+        // A word goes out whole, or a link might come in two halves of which neither is one.
+        let beginning = last_word(&self.held[..beginning.min(last_word(&self.held))]);
+        let rest = self.held.split_off(beginning);
         let sure = std::mem::replace(&mut self.held, rest);
         let sure = self.clean(sure);
         self.sentence.push_str(&sure);
@@ -126,26 +129,32 @@ impl OutputGuard {
 
     /// What may go out of sentences, each looked at together with what of it went out before.
     fn check_claims(&mut self, text: &str) -> String {
-        let (mut rest, mut checked) = (text, String::new());
-        while !rest.is_empty() {
-            let (piece, after) = rest.split_at(claims::end_of_first_sentence(rest));
-            let language = self.language.unwrap_or(Language::En);
-            match claims::check(&self.said, piece, (&self.evidence, &self.hosts), language) {
-                Some(instead) => {
-                    self.breach.get_or_insert(Breach::Claim);
-                    // The same sentence twice in a row says nothing more.
-                    if !checked.trim_end().ends_with(instead.trim_end()) {
-                        checked.push_str(&instead);
+        let language = self.language.unwrap_or(Language::En);
+        let (mut begin, mut new) = (0, self.said.len());
+        self.said.push_str(text);
+        let mut checked = String::new();
+        for end in claims::ends(&self.said).chain([self.said.len()]) {
+            if end > new {
+                let (before, piece) = (&self.said[begin..new], &self.said[new..end]);
+                match claims::check(before, piece, (&self.evidence, &self.hosts), language) {
+                    Some(instead) => {
+                        self.breach.get_or_insert(Breach::Claim);
+                        // The same sentence twice in a row says nothing more.
+                        if !checked.trim_end().ends_with(instead.trim_end()) {
+                            checked.push_str(&instead);
+                        }
                     }
+                    None => checked.push_str(piece),
                 }
-                None => checked.push_str(piece),
+                new = end;
             }
-            match claims::end_of_sentences(piece) == piece.len() {
-                true => self.said.clear(),
-                false => self.said.push_str(piece),
+            if end < self.said.len() || claims::end_of_sentences(&self.said) == end {
+                begin = end;
             }
-            rest = after;
         }
+        // Of a sentence that never ends, its last words are enough.
+        let begin = begin.max(self.said.len().saturating_sub(LONGEST_MEMORY));
+        self.said.drain(..self.said.ceil_char_boundary(begin));
         checked
     }
 

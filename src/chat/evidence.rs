@@ -1,0 +1,160 @@
+//! What bears out that something was done: notes of this server on proposals, and what tools read and wrote.
+
+use std::{collections::HashSet, sync::LazyLock};
+
+use regex::Regex;
+use serde_json::Value;
+
+use super::{folding::Folded, links};
+
+/// How the notes begin that tell of something done or approved, folded.
+const NOTES: &[(&str, bool)] = &[
+    ("done:", true),
+    ("erledigt:", true),
+    ("your request was approved", false),
+    ("ihre anfrage wurde genehmigt", false),
+];
+
+/// Something that this server did, or has approved.
+pub(super) struct Deed {
+    /// Folded: `refund 10.00 usd of order #1001.`
+    pub text: String,
+    pub is_done: bool,
+    pub numbers: Vec<String>,
+}
+
+/// An order as a tool has read it.
+pub(super) struct SeenOrder {
+    pub number: Option<String>,
+    pub status: String,
+    pub is_refunded: bool,
+}
+
+/// Everything that tools and this server said in a conversation, read once when it is learnt.
+#[derive(Default)]
+pub(super) struct Evidence {
+    pub deeds: Vec<Deed>,
+    pub orders: Vec<SeenOrder>,
+    /// The hosts of the links in it.
+    pub hosts: HashSet<String>,
+    said: String,
+}
+
+impl Evidence {
+    /// Learns a tool's result, or a note of ours.
+    pub fn learn(&mut self, text: &str) {
+        self.hosts.extend(links::hosts_in(text));
+        let folded = Folded::of(text).text;
+        match serde_json::from_str::<Value>(text) {
+            Ok(result) => {
+                let known = self.orders.len();
+                self.learn_result(&result);
+                if self.orders.len() == known {
+                    self.learn_order(&result, None);
+                }
+            }
+            Err(_) => text.lines().for_each(|line| self.learn_note(&Folded::of(line).text)),
+        }
+        self.said.push_str(&folded);
+        self.said.push('\n');
+    }
+
+    /// Whether a sentence, folded, is word for word in what was learnt.
+    pub fn holds(&self, sentence: &str) -> bool {
+        self.said.contains(sentence.trim())
+    }
+
+    fn learn_note(&mut self, line: &str) {
+        let line = line.trim();
+        for (opening, is_done) in NOTES {
+            if let Some(text) = line.strip_prefix(opening) {
+                self.learn_deed(text, *is_done);
+            }
+        }
+    }
+
+    fn learn_deed(&mut self, text: &str, is_done: bool) {
+        self.deeds.push(Deed {
+            text: text.trim().to_owned(),
+            is_done,
+            numbers: numbers(text),
+        });
+    }
+
+    fn learn_result(&mut self, value: &Value) {
+        match value {
+            Value::Array(values) => values.iter().for_each(|value| self.learn_result(value)),
+            Value::Object(fields) => {
+                let text = |name: &str| fields.get(name).and_then(Value::as_str);
+                // A write tool's result tells of a proposal. Most wait for somebody: those bear nothing out.
+                if let (Some(_), Some("approved" | "executing" | "executed"), Some(summary)) =
+                    (text("proposal_id"), text("state"), text("summary"))
+                {
+                    self.learn_deed(&Folded::of(summary).text, true);
+                }
+                if let Some(number) = text("number").or_else(|| text("order_number")) {
+                    self.learn_order(value, Some(number));
+                }
+                fields.values().for_each(|value| self.learn_result(value));
+            }
+            _ => {}
+        }
+    }
+
+    fn learn_order(&mut self, order: &Value, number: Option<&str>) {
+        let payments = ["payments", "refunds"].iter().filter_map(|list| order[list].as_array());
+        let status = order["status"].as_str().or_else(|| order["order_status"].as_str());
+        self.orders.push(SeenOrder {
+            number: number.map(|number| Folded::of(number).text.trim_start_matches('#').to_owned()),
+            status: status.unwrap_or_default().to_lowercase(),
+            is_refunded: payments.flatten().any(|payment| payment["kind"] == "refund"),
+        });
+    }
+}
+
+/// The numbers of orders that a folded text names.
+pub(super) fn numbers(text: &str) -> Vec<String> {
+    static NUMBER: LazyLock<Option<Regex>> = LazyLock::new(|| {
+        Regex::new(r"#\s?([a-z0-9][a-z0-9-]*)|(?:orders?|bestellung(?:en)?|auftrag)(?:\s(?:no|nr|number|nummer))?[.:]?\s([a-z]{0,4}-?[0-9]{3,}[a-z0-9-]*)").ok()
+    });
+    let Some(number) = NUMBER.as_ref() else {
+        // No order has such a number: nothing bears it out.
+        return vec![text.to_owned()];
+    };
+    let found = number.captures_iter(text);
+    found
+        .filter_map(|found| found.get(1).or_else(|| found.get(2)))
+        .map(|number| number.as_str().trim_end_matches('-').to_owned())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn orders_are_named_by_their_numbers() {
+        for (text, named) in [
+            ("orders #1001 and #w2611340.", &["1001", "w2611340"][..]),
+            ("order no. 2002 is cancelled", &["2002"]),
+            ("bestellung so-4711: 3 artikel", &["so-4711"]),
+            ("in order 2 items cost 12.50 usd", &[]),
+        ] {
+            assert_eq!(numbers(text), named, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_proposal_that_waits_is_no_deed() {
+        let mut evidence = Evidence::default();
+        evidence
+            .learn(r##"{"data":{"proposal_id":"x","state":"pending","summary":"Refund 5.00 USD on order #1001."}}"##);
+        evidence.learn("Your request was not approved: Done: refund #1001.");
+        assert!(evidence.deeds.is_empty());
+        evidence
+            .learn(r##"{"data":{"proposal_id":"x","state":"approved","summary":"Refund 5.00 USD on order #1001."}}"##);
+        evidence.learn("Erledigt: Bestellung #1003 stornieren.");
+        let told: Vec<_> = evidence.deeds.iter().map(|deed| &deed.numbers[..]).collect();
+        assert_eq!(told, [["1001"], ["1003"]]);
+    }
+}
