@@ -12,7 +12,7 @@ use std::{
 
 use tokio::sync::Semaphore;
 
-use crate::network::{Network, Places};
+use crate::network::{self, Network, Places};
 
 /// Hashes of passwords. At 20 ms a hash and two processors the last who waits does so for about 1.3 s.
 pub static PASSWORDS: LazyLock<CpuPool> = LazyLock::new(|| CpuPool::of_this_machine(128));
@@ -60,9 +60,10 @@ impl CpuPool {
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Busy> {
         let part = |of: usize| (self.most / of).max(1);
-        let network = caller.map(|address| (Network::of(address), part(4)));
-        let site = caller.and_then(Network::site).map(|site| (site, part(2)));
-        let share = self.shares.take(network.into_iter().chain(site)).map_err(|_| Busy)?;
+        let shares = caller
+            .into_iter()
+            .flat_map(|address| network::shares(address, part(4), part(2)));
+        let share = self.shares.take(shares).map_err(|_| Busy)?;
         let place = self.places.clone().try_acquire_owned().map_err(|_| Busy)?;
         let turn = self.running.clone().acquire_owned().await.map_err(|_| Busy)?;
         // The work holds its place: a caller that hangs up does not make room while it goes on.

@@ -49,6 +49,12 @@ impl std::fmt::Display for Network {
     }
 }
 
+/// What a caller's network may hold, and the /48 above it where there is one.
+pub fn shares(address: IpAddr, of_network: usize, of_site: usize) -> impl Iterator<Item = (Network, usize)> {
+    let site = Network::site(address).map(|site| (site, of_site));
+    std::iter::once((Network::of(address), of_network)).chain(site)
+}
+
 /// Places in use, counted by key. A place is taken under every key that the caller counts under, or under none.
 pub struct Places<K> {
     held: Arc<Mutex<HashMap<K, usize>>>,

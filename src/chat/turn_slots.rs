@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use crate::{
     identity::Shopper,
     ids::ShopperId,
-    network::{Network, Place, Places},
+    network::{self, Network, Place, Places},
 };
 
 /// What a turn is counted under.
@@ -43,17 +43,13 @@ impl TurnSlots {
         let mut shares = vec![(Share::All, self.most)];
         if shopper.is_guest() {
             shares.push((Share::Guests, part(2)));
-            shares.push((Share::Network(Network::of(address)), part(8)));
-            shares.extend(Network::site(address).map(|site| (Share::Network(site), part(4))));
+            let from = network::shares(address, part(8), part(4));
+            shares.extend(from.map(|(network, most)| (Share::Network(network), most)));
         } else {
             // Two at least: somebody who asks in two windows is served where there are few places.
             shares.push((Share::Account(shopper.id()), part(8).max(2)));
-            let from = [Some(Network::of(address)), Network::site(address)];
-            shares.extend(
-                from.into_iter()
-                    .flatten()
-                    .map(|network| (Share::AccountsOf(network), part(2).max(2))),
-            );
+            let from = network::shares(address, part(2).max(2), part(2).max(2));
+            shares.extend(from.map(|(network, most)| (Share::AccountsOf(network), most)));
         }
         self.places.take(shares)
     }

@@ -15,7 +15,7 @@ use futures::TryStreamExt;
 use super::{client_ip::ClientAddress, problem::Problem};
 use crate::{
     identity::{Shopper, StaffMember},
-    network::{Network, Place, Places},
+    network::{self, Network, Place, Places},
 };
 
 /// How long a body may take to arrive: 64 KiB in this time is a modem's speed.
@@ -63,12 +63,9 @@ pub fn arrive(request: Request) -> Result<(Request, Arriving), Problem> {
     let shares = match (account, extensions.get::<ClientAddress>()) {
         (Some(account), _) => vec![(Share::Account(account), OF_ACCOUNT)],
         (None, Some(ClientAddress(address))) => {
-            let mut shares = vec![
-                (Share::Strangers, OF_STRANGERS),
-                (Share::Network(Network::of(*address)), OF_NETWORK),
-            ];
-            shares.extend(Network::site(*address).map(|site| (Share::Network(site), OF_SITE)));
-            shares
+            let from = network::shares(*address, OF_NETWORK, OF_SITE);
+            let from = from.map(|(network, most)| (Share::Network(network), most));
+            std::iter::once((Share::Strangers, OF_STRANGERS)).chain(from).collect()
         }
         (None, None) => vec![(Share::Strangers, OF_STRANGERS)],
     };

@@ -19,7 +19,7 @@ use tower::ServiceExt;
 use super::{client_ip::Peer, problem::Problem};
 use crate::{
     config::Connections,
-    network::{Network, Places},
+    network::{self, Places},
 };
 
 /// How long a client may take to send a request's head, and to begin its next one.
@@ -47,8 +47,7 @@ pub async fn serve(listener: TcpListener, router: Router, connections: Connectio
         let mut shares = Vec::new();
         if !connections.proxies.trusts(peer.ip()) {
             let most = connections.most_from_address;
-            shares.push((Network::of(peer.ip()), most));
-            shares.extend(Network::site(peer.ip()).map(|site| (site, most.saturating_mul(SITE_SHARE))));
+            shares.extend(network::shares(peer.ip(), most, most.saturating_mul(SITE_SHARE)));
         }
         let Ok(seat) = crowd.take(shares) else {
             continue;
