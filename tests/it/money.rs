@@ -654,6 +654,13 @@ async fn items_come_back_once_whatever_status_the_platform_reports() {
     assert_eq!(answer(shop.kim.request("POST", &path)).await.0, StatusCode::NO_CONTENT);
     shop.quiet().await;
     refused("item in this order").await;
+    // Nor can what came back be swapped for something else.
+    let exchange = json!({ "order_number": "3003", "changes": [{ "item_id": "lantern-brass", "new_item_id": "lantern-black" }], "payment_method_id": "card-mia" });
+    shop.app
+        .model
+        .script([Reply::call("exchange_items", exchange), Reply::EchoToolResult]);
+    let said = shop.mia.ask_text("exchange").await;
+    assert!(said.contains("item in this order"), "{said}");
     assert_eq!(shop.stripe.books(|books| books.refunded("pi_3003")), 6400, "once");
 }
 

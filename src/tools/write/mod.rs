@@ -75,9 +75,9 @@ fn must_be(order: &Order, status: OrderStatus, what: &str) -> Result<(), PlanErr
     }
 }
 
-/// The items of an order that have come back and were paid out. Refuses while a return or exchange of the order is under way, whatever status
-/// the shop's platform reports meanwhile.
-async fn returned<R: Role>(tx: &mut Tx<R>, order: &Order) -> Result<Vec<String>, PlanError> {
+/// How many units of each line the shopper still has: those that came back and were paid out are gone. Refuses while a return or exchange of
+/// the order is under way, whatever status the shop's platform reports meanwhile.
+async fn units_left<R: Role>(tx: &mut Tx<R>, order: &Order) -> Result<Vec<u32>, PlanError> {
     let found = sqlx::query!(
         r#"SELECT kind, items, settled_at IS NULL AS "is_open!" FROM returns WHERE tenant_id = $2 AND order_id = $1 AND called_off_at IS NULL"#,
         order.id.as_uuid(),
@@ -88,12 +88,24 @@ async fn returned<R: Role>(tx: &mut Tx<R>, order: &Order) -> Result<Vec<String>,
     if found.iter().any(|row| row.is_open) {
         return Err(PlanError::rule("a return or exchange of this order is under way"));
     }
-    let items = found
+    let mut left: Vec<u32> = order.lines.iter().map(|line| line.quantity).collect();
+    let returned = found
         .into_iter()
         .filter(|row| row.kind == "return")
         .map(|row| row.items);
-    let items = items.filter_map(|items| serde_json::from_value::<Vec<String>>(items).ok());
-    Ok(items.flatten().collect())
+    let returned = returned.filter_map(|items| serde_json::from_value::<Vec<String>>(items).ok());
+    for item in returned.flatten() {
+        // The platform may have taken the line off the order.
+        if let Some(at) = unit_of(&order.lines, &left, &item) {
+            left[at] -= 1;
+        }
+    }
+    Ok(left)
+}
+
+/// The line that a unit of an item can be taken from.
+fn unit_of(lines: &[Line], left: &[u32], item: &str) -> Option<usize> {
+    (0..left.len()).find(|&at| lines[at].item_id == item && left[at] > 0)
 }
 
 /// The shopper's payment methods, by their ids.
@@ -188,12 +200,10 @@ fn total(amounts: &[(String, Money)], currency: Currency) -> Money {
 async fn swap<R: Role>(tx: &mut Tx<R>, order: &Order, changes: &[ItemChange]) -> Result<(Vec<Line>, Money), PlanError> {
     let mut lines = order.lines.clone();
     // What is still there to be swapped: a unit that came in by a swap is not.
-    let mut left: Vec<u32> = lines.iter().map(|line| line.quantity).collect();
+    let mut left = units_left(tx, order).await?;
     let mut difference = Money::new(0, order.total.currency);
     for change in changes {
-        let at = (0..left.len())
-            .find(|&at| lines[at].item_id == change.item_id && left[at] > 0)
-            .ok_or(PlanError::NotFound("item in this order"))?;
+        let at = unit_of(&lines, &left, &change.item_id).ok_or(PlanError::NotFound("item in this order"))?;
         let new = catalogue::stock(tx, &change.new_item_id)
             .await?
             .ok_or(PlanError::NotFound("item"))?;

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use validator::Validate;
 
-use super::{WriteTool, method, methods, must_be, order, order_ref, returned, wording::goods};
+use super::{WriteTool, method, methods, must_be, order, order_ref, unit_of, units_left, wording::goods};
 use crate::{
     approvals::{
         Plan, PlanError,
@@ -57,17 +57,10 @@ impl WriteTool for ReturnItems {
     async fn plan<R: Role>(arguments: &Arguments, shopper: ShopperId, tx: &mut Tx<R>) -> Result<Plan, PlanError> {
         let order = order(tx, &arguments.order_number).await?;
         must_be(&order, OrderStatus::Delivered, "delivered")?;
-        let mut left: Vec<u32> = order.lines.iter().map(|line| line.quantity).collect();
-        for item in returned(tx, &order).await? {
-            if let Some(at) = (0..left.len()).find(|&at| order.lines[at].item_id == item && left[at] > 0) {
-                left[at] -= 1;
-            }
-        }
+        let mut left = units_left(tx, &order).await?;
         let mut worth = Money::new(0, order.total.currency);
         for item in &arguments.item_ids {
-            let at = (0..left.len())
-                .find(|&at| order.lines[at].item_id == *item && left[at] > 0)
-                .ok_or(PlanError::NotFound("item in this order"))?;
+            let at = unit_of(&order.lines, &left, item).ok_or(PlanError::NotFound("item in this order"))?;
             left[at] -= 1;
             worth = worth
                 .checked_add(order.lines[at].price)
