@@ -124,7 +124,7 @@ mod tests {
         ] {
             let (pool, gate, caller) = (pool.clone(), gate.clone(), address(from));
             working.push(tokio::spawn(async move {
-                pool.run(caller, move || drop(gate.wait())).await.is_ok()
+                pool.run(caller, move || gate.wait()).await.is_ok()
             }));
         }
         while pool.places.available_permits() > 4 {

@@ -9,7 +9,7 @@
 #[allow(dead_code, unused_imports)]
 mod support;
 
-mod largest;
+mod largest_body;
 
 use std::{
     net::Ipv4Addr,
@@ -82,7 +82,7 @@ fn calls(server: &Server) -> Vec<Call> {
                 .replace("{store}", &server.key)
                 .replace("{source}", "shopify"),
             access: *access,
-            body: largest::body(&server.document, method, path),
+            body: largest_body::of(&server.document, method, path),
             signature: None,
         })
         .collect();

@@ -4,27 +4,28 @@
 //! answer is stored before it is announced, and every listener, first or late, here or on another replica, reads the
 //! same events.
 
-mod model_call;
+pub mod business_hours;
 mod claims;
-mod reservation;
-mod finish;
 mod engine;
+mod event_hub;
 mod events;
 mod evidence;
+mod finish;
 mod folding;
-mod output_guard;
 pub mod handoff;
 pub mod history;
-pub mod business_hours;
 mod links;
-mod event_hub;
+mod model_call;
+mod output_guard;
 mod phrases;
-mod turn_slots;
 pub mod prompt;
-mod turn_store;
-mod tool_loop;
+mod reservation;
 mod send;
+mod sentences;
+mod tool_loop;
 mod turn;
+mod turn_slots;
+mod turn_store;
 
 pub use engine::Engine;
 pub use event_hub::EventStream;

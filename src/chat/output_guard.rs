@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 use base64::{Engine, prelude::BASE64_STANDARD_NO_PAD};
 use regex::Regex;
 
-use super::{claims, evidence::Evidence};
+use super::{claims, evidence::Evidence, sentences};
 use crate::{language::Language, telemetry::hide_credentials, text::is_invisible};
 
 /// What stands in the place of what is taken out.
@@ -113,7 +113,7 @@ impl OutputGuard {
         let sure = std::mem::replace(&mut self.held, rest);
         let sure = self.clean(sure);
         self.sentence.push_str(&sure);
-        let rest = self.sentence.split_off(claims::may_go(&self.sentence));
+        let rest = self.sentence.split_off(sentences::may_go(&self.sentence));
         let whole = std::mem::replace(&mut self.sentence, rest);
         Ok(self.check_claims(&whole))
     }
@@ -133,7 +133,7 @@ impl OutputGuard {
         let (mut begin, mut new) = (0, self.said.len());
         self.said.push_str(text);
         let mut checked = String::new();
-        for end in claims::ends(&self.said).chain([self.said.len()]) {
+        for end in sentences::ends(&self.said).chain([self.said.len()]) {
             if end > new {
                 let (before, piece) = (&self.said[begin..new], &self.said[new..end]);
                 match claims::check(before, piece, (&self.evidence, &self.hosts), language) {
@@ -148,7 +148,7 @@ impl OutputGuard {
                 }
                 new = end;
             }
-            if end < self.said.len() || claims::end_of_sentences(&self.said) == end {
+            if end < self.said.len() || sentences::end_of_sentences(&self.said) == end {
                 begin = end;
             }
         }
@@ -339,6 +339,52 @@ mod tests {
         told.push_str(&guard.finish());
         assert_eq!(told, format!("Hello. So I have … {} Bye", claims::NOT_DONE.en));
         assert_eq!(guard.breach, Some(Breach::Claim));
+    }
+
+    /// What streams out of an answer that comes in pieces of so many characters.
+    fn in_pieces(said: &str, size: usize) -> String {
+        let letters: Vec<char> = said.chars().collect();
+        let pieces: Vec<String> = letters.chunks(size).map(|piece| piece.iter().collect()).collect();
+        let pieces: Vec<&str> = pieces.iter().map(String::as_str).collect();
+        through(&mut guard(), &pieces)
+    }
+
+    #[test]
+    fn a_claim_or_link_is_seen_however_the_answer_is_cut() {
+        for (said, forbidden) in [
+            ("See https://evil.example/pay now.", "evil"),
+            ("See https:/evil.example/pay now.", "evil"),
+            ("Go to www.evil.example now.", "evil"),
+            ("[Pay](//evil.example) now.", "evil"),
+            ("[Pay](evil.example/pay) now.", "evil"),
+            ("[Pay][1]\n\n[1]: https://evil.example", "evil"),
+            ("Pay at evil.example/pay please.", "evil"),
+            ("No problem, I have refunded you.", "refunded"),
+            ("I have **refunded** you.", "refunded"),
+            ("I have\nrefunded you.", "refunded"),
+            (
+                "I've cancelled your order, is there anything else I can help with?",
+                "cancelled",
+            ),
+            ("Your refund has been processed.", "processed"),
+            ("Kein Problem, ich habe Ihre Bestellung storniert.", "storniert"),
+        ] {
+            for size in [1, 4, said.len()] {
+                let heard = in_pieces(said, size);
+                assert!(!heard.contains(forbidden), "{said:?} in pieces of {size}: {heard}");
+            }
+        }
+        for said in [
+            "Refunds are credited to the original payment method within 5 days.",
+            "You have not been refunded.",
+            "An order can be cancelled until it ships.",
+            "Ihre Bestellung wurde noch nicht storniert.",
+            "It costs 10.00/unit, e.g. shirts/trousers, see order.pdf.",
+        ] {
+            for size in [1, 4, said.len()] {
+                assert_eq!(in_pieces(said, size), said, "in pieces of {size}");
+            }
+        }
     }
 
     /// The ways a model may dress the mark up.

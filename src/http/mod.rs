@@ -3,27 +3,27 @@
 //! Law: handlers parse, call one function and shape the answer. Who may call a route is said by the proof it takes.
 
 pub mod access;
-mod client_ip;
 mod body_limits;
-mod extract;
 mod chat;
+mod client_ip;
 mod conversations;
 mod cors;
 mod credentials;
-mod responses;
 mod drain;
+mod error_mapping;
+mod extract;
 mod health;
 mod help;
-pub mod operations;
 mod limits;
-pub mod server;
-mod request_log;
 mod openapi;
+pub mod operations;
 mod orders;
 mod problem;
 mod proposals;
-mod error_mapping;
+mod request_log;
+mod responses;
 mod routes;
+pub mod server;
 mod sessions;
 mod sign_in;
 mod staff;

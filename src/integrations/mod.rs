@@ -10,10 +10,10 @@ pub mod crm;
 pub mod incoming_webhooks;
 pub mod outbound_http;
 pub mod payments;
-pub mod webhook_inbox;
 pub mod shop;
 mod signatures;
 pub mod webhook_delivery;
+pub mod webhook_inbox;
 
 use std::{
     net::SocketAddr,

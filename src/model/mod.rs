@@ -9,8 +9,8 @@ mod deadline;
 mod fallback_rules;
 mod openai;
 mod price;
-mod test_control;
 mod scripted;
+mod test_control;
 pub mod usage;
 
 use std::sync::Arc;

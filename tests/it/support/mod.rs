@@ -1,11 +1,12 @@
 //! What tests stand on: a Postgres, a server, shoppers who are logged in, a model that says what the test wants.
 
-pub mod browser;
 pub mod app;
+pub mod browser;
 pub mod database;
 pub mod dns;
 pub mod fake_openai;
 pub mod fake_stripe;
+pub mod fault_proxy;
 pub mod ingest;
 mod mailbox;
 pub mod process;
@@ -13,7 +14,6 @@ pub mod python;
 pub mod shopper;
 pub mod staff;
 pub mod stripe_books;
-pub mod fault_proxy;
 
 pub use app::TestApp;
 pub use fake_openai::{FakeOpenAi, Reply};

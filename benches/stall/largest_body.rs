@@ -14,7 +14,7 @@ fn cycled(pattern: &str, length: u64) -> String {
 }
 
 /// The body that `method` of `path` takes; none if it takes none.
-pub fn body(document: &Value, method: &str, path: &str) -> Option<Value> {
+pub fn of(document: &Value, method: &str, path: &str) -> Option<Value> {
     let operation = &document["paths"][path][method.to_lowercase()];
     let schema = &operation["requestBody"]["content"]["application/json"]["schema"];
     schema.is_object().then(|| value(document, "", schema))
