@@ -148,6 +148,8 @@ CREATE TABLE coupons (
     code        text NOT NULL,
     kind        text NOT NULL CHECK (kind IN ('percent', 'amount')),
     value       bigint NOT NULL CHECK (value > 0),
+    -- The largest amount that it takes off, in minor units of the store's currency.
+    at_most_minor bigint NOT NULL CHECK (at_most_minor > 0),
     expires_at  timestamptz NOT NULL,
     used_at     timestamptz,
     PRIMARY KEY (tenant_id, id),

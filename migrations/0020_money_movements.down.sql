@@ -19,7 +19,8 @@ INSERT INTO payments (tenant_id, shopper_id, order_id, position, kind, amount_mi
 DROP VIEW order_payments;
 DROP TABLE order_balances, money_movements CASCADE;
 DROP FUNCTION add_to_balance, add_movement, request_money_in, request_money_out, give_back_money, settle_money_in, confirm_money, fail_money, retry_money_out, note_money,
-    record_money, record_refund, settle_by_staff, end_return, hand_money_to_staff, give_up_money, refuse_own, add_to_gift_card, lock_balance_of;
+    record_money, record_refund, settle_by_staff, end_return, hand_money_to_staff, give_up_money, refuse_own, add_to_gift_card, gift_card_left, lock_balance_of;
+ALTER TABLE proposals DROP payout;
 DROP POLICY web_tells ON outbox;
 DROP POLICY ledger ON outbox;
 DROP POLICY ledger ON returns;

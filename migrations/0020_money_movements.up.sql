@@ -99,11 +99,24 @@ BEGIN
     RETURN movement;
 END $$;
 
+-- What a shopper can still spend from a gift card: its balance less what is asked for or held for changes that are not made yet, those of one order left
+-- out. Null for other methods and where no balance is known.
+CREATE FUNCTION gift_card_left(method uuid, but_order uuid) RETURNS bigint LANGUAGE sql STABLE AS $$
+    SELECT c.balance_minor - coalesce((SELECT sum(m.amount_minor - m.returned_minor) FROM money_movements m WHERE m.tenant_id = c.tenant_id
+            AND m.payment_method_id = c.id AND m.direction = 'in' AND NOT m.settled AND m.state <> 'failed' AND m.order_id IS DISTINCT FROM but_order), 0)::bigint
+        FROM payment_methods c WHERE c.tenant_id = app_tenant() AND c.id = method AND c.kind = 'gift_card'
+$$;
+
 -- Asks for money to come in for a proposal. It is held until the change is made (`settle_money_in`) or given back (`give_back_money`).
 CREATE FUNCTION request_money_in(of_order uuid, method uuid, amount bigint, by_provider text, for_proposal uuid, at timestamptz) RETURNS uuid LANGUAGE plpgsql
     SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
     PERFORM add_to_balance(o.shopper_id, o.id, 0, 0, 0) FROM orders o WHERE o.tenant_id = app_tenant() AND o.id = of_order;
+    -- Requests of one gift card queue here.
+    PERFORM FROM payment_methods WHERE tenant_id = app_tenant() AND id = method AND kind = 'gift_card' FOR UPDATE;
+    IF gift_card_left(method, NULL) < amount THEN
+        RAISE EXCEPTION 'the gift card does not hold so much' USING ERRCODE = 'check_violation', CONSTRAINT = 'gift_card_covers';
+    END IF;
     RETURN add_movement(of_order, 'in', method, amount, by_provider, for_proposal, NULL, false, gen_random_uuid(), at);
 END $$;
 
@@ -202,6 +215,7 @@ BEGIN
         PERFORM go_on_with_proposal(m);
     ELSIF m.settled THEN
         PERFORM add_to_gift_card(m.payment_method_id, m.amount_minor);
+        PERFORM go_on_with_proposal(m);
     END IF;
     RETURN true;
 END $$;
@@ -223,6 +237,9 @@ BEGIN
     IF m.settled AND m.state = 'confirmed' THEN
         PERFORM add_to_gift_card(m.payment_method_id, -m.amount_minor);
     END IF;
+    IF m.settled THEN
+        PERFORM go_on_with_proposal(m);
+    END IF;
     RETURN true;
 END $$;
 
@@ -236,6 +253,9 @@ BEGIN
     END IF;
     PERFORM take_share(m, m.amount_minor, at);
     UPDATE money_movements SET state = 'requested', failure = NULL, reference = NULL, retries = retries + 1, updated_at = at WHERE tenant_id = app_tenant() AND id = movement;
+    IF m.settled THEN
+        PERFORM go_on_with_proposal(m);
+    END IF;
     RETURN true;
 END $$;
 
@@ -355,7 +375,7 @@ BEGIN
     RETURN true;
 END $$;
 
--- The proposal that waits for this money, or that no longer does, is looked at again.
+-- The proposal that waits for this money, or that no longer does, or that paid it out, is looked at again.
 CREATE FUNCTION go_on_with_proposal(m money_movements) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     IF m.proposal_id IS NOT NULL AND m.provider <> 'demo' THEN
@@ -411,12 +431,18 @@ CREATE VIEW order_payments WITH (security_invoker = true) AS
     GROUP BY tenant_id, shopper_id, order_id, request_id, direction, payment_method_id, provider;
 
 GRANT SELECT ON money_movements, order_balances, order_payments TO countersign_reader, countersign_web, countersign_executor;
-REVOKE ALL ON FUNCTION add_to_balance, lock_balance_of, add_movement, lock_movement, take_share, add_to_gift_card, refuse_own, record_refund, give_up_money, go_on_with_proposal, request_money_in, request_money_out, give_back_money, settle_money_in, confirm_money, fail_money,
+REVOKE ALL ON FUNCTION gift_card_left, add_to_balance, lock_balance_of, add_movement, lock_movement, take_share, add_to_gift_card, refuse_own, record_refund, give_up_money, go_on_with_proposal, request_money_in, request_money_out, give_back_money, settle_money_in, confirm_money, fail_money,
     retry_money_out, note_money, record_money, settle_by_staff, end_return, hand_money_to_staff FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION request_money_in, request_money_out, give_back_money, settle_money_in, confirm_money, fail_money, retry_money_out, note_money, record_money, record_refund,
     give_up_money TO countersign_executor;
 GRANT EXECUTE ON FUNCTION settle_by_staff, end_return, hand_money_to_staff, give_up_money TO countersign_web;
+GRANT EXECUTE ON FUNCTION gift_card_left TO countersign_reader, countersign_web, countersign_executor;
 GRANT UPDATE (settled_at) ON returns TO countersign_executor;
+
+-- What the shopper was last told of the money that goes out for a proposal; none where none does.
+-- squawk-ignore adding-field-with-default
+ALTER TABLE proposals ADD payout text CHECK (payout IN ('requested', 'paid', 'failed'));
+GRANT UPDATE (payout) ON proposals TO countersign_executor;
 
 -- Two states more: money is being collected for the change, or the shopper must pay at the provider's page first.
 -- squawk-ignore ban-drop-constraint

@@ -15,6 +15,7 @@ use sqlx::types::Json;
 use super::{
     Plan, PlanError, State, authority, effects,
     outcome::{self, Settled},
+    payouts,
     policy::Policy,
     returns,
 };
@@ -27,10 +28,6 @@ use crate::{
     tenancy::{self, Pool, Scope, Tx, audit::Actor},
 };
 
-const DONE: LocalizedText = LocalizedText {
-    en: "Done:",
-    de: "Erledigt:",
-};
 const NO_LONGER_FITS: LocalizedText = LocalizedText {
     en: "Your request no longer fits, because something changed meanwhile. Nothing was done. Please ask again.",
     de: "Ihre Anfrage passt nicht mehr, weil sich inzwischen etwas geändert hat. Es ist nichts geschehen. Bitte fragen Sie noch einmal.",
@@ -181,7 +178,7 @@ impl Executor {
             Err(_) => (State::Stale, NO_LONGER_FITS.owned()),
             Ok(plan) if !plan.does_as(&claimed.plan) => (State::Stale, NO_LONGER_FITS.owned()),
             Ok(plan) => match self.carry_out(&mut tx, &target, &plan, now).await {
-                Ok(None) => (State::Executed, claimed.plan.said_after(&DONE)),
+                Ok(None) => (State::Executed, payouts::done(&mut tx, id, &claimed.plan).await?),
                 Ok(Some(Provider::Staff)) => (State::AwaitingPayment, claimed.plan.said_after(&STAFF_COLLECTS)),
                 Ok(Some(_)) => (State::AwaitingPayment, claimed.plan.said_after(&CHARGING)),
                 Err(ChangeError::Database(error)) if may_pass(&error) => return Err(error.into()),
@@ -279,8 +276,10 @@ impl Executor {
             }
             (State::Executed, _) => {
                 let digest = claimed.plan.digest();
-                returns::undo(&mut tx, &claimed.settled(id, &digest), &claimed.plan, now).await?;
+                let settled = claimed.settled(id, &digest);
+                returns::undo(&mut tx, &settled, &claimed.plan, now).await?;
                 returns::settle(&mut tx, id, now).await?;
+                payouts::tell(&mut tx, &settled, &claimed.plan, now).await?;
                 Claim::Nothing
             }
             _ => Claim::Nothing,

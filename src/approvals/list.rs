@@ -7,6 +7,7 @@ use sqlx::types::Json;
 use super::{Awaiting, Plan, State};
 use crate::{
     ids::{ConversationId, ProposalId, ShopperId},
+    ledger::Payout,
     tenancy::{Role, Tx},
 };
 
@@ -25,6 +26,9 @@ pub struct ProposalView {
     pub digest: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// How far the money that goes out for it is; none where none does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub payout: Option<Payout>,
     /// Where the shopper pays before the change is made, at the payment provider.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub payment_link: Option<String>,
@@ -45,6 +49,7 @@ struct ProposalRow {
     plan: Json<Plan>,
     plan_digest: Vec<u8>,
     reason: Option<String>,
+    payout: Option<Payout>,
     payment_link: Option<String>,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
@@ -64,6 +69,7 @@ impl From<ProposalRow> for ProposalView {
             plan: row.plan.0,
             digest: hex::encode(row.plan_digest),
             reason: row.reason,
+            payout: row.payout,
             payment_link: row.payment_link,
             created_at: row.created_at,
             updated_at: row.updated_at,
@@ -78,7 +84,7 @@ macro_rules! proposals {
         sqlx::query_as!(
             ProposalRow,
             r#"SELECT id AS "id: _", shopper_id AS "shopper_id: _", conversation_id AS "conversation_id: _", tool, state AS "state: _",
-                awaiting AS "awaiting: _", deciders_needed, plan AS "plan: _", plan_digest, reason, created_at, updated_at, expires_at,
+                awaiting AS "awaiting: _", deciders_needed, plan AS "plan: _", plan_digest, reason, payout AS "payout: _", created_at, updated_at, expires_at,
                 (SELECT m.payment_link FROM money_movements m WHERE m.tenant_id = proposals.tenant_id AND m.proposal_id = proposals.id AND m.state = 'requested'
                     AND m.payment_link IS NOT NULL LIMIT 1) AS payment_link
             FROM proposals "# + $rest,

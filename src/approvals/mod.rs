@@ -10,6 +10,7 @@ mod executor;
 pub mod expire;
 pub mod list;
 mod outcome;
+mod payouts;
 mod plan;
 pub mod policy;
 mod propose;

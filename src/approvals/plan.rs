@@ -41,6 +41,9 @@ pub struct OrderRef {
     pub id: OrderId,
     pub number: String,
     pub version: i64,
+    /// What of its payments has gone back before, or is about to. A refund that comes after makes the plan stale.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refunded: Option<Money>,
 }
 
 impl Plan {
@@ -57,7 +60,7 @@ impl Plan {
                 .collect(),
             summary: summary.en,
             details: Language::ALL
-                .map(|language| (language, render(&changes, language)))
+                .map(|language| (language, render(order.as_ref(), &changes, language)))
                 .into(),
             order,
             amount,
@@ -97,6 +100,16 @@ impl Plan {
         self.changes
             .iter()
             .any(|change| matches!(change, Change::Exchange { .. }))
+    }
+
+    /// Whether money out is all that happens.
+    pub fn only_pays_out(&self) -> bool {
+        let is_money = |change: &Change| match change {
+            Change::Payment { kind, .. } => *kind == PaymentKind::Refund,
+            Change::Balance { .. } => true,
+            _ => false,
+        };
+        self.changes.iter().all(is_money)
     }
 
     /// A sentence and what the plan is about, in each language.

@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::OrderRef;
 use crate::{
     language::{Language, LocalizedText},
     money::Money,
@@ -28,12 +29,28 @@ pub struct Detail {
     pub after: Option<String>,
 }
 
-/// Every change, field by field, in one language.
-pub fn render(changes: &[Change], language: Language) -> Vec<Detail> {
+macro_rules! words {
+    ($en:literal, $de:literal) => {
+        LocalizedText { en: $en, de: $de }
+    };
+}
+
+/// Every change, field by field, in one language, and first what was refunded on the order before.
+pub fn render(order: Option<&OrderRef>, changes: &[Change], language: Language) -> Vec<Detail> {
     let mut rows = Rows {
         language,
         details: Vec::new(),
     };
+    if let Some(refunded) = order.and_then(|order| order.refunded) {
+        let refunded = rows.money(refunded);
+        rows.value(
+            words!(
+                "Refunded on this order before",
+                "Auf diese Bestellung bereits erstattet"
+            ),
+            refunded,
+        );
+    }
     for change in changes {
         rows.change(change);
     }
@@ -43,12 +60,6 @@ pub fn render(changes: &[Change], language: Language) -> Vec<Detail> {
 struct Rows {
     language: Language,
     details: Vec<Detail>,
-}
-
-macro_rules! words {
-    ($en:literal, $de:literal) => {
-        LocalizedText { en: $en, de: $de }
-    };
 }
 
 impl Rows {
@@ -145,7 +156,10 @@ impl Rows {
             }
             Change::Coupon { discount, days } => {
                 let worth = match discount {
-                    Discount::Percent { percent } => format!("{percent} %"),
+                    Discount::Percent { percent, at_most } => {
+                        let most = self.say(words!("at most", "höchstens"));
+                        format!("{percent} %, {most} {}", self.money(*at_most))
+                    }
                     Discount::Amount { amount } => self.money(*amount),
                 };
                 self.value(words!("Coupon", "Gutschein"), worth);
@@ -283,7 +297,7 @@ mod tests {
             json!({ "change": "balance", "payment_method_id": "gift", "from": money, "to": { "amount": "9.00", "currency": "USD" } }),
             json!({ "change": "return", "item_ids": ["a", "b"], "payment_method_id": "card" }),
             json!({ "change": "exchange", "swaps": [{ "item_id": "a", "new_item_id": "b" }], "difference": money, "payment_method_id": "card" }),
-            json!({ "change": "coupon", "discount": { "kind": "percent", "percent": 10 }, "days": 30 }),
+            json!({ "change": "coupon", "discount": { "kind": "percent", "percent": 10, "at_most": money }, "days": 30 }),
             json!({ "change": "coupon", "discount": { "kind": "amount", "amount": money }, "days": 30 }),
             json!({ "change": "crm_note", "text": "likes tea" }),
             json!({ "change": "hand_off", "summary": "wants a person" }),
@@ -306,7 +320,7 @@ mod tests {
 
     fn rendered(change: &Value) -> Option<[Vec<Detail>; 2]> {
         let change: Change = serde_json::from_value(change.clone()).ok()?;
-        Some([Language::En, Language::De].map(|language| render(std::slice::from_ref(&change), language)))
+        Some([Language::En, Language::De].map(|language| render(None, std::slice::from_ref(&change), language)))
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 use regex::{Match, Regex};
 
 use super::{
-    evidence::{Deed, Evidence, SeenOrder, numbers},
+    evidence::{Deed, Evidence, Progress, SeenOrder, numbers},
     folding::Folded,
     links,
     phrases::{self, Act, Kind},
@@ -234,7 +234,12 @@ impl<'a> Claim<'a> {
         let deed = |deed: &Deed| {
             let is_kind = act.note.as_ref().is_some_and(|note| note.is_match(&deed.text));
             let is_place = self.kind != Kind::Change || !of_address || says(&ADDRESS, &deed.text, false);
-            is_kind && is_place && (deed.is_done || self.kind == Kind::Request)
+            let needed = match self.kind {
+                Kind::Request => Progress::Approved,
+                Kind::Refund => Progress::Paid,
+                _ => Progress::Changed,
+            };
+            is_kind && is_place && deed.progress >= needed
         };
         let seen = |order: &SeenOrder| {
             !self.is_own

@@ -7,19 +7,36 @@ use serde_json::Value;
 
 use super::{folding::Folded, links};
 
-/// How the notes begin that tell of something done or approved, folded.
-const NOTES: &[(&str, bool)] = &[
-    ("done:", true),
-    ("erledigt:", true),
-    ("your request was approved", false),
-    ("ihre anfrage wurde genehmigt", false),
+/// How the notes begin that tell of something done or approved, folded. The first that fits counts.
+const NOTES: &[(&str, Progress)] = &[
+    ("done:", Progress::Paid),
+    ("erledigt:", Progress::Paid),
+    ("done, except for the refund", Progress::Changed),
+    ("erledigt bis auf die erstattung", Progress::Changed),
+    ("the refund has been paid", Progress::Paid),
+    ("die erstattung wurde ausgezahlt", Progress::Paid),
+    ("your request was approved", Progress::Approved),
+    ("ihre anfrage wurde genehmigt", Progress::Approved),
 ];
+
+/// The notes that tell of a refund by themselves, whatever it was for.
+const PAID: &[&str] = &["the refund has been paid", "die erstattung wurde ausgezahlt"];
+
+/// How far something is that was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Progress {
+    Approved,
+    /// The change is made; money that goes out for it has not been paid yet.
+    Changed,
+    /// Everything is done.
+    Paid,
+}
 
 /// Something that this server did, or has approved.
 pub(super) struct Deed {
     /// Folded: `refund 10.00 usd of order #1001.`
     pub text: String,
-    pub is_done: bool,
+    pub progress: Progress,
     pub numbers: Vec<String>,
 }
 
@@ -66,17 +83,20 @@ impl Evidence {
 
     fn learn_note(&mut self, line: &str) {
         let line = line.trim();
-        for (opening, is_done) in NOTES {
-            if let Some(text) = line.strip_prefix(opening) {
-                self.learn_deed(text, *is_done);
+        if let Some((opening, progress)) = NOTES.iter().find(|(opening, _)| line.starts_with(opening)) {
+            let text = &line[opening.len()..];
+            let about = text.split_once(':').map_or(text, |(_, about)| about).trim();
+            self.learn_deed(about, *progress);
+            if PAID.contains(opening) {
+                self.learn_deed(&format!("refund {about}"), *progress);
             }
         }
     }
 
-    fn learn_deed(&mut self, text: &str, is_done: bool) {
+    fn learn_deed(&mut self, text: &str, progress: Progress) {
         self.deeds.push(Deed {
             text: text.trim().to_owned(),
-            is_done,
+            progress,
             numbers: numbers(text),
         });
     }
@@ -87,10 +107,10 @@ impl Evidence {
             Value::Object(fields) => {
                 let text = |name: &str| fields.get(name).and_then(Value::as_str);
                 // A write tool's result tells of a proposal. Most wait for somebody: those bear nothing out.
-                if let (Some(_), Some("approved" | "executing" | "executed"), Some(summary)) =
+                if let (Some(_), Some("approved" | "executing"), Some(summary)) =
                     (text("proposal_id"), text("state"), text("summary"))
                 {
-                    self.learn_deed(&Folded::of(summary).text, true);
+                    self.learn_deed(&Folded::of(summary).text, Progress::Approved);
                 }
                 if let Some(number) = text("number").or_else(|| text("order_number")) {
                     self.learn_order(value, Some(number));
@@ -107,7 +127,9 @@ impl Evidence {
         self.orders.push(SeenOrder {
             number: number.map(|number| Folded::of(number).text.trim_start_matches('#').to_owned()),
             status: status.unwrap_or_default().to_lowercase(),
-            is_refunded: payments.flatten().any(|payment| payment["kind"] == "refund"),
+            is_refunded: payments
+                .flatten()
+                .any(|payment| payment["kind"] == "refund" && payment["pending"] != true),
         });
     }
 }
@@ -154,7 +176,19 @@ mod tests {
         evidence
             .learn(r##"{"data":{"proposal_id":"x","state":"approved","summary":"Refund 5.00 USD on order #1001."}}"##);
         evidence.learn("Erledigt: Bestellung #1003 stornieren.");
-        let told: Vec<_> = evidence.deeds.iter().map(|deed| &deed.numbers[..]).collect();
-        assert_eq!(told, [["1001"], ["1003"]]);
+        evidence.learn("Done, except for the refund, which has not been paid yet. You are told here when it is: Cancel order #1004 and refund 2.00 USD to card.");
+        let told: Vec<_> = evidence
+            .deeds
+            .iter()
+            .map(|deed| (&deed.numbers[0][..], deed.progress))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                ("1001", Progress::Approved),
+                ("1003", Progress::Paid),
+                ("1004", Progress::Changed)
+            ]
+        );
     }
 }

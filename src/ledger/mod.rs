@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 pub use read::{
-    Collection, Known, Movement, StaffTask, by_reference, collection, get, known, payment_link, provider_for,
-    staff_tasks,
+    Collection, Known, Movement, Payout, StaffTask, by_reference, collection, get, gift_card_left, known, payment_link,
+    payout, provider_for, staff_tasks,
 };
 
 use crate::{
@@ -57,8 +57,8 @@ pub enum MovementState {
 /// Why the ledger refused.
 #[derive(Debug, thiserror::Error)]
 pub enum LedgerError {
-    /// More would go out of an order than came in.
-    #[error("more money would go out of the order than came in")]
+    /// More would go out of an order than came in, or a gift card does not hold so much.
+    #[error("more money would move than there is")]
     NotCovered,
     /// A member of staff may not say what became of money of their own order.
     #[error("somebody else must say so: it is their own order")]
@@ -75,7 +75,8 @@ impl From<sqlx::Error> for LedgerError {
                 "paid_out_at_most_paid_in"
                 | "only_confirmed_money_goes_out"
                 | "at_most_what_came_in_goes_back"
-                | "only_what_is_held_goes_back",
+                | "only_what_is_held_goes_back"
+                | "gift_card_covers",
             ) => Self::NotCovered,
             Some("not_their_own_order") => Self::OwnOrder,
             _ => Self::Database(error),

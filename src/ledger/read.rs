@@ -64,6 +64,58 @@ pub enum Collection {
     Held,
 }
 
+/// What came of the money that goes out for a proposal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::Type, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
+pub enum Payout {
+    /// Whoever moves it has not said yet that some of it was paid.
+    Requested,
+    Paid,
+    /// Some of it could not be paid, and nothing is under way.
+    Failed,
+}
+
+/// How far the money that goes out for a proposal is, and how much of it has been paid. None where none goes out; what goes back because a
+/// change was not made does not count.
+pub async fn payout<R: Role>(tx: &mut Tx<R>, proposal: ProposalId) -> Result<Option<(Payout, Money)>, sqlx::Error> {
+    let found = sqlx::query!(
+        r#"SELECT currency, count(*) FILTER (WHERE state = 'requested') AS "requested!", count(*) FILTER (WHERE state = 'failed') AS "failed!",
+            coalesce(sum(amount_minor) FILTER (WHERE state = 'confirmed'), 0)::bigint AS "paid!"
+        FROM money_movements WHERE tenant_id = $2 AND proposal_id = $1 AND direction = 'out' AND settled GROUP BY currency"#,
+        proposal.as_uuid(),
+        tx.tenant_id().as_uuid()
+    )
+    .fetch_optional(&mut **tx)
+    .await?;
+    let Some(found) = found else { return Ok(None) };
+    let state = match (found.requested, found.failed) {
+        (0, 0) => Payout::Paid,
+        (0, _) => Payout::Failed,
+        _ => Payout::Requested,
+    };
+    Ok(Some((state, Money::new(found.paid, currency(&found.currency)?))))
+}
+
+/// What a shopper's gift card still holds, in minor units, less what is set aside for changes of other orders. None for other methods.
+pub async fn gift_card_left<R: Role>(
+    tx: &mut Tx<R>,
+    shopper: ShopperId,
+    external_id: &str,
+    but_order: OrderId,
+) -> Result<Option<i64>, sqlx::Error> {
+    let left = sqlx::query_scalar!(
+        "SELECT gift_card_left(id, $3) FROM payment_methods WHERE tenant_id = $4 AND shopper_id = $1 AND external_id = $2",
+        shopper.as_uuid(),
+        external_id,
+        but_order.as_uuid(),
+        tx.tenant_id().as_uuid()
+    )
+    .fetch_optional(&mut **tx)
+    .await?;
+    Ok(left.flatten())
+}
+
 /// How far the money of a proposal has come in.
 pub async fn collection<R: Role>(tx: &mut Tx<R>, proposal: ProposalId) -> Result<Collection, sqlx::Error> {
     let found = sqlx::query!(

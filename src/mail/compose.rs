@@ -74,6 +74,10 @@ impl Mailer {
                 self.proposal(tx, sender, *proposal, false, |w, told| w.refunded(told))
                     .await
             }
+            Mail::RefundFailed { proposal } => {
+                self.proposal(tx, sender, *proposal, false, |w, told| w.refund_failed(told))
+                    .await
+            }
             Mail::NewSignIn { session } => self.new_sign_in(tx, sender, *session).await,
             Mail::BudgetAlert { scope, period, percent } => {
                 self.budget(tx, sender, (&scope.replace('_', " "), period, *percent))

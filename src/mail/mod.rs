@@ -91,8 +91,12 @@ pub enum Mail {
     PaymentNeeded {
         proposal: ProposalId,
     },
-    /// The payment provider has given money back.
+    /// Whoever moves the money says that all of it was paid.
     RefundMade {
+        proposal: ProposalId,
+    },
+    /// Some of it could not be paid; staff look after it.
+    RefundFailed {
         proposal: ProposalId,
     },
     NewSignIn {

@@ -14,6 +14,7 @@ use super::{
 use crate::{
     ids::ProposalId,
     language::Language,
+    ledger::Payout,
     money::Money,
     tenancy::{Executor, Tx},
 };
@@ -47,6 +48,7 @@ struct Proposal {
     order: Option<String>,
     amount: Option<Json<Money>>,
     reason: Option<String>,
+    payout: Option<Payout>,
     email: Option<String>,
     first_name: String,
     language: Option<Language>,
@@ -65,7 +67,7 @@ impl Mailer {
     ) -> Result<Option<Addressed>, MailError> {
         let proposal = sqlx::query_as!(
             Proposal,
-            r#"SELECT p.tool, p.plan->>'summary' AS summary, o.number AS "order?", p.plan->'amount' AS "amount: Json<Money>", p.reason, s.email,
+            r#"SELECT p.tool, p.plan->>'summary' AS summary, o.number AS "order?", p.plan->'amount' AS "amount: Json<Money>", p.reason, p.payout AS "payout: Payout", s.email,
                 s.first_name, coalesce(s.language, c.language) AS "language: Language", p.awaiting = 'nobody' AS "automatic!",
                 p.plan->'translations' AS "translations: Json<BTreeMap<Language, String>>",
                 p.plan->'details' AS "details: Json<BTreeMap<Language, Vec<Detail>>>"
@@ -97,6 +99,7 @@ impl Mailer {
             amount: proposal.amount.as_ref().map(|amount| amount.0),
             reason: proposal.reason.as_deref(),
             tool: &proposal.tool,
+            payout: proposal.payout,
         };
         let mut letter = letter(words, &sender, &proposal.first_name, say(words, &told));
         letter

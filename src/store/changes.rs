@@ -86,8 +86,14 @@ pub struct Swap {
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Discount {
-    Percent { percent: u32 },
-    Amount { amount: Money },
+    /// `at_most` is the largest amount that it takes off.
+    Percent {
+        percent: u32,
+        at_most: Money,
+    },
+    Amount {
+        amount: Money,
+    },
 }
 
 /// What changes are made to.
@@ -276,9 +282,9 @@ async fn coupon(
     days: u32,
     now: DateTime<Utc>,
 ) -> Result<(), ChangeError> {
-    let (kind, value) = match discount {
-        Discount::Percent { percent } => ("percent", i64::from(*percent)),
-        Discount::Amount { amount } => ("amount", amount.minor),
+    let (kind, value, at_most) = match discount {
+        Discount::Percent { percent, at_most } => ("percent", i64::from(*percent), at_most.minor),
+        Discount::Amount { amount } => ("amount", amount.minor, amount.minor),
     };
     // 60 random bits, in the letters and digits of Crockford's base 32.
     let code: String = rand::random::<[u8; 12]>()
@@ -286,7 +292,7 @@ async fn coupon(
         .map(|byte| char::from(b"0123456789ABCDEFGHJKMNPQRSTVWXYZ"[usize::from(byte & 31)]))
         .collect();
     sqlx::query!(
-        "INSERT INTO coupons (tenant_id, shopper_id, id, proposal_id, code, kind, value, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        "INSERT INTO coupons (tenant_id, shopper_id, id, proposal_id, code, kind, value, at_most_minor, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
         tx.tenant_id().as_uuid(),
         target.shopper.as_uuid(),
         Uuid::now_v7(),
@@ -294,6 +300,7 @@ async fn coupon(
         code,
         kind,
         value,
+        at_most,
         now + chrono::Duration::days(days.into())
     )
     .execute(&mut **tx)

@@ -46,7 +46,7 @@ pub async fn export<R: Role>(tx: &mut Tx<R>, shopper: ShopperId) -> Result<Value
                 FROM conversations c WHERE c.shopper_id = $1),
             'proposals', (SELECT coalesce(jsonb_agg(jsonb_build_object('id', id, 'tool', tool, 'state', state, 'arguments', arguments, 'plan', plan,
                 'reason', reason, 'created_at', created_at) ORDER BY created_at), '[]') FROM proposals WHERE shopper_id = $1),
-            'coupons', (SELECT coalesce(jsonb_agg(jsonb_build_object('code', code, 'kind', kind, 'value', value, 'expires_at', expires_at)), '[]')
+            'coupons', (SELECT coalesce(jsonb_agg(jsonb_build_object('code', code, 'kind', kind, 'value', value, 'at_most_minor', at_most_minor, 'expires_at', expires_at)), '[]')
                 FROM coupons WHERE shopper_id = $1),
             'notes', (SELECT coalesce(jsonb_agg(jsonb_build_object('kind', kind, 'text', body, 'created_at', created_at)), '[]')
                 FROM notes WHERE shopper_id = $1),

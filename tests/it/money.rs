@@ -19,6 +19,8 @@ use crate::support::{
     stripe_books::{Books, ChargeOutcome, RefundOutcome},
 };
 
+mod payouts;
+
 const WEBHOOK_SECRET: &str = "whsec_stripe_of_the_tests";
 
 /// A store whose payments are at a fake Stripe.

@@ -15,7 +15,6 @@ use crate::{
     jobs::outbox::{Claimed, Sent},
     keyring::Keyring,
     ledger::{self, Direction, LedgerError, Movement, MovementState},
-    mail::{self, Mail},
     telemetry::traces,
 };
 
@@ -322,17 +321,6 @@ async fn refunded(
         _ => {
             ledger::confirm(&mut claimed.tx, movement.id, Some(reference), now).await?;
         }
-    }
-    if let Some(proposal) = movement.proposal {
-        let key = claimed.key.clone();
-        mail::queue(
-            &mut claimed.tx,
-            &Mail::RefundMade { proposal },
-            "refund_made",
-            &key,
-            now,
-        )
-        .await?;
     }
     Ok(Sent::Done(Some(reference.to_owned())))
 }

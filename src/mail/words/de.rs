@@ -1,7 +1,7 @@
 //! German.
 
 use super::{Said, Told, Words, said};
-use crate::{language::Language, mail::codes::Purpose};
+use crate::{language::Language, ledger::Payout, mail::codes::Purpose};
 
 pub(super) struct German;
 
@@ -83,11 +83,14 @@ impl Words for German {
             }
             _ => "",
         };
-        let mut said = said(
-            "Erledigt",
-            &["Ihre Anfrage wurde genehmigt und ausgeführt:", told.summary],
-            &[],
-        );
+        let (subject, opening) = match told.payout {
+            None | Some(Payout::Paid) => ("Erledigt", "Ihre Anfrage wurde genehmigt und ausgeführt:"),
+            Some(Payout::Requested | Payout::Failed) => (
+                "Ihre Anfrage wurde genehmigt",
+                "Ihre Anfrage wurde genehmigt. Die Erstattung ist noch nicht ausgezahlt; Sie bekommen eine E-Mail, sobald sie es ist:",
+            ),
+        };
+        let mut said = said(subject, &[opening, told.summary], &[]);
         said.paragraphs
             .extend(Some(next.to_owned()).filter(|next| !next.is_empty()));
         said
@@ -136,13 +139,24 @@ impl Words for German {
     }
     fn refunded(&self, told: &Told<'_>) -> Said {
         said(
-            "Ihre Erstattung ist unterwegs",
+            "Ihre Erstattung ist ausgezahlt",
             &[
                 "die Erstattung ist ausgeführt:",
                 told.summary,
                 "Sie sehen sie in wenigen Tagen auf Ihrem Konto.",
             ],
             &[],
+        )
+    }
+    fn refund_failed(&self, told: &Told<'_>) -> Said {
+        said(
+            "Ihre Erstattung konnte nicht ausgezahlt werden",
+            &[
+                "die Erstattung konnte nicht ausgezahlt werden:",
+                told.summary,
+                "Unser Team weiß davon und kümmert sich darum.",
+            ],
+            &["Antworten Sie auf diese E-Mail, wenn Sie eine Frage haben."],
         )
     }
     fn new_sign_in(&self, store: &str) -> Said {

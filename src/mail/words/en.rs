@@ -1,7 +1,7 @@
 //! English.
 
 use super::{Said, Told, Words, said};
-use crate::{language::Language, mail::codes::Purpose};
+use crate::{language::Language, ledger::Payout, mail::codes::Purpose};
 
 pub(super) struct English;
 
@@ -80,11 +80,14 @@ impl Words for English {
             }
             _ => "",
         };
-        let mut said = said(
-            "Done",
-            &["your request was approved and carried out:", told.summary],
-            &[],
-        );
+        let (subject, opening) = match told.payout {
+            None | Some(Payout::Paid) => ("Done", "your request was approved and carried out:"),
+            Some(Payout::Requested | Payout::Failed) => (
+                "Your request was approved",
+                "your request was approved. The refund has not been paid yet, and you get a mail when it is:",
+            ),
+        };
+        let mut said = said(subject, &[opening, told.summary], &[]);
         said.paragraphs
             .extend(Some(next.to_owned()).filter(|next| !next.is_empty()));
         said
@@ -133,13 +136,24 @@ impl Words for English {
     }
     fn refunded(&self, told: &Told<'_>) -> Said {
         said(
-            "Your refund is on its way",
+            "Your refund has been made",
             &[
                 "the refund has been made:",
                 told.summary,
                 "It shows on your account within a few days.",
             ],
             &[],
+        )
+    }
+    fn refund_failed(&self, told: &Told<'_>) -> Said {
+        said(
+            "Your refund could not be paid",
+            &[
+                "the refund could not be paid:",
+                told.summary,
+                "Our staff has been told and looks after it.",
+            ],
+            &["Answer this mail if you have a question."],
         )
     }
     fn new_sign_in(&self, store: &str) -> Said {

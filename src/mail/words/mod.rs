@@ -3,7 +3,7 @@
 mod de;
 mod en;
 
-use crate::{language::Language, mail::codes::Purpose, money::Money};
+use crate::{language::Language, ledger::Payout, mail::codes::Purpose, money::Money};
 
 /// A proposal as a mail tells of it.
 pub(super) struct Told<'a> {
@@ -13,6 +13,8 @@ pub(super) struct Told<'a> {
     /// What staff wrote when they rejected it.
     pub reason: Option<&'a str>,
     pub tool: &'a str,
+    /// What the shopper was told of the money that goes out for it; none where none does.
+    pub payout: Option<Payout>,
 }
 
 /// A subject, and the paragraphs under it.
@@ -42,10 +44,12 @@ pub(super) trait Words: Send + Sync {
     fn rejected(&self, told: &Told<'_>) -> Said;
     /// It expired, went stale or could not be done.
     fn undone(&self, told: &Told<'_>) -> Said;
-    /// The payment provider has given money back.
     fn audit_head(&self) -> Said;
     fn payment_needed(&self, told: &Told<'_>) -> Said;
+    /// All the money that goes out for it has been paid.
     fn refunded(&self, told: &Told<'_>) -> Said;
+    /// Some of that could not be paid.
+    fn refund_failed(&self, told: &Told<'_>) -> Said;
     fn new_sign_in(&self, store: &str) -> Said;
     fn budget(&self, scope: &str, period: &str, percent: i64) -> Said;
     fn transcript(&self, store: &str) -> Said;

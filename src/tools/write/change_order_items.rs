@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 use validator::Validate;
 
 use super::{
-    ItemChange, Ledger, WriteTool, book_difference, method, methods, must_be, must_cover, order, order_ref, swap,
-    wording::swapped,
+    ItemChange, Ledger, WriteTool, book_difference, method, methods, must_be, must_be_paid, must_cover, order,
+    order_ref, swap, wording::swapped,
 };
 use crate::{
     approvals::{
@@ -44,6 +44,7 @@ impl WriteTool for ChangeOrderItems {
         effect: Effect::MovesMoney,
         requires: &[
             "the order is pending and its items were not changed before",
+            "its payments were not all refunded",
             "each new item is an available variant of the same product",
             "a gift card covers the difference",
         ],
@@ -61,9 +62,10 @@ impl WriteTool for ChangeOrderItems {
         let order = order(tx, &arguments.order_number).await?;
         must_be(&order, OrderStatus::Pending, "pending")?;
         let (lines, difference) = swap(tx, &order, &arguments.changes).await?;
+        must_be_paid(&order)?;
         let methods = methods(tx, shopper).await?;
         let method = method(&methods, &arguments.payment_method_id)?;
-        must_cover(method, difference)?;
+        must_cover(tx, (&order, shopper), method, difference).await?;
         let mut ledger = Ledger::new(&methods);
         book_difference(&mut ledger, difference, &method.id)?;
         let mut changes = vec![

@@ -64,7 +64,7 @@ impl WriteTool for ChangeOrderPayment {
         if new.id == paid.payment_method_id {
             return Err(PlanError::rule("the order is paid by that method already"));
         }
-        must_cover(new, paid.amount)?;
+        must_cover(tx, (&order, shopper), new, paid.amount).await?;
         let mut ledger = Ledger::new(&methods);
         ledger.book(PaymentKind::Payment, paid.amount, &new.id)?;
         ledger.book(PaymentKind::Refund, paid.amount, &paid.payment_method_id)?;

@@ -49,7 +49,7 @@ impl WriteTool for CreateCoupon {
         target: "the shopper's coupons",
         example: r#"{"kind": "percent", "value": "10", "reason": "late delivery"}"#,
         effect: Effect::MovesMoney,
-        requires: &["at most 20 percent, or 50.00"],
+        requires: &["at most 20 percent, and never more than 50.00"],
         may_retry: true,
         side_effects: &["the code by mail"],
         activity: LocalizedText {
@@ -72,11 +72,14 @@ impl WriteTool for CreateCoupon {
                     .filter(|percent| (1..=MOST_PERCENT).contains(percent));
                 let percent =
                     percent.ok_or_else(|| refuse(format!("must be whole percents from 1 to {MOST_PERCENT}")))?;
-                (
-                    Discount::Percent { percent },
-                    Money::new(MOST_MINOR, currency),
-                    LocalizedText::from_fn(|_| format!("{percent} %")),
-                )
+                let at_most = Money::new(MOST_MINOR, currency);
+                let most = LocalizedText {
+                    en: "at most",
+                    de: "höchstens",
+                };
+                let worth =
+                    most.each(|language, most| format!("{percent} % ({most} {})", at_most.in_language(language)));
+                (Discount::Percent { percent, at_most }, at_most, worth)
             }
             Kind::Amount => {
                 let amount = Money::parse(&arguments.value, currency).map_err(|error| refuse(error.to_string()))?;

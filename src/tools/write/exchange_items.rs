@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 use validator::Validate;
 
 use super::{
-    ItemChange, WriteTool, method, methods, must_be, must_cover, order, order_ref, swap, swaps, wording::swapped,
+    ItemChange, WriteTool, method, methods, must_be, must_be_paid, must_cover, order, order_ref, swap, swaps,
+    wording::swapped,
 };
 use crate::{
     approvals::{
@@ -43,6 +44,7 @@ impl WriteTool for ExchangeItems {
         effect: Effect::MovesMoney,
         requires: &[
             "the order is delivered",
+            "its payments were not all refunded",
             "each new item is an available variant of the same product",
             "a gift card covers the difference",
         ],
@@ -60,9 +62,10 @@ impl WriteTool for ExchangeItems {
         let order = order(tx, &arguments.order_number).await?;
         must_be(&order, OrderStatus::Delivered, "delivered")?;
         let (_, difference) = swap(tx, &order, &arguments.changes).await?;
+        must_be_paid(&order)?;
         let methods = methods(tx, shopper).await?;
         let method = method(&methods, &arguments.payment_method_id)?;
-        must_cover(method, difference)?;
+        must_cover(tx, (&order, shopper), method, difference).await?;
         let changes = vec![
             Change::Status {
                 from: order.status,

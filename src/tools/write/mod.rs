@@ -23,6 +23,7 @@ use super::Contract;
 use crate::{
     approvals::{OrderRef, Plan, PlanError, policy::Policy},
     ids::ShopperId,
+    ledger,
     money::{Currency, Money},
     store::{
         PaymentMethod, catalogue,
@@ -122,13 +123,29 @@ fn method<'a>(methods: &'a BTreeMap<String, PaymentMethod>, id: &str) -> Result<
     methods.get(id).ok_or(PlanError::NotFound("payment method"))
 }
 
-/// A charge must be covered when it goes to a gift card.
-fn must_cover(method: &PaymentMethod, charge: Money) -> Result<(), PlanError> {
-    match method.balance {
-        Some(balance) if balance.minor < charge.minor => Err(PlanError::rule(format!(
-            "the gift card holds {balance}, which does not cover {charge}"
+/// A charge must be covered when it goes to a gift card. What is set aside on it for changes of other orders is not there.
+async fn must_cover<R: Role>(
+    tx: &mut Tx<R>,
+    (order, shopper): (&Order, ShopperId),
+    method: &PaymentMethod,
+    charge: Money,
+) -> Result<(), PlanError> {
+    match ledger::gift_card_left(tx, shopper, &method.id, order.id).await? {
+        Some(left) if left < charge.minor => Err(PlanError::rule(format!(
+            "{} is left on the gift card, which does not cover {charge}",
+            Money::new(left.max(0), charge.currency)
         ))),
         _ => Ok(()),
+    }
+}
+
+/// Refuses where everything that was paid for the order has gone back: its goods are not the shopper's any more to change, exchange or return.
+fn must_be_paid(order: &Order) -> Result<(), PlanError> {
+    let has_refund = order.payments.iter().any(|payment| payment.kind == PaymentKind::Refund);
+    if has_refund && unrefunded(order).is_empty() {
+        Err(PlanError::rule("everything that was paid for this order was refunded"))
+    } else {
+        Ok(())
     }
 }
 
@@ -266,9 +283,15 @@ fn book_difference(ledger: &mut Ledger<'_>, difference: Money, method: &str) -> 
 }
 
 fn order_ref(order: &Order) -> Option<OrderRef> {
+    let refunds = order
+        .payments
+        .iter()
+        .filter(|payment| payment.kind == PaymentKind::Refund);
+    let refunded: i64 = refunds.map(|payment| payment.amount.minor).sum();
     Some(OrderRef {
         id: order.id,
         number: order.number.clone(),
         version: order.version,
+        refunded: (refunded > 0).then(|| Money::new(refunded, order.total.currency)),
     })
 }

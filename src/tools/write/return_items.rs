@@ -3,7 +3,10 @@
 use serde::{Deserialize, Serialize};
 use validator::Validate;
 
-use super::{WriteTool, method, methods, must_be, order, order_ref, unit_of, units_left, wording::goods};
+use super::{
+    WriteTool, method, methods, must_be, must_be_paid, order, order_ref, total, unit_of, units_left, unrefunded,
+    wording::goods,
+};
 use crate::{
     approvals::{
         Plan, PlanError,
@@ -42,6 +45,7 @@ impl WriteTool for ReturnItems {
         requires: &[
             "the order is delivered",
             "the items are in the order",
+            "its payments were not all refunded",
             "the refund goes to the original method or a gift card of the shopper's",
         ],
         may_retry: true,
@@ -66,6 +70,7 @@ impl WriteTool for ReturnItems {
                 .checked_add(order.lines[at].price)
                 .map_err(|error| PlanError::rule(error.to_string()))?;
         }
+        must_be_paid(&order)?;
         let methods = methods(tx, shopper).await?;
         let method = method(&methods, &arguments.payment_method_id)?;
         let original = order
@@ -77,6 +82,16 @@ impl WriteTool for ReturnItems {
                 "a refund goes to the original payment method or to a gift card",
             ));
         }
+        // What was refunded already is not refunded again.
+        let refund = Money::new(
+            worth.minor.min(total(&unrefunded(&order), worth.currency).minor),
+            worth.currency,
+        );
+        if refund.minor == 0 {
+            return Err(PlanError::rule(
+                "no payment of this order is known that could be refunded",
+            ));
+        }
         let changes = vec![
             Change::Status {
                 from: order.status,
@@ -84,22 +99,34 @@ impl WriteTool for ReturnItems {
             },
             Change::Return {
                 item_ids: arguments.item_ids.clone(),
-                amount: worth,
+                amount: refund,
                 payment_method_id: method.id.clone(),
             },
         ];
         let (goods, number, to) = (goods(&order.lines, &arguments.item_ids), &order.number, &method.id);
+        let german = |money: Money| money.in_language(Language::De);
+        let refunded = match refund == worth {
+            true => LocalizedText {
+                en: "the refund".to_owned(),
+                de: "die Erstattung".to_owned(),
+            },
+            false => LocalizedText {
+                en: format!("{refund}, which is what was not refunded yet,"),
+                de: format!("{}, der noch nicht erstattete Rest,", german(refund)),
+            },
+        };
         let summary = LocalizedText {
             en: format!(
-                "Return {} of order {number}, worth {worth}; the refund will go to {to}.",
-                goods.en
+                "Return {} of order {number}, worth {worth}; {} will go to {to}.",
+                goods.en, refunded.en
             ),
             de: format!(
-                "{} der Bestellung {number} im Wert von {} zurücksenden; die Erstattung geht an {to}.",
+                "{} der Bestellung {number} im Wert von {} zurücksenden; {} geht an {to}.",
                 goods.de,
-                worth.in_language(Language::De)
+                german(worth),
+                refunded.de
             ),
         };
-        Ok(Plan::new(summary, order_ref(&order), Some(worth), changes))
+        Ok(Plan::new(summary, order_ref(&order), Some(refund), changes))
     }
 }

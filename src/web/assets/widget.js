@@ -22,6 +22,7 @@
       thinking: "Writing…", newChat: "New chat", sources: "From our help pages",
       attended: { assistant_for_now: "You have asked for a person. Until one comes, the assistant answers.", staff: "A person of our staff answers you here." },
       states: { pending: "Waiting", approved: "Approved", executing: "Being done", awaiting_payment: "Payment under way", needs_payment: "Please pay", executed: "Done", rejected: "Declined", expired: "Expired", stale: "Out of date", failed: "Failed" },
+      payouts: { requested: "Approved, refund not paid yet", failed: "Refund not possible yet" },
       order_states: { pending: "Placed", pending_items_modified: "Changed", processed: "Sent", delivered: "Delivered", cancelled: "Cancelled", return_requested: "Return asked for", exchange_requested: "Exchange asked for" },
     },
     de: {
@@ -34,6 +35,7 @@
       thinking: "Schreibt…", newChat: "Neuer Chat", sources: "Aus unseren Hilfeseiten",
       attended: { assistant_for_now: "Sie möchten mit einem Menschen sprechen. Bis jemand kommt, antwortet der Assistent.", staff: "Ein Mensch aus unserem Team antwortet Ihnen hier." },
       states: { pending: "Wartet", approved: "Genehmigt", executing: "Wird erledigt", awaiting_payment: "Zahlung läuft", needs_payment: "Bitte bezahlen", executed: "Erledigt", rejected: "Abgelehnt", expired: "Abgelaufen", stale: "Überholt", failed: "Fehlgeschlagen" },
+      payouts: { requested: "Genehmigt, noch nicht erstattet", failed: "Erstattung noch nicht möglich" },
       order_states: { pending: "Bestellt", pending_items_modified: "Geändert", processed: "Versandt", delivered: "Zugestellt", cancelled: "Storniert", return_requested: "Rücksendung erbeten", exchange_requested: "Umtausch erbeten" },
     },
   };
@@ -219,7 +221,7 @@
   // --- Proposals.
   const proposals = new Map();
   function proposal(view) {
-    const state = make("span.state", {}, words.states[view.state] || view.state);
+    const state = make("span.state", {}, words.payouts[view.payout] || words.states[view.state] || view.state);
     const mine = view.awaiting === "shopper" && view.state === "pending" && !kept.guest;
     const act = (path) => async () => {
       buttons.querySelectorAll("button").forEach((button) => { button.disabled = true; });

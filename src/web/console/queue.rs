@@ -134,8 +134,14 @@ async fn proposal(visitor: Visitor, Path(id): Path<uuid::Uuid>) -> Result<Respon
     let proposal = &found["proposal"];
     let state = string(proposal, "state");
     let facts = format!(
-        "{} · {state}{} · proposed {} · expires {}{}",
+        "{} · {state}{}{} · proposed {} · expires {}{}",
         string(proposal, "tool"),
+        match proposal["payout"].as_str() {
+            Some("requested") => ", the refund has not been paid yet",
+            Some("paid") => ", the refund has been paid",
+            Some("failed") => ", the refund could not be paid",
+            _ => "",
+        },
         if state == "pending" {
             format!(", for {}", string(proposal, "awaiting"))
         } else {
@@ -159,12 +165,12 @@ async fn proposal(visitor: Visitor, Path(id): Path<uuid::Uuid>) -> Result<Respon
             key: "a",
             undo: true,
             help: "Binds you to exactly what is shown above.",
-            ..Fields::post("Countersign", to("approve"), "Approve", vec![shown()]).calling(APPROVE.0, APPROVE.1)
+            ..Fields::post("Approve this request", to("approve"), "Approve", vec![shown()]).calling(APPROVE.0, APPROVE.1)
         }));
         let reason = Field::new("reason", "Reason, which the shopper reads", "textarea");
         sections.push(Section::Form(Fields {
             key: "r",
-            ..Fields::post("Or not", to("reject"), "Reject", vec![reason])
+            ..Fields::post("Reject this request", to("reject"), "Reject", vec![reason])
                 .calling("POST", "/v1/staff/proposals/{id}/reject")
         }));
     }
