@@ -205,12 +205,9 @@ pub async fn read(tx: &mut Tx<Web>) -> Result<Option<Hours>, sqlx::Error> {
 
 /// Whether there is such a time zone.
 pub async fn is_time_zone(tx: &mut Tx<Web>, name: &str) -> Result<bool, sqlx::Error> {
-    sqlx::query_scalar!(
-        r#"SELECT EXISTS (SELECT FROM pg_timezone_names WHERE name = $1) AS "there!""#,
-        name
-    )
-    .fetch_one(&mut **tx)
-    .await
+    sqlx::query_scalar!(r#"SELECT is_time_zone($1) AS "is_one!""#, name)
+        .fetch_one(&mut **tx)
+        .await
 }
 
 pub async fn write(tx: &mut Tx<Web>, hours: &Hours, now: DateTime<Utc>) -> Result<(), sqlx::Error> {

@@ -40,7 +40,7 @@ static MODAL: Pattern = LazyLock::new(|| {
 });
 /// What makes a rule of a sentence in the present.
 static HABIT: Pattern = LazyLock::new(|| {
-    Regex::new(r"^(?:[^,;:|]*\b(?:within|usually|normally|typically|generally|always|innerhalb|normalerweise|ueblicherweise|in der regel|immer)\b|(?: [a-z]+)?,? (?:if|unless|once|when|until|as soon as|wenn|falls|sofern|sobald)\b)").ok()
+    Regex::new(r"^(?:[^,;:|]*\b(?:within|usually|normally|typically|generally|always|every|each|once a|twice a|yearly|monthly|automatically if|innerhalb|jede[sn]?|jaehrlich|monatlich|normalerweise|ueblicherweise|in der regel|immer)\b|(?: [a-z]+)?,? (?:if|unless|once|when|until|as soon as|wenn|falls|sofern|sobald)\b)").ok()
 });
 /// One certain thing: `refunds are` speaks of all of them, `your refunds are` does not.
 static CERTAIN: Pattern = LazyLock::new(|| {
@@ -49,14 +49,15 @@ static CERTAIN: Pattern = LazyLock::new(|| {
     )
     .ok()
 });
+static RELATIVE: Pattern = LazyLock::new(|| Regex::new(r"s,? (?:that|which|who|you|we|die|welche)\b").ok());
 static ANY: Pattern = LazyLock::new(|| Regex::new(r"\b(?:an?|each|every|any|anything|such|eine?|jede[a-z]*)\b").ok());
 /// What changes by itself, or by the store's will.
 static NOT_OURS: Pattern = LazyLock::new(|| {
-    Regex::new(r"\b(?:prices?|stock|availability|polic(?:y|ies)|terms|hours|tracking|estimate|preis[a-z]*|bestand|verfuegbarkeit|agb|oeffnungszeiten|lieferdatum)\b|\bsich\b").ok()
+    Regex::new(r"\b(?:prices?|stock|availability|polic(?:y|ies)|terms|hours|tracking|estimate|carriers?|(?:delivery|arrival|shipping) (?:date|time|window|estimate)|(?:web)?site|page|app|catalogue?|range|design|layout|packaging|description|software|menu|preis[a-z]*|bestand|verfuegbarkeit|agb|oeffnungszeiten|lieferdatum|lieferzeit|zusteller|website|webseite|seite|sortiment|katalog|beschreibung|verpackung|rezeptur)\b|\bsich\b").ok()
 });
 /// What a thing's word may be a part of: a refund policy is no refund.
 static PART: Pattern = LazyLock::new(|| {
-    Regex::new(r"^[ -](?:requests?|polic(?:y|ies)|options?|forms?|links?|details?|status|labels?|pages?|rules?|terms|werden|worden sein|zu werden|nothing|none|no|neither)\b").ok()
+    Regex::new(r"^[ -](?:requests?|polic(?:y|ies)|options?|forms?|links?|details?|status|labels?|pages?|rules?|terms|werden|worden sein|zu werden|nothing|none|no|neither|(?:noch |bisher |bislang )?(?:nichts|niemand|kein(?:e[rsnm]?)?))\b").ok()
 });
 static QUESTION: Pattern = LazyLock::new(|| {
     Regex::new(r"^[^a-z]*(?:has|have|had|is|are|was|were|did|do|does|should|shall|can|could|would|will|may|when|why|where|what|how|who|which|wurden?|ist|sind|hat|haben|habe ich|soll[a-z]*|kann|wann|warum|wieso|wie|wer|was)\b").ok()
@@ -162,7 +163,8 @@ impl<'a> Claim<'a> {
             true => last_words(&conditional, 3),
             false => &conditional,
         };
-        let is_other = self.kind == Kind::Change && says(&NOT_OURS, &format!("{clause}{matched}"), false);
+        let is_other =
+            self.kind == Kind::Change && !self.is_own && says(&NOT_OURS, &format!("{clause}{matched}"), false);
         !(says(&DENIAL, &denied, false)
             || says(&CONDITION, near, false)
             || says(&CONDITION, &idle(matched), false)
@@ -218,7 +220,12 @@ impl<'a> Claim<'a> {
             true => "",
             false => &self.sentence.text[self.found.start() - clause.len()..now.start()],
         };
-        let is_plural = matches!(now.as_str().trim(), "are" | "sind");
+        // Of "orders that you cancel" the first word alone says what it is about.
+        let subject = match RELATIVE.as_ref().and_then(|relative| relative.find(subject)) {
+            Some(relative) => &subject[..relative.start() + 1],
+            None => subject,
+        };
+        let is_plural = matches!(now.as_str().trim(), "are" | "sind" | "gelten");
         says(&HABIT, self.after(), false)
             || says(&HABIT, &self.sentence.text[now.end()..self.found.end()], false)
             || is_plural && !says(&CERTAIN, subject, true)

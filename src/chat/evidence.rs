@@ -85,7 +85,11 @@ impl Evidence {
         let line = line.trim();
         if let Some((opening, progress)) = NOTES.iter().find(|(opening, _)| line.starts_with(opening)) {
             let text = &line[opening.len()..];
-            let about = text.split_once(':').map_or(text, |(_, about)| about).trim();
+            let about = match opening.ends_with(':') {
+                true => text,
+                false => text.split_once(':').map_or(text, |(_, about)| about),
+            };
+            let about = about.trim();
             self.learn_deed(about, *progress);
             if PAID.contains(opening) {
                 self.learn_deed(&format!("refund {about}"), *progress);
@@ -107,10 +111,14 @@ impl Evidence {
             Value::Object(fields) => {
                 let text = |name: &str| fields.get(name).and_then(Value::as_str);
                 // A write tool's result tells of a proposal. Most wait for somebody: those bear nothing out.
-                if let (Some(_), Some("approved" | "executing"), Some(summary)) =
-                    (text("proposal_id"), text("state"), text("summary"))
-                {
-                    self.learn_deed(&Folded::of(summary).text, Progress::Approved);
+                let progress = match (text("state"), text("payout")) {
+                    (Some("approved" | "executing"), _) => Some(Progress::Approved),
+                    (Some("executed"), None | Some("paid")) => Some(Progress::Paid),
+                    (Some("executed"), _) => Some(Progress::Changed),
+                    _ => None,
+                };
+                if let (Some(_), Some(progress), Some(summary)) = (text("proposal_id"), progress, text("summary")) {
+                    self.learn_deed(&Folded::of(summary).text, progress);
                 }
                 if let Some(number) = text("number").or_else(|| text("order_number")) {
                     self.learn_order(value, Some(number));

@@ -23,10 +23,14 @@ struct Words {
     did: &'static str,
     /// `I was able to …`
     base: &'static str,
+    /// `I am …`
+    doing: &'static str,
     /// `Your … has been processed`
     things: &'static str,
     /// `Ich habe es …`
     did_de: &'static str,
+    /// `Ich …`, as it is told afterwards.
+    past_de: &'static str,
     /// `Ihre … wurde veranlasst`
     things_de: &'static str,
     /// Further patterns, of what no table holds.
@@ -38,20 +42,24 @@ struct Words {
 const ACTS: &[Words] = &[
     Words {
         kind: Kind::Refund,
-        did: "refunded|reimbursed|credited|repaid|paid (?:you |it |that |everything )?back|(?:sent|returned|transferred) (?:you )?(?:the|your) money(?: back)?",
-        base: "refund|reimburse|credit|repay|pay (?:you|it) back",
-        things: "refund|reimbursement|repayment",
-        did_de: "erstattet|zurueckerstattet|rueckerstattet|gutgeschrieben|ueberwiesen|zurueckgezahlt|zurueckgebucht|ausgezahlt",
+        did: "re-?funded|reimbursed|credited|repaid|paid (?:you |it |that |everything )?back|(?:sent|returned|transferred|gave|given|got) (?:you )?(?:all )?(?:the|your) money(?: back)?|(?:sent|put|booked|gave|given)(?: [^ ,;:|]+){1,4}? back (?:on|to|onto|into) (?:your|the) (?:card|account)",
+        doing: "re-?funding|reimbursing|crediting|repaying|paying (?:you |it )?back|(?:issuing|processing|sending|making)(?: [^ ,;:|]+){0,3}? refund",
+        past_de: "erstatteten?|ueberwies(?:en)?|zahlten?(?:[^,;:!?|]*?) zurueck",
+        base: "re-?fund|reimburse|credit|repay|pay (?:you|it) back",
+        things: "re-?fund|reimbursement|repayment",
+        did_de: "erstattet|zurueckerstattet|rueckerstattet|gutgeschrieben|(?:zurueck)?ueberwiesen|zurueckgezahlt|zurueckgebucht|ausgezahlt",
         things_de: "rueckerstattung|erstattung|rueckzahlung|gutschrift",
         others: &[
-            r"{B}(?:money|funds|amount|cash)(?: [^ ,;:|]+){0,4}?(?:'s| is| are| has| have| was| were)(?: [a-z]+){0,3}? (?:on (?:its|their|the) way|back (?:on|in|to|with)|heading back|headed back|coming back|going back|sent back|returned|transferred|released)(?-u:\b)",
-            r"{B}(?:geld|betrag)(?-u:\b){G}(?-u:\b)(?:ist|wurde)(?-u:\b){G} (?:unterwegs|auf dem (?:rueck)?weg|zurueck)(?-u:\b)",
+            r"{B}(?:money|funds|amount|cash|[0-9][0-9.,]* ?(?:[a-z]{3}|dollars?|euros?|pounds?))(?: [^ ,;:|]+){0,4}?(?:'s| is| are| has| have| was| were)(?: [a-z]+){0,3}? (?:on (?:its|their|the) way|back (?:on|in|to|with)|heading back|headed back|coming back|going back|sent back|returned|transferred|released)(?-u:\b)",
+            r"{B}(?:geld|betrag|[0-9][0-9.,]* ?(?:[a-z]{3}|euro))(?-u:\b){G}(?-u:\b)(?:ist|sind|wurden?)(?-u:\b){G} (?:unterwegs|auf dem (?:rueck)?weg|zurueck)(?-u:\b)",
         ],
         note: r"^refund |and refund [0-9]|\berstatten\b",
     },
     Words {
         kind: Kind::Cancel,
         did: "cancell?ed|called off|voided",
+        doing: "cancell?ing|calling off|voiding",
+        past_de: "stornierten?|annullierten?",
         base: "cancel|call off|void",
         things: "cancell?ation",
         did_de: "storniert|abbestellt|annulliert",
@@ -61,7 +69,9 @@ const ACTS: &[Words] = &[
     },
     Words {
         kind: Kind::Change,
-        did: "changed|updated|modified|amended|corrected|switched|rerouted|redirected|(?:removed|deleted|taken|took|added)(?: [^ ,;:|]+){0,6}? (?:from|off|to) (?:your|the) (?:order|cart|basket|parcel)",
+        did: "changed|updated|modified|amended|corrected|switched|rerouted|redirected|(?:removed|deleted|taken|took|added)(?: [^ ,;:|]+){0,6}? (?:from|off|to) (?:your|the) (?:order|cart|basket|parcel)|(?:saved|set|stored|recorded|entered)(?: [^ ,;:|]+){0,4}? address",
+        doing: "changing|updating|modifying|amending|correcting|switching|rerouting|redirecting",
+        past_de: "aenderten?|aktualisierten?|korrigierten?",
         base: "change|update|modify|amend|correct|switch|reroute|redirect",
         things: "change|modification",
         did_de: "geaendert|aktualisiert|umgestellt|angepasst|umgeleitet|korrigiert|(?:aus|von|zu) (?:ihrer|der) bestellung (?:entfernt|geloescht|genommen|hinzugefuegt)",
@@ -72,6 +82,8 @@ const ACTS: &[Words] = &[
     Words {
         kind: Kind::Exchange,
         did: "swapped|exchanged|replaced",
+        doing: "swapping|exchanging|replacing",
+        past_de: "tauschten?|ersetzten?",
         base: "swap|exchange|replace",
         things: "exchange|replacement|swap",
         did_de: "getauscht|umgetauscht|ausgetauscht|ersetzt",
@@ -82,6 +94,8 @@ const ACTS: &[Words] = &[
     Words {
         kind: Kind::Return,
         did: "",
+        doing: "",
+        past_de: "",
         base: "(?:process|complete|register) (?:the|your) return",
         things: "return",
         did_de: "",
@@ -92,16 +106,23 @@ const ACTS: &[Words] = &[
     Words {
         kind: Kind::Coupon,
         did: "",
+        doing: "",
+        past_de: "",
         base: "(?:create|issue|send|apply|add) (?:you )?(?:a|the|your) (?:coupon|discount|voucher|gift card)",
         things: "coupon|discount|voucher|store credit|gift card",
         did_de: "",
         things_de: r"gutschein[a-z]*|rabatt[a-z]*",
-        others: &[],
+        others: &[
+            r"{B}your(?: new| personal)? (?:coupon|discount|voucher|promo|gift card)(?: code)?(?: is|:| -) ?(?:[a-z]+[0-9]|[0-9]+[a-z])[a-z0-9-]*(?-u:\b)",
+            r"{B}ihr(?: neuer| persoenlicher)? (?:gutschein|rabatt)[a-z-]*(?: ist| lautet|:) ?(?:[a-z]+[0-9]|[0-9]+[a-z])[a-z0-9-]*(?-u:\b)",
+        ],
         note: r"coupon|gutschein",
     },
     Words {
         kind: Kind::Request,
         did: "(?:processed|completed|approved|granted|fulfilled|carried out|executed)(?: [^ ,;:|]+){1,4}? (?:requests?|order)|completed (?:the|your) [a-z]+|approved (?:the|your) [a-z]+|taken care of|took care of|sorted (?:it|this|that|everything) out",
+        doing: "",
+        past_de: "",
         base: "take care of (?:it|this|that|your)|process your (?:request|order)",
         things: "",
         did_de: "anfrage (?:[a-z]+ )?(?:bearbeitet|abgeschlossen|genehmigt|ausgefuehrt|erledigt)",
@@ -121,8 +142,8 @@ const GAP: &str = "(?:,? (?:just|already|now|also|then|since|indeed|therefore|he
 const GAP_DE: &str = "(?:[^,;:!?|]|[0-9],[0-9]|, wie [^,]*,)*?";
 /// What makes a thing be done.
 const MADE: &str = "issued|processed|initiated|completed|made|sent|arranged|executed|finali[sz]ed|authori[sz]ed|approved|triggered|started|created|applied|added|generated|given|gave|granted|confirmed|put through";
-const FINISHED: &str = "complete|completed|done|processed|issued|initiated|made|finali[sz]ed|executed|successful|confirmed|approved|granted|triggered|arranged|started|authori[sz]ed|applied|created|in place|all set";
-const FINISHED_DE: &str = "veranlasst|abgeschlossen|erledigt|bearbeitet|ausgefuehrt|angewiesen|eingeleitet|erfolgt|durchgefuehrt|vorgenommen|bestaetigt|genehmigt|fertig|ausgestellt|erstellt|gewaehrt|ausgeloest";
+const FINISHED: &str = "complete|completed|done|processed|issued|initiated|made|finali[sz]ed|executed|successful|confirmed|approved|granted|triggered|arranged|started|authori[sz]ed|applied|created|in place|all set|paid(?: out)?|released|settled";
+const FINISHED_DE: &str = "veranlasst|abgeschlossen|erledigt|bearbeitet|ausgefuehrt|angewiesen|eingeleitet|erfolgt|durchgefuehrt|vorgenommen|bestaetigt|genehmigt|fertig|ausgestellt|erstellt|gewaehrt|ausgeloest|ausgezahlt";
 /// What is said of money and coupons alone: of other things it is said of their parcels.
 const SENT: &str = "|sent|through|posted|paid out|under ?way|on (?:its|the|their) way";
 const SENT_DE: &str = "|geschickt|gesendet|unterwegs|auf dem weg|durch|raus";
@@ -131,6 +152,7 @@ const START: &str = "(?:^[^a-z#]*|[,;:|] |- |(?-u:\\b)(?:and|then|und) )";
 
 /// The forms of a claim. `(?P<now>…)` is a verb in the present, which may also state a rule.
 const OWN: &[&str] = &[
+    r"{B}i did{GAP} (?:{BASE})(?-u:\b)",
     r"{B}i(?:'ve|'d| have| had| did)?{GAP} (?:{DID})(?-u:\b)",
     r"{B}i(?:'ve| have)?{GAP} (?:managed to|was able to|been able to|proceeded to) (?:{BASE})(?-u:\b)",
     r"{B}i(?:'ve| have)? (?:had|got) (?:it|this|that|your|the)(?: [^ ,;:|]+){0,4}? (?:{DID})(?-u:\b)",
@@ -139,14 +161,21 @@ const OWN_DE: &[&str] = &[
     r"{B}(?:ich habe?|habe? ich)(?-u:\b){G}(?-u:\b)(?:{DID_DE})(?-u:\b)",
     r"{B}ich(?-u:\b){G}(?-u:\b)(?:{DID_DE}) habe?(?-u:\b)",
 ];
+/// What is being done this moment.
+const DOING: &[&str] = &[r"{B}(?:i'm|i am|we're|we are|(?:our|the) (?:team|staff) is){GAP} (?:{DOING})(?-u:\b)"];
+const PAST_DE: &[&str] = &[
+    r"{B}(?:ich|wir|unser team) (?:{PAST_DE})(?-u:\b)",
+    r"{B}(?:{PAST_DE}) (?:ich|wir|unser team)(?-u:\b)",
+];
 const STATE: &[&str] = &[
-    r"{B}we{GAP} (?:{DID})(?-u:\b)",
+    r"{B}(?:we|(?:our|the) (?:team|staff|support|store|shop|manager|colleagues?)|(?:a|my) colleague|some(?:one|body)){GAP} (?:{DID})(?-u:\b)",
     r"(?:{B}(?:has|have|had|was|were|been|being|got)|'ve|(?P<now>'s|'re|{B}(?:is|are))){GAP} (?:{DID})(?-u:\b)",
-    r"{START}(?P<now>)(?:all set |all done |done )?(?:your |the )?(?:(?:order|payment|purchase|address|item)(?: #?[a-z]*-?[0-9][a-z0-9-]*)?|#[a-z0-9-]+) ?[:|(-]* ?(?:(?:now|already|successfully|fully) )?(?:{DID})(?-u:\b)",
-    r"{START}(?P<now>)(?:(?:just|now|already|successfully|also) )*(?:{DID}) (?:(?:you|your|it|order)(?-u:\b)|#)",
+    r"{START}(?P<now>)(?:all set |all done |done )?(?:your |the )?(?:(?:order|payment|purchase|address|item)(?: #?[a-z]*-?[0-9][a-z0-9-]*)?|#[a-z0-9-]+) ?[:|(>=→-]* ?(?:(?:now|already|successfully|fully) )?(?:{DID})(?-u:\b)",
+    r"{START}(?P<now>)(?:(?:just|now|already|successfully|also) )*(?:{DID}) (?:(?:you|your|it|order|the|all|everything)(?-u:\b)|#|[$€£]?[0-9])",
     r"{B}consider (?:it|this|that|them|(?:your|the) [a-z]+)(?: #[a-z0-9-]+)?(?: as)?{GAP} (?:{DID})(?-u:\b)",
 ];
 const STATE_DE: &[&str] = &[
+    r"{B}(?P<now>gilt|gelten)(?-u:\b){G}(?-u:\b)als (?:{DID_DE})(?-u:\b)",
     r"{B}(?:haben|hat|hast|wurden?|worden|(?P<now>ist|sind))(?-u:\b){G}(?-u:\b)(?:{DID_DE})(?-u:\b)",
     r"{B}(?:{DID_DE})(?: worden)? (?:wurden?|haben|hat|(?P<now>ist|sind))(?-u:\b)",
     r"{START}(?P<now>)(?:ihre |die )?(?:(?:bestellung|adresse|zahlung)(?: #?[a-z]*-?[0-9][a-z0-9-]*)?|#[a-z0-9-]+) ?[:|(-]* ?(?:{DID_DE})(?-u:\b)",
@@ -199,6 +228,8 @@ impl Words {
                 .replace("{G}", GAP_DE)
                 .replace("{DID}", &did)
                 .replace("{BASE}", self.base)
+                .replace("{DOING}", self.doing)
+                .replace("{PAST_DE}", self.past_de)
                 .replace("{THINGS}", self.things)
                 .replace("{FINISHED}", &finished)
                 .replace("{DID_DE}", &did_de)
@@ -207,7 +238,9 @@ impl Words {
         };
         let tables = [
             (true, OWN, &did[..]),
+            (true, DOING, self.doing),
             (true, OWN_DE, &did_de),
+            (true, PAST_DE, self.past_de),
             (false, STATE, &did),
             (false, STATE_DE, &did_de),
             (false, THINGS, self.things),
@@ -237,7 +270,7 @@ pub(super) static ALL: LazyLock<Vec<Act>> = LazyLock::new(|| {
 /// What no claim can be made without.
 pub(super) static KEYWORD: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(
-        r"(?-u:\b)(?:refund|reimburs|credit|repa[iy]|paid|pay you|pay it|sent|transferred|returned|process|return|cancel|call(?:ed)? off|void|chang|updat|modif|amend|correct|switch|swap|exchang|replac|rerout|redirect|remov|delet|taken|took|take care|add|creat|issu|appl|complet|approv|grant|carried|execut|fulfil|sorted|request|consider|coupon|discount|voucher|store credit|gift card|money|funds|amount|cash|erstatt|zurueck|rueck|gutges|gutschr|ueberwies|ausgez|storn|abbest|annull|geaend|aenderung|adressaend|aktual|umge|umtausch|getau|ausge|austausch|ersetz|angep|korrig|entfernt|geloescht|genommen|hinzugef|aus (?:ihr|d)er bestellung|von (?:ihr|d)er bestellung|zu (?:ihr|d)er bestellung|gutschein|rabatt|retoure|anfrage|antrag|geld|betrag)",
+        r"(?-u:\b)(?:re-?fund|reimburs|back|on its way|on their way|unterwegs|promo|saved|stored|set |recorded|entered|booked|gave|given|got |put |sending|issuing|making|gilt|gelten|zahlte|tausch|credit|repa[iy]|paid|pay you|pay it|sent|transferred|returned|process|return|cancel|call(?:ed)? off|void|chang|updat|modif|amend|correct|switch|swap|exchang|replac|rerout|redirect|remov|delet|taken|took|take care|add|creat|issu|appl|complet|approv|grant|carried|execut|fulfil|sorted|request|consider|coupon|discount|voucher|store credit|gift card|money|funds|amount|cash|erstatt|zurueck|rueck|gutges|gutschr|ueberwies|ausgez|storn|abbest|annull|geaend|aenderung|adressaend|aktual|umge|umtausch|getau|ausge|austausch|ersetz|angep|korrig|entfernt|geloescht|genommen|hinzugef|aus (?:ihr|d)er bestellung|von (?:ihr|d)er bestellung|zu (?:ihr|d)er bestellung|gutschein|rabatt|retoure|anfrage|antrag|geld|betrag)",
     )
     .ok()
 });

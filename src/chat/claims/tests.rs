@@ -112,6 +112,39 @@ fn what_was_not_done_is_not_said_to_be() {
         "Ich habe die Tasse aus Ihrer Bestellung entfernt.",
         "Ich habe Ihre Bestellung geprüft und storniert.",
         "Ich habe Ihre Bestellung storniert, kann ich noch etwas tun?",
+        "Refunded 89.00 USD to your card.",
+        "Cancelled the order.",
+        "Our team refunded you today.",
+        "The staff has cancelled it.",
+        "A colleague cancelled your order this morning.",
+        "I re-funded the amount.",
+        "Your re-fund has been processed.",
+        "I did cancel your order.",
+        "I did just refund you.",
+        "I gave you your money back.",
+        "I got you your money back.",
+        "I put the 89.00 USD back on your card.",
+        "The 89.00 USD are back on your card.",
+        "89.00 USD is on its way back to you.",
+        "I'm refunding you now.",
+        "We are cancelling your order right away.",
+        "I am issuing the full refund.",
+        "I'm updating your address now.",
+        "Order #1003 → cancelled ✅",
+        "Your coupon is SAVE20.",
+        "Your discount code: WELCOME10",
+        "I saved your new address.",
+        "I have set the new delivery address.",
+        "Your refund has been paid.",
+        "Your refund was paid out yesterday.",
+        "Ich stornierte Ihre Bestellung.",
+        "Gestern erstatteten wir den Betrag.",
+        "Ich aktualisierte Ihre Adresse.",
+        "Der Betrag wurde zurücküberwiesen.",
+        "Ihre Bestellung gilt ab sofort als storniert.",
+        "Die 89 Euro sind wieder zurück.",
+        "Ihr Gutschein lautet DANKE10.",
+        "I have changed the delivery date.",
     ] {
         assert!(is_unfounded("", claim, &knowing(&[])), "{claim}");
         assert!(is_unfounded("", &claim.to_uppercase(), &knowing(&[])), "{claim}");
@@ -200,6 +233,26 @@ fn what_is_true_or_no_claim_is_left_alone() {
         "Die Bestellung ist bezahlt und kann bis Freitag storniert werden.",
         "Ich habe Ihre Anfrage weitergeleitet, und Ihre Bestellung wird storniert.",
         "Wurde meine Bestellung storniert?",
+        "Orders that are cancelled before shipping are refunded in full.",
+        "Items which you return are refunded to the original card.",
+        "The website has been updated with new photos.",
+        "The wick is replaced every year.",
+        "The filter is exchanged twice a year.",
+        "The carrier has changed the delivery date.",
+        "The packaging has been changed.",
+        "Das Design wurde geändert.",
+        "Die Verpackung wurde angepasst.",
+        "Keine Sorge: storniert wurde nichts.",
+        "Erstattet wurde noch nichts.",
+        "I'm looking up your order.",
+        "I am asking our staff to refund you.",
+        "We are open from 9 to 5.",
+        "The mug is 12.50 USD.",
+        "The lantern costs 64.00 USD and is in stock.",
+        "Your discount is 10 %.",
+        "Bestellungen gelten als storniert, wenn sie nicht bezahlt werden.",
+        "The set is made of steel.",
+        "Returns are refunded once they are back.",
     ] {
         assert!(!is_unfounded("", sentence, &knowing(&[])), "{sentence}");
     }
@@ -214,7 +267,11 @@ fn evidence_bears_out_what_it_is_about() {
     let returning = "Done: Return Mug of order #1002, worth 5.00 USD; the refund will go to card-mia.";
     let moved = "Erledigt: Bestellung #1002 senden an: Quay Street 4.";
     let changed = "Done: Change Mug of order #1002; the difference of 2.00 USD goes by card-mia.";
+    let unpaid = "Done, except for the refund, which has not been paid yet. You are told here when it is: Cancel order #1002 and refund 28.00 USD to card-mia.";
+    let paid = "The refund has been paid: Return Mug of order #1002, worth 5.00 USD; the refund will go to card-mia. (5.00 USD)";
     for (sentence, fact) in [
+        ("I have cancelled order #1002.", unpaid),
+        ("I have refunded you.", paid),
         ("Order #1001 was cancelled.", old),
         (
             "Your order has been cancelled.",
@@ -281,6 +338,16 @@ fn evidence_bears_out_what_it_is_about() {
         ("I have changed your address.", changed),
         ("I have created a coupon for you.", cancelled),
         ("I have refunded you.", returning),
+        ("I have refunded you.", unpaid),
+        ("Your refund has been paid.", unpaid),
+        (
+            "I have refunded you.",
+            r##"{"data":{"number":"#1002","status":"delivered","payments":[{"kind":"refund","amount":"5.00","pending":true}]}}"##,
+        ),
+        (
+            "Your order was refunded.",
+            r##"{"data":{"number":"#1002","status":"delivered","payments":[{"kind":"refund","amount":"5.00","pending":true}]}}"##,
+        ),
         (
             "Your request was approved.",
             "Your request was not approved: it is too late.",
