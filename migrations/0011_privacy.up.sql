@@ -2,7 +2,7 @@
 ALTER TABLE conversations ADD erased_at timestamptz;
 
 GRANT UPDATE (body) ON messages, notes TO countersign_executor;
-GRANT UPDATE (events) ON turns TO countersign_executor;
+GRANT UPDATE (events, idempotency_key) ON turns TO countersign_executor;
 GRANT SELECT (tenant_id, shopper_id, id, conversation_id, created_at, events) ON turns TO countersign_executor;
 GRANT UPDATE (arguments) ON tool_calls TO countersign_executor;
 GRANT SELECT (tenant_id, shopper_id, turn_id, arguments) ON tool_calls TO countersign_executor;

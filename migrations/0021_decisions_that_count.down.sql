@@ -1,3 +1,4 @@
+DROP FUNCTION forget_reasons;
 DROP FUNCTION find_api_key;
 CREATE FUNCTION find_api_key(tenant uuid, hashes bytea[], at timestamptz)
     RETURNS TABLE (id uuid, scopes text[], last_used_at timestamptz) LANGUAGE plpgsql AS $$

@@ -127,6 +127,13 @@ BEGIN
     RETURN true;
 END $$;
 
+-- Erasure blanks what was written beside decisions; the decisions themselves stay as they were made.
+CREATE FUNCTION forget_reasons(of_shopper uuid) RETURNS void LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    UPDATE decisions SET reason = NULL WHERE tenant_id = app_tenant() AND shopper_id = of_shopper AND reason IS NOT NULL
+$$;
+REVOKE ALL ON FUNCTION forget_reasons FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION forget_reasons TO countersign_executor;
+
 -- The only ways for the server to queue a job. Each looks at the row that the job is about.
 CREATE FUNCTION queue_execution(of_proposal uuid) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN

@@ -1,3 +1,7 @@
+DROP TRIGGER keep_few ON webhook_endpoints;
+DROP TRIGGER keep_few ON api_keys;
+DROP TRIGGER keep_few ON store_keys;
+DROP FUNCTION keep_few;
 DROP FUNCTION call_person;
 DROP POLICY guests_alone ON shoppers;
 DROP POLICY guests_alone ON conversations;

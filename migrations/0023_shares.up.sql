@@ -120,3 +120,20 @@ BEGIN
 END $$;
 REVOKE ALL ON FUNCTION call_person FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION call_person TO countersign_executor;
+
+-- So many rows of a kind a store may have in use. Those who add one of the same kind to the same store wait for each other here, so that none is counted
+-- and then added to.
+CREATE FUNCTION keep_few() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    in_use bigint;
+BEGIN
+    PERFORM pg_advisory_xact_lock(hashtextextended(TG_TABLE_NAME || NEW.tenant_id, 0));
+    EXECUTE format('SELECT count(*) FROM %I WHERE tenant_id = $1 AND %s', TG_TABLE_NAME, TG_ARGV[1]) INTO in_use USING NEW.tenant_id;
+    IF in_use >= TG_ARGV[0]::bigint THEN
+        RAISE EXCEPTION 'a store has at most % in use', TG_ARGV[0] USING ERRCODE = 'check_violation', CONSTRAINT = 'at_most_in_use', HINT = TG_ARGV[0];
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER keep_few BEFORE INSERT ON webhook_endpoints FOR EACH ROW EXECUTE FUNCTION keep_few('10', 'disabled_at IS NULL');
+CREATE TRIGGER keep_few BEFORE INSERT ON api_keys FOR EACH ROW EXECUTE FUNCTION keep_few('100', 'revoked_at IS NULL AND expires_at > now()');
+CREATE TRIGGER keep_few BEFORE INSERT ON store_keys FOR EACH ROW EXECUTE FUNCTION keep_few('20', 'revoked_at IS NULL');

@@ -16,7 +16,7 @@ use crate::network::{self, Network, Places};
 
 /// Hashes of passwords. At 20 ms a hash and two processors the last who waits does so for about 1.3 s.
 pub static PASSWORDS: LazyLock<CpuPool> = LazyLock::new(|| CpuPool::of_this_machine(128));
-/// Estimates of how strong a password is. The dearest takes a second.
+/// Estimates of how strong a password is. The dearest takes 15 ms, so that the last of 32 who wait does so for a quarter of a second.
 pub static ESTIMATES: LazyLock<CpuPool> = LazyLock::new(|| CpuPool::of_this_machine(32));
 /// Signatures and the parsing of incoming webhooks, which are up to 1 MiB.
 pub static WEBHOOKS: LazyLock<CpuPool> = LazyLock::new(|| CpuPool::of_this_machine(64));

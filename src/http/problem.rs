@@ -11,7 +11,7 @@ use axum::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::REQUEST_ID;
+use super::{REQUEST_ID, error_mapping};
 use crate::{
     telemetry::{self, Metrics},
     validation::FieldError,
@@ -95,6 +95,20 @@ impl Problem {
         .retry_after(seconds)
     }
 
+    /// The store has as many of these in use as it may.
+    pub fn full() -> Self {
+        Self::new(
+            StatusCode::CONFLICT,
+            "too_many_in_use",
+            "The store has as many of these as it may. Take one out of use first.",
+        )
+    }
+
+    /// No host, or several: whoever stands before this server could read another one (RFC 9112, section 3.2).
+    pub fn bad_host() -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "bad_host", "Send exactly one Host header.")
+    }
+
     /// The request's line and headers are too large.
     pub fn head_too_large() -> Self {
         Self::new(
@@ -139,6 +153,9 @@ impl Problem {
 
     /// A failure of ours: the cause goes to the log, the client gets the request id.
     pub(super) fn database(error: &sqlx::Error) -> Self {
+        if error_mapping::is_full(error) {
+            return Self::full();
+        }
         tracing::error!(error = %telemetry::cause(error), "the database failed");
         match error {
             sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed => Self::new(

@@ -4,7 +4,13 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use axum::{Router, body::Body, extract::Request, response::IntoResponse};
+use axum::{
+    Router,
+    body::Body,
+    extract::Request,
+    http::{Version, header},
+    response::IntoResponse,
+};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
@@ -60,12 +66,12 @@ pub async fn serve(listener: TcpListener, router: Router, connections: Connectio
         let service = service_fn(move |request: hyper::Request<Incoming>| {
             let mut request: Request = request.map(Body::new);
             request.extensions_mut().insert(Peer(peer));
-            let too_large = head_size(&request) > LARGEST_HEAD;
+            let refusal = refuse_head(&request);
             let router = router.clone();
             async move {
-                match too_large {
-                    true => Ok(Problem::head_too_large().into_response()),
-                    false => router.oneshot(request).await,
+                match refusal {
+                    Some(problem) => Ok(problem.into_response()),
+                    None => router.oneshot(request).await,
                 }
             }
         });
@@ -85,6 +91,18 @@ pub async fn serve(listener: TcpListener, router: Router, connections: Connectio
     }
     drop(listener);
     graceful.shutdown().await;
+}
+
+/// Why a request is not read any further.
+fn refuse_head(request: &Request) -> Option<Problem> {
+    let hosts = request.headers().get_all(header::HOST).iter().count();
+    if head_size(request) > LARGEST_HEAD {
+        Some(Problem::head_too_large())
+    } else if hosts > 1 || hosts == 0 && request.version() == Version::HTTP_11 {
+        Some(Problem::bad_host())
+    } else {
+        None
+    }
 }
 
 /// Bytes of a request's line and headers, as they came.

@@ -80,15 +80,20 @@ impl Identity {
         device: &super::Device,
     ) -> Result<(), IdentityError> {
         let (now, network) = (self.now(), Network::of(device.address).to_string());
+        let mailbox = throttle::mailbox(email);
         throttle::MAIL_FROM_ADDRESS
             .take(tx, &self.keyring, &[&network], now)
             .await?;
         throttle::MAIL_TO_ADDRESS_FROM_ADDRESS
-            .take(tx, &self.keyring, &[email, &network], now)
+            .take(tx, &self.keyring, &[&mailbox, &network], now)
             .await?;
         match self.is_known_place(tx, email, device).await? {
             true => Ok(()),
-            false => throttle::MAIL_TO_ADDRESS.take(tx, &self.keyring, &[email], now).await,
+            false => {
+                throttle::MAIL_TO_ADDRESS
+                    .take(tx, &self.keyring, &[&mailbox], now)
+                    .await
+            }
         }
     }
 }

@@ -51,25 +51,22 @@ pub async fn verify(
         .await?
 }
 
-/// Passwords longer than this need no estimate, whose work grows much faster than the length: whatever is that long and not a few
-/// characters over and over is not guessed online.
-const ESTIMATED: usize = 64;
-/// Different characters of a password that is too long to be estimated.
-const DIFFERENT: usize = 8;
+/// How many characters of a password are estimated, from its beginning: whatever is safe so far is safe as a whole. The work of an
+/// estimate grows much faster than the length, most of all with characters that stand for several letters (`1`, `7`, `|`): the dearest
+/// of 24 takes 15 ms, the dearest of 63 takes 290 ms (zxcvbn 3.1, release build).
+const ESTIMATED: usize = 24;
+/// How many characters of an address or a name count.
+const ABOUT: usize = 64;
 
 /// Refuses what is guessed in fewer than 10^8 tries (zxcvbn's score 3, "safely unguessable" online). `about` are words that
-/// a guesser would try first: the address, the names. Comes after the caller's throttle: an estimate can take a second of CPU, and runs
-/// in the bounded pool.
+/// a guesser would try first: the address, the names. Comes after the caller's throttle, and runs in the bounded pool.
 pub async fn check_strength(
     password: &SecretString,
     about: &[&str],
     caller: Option<IpAddr>,
 ) -> Result<(), IdentityError> {
     let password = password.clone();
-    let mut about: Vec<String> = about
-        .iter()
-        .map(|word| word.chars().take(ESTIMATED).collect())
-        .collect();
+    let mut about: Vec<String> = about.iter().map(|word| word.chars().take(ABOUT).collect()).collect();
     about.push("countersign".into());
     let is_strong = ESTIMATES
         .run(caller, move || is_strong(password.expose_secret(), &about))
@@ -84,12 +81,9 @@ pub async fn check_strength(
 }
 
 fn is_strong(password: &str, about: &[String]) -> bool {
-    if password.chars().count() > ESTIMATED {
-        let different: std::collections::HashSet<char> = password.chars().collect();
-        return different.len() >= DIFFERENT;
-    }
+    let beginning: String = password.chars().take(ESTIMATED).collect();
     let about: Vec<&str> = about.iter().map(String::as_str).collect();
-    zxcvbn::zxcvbn(password, &about).score() >= zxcvbn::Score::Three
+    zxcvbn::zxcvbn(&beginning, &about).score() >= zxcvbn::Score::Three
 }
 
 /// Whether a hash was made with other parameters than today's: it is renewed when its owner logs in.
@@ -132,6 +126,8 @@ mod tests {
         }
         assert!(is_strong("correct horse battery", &[]));
         assert!(!is_strong(&"y".repeat(256), &[]));
+        assert!(!is_strong(&"Password1 ".repeat(6), &[]));
+        assert!(!is_strong(&"abcabcabc".repeat(6), &[]));
         assert!(is_strong(&"correct horse battery ".repeat(4), &[]));
     }
 

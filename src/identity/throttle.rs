@@ -55,6 +55,19 @@ pub(super) const GUEST_CONVERSATIONS_OF_NETWORK: Throttle = throttle("guest conv
 /// Conversations begun by guests of one IPv6 /48: 2,400 at once, then 2,400 a day.
 pub(super) const GUEST_CONVERSATIONS_OF_SITE: Throttle = throttle("guest conversations of site", 36, 2_400);
 
+/// The mailbox behind an address, as far as one can tell: what follows a `+` is a name that its owner made up, and Gmail reads no dots. For
+/// counting alone.
+pub(super) fn mailbox(email: &str) -> String {
+    let Some((local, domain)) = email.rsplit_once('@') else {
+        return email.to_owned();
+    };
+    let local = local.split('+').next().unwrap_or(local);
+    match domain {
+        "gmail.com" | "googlemail.com" => format!("{}@gmail.com", local.replace('.', "")),
+        _ => format!("{local}@{domain}"),
+    }
+}
+
 impl Throttle {
     /// Takes one for what `parts` name together, or says how long to wait. Kept with the transaction: commit also when
     /// what follows fails.
@@ -115,3 +128,22 @@ pub(super) async fn guess(
 
 /// Addresses from which an account was opened this lately are its owner's.
 pub(super) const KNOWN_ADDRESS: Duration = Duration::days(30);
+
+#[cfg(test)]
+mod tests {
+    use super::mailbox;
+
+    #[test]
+    fn addresses_of_one_mailbox_are_counted_together() {
+        for (email, counted) in [
+            ("mia+a@example.com", "mia@example.com"),
+            ("mia+b+c@example.com", "mia@example.com"),
+            ("mia.j@example.com", "mia.j@example.com"),
+            ("m.i.a+x@googlemail.com", "mia@gmail.com"),
+            ("mia@gmail.com", "mia@gmail.com"),
+            ("no address", "no address"),
+        ] {
+            assert_eq!(mailbox(email), counted);
+        }
+    }
+}

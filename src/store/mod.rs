@@ -6,6 +6,7 @@ pub mod catalogue;
 pub mod changes;
 pub mod help;
 pub mod incoming;
+mod mentions;
 pub mod orders;
 pub mod privacy;
 pub mod profile;

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Duration, Utc};
 use serde_json::{Value, json};
 
+use super::mentions::mentions;
 use crate::{
     ids::ShopperId,
     tenancy::{
@@ -73,13 +74,7 @@ pub async fn erase(
         sqlx::query!("DELETE FROM codes WHERE email = $1", email)
             .execute(&mut **tx)
             .await?;
-        // What other systems sent about it, as it came. The whole address: `ve@` is not part of `eve@`.
-        sqlx::query!(
-            r"DELETE FROM incoming_webhooks WHERE replace(replace(regexp_replace(lower(body::text), '\\(u[0-9a-f]{4}|[nrtbf])', ' ', 'g'), '%40', '@'), '%2b', '+') ~ ('(^|[^[:alnum:]._%+''-]|[^[:alnum:]]'')' || regexp_replace($1, '([^[:alnum:]])', '\\\1', 'g') || '($|[^[:alnum:].-]|[.-]($|[^[:alnum:]]))')",
-            email
-        )
-        .execute(&mut **tx)
-        .await?;
+        forget_events_about(tx, &email).await?;
     }
     let nobody = format!("erased-{shopper}");
     sqlx::query!(
@@ -117,20 +112,26 @@ pub async fn erase(
     sqlx::query!("UPDATE notes SET body = $2 WHERE shopper_id = $1", id, ERASED)
         .execute(&mut **tx)
         .await?;
-    sqlx::query!("UPDATE turns SET events = '[]' WHERE shopper_id = $1", id)
-        .execute(&mut **tx)
-        .await?;
+    sqlx::query!(
+        "UPDATE turns SET events = '[]', idempotency_key = NULL WHERE shopper_id = $1",
+        id
+    )
+    .execute(&mut **tx)
+    .await?;
     sqlx::query!("UPDATE tool_calls SET arguments = $2 WHERE shopper_id = $1", id, ERASED)
         .execute(&mut **tx)
         .await?;
     // The amount has a column of its own; the digest still says what was decided on, to whoever has the plan.
     sqlx::query!(
-        "UPDATE proposals SET arguments = '{}', plan = jsonb_build_object('summary', $2::text, 'changes', '[]'::jsonb) WHERE shopper_id = $1",
+        "UPDATE proposals SET arguments = '{}', plan = jsonb_build_object('summary', $2::text, 'changes', '[]'::jsonb), reason = NULL WHERE shopper_id = $1",
         id,
         ERASED
     )
     .execute(&mut **tx)
     .await?;
+    sqlx::query!("SELECT forget_reasons($1)", id)
+        .fetch_one(&mut **tx)
+        .await?;
     sqlx::query!("DELETE FROM passwords WHERE shopper_id = $1", id)
         .execute(&mut **tx)
         .await?;
@@ -142,6 +143,35 @@ pub async fn erase(
     .execute(&mut **tx)
     .await?;
     audit::append(tx, Entry::new(actor, "shopper.erase", ("shopper", shopper), now)).await
+}
+
+/// How many events are looked through at one time.
+const EVENTS: i64 = 200;
+
+/// Deletes what other systems sent about an address, as it came.
+async fn forget_events_about(tx: &mut Tx<Executor>, email: &str) -> Result<(), sqlx::Error> {
+    let mut after = uuid::Uuid::nil();
+    loop {
+        let events = sqlx::query!(
+            "SELECT id, body FROM incoming_webhooks WHERE tenant_id = $1 AND id > $2 ORDER BY id LIMIT $3",
+            tx.tenant_id().as_uuid(),
+            after,
+            EVENTS
+        )
+        .fetch_all(&mut **tx)
+        .await?;
+        let Some(last) = events.last() else { return Ok(()) };
+        after = last.id;
+        let about = events.iter().filter(|event| mentions(&event.body, email));
+        let about: Vec<_> = about.map(|event| event.id).collect();
+        sqlx::query!(
+            "DELETE FROM incoming_webhooks WHERE tenant_id = $1 AND id = ANY ($2)",
+            tx.tenant_id().as_uuid(),
+            &about
+        )
+        .execute(&mut **tx)
+        .await?;
+    }
 }
 
 /// How long a guest is kept who does nothing any more.

@@ -1,8 +1,13 @@
 //! Limits (L1, L2, L5) and the browser's edge (C1, C2).
 
-use countersign::config::{AddressHeader, Connections, Limits, Proxies, Rate};
+use countersign::{
+    config::{AddressHeader, Connections, Limits, Proxies, Rate},
+    identity::StaffRole,
+};
+use futures::StreamExt;
 use reqwest::{StatusCode, header::HeaderMap};
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::support::{PASSWORD, TestApp, shopper::answer};
 
@@ -514,5 +519,59 @@ async fn sixty_four_at_once_on_two_replicas_pass_no_throttle() {
             (63 - burst..=64 - burst).contains(&refused),
             "{throttle}: {refused} of 64 were refused"
         );
+    }
+}
+
+/// What an admin can add any number of: so many are in use at once, whoever asks which replica.
+#[tokio::test]
+async fn sixty_four_at_once_on_two_replicas_add_no_more_than_a_store_may_have() {
+    let app = TestApp::start().await;
+    let (other, _stop) = app.replica().await;
+    let admin = app.staff("ann@shop.example", StaffRole::Admin).await;
+    let key = json!({ "name": "a machine", "scopes": ["proposals:read"], "days": 30 });
+    for (path, body, table, most) in [
+        (
+            "/v1/staff/webhook-endpoints",
+            json!({ "url": "https://example.com/hook" }),
+            "webhook_endpoints",
+            10,
+        ),
+        ("/v1/staff/store-keys", Value::Null, "store_keys", 20),
+        ("/v1/staff/api-keys", key, "api_keys", 100),
+    ] {
+        let sent = (0..if most > 64 { 128 } else { 64 }).map(|n| {
+            let url = if n % 2 == 0 { &app.url } else { &other };
+            let request = admin.at(url).request("POST", path);
+            answer(if body.is_null() { request } else { request.json(&body) })
+        });
+        let answers: Vec<_> = futures::stream::iter(sent).buffer_unordered(64).collect().await;
+        let full = answers.iter().filter(|(status, _)| *status == StatusCode::CONFLICT);
+        assert!(full.count() >= answers.len() - most, "{path}: {answers:?}");
+        let in_use = format!("SELECT count(*) FROM {table} JOIN tenants USING (tenant_id) WHERE slug = 'one'");
+        let mut db = app.superuser().await;
+        let in_use: i64 = sqlx::query_scalar(sqlx::AssertSqlSafe(in_use))
+            .fetch_one(&mut db)
+            .await
+            .expect("counts");
+        assert_eq!(in_use, most as i64, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_request_names_one_host() {
+    let app = TestApp::offline().await;
+    let address = app.url.strip_prefix("http://").expect("an address").to_owned();
+    for (hosts, expected) in [
+        ("Host: a\r\n", "200"),
+        ("Host: a\r\nHost: b\r\n", "400"),
+        ("Host: a\r\nhost: a\r\n", "400"),
+        ("", "400"),
+    ] {
+        let mut stream = tokio::net::TcpStream::connect(&address).await.expect("connects");
+        let request = format!("GET /health HTTP/1.1\r\n{hosts}Connection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.expect("sends");
+        let mut text = String::new();
+        stream.read_to_string(&mut text).await.expect("answers");
+        assert!(text.starts_with(&format!("HTTP/1.1 {expected}")), "{hosts:?}: {text}");
     }
 }

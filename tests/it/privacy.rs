@@ -56,6 +56,127 @@ async fn erasing_a_shopper_deletes_the_events_about_the_whole_address_alone() {
     assert_eq!(app.count(about).await, 4, "the other store's alone");
 }
 
+/// Columns of rows about a shopper that are no words of theirs: states, kinds, ids of this server, money. Every other one must be erased.
+const KEPT: &[&str] = &[
+    "budget_ledger.kind",
+    "budget_ledger.model",
+    "budget_ledger.tools",
+    "automatic_decisions.tool",
+    "codes.purpose",
+    "conversations.language",
+    "coupons.code",
+    "coupons.kind",
+    "decisions.decider_kind",
+    "decisions.verdict",
+    "messages.author",
+    "messages.source",
+    "money_movements.currency",
+    "money_movements.direction",
+    "money_movements.failure",
+    "money_movements.payment_link",
+    "money_movements.provider",
+    "money_movements.reference",
+    "money_movements.state",
+    "notes.kind",
+    "order_lines.item_id",
+    "order_lines.name",
+    "order_lines.options",
+    "order_lines.product_id",
+    "orders.bare_number",
+    "orders.currency",
+    "orders.number",
+    "orders.reference",
+    "orders.status",
+    "payment_methods.kind",
+    "proposals.awaiting",
+    "proposals.currency",
+    "proposals.payout",
+    "proposals.state",
+    "proposals.tool",
+    "returns.items",
+    "returns.kind",
+    "shipments.item_ids",
+    "shoppers.language",
+    "tool_calls.outcome",
+    "tool_calls.tool",
+    "turns.status",
+];
+
+/// A column more, in whatever table, is erased or is listed above.
+#[tokio::test]
+async fn every_column_about_a_shopper_is_erased_or_listed() {
+    let app = TestApp::start().await;
+    let (mia, kim) = (
+        app.shopper("mia").await,
+        app.staff("kim@shop.example", StaffRole::Approver).await,
+    );
+    let refund = json!({ "order_number": "#1002", "amount": "3.00", "reason": "a reason" });
+    let refused = mia.propose(&app, "request_refund", refund).await;
+    kim.reject(&refused, "a reason of staff").await;
+    app.model.script([Reply::text("an answer")]);
+    let asked = mia
+        .post("/v1/chat/send")
+        .header("idempotency-key", "a-key-of-the-browser");
+    assert_eq!(
+        answer(asked.json(&json!({ "text": "a question" }))).await.0,
+        StatusCode::OK
+    );
+    let columns = "SELECT c.table_name || '.' || c.column_name FROM information_schema.columns c JOIN information_schema.tables t USING (table_schema, table_name)
+        WHERE c.table_schema = 'public' AND t.table_type = 'BASE TABLE' AND c.data_type IN ('text', 'jsonb', 'ARRAY')
+            AND c.table_name IN (SELECT table_name FROM information_schema.columns WHERE column_name = 'shopper_id') ORDER BY 1";
+    let mut db = app.superuser().await;
+    let columns: Vec<String> = sqlx::query_scalar(columns).fetch_all(&mut db).await.expect("reads");
+    let id: uuid::Uuid = sqlx::query_scalar("SELECT shopper_id FROM shoppers JOIN tenants USING (tenant_id) WHERE email = 'mia@example.com' AND slug = 'one'")
+        .fetch_one(&mut db)
+        .await
+        .expect("reads");
+    let unknown: Vec<_> = KEPT
+        .iter()
+        .filter(|kept| !columns.contains(&(**kept).to_owned()))
+        .collect();
+    assert!(unknown.is_empty(), "there are no such columns: {unknown:?}");
+    let mut before = Vec::new();
+    for column in columns.iter().filter(|column| !KEPT.contains(&&column[..])) {
+        let (table, name) = column.split_once('.').expect("a column");
+        let values = format!("SELECT DISTINCT {name}::text FROM {table} WHERE shopper_id = $1 AND {name} IS NOT NULL");
+        let values: Vec<String> = sqlx::query_scalar(sqlx::AssertSqlSafe(values))
+            .bind(id)
+            .fetch_all(&mut db)
+            .await
+            .expect("reads");
+        before.push((table, name, values));
+    }
+    let mut tx = app.executor_tx().await;
+    let shopper = privacy::find(&mut tx, "mia@example.com")
+        .await
+        .expect("finds")
+        .expect("known");
+    privacy::erase(&mut tx, shopper, &Actor::system(), Utc::now())
+        .await
+        .expect("erases");
+    tx.commit().await.expect("commits");
+    let mut left = Vec::new();
+    for (table, name, values) in before {
+        let still = format!(
+            "SELECT count(*) FROM {table} WHERE shopper_id = $1 AND {name}::text = ANY ($2) AND {name}::text NOT IN ('', '{{}}', '[]')"
+        );
+        let still: i64 = sqlx::query_scalar(sqlx::AssertSqlSafe(still))
+            .bind(id)
+            .bind(&values)
+            .fetch_one(&mut db)
+            .await
+            .expect("reads");
+        if still > 0 {
+            left.push(format!("{table}.{name}"));
+        }
+    }
+    assert_eq!(
+        left,
+        [String::new(); 0],
+        "erase them, or list them with the reason in mind"
+    );
+}
+
 #[tokio::test]
 async fn a_shopper_gets_everything_and_is_erased_but_for_the_money() {
     let app = TestApp::start().await;

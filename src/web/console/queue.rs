@@ -165,7 +165,8 @@ async fn proposal(visitor: Visitor, Path(id): Path<uuid::Uuid>) -> Result<Respon
             key: "a",
             undo: true,
             help: "Binds you to exactly what is shown above.",
-            ..Fields::post("Approve this request", to("approve"), "Approve", vec![shown()]).calling(APPROVE.0, APPROVE.1)
+            ..Fields::post("Approve this request", to("approve"), "Approve", vec![shown()])
+                .calling(APPROVE.0, APPROVE.1)
         }));
         let reason = Field::new("reason", "Reason, which the shopper reads", "textarea");
         sections.push(Section::Form(Fields {
