@@ -9,15 +9,18 @@ mod telemetry;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 use sqlx::postgres::PgConnectOptions;
 use tokio::sync::watch;
 
-pub use network::{AddressHeader, Connections, Limits, Proxies, Rate};
 use reader::Reader;
 pub use reader::{ConfigError, Fault, Source, environment};
-pub use services::ModelSettings;
 
+pub use crate::{
+    http::{AddressHeader, Connections, Limits, Proxies, Rate},
+    model::ModelSettings,
+    web::Storefront,
+};
 use crate::{
     identity::sessions::Lifetimes,
     integrations::{OutsideSettings, challenge::ChallengeSettings},
@@ -69,16 +72,6 @@ pub struct Settings {
     pub shutdown_drain: Duration,
     /// How long running turns and jobs may take to finish after that.
     pub shutdown_grace: Duration,
-}
-
-/// What the demo's shop page needs: it has the chat in it, and signs its visitors in as a shop's backend would.
-#[derive(Clone, Debug)]
-pub struct Storefront {
-    pub store: String,
-    pub store_key: String,
-    /// Of the key that assertions are signed with.
-    pub kid: String,
-    pub secret: SecretString,
 }
 
 impl Settings {

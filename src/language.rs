@@ -7,6 +7,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::money::Money;
+
 /// The same tags are checked in the database.
 #[derive(
     Clone,
@@ -100,6 +102,16 @@ impl<T> LocalizedText<T> {
 impl LocalizedText<&'static str> {
     pub fn owned(self) -> LocalizedText<String> {
         self.each(|_, text| (*text).to_owned())
+    }
+}
+
+impl Money {
+    /// As people write it in this language.
+    pub fn in_language(self, language: Language) -> String {
+        match language {
+            Language::En => self.to_string(),
+            Language::De => format!("{} {}", self.amount().replace('.', ","), self.currency),
+        }
     }
 }
 

@@ -4,8 +4,6 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _, ser::SerializeStruct};
 
-use crate::language::Language;
-
 /// An ISO 4217 currency that has minor units.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Currency(iso_currency::Currency);
@@ -124,15 +122,7 @@ impl Money {
     }
 }
 
-impl Money {
-    /// As people write it in this language.
-    pub fn in_language(self, language: Language) -> String {
-        match language {
-            Language::En => self.to_string(),
-            Language::De => format!("{} {}", self.amount().replace('.', ","), self.currency),
-        }
-    }
-}
+impl Money {}
 
 impl fmt::Display for Money {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

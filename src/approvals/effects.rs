@@ -7,7 +7,7 @@ use crate::{
     integrations::{
         crm,
         payments::{self, Purpose},
-        shop::{self, Operation},
+        shopify::admin_api::{self, Operation},
         webhook_delivery,
     },
     store::{
@@ -43,11 +43,11 @@ pub(super) async fn tell_other_systems(
             }
             (Change::Status { to, .. }, Some((order, _))) => {
                 if let Some(operation) = at_the_shop(*to) {
-                    shop::queue(tx, (target.proposal, position), order, operation, now).await?;
+                    admin_api::queue(tx, (target.proposal, position), order, operation, now).await?;
                 }
             }
             (Change::OrderAddress { .. }, Some((order, _))) => {
-                shop::queue(tx, (target.proposal, position), order, Operation::Address, now).await?;
+                admin_api::queue(tx, (target.proposal, position), order, Operation::Address, now).await?;
             }
             (Change::CrmNote { .. }, _) => crm::queue_note(tx, target.proposal, now).await?,
             (Change::HandOff { .. }, _) => {

@@ -19,7 +19,6 @@ pub mod serve;
 mod shoppers;
 mod staff;
 mod tenants;
-pub mod worker;
 
 use std::{io::IsTerminal, path::PathBuf, process::ExitCode};
 
@@ -169,6 +168,8 @@ pub enum CliError {
     Mail(#[from] crate::mail::SmtpError),
     #[error("{0}")]
     Argument(String),
+    #[error(transparent)]
+    Examine(#[from] crate::doctor::ExamineError),
     #[error("{0} things are wrong")]
     Doctor(usize),
     #[error(transparent)]

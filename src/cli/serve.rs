@@ -10,10 +10,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{
-    CliError,
-    worker::{Stop, Tools, Worker},
-};
+use super::CliError;
 use crate::{
     approvals::Executor,
     chat::{Chat, Engine, Limits},
@@ -31,6 +28,7 @@ use crate::{
     tenancy::{self, Pooler, Pools, Role, Web},
     tools::Registry,
     web,
+    worker::{Stop, Tools, Worker},
 };
 
 /// How long a stopping replica lets event streams go on, when turns have longer: most answers are over by then. Whose is not
@@ -132,7 +130,7 @@ pub async fn serve(
         challenge,
         pulse,
         drain: drain.clone(),
-        doctor: super::doctor::of_this_process(settings.operator_store.as_deref()),
+        doctor: crate::doctor::of_this_process(settings.operator_store.as_deref()),
         internal,
         limits: settings.limits,
     };

@@ -9,16 +9,9 @@ use crate::{
     integrations::{OutsideSettings, challenge::ChallengeSettings},
     keyring::Keyring,
     mail::{DkimSettings, MailSettings, SmtpSettings},
-    model::{Deadlines, OpenAiSettings, Price},
+    model::{Deadlines, ModelSettings, OpenAiSettings, Price},
     tenancy::{DatabaseSettings, Pooler},
 };
-
-#[derive(Clone, Debug)]
-pub enum ModelSettings {
-    /// The demo's rules.
-    Offline,
-    OpenAi(OpenAiSettings),
-}
 
 impl Reader<'_> {
     pub fn database(&mut self) -> Option<DatabaseSettings> {

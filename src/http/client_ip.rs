@@ -9,7 +9,7 @@ use axum::{
     response::Response,
 };
 
-use crate::config::{AddressHeader, Proxies};
+use super::settings::{AddressHeader, Proxies};
 
 /// Who is at the other end of the connection. Put into each request by the listener.
 #[derive(Clone, Copy, Debug)]

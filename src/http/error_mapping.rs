@@ -18,14 +18,6 @@ impl From<sqlx::Error> for Problem {
     }
 }
 
-/// What a store has as many of in use as it may (`keep_few` in the database).
-pub(super) fn is_full(error: &sqlx::Error) -> bool {
-    let constraint = error
-        .as_database_error()
-        .and_then(sqlx::error::DatabaseError::constraint);
-    constraint == Some("at_most_in_use")
-}
-
 impl From<LedgerError> for Problem {
     fn from(error: LedgerError) -> Self {
         match error {

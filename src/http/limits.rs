@@ -23,11 +23,8 @@ use tower_governor::{
     key_extractor::KeyExtractor,
 };
 
-use super::{client_ip::ClientAddress, problem::Problem, request_log::Limited};
-use crate::{
-    config::Rate,
-    identity::{Shopper, StaffMember},
-};
+use super::{client_ip::ClientAddress, problem::Problem, request_log::Limited, settings::Rate};
+use crate::identity::{Shopper, StaffMember};
 
 /// Callers that are remembered apart. Beyond them new ones share buckets: a flood is slowed together, and costs no memory.
 const MOST_CALLERS: usize = 50_000;

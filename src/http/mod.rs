@@ -24,6 +24,7 @@ mod request_log;
 mod responses;
 mod routes;
 pub mod server;
+mod settings;
 mod sessions;
 mod sign_in;
 mod staff;
@@ -56,12 +57,12 @@ use operations::Internal;
 use problem::Problem;
 use routes::{api_routes, public_routes, sign_in_routes, turn_routes, webhook_routes};
 pub use routes::{openapi_json, routes};
+pub use settings::{AddressHeader, Connections, Limits, MOST_REQUESTS, Proxies, Rate};
 pub use staff::doctor::{Doctor, Finding, Level};
 
 use crate::{
     chat::Chat,
     clock::Clock,
-    config::{Limits, Proxies},
     identity::Identity,
     integrations::challenge::Challenge,
     keyring::Keyring,

@@ -11,11 +11,19 @@ use axum::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{REQUEST_ID, error_mapping};
+use super::REQUEST_ID;
 use crate::{
     telemetry::{self, Metrics},
     validation::FieldError,
 };
+
+/// What a store has as many of in use as it may (`keep_few` in the database).
+fn is_full(error: &sqlx::Error) -> bool {
+    let constraint = error
+        .as_database_error()
+        .and_then(sqlx::error::DatabaseError::constraint);
+    constraint == Some("at_most_in_use")
+}
 
 /// An error on its way to the client. Its text is for strangers: it holds no internals.
 #[derive(Clone, Debug)]
@@ -153,7 +161,7 @@ impl Problem {
 
     /// A failure of ours: the cause goes to the log, the client gets the request id.
     pub(super) fn database(error: &sqlx::Error) -> Self {
-        if error_mapping::is_full(error) {
+        if is_full(error) {
             return Self::full();
         }
         tracing::error!(error = %telemetry::cause(error), "the database failed");

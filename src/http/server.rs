@@ -22,11 +22,8 @@ use tokio::{
 };
 use tower::ServiceExt;
 
-use super::{client_ip::Peer, problem::Problem};
-use crate::{
-    config::Connections,
-    network::{self, Places},
-};
+use super::{client_ip::Peer, problem::Problem, settings::Connections};
+use crate::network::{self, Places};
 
 /// How long a client may take to send a request's head, and to begin its next one.
 const HEAD_DEADLINE: Duration = Duration::from_secs(30);

@@ -14,7 +14,10 @@ use super::{
 use crate::{
     clock::Clock,
     identity::Identity,
-    integrations::incoming_webhooks::{self, IncomingError, Source},
+    integrations::{
+        event_source::Source,
+        incoming_webhooks::{self, IncomingError},
+    },
     tenancy::{Pool, Web},
 };
 

@@ -4,12 +4,12 @@
 use axum::{body::Bytes, http::HeaderMap};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::{
-    credentials::{self, Credential, Kind},
-    signatures::{self, text},
+    credentials::{self, Credential},
+    event_source::{Event, EventSource, Name, Outcome, Source},
+    vendors,
 };
 use crate::{
     cpu_pool::{Busy, WEBHOOKS},
@@ -18,21 +18,6 @@ use crate::{
     keyring::Keyring,
     tenancy::{Executor, Pool, Scope, Tx, Web},
 };
-
-/// Who speaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, sqlx::Type, utoipa::ToSchema)]
-#[serde(rename_all = "snake_case")]
-#[sqlx(type_name = "text", rename_all = "snake_case")]
-// In the API's document a model's `Source` has the name.
-#[schema(as = IncomingSource)]
-pub enum Source {
-    Shopify,
-    Stripe,
-    /// The store's own system (Standard Webhooks).
-    Store,
-    /// The mail relay (Standard Webhooks).
-    Mail,
-}
 
 /// Why an event is not taken.
 #[derive(Debug, thiserror::Error)]
@@ -56,12 +41,6 @@ struct Signed {
     body: String,
 }
 
-/// What an event is called, and what kind it is.
-struct Name {
-    event: String,
-    topic: String,
-}
-
 /// Checks and stores an event and queues its work. False when it was stored before.
 pub async fn take(
     web: &Pool<Web>,
@@ -72,18 +51,13 @@ pub async fn take(
     body: Bytes,
     now: DateTime<Utc>,
 ) -> Result<bool, IncomingError> {
-    let kind = match source {
-        Source::Shopify => Kind::ShopifyWebhook,
-        Source::Stripe => Kind::StripeWebhook,
-        Source::Store => Kind::StoreWebhook,
-        Source::Mail => Kind::MailWebhook,
-    };
+    let sender = vendors::of(source);
     let mut tx = web.begin(Scope::tenant(tenant)).await?;
-    let secrets = credentials::of(&mut tx, keyring, kind).await?;
+    let secrets = credentials::of(&mut tx, keyring, sender.secrets()).await?;
     drop(tx);
     let headers = headers.clone();
     let Signed { name, body } = WEBHOOKS
-        .run(None, move || check(source, &secrets, &headers, &body, now))
+        .run(None, move || check(sender, &secrets, &headers, &body, now))
         .await??;
     let mut tx = web.begin(Scope::tenant(tenant)).await?;
     let stored = sqlx::query!(
@@ -92,7 +66,7 @@ pub async fn take(
         tenant.as_uuid(),
         Uuid::now_v7(),
         source as Source as _,
-        name.event,
+        name.id,
         name.topic,
         body,
         now
@@ -109,18 +83,13 @@ pub async fn take(
 
 /// Checks the signature, and that the body is JSON that can be stored. Costs milliseconds for a large body.
 fn check(
-    source: Source,
+    sender: &dyn EventSource,
     secrets: &[Credential],
     headers: &HeaderMap,
     body: &[u8],
     now: DateTime<Utc>,
 ) -> Result<Signed, IncomingError> {
-    let holds = match source {
-        Source::Shopify => signatures::shopify(secrets, headers, body),
-        Source::Stripe => signatures::stripe(secrets, headers, body, now),
-        Source::Store | Source::Mail => signatures::standard(secrets, headers, body, now),
-    };
-    if !holds {
+    if !sender.is_signed(secrets, headers, body, now) {
         return Err(IncomingError::Signature);
     }
     let json: Value = serde_json::from_slice(body)
@@ -131,40 +100,9 @@ fn check(
     if body.windows(6).any(|six| six == b"\\u0000") {
         return Err(IncomingError::Body);
     }
-    let name = name(source, headers, body, &json).ok_or(IncomingError::Body)?;
+    let name = sender.name(headers, body, &json).ok_or(IncomingError::Body)?;
     let body = String::from_utf8(body.to_vec()).map_err(|_| IncomingError::Body)?;
     Ok(Signed { name, body })
-}
-
-fn name(source: Source, headers: &HeaderMap, body: &[u8], json: &Value) -> Option<Name> {
-    let short = |text: &str| text.chars().filter(|c| !c.is_control()).take(200).collect::<String>();
-    let field = |name: &str| json[name].as_str().map(short).filter(|text| !text.is_empty());
-    match source {
-        // Shopify signs the body alone: an id from a header could be changed to have the same body taken twice.
-        Source::Shopify => Some(Name {
-            event: hex::encode(Sha256::digest(body)),
-            topic: short(text(headers, "x-shopify-topic")?),
-        }),
-        Source::Stripe => Some(Name {
-            event: field("id")?,
-            topic: field("type")?,
-        }),
-        Source::Store | Source::Mail => Some(Name {
-            event: short(text(headers, "webhook-id")?),
-            topic: field("type")?,
-        }),
-    }
-    .filter(|name| !name.event.is_empty())
-}
-
-/// An event to be worked off.
-pub struct Event {
-    pub id: Uuid,
-    pub source: Source,
-    pub topic: String,
-    pub body: Value,
-    pub received_at: DateTime<Utc>,
-    pub attempts: i32,
 }
 
 /// Takes events that are due, the oldest first; nobody else takes them until the transaction ends.
@@ -178,14 +116,6 @@ pub async fn claim(tx: &mut Tx<Executor>, most: i64, now: DateTime<Utc>) -> Resu
     )
     .fetch_all(&mut **tx)
     .await
-}
-
-/// What became of an event.
-pub enum Outcome {
-    Done,
-    Ignored(&'static str),
-    /// To be tried again, as when it came before what it is about.
-    Later(String),
 }
 
 /// Attempts before an event is given up: with the waits below about an hour.

@@ -7,11 +7,17 @@ mod breakers;
 pub mod challenge;
 pub mod credentials;
 pub mod crm;
+pub mod event_source;
+pub mod incoming_events;
 pub mod incoming_webhooks;
+mod mail_relay;
 pub mod outbound_http;
 pub mod payments;
-pub mod shop;
+pub mod shopify;
 mod signatures;
+mod store_api;
+mod stripe;
+mod vendors;
 pub mod webhook_delivery;
 pub mod webhook_inbox;
 
@@ -147,15 +153,15 @@ impl Outgoing {
             Channel::Mail => self.post.send(claimed, now).await,
             Channel::Webhook => webhook_delivery::send(&self.guarded, &self.keyring, claimed, now).await,
             Channel::Payment => {
-                let api = payments::stripe::Api {
+                let api = stripe::api::Api {
                     client: &self.trusted,
                     base: &self.settings.stripe_url,
                     public_url: &self.public_url,
                 };
-                payments::stripe::send(api, &self.keyring, claimed, now).await
+                stripe::api::send(api, &self.keyring, claimed, now).await
             }
             Channel::Crm => crm::send(&self.guarded, &self.keyring, claimed, now).await,
-            Channel::Shop => shop::send(&self.guarded, &self.keyring, claimed, now).await,
+            Channel::Shop => shopify::admin_api::send(&self.guarded, &self.keyring, claimed, now).await,
         }
     }
 }

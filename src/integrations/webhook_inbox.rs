@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::incoming_webhooks::Source;
+use super::event_source::Source;
 use crate::{
     jobs,
     tenancy::{Tx, Web},

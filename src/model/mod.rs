@@ -28,6 +28,14 @@ pub use price::Price;
 pub use scripted::ScriptedModel;
 pub use test_control::{ScriptedReply, TestControl};
 
+/// Which model answers.
+#[derive(Clone, Debug)]
+pub enum ModelSettings {
+    /// The demo's rules.
+    Offline,
+    OpenAi(OpenAiSettings),
+}
+
 /// Answers a prompt with a stream of chunks.
 pub trait Model: Send + Sync + 'static {
     /// Starts an answer. Dropping the stream abandons it.

@@ -152,7 +152,7 @@ pub async fn stock<R: Role>(tx: &mut Tx<R>, item_id: &str) -> Result<Option<Stoc
 }
 
 /// Says whether a variant can be had. False when there is no such variant.
-pub(super) async fn set_available(tx: &mut Tx<Executor>, item_id: &str, available: bool) -> Result<bool, sqlx::Error> {
+pub async fn set_available(tx: &mut Tx<Executor>, item_id: &str, available: bool) -> Result<bool, sqlx::Error> {
     let set = sqlx::query!(
         "UPDATE variants SET available = $2 WHERE item_id = $1",
         item_id,

@@ -5,7 +5,6 @@
 pub mod catalogue;
 pub mod changes;
 pub mod help;
-pub mod incoming;
 mod mentions;
 pub mod orders;
 pub mod privacy;

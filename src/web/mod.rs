@@ -22,8 +22,9 @@ use tokio::sync::watch;
 use tower_http::set_header::SetResponseHeaderLayer;
 
 pub use api::Api;
+pub use storefront::Storefront;
 
-use crate::{config::Storefront, http::is_same_site, mail::MailSettings};
+use crate::{http::is_same_site, mail::MailSettings};
 
 /// Pages that run nothing but our own script, style themselves by our own sheet and talk to nobody else.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \

@@ -11,13 +11,22 @@ use axum::{
 };
 use chrono::Utc;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::json;
 use tokio::sync::watch;
 
 use super::{POLICY, policy};
-use crate::config::Storefront;
+
+/// What the demo's shop page needs: it has the chat in it, and signs its visitors in as a shop's backend would.
+#[derive(Clone, Debug)]
+pub struct Storefront {
+    pub store: String,
+    pub store_key: String,
+    /// Of the key that assertions are signed with.
+    pub kid: String,
+    pub secret: SecretString,
+}
 
 /// Who a visitor of the demo may be: the store's id, the address, the name.
 const PEOPLE: [(&str, &str, &str); 2] = [("mia", "mia@example.com", "Mia"), ("noah", "noah@example.com", "Noah")];

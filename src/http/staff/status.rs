@@ -3,7 +3,7 @@
 use axum::{Json, extract::State};
 
 use crate::{
-    config::Limits,
+    http::Limits,
     http::{
         operations::{Internal, Readiness},
         responses::{Role, Unauthenticated},

@@ -1,0 +1,98 @@
+//! `countersign doctor`: what is wrong with a live installation, printed.
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+};
+
+use clap::{Args, Subcommand};
+
+use super::CliError;
+use crate::{
+    doctor::{self, mail},
+    http::{Finding, Level},
+};
+
+#[derive(Args)]
+pub struct Options {
+    #[command(subcommand)]
+    command: Option<DoctorCommand>,
+    /// For machines.
+    #[arg(long)]
+    json: bool,
+    /// Where the public reaches the service; PUBLIC_URL, if left out.
+    #[arg(long)]
+    url: Option<String>,
+    /// The folder that `ops/backup` writes to.
+    #[arg(long)]
+    backups: Option<PathBuf>,
+    /// The resolver to ask about mail; the system's, if left out.
+    #[arg(long)]
+    resolver: Option<SocketAddr>,
+    /// Leave the DNS of mail alone.
+    #[arg(long)]
+    without_mail: bool,
+}
+
+#[derive(Subcommand)]
+pub enum DoctorCommand {
+    /// Whether receivers will believe our mail: SPF, DKIM, DMARC, MX, reverse DNS, the relay's TLS.
+    Mail {
+        /// For machines.
+        #[arg(long)]
+        json: bool,
+        /// The resolver to ask; the system's, if left out.
+        #[arg(long)]
+        resolver: Option<SocketAddr>,
+        /// An address that our mail leaves from; the relay's own, if left out. May be given several times.
+        #[arg(long = "sender")]
+        senders: Vec<IpAddr>,
+    },
+}
+
+pub async fn run(options: Options) -> Result<(), CliError> {
+    let (json, findings) = match options.command {
+        Some(DoctorCommand::Mail {
+            json,
+            resolver,
+            senders,
+        }) => (json, mail::examine(resolver, &senders).await?),
+        None => {
+            let look = doctor::Options {
+                url: options.url,
+                backups: options.backups,
+                resolver: options.resolver,
+                without_mail: options.without_mail,
+            };
+            (options.json, doctor::examine(&look).await)
+        }
+    };
+    report(json, &findings)
+}
+
+fn report(json: bool, findings: &[Finding]) -> Result<(), CliError> {
+    let worst = findings
+        .iter()
+        .map(|finding| finding.level)
+        .max()
+        .unwrap_or(Level::Green);
+    if json {
+        println!("{}", serde_json::json!({ "level": worst, "findings": findings }));
+    } else {
+        for finding in findings {
+            let mark = match finding.level {
+                Level::Green => "ok   ",
+                Level::Amber => "check",
+                Level::Red => "WRONG",
+            };
+            println!("{mark}  {:<8} {}", finding.check, finding.finding);
+            if let Some(record) = &finding.publish {
+                println!("              publish: {record}");
+            }
+        }
+    }
+    match findings.iter().filter(|finding| finding.level == Level::Red).count() {
+        0 => Ok(()),
+        wrong => Err(CliError::Doctor(wrong)),
+    }
+}

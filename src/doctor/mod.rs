@@ -1,0 +1,106 @@
+//! Looks at a live installation and says what is wrong and how to mend it.
+
+mod database;
+mod dns;
+mod edge;
+mod installation;
+pub mod mail;
+mod spf;
+
+use std::{net::SocketAddr, path::PathBuf, sync::Arc};
+
+use crate::{
+    config::{ConfigError, Settings, environment},
+    http::{self, Finding, Level},
+    telemetry, tenancy,
+};
+
+/// Why there is nothing to look at.
+#[derive(Debug, thiserror::Error)]
+pub enum ExamineError {
+    #[error("{0}")]
+    Argument(String),
+    #[error(transparent)]
+    Settings(#[from] ConfigError),
+}
+
+/// What to look at, and where.
+#[derive(Default)]
+pub struct Options {
+    /// Where the public reaches the service; PUBLIC_URL, if left out.
+    pub url: Option<String>,
+    /// The folder that `ops/backup` writes to.
+    pub backups: Option<PathBuf>,
+    /// The resolver to ask about mail; the system's, if left out.
+    pub resolver: Option<SocketAddr>,
+    /// Leave the DNS of mail alone.
+    pub without_mail: bool,
+}
+
+impl Finding {
+    fn new(check: &'static str, level: Level, code: &'static str, finding: impl Into<String>) -> Self {
+        Self {
+            check,
+            level,
+            code,
+            finding: finding.into(),
+            publish: None,
+        }
+    }
+
+    fn publish(self, record: impl Into<String>) -> Self {
+        Self {
+            publish: Some(record.into()),
+            ..self
+        }
+    }
+}
+
+/// What was found, or that all is well.
+fn or_well(found: Vec<Finding>, check: &'static str, code: &'static str, text: &str) -> Vec<Finding> {
+    match found.is_empty() {
+        true => vec![Finding::new(check, Level::Green, code, text)],
+        false => found,
+    }
+}
+
+/// Everything that can be seen, for a page: by this process, with the settings that it serves with.
+pub fn of_this_process(store: Option<&str>) -> http::Doctor {
+    http::Doctor::new(
+        store,
+        Arc::new(|| Box::pin(async { examine(&Options::default()).await })),
+    )
+}
+
+/// Everything that can be seen of a live installation.
+pub async fn examine(options: &Options) -> Vec<Finding> {
+    let (settings, mut findings) = installation::settings();
+    findings.extend(installation::secrets());
+    if let Some(settings) = &settings {
+        findings.extend(installation::precautions(settings, options.backups.as_deref()));
+        findings.extend(installation::sentry(settings).await);
+    }
+    let address = settings.as_ref().map(|settings| settings.database.clone());
+    if let Some(address) = address.or_else(|| Settings::database_only(&environment).ok()) {
+        let pools = tenancy::connect(&address);
+        findings.extend(database::roles_and_schema(&pools).await);
+        findings.extend(database::stores(&pools).await.unwrap_or_else(|error| {
+            let text = format!("the stores cannot be looked at: {}", telemetry::cause(&error));
+            vec![Finding::new("database", Level::Red, "stores_unreadable", text)]
+        }));
+    }
+    let url = options
+        .url
+        .clone()
+        .or_else(|| settings.as_ref().map(|settings| settings.public_url.clone()));
+    if let Some(url) = url {
+        findings.extend(edge::examine(url.trim_end_matches('/'), settings.as_ref()).await);
+    }
+    if !options.without_mail {
+        findings.extend(mail::examine(options.resolver, &[]).await.unwrap_or_else(|error| {
+            let text = format!("mail cannot be looked at: {error}");
+            vec![Finding::new("mail", Level::Red, "mail_unexamined", text)]
+        }));
+    }
+    findings
+}

@@ -1,0 +1,150 @@
+//! What other systems' events mean for the store: each is turned into the records of the import and stored like them.
+
+use chrono::{DateTime, Utc};
+
+use super::{
+    event_source::{Event, Meaning, Outcome},
+    incoming_webhooks, vendors, webhook_delivery,
+};
+use crate::{
+    keyring::Keyring,
+    mail,
+    store::{
+        catalogue, privacy,
+        upsert::{self, UpsertError},
+    },
+    telemetry,
+    tenancy::{
+        self, Executor, Pool, Scope, Tenant, Tx,
+        audit::{self, Actor, Entry},
+    },
+};
+
+/// Events taken at once. Each is a savepoint; they are committed together.
+const BATCH: i64 = 50;
+
+/// Works off a tenant's events until none is due. Returns how many.
+pub async fn work_off(
+    pool: &Pool<Executor>,
+    keyring: &Keyring,
+    tenant: crate::ids::TenantId,
+    now: impl Fn() -> DateTime<Utc> + Send + Sync,
+) -> Result<usize, sqlx::Error> {
+    let mut done = 0;
+    loop {
+        let mut tx = pool.begin(Scope::tenant(tenant)).await?;
+        let events = incoming_webhooks::claim(&mut tx, BATCH, now()).await?;
+        if events.is_empty() {
+            return Ok(done);
+        }
+        let store = tenancy::current(&mut tx).await?;
+        for event in &events {
+            sqlx::query("SAVEPOINT event").execute(&mut *tx).await?;
+            let outcome = match apply(&mut tx, keyring, &store, event, now()).await {
+                Ok(outcome) => outcome,
+                Err(UpsertError::Database(error)) if !is_about_the_event(&error) => return Err(error),
+                Err(error) => Outcome::Later(describe(&error)),
+            };
+            let end = if matches!(outcome, Outcome::Done) {
+                "RELEASE SAVEPOINT event"
+            } else {
+                "ROLLBACK TO SAVEPOINT event"
+            };
+            sqlx::query(end).execute(&mut *tx).await?;
+            incoming_webhooks::finish(&mut tx, event, outcome, now()).await?;
+        }
+        tx.commit().await?;
+        done += events.len();
+    }
+}
+
+async fn apply(
+    tx: &mut Tx<Executor>,
+    keyring: &Keyring,
+    store: &Tenant,
+    event: &Event,
+    now: DateTime<Utc>,
+) -> Result<Outcome, UpsertError> {
+    match vendors::of(event.source).read(tx, event, now).await? {
+        Meaning::Applied(outcome) => Ok(outcome),
+        Meaning::Unknown => Ok(Outcome::Ignored("nothing here is about this topic")),
+        Meaning::Unreadable(reason) => Ok(Outcome::Later(reason)),
+        Meaning::Suppress { email, reason } => {
+            mail::suppress(tx, keyring, &email, reason, now).await?;
+            Ok(Outcome::Done)
+        }
+        Meaning::Privacy { shopper, erase } => privacy_request(tx, &shopper, erase, event, now).await,
+        Meaning::Stock {
+            item_id,
+            available,
+            version,
+        } => {
+            if !incoming_webhooks::is_newer(tx, "stock", &item_id, version).await? {
+                return Ok(Outcome::Ignored("older than what is known"));
+            }
+            match catalogue::set_available(tx, &item_id, available).await? {
+                true => Ok(Outcome::Done),
+                false => Ok(Outcome::Later("no such variant yet".into())),
+            }
+        }
+        Meaning::Records {
+            kind,
+            id,
+            version,
+            records,
+        } => {
+            if !incoming_webhooks::is_newer(tx, kind, &id, version).await? {
+                return Ok(Outcome::Ignored("older than what is known"));
+            }
+            for record in &records {
+                upsert::apply(tx, store, record).await?;
+            }
+            Ok(Outcome::Done)
+        }
+    }
+}
+
+/// Erases at once; what is to be handed over is announced to the store, whose staff sends it (`countersign shopper export`).
+async fn privacy_request(
+    tx: &mut Tx<Executor>,
+    shopper: &str,
+    erase: bool,
+    event: &Event,
+    now: DateTime<Utc>,
+) -> Result<Outcome, UpsertError> {
+    let Some(id) = privacy::find(tx, shopper).await? else {
+        return Ok(Outcome::Ignored("nobody is known by that id"));
+    };
+    if erase {
+        privacy::erase(tx, id, &Actor::system(), now).await?;
+        return Ok(Outcome::Done);
+    }
+    let data = serde_json::json!({ "shopper_id": id });
+    webhook_delivery::announce(
+        tx,
+        "privacy.data_requested",
+        &format!("privacy:{}", event.id),
+        data,
+        now,
+    )
+    .await?;
+    audit::append(
+        tx,
+        Entry::new(&Actor::system(), "shopper.data_requested", ("shopper", id), now),
+    )
+    .await?;
+    Ok(Outcome::Done)
+}
+
+/// Constraint and value errors are the event's; connections and grants are ours.
+fn is_about_the_event(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code());
+    code.is_some_and(|code| code.starts_with("22") || code.starts_with("23"))
+}
+
+fn describe(error: &UpsertError) -> String {
+    match error {
+        UpsertError::Database(cause) => telemetry::cause(cause),
+        error => error.to_string(),
+    }
+}

@@ -1,0 +1,141 @@
+//! Moving money: each movement of the ledger is handed to whoever can move it, and confirmed or failed by its word.
+//!
+//! Stripe and the shop's platform are asked through the outbox. The demo's provider confirms at once and moves nothing real. What nobody
+//! else can move is a task for the store's staff.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::{
+    shopify::admin_api::{self, Operation},
+    webhook_delivery,
+};
+use crate::{
+    ids::{MovementId, OrderId, ProposalId, ShopperId},
+    jobs::outbox::{self, Channel},
+    ledger::{self, Direction, LedgerError, Movement, Provider},
+    money::Money,
+    tenancy::{Executor, Tx},
+};
+
+/// An outbox row's payload: everything else stands in the ledger.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Queued {
+    pub movement: MovementId,
+}
+
+/// What a proposal moves money for.
+#[derive(Clone, Copy)]
+pub struct Purpose {
+    pub shopper: ShopperId,
+    pub order: OrderId,
+    pub proposal: ProposalId,
+}
+
+/// Asks for money to come in from a payment method. Returns who was asked; with [`Provider::Demo`] the money is held already.
+pub async fn collect(
+    tx: &mut Tx<Executor>,
+    purpose: Purpose,
+    (method, amount): (&str, Money),
+    now: DateTime<Utc>,
+) -> Result<Provider, LedgerError> {
+    let (order, direction) = (purpose.order, Direction::In);
+    let (method, provider) = ledger::provider_for(tx, purpose.shopper, (order, method), direction, amount)
+        .await?
+        .ok_or(LedgerError::NotCovered)?;
+    let movement = ledger::request_in(tx, (order, method), amount, provider, purpose.proposal, now).await?;
+    match provider {
+        Provider::Stripe => {
+            let kind = match ledger::get(tx, movement).await? {
+                Some(movement) if movement.method_reference.is_some() => "charge",
+                _ => "payment_link",
+            };
+            let key = format!("{kind}:{movement}");
+            outbox::queue(tx, Channel::Payment, kind, &key, json!(Queued { movement }), now).await?;
+        }
+        Provider::Demo => confirm_in_demo(tx, movement, now).await?,
+        Provider::Staff | Provider::Platform | Provider::Store => {
+            call_staff(tx, movement, purpose.proposal, now).await?;
+        }
+    }
+    Ok(provider)
+}
+
+/// Asks for money to go out to a payment method.
+pub async fn pay_out(
+    tx: &mut Tx<Executor>,
+    purpose: Purpose,
+    (method, amount): (&str, Money),
+    now: DateTime<Utc>,
+) -> Result<(), LedgerError> {
+    let (order, direction) = (purpose.order, Direction::Out);
+    let (method, provider) = ledger::provider_for(tx, purpose.shopper, (order, method), direction, amount)
+        .await?
+        .ok_or(LedgerError::NotCovered)?;
+    for movement in ledger::request_out(tx, (order, method), amount, provider, purpose.proposal, now).await? {
+        hand_over(tx, movement, now).await?;
+    }
+    Ok(())
+}
+
+/// Gives back what came in for a proposal whose change is not made. Nothing when nothing did.
+pub async fn give_back(tx: &mut Tx<Executor>, proposal: ProposalId, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
+    for movement in ledger::give_back(tx, proposal, now).await? {
+        hand_over(tx, movement, now).await?;
+    }
+    Ok(())
+}
+
+/// Hands a payout to the one who moves it.
+async fn hand_over(tx: &mut Tx<Executor>, id: MovementId, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
+    let Some(movement) = ledger::get(tx, id).await? else {
+        return Ok(());
+    };
+    match movement.provider {
+        Provider::Stripe => {
+            let key = format!("refund:{id}");
+            outbox::queue(
+                tx,
+                Channel::Payment,
+                "refund",
+                &key,
+                json!(Queued { movement: id }),
+                now,
+            )
+            .await?;
+        }
+        Provider::Platform => {
+            let amount = movement.amount.amount();
+            admin_api::queue_refund(tx, movement.order, Operation::Refund { amount, movement: id }, now).await?;
+        }
+        Provider::Demo => confirm_in_demo(tx, id, now).await?,
+        Provider::Staff | Provider::Store => {
+            if let Movement {
+                proposal: Some(proposal),
+                ..
+            } = movement
+            {
+                call_staff(tx, id, proposal, now).await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The demo's provider: it confirms every movement and moves no real money.
+async fn confirm_in_demo(tx: &mut Tx<Executor>, movement: MovementId, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
+    let reference = format!("demo_{movement}");
+    ledger::confirm(tx, movement, Some(&reference), now).await.map(drop)
+}
+
+/// Tells the store's systems that a person must move money. The console lists it.
+async fn call_staff(
+    tx: &mut Tx<Executor>,
+    movement: MovementId,
+    proposal: ProposalId,
+    now: DateTime<Utc>,
+) -> Result<(), sqlx::Error> {
+    let data = json!({ "payment_id": movement, "proposal_id": proposal });
+    webhook_delivery::announce(tx, "payment.requested", &format!("payment:{movement}"), data, now).await
+}

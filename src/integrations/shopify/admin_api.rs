@@ -1,0 +1,276 @@
+//! Shopify's Admin GraphQL API: an order that was changed here is changed there.
+//!
+//! Each operation may come twice. An address is set and a tag added as often as one likes; before a cancellation the order is
+//! asked whether it is cancelled already, and before a refund whether one with our key in its note is there.
+
+use chrono::{DateTime, Utc};
+use secrecy::ExposeSecret;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::{
+    ids::{MovementId, OrderId, ProposalId},
+    integrations::{
+        credentials::{self, Credential, Kind},
+        outbound_http,
+    },
+    jobs::outbox::{self, Channel, Claimed, Sent},
+    keyring::Keyring,
+    ledger::{self, Direction, LedgerError, MovementState},
+    telemetry::traces,
+    tenancy::{Executor, Tx},
+};
+
+/// What is to be done to an order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Operation {
+    Cancel,
+    /// To the address that the order has by then.
+    Address,
+    /// A return or exchange was asked for: staff of the shop see it as a tag.
+    TagReturn,
+    /// Decimal text in the order's currency, given back to what the order was paid with.
+    /// For this movement of the ledger, which the shop's word confirms.
+    Refund {
+        amount: String,
+        movement: MovementId,
+    },
+}
+
+#[derive(Serialize, Deserialize)]
+struct Queued {
+    order: OrderId,
+    operation: Operation,
+}
+
+/// Queues an operation, if the store has a platform that knows the order.
+pub async fn queue(
+    tx: &mut Tx<Executor>,
+    (proposal, position): (ProposalId, usize),
+    order: OrderId,
+    operation: Operation,
+    now: DateTime<Utc>,
+) -> Result<(), sqlx::Error> {
+    let known = sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM orders WHERE id = $1 AND reference IS NOT NULL)
+            AND EXISTS (SELECT FROM integrations WHERE kind = 'shopify' AND revoked_at IS NULL) AS "known!""#,
+        order.as_uuid()
+    )
+    .fetch_one(&mut **tx)
+    .await?;
+    if !known {
+        return Ok(());
+    }
+    let payload = json!(Queued { order, operation });
+    outbox::queue(
+        tx,
+        Channel::Shop,
+        "order",
+        &format!("shop:{proposal}:{position}"),
+        payload,
+        now,
+    )
+    .await
+}
+
+/// Queues a refund at the platform, for a movement of the ledger.
+pub(in crate::integrations) async fn queue_refund(
+    tx: &mut Tx<Executor>,
+    order: OrderId,
+    operation: Operation,
+    now: DateTime<Utc>,
+) -> Result<(), sqlx::Error> {
+    let Operation::Refund { movement, .. } = &operation else {
+        return Ok(());
+    };
+    let key = format!("shop_refund:{movement}");
+    outbox::queue(
+        tx,
+        Channel::Shop,
+        "order",
+        &key,
+        json!(Queued { order, operation }),
+        now,
+    )
+    .await
+}
+
+const IS_CANCELLED: &str = "query ($id: ID!) { order(id: $id) { cancelledAt } }";
+// The money goes back by the payment provider's refund, once.
+const CANCEL: &str = "mutation ($id: ID!) { result: orderCancel(orderId: $id, reason: CUSTOMER, refund: false, restock: true, notifyCustomer: false) { userErrors: orderCancelUserErrors { code } } }";
+const ADDRESS: &str = "mutation ($id: ID!, $address: MailingAddressInput!) { result: orderUpdate(input: { id: $id, shippingAddress: $address }) { userErrors { field } } }";
+const TAG: &str =
+    "mutation ($id: ID!) { result: tagsAdd(id: $id, tags: [\"return requested\"]) { userErrors { field } } }";
+
+const PAID_AND_REFUNDED: &str = "query ($id: ID!) { order(id: $id) { transactions(first: 20) { id kind status gateway } refunds(first: 50) { note } } }";
+const REFUND: &str = "mutation ($input: RefundInput!) { result: refundCreate(input: $input) { userErrors { field } } }";
+
+/// The refund to make, unless it is there: our key stands in its note.
+fn refund(order: &Value, reference: &str, amount: &str, key: &str) -> Option<Value> {
+    let notes = order["refunds"].as_array().into_iter().flatten();
+    if notes.into_iter().any(|refund| refund["note"] == key) {
+        return None;
+    }
+    let paid = order["transactions"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .find(|transaction| {
+            matches!(transaction["kind"].as_str(), Some("SALE" | "CAPTURE")) && transaction["status"] == "SUCCESS"
+        });
+    let paid = paid.cloned().unwrap_or_default();
+    Some(
+        json!({ "orderId": reference, "note": key, "notify": false, "transactions": [{ "orderId": reference, "parentId": paid["id"],
+        "gateway": paid["gateway"], "kind": "REFUND", "amount": amount }] }),
+    )
+}
+
+/// Does an operation at the platform.
+pub(in crate::integrations) async fn send(
+    client: &reqwest::Client,
+    keyring: &Keyring,
+    claimed: &mut Claimed,
+    now: DateTime<Utc>,
+) -> Result<Sent, sqlx::Error> {
+    let Ok(queued) = serde_json::from_value::<Queued>(claimed.payload.clone()) else {
+        return Ok(Sent::Never("the row cannot be read".into()));
+    };
+    let Operation::Refund { movement, .. } = queued.operation else {
+        return operate(client, keyring, claimed, queued).await;
+    };
+    let Some(found) = ledger::get(&mut claimed.tx, movement).await? else {
+        return Ok(Sent::Never("there is no such movement".into()));
+    };
+    match (found.direction, found.state) {
+        // The store's own records told of it meanwhile.
+        (Direction::Out, MovementState::Confirmed) => return Ok(Sent::Done(found.reference)),
+        (Direction::Out, _) => {}
+        (Direction::In, _) => {
+            return Ok(Sent::Never(
+                "the row asks for another movement than the ledger has".into(),
+            ));
+        }
+    }
+    // A refund that failed and is tried again takes its share of the order's money again.
+    match ledger::retry_out(&mut claimed.tx, movement, now).await {
+        Ok(_) => {}
+        Err(LedgerError::Database(error)) => return Err(error),
+        Err(_) => return Ok(Sent::Never("the money has gone out otherwise".into())),
+    }
+    // The amount is the ledger's, whatever the row says. Money is never dropped in silence: staff see the delivery.
+    let operation = Operation::Refund {
+        amount: found.amount.amount(),
+        movement,
+    };
+    let sent = match operate(client, keyring, claimed, Queued { operation, ..queued }).await? {
+        Sent::Dropped(reason) => Sent::Never(reason.into()),
+        sent => sent,
+    };
+    match &sent {
+        Sent::Done(_) => {
+            ledger::confirm(&mut claimed.tx, movement, None, now).await?;
+        }
+        Sent::Never(_) => {
+            ledger::fail(&mut claimed.tx, movement, "the shop refused the refund", now).await?;
+        }
+        Sent::Dropped(_) | Sent::Later { .. } | Sent::Postponed => {}
+    }
+    Ok(sent)
+}
+
+async fn operate(
+    client: &reqwest::Client,
+    keyring: &Keyring,
+    claimed: &mut Claimed,
+    queued: Queued,
+) -> Result<Sent, sqlx::Error> {
+    let credential = credentials::of(&mut claimed.tx, keyring, Kind::Shopify)
+        .await?
+        .into_iter()
+        .next();
+    let order = sqlx::query!(
+        "SELECT reference, address FROM orders WHERE id = $1",
+        queued.order.as_uuid()
+    )
+    .fetch_optional(&mut *claimed.tx)
+    .await?;
+    let (Some(credential), Some((reference, address))) = (
+        credential,
+        order.and_then(|order| Some((order.reference?, order.address))),
+    ) else {
+        return Ok(Sent::Dropped("the shop was taken away"));
+    };
+    let ask = async |query: &str, mut variables: Value| {
+        if !query.starts_with("mutation ($input") {
+            variables["id"] = reference.clone().into();
+        }
+        call(client, &credential, query, variables).await
+    };
+    let answer = match queued.operation {
+        Operation::Cancel => match ask(IS_CANCELLED, json!({})).await {
+            Ok(data) if !data["order"]["cancelledAt"].is_null() => return Ok(Sent::Done(Some(reference))),
+            Ok(_) => ask(CANCEL, json!({})).await,
+            Err(sent) => Err(sent),
+        },
+        Operation::Address => ask(ADDRESS, json!({ "address": mailing_address(&address) })).await,
+        Operation::TagReturn => ask(TAG, json!({})).await,
+        Operation::Refund { amount, .. } => match ask(PAID_AND_REFUNDED, json!({})).await {
+            Ok(data) => match refund(&data["order"], &reference, &amount, &claimed.key) {
+                Some(input) => ask(REFUND, json!({ "input": input })).await,
+                None => return Ok(Sent::Done(Some(reference))),
+            },
+            Err(sent) => Err(sent),
+        },
+    };
+    Ok(match answer {
+        Ok(data) => match &data["result"]["userErrors"][0] {
+            Value::Null => Sent::Done(Some(reference)),
+            // Its code or field, never its words.
+            error => Sent::Never(format!("the shop refused: {}", short(error))),
+        },
+        Err(sent) => sent,
+    })
+}
+
+/// One GraphQL call: its data, or what its failure means.
+async fn call(client: &reqwest::Client, credential: &Credential, query: &str, variables: Value) -> Result<Value, Sent> {
+    let Some(url) = &credential.url else {
+        return Err(Sent::Never("the shop has no address".into()));
+    };
+    let request = client
+        .post(url)
+        .header("x-shopify-access-token", credential.secret.expose_secret())
+        .headers(traces::to_go_on())
+        .json(&json!({ "query": query, "variables": variables }));
+    let response = request.send().await.map_err(|error| outbound_http::no_answer(&error))?;
+    if let Some(sent) = outbound_http::judge(response.status(), response.headers()) {
+        return Err(sent);
+    }
+    let later = |error: &str| Sent::Later {
+        error: error.to_owned(),
+        no_sooner: None,
+    };
+    let body = outbound_http::body(response)
+        .await
+        .map_err(|error| outbound_http::no_answer(&error))?;
+    let answer: Value = serde_json::from_slice(&body).map_err(|_| later("the answer cannot be read"))?;
+    match answer["errors"][0]["extensions"]["code"].as_str() {
+        Some("THROTTLED" | "INTERNAL_SERVER_ERROR") => Err(later("the shop is busy")),
+        _ if !answer["errors"].is_null() => Err(Sent::Never("the shop does not understand the call".into())),
+        _ => Ok(answer["data"].clone()),
+    }
+}
+
+fn mailing_address(address: &Value) -> Value {
+    json!({ "address1": address["address1"], "address2": address["address2"], "city": address["city"], "province": address["state"],
+        "zip": address["zip"], "country": address["country"] })
+}
+
+fn short(error: &Value) -> String {
+    let text = error.to_string();
+    text.chars()
+        .filter(|c| c.is_ascii_alphanumeric() || "_:,".contains(*c))
+        .take(80)
+        .collect()
+}

@@ -1,0 +1,40 @@
+//! Shopify: its webhooks come in, changes of orders go out to its Admin API.
+
+pub mod admin_api;
+mod orders;
+mod signature;
+
+use axum::http::HeaderMap;
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use super::{
+    credentials::{Credential, Kind},
+    event_source::{EventSource, Meaning, Name, short},
+    signatures::text,
+};
+
+pub(super) struct Shopify;
+
+impl EventSource for Shopify {
+    fn secrets(&self) -> Kind {
+        Kind::ShopifyWebhook
+    }
+
+    fn is_signed(&self, secrets: &[Credential], headers: &HeaderMap, body: &[u8], _: DateTime<Utc>) -> bool {
+        signature::is_signed(secrets, headers, body)
+    }
+
+    /// Shopify signs the body alone: an id from a header could be changed to have the same body taken twice.
+    fn name(&self, headers: &HeaderMap, body: &[u8], _: &Value) -> Option<Name> {
+        Some(Name {
+            id: hex::encode(Sha256::digest(body)),
+            topic: short(text(headers, "x-shopify-topic")?)?,
+        })
+    }
+
+    fn meaning(&self, topic: &str, body: &Value) -> Meaning {
+        orders::meaning(topic, body)
+    }
+}

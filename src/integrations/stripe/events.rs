@@ -1,0 +1,269 @@
+//! What Stripe says: what became of charges, payment pages and refunds, and a charge that somebody disputes.
+//!
+//! Events come late, doubled and in any order. The ledger's states make each of them count once.
+
+use chrono::{DateTime, Utc};
+use serde_json::{Value, json};
+
+use crate::{
+    ids::MovementId,
+    integrations::{
+        event_source::{Event, Outcome},
+        webhook_delivery,
+    },
+    ledger::{self, Direction, Provider},
+    store::upsert::UpsertError,
+    tenancy::{
+        Executor, Tx,
+        audit::{self, Actor, Entry},
+    },
+};
+
+const NOT_OURS: Outcome = Outcome::Ignored("no money that was asked for here");
+
+pub(super) async fn apply(tx: &mut Tx<Executor>, event: &Event, now: DateTime<Utc>) -> Result<Outcome, UpsertError> {
+    let object = &event.body["data"]["object"];
+    match event.topic.as_str() {
+        "payment_intent.succeeded" => paid(tx, object, (&object["amount_received"], &object["id"]), now).await,
+        "payment_intent.payment_failed" | "payment_intent.canceled" => charge_failed(tx, object, now).await,
+        "checkout.session.completed" | "checkout.session.async_payment_succeeded" => {
+            match object["payment_status"].as_str() {
+                Some("paid") => paid(tx, object, (&object["amount_total"], &object["payment_intent"]), now).await,
+                _ => Ok(Outcome::Ignored("the page was used and the money is not there yet")),
+            }
+        }
+        "checkout.session.expired" | "checkout.session.async_payment_failed" => not_paid(tx, object, now).await,
+        "refund.created" | "refund.updated" | "charge.refund.updated" | "refund.failed" => {
+            match object["status"].as_str() {
+                Some("succeeded") => refunded(tx, event, object, now).await,
+                Some("failed" | "canceled") => refund_failed(tx, event, object, now).await,
+                _ if event.topic == "refund.failed" => refund_failed(tx, event, object, now).await,
+                _ => Ok(Outcome::Ignored("the refund is still on its way")),
+            }
+        }
+        "charge.dispute.created" => disputed(tx, event, object, now).await,
+        _ => Ok(Outcome::Ignored("nothing here is about this topic")),
+    }
+}
+
+/// The movement that an object was made for.
+fn movement(object: &Value) -> Option<MovementId> {
+    object["metadata"]["movement"].as_str()?.parse().ok()
+}
+
+/// Money came in. The amount and currency must be what was asked for: another one is not what a proposal waits for.
+async fn paid(
+    tx: &mut Tx<Executor>,
+    object: &Value,
+    (amount, reference): (&Value, &Value),
+    now: DateTime<Utc>,
+) -> Result<Outcome, UpsertError> {
+    let Some(id) = movement(object) else {
+        return Ok(NOT_OURS);
+    };
+    let Some(movement) = ledger::get(tx, id)
+        .await?
+        .filter(|found| found.direction == Direction::In)
+    else {
+        return Ok(NOT_OURS);
+    };
+    let currency = movement.amount.currency.to_string();
+    let same_currency = object["currency"]
+        .as_str()
+        .is_some_and(|code| code.eq_ignore_ascii_case(&currency));
+    if amount.as_i64() != Some(movement.amount.minor) || !same_currency {
+        return Ok(Outcome::Later("another amount was paid than was asked for".into()));
+    }
+    match ledger::confirm(tx, id, reference.as_str(), now).await? {
+        true => Ok(Outcome::Done),
+        false if movement.reference.as_deref() == reference.as_str() => Ok(Outcome::Ignored("known already")),
+        // Nobody asked for it twice: a person must give it back.
+        false => Ok(Outcome::Later(
+            "paid a second time: refund this payment at the provider".into(),
+        )),
+    }
+}
+
+/// A charge failed after it was taken for good, as bank debits do. A charge that a payment page stands in for is no news.
+async fn charge_failed(tx: &mut Tx<Executor>, intent: &Value, now: DateTime<Utc>) -> Result<Outcome, UpsertError> {
+    let Some(id) = movement(intent) else {
+        return Ok(NOT_OURS);
+    };
+    // Only a charge that was noted as being processed waits for this; every other one was answered when it was made.
+    match ledger::get(tx, id).await? {
+        Some(movement) if movement.reference.is_some() && movement.reference.as_deref() == intent["id"].as_str() => {
+            not_paid(tx, intent, now).await
+        }
+        _ => Ok(Outcome::Ignored("the charge was answered when it was made")),
+    }
+}
+
+async fn not_paid(tx: &mut Tx<Executor>, object: &Value, now: DateTime<Utc>) -> Result<Outcome, UpsertError> {
+    let Some(id) = movement(object) else {
+        return Ok(NOT_OURS);
+    };
+    match ledger::fail(tx, id, "the provider says that it was not paid", now).await? {
+        true => Ok(Outcome::Done),
+        false => Ok(Outcome::Ignored("known already")),
+    }
+}
+
+/// The movement that a refund is, if it is one of ours. Nothing is said of a movement by an earlier attempt at it, nor by a refund that it is not
+/// called by.
+async fn ours(tx: &mut Tx<Executor>, refund: &Value, reference: &str) -> Result<Refund, sqlx::Error> {
+    let Some(id) = movement(refund) else {
+        return Ok(match ledger::by_reference(tx, Direction::Out, reference).await? {
+            Some(id) => Refund::Ours(id),
+            None => Refund::Elsewhere,
+        });
+    };
+    let attempt = refund["metadata"]["attempt"]
+        .as_str()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(0);
+    Ok(match ledger::get(tx, id).await? {
+        None => Refund::Elsewhere,
+        Some(known) if known.direction != Direction::Out || known.retries != attempt => Refund::Past,
+        Some(known) if known.reference.as_ref().is_some_and(|known| known != reference) => Refund::Past,
+        Some(known) => Refund::Ours(known.id),
+    })
+}
+
+/// Whose a refund is.
+enum Refund {
+    Ours(MovementId),
+    /// An attempt of ours that another one followed.
+    Past,
+    /// Somebody made it at Stripe.
+    Elsewhere,
+}
+
+/// Notes a refund that somebody made at Stripe. False when no payment of ours has its payment's name.
+async fn record_elsewhere(
+    tx: &mut Tx<Executor>,
+    refund: &Value,
+    reference: &str,
+    now: DateTime<Utc>,
+) -> Result<Option<i64>, UpsertError> {
+    let Some(amount) = refund["amount"].as_i64() else {
+        return Ok(None);
+    };
+    for payment in ["payment_intent", "charge"] {
+        if let Some(payment) = refund[payment].as_str()
+            && ledger::record_refund_of(tx, payment, amount, (Provider::Stripe, reference), now).await?
+        {
+            return Ok(Some(amount));
+        }
+    }
+    Ok(None)
+}
+
+const PAST: Outcome = Outcome::Ignored("another refund of the same money came after it");
+
+/// Money went out: by a refund of ours, or by one that somebody made at Stripe.
+async fn refunded(
+    tx: &mut Tx<Executor>,
+    event: &Event,
+    refund: &Value,
+    now: DateTime<Utc>,
+) -> Result<Outcome, UpsertError> {
+    let Some(reference) = refund["id"].as_str() else {
+        return Ok(Outcome::Later("`data.object.id` is missing".into()));
+    };
+    match ours(tx, refund, reference).await? {
+        Refund::Past => return Ok(PAST),
+        Refund::Ours(id) => {
+            return match ledger::confirm(tx, id, Some(reference), now).await? {
+                true => Ok(Outcome::Done),
+                false => Ok(Outcome::Ignored("known already")),
+            };
+        }
+        Refund::Elsewhere => {}
+    }
+    let Some(amount) = record_elsewhere(tx, refund, reference, now).await? else {
+        return Ok(Outcome::Ignored("this refund is not ours"));
+    };
+    let data = json!({ "amount_minor": amount });
+    let system = Actor::system();
+    audit::append(
+        tx,
+        Entry::new(&system, "refund.made_elsewhere", ("webhook", event.id), now).after(data),
+    )
+    .await?;
+    Ok(Outcome::Done)
+}
+
+/// The refund did not reach its owner: the money can go out again, and staff must look at the delivery that asked for it.
+async fn refund_failed(
+    tx: &mut Tx<Executor>,
+    event: &Event,
+    refund: &Value,
+    now: DateTime<Utc>,
+) -> Result<Outcome, UpsertError> {
+    let Some(reference) = refund["id"].as_str() else {
+        return Ok(Outcome::Later("`data.object.id` is missing".into()));
+    };
+    let reason = "the provider could not pay the refund out";
+    let failed = match ours(tx, refund, reference).await? {
+        Refund::Past => return Ok(PAST),
+        Refund::Ours(id) => {
+            // By its name a later word that it was made is known to be an older one.
+            ledger::note(tx, id, (Some(reference), None), now).await?;
+            ledger::fail(tx, id, reason, now).await?
+        }
+        Refund::Elsewhere => {
+            // The news that it was made may still be on its way: it is noted as made and failed, so that it is known then.
+            record_elsewhere(tx, refund, reference, now).await?;
+            ledger::fail_by_reference(tx, reference, reason, now).await?
+        }
+    };
+    let delivery = sqlx::query_scalar!(
+        "UPDATE outbox SET state = 'dead', last_error = 'the provider could not pay the refund out'
+        WHERE tenant_id = $2 AND channel = 'payment' AND reference = $1 AND state = 'done' RETURNING id",
+        reference,
+        tx.tenant_id().as_uuid()
+    )
+    .fetch_optional(&mut **tx)
+    .await?;
+    let Some(delivery) = delivery else {
+        return Ok(if failed {
+            Outcome::Done
+        } else {
+            Outcome::Ignored("this refund is not ours")
+        });
+    };
+    let data = json!({ "delivery_id": delivery, "channel": "payment", "kind": "refund" });
+    webhook_delivery::announce(tx, "delivery.dead", &format!("refund_failed:{}", event.id), data, now).await?;
+    let system = Actor::system();
+    audit::append(tx, Entry::new(&system, "refund.failed", ("delivery", delivery), now)).await?;
+    Ok(Outcome::Done)
+}
+
+async fn disputed(
+    tx: &mut Tx<Executor>,
+    event: &Event,
+    dispute: &Value,
+    now: DateTime<Utc>,
+) -> Result<Outcome, UpsertError> {
+    let short = |name: &str| {
+        dispute[name]
+            .as_str()
+            .map(|text| text.chars().take(100).collect::<String>())
+    };
+    let data = json!({ "dispute": short("id"), "charge": short("charge"), "payment_intent": short("payment_intent") });
+    webhook_delivery::announce(
+        tx,
+        "dispute.created",
+        &format!("dispute:{}", event.id),
+        data.clone(),
+        now,
+    )
+    .await?;
+    let system = Actor::system();
+    audit::append(
+        tx,
+        Entry::new(&system, "dispute.created", ("webhook", event.id), now).after(data),
+    )
+    .await?;
+    Ok(Outcome::Done)
+}

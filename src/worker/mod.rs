@@ -1,0 +1,245 @@
+//! `countersign worker`: runs the job queue, where approved proposals are done.
+
+use std::{sync::Arc, time::Duration};
+
+use graphile_worker::{
+    Database, IntoTaskHandlerResult, LocalQueueConfig, RefetchDelayConfig, TaskHandler, WorkerContext, WorkerOptions,
+    WorkerRecoveryConfig, WorkerShutdownConfig,
+};
+use serde::{Deserialize, Deserializer, Serialize, de::IgnoredAny};
+use sqlx::PgPool;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    approvals::{Executor, expire},
+    audit_heads,
+    clock::Clock,
+    identity,
+    ids::{ProposalId, TenantId},
+    integrations::{Outgoing, incoming_events},
+    jobs::{EXECUTE, HOUSEKEEPING, QueueError, SCHEMA, TAKE_IN, outbox::DELIVER, retrying_driver::RetryingDriver},
+    keyring::Keyring,
+    model::budget,
+    store::privacy,
+    tenancy::{self, Pool},
+};
+
+#[derive(Deserialize, Serialize)]
+struct ExecuteProposal {
+    tenant: TenantId,
+    proposal: ProposalId,
+}
+
+#[derive(Deserialize, Serialize)]
+struct Deliver {
+    tenant: TenantId,
+    id: uuid::Uuid,
+}
+
+#[derive(Deserialize, Serialize)]
+struct TakeIn {
+    tenant: TenantId,
+}
+
+#[derive(Serialize)]
+struct Housekeeping {}
+
+impl<'de> Deserialize<'de> for Housekeeping {
+    /// Whatever the queue's clock sends along: it needs nothing.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        IgnoredAny::deserialize(deserializer).map(|_| Self {})
+    }
+}
+
+/// What jobs can ask for.
+#[derive(Clone)]
+pub struct Tools {
+    pub executor: Executor,
+    pub outgoing: Outgoing,
+    pub keyring: Arc<Keyring>,
+    pub pool: Pool<tenancy::Executor>,
+    pub clock: Clock,
+    /// How long the words of unused conversations are kept.
+    pub retention: chrono::Duration,
+}
+
+impl std::fmt::Debug for Tools {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Tools")
+    }
+}
+
+impl TaskHandler for ExecuteProposal {
+    const IDENTIFIER: &'static str = EXECUTE;
+
+    async fn run(self, context: WorkerContext) -> impl IntoTaskHandlerResult {
+        let Some(tools) = context.get_ext::<Tools>() else {
+            return Err("the worker has no executor".to_owned());
+        };
+        match tools
+            .executor
+            .execute(self.tenant, self.proposal, tools.clock.now())
+            .await
+        {
+            Ok(done) => {
+                tracing::info!(proposal = %self.proposal, ?done, "a proposal was executed");
+                Ok(())
+            }
+            Err(crate::approvals::ExecuteError::Database(error)) => Err(crate::telemetry::cause(&error)),
+            Err(crate::approvals::ExecuteError::Ledger(error)) => {
+                tracing::error!(proposal = %self.proposal, %error, "the money of a proposal cannot be moved as it was agreed");
+                Err(error.to_string())
+            }
+        }
+    }
+}
+
+impl TaskHandler for Deliver {
+    const IDENTIFIER: &'static str = DELIVER;
+
+    async fn run(self, context: WorkerContext) -> impl IntoTaskHandlerResult {
+        let Some(tools) = context.get_ext::<Tools>() else {
+            return Err("the worker delivers nothing".to_owned());
+        };
+        let delivered = tools
+            .outgoing
+            .deliver(&tools.pool, self.tenant, self.id, tools.clock.now());
+        delivered.await.map_err(|error| crate::telemetry::cause(&error))
+    }
+}
+
+impl TaskHandler for TakeIn {
+    const IDENTIFIER: &'static str = TAKE_IN;
+
+    async fn run(self, context: WorkerContext) -> impl IntoTaskHandlerResult {
+        let Some(tools) = context.get_ext::<Tools>() else {
+            return Err("the worker takes nothing in".to_owned());
+        };
+        let clock = tools.clock.clone();
+        incoming_events::work_off(&tools.pool, &tools.keyring, self.tenant, || clock.now())
+            .await
+            .map(drop)
+            .map_err(|error| crate::telemetry::cause(&error))
+    }
+}
+
+impl TaskHandler for Housekeeping {
+    const IDENTIFIER: &'static str = HOUSEKEEPING;
+
+    async fn run(self, context: WorkerContext) -> impl IntoTaskHandlerResult {
+        let Some(tools) = context.get_ext::<Tools>() else {
+            return Err("the worker has no pool".to_owned());
+        };
+        housekeeping(&tools.pool, &tools.keyring, &tools.clock, tools.retention)
+            .await
+            .map_err(|error| crate::telemetry::cause(&error))
+    }
+}
+
+/// Ends what nobody decided, gives back what was lost, forgets what is over.
+pub async fn housekeeping(
+    pool: &Pool<tenancy::Executor>,
+    keyring: &Keyring,
+    clock: &Clock,
+    retention: chrono::Duration,
+) -> Result<(), sqlx::Error> {
+    let now = clock.now();
+    // Events that wait for what they are about have no job of their own.
+    for tenant in tenancy::all(pool).await? {
+        incoming_events::work_off(pool, keyring, tenant, || clock.now()).await?;
+    }
+    // One that fails does not keep the others from being done.
+    let done = [
+        expire::expire_overdue(pool, now).await.map(drop),
+        audit_heads::publish(pool, now).await.map(drop),
+        budget::sweep(pool, now).await.map(drop),
+        privacy::retain(pool, retention, now).await.map(drop),
+        privacy::forget_guests(pool, now).await.map(drop),
+        identity::forget(pool, now).await,
+    ];
+    done.into_iter().collect()
+}
+
+/// When a worker stops: it takes no more jobs, and has so long for those that it runs. Jobs that it took and did not begin,
+/// or did not end, are anybody's at once.
+#[derive(Clone)]
+pub struct Stop {
+    pub asked: CancellationToken,
+    pub grace: Duration,
+}
+
+/// Runs jobs until it is stopped. What is sent to others has hands of its own: a relay that takes its time must not hold
+/// up what was approved.
+pub struct Worker {
+    effects: graphile_worker::Worker,
+    deliveries: graphile_worker::Worker,
+}
+
+impl Worker {
+    /// `concurrency` jobs of each sort at once. A worker that dies loses its jobs to the others within seconds.
+    pub async fn new(tools: Tools, concurrency: usize, stop: &Stop) -> Result<Self, QueueError> {
+        let queue: PgPool = tools.pool.unscoped(|pool| async move { Ok(pool) }).await?;
+        let effects = options(queue.clone(), concurrency, tools.clone(), stop)
+            .define_job::<ExecuteProposal>()
+            .define_job::<TakeIn>()
+            .define_job::<Housekeeping>()
+            .with_cron(format!("* * * * * {HOUSEKEEPING}").as_str())
+            .map_err(failed)?;
+        let deliveries = options(queue, concurrency, tools, stop).define_job::<Deliver>();
+        Ok(Self {
+            effects: effects.init().await.map_err(failed)?,
+            deliveries: deliveries.init().await.map_err(failed)?,
+        })
+    }
+
+    /// Runs until the stop is over.
+    pub async fn run(&self) -> Result<(), QueueError> {
+        tokio::try_join!(self.effects.run(), self.deliveries.run())
+            .map(drop)
+            .map_err(failed)
+    }
+}
+
+fn failed(error: impl std::fmt::Display) -> QueueError {
+    QueueError::Queue(error.to_string())
+}
+
+/// Without it the library asks an empty queue thousands of times a second. One new job ends the wait.
+const WHEN_IDLE: RefetchDelayConfig = RefetchDelayConfig {
+    duration: Duration::from_millis(500),
+    threshold: 0,
+    max_abort_threshold: Some(1),
+};
+
+fn options(queue: PgPool, concurrency: usize, tools: Tools, stop: &Stop) -> WorkerOptions {
+    WorkerOptions::default()
+        .schema(SCHEMA.to_owned())
+        .concurrency(concurrency)
+        .poll_interval(Duration::from_secs(1))
+        // Without it a burst is worked off by the tick of the poll. A batch that dies with its worker is swept like any
+        // other job.
+        .local_queue(LocalQueueConfig {
+            size: 32,
+            refetch_delay: Some(WHEN_IDLE),
+            ..Default::default()
+        })
+        .database(Database::new(RetryingDriver::from(queue)))
+        .worker_shutdown(
+            WorkerShutdownConfig {
+                listen_os_shutdown_signals: false,
+                grace_period: stop.grace,
+                interrupted_job_retry_delay: Duration::ZERO,
+                shutdown_signal: None,
+            }
+            .shutdown_signal(stop.asked.clone().cancelled_owned()),
+        )
+        .worker_recovery(WorkerRecoveryConfig {
+            enabled: true,
+            heartbeat_interval: Duration::from_millis(500),
+            sweep_interval: Duration::from_millis(500),
+            sweep_threshold: Duration::from_millis(2_500),
+            recovery_delay: Duration::ZERO,
+            ..Default::default()
+        })
+        .add_extension(tools)
+}

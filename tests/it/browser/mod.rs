@@ -1,0 +1,6 @@
+//! Pages, driven in Chromium.
+
+mod console;
+mod embedding;
+mod links;
+mod pages;

@@ -1,0 +1,9 @@
+//! From a message to its answer.
+
+mod budget;
+mod business_hours;
+mod handoff;
+mod languages;
+mod model_failures;
+mod orders;
+mod sending;

@@ -1,0 +1,221 @@
+//! The order of rooms: imports point down the list in `docs/architecture.md`, never up, and files of one room import in no circle.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::{Path, PathBuf},
+};
+
+use regex::Regex;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()
+}
+
+fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).expect("a folder").flatten() {
+        match entry.path() {
+            path if path.is_dir() => sources(&path, found),
+            path if path.extension().is_some_and(|kind| kind == "rs") => found.push(path),
+            _ => {}
+        }
+    }
+}
+
+/// Every path that the code of a file names from `crate` or `super` on, each part apart; tests in the file are left out.
+fn paths(text: &str) -> BTreeSet<Vec<String>> {
+    let code = text.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
+    let code = code.split("#[cfg(test)]\npub(super) mod ").next().unwrap_or_default();
+    let lines = code.lines().filter(|line| !line.trim_start().starts_with("//"));
+    let code = lines.collect::<Vec<_>>().join("\n");
+    let mut found = BTreeSet::new();
+    let imports = Regex::new(r"(?s)\buse ([^;]*);").expect("a pattern");
+    for import in imports.captures_iter(&code) {
+        expand(Vec::new(), &import[1], &mut found);
+    }
+    let plain = Regex::new(r"\b(?:crate|super)(?:::\w+)+").expect("a pattern");
+    for path in plain.find_iter(&code) {
+        found.insert(path.as_str().split("::").map(str::to_owned).collect());
+    }
+    found.retain(|path| matches!(path[0].as_str(), "crate" | "super"));
+    found
+}
+
+/// The single paths of a tree of imports, such as `a::{b, c::{d, e}}`.
+fn expand(mut before: Vec<String>, tree: &str, found: &mut BTreeSet<Vec<String>>) {
+    let (path, branches) = match tree.split_once('{') {
+        Some((path, rest)) => (path, rest.trim_end().strip_suffix('}')),
+        None => (tree, None),
+    };
+    let parts = path
+        .split("::")
+        .map(|part| part.split(" as ").next().unwrap_or_default().trim().to_owned());
+    before.extend(parts.filter(|part| !part.is_empty()));
+    let Some(branches) = branches else {
+        found.insert(before);
+        return;
+    };
+    let (mut depth, mut branch) = (0, String::new());
+    for sign in branches.chars().chain([',']) {
+        match sign {
+            '{' => depth += 1,
+            '}' => depth -= 1,
+            ',' if depth == 0 => {
+                if !branch.trim().is_empty() {
+                    expand(before.clone(), &branch, found);
+                }
+                branch.clear();
+                continue;
+            }
+            _ => {}
+        }
+        branch.push(sign);
+    }
+}
+
+/// A file of a room: its path in the tree of modules, the room first, `mod.rs` left out.
+fn module(file: &Path) -> Vec<String> {
+    let inside = file.strip_prefix(root().join("src")).expect("below").with_extension("");
+    let mut parts: Vec<String> = inside.iter().map(|part| part.to_string_lossy().into_owned()).collect();
+    parts.retain(|part| part != "mod");
+    parts
+}
+
+/// The rooms, the highest first, as the document lists them.
+fn rooms() -> Vec<String> {
+    let document = fs::read_to_string(root().join("docs/architecture.md")).expect("text");
+    let list = document
+        .split("```rooms\n")
+        .nth(1)
+        .and_then(|rest| rest.split("```").next());
+    list.expect("a list").split_whitespace().map(str::to_owned).collect()
+}
+
+fn files() -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    sources(&root().join("src"), &mut files);
+    files
+}
+
+#[test]
+fn the_document_lists_the_rooms_that_there_are() {
+    let lib = fs::read_to_string(root().join("src/lib.rs")).expect("text");
+    let there: Vec<String> = lib
+        .lines()
+        .filter_map(|line| Some(line.strip_prefix("pub mod ")?.strip_suffix(';')?.to_owned()))
+        .collect();
+    assert_eq!(
+        rooms(),
+        there,
+        "docs/architecture.md and src/lib.rs list the same rooms in the same order"
+    );
+}
+
+#[test]
+fn imports_point_down_the_list_of_rooms() {
+    let rooms = rooms();
+    let floor = |room: &str| rooms.iter().position(|known| known == room);
+    let mut upward = Vec::new();
+    for file in files() {
+        let own = module(&file);
+        let Some(here) = floor(&own[0]) else { continue };
+        for path in paths(&fs::read_to_string(&file).expect("text")) {
+            if path[0] == "crate" && path.len() > 1 && floor(&path[1]).is_some_and(|other| other < here) {
+                upward.push(format!("{} imports {}", own.join("/"), path[1]));
+            }
+        }
+    }
+    assert_eq!(
+        upward, [""; 0],
+        "a room imports only from rooms below it in docs/architecture.md"
+    );
+}
+
+/// What the files and folders of each room import of each other. What all of them share stands in the room's `mod.rs`.
+fn inside_rooms() -> BTreeMap<String, BTreeMap<String, BTreeSet<String>>> {
+    let modules: BTreeSet<(String, String)> = files()
+        .iter()
+        .map(|file| module(file))
+        .filter(|own| own.len() > 1)
+        .map(|own| (own[0].clone(), own[1].clone()))
+        .collect();
+    let mut graph: BTreeMap<String, BTreeMap<String, BTreeSet<String>>> = BTreeMap::new();
+    for file in files() {
+        let own = module(&file);
+        let [room, here, ..] = &own[..] else { continue };
+        for path in paths(&fs::read_to_string(&file).expect("text")) {
+            let ups = path.iter().take_while(|part| *part == "super").count();
+            let is_room = path[0] == "crate" && path.get(1) == Some(room);
+            let there = match (is_room, ups) {
+                (true, _) => path.get(2),
+                (false, ups) if ups > 0 && ups == own.len() - 1 => path.get(ups),
+                _ => None,
+            };
+            if let Some(there) =
+                there.filter(|there| *there != here && modules.contains(&(room.clone(), (*there).clone())))
+            {
+                graph
+                    .entry(room.clone())
+                    .or_default()
+                    .entry(here.clone())
+                    .or_default()
+                    .insert(there.clone());
+            }
+        }
+    }
+    graph
+}
+
+/// A way from a module back to itself.
+fn circle(graph: &BTreeMap<String, BTreeSet<String>>) -> Option<Vec<String>> {
+    fn walk(graph: &BTreeMap<String, BTreeSet<String>>, way: &mut Vec<String>, done: &mut BTreeSet<String>) -> bool {
+        let here = way.last().expect("a module").clone();
+        for there in graph.get(&here).into_iter().flatten() {
+            let is_circle = way.contains(there);
+            way.push(there.clone());
+            if is_circle || !done.contains(there) && walk(graph, way, done) {
+                return true;
+            }
+            way.pop();
+        }
+        done.insert(here);
+        false
+    }
+    let mut done = BTreeSet::new();
+    graph.keys().find_map(|start| {
+        let mut way = vec![start.clone()];
+        walk(graph, &mut way, &mut done).then_some(way)
+    })
+}
+
+#[test]
+fn files_of_a_room_import_in_no_circle() {
+    let circles: Vec<String> = inside_rooms()
+        .iter()
+        .filter_map(|(room, graph)| Some(format!("{room}: {}", circle(graph)?.join(" → "))))
+        .collect();
+    assert_eq!(
+        circles, [""; 0],
+        "move what both need into a third file, or into the room's mod.rs"
+    );
+}
+
+#[test]
+fn the_reader_of_imports_finds_what_there_is_to_find() {
+    let sample = "// use crate::never;\nuse crate::{\n    a::{b, c},\n    d as e,\n};\nfn f() { crate::g::h() }\nuse super::i;\n#[cfg(test)]\nmod tests { use crate::j; }";
+    let found: Vec<String> = paths(sample).iter().map(|path| path.join("::")).collect();
+    assert_eq!(
+        found,
+        ["crate::a::b", "crate::a::c", "crate::d", "crate::g::h", "super::i"]
+    );
+    let graph = |edges: &[(&str, &str)]| {
+        let mut graph: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for (from, to) in edges {
+            graph.entry((*from).to_owned()).or_default().insert((*to).to_owned());
+        }
+        graph
+    };
+    assert_eq!(circle(&graph(&[("a", "b"), ("b", "c"), ("a", "c")])), None);
+    assert!(circle(&graph(&[("a", "b"), ("b", "c"), ("c", "b")])).is_some());
+    assert!(inside_rooms().len() > 5, "it looks inside the rooms");
+}

@@ -1,0 +1,7 @@
+//! Laws about the tree, the schema and the documents.
+
+mod checklist;
+mod database_laws;
+mod imports;
+pub mod openapi;
+mod problems;

@@ -1,0 +1,3 @@
+//! Mail that leaves, read by somebody else's tools.
+
+mod end_to_end;

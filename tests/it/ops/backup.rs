@@ -1,0 +1,113 @@
+//! Backup and restore, drilled: a dump while the shop is at work, restored elsewhere, every row there, every audit chain whole (D3).
+
+use std::{os::unix::fs::PermissionsExt, time::Duration};
+
+use serde_json::json;
+use sqlx::Connection;
+use tokio::process::Command;
+
+use crate::support::{TestApp, database};
+
+#[tokio::test]
+async fn a_dump_made_under_load_restores_elsewhere_with_every_row_and_a_whole_audit() {
+    let app = TestApp::start().await;
+    let mia = app.shopper("mia").await;
+    for amount in ["1.00", "2.00"] {
+        mia.propose(
+            &app,
+            "request_refund",
+            json!({ "order_number": "#1002", "amount": amount, "reason": "It broke." }),
+        )
+        .await;
+    }
+    let working = tokio::spawn({
+        let mia = mia.clone();
+        async move {
+            loop {
+                let send = mia
+                    .post("/v1/chat/send")
+                    .json(&json!({ "text": "Where is my order #1001?", "by_rules": true }));
+                send.send().await.expect("answers");
+            }
+        }
+    });
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let socket = database::postgres().await.socket_folder();
+    let url = |name: &str| {
+        format!(
+            "postgres://postgres:PASSWORD%21@localhost/{name}?host={}",
+            socket.display()
+        )
+    };
+    let folder = tempfile::tempdir().expect("a folder");
+    // Stand before the real programs and note their arguments, which every user of a machine can read.
+    let (tools, arguments) = (tempfile::tempdir().expect("a folder"), folder.path().join("arguments"));
+    for tool in ["psql", "pg_dump", "pg_restore"] {
+        let text = format!(
+            "#!/bin/sh\necho \"{tool} $*\" >>'{}'\nPATH=${{PATH#*:}}\nexec {tool} \"$@\"\n",
+            arguments.display()
+        );
+        let path = tools.path().join(tool);
+        std::fs::write(&path, text).expect("written");
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).expect("set");
+    }
+    let path = format!(
+        "{}:{}",
+        tools.path().display(),
+        std::env::var("PATH").unwrap_or_default()
+    );
+    let run = async |script: &str, argument: &str, name: &str| {
+        let output = Command::new(script)
+            .arg(argument)
+            .env("DATABASE_ADMIN_URL", url(name))
+            .env("PATH", &path)
+            .output()
+            .await
+            .expect("runs");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{said}");
+        String::from_utf8_lossy(&output.stdout).trim().to_owned()
+    };
+    let dump = run("ops/backup", folder.path().to_str().expect("a path"), &app.database).await;
+    working.abort();
+    let other = format!("{}_restored", app.database);
+    let mut superuser = sqlx::PgConnection::connect_with(&database::postgres().await.admin("postgres"))
+        .await
+        .expect("connects");
+    sqlx::raw_sql(sqlx::AssertSqlSafe(format!("CREATE DATABASE {other}")))
+        .execute(&mut superuser)
+        .await
+        .expect("made");
+    println!("{}", run("ops/restore", &dump, &other).await);
+    let arguments = std::fs::read_to_string(&arguments).expect("noted");
+    assert!(
+        ["psql ", "pg_dump ", "pg_restore "]
+            .iter()
+            .all(|tool| arguments.contains(tool)),
+        "{arguments}"
+    );
+    assert!(!arguments.contains("PASSWORD"), "{arguments}");
+    // The restored one, looked at by the program.
+    for store in ["one", "two"] {
+        let verified = crate::ops::probe::countersign(&app)
+            .await
+            .args(["audit", "verify", store])
+            .env(
+                "DATABASE_URL",
+                format!("postgres://localhost/{other}?host={}", socket.display()),
+            )
+            .output()
+            .await
+            .expect("runs");
+        let said = String::from_utf8_lossy(&verified.stdout).into_owned();
+        assert!(verified.status.success() && said.contains("chain whole"), "{said}");
+    }
+    // A second time into the same place is refused, and changes nothing.
+    let again = Command::new("ops/restore")
+        .arg(&dump)
+        .env("DATABASE_ADMIN_URL", url(&other))
+        .output()
+        .await
+        .expect("runs");
+    assert!(!again.status.success() && String::from_utf8_lossy(&again.stderr).contains("holds"));
+}

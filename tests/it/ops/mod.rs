@@ -1,0 +1,12 @@
+//! What operators do and see.
+
+mod alerts;
+mod backup;
+mod commands;
+mod dependency_failures;
+mod doctor;
+mod doctor_live;
+mod migrations;
+mod observability;
+pub mod probe;
+mod restart;

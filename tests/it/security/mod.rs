@@ -1,0 +1,10 @@
+//! What strangers try, and what must hold.
+
+mod access;
+mod adversary;
+mod injection;
+mod limits;
+mod logs;
+mod privacy;
+mod proofs;
+mod shares;
