@@ -1,7 +1,8 @@
 /* What makes the console pleasant; nothing rests on it. New things appear, keys decide, and a decision can be taken back. */
 (() => {
   "use strict";
-  const REFRESH = 5000, SECOND_THOUGHTS = 5000;
+  const REFRESH = 5000,
+    SECOND_THOUGHTS = 5000;
   const toast = document.getElementById("toast");
   // On a phone the menu is a row that is wider than the screen.
   document.querySelector("nav [aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" });
@@ -9,9 +10,14 @@
 
   // --- A moment before it is sent.
   let waiting = null;
-  const calm = () => { clearTimeout(waiting?.timer); waiting = null; toast.hidden = true; toast.replaceChildren(); };
+  const calm = () => {
+    clearTimeout(waiting?.timer);
+    waiting = null;
+    toast.hidden = true;
+    toast.replaceChildren();
+  };
   document.addEventListener("submit", (event) => {
-    const form = event.target;
+    const form = /** @type {HTMLFormElement} */ (event.target);
     if (!form.matches("form[data-undo]") || form.dataset.sure) return;
     event.preventDefault();
     calm();
@@ -21,22 +27,29 @@
     toast.replaceChildren("Sent in a moment. ", undo);
     toast.hidden = false;
     undo.focus();
-    waiting = { timer: setTimeout(() => { form.dataset.sure = "yes"; form.requestSubmit(); }, SECOND_THOUGHTS) };
+    waiting = {
+      timer: setTimeout(() => {
+        form.dataset.sure = "yes";
+        form.requestSubmit();
+      }, SECOND_THOUGHTS),
+    };
   });
 
   // --- Keys: j and k go through the queue, Enter opens, a approves, r goes to the reason or the answer, u takes back.
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || typing()) return;
-    const rows = [...document.querySelectorAll("[data-row] a")];
-    const at = rows.indexOf(document.activeElement);
+    const rows = /** @type {HTMLElement[]} */ ([...document.querySelectorAll("[data-row] a")]);
+    const at = rows.indexOf(/** @type {HTMLElement} */ (document.activeElement));
     if (event.key === "j" && rows.length) rows[Math.min(at + 1, rows.length - 1)].focus();
     else if (event.key === "k" && rows.length) rows[Math.max(at - 1, 0)].focus();
     else if (event.key === "u" && waiting) calm();
     else {
-      const button = document.querySelector(`button[data-key="${CSS.escape(event.key)}"]`);
+      const key = CSS.escape(event.key);
+      const button = /** @type {HTMLButtonElement} */ (document.querySelector(`button[data-key="${key}"]`));
       if (!button) return;
       const field = button.form.querySelector("textarea");
-      if (field) field.focus(); else button.click();
+      if (field) field.focus();
+      else button.click();
     }
     event.preventDefault();
   });
@@ -45,13 +58,28 @@
   const live = document.getElementById("live");
   const watched = location.pathname === "/console" || location.pathname.startsWith("/console/conversations");
   setInterval(async () => {
-    if (!watched || document.hidden || waiting || typing() || live.contains(document.activeElement) || live.querySelector(":checked:not(option)")) return;
-    if ([...live.querySelectorAll("textarea, input[type=search], input[type=text]")].some((field) => field.value !== field.defaultValue)) return;
+    if (
+      !watched ||
+      document.hidden ||
+      waiting ||
+      typing() ||
+      live.contains(document.activeElement) ||
+      live.querySelector(":checked:not(option)")
+    )
+      return;
+    if (
+      [...live.querySelectorAll("textarea, input[type=search], input[type=text]")].some(
+        (/** @type {HTMLInputElement} */ field) => field.value !== field.defaultValue,
+      )
+    )
+      return;
     try {
       const response = await fetch(location.href, { headers: { accept: "text/html" } });
       if (!response.ok || response.redirected) return;
       const page = new DOMParser().parseFromString(await response.text(), "text/html").getElementById("live");
       if (page && page.innerHTML !== live.innerHTML) live.replaceChildren(...page.childNodes);
-    } catch { /* the next time */ }
+    } catch {
+      /* the next time */
+    }
   }, REFRESH);
 })();

@@ -1,7 +1,7 @@
 /* The mailed link carries its secret behind the #. It goes into the form, and out of the address. */
 (() => {
   "use strict";
-  const field = document.querySelector("input[name=token]");
+  const field = /** @type {HTMLInputElement} */ (document.querySelector("input[name=token]"));
   if (!field) return;
   if (location.hash.length > 1) {
     field.value = location.hash.slice(1);

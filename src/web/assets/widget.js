@@ -6,37 +6,135 @@
  * Holds no secret: the store key is publishable, and a shopper's token is the shopper's own. */
 (() => {
   "use strict";
-  const script = document.currentScript;
+  const script = /** @type {HTMLScriptElement} */ (document.currentScript);
   const api = new URL(script.src).origin;
   const { storeKey, title, accent, theme, lang } = script.dataset;
   if (!storeKey) return console.error("countersign: the script tag needs data-store-key");
 
   const WORDS = {
     en: {
-      chat: "Chat", close: "Close chat", say: "Your message", send: "Send", hello: "Hello! Ask about an order, a product or a return.",
-      signIn: "Sign in", signOut: "Sign out", email: "Your e-mail address", mailCode: "Mail me a code", code: "The eight digits we mailed to {0}",
-      back: "Back", signedIn: "You are signed in.", signedOut: "You are signed out.", badCode: "That code is not right, or too old.",
-      offline: "No connection. Your message is kept and sent once it is back.", lost: "The connection was lost. Going on…",
-      failed: "That did not work. Please try again.", again: "Try again", confirm: "Confirm", withdraw: "Withdraw", staff: "A member of our staff will decide.",
-      ask: "Please confirm:", pay: "Pay", details: "What changes", order: "Order {0}", total: "Total {0}", track: "Track parcel {0}", you: "You", bot: "Assistant", person: "Our staff", system: "Notice",
-      thinking: "Writing…", newChat: "New chat", sources: "From our help pages",
-      attended: { assistant_for_now: "You have asked for a person. Until one comes, the assistant answers.", staff: "A person of our staff answers you here." },
-      states: { pending: "Waiting", approved: "Approved", executing: "Being done", awaiting_payment: "Payment under way", needs_payment: "Please pay", executed: "Done", rejected: "Declined", expired: "Expired", stale: "Out of date", failed: "Failed" },
+      chat: "Chat",
+      close: "Close chat",
+      say: "Your message",
+      send: "Send",
+      hello: "Hello! Ask about an order, a product or a return.",
+      signIn: "Sign in",
+      signOut: "Sign out",
+      email: "Your e-mail address",
+      mailCode: "Mail me a code",
+      code: "The eight digits we mailed to {0}",
+      back: "Back",
+      signedIn: "You are signed in.",
+      signedOut: "You are signed out.",
+      badCode: "That code is not right, or too old.",
+      offline: "No connection. Your message is kept and sent once it is back.",
+      lost: "The connection was lost. Going on…",
+      failed: "That did not work. Please try again.",
+      again: "Try again",
+      confirm: "Confirm",
+      withdraw: "Withdraw",
+      staff: "A member of our staff will decide.",
+      ask: "Please confirm:",
+      pay: "Pay",
+      details: "What changes",
+      order: "Order {0}",
+      total: "Total {0}",
+      track: "Track parcel {0}",
+      you: "You",
+      bot: "Assistant",
+      person: "Our staff",
+      system: "Notice",
+      thinking: "Writing…",
+      newChat: "New chat",
+      sources: "From our help pages",
+      attended: {
+        assistant_for_now: "You have asked for a person. Until one comes, the assistant answers.",
+        staff: "A person of our staff answers you here.",
+      },
+      states: {
+        pending: "Waiting",
+        approved: "Approved",
+        executing: "Being done",
+        awaiting_payment: "Payment under way",
+        needs_payment: "Please pay",
+        executed: "Done",
+        rejected: "Declined",
+        expired: "Expired",
+        stale: "Out of date",
+        failed: "Failed",
+      },
       payouts: { requested: "Approved, refund not paid yet", failed: "Refund not possible yet" },
-      order_states: { pending: "Placed", pending_items_modified: "Changed", processed: "Sent", delivered: "Delivered", cancelled: "Cancelled", return_requested: "Return asked for", exchange_requested: "Exchange asked for" },
+      order_states: {
+        pending: "Placed",
+        pending_items_modified: "Changed",
+        processed: "Sent",
+        delivered: "Delivered",
+        cancelled: "Cancelled",
+        return_requested: "Return asked for",
+        exchange_requested: "Exchange asked for",
+      },
     },
     de: {
-      chat: "Chat", close: "Chat schließen", say: "Ihre Nachricht", send: "Senden", hello: "Guten Tag! Fragen Sie nach einer Bestellung, einem Artikel oder einer Rücksendung.",
-      signIn: "Anmelden", signOut: "Abmelden", email: "Ihre E-Mail-Adresse", mailCode: "Code zusenden", code: "Die acht Ziffern, die wir an {0} geschickt haben",
-      back: "Zurück", signedIn: "Sie sind angemeldet.", signedOut: "Sie sind abgemeldet.", badCode: "Der Code stimmt nicht oder ist abgelaufen.",
-      offline: "Keine Verbindung. Ihre Nachricht wird gesendet, sobald sie zurück ist.", lost: "Die Verbindung ist abgerissen. Es geht gleich weiter…",
-      failed: "Das hat nicht geklappt. Bitte noch einmal versuchen.", again: "Noch einmal", confirm: "Bestätigen", withdraw: "Zurückziehen", staff: "Unser Personal entscheidet darüber.",
-      ask: "Bitte bestätigen:", pay: "Bezahlen", details: "Was sich ändert", order: "Bestellung {0}", total: "Summe {0}", track: "Paket {0} verfolgen", you: "Sie", bot: "Assistent", person: "Unser Personal", system: "Hinweis",
-      thinking: "Schreibt…", newChat: "Neuer Chat", sources: "Aus unseren Hilfeseiten",
-      attended: { assistant_for_now: "Sie möchten mit einem Menschen sprechen. Bis jemand kommt, antwortet der Assistent.", staff: "Ein Mensch aus unserem Team antwortet Ihnen hier." },
-      states: { pending: "Wartet", approved: "Genehmigt", executing: "Wird erledigt", awaiting_payment: "Zahlung läuft", needs_payment: "Bitte bezahlen", executed: "Erledigt", rejected: "Abgelehnt", expired: "Abgelaufen", stale: "Überholt", failed: "Fehlgeschlagen" },
+      chat: "Chat",
+      close: "Chat schließen",
+      say: "Ihre Nachricht",
+      send: "Senden",
+      hello: "Guten Tag! Fragen Sie nach einer Bestellung, einem Artikel oder einer Rücksendung.",
+      signIn: "Anmelden",
+      signOut: "Abmelden",
+      email: "Ihre E-Mail-Adresse",
+      mailCode: "Code zusenden",
+      code: "Die acht Ziffern, die wir an {0} geschickt haben",
+      back: "Zurück",
+      signedIn: "Sie sind angemeldet.",
+      signedOut: "Sie sind abgemeldet.",
+      badCode: "Der Code stimmt nicht oder ist abgelaufen.",
+      offline: "Keine Verbindung. Ihre Nachricht wird gesendet, sobald sie zurück ist.",
+      lost: "Die Verbindung ist abgerissen. Es geht gleich weiter…",
+      failed: "Das hat nicht geklappt. Bitte noch einmal versuchen.",
+      again: "Noch einmal",
+      confirm: "Bestätigen",
+      withdraw: "Zurückziehen",
+      staff: "Unser Personal entscheidet darüber.",
+      ask: "Bitte bestätigen:",
+      pay: "Bezahlen",
+      details: "Was sich ändert",
+      order: "Bestellung {0}",
+      total: "Summe {0}",
+      track: "Paket {0} verfolgen",
+      you: "Sie",
+      bot: "Assistent",
+      person: "Unser Personal",
+      system: "Hinweis",
+      thinking: "Schreibt…",
+      newChat: "Neuer Chat",
+      sources: "Aus unseren Hilfeseiten",
+      attended: {
+        assistant_for_now: "Sie möchten mit einem Menschen sprechen. Bis jemand kommt, antwortet der Assistent.",
+        staff: "Ein Mensch aus unserem Team antwortet Ihnen hier.",
+      },
+      states: {
+        pending: "Wartet",
+        approved: "Genehmigt",
+        executing: "Wird erledigt",
+        awaiting_payment: "Zahlung läuft",
+        needs_payment: "Bitte bezahlen",
+        executed: "Erledigt",
+        rejected: "Abgelehnt",
+        expired: "Abgelaufen",
+        stale: "Überholt",
+        failed: "Fehlgeschlagen",
+      },
       payouts: { requested: "Genehmigt, noch nicht erstattet", failed: "Erstattung noch nicht möglich" },
-      order_states: { pending: "Bestellt", pending_items_modified: "Geändert", processed: "Versandt", delivered: "Zugestellt", cancelled: "Storniert", return_requested: "Rücksendung erbeten", exchange_requested: "Umtausch erbeten" },
+      order_states: {
+        pending: "Bestellt",
+        pending_items_modified: "Geändert",
+        processed: "Versandt",
+        delivered: "Zugestellt",
+        cancelled: "Storniert",
+        return_requested: "Rücksendung erbeten",
+        exchange_requested: "Umtausch erbeten",
+      },
     },
   };
   const wanted = (lang || document.documentElement.lang || navigator.language || "").slice(0, 2);
@@ -49,42 +147,79 @@
   // --- What is kept over a reload. Where the browser keeps nothing for us (a frame of a third party), for this page's life.
   const place = `countersign:${storeKey}`;
   let kept = {};
-  try { kept = JSON.parse(localStorage.getItem(place)) || {}; } catch { /* nothing is kept */ }
+  try {
+    kept = JSON.parse(localStorage.getItem(place)) || {};
+  } catch {
+    /* nothing is kept */
+  }
   const keep = (change) => {
     Object.assign(kept, change);
-    try { localStorage.setItem(place, JSON.stringify(kept)); } catch { /* as above */ }
+    try {
+      localStorage.setItem(place, JSON.stringify(kept));
+    } catch {
+      /* as above */
+    }
   };
 
   // --- The API.
   const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
   /** Until the browser is connected again, or a while has passed. */
-  const patience = (ms) => new Promise((done) => {
-    const ready = () => { removeEventListener("online", ready); clearTimeout(timer); done(); };
-    const timer = setTimeout(ready, ms);
-    addEventListener("online", ready);
-  });
-  class Refused extends Error { constructor(response) { super(String(response.status)); this.status = response.status; this.wait = Number(response.headers.get("retry-after")) || 0; } }
+  const patience = (ms) =>
+    /** @type {Promise<void>} */
+    (
+      new Promise((done) => {
+        const ready = () => {
+          removeEventListener("online", ready);
+          clearTimeout(timer);
+          done();
+        };
+        const timer = setTimeout(ready, ms);
+        addEventListener("online", ready);
+      })
+    );
+  class Refused extends Error {
+    constructor(response) {
+      super(String(response.status));
+      this.status = response.status;
+      this.wait = Number(response.headers.get("retry-after")) || 0;
+    }
+  }
   async function call(method, path, body, headers) {
     const sent = { "content-type": "application/json", "accept-language": language, ...headers };
     if (kept.token) sent.authorization = `Bearer ${kept.token}`;
-    const response = await fetch(api + path, { method, headers: sent, body: body && JSON.stringify(body), credentials: "omit" });
+    const response = await fetch(api + path, {
+      method,
+      headers: sent,
+      body: body && JSON.stringify(body),
+      credentials: "omit",
+    });
     if (response.status === 401 && kept.token && !path.startsWith("/v1/sessions/")) forget();
     if (!response.ok) throw new Refused(response);
     return response;
   }
   const read = async (path) => (await call("GET", path)).json();
-  const door = async (path, body, headers) => (await call("POST", path, body || {}, { "x-store-key": storeKey, ...headers })).json();
+  const door = async (path, body, headers) =>
+    (await call("POST", path, body || {}, { "x-store-key": storeKey, ...headers })).json();
   const enter = (opened) => keep({ token: opened.token, guest: opened.guest });
-  function forget() { keep({ token: null, guest: true, conversation: null, pending: null, last: null }); }
+  function forget() {
+    keep({ token: null, guest: true, conversation: null, pending: null, last: null });
+  }
 
   let entering = null;
   /** One at a time: two would be two guests. */
-  const session = () => (kept.token ? null : entering ||= comeIn().finally(() => { entering = null; }));
+  const session = () =>
+    kept.token
+      ? null
+      : (entering ||= comeIn().finally(() => {
+          entering = null;
+        }));
   async function comeIn() {
     const assertion = await window.countersign?.assertion?.();
     const challenge = assertion ? null : await window.countersign?.challenge?.();
     const solved = challenge ? { "challenge-token": challenge } : {};
-    enter(assertion ? await door("/v1/sessions/assertion", { assertion }) : await door("/v1/sessions/guest", {}, solved));
+    enter(
+      assertion ? await door("/v1/sessions/assertion", { assertion }) : await door("/v1/sessions/guest", {}, solved),
+    );
     showWho();
   }
 
@@ -110,35 +245,76 @@
   if (/^#[0-9a-f]{6}$/i.test(accent || "")) {
     const light = [1, 3, 5].map((at) => (parseInt(accent.slice(at, at + 2), 16) / 255) ** 2.2);
     host.style.setProperty("--accent", accent);
-    host.style.setProperty("--on-accent", 0.2126 * light[0] + 0.7152 * light[1] + 0.0722 * light[2] > 0.18 ? "#000" : "#fff");
+    host.style.setProperty(
+      "--on-accent",
+      0.2126 * light[0] + 0.7152 * light[1] + 0.0722 * light[2] > 0.18 ? "#000" : "#fff",
+    );
   }
 
   const log = make("div.log", { role: "log", "aria-label": say("chat"), tabindex: "0" });
   const status = make("p.status", { role: "status" });
-  const input = make("textarea", { rows: "1", maxlength: "4000", "aria-label": say("say"), placeholder: say("say"), enterkeyhint: "send" });
+  const input = make("textarea", {
+    rows: "1",
+    maxlength: "4000",
+    "aria-label": say("say"),
+    placeholder: say("say"),
+    enterkeyhint: "send",
+  });
   const form = make("form.say", {}, input, make("button.go", { type: "submit" }, say("send")));
-  const who = make("button.link", { type: "button", onclick: () => (kept.token && !kept.guest ? signOut() : askForEmail()) });
+  const who = make("button.link", {
+    type: "button",
+    onclick: () => (kept.token && !kept.guest ? signOut() : askForEmail()),
+  });
   const fresh = make("button.link", { type: "button", onclick: startOver }, say("newChat"));
-  const closer = make("button.close", { type: "button", "aria-label": say("close"), onclick: () => toggle(false) }, "×");
+  const closer = make(
+    "button.close",
+    { type: "button", "aria-label": say("close"), onclick: () => toggle(false) },
+    "×",
+  );
   const attended = make("p.attended", { role: "status", hidden: true });
   const door_form = make("div.door", { hidden: true });
-  const panel = make("section.panel", { role: "dialog", "aria-label": title || say("chat"), hidden: true },
-    make("div.head", {}, make("h2", { dir: "auto" }, title || say("chat")), fresh, who, closer), attended, log, status, door_form, form);
-  const launcher = make("button.launcher", { type: "button", "aria-expanded": "false", onclick: () => toggle() }, say("chat"));
+  const panel = make(
+    "section.panel",
+    { role: "dialog", "aria-label": title || say("chat"), hidden: true },
+    make("div.head", {}, make("h2", { dir: "auto" }, title || say("chat")), fresh, who, closer),
+    attended,
+    log,
+    status,
+    door_form,
+    form,
+  );
+  const launcher = make(
+    "button.launcher",
+    { type: "button", "aria-expanded": "false", onclick: () => toggle() },
+    say("chat"),
+  );
   root.append(panel, launcher);
 
-  let opened = false, ready = false, sending = false, busy = false;
+  /** @type {Promise<void> | null} */
+  let opened = null;
+  let ready = false,
+    sending = false,
+    busy = false;
   function toggle(open = panel.hidden) {
     panel.hidden = !open;
     launcher.hidden = open;
     launcher.setAttribute("aria-expanded", String(open));
     keep({ open });
     (open ? input : launcher).focus();
-    if (open && !opened) { opened = begin().then(() => { ready = true; }); }
+    if (open && !opened) {
+      opened = begin().then(() => {
+        ready = true;
+      });
+    }
   }
-  panel.addEventListener("keydown", (event) => { if (event.key === "Escape") toggle(false); });
+  panel.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") toggle(false);
+  });
   input.addEventListener("keydown", (event) => {
-    if (event.key === "Enter" && !event.shiftKey && !event.isComposing) { event.preventDefault(); form.requestSubmit(); }
+    if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
+      event.preventDefault();
+      form.requestSubmit();
+    }
   });
   form.addEventListener("submit", (event) => {
     event.preventDefault();
@@ -147,7 +323,9 @@
     input.value = "";
     send(text);
   });
-  const note = (text) => { status.textContent = text || ""; };
+  const note = (text) => {
+    status.textContent = text || "";
+  };
   function showWho() {
     who.textContent = kept.token && !kept.guest ? say("signOut") : say("signIn");
     fresh.hidden = !kept.conversation;
@@ -164,7 +342,9 @@
     bottom();
     return body;
   }
-  const bottom = () => { log.scrollTop = log.scrollHeight; };
+  const bottom = () => {
+    log.scrollTop = log.scrollHeight;
+  };
   function known(message) {
     const body = bubble(message.author, message.text, message.id);
     if (!body) return;
@@ -175,47 +355,108 @@
   function sources(citations) {
     const pages = citations.map(({ title, language: of, slug }) => {
       const text = make("p", { dir: "auto", lang: of });
-      const look = async () => { if (!text.textContent) try { text.textContent = (await read(`/v1/help/${of}/${slug}`)).body; } catch { text.textContent = say("failed"); } };
+      const look = async () => {
+        if (!text.textContent)
+          try {
+            text.textContent = (await read(`/v1/help/${of}/${slug}`)).body;
+          } catch {
+            text.textContent = say("failed");
+          }
+      };
       return make("details", { ontoggle: look }, make("summary", { dir: "auto" }, title), text);
     });
-    return make("div.sources", { role: "group", "aria-label": say("sources") }, make("span.author", {}, say("sources")), ...pages);
+    return make(
+      "div.sources",
+      { role: "group", "aria-label": say("sources") },
+      make("span.author", {}, say("sources")),
+      ...pages,
+    );
   }
 
   // --- Orders that an answer names, as cards: looked up by the shopper's own right, whatever the answer says.
   const TRACK = {
-    ups: "https://www.ups.com/track?tracknum=", usps: "https://tools.usps.com/go/TrackConfirmAction?tLabels=", fedex: "https://www.fedex.com/fedextrack/?trknbr=",
-    dhl: "https://www.dhl.com/en/express/tracking.html?AWB=", dpd: "https://tracking.dpd.de/status/en_US/parcel/",
+    ups: "https://www.ups.com/track?tracknum=",
+    usps: "https://tools.usps.com/go/TrackConfirmAction?tLabels=",
+    fedex: "https://www.fedex.com/fedextrack/?trknbr=",
+    dhl: "https://www.dhl.com/en/express/tracking.html?AWB=",
+    dpd: "https://tracking.dpd.de/status/en_US/parcel/",
   };
   const STEPS = ["pending", "processed", "delivered"];
   const cards = new Set();
-  const money = (amount) => { try { return new Intl.NumberFormat(language, { style: "currency", currency: amount.currency }).format(amount.amount); } catch { return `${amount.amount} ${amount.currency}`; } };
+  const money = (amount) => {
+    try {
+      return new Intl.NumberFormat(language, { style: "currency", currency: amount.currency }).format(amount.amount);
+    } catch {
+      return `${amount.amount} ${amount.currency}`;
+    }
+  };
   async function orderCards(text) {
     for (const number of new Set(text.match(/#[A-Za-z0-9-]{3,20}/g) || [])) {
       if (cards.has(number)) continue;
       cards.add(number);
-      try { log.append(card(await read(`/v1/orders/${encodeURIComponent(number)}`))); bottom(); } catch { cards.delete(number); }
+      try {
+        log.append(card(await read(`/v1/orders/${encodeURIComponent(number)}`)));
+        bottom();
+      } catch {
+        cards.delete(number);
+      }
     }
   }
   /** As the shop shows it; a letter where there is none or the page does not let it in. */
   function picture(line, source) {
     const letter = make("span.picture", { "aria-hidden": "true" }, line.name.slice(0, 1));
-    return source ? make("img.picture", { src: source, alt: "", referrerpolicy: "no-referrer", onerror: (event) => event.target.replaceWith(letter) }) : letter;
+    return source
+      ? make("img.picture", {
+          src: source,
+          alt: "",
+          referrerpolicy: "no-referrer",
+          onerror: (event) => event.target.replaceWith(letter),
+        })
+      : letter;
   }
   function card(order) {
     const reached = STEPS.indexOf(order.status);
-    const timeline = make("ol.steps", { "aria-label": words.order_states[order.status] || order.status },
-      ...(reached < 0 ? [make("li.now", {}, words.order_states[order.status] || order.status)]
-        : STEPS.map((step, at) => make(at <= reached ? "li.now" : "li", at === reached ? { "aria-current": "step" } : {}, words.order_states[step]))));
-    const lines = order.lines.map((line) => make("li", {},
-      picture(line, order.pictures[line.product_id]),
-      make("span", {}, `${line.quantity > 1 ? `${line.quantity} × ` : ""}${line.name}`), make("span.price", {}, money({ ...line.price, amount: line.price.amount * line.quantity }))));
+    const timeline = make(
+      "ol.steps",
+      { "aria-label": words.order_states[order.status] || order.status },
+      ...(reached < 0
+        ? [make("li.now", {}, words.order_states[order.status] || order.status)]
+        : STEPS.map((step, at) =>
+            make(
+              at <= reached ? "li.now" : "li",
+              at === reached ? { "aria-current": "step" } : {},
+              words.order_states[step],
+            ),
+          )),
+    );
+    const lines = order.lines.map((line) =>
+      make(
+        "li",
+        {},
+        picture(line, order.pictures[line.product_id]),
+        make("span", {}, `${line.quantity > 1 ? `${line.quantity} × ` : ""}${line.name}`),
+        make("span.price", {}, money({ ...line.price, amount: line.price.amount * line.quantity })),
+      ),
+    );
     const parcels = order.shipments.map((parcel) => {
       const way = TRACK[(parcel.carrier || "").toLowerCase()];
-      return way ? make("a", { href: way + encodeURIComponent(parcel.tracking_number), target: "_blank", rel: "noopener noreferrer" }, say("track", parcel.tracking_number))
+      return way
+        ? make(
+            "a",
+            { href: way + encodeURIComponent(parcel.tracking_number), target: "_blank", rel: "noopener noreferrer" },
+            say("track", parcel.tracking_number),
+          )
         : make("span", {}, say("track", parcel.tracking_number));
     });
-    return make("section.card", { "aria-label": say("order", order.number) }, make("h3", {}, say("order", order.number)), timeline, make("ul.lines", {}, ...lines),
-      make("p.total", {}, say("total", money(order.total))), ...parcels);
+    return make(
+      "section.card",
+      { "aria-label": say("order", order.number) },
+      make("h3", {}, say("order", order.number)),
+      timeline,
+      make("ul.lines", {}, ...lines),
+      make("p.total", {}, say("total", money(order.total))),
+      ...parcels,
+    );
   }
 
   // --- Proposals.
@@ -224,21 +465,54 @@
     const state = make("span.state", {}, words.payouts[view.payout] || words.states[view.state] || view.state);
     const mine = view.awaiting === "shopper" && view.state === "pending" && !kept.guest;
     const act = (path) => async () => {
-      buttons.querySelectorAll("button").forEach((button) => { button.disabled = true; });
-      try { proposal(await (await call("POST", `/v1/proposals/${view.id}/${path}`, { digest: view.digest })).json()); await news(); }
-      catch { note(say("failed")); watch(); }
+      buttons.querySelectorAll("button").forEach((button) => {
+        button.disabled = true;
+      });
+      try {
+        proposal(await (await call("POST", `/v1/proposals/${view.id}/${path}`, { digest: view.digest })).json());
+        await news();
+      } catch {
+        note(say("failed"));
+        watch();
+      }
     };
-    const buttons = make("div.buttons", {},
+    const buttons = make(
+      "div.buttons",
+      {},
       mine ? make("button.go", { type: "button", onclick: act("confirm") }, say("confirm")) : null,
-      ["pending", "awaiting_payment", "needs_payment"].includes(view.state) ? make("button", { type: "button", onclick: act("withdraw") }, say("withdraw")) : null);
-    const pay = view.state === "needs_payment" && /^https?:\/\//.test(view.payment_link || "")
-      ? make("a.go", { href: view.payment_link, target: "_blank", rel: "noopener noreferrer" }, say("pay")) : null;
-    const box = make("section.card.proposal", { "aria-label": summary(view.plan) }, make("p", { dir: "auto" }, mine ? `${say("ask")} ` : "", summary(view.plan)),
-      make("dl.details", { "aria-label": say("details") }, ...details(view.plan).filter((row) => row.before !== row.after).flatMap((row) => [make("dt", {}, row.label),
-        make("dd", { dir: "auto" }, row.after === undefined ? make("del", {}, row.before) : row.after || "–")])), state,
-      view.state === "pending" && view.awaiting === "staff" ? make("p.hint", {}, say("staff")) : null, pay, buttons);
+      ["pending", "awaiting_payment", "needs_payment"].includes(view.state)
+        ? make("button", { type: "button", onclick: act("withdraw") }, say("withdraw"))
+        : null,
+    );
+    const pay =
+      view.state === "needs_payment" && /^https?:\/\//.test(view.payment_link || "")
+        ? make("a.go", { href: view.payment_link, target: "_blank", rel: "noopener noreferrer" }, say("pay"))
+        : null;
+    const box = make(
+      "section.card.proposal",
+      { "aria-label": summary(view.plan) },
+      make("p", { dir: "auto" }, mine ? `${say("ask")} ` : "", summary(view.plan)),
+      make(
+        "dl.details",
+        { "aria-label": say("details") },
+        ...details(view.plan)
+          .filter((row) => row.before !== row.after)
+          .flatMap((row) => [
+            make("dt", {}, row.label),
+            make("dd", { dir: "auto" }, row.after === undefined ? make("del", {}, row.before) : row.after || "–"),
+          ]),
+      ),
+      state,
+      view.state === "pending" && view.awaiting === "staff" ? make("p.hint", {}, say("staff")) : null,
+      pay,
+      buttons,
+    );
     const before = proposals.get(view.id);
-    if (before) before.box.replaceWith(box); else { log.append(box); bottom(); }
+    if (before) before.box.replaceWith(box);
+    else {
+      log.append(box);
+      bottom();
+    }
     proposals.set(view.id, { box, state: view.state });
   }
   async function watch() {
@@ -256,14 +530,17 @@
     sending = false;
     bubble("shopper", text);
     // randomUUID is for secure pages alone.
-    const key = [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+    const key = [...crypto.getRandomValues(new Uint8Array(16))]
+      .map((byte) => byte.toString(16).padStart(2, "0"))
+      .join("");
     keep({ pending: { key, text, after: 0, conversation: kept.conversation || undefined } });
     await listen();
   }
   async function listen() {
     busy = true;
     input.setAttribute("aria-busy", "true");
-    let live = null, refusals = 0;
+    let live = null,
+      refusals = 0;
     const doing = make("p.doing", {}, say("thinking"));
     log.append(doing);
     bottom();
@@ -271,22 +548,44 @@
       try {
         await session();
         const { key, text, after, conversation } = kept.pending;
-        const response = await call("POST", "/v1/chat/send", { text, conversation_id: conversation },
-          { accept: "text/event-stream", "idempotency-key": key, "last-event-id": String(after) });
+        const response = await call(
+          "POST",
+          "/v1/chat/send",
+          { text, conversation_id: conversation },
+          { accept: "text/event-stream", "idempotency-key": key, "last-event-id": String(after) },
+        );
         note("");
         await events(response, (id, event) => {
           if (kept.pending) keep({ pending: { ...kept.pending, after: id } });
           wait = 500;
-          if (event.type === "accepted") { shown.add(event.message_id); keep({ conversation: event.conversation_id }); }
-          if (event.type === "delta") { live ||= bubble("assistant", ""); live.append(event.text); log.append(doing); bottom(); }
+          if (event.type === "accepted") {
+            shown.add(event.message_id);
+            keep({ conversation: event.conversation_id });
+          }
+          if (event.type === "delta") {
+            live ||= bubble("assistant", "");
+            live.append(event.text);
+            log.append(doing);
+            bottom();
+          }
           if (event.type === "tool" && event.status === "started") doing.textContent = event.activity;
           if (event.type === "proposal") proposal(event);
-          if (event.type === "message") { live?.parentElement.remove(); live = null; known(event); }
+          if (event.type === "message") {
+            live?.parentElement.remove();
+            live = null;
+            known(event);
+          }
           if (event.type === "done") keep({ pending: null });
         });
       } catch (error) {
-        if (error instanceof Refused && error.status < 500 && ![401, 408, 409, 429].includes(error.status)) { giveUp(); break; }
-        if (error instanceof Refused && ++refusals > 8) { giveUp(); break; }
+        if (error instanceof Refused && error.status < 500 && ![401, 408, 409, 429].includes(error.status)) {
+          giveUp();
+          break;
+        }
+        if (error instanceof Refused && ++refusals > 8) {
+          giveUp();
+          break;
+        }
         note(say(navigator.onLine ? "lost" : "offline"));
         await patience(error.wait * 1000 || wait);
         continue;
@@ -307,13 +606,17 @@
   }
   async function events(response, take) {
     const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
-    for (let rest = ""; ;) {
+    for (let rest = ""; ; ) {
       const { value, done } = await reader.read();
       if (done) return;
       const blocks = (rest + value).split("\n\n");
       rest = blocks.pop();
       for (const block of blocks) {
-        const field = (name) => block.split("\n").find((line) => line.startsWith(`${name}: `))?.slice(name.length + 2);
+        const field = (name) =>
+          block
+            .split("\n")
+            .find((line) => line.startsWith(`${name}: `))
+            ?.slice(name.length + 2);
         const data = field("data");
         if (data) take(Number(field("id")), JSON.parse(data));
       }
@@ -324,7 +627,9 @@
   async function news() {
     if (!kept.conversation || busy) return;
     const after = kept.last ? `&after=${kept.last}` : "";
-    const { messages, attended_by: by } = await read(`/v1/conversations/${kept.conversation}/messages?limit=100${after}`);
+    const { messages, attended_by: by } = await read(
+      `/v1/conversations/${kept.conversation}/messages?limit=100${after}`,
+    );
     // A turn that began meanwhile tells of its messages itself.
     if (busy) return;
     messages.forEach(known);
@@ -335,7 +640,9 @@
     if (messages.length === 100) return news();
     await watch();
   }
-  setInterval(() => { if (opened && !panel.hidden && !document.hidden && kept.token) news().catch(() => {}); }, 4000);
+  setInterval(() => {
+    if (opened && !panel.hidden && !document.hidden && kept.token) news().catch(() => {});
+  }, 4000);
 
   // --- Coming in.
   async function begin() {
@@ -348,51 +655,106 @@
         keep({ last: null });
         await news();
         // The server may not have heard the message that was on its way.
-        if (pending && pending.after === 0 && ![...log.querySelectorAll(".shopper .text")].some((it) => it.textContent === pending.text)) bubble("shopper", pending.text);
+        if (
+          pending &&
+          pending.after === 0 &&
+          ![...log.querySelectorAll(".shopper .text")].some((it) => it.textContent === pending.text)
+        )
+          bubble("shopper", pending.text);
       } else if (pending) bubble("shopper", pending.text);
-    } catch { note(say(navigator.onLine ? "failed" : "offline")); }
+    } catch {
+      note(say(navigator.onLine ? "failed" : "offline"));
+    }
     showWho();
     if (pending) listen();
   }
   function startOver() {
     keep({ conversation: null, pending: null, last: null });
     log.replaceChildren();
-    proposals.clear(); cards.clear(); shown.clear();
+    proposals.clear();
+    cards.clear();
+    shown.clear();
     attended.hidden = true;
     bubble("system", say("hello"));
     showWho();
     input.focus();
   }
   function ask(label, type, action, submit) {
-    const field = make("input", { type, required: true, autocomplete: type === "email" ? "email" : "one-time-code", "aria-label": label, placeholder: label,
-      ...(type === "text" && { inputmode: "numeric", pattern: "[0-9 ]{8,9}" }) });
-    door_form.replaceChildren(make("form", { onsubmit: (event) => { event.preventDefault(); submit(field.value.trim()); } }, make("label", {}, label, field),
-      make("div.buttons", {}, make("button.go", { type: "submit" }, action), make("button", { type: "button", onclick: leave }, say("back")))));
+    const field = make("input", {
+      type,
+      required: true,
+      autocomplete: type === "email" ? "email" : "one-time-code",
+      "aria-label": label,
+      placeholder: label,
+      ...(type === "text" && { inputmode: "numeric", pattern: "[0-9 ]{8,9}" }),
+    });
+    door_form.replaceChildren(
+      make(
+        "form",
+        {
+          onsubmit: (event) => {
+            event.preventDefault();
+            submit(field.value.trim());
+          },
+        },
+        make("label", {}, label, field),
+        make(
+          "div.buttons",
+          {},
+          make("button.go", { type: "submit" }, action),
+          make("button", { type: "button", onclick: leave }, say("back")),
+        ),
+      ),
+    );
     door_form.hidden = false;
     form.hidden = true;
     field.focus();
   }
-  function leave() { door_form.hidden = true; form.hidden = false; input.focus(); }
+  function leave() {
+    door_form.hidden = true;
+    form.hidden = false;
+    input.focus();
+  }
   function askForEmail() {
     ask(say("email"), "email", say("mailCode"), async (email) => {
-      try { await call("POST", "/v1/sessions/code-requests", { email }, { "x-store-key": storeKey }); } catch { return note(say("failed")); }
+      try {
+        await call("POST", "/v1/sessions/code-requests", { email }, { "x-store-key": storeKey });
+      } catch {
+        return note(say("failed"));
+      }
       note("");
       ask(say("code", email), "text", say("signIn"), async (code) => {
-        try { enter(await door("/v1/sessions/code", { email, code: code.replace(/ /g, "") })); } catch { return note(say("badCode")); }
-        leave(); showWho(); note(say("signedIn"));
+        try {
+          enter(await door("/v1/sessions/code", { email, code: code.replace(/ /g, "") }));
+        } catch {
+          return note(say("badCode"));
+        }
+        leave();
+        showWho();
+        note(say("signedIn"));
         cards.clear();
-        log.querySelectorAll(".assistant .text").forEach((it) => orderCards(it.textContent));
+        log.querySelectorAll(".assistant .text").forEach((it) => {
+          orderCards(it.textContent);
+        });
         watch().catch(() => {});
       });
     });
   }
   async function signOut() {
-    try { await call("DELETE", "/v1/sessions/current"); } catch { /* it ends by itself */ }
+    try {
+      await call("DELETE", "/v1/sessions/current");
+    } catch {
+      /* it ends by itself */
+    }
     forget();
     startOver();
     note(say("signedOut"));
   }
 
-  const attach = () => { document.body.append(host); if (script.dataset.open !== undefined || kept.open) toggle(true); };
-  if (document.body) attach(); else addEventListener("DOMContentLoaded", attach);
+  const attach = () => {
+    document.body.append(host);
+    if (script.dataset.open !== undefined || kept.open) toggle(true);
+  };
+  if (document.body) attach();
+  else addEventListener("DOMContentLoaded", attach);
 })();
