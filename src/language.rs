@@ -1,45 +1,32 @@
-//! The languages that the service itself speaks.
-//!
-//! To add one: a variant and a tag here, a field of [`LocalizedText`], a file in `mail/words`, and a migration that allows it. The
-//! compiler names every sentence that is missing then.
+//! The languages that the service itself speaks: one for each folder of `locales/`. A folder more is a language more.
 
-use std::str::FromStr;
+mod catalogue;
 
-use serde::{Deserialize, Serialize};
+use std::{borrow::Cow, collections::BTreeMap, fmt, str::FromStr};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
+use sqlx::{Decode, Encode, Postgres, encode::IsNull, error::BoxDynError, postgres::PgTypeInfo};
+
+pub use catalogue::Value;
 
 use crate::money::Money;
 
-/// The same tags are checked in the database.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Serialize,
-    Deserialize,
-    sqlx::Type,
-    schemars::JsonSchema,
-    utoipa::ToSchema,
-)]
-#[serde(rename_all = "lowercase")]
-#[sqlx(type_name = "text", rename_all = "lowercase")]
-pub enum Language {
-    En,
-    De,
-}
+/// A language of the catalogues. It is written as its BCP 47 tag everywhere.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Language(usize);
 
 impl Language {
-    pub const ALL: [Self; 2] = [Self::En, Self::De];
+    /// The language that every text is written in first.
+    pub const EN: Self = Self(0);
+
+    /// Every language, English first.
+    pub fn all() -> impl DoubleEndedIterator<Item = Self> + ExactSizeIterator {
+        (0..catalogue::ALL.len()).map(Self)
+    }
 
     /// Its BCP 47 tag.
     pub fn tag(self) -> &'static str {
-        match self {
-            Self::En => "en",
-            Self::De => "de",
-        }
+        catalogue::ALL[self.0].tag
     }
 
     /// The one that an `Accept-Language` (RFC 9110, 12.5.4) likes best; none where it names none of ours.
@@ -64,54 +51,166 @@ impl Language {
 }
 
 impl FromStr for Language {
-    type Err = ();
+    type Err = UnknownLanguage;
 
-    fn from_str(tag: &str) -> Result<Self, ()> {
-        Self::ALL.into_iter().find(|language| language.tag() == tag).ok_or(())
+    fn from_str(tag: &str) -> Result<Self, UnknownLanguage> {
+        Self::all()
+            .find(|language| language.tag() == tag)
+            .ok_or(UnknownLanguage)
     }
+}
+
+/// There is no catalogue for it.
+#[derive(Debug, thiserror::Error)]
+#[error("this language is not spoken here")]
+pub struct UnknownLanguage;
+
+impl fmt::Debug for Language {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.tag())
+    }
+}
+
+impl Serialize for Language {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.tag())
+    }
+}
+
+impl<'de> Deserialize<'de> for Language {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let tag = Cow::<'de, str>::deserialize(deserializer)?;
+        tag.parse().map_err(|_| {
+            let spoken: Vec<&str> = Self::all().map(Self::tag).collect();
+            D::Error::custom(format!("unknown language, expected one of {}", spoken.join(", ")))
+        })
+    }
+}
+
+impl sqlx::Type<Postgres> for Language {
+    fn type_info() -> PgTypeInfo {
+        <str as sqlx::Type<Postgres>>::type_info()
+    }
+
+    fn compatible(known: &PgTypeInfo) -> bool {
+        <str as sqlx::Type<Postgres>>::compatible(known)
+    }
+}
+
+impl<'q> Encode<'q, Postgres> for Language {
+    fn encode_by_ref(&self, buffer: &mut sqlx::postgres::PgArgumentBuffer) -> Result<IsNull, BoxDynError> {
+        <&str as Encode<'_, Postgres>>::encode_by_ref(&self.tag(), buffer)
+    }
+}
+
+impl<'r> Decode<'r, Postgres> for Language {
+    fn decode(value: sqlx::postgres::PgValueRef<'r>) -> Result<Self, BoxDynError> {
+        Ok(<&str as Decode<'r, Postgres>>::decode(value)?.parse()?)
+    }
+}
+
+impl schemars::JsonSchema for Language {
+    fn schema_name() -> Cow<'static, str> {
+        "Language".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let tags: Vec<&str> = Self::all().map(Self::tag).collect();
+        schemars::json_schema!({ "type": "string", "enum": tags })
+    }
+}
+
+impl utoipa::PartialSchema for Language {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+        utoipa::openapi::schema::ObjectBuilder::new()
+            .schema_type(utoipa::openapi::schema::Type::String)
+            .enum_values(Some(Self::all().map(Self::tag)))
+            .description(Some("The same tags are checked in the database."))
+            .into()
+    }
+}
+
+impl utoipa::ToSchema for Language {
+    fn name() -> Cow<'static, str> {
+        "Language".into()
+    }
+}
+
+/// A text of the catalogues, by its key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TextKey(pub &'static str);
+
+/// As what it says, in each language.
+impl Serialize for TextKey {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.everywhere().serialize(serializer)
+    }
+}
+
+impl TextKey {
+    /// The text in one language.
+    pub fn in_language(self, language: Language) -> String {
+        self.with(language, &[])
+    }
+
+    /// The text in one language, with what it names put in.
+    pub fn with(self, language: Language, values: &[(&str, Value<'_>)]) -> String {
+        text(language, self.0, values)
+    }
+
+    /// One of the text's attributes; none where it has no such attribute.
+    pub fn attribute(self, language: Language, name: &str, values: &[(&str, Value<'_>)]) -> Option<String> {
+        catalogue::ALL[language.0].text(self.0, Some(name), values)
+    }
+
+    /// The text in every language.
+    pub fn everywhere(self) -> LocalizedText {
+        LocalizedText::from_fn(|language| self.in_language(language))
+    }
+
+    /// The text in every language, with what it names put in.
+    pub fn everywhere_with(self, values: &[(&str, Value<'_>)]) -> LocalizedText {
+        LocalizedText::from_fn(|language| self.with(language, values))
+    }
+}
+
+/// A text by a key that is put together, such as a state's. A key that no catalogue has is a fault of ours: the key itself is what is read then.
+pub fn text(language: Language, key: &str, values: &[(&str, Value<'_>)]) -> String {
+    catalogue::ALL[language.0].text(key, None, values).unwrap_or_else(|| {
+        tracing::error!(key, "there is no such message");
+        key.to_owned()
+    })
+}
+
+/// Every text of one file of a language's folder, such as `widget.ftl`, by its key.
+pub fn file(language: Language, name: &str, values: &[(&str, Value<'_>)]) -> Vec<(&'static str, String)> {
+    let keys = catalogue::ALL[language.0].keys(name).into_iter();
+    keys.map(|key| (key, text(language, key, values))).collect()
 }
 
 /// One thing, said in every language.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct LocalizedText<T = &'static str> {
-    pub en: T,
-    pub de: T,
-}
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct LocalizedText(BTreeMap<Language, String>);
 
-impl<T> LocalizedText<T> {
-    pub fn from_fn(say: impl Fn(Language) -> T) -> Self {
-        Self {
-            en: say(Language::En),
-            de: say(Language::De),
-        }
+impl LocalizedText {
+    pub fn from_fn(say: impl Fn(Language) -> String) -> Self {
+        Self(Language::all().map(|language| (language, say(language))).collect())
     }
 
-    pub fn in_language(&self, language: Language) -> &T {
-        match language {
-            Language::En => &self.en,
-            Language::De => &self.de,
-        }
-    }
-
-    /// What is made of it in each language.
-    pub fn each<U>(&self, make: impl Fn(Language, &T) -> U) -> LocalizedText<U> {
-        LocalizedText::from_fn(|language| make(language, self.in_language(language)))
-    }
-}
-
-impl LocalizedText<&'static str> {
-    pub fn owned(self) -> LocalizedText<String> {
-        self.each(|_, text| (*text).to_owned())
+    pub fn in_language(&self, language: Language) -> &str {
+        self.0.get(&language).map(String::as_str).unwrap_or_default()
     }
 }
 
 impl Money {
     /// As people write it in this language.
     pub fn in_language(self, language: Language) -> String {
-        match language {
-            Language::En => self.to_string(),
-            Language::De => format!("{} {}", self.amount().replace('.', ","), self.currency),
-        }
+        let amount = self
+            .amount()
+            .replace('.', &TextKey("decimal-separator").in_language(language));
+        let currency = self.currency.to_string();
+        TextKey("money").with(language, &[("amount", amount.into()), ("currency", currency.into())])
     }
 }
 
@@ -123,13 +222,14 @@ mod tests {
 
     #[test]
     fn the_language_a_browser_likes_best_is_taken_if_it_is_one_of_ours() {
+        let (de, en) = ("de".parse().ok(), Some(Language::EN));
         for (header, language) in [
-            ("de", Some(Language::De)),
-            ("de-CH, de;q=0.9, en;q=0.8", Some(Language::De)),
-            ("fr, en;q=0.5, de;q=0.7", Some(Language::De)),
-            ("EN-us", Some(Language::En)),
-            ("en, de", Some(Language::En)),
-            ("de;q=0, en;q=0.1", Some(Language::En)),
+            ("de", de),
+            ("de-CH, de;q=0.9, en;q=0.8", de),
+            ("fr, en;q=0.5, de;q=0.7", de),
+            ("EN-us", en),
+            ("en, de", en),
+            ("de;q=0, en;q=0.1", en),
             ("fr-FR", None),
             ("*", None),
             ("", None),

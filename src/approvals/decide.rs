@@ -13,7 +13,7 @@ use crate::{
     identity::{Shopper, StaffMember},
     ids::{OrderId, ProposalId, ShopperId},
     jobs,
-    language::LocalizedText,
+    language::{LocalizedText, TextKey},
     ledger,
     tenancy::{
         Pool, Scope, Tx, Web,
@@ -24,23 +24,11 @@ use crate::{
 /// The reason of a proposal that was taken back.
 const WITHDRAWN: &str = "withdrawn";
 
-const APPROVED: LocalizedText = LocalizedText {
-    en: "Your request was approved and is being carried out.",
-    de: "Ihre Anfrage wurde genehmigt und wird ausgeführt.",
-};
-const TAKEN_BACK: LocalizedText = LocalizedText {
-    en: "Your request was withdrawn. Nothing was changed.",
-    de: "Ihre Anfrage wurde zurückgezogen. Es ist nichts geändert.",
-};
+const APPROVED: TextKey = TextKey("request-approved");
+const TAKEN_BACK: TextKey = TextKey("request-withdrawn");
 /// What staff wrote follows.
-const NOT_APPROVED: LocalizedText = LocalizedText {
-    en: "Your request was not approved:",
-    de: "Ihre Anfrage wurde nicht genehmigt:",
-};
-const ORDER_CHANGED: LocalizedText = LocalizedText {
-    en: "Your request no longer fits your order, which has changed. Please ask again.",
-    de: "Ihre Anfrage passt nicht mehr zu Ihrer Bestellung, die sich geändert hat. Bitte fragen Sie noch einmal.",
-};
+const NOT_APPROVED: TextKey = TextKey("request-rejected");
+const ORDER_CHANGED: TextKey = TextKey("request-order-changed");
 
 /// Who decides. Both are proofs of a live session.
 pub enum Decider<'a> {
@@ -271,11 +259,13 @@ async fn settle(
     now: DateTime<Utc>,
 ) -> Result<(), sqlx::Error> {
     let text = match (to, reason) {
-        (State::Approved, _) => APPROVED.owned(),
-        (State::Rejected, Some(WITHDRAWN)) => TAKEN_BACK.owned(),
-        (State::Rejected, reason) => NOT_APPROVED.each(|_, no| format!("{no} {}", reason.unwrap_or_default())),
-        (State::Expired, _) => EXPIRED.owned(),
-        _ => ORDER_CHANGED.owned(),
+        (State::Approved, _) => APPROVED.everywhere(),
+        (State::Rejected, Some(WITHDRAWN)) => TAKEN_BACK.everywhere(),
+        (State::Rejected, reason) => LocalizedText::from_fn(|language| {
+            format!("{} {}", NOT_APPROVED.in_language(language), reason.unwrap_or_default())
+        }),
+        (State::Expired, _) => EXPIRED.everywhere(),
+        _ => ORDER_CHANGED.everywhere(),
     };
     let settled = Settled {
         id,

@@ -22,41 +22,20 @@ use super::{
 use crate::{
     ids::{OrderId, ProposalId, ShopperId, TenantId},
     integrations::payments,
-    language::LocalizedText,
+    language::{LocalizedText, TextKey},
     ledger::{self, Collection, LedgerError, Provider},
     store::changes::{self, ChangeError, Target},
     tenancy::{self, Pool, Scope, Tx, audit::Actor},
 };
 
-const NO_LONGER_FITS: LocalizedText = LocalizedText {
-    en: "Your request no longer fits, because something changed meanwhile. Nothing was done. Please ask again.",
-    de: "Ihre Anfrage passt nicht mehr, weil sich inzwischen etwas geändert hat. Es ist nichts geschehen. Bitte fragen Sie noch einmal.",
-};
-const TOO_MANY_WAIT: LocalizedText = LocalizedText {
-    en: "Many visitors wait for our staff just now, so nobody was called. Please sign in and ask again, or try later.",
-    de: "Gerade warten viele auf unser Team, deshalb wurde niemand gerufen. Bitte melden Sie sich an und fragen Sie noch einmal, oder versuchen Sie es später.",
-};
-const NOT_POSSIBLE: LocalizedText = LocalizedText {
-    en: "Your request could not be carried out. Nothing was done. Our staff has been told.",
-    de: "Ihre Anfrage konnte nicht ausgeführt werden. Es ist nichts geschehen. Unser Team weiß davon.",
-};
+const NO_LONGER_FITS: TextKey = TextKey("request-stale");
+const TOO_MANY_WAIT: TextKey = TextKey("request-too-many-wait");
+const NOT_POSSIBLE: TextKey = TextKey("request-failed");
 
-const STAFF_COLLECTS: LocalizedText = LocalizedText {
-    en: "Your request was approved. It costs more, and our staff collects the difference first. Nothing has been charged or changed yet:",
-    de: "Ihre Anfrage wurde genehmigt. Sie kostet mehr, und unser Team zieht den Unterschied zuerst ein. Noch ist nichts abgebucht oder geändert:",
-};
-const CHARGING: LocalizedText = LocalizedText {
-    en: "Your request was approved. It is carried out as soon as your payment is confirmed:",
-    de: "Ihre Anfrage wurde genehmigt. Sie wird ausgeführt, sobald Ihre Zahlung bestätigt ist:",
-};
-const PLEASE_PAY: LocalizedText = LocalizedText {
-    en: "Your payment could not be taken without you. Nothing was charged or changed. Please pay on this page within 24 hours, then your request is carried out:",
-    de: "Ihre Zahlung war ohne Sie nicht möglich. Es ist nichts abgebucht oder geändert. Bitte bezahlen Sie innerhalb von 24 Stunden auf dieser Seite, dann wird Ihre Anfrage ausgeführt:",
-};
-const NOT_PAID: LocalizedText = LocalizedText {
-    en: "The payment for your request was not made. Nothing was charged or changed. Please ask again.",
-    de: "Die Zahlung für Ihre Anfrage kam nicht zustande. Es ist nichts abgebucht oder geändert. Bitte fragen Sie noch einmal.",
-};
+const STAFF_COLLECTS: TextKey = TextKey("request-staff-collects");
+const CHARGING: TextKey = TextKey("request-charging");
+const PLEASE_PAY: TextKey = TextKey("request-please-pay");
+const NOT_PAID: TextKey = TextKey("request-not-paid");
 
 /// Plans a tool's effect again, by its name. The tools' registry is one.
 pub trait Planner: Send + Sync + 'static {
@@ -162,7 +141,7 @@ impl Executor {
                 id,
                 &claimed,
                 (State::Executing, State::Failed),
-                NOT_POSSIBLE.owned(),
+                NOT_POSSIBLE.everywhere(),
                 now,
             )
             .await?;
@@ -175,21 +154,21 @@ impl Executor {
             .await;
         let (end, text) = match planned {
             Err(PlanError::Database(error)) => return Err(error.into()),
-            Err(_) => (State::Stale, NO_LONGER_FITS.owned()),
-            Ok(plan) if !plan.does_as(&claimed.plan) => (State::Stale, NO_LONGER_FITS.owned()),
+            Err(_) => (State::Stale, NO_LONGER_FITS.everywhere()),
+            Ok(plan) if !plan.does_as(&claimed.plan) => (State::Stale, NO_LONGER_FITS.everywhere()),
             Ok(plan) => match self.carry_out(&mut tx, &target, &plan, now).await {
                 Ok(None) => (State::Executed, payouts::done(&mut tx, id, &claimed.plan).await?),
-                Ok(Some(Provider::Staff)) => (State::AwaitingPayment, claimed.plan.said_after(&STAFF_COLLECTS)),
-                Ok(Some(_)) => (State::AwaitingPayment, claimed.plan.said_after(&CHARGING)),
+                Ok(Some(Provider::Staff)) => (State::AwaitingPayment, claimed.plan.told_by(STAFF_COLLECTS)),
+                Ok(Some(_)) => (State::AwaitingPayment, claimed.plan.told_by(CHARGING)),
                 Err(ChangeError::Database(error)) if may_pass(&error) => return Err(error.into()),
                 Err(error) => {
                     // Nothing of the effect may stay: start over in a clean transaction that only records the end.
                     drop(tx);
                     tracing::error!(proposal = %id, error = %describe(&error), "an approved effect could not be made");
                     let end = match error {
-                        ChangeError::Stale => (State::Stale, NO_LONGER_FITS.owned()),
-                        ChangeError::Full => (State::Stale, TOO_MANY_WAIT.owned()),
-                        _ => (State::Failed, NOT_POSSIBLE.owned()),
+                        ChangeError::Stale => (State::Stale, NO_LONGER_FITS.everywhere()),
+                        ChangeError::Full => (State::Stale, TOO_MANY_WAIT.everywhere()),
+                        _ => (State::Failed, NOT_POSSIBLE.everywhere()),
                     };
                     return self.record_end(tenant, id, &claimed, end, now).await;
                 }
@@ -260,13 +239,13 @@ impl Executor {
             }
             (State::AwaitingPayment, Collection::LinkOpen) => {
                 let link = ledger::payment_link(&mut tx, id).await?.unwrap_or_default();
-                let text = PLEASE_PAY.each(|_, please| format!("{please} {link}"));
+                let text = PLEASE_PAY.everywhere_with(&[("link", link.into())]);
                 let step = (State::AwaitingPayment, State::NeedsPayment);
                 finish(&mut tx, id, &claimed, step, text, now).await?;
                 Claim::Moved(State::NeedsPayment)
             }
             (from @ (State::AwaitingPayment | State::NeedsPayment), Collection::Failed) => {
-                finish(&mut tx, id, &claimed, (from, State::Failed), NOT_PAID.owned(), now).await?;
+                finish(&mut tx, id, &claimed, (from, State::Failed), NOT_PAID.everywhere(), now).await?;
                 Claim::Moved(State::Failed)
             }
             // The money came after all, and nobody needs it any more.
@@ -311,7 +290,7 @@ impl Executor {
         tenant: TenantId,
         id: ProposalId,
         claimed: &Claimed,
-        (end, text): (State, LocalizedText<String>),
+        (end, text): (State, LocalizedText),
         now: DateTime<Utc>,
     ) -> Result<Done, ExecuteError> {
         let Some(mut tx) = self.lock_executing(tenant, id, claimed.shopper).await? else {
@@ -346,7 +325,7 @@ async fn finish(
     id: ProposalId,
     claimed: &Claimed,
     step: (State, State),
-    text: LocalizedText<String>,
+    text: LocalizedText,
     now: DateTime<Utc>,
 ) -> Result<(), sqlx::Error> {
     let digest = claimed.plan.digest();

@@ -8,21 +8,15 @@ use super::{
 };
 use crate::{
     ids::{ProposalId, ShopperId, TenantId},
-    language::LocalizedText,
+    language::TextKey,
     ledger,
     tenancy::{self, Executor, Pool, Scope, audit::Actor},
 };
 
 /// What the shopper reads.
-pub(super) const EXPIRED: LocalizedText = LocalizedText {
-    en: "Your request was not decided in time and has expired.",
-    de: "Über Ihre Anfrage wurde nicht rechtzeitig entschieden; sie ist abgelaufen.",
-};
+pub(super) const EXPIRED: TextKey = TextKey("request-expired");
 
-const NOT_PAID_IN_TIME: LocalizedText = LocalizedText {
-    en: "The payment for your request was not made in time, and it has expired. Nothing was charged or changed.",
-    de: "Die Zahlung für Ihre Anfrage kam nicht rechtzeitig; sie ist abgelaufen. Es ist nichts abgebucht oder geändert.",
-};
+const NOT_PAID_IN_TIME: TextKey = TextKey("request-not-paid-in-time");
 /// How long a shopper can pay: Stripe's Checkout Sessions last 24 hours.
 const TO_PAY: chrono::Duration = chrono::Duration::hours(24);
 /// How long a provider or staff have to collect: bank debits take up to 14 days (Stripe's guide to ACH and BACS).
@@ -57,8 +51,8 @@ async fn expire_of(pool: &Pool<Executor>, tenant: TenantId, now: DateTime<Utc>) 
             digest: &proposal.digest,
         };
         let text = match proposal.state {
-            State::NeedsPayment | State::AwaitingPayment => NOT_PAID_IN_TIME.owned(),
-            _ => EXPIRED.owned(),
+            State::NeedsPayment | State::AwaitingPayment => NOT_PAID_IN_TIME.everywhere(),
+            _ => EXPIRED.everywhere(),
         };
         let step = (proposal.state, State::Expired);
         outcome::settle(&mut tx, &settled, step, (text, None), &Actor::system(), now).await?;

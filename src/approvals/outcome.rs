@@ -31,7 +31,7 @@ pub(super) async fn settle<R: Role>(
     tx: &mut Tx<R>,
     proposal: &Settled<'_>,
     (from, to): (State, State),
-    (text, reason): (LocalizedText<String>, Option<&str>),
+    (text, reason): (LocalizedText, Option<&str>),
     actor: &Actor,
     now: DateTime<Utc>,
 ) -> Result<(), sqlx::Error> {
@@ -88,7 +88,7 @@ pub(super) async fn settle<R: Role>(
 pub(super) async fn tell<R: Role>(
     tx: &mut Tx<R>,
     proposal: &Settled<'_>,
-    text: &LocalizedText<String>,
+    text: &LocalizedText,
     now: DateTime<Utc>,
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(

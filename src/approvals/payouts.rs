@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     ids::ProposalId,
-    language::LocalizedText,
+    language::{LocalizedText, TextKey},
     ledger::{self, Payout},
     mail::{self, Mail},
     tenancy::{
@@ -21,39 +21,20 @@ use crate::{
     },
 };
 
-const DONE: LocalizedText = LocalizedText {
-    en: "Done:",
-    de: "Erledigt:",
-};
-const DONE_BUT_FOR_THE_REFUND: LocalizedText = LocalizedText {
-    en: "Done, except for the refund, which has not been paid yet. You are told here when it is:",
-    de: "Erledigt bis auf die Erstattung, die noch nicht ausgezahlt ist. Sie erfahren es hier, sobald sie es ist:",
-};
-const REFUND_REQUESTED: LocalizedText = LocalizedText {
-    en: "Your request was approved. The refund has not been paid yet. You are told here when it is:",
-    de: "Ihre Anfrage wurde genehmigt. Die Erstattung ist noch nicht ausgezahlt. Sie erfahren es hier, sobald sie es ist:",
-};
-const REFUND_PAID: LocalizedText = LocalizedText {
-    en: "The refund has been paid:",
-    de: "Die Erstattung wurde ausgezahlt:",
-};
-const REFUND_FAILED: LocalizedText = LocalizedText {
-    en: "The refund could not be paid. Our staff has been told and looks after it:",
-    de: "Die Erstattung konnte nicht ausgezahlt werden. Unser Team weiß davon und kümmert sich darum:",
-};
+const DONE: TextKey = TextKey("request-done");
+const DONE_BUT_FOR_THE_REFUND: TextKey = TextKey("request-done-except-refund");
+const REFUND_REQUESTED: TextKey = TextKey("refund-requested");
+const REFUND_PAID: TextKey = TextKey("refund-paid");
+const REFUND_FAILED: TextKey = TextKey("refund-failed");
 
 /// What the shopper reads when the changes of a proposal are made. Notes that its money is still to come, if it is.
-pub(super) async fn done(
-    tx: &mut Tx<Executor>,
-    id: ProposalId,
-    plan: &Plan,
-) -> Result<LocalizedText<String>, sqlx::Error> {
+pub(super) async fn done(tx: &mut Tx<Executor>, id: ProposalId, plan: &Plan) -> Result<LocalizedText, sqlx::Error> {
     let payout = ledger::payout(tx, id).await?;
     note(tx, id, payout.map(|(state, _)| state)).await?;
     Ok(match payout {
-        None | Some((Payout::Paid, _)) => plan.said_after(&DONE),
-        Some(_) if plan.only_pays_out() => plan.said_after(&REFUND_REQUESTED),
-        Some(_) => plan.said_after(&DONE_BUT_FOR_THE_REFUND),
+        None | Some((Payout::Paid, _)) => plan.told_by(DONE),
+        Some(_) if plan.only_pays_out() => plan.told_by(REFUND_REQUESTED),
+        Some(_) => plan.told_by(DONE_BUT_FOR_THE_REFUND),
     })
 }
 
@@ -78,24 +59,23 @@ pub(super) async fn tell(
     note(tx, id, Some(payout)).await?;
     let (sentence, mail, event) = match payout {
         // Of a return whose parcel is back; a refund that failed is tried again without a word.
-        Payout::Requested if told.is_none() => (&REFUND_REQUESTED, None, "refund.requested"),
+        Payout::Requested if told.is_none() => (REFUND_REQUESTED, None, "refund.requested"),
         Payout::Requested => return Ok(()),
         Payout::Paid => (
-            &REFUND_PAID,
+            REFUND_PAID,
             Some(("refund_made", Mail::RefundMade { proposal: id })),
             "refund.paid",
         ),
         Payout::Failed => (
-            &REFUND_FAILED,
+            REFUND_FAILED,
             Some(("refund_failed", Mail::RefundFailed { proposal: id })),
             "refund.failed",
         ),
     };
-    let text = plan.said_after(sentence);
-    let text = match payout {
-        Payout::Paid => text.each(|language, text| format!("{text} ({})", amount.in_language(language))),
-        _ => text,
-    };
+    let text = LocalizedText::from_fn(|language| {
+        let (plan, amount) = (plan.summary_in(language), amount.in_language(language));
+        sentence.with(language, &[("plan", plan.into()), ("amount", amount.into())])
+    });
     outcome::tell(tx, settled, &text, now).await?;
     let key = format!("{event}:{id}:{}", now.timestamp_micros());
     if let Some((kind, mail)) = mail {

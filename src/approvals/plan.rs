@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use super::rendering::{Detail, render};
 use crate::{
     ids::OrderId,
-    language::{Language, LocalizedText},
+    language::{Language, LocalizedText, TextKey},
     money::Money,
     store::{changes::Change, orders::PaymentKind},
 };
@@ -47,21 +47,16 @@ pub struct OrderRef {
 }
 
 impl Plan {
-    pub fn new(
-        summary: LocalizedText<String>,
-        order: Option<OrderRef>,
-        amount: Option<Money>,
-        changes: Vec<Change>,
-    ) -> Self {
-        let others = Language::ALL.into_iter().filter(|language| *language != Language::En);
+    pub fn new(summary: LocalizedText, order: Option<OrderRef>, amount: Option<Money>, changes: Vec<Change>) -> Self {
+        let others = Language::all().filter(|language| *language != Language::EN);
         Self {
             translations: others
-                .map(|language| (language, summary.in_language(language).clone()))
+                .map(|language| (language, summary.in_language(language).to_owned()))
                 .collect(),
-            summary: summary.en,
-            details: Language::ALL
+            summary: summary.in_language(Language::EN).to_owned(),
+            details: Language::all()
                 .map(|language| (language, render(order.as_ref(), &changes, language)))
-                .into(),
+                .collect(),
             order,
             amount,
             changes,
@@ -112,9 +107,9 @@ impl Plan {
         self.changes.iter().all(is_money)
     }
 
-    /// A sentence and what the plan is about, in each language.
-    pub fn said_after(&self, sentence: &LocalizedText) -> LocalizedText<String> {
-        sentence.each(|language, sentence| format!("{sentence} {}", self.summary_in(language)))
+    /// A message about the plan, in each language.
+    pub fn told_by(&self, message: TextKey) -> LocalizedText {
+        LocalizedText::from_fn(|language| message.with(language, &[("plan", self.summary_in(language).into())]))
     }
 
     /// SHA-256 of the plan: what a decision is bound to.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::OrderRef;
 use crate::{
-    language::{Language, LocalizedText},
+    language::{Language, TextKey},
     money::Money,
     store::{
         Address,
@@ -29,12 +29,6 @@ pub struct Detail {
     pub after: Option<String>,
 }
 
-macro_rules! words {
-    ($en:literal, $de:literal) => {
-        LocalizedText { en: $en, de: $de }
-    };
-}
-
 /// Every change, field by field, in one language, and first what was refunded on the order before.
 pub fn render(order: Option<&OrderRef>, changes: &[Change], language: Language) -> Vec<Detail> {
     let mut rows = Rows {
@@ -43,13 +37,7 @@ pub fn render(order: Option<&OrderRef>, changes: &[Change], language: Language) 
     };
     if let Some(refunded) = order.and_then(|order| order.refunded) {
         let refunded = rows.money(refunded);
-        rows.value(
-            words!(
-                "Refunded on this order before",
-                "Auf diese Bestellung bereits erstattet"
-            ),
-            refunded,
-        );
+        rows.value(TextKey("detail-refunded-before"), refunded);
     }
     for change in changes {
         rows.change(change);
@@ -63,8 +51,8 @@ struct Rows {
 }
 
 impl Rows {
-    fn say(&self, words: LocalizedText) -> &'static str {
-        words.in_language(self.language)
+    fn say(&self, message: TextKey) -> String {
+        message.in_language(self.language)
     }
 
     fn row(&mut self, label: impl Into<String>, before: Option<String>, after: Option<String>) {
@@ -72,7 +60,7 @@ impl Rows {
         self.details.push(Detail { label, before, after });
     }
 
-    fn value(&mut self, label: LocalizedText, after: impl Into<String>) {
+    fn value(&mut self, label: TextKey, after: impl Into<String>) {
         let label = self.say(label);
         self.row(label, None, Some(after.into()));
     }
@@ -84,19 +72,15 @@ impl Rows {
     fn change(&mut self, change: &Change) {
         match change {
             Change::Status { from, to } => {
-                let label = self.say(words!("Status of the order", "Status der Bestellung"));
-                let (from, to) = (self.say(status(*from)), self.say(status(*to)));
-                self.row(label, Some(from.into()), Some(to.into()));
+                let label = self.say(TextKey("detail-order-status"));
+                let (from, to) = (self.status(*from), self.status(*to));
+                self.row(label, Some(from), Some(to));
             }
             Change::OrderAddress { from, to } => {
-                self.address(words!("Delivery address", "Lieferadresse"), Some(from), to);
+                self.address(TextKey("detail-delivery-address"), Some(from), to);
             }
             Change::ProfileAddress { from, to } => {
-                self.address(
-                    words!("Address in your profile", "Adresse in Ihrem Profil"),
-                    from.as_ref(),
-                    to,
-                );
+                self.address(TextKey("detail-profile-address"), from.as_ref(), to);
             }
             Change::Lines { from, to } => {
                 for line in from {
@@ -112,8 +96,8 @@ impl Rows {
                 payment_method_id,
             } => {
                 let label = match kind {
-                    PaymentKind::Payment => words!("Charge", "Abbuchung"),
-                    PaymentKind::Refund => words!("Refund", "Erstattung"),
+                    PaymentKind::Payment => TextKey("detail-charge"),
+                    PaymentKind::Refund => TextKey("detail-refund"),
                 };
                 let amount = self.money(*amount);
                 self.value(label, amount);
@@ -124,7 +108,7 @@ impl Rows {
                 from,
                 to,
             } => {
-                let label = self.say(words!("Balance of the gift card", "Guthaben der Geschenkkarte"));
+                let label = self.say(TextKey("detail-gift-card-balance"));
                 let (from, to) = (self.money(*from), self.money(*to));
                 self.row(label, Some(from), Some(to));
                 self.method(payment_method_id);
@@ -135,10 +119,10 @@ impl Rows {
                 payment_method_id,
             } => {
                 for item in item_ids {
-                    self.value(words!("Item that comes back", "Artikel, der zurückkommt"), item);
+                    self.value(TextKey("detail-returned-item"), item);
                 }
                 let amount = self.money(*amount);
-                self.value(words!("Refund when it is back", "Erstattung nach der Rückkehr"), amount);
+                self.value(TextKey("detail-refund-on-return"), amount);
                 self.method(payment_method_id);
             }
             Change::Exchange {
@@ -147,48 +131,49 @@ impl Rows {
                 payment_method_id,
             } => {
                 for Swap { item_id, new_item_id } in swaps {
-                    let label = self.say(words!("Exchange", "Umtausch"));
+                    let label = self.say(TextKey("detail-exchange"));
                     self.row(label, Some(item_id.clone()), Some(new_item_id.clone()));
                 }
                 let difference = self.money(*difference);
-                self.value(words!("Difference in price", "Unterschied im Preis"), difference);
+                self.value(TextKey("detail-difference"), difference);
                 self.method(payment_method_id);
             }
             Change::Coupon { discount, days } => {
                 let worth = match discount {
                     Discount::Percent { percent, at_most } => {
-                        let most = self.say(words!("at most", "höchstens"));
-                        format!("{percent} %, {most} {}", self.money(*at_most))
+                        let values = [("percent", (*percent).into()), ("amount", self.money(*at_most).into())];
+                        TextKey("detail-percent").with(self.language, &values)
                     }
                     Discount::Amount { amount } => self.money(*amount),
                 };
-                self.value(words!("Coupon", "Gutschein"), worth);
-                self.value(
-                    words!("Valid for so many days", "Gültig für so viele Tage"),
-                    days.to_string(),
-                );
+                self.value(TextKey("detail-coupon"), worth);
+                self.value(TextKey("detail-valid-days"), days.to_string());
             }
-            Change::CrmNote { text } => self.value(
-                words!("Note, written by the assistant", "Notiz, vom Assistenten geschrieben"),
-                text,
-            ),
+            Change::CrmNote { text } => self.value(TextKey("detail-note"), text),
             Change::HandOff { summary } => {
-                self.value(
-                    words!(
-                        "For our staff, written by the assistant",
-                        "Für unser Team, vom Assistenten geschrieben"
-                    ),
-                    summary,
-                );
+                self.value(TextKey("detail-hand-off"), summary);
             }
         }
     }
 
-    fn method(&mut self, id: &str) {
-        self.value(words!("Payment method", "Zahlungsart"), id);
+    fn status(&self, status: OrderStatus) -> String {
+        let name = match status {
+            OrderStatus::Pending => TextKey("order-status-pending"),
+            OrderStatus::PendingItemsModified => TextKey("order-status-pending-items-modified"),
+            OrderStatus::Processed => TextKey("order-status-processed"),
+            OrderStatus::Delivered => TextKey("order-status-delivered"),
+            OrderStatus::Cancelled => TextKey("order-status-cancelled"),
+            OrderStatus::ReturnRequested => TextKey("order-status-return-requested"),
+            OrderStatus::ExchangeRequested => TextKey("order-status-exchange-requested"),
+        };
+        self.say(name)
     }
 
-    fn address(&mut self, whose: LocalizedText, from: Option<&Address>, to: &Address) {
+    fn method(&mut self, id: &str) {
+        self.value(TextKey("detail-payment-method"), id);
+    }
+
+    fn address(&mut self, whose: TextKey, from: Option<&Address>, to: &Address) {
         let Address {
             address1,
             address2,
@@ -198,16 +183,12 @@ impl Rows {
             country,
         } = to;
         let parts = [
-            (words!("street", "Straße"), from.map(|from| &from.address1), address1),
-            (
-                words!("second line", "zweite Zeile"),
-                from.map(|from| &from.address2),
-                address2,
-            ),
-            (words!("city", "Ort"), from.map(|from| &from.city), city),
-            (words!("state", "Bundesland"), from.map(|from| &from.state), state),
-            (words!("postal code", "Postleitzahl"), from.map(|from| &from.zip), zip),
-            (words!("country", "Land"), from.map(|from| &from.country), country),
+            (TextKey("detail-street"), from.map(|from| &from.address1), address1),
+            (TextKey("detail-second-line"), from.map(|from| &from.address2), address2),
+            (TextKey("detail-city"), from.map(|from| &from.city), city),
+            (TextKey("detail-state"), from.map(|from| &from.state), state),
+            (TextKey("detail-postal-code"), from.map(|from| &from.zip), zip),
+            (TextKey("detail-country"), from.map(|from| &from.country), country),
         ];
         let whose = self.say(whose);
         for (part, before, after) in parts {
@@ -230,23 +211,23 @@ impl Rows {
             price,
             quantity,
         } = line;
-        let item = self.say(words!("Item", "Artikel"));
+        let item = self.say(TextKey("detail-item"));
         let mut rows = vec![
-            (item.to_owned(), name.clone()),
+            (item.clone(), name.clone()),
             (
-                format!("{item}, {}", self.say(words!("quantity", "Anzahl"))),
+                format!("{item}, {}", self.say(TextKey("detail-quantity"))),
                 quantity.to_string(),
             ),
             (
-                format!("{item}, {}", self.say(words!("price of one", "Einzelpreis"))),
+                format!("{item}, {}", self.say(TextKey("detail-price"))),
                 self.money(*price),
             ),
             (
-                format!("{item}, {}", self.say(words!("item number", "Artikelnummer"))),
+                format!("{item}, {}", self.say(TextKey("detail-item-number"))),
                 item_id.clone(),
             ),
             (
-                format!("{item}, {}", self.say(words!("product", "Produkt"))),
+                format!("{item}, {}", self.say(TextKey("detail-product"))),
                 product_id.clone(),
             ),
         ];
@@ -261,18 +242,6 @@ impl Rows {
                 false => self.row(label, None, Some(value)),
             }
         }
-    }
-}
-
-fn status(status: OrderStatus) -> LocalizedText {
-    match status {
-        OrderStatus::Pending => words!("placed", "bestellt"),
-        OrderStatus::PendingItemsModified => words!("placed, items changed", "bestellt, Artikel geändert"),
-        OrderStatus::Processed => words!("sent", "versandt"),
-        OrderStatus::Delivered => words!("delivered", "zugestellt"),
-        OrderStatus::Cancelled => words!("cancelled", "storniert"),
-        OrderStatus::ReturnRequested => words!("return requested", "Rücksendung erbeten"),
-        OrderStatus::ExchangeRequested => words!("exchange requested", "Umtausch erbeten"),
     }
 }
 
@@ -320,7 +289,8 @@ mod tests {
 
     fn rendered(change: &Value) -> Option<[Vec<Detail>; 2]> {
         let change: Change = serde_json::from_value(change.clone()).ok()?;
-        Some([Language::En, Language::De].map(|language| render(None, std::slice::from_ref(&change), language)))
+        let german: Language = "de".parse().ok()?;
+        Some([Language::EN, german].map(|language| render(None, std::slice::from_ref(&change), language)))
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::{
         payments::{self, Purpose},
         webhook_delivery,
     },
-    language::LocalizedText,
+    language::TextKey,
     ledger::{self, LedgerError},
     money::Money,
     store::{
@@ -46,10 +46,7 @@ pub async fn end(
     .await?)
 }
 
-const CALLED_OFF: LocalizedText = LocalizedText {
-    en: "Your request was called off, and your order is as it was. What was paid for it goes back:",
-    de: "Ihre Anfrage wurde aufgehoben, und Ihre Bestellung ist wie zuvor. Was dafür bezahlt wurde, geht zurück:",
-};
+const CALLED_OFF: TextKey = TextKey("request-called-off");
 
 /// Puts the order of a return that was called off back, and gives back what is held for it, once. Nothing when there is none that waits.
 pub(super) async fn undo(
@@ -84,7 +81,7 @@ pub(super) async fn undo(
         }
     }
     payments::give_back(tx, proposal, now).await?;
-    outcome::tell(tx, settled, &plan.said_after(&CALLED_OFF), now).await?;
+    outcome::tell(tx, settled, &plan.told_by(CALLED_OFF), now).await?;
     let system = Actor::system();
     audit::append(tx, Entry::new(&system, "return.undone", ("proposal", proposal), now)).await?;
     let data = json!({ "proposal_id": proposal });

@@ -8,7 +8,7 @@ use sqlx::types::Json;
 use validator::{Validate, ValidationError};
 
 use crate::{
-    language::{Language, LocalizedText},
+    language::{Language, TextKey},
     tenancy::{Tx, Web},
 };
 
@@ -155,38 +155,25 @@ pub(super) async fn away(
     Ok(match hours.at(local) {
         Presence::Here => None,
         Presence::Away(Some(back)) => Some(back_on(back, &hours.time_zone, language)),
-        Presence::Away(None) => Some((*AWAY.in_language(language)).into()),
+        Presence::Away(None) => Some(AWAY.in_language(language)),
     })
 }
 
-const AWAY: LocalizedText = LocalizedText {
-    en: "Our staff is away now.",
-    de: "Unser Team ist gerade nicht da.",
-};
-/// Monday first.
-const WEEKDAYS_DE: [&str; 7] = [
-    "Montag",
-    "Dienstag",
-    "Mittwoch",
-    "Donnerstag",
-    "Freitag",
-    "Samstag",
-    "Sonntag",
-];
+const AWAY: TextKey = TextKey("staff-away");
 
 fn back_on(back: NaiveDateTime, time_zone: &str, language: Language) -> String {
     let place = time_zone.rsplit('/').next().unwrap_or_default().replace('_', " ");
-    match language {
-        Language::En => format!(
-            "Our staff is away now and back on {} ({place} time).",
-            back.format("%A, %-d %B, at %H:%M")
-        ),
-        Language::De => format!(
-            "Unser Team ist gerade nicht da und kommt am {}, {} wieder (Ortszeit {place}).",
-            WEEKDAYS_DE[back.weekday().num_days_from_monday() as usize],
-            back.format("%-d.%-m., um %H:%M Uhr")
-        ),
-    }
+    let day = [
+        ("weekday", back.weekday().number_from_monday().into()),
+        ("date", back.day().into()),
+        ("month", back.month().into()),
+    ];
+    let values = [
+        ("day", TextKey("day").with(language, &day).into()),
+        ("time", back.format("%H:%M").to_string().into()),
+        ("place", place.into()),
+    ];
+    TextKey("staff-back").with(language, &values)
 }
 
 /// The store's hours, if it has said any.

@@ -14,13 +14,10 @@ use super::{
     links,
     phrases::{self, Act, Kind},
 };
-use crate::language::{Language, LocalizedText};
+use crate::language::{Language, TextKey};
 
 /// What stands in the place of a claim that nothing bears out. True whatever the claim was: the assistant only ever asks.
-pub(super) const NOT_DONE: LocalizedText = LocalizedText {
-    en: "I have not done that myself: a change is made only once it has been approved, and you are told here when it is.",
-    de: "Das habe ich nicht selbst getan: Eine Änderung geschieht erst, wenn sie genehmigt ist, und Sie erfahren es dann hier.",
-};
+pub(super) const NOT_DONE: TextKey = TextKey("not-done");
 
 /// A pattern that is compiled once; none if it does not compile, which no caller takes for "does not match".
 type Pattern = LazyLock<Option<Regex>>;

@@ -6,21 +6,45 @@ use regex::Regex;
 use serde_json::Value;
 
 use super::{folding::Folded, links};
+use crate::language::{Language, TextKey};
 
-/// How the notes begin that tell of something done or approved, folded. The first that fits counts.
-const NOTES: &[(&str, Progress)] = &[
-    ("done:", Progress::Paid),
-    ("erledigt:", Progress::Paid),
-    ("done, except for the refund", Progress::Changed),
-    ("erledigt bis auf die erstattung", Progress::Changed),
-    ("the refund has been paid", Progress::Paid),
-    ("die erstattung wurde ausgezahlt", Progress::Paid),
-    ("your request was approved", Progress::Approved),
-    ("ihre anfrage wurde genehmigt", Progress::Approved),
+/// The notes that tell of something done or approved. The first whose beginning fits counts.
+const NOTES: [(TextKey, Progress); 7] = [
+    (TextKey("request-done"), Progress::Paid),
+    (TextKey("request-done-except-refund"), Progress::Changed),
+    (TextKey("refund-paid"), Progress::Paid),
+    (TextKey("refund-requested"), Progress::Approved),
+    (TextKey("request-approved"), Progress::Approved),
+    (TextKey("request-staff-collects"), Progress::Approved),
+    (TextKey("request-charging"), Progress::Approved),
 ];
+/// Of these the one that tells of a refund by itself, whatever it was for.
+const PAID: TextKey = TextKey("refund-paid");
 
-/// The notes that tell of a refund by themselves, whatever it was for.
-const PAID: &[&str] = &["the refund has been paid", "die erstattung wurde ausgezahlt"];
+/// How a note begins in any of the languages, folded: all of it up to the plan that it is about.
+struct Opening {
+    text: String,
+    message: TextKey,
+    progress: Progress,
+}
+
+static OPENINGS: LazyLock<Vec<Opening>> = LazyLock::new(|| {
+    let opening = |(message, progress): (TextKey, Progress), language| {
+        let whole = message.with(language, &[("plan", PLAN.into()), ("amount", "".into())]);
+        let text = Folded::of(whole.split(PLAN).next().unwrap_or_default()).text;
+        Opening {
+            text: text.trim().to_owned(),
+            message,
+            progress,
+        }
+    };
+    let all = NOTES
+        .into_iter()
+        .flat_map(|note| Language::all().map(move |language| opening(note, language)));
+    all.collect()
+});
+/// Stands in the place of the plan.
+const PLAN: &str = "\u{1}";
 
 /// How far something is that was asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -83,16 +107,11 @@ impl Evidence {
 
     fn learn_note(&mut self, line: &str) {
         let line = line.trim();
-        if let Some((opening, progress)) = NOTES.iter().find(|(opening, _)| line.starts_with(opening)) {
-            let text = &line[opening.len()..];
-            let about = match opening.ends_with(':') {
-                true => text,
-                false => text.split_once(':').map_or(text, |(_, about)| about),
-            };
-            let about = about.trim();
-            self.learn_deed(about, *progress);
-            if PAID.contains(opening) {
-                self.learn_deed(&format!("refund {about}"), *progress);
+        if let Some(opening) = OPENINGS.iter().find(|opening| line.starts_with(&opening.text)) {
+            let about = line[opening.text.len()..].trim();
+            self.learn_deed(about, opening.progress);
+            if opening.message == PAID {
+                self.learn_deed(&format!("refund {about}"), opening.progress);
             }
         }
     }

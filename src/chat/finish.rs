@@ -10,38 +10,26 @@ use super::{
 };
 use crate::{
     ids::MessageId,
-    language::LocalizedText,
+    language::TextKey,
     model::Source,
     tenancy::audit::{self, Actor, Entry},
     tools,
 };
 
 /// Said when nothing could be given that could be shown.
-pub(super) const NO_ANSWER: LocalizedText = LocalizedText {
-    en: "I cannot answer right now. Your message is saved; please try again in a minute.",
-    de: "Ich kann gerade nicht antworten. Ihre Nachricht ist gespeichert; bitte versuchen Sie es in einer Minute noch einmal.",
-};
+pub(super) const NO_ANSWER: TextKey = TextKey("no-answer");
 /// Said after what the model gave before it failed.
-const CUT_SHORT: LocalizedText = LocalizedText {
-    en: "(My answer was cut short. Please ask again.)",
-    de: "(Meine Antwort ist abgebrochen. Bitte fragen Sie noch einmal.)",
-};
+const CUT_SHORT: TextKey = TextKey("answer-cut-short");
 
 /// How somebody who has gone hears of an answer.
-const BY_MAIL: LocalizedText = LocalizedText {
-    en: "If you have gone by then, the answer comes by mail.",
-    de: "Wenn Sie dann nicht mehr hier sind, kommt die Antwort per Mail.",
-};
-const BY_MAIL_ONCE_SIGNED_IN: LocalizedText = LocalizedText {
-    en: "Sign in here, and the answer comes by mail if you have gone by then.",
-    de: "Melden Sie sich hier an, dann kommt die Antwort per Mail, wenn Sie nicht mehr hier sind.",
-};
+const BY_MAIL: TextKey = TextKey("answer-by-mail");
+const BY_MAIL_ONCE_SIGNED_IN: TextKey = TextKey("answer-by-mail-once-signed-in");
 
 impl Turn {
     /// Stores and announces the answer.
     pub(super) async fn conclude(&self, draft: Draft) -> Result<(), sqlx::Error> {
         let now = self.engine.clock.now();
-        let said = |sentence: LocalizedText| *sentence.in_language(self.language);
+        let said = |text: TextKey| text.in_language(self.language);
         let blank = draft.text.trim().is_empty();
         let mut closing = Vec::new();
         if let Some(fault) = draft.fault {
@@ -55,8 +43,8 @@ impl Turn {
             tracing::warn!(turn = %self.id, breach = breach.name(), "part of an answer was withheld");
         }
         let (text, source) = match (blank, draft.fault) {
-            _ if self.held => (said(WITH_A_PERSON).to_owned(), Source::System),
-            (true, _) => (said(NO_ANSWER).to_owned(), Source::Fallback),
+            _ if self.held => (said(WITH_A_PERSON), Source::System),
+            (true, _) => (said(NO_ANSWER), Source::Fallback),
             (false, Some(_)) => (format!("{}\n\n{}", draft.text, said(CUT_SHORT)), draft.source),
             (false, None) => (draft.text, draft.source),
         };

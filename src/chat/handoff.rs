@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::{ChatError, history};
 use crate::{
     ids::{ConversationId, MessageId, ShopperId, StaffId},
-    language::{Language, LocalizedText},
+    language::{Language, TextKey},
     mail::{self, Mail},
     tenancy::{
         Tx, Web,
@@ -16,19 +16,10 @@ use crate::{
 };
 
 /// Told to the shopper.
-const TAKEN: LocalizedText = LocalizedText {
-    en: "A person of our staff has this conversation now and answers you here.",
-    de: "Ein Mensch aus unserem Team hat das Gespräch jetzt und antwortet Ihnen hier.",
-};
-const GIVEN_BACK: LocalizedText = LocalizedText {
-    en: "Our assistant answers you again.",
-    de: "Jetzt antwortet Ihnen wieder unser Assistent.",
-};
+const TAKEN: TextKey = TextKey("staff-takes-over");
+const GIVEN_BACK: TextKey = TextKey("assistant-again");
 /// What a turn answers while a person has the conversation.
-pub(super) const WITH_A_PERSON: LocalizedText = LocalizedText {
-    en: "Your message is with our staff, who will answer you here.",
-    de: "Ihre Nachricht ist bei unserem Team, das Ihnen hier antwortet.",
-};
+pub(super) const WITH_A_PERSON: TextKey = TextKey("with-staff");
 /// Who was not seen for so long hears of an answer by mail.
 const AWAY: Duration = Duration::minutes(2);
 
@@ -146,7 +137,7 @@ async fn pass(tx: &mut Tx<Web>, id: ConversationId, hand: &Hand, to: Option<Staf
             id,
             held.shopper,
             "system",
-            words.in_language(held.language),
+            &words.in_language(held.language),
             hand.now,
         )
         .await?;

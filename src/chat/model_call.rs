@@ -11,7 +11,7 @@ use super::{
     turn_store::bounded,
 };
 use crate::{
-    language::LocalizedText,
+    language::TextKey,
     model::{
         Chunk, Link, ModelError, Prompt, ToolCall, Usage,
         budget::{BudgetError, End},
@@ -20,24 +20,11 @@ use crate::{
 };
 
 /// Said before the rules answer, because the budget is used up.
-const USED_UP: LocalizedText = LocalizedText {
-    en: "I have used up what I may spend on answers for now, so I can only look up orders, parcels and products by fixed \
-         rules. Write \"person\" and someone of our staff takes over.",
-    de: "Ich habe verbraucht, was ich vorerst für Antworten ausgeben darf, und kann nur nach festen Regeln nach \
-         Bestellungen, Paketen und Artikeln sehen. Schreiben Sie „Mensch“, und jemand aus unserem Team übernimmt.",
-};
+const USED_UP: TextKey = TextKey("budget-used-up");
 /// Said before the rules answer, because no model does.
-const OUT_OF_REACH: LocalizedText = LocalizedText {
-    en: "I cannot think freely right now, so I can only look up orders, parcels and products by fixed rules. Write \
-         \"person\" and someone of our staff takes over.",
-    de: "Ich kann gerade nicht frei denken und nur nach festen Regeln nach Bestellungen, Paketen und Artikeln sehen. \
-         Schreiben Sie „Mensch“, und jemand aus unserem Team übernimmt.",
-};
+const OUT_OF_REACH: TextKey = TextKey("model-unreachable");
 /// Ends an answer that repeated its instructions.
-const WITHHELD: LocalizedText = LocalizedText {
-    en: "(The rest of my answer is withheld.)",
-    de: "(Der Rest meiner Antwort wird zurückgehalten.)",
-};
+const WITHHELD: TextKey = TextKey("answer-withheld");
 
 /// Why one link gave no answer.
 enum ModelFailure {
@@ -181,7 +168,7 @@ impl Turn {
     }
 
     /// Says a sentence of our own.
-    fn say(&self, draft: &mut Draft, sentence: LocalizedText) {
-        self.tell(draft, &mut String::new(), sentence.in_language(self.language));
+    fn say(&self, draft: &mut Draft, message: TextKey) {
+        self.tell(draft, &mut String::new(), &message.in_language(self.language));
     }
 }

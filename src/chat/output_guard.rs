@@ -129,7 +129,7 @@ impl OutputGuard {
 
     /// What may go out of sentences, each looked at together with what of it went out before.
     fn check_claims(&mut self, text: &str) -> String {
-        let language = self.language.unwrap_or(Language::En);
+        let language = self.language.unwrap_or(Language::EN);
         let (mut begin, mut new) = (0, self.said.len());
         self.said.push_str(text);
         let mut checked = String::new();
@@ -337,7 +337,10 @@ mod tests {
             assert!(!told.contains("refunded"), "{told}");
         }
         told.push_str(&guard.finish());
-        assert_eq!(told, format!("Hello. So I have … {} Bye", claims::NOT_DONE.en));
+        assert_eq!(
+            told,
+            format!("Hello. So I have … {} Bye", claims::NOT_DONE.in_language(Language::EN))
+        );
         assert_eq!(guard.breach, Some(Breach::Claim));
     }
 

@@ -13,16 +13,13 @@ use super::{
     turn_store::{self, CallRecord, bounded},
 };
 use crate::{
-    language::LocalizedText,
+    language::TextKey,
     model::{ModelError, Prompt, PromptMessage, ToolCall},
     tools::{CallContext, CallOutcome, Outcome},
 };
 
 /// The activity of a tool that there is not.
-const WORKING: LocalizedText = LocalizedText {
-    en: "Working…",
-    de: "Ich arbeite daran…",
-};
+const WORKING: TextKey = TextKey("working");
 
 impl Turn {
     pub async fn run(mut self, prompt: Prompt) {
@@ -57,7 +54,7 @@ impl Turn {
             tracing::error!(turn = %self.id, error = %crate::telemetry::cause(&error), "a turn could not be stored");
             self.log.emit(Event::Error {
                 code: "unavailable".into(),
-                detail: NO_ANSWER.in_language(self.language).to_string(),
+                detail: NO_ANSWER.in_language(self.language),
             });
             self.log.emit(Event::Done { turn_id: self.id });
         }

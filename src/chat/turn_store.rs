@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     ids::{ConversationId, MessageId, TurnId},
-    language::{Language, LocalizedText},
+    language::{Language, TextKey},
     model::Source,
     tenancy::{Tx, Web},
     tools::{
@@ -24,10 +24,7 @@ use crate::{
 pub(super) const LEASE: Duration = Duration::from_secs(6);
 
 /// What an interrupted turn tells the shopper.
-const INTERRUPTED: LocalizedText = LocalizedText {
-    en: "My answer was interrupted. Please send your message again.",
-    de: "Meine Antwort wurde unterbrochen. Bitte senden Sie Ihre Nachricht noch einmal.",
-};
+const INTERRUPTED: TextKey = TextKey("answer-interrupted");
 
 /// A turn that was asked for before.
 pub(super) struct KnownTurn {
@@ -232,18 +229,18 @@ pub(super) async fn find_orphan(
 
 /// The message and events that close a turn without an answer, numbered from `next`.
 pub(super) fn interruption(turn: TurnId, language: Language, now: DateTime<Utc>) -> (Message, Vec<Event>) {
-    let text = *INTERRUPTED.in_language(language);
+    let text = INTERRUPTED.in_language(language);
     let message = Message {
         id: MessageId::new(),
         author: Author::System,
         source: Source::System,
-        text: text.into(),
+        text: text.clone(),
         created_at: now,
         citations: Vec::new(),
     };
     let error = Event::Error {
         code: "interrupted".into(),
-        detail: text.into(),
+        detail: text,
     };
     (
         message.clone(),

@@ -1,8 +1,6 @@
 //! The middleware that every request to a route passes: it turns the credential into a proof and checks it against the table of
 //! who may call what.
 
-mod table;
-
 use axum::{
     extract::{FromRequestParts, MatchedPath, Request, State},
     http::{HeaderValue, StatusCode, header, request::Parts},
@@ -10,12 +8,12 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-pub use table::{ACCESS, Access, of, staff_may};
+pub use super::routes::{ACCESS, Access, of, staff_may};
 
 use Access::{Account, FreshAdmin, Guest, Public, Session, Staff, StaffAnyhow, Store};
 use StaffRole::Viewer;
 
-use super::{App, client_ip::ClientAddress, credentials, problem::Problem};
+use super::{client_ip::ClientAddress, credentials, problem::Problem, state::App};
 use crate::{
     identity::{ApiKeyToken, Device, SessionToken, Shopper, StaffMember, StaffRole, StaffToken, Visit, staff::Refusal},
     ids::TenantId,

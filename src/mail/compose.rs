@@ -4,12 +4,12 @@ use super::{
     Addressed, Mail, MailError, Mailer,
     codes::{self, CodeId, Purpose},
     letter::Letter,
-    words::{self, Said, Words},
+    words::{Said, say},
 };
 use crate::{
     ids::{ConversationId, MessageId, SessionId},
-    language::Language,
-    ledger,
+    language::{Language, TextKey},
+    ledger::{self, Payout},
     tenancy::{Executor, Tx},
 };
 
@@ -43,19 +43,16 @@ impl Mailer {
         match mail {
             Mail::Code { code } => self.code(tx, sender, *code).await,
             Mail::ProposalReceived { proposal } => {
-                self.proposal(tx, sender, *proposal, true, |w, told| w.received(told))
+                self.proposal(tx, sender, *proposal, true, |_| TextKey("mail-request-received"))
                     .await
             }
-            Mail::ProposalExecuted { proposal } => {
-                self.proposal(tx, sender, *proposal, false, |w, told| w.executed(told))
-                    .await
-            }
+            Mail::ProposalExecuted { proposal } => self.proposal(tx, sender, *proposal, false, executed).await,
             Mail::ProposalRejected { proposal } => {
-                self.proposal(tx, sender, *proposal, false, |w, told| w.rejected(told))
+                self.proposal(tx, sender, *proposal, false, |_| TextKey("mail-request-rejected"))
                     .await
             }
             Mail::ProposalUndone { proposal } => {
-                self.proposal(tx, sender, *proposal, false, |w, told| w.undone(told))
+                self.proposal(tx, sender, *proposal, false, |_| TextKey("mail-request-undone"))
                     .await
             }
             Mail::PaymentNeeded { proposal } => {
@@ -63,7 +60,7 @@ impl Mailer {
                     return Ok(None);
                 };
                 let addressed = self
-                    .proposal(tx, sender, *proposal, false, |w, told| w.payment_needed(told))
+                    .proposal(tx, sender, *proposal, false, |_| TextKey("mail-payment-needed"))
                     .await?;
                 Ok(addressed.map(|mut addressed| {
                     addressed.letter.link = Some(link);
@@ -71,11 +68,11 @@ impl Mailer {
                 }))
             }
             Mail::RefundMade { proposal } => {
-                self.proposal(tx, sender, *proposal, false, |w, told| w.refunded(told))
+                self.proposal(tx, sender, *proposal, false, |_| TextKey("mail-refund-made"))
                     .await
             }
             Mail::RefundFailed { proposal } => {
-                self.proposal(tx, sender, *proposal, false, |w, told| w.refund_failed(told))
+                self.proposal(tx, sender, *proposal, false, |_| TextKey("mail-refund-failed"))
                     .await
             }
             Mail::NewSignIn { session } => self.new_sign_in(tx, sender, *session).await,
@@ -102,13 +99,19 @@ impl Mailer {
         .fetch_optional(&mut **tx)
         .await?;
         let language = recipient.as_ref().and_then(|recipient| recipient.language);
-        let words = words::of(language.unwrap_or(sender.language));
-        let said = match code.known {
-            true => words.known(&sender.name),
-            false => words.code(code.purpose, &sender.name, code.minutes),
+        let language = language.unwrap_or(sender.language);
+        let key = match (code.known, code.purpose) {
+            (true, _) => TextKey("mail-account-known"),
+            (_, Purpose::Register) => TextKey("mail-code-register"),
+            (_, Purpose::LogIn) => TextKey("mail-code-log-in"),
+            (_, Purpose::ProveOrder) => TextKey("mail-code-prove-order"),
+            (_, Purpose::ResetPassword) => TextKey("mail-code-reset-password"),
+            (_, Purpose::InviteStaff) => TextKey("mail-code-invite-staff"),
         };
+        let values = [("store", sender.name.as_str().into()), ("minutes", code.minutes.into())];
+        let said = say(key, language, &values);
         let name = recipient.map(|recipient| recipient.first_name).unwrap_or_default();
-        let mut letter = letter(words, &sender, &name, said);
+        let mut letter = letter(language, &sender, &name, said);
         let page = match code.purpose {
             Purpose::ResetPassword => Some("reset-password"),
             Purpose::InviteStaff => Some("staff/join"),
@@ -116,14 +119,14 @@ impl Mailer {
         };
         match page {
             Some(page) => {
-                let (store, language) = (store_key(tx).await?.unwrap_or_default(), words.language().tag());
+                let (store, language) = (store_key(tx).await?.unwrap_or_default(), language.tag());
                 let link = format!("{}/{page}?store={store}&lang={language}#{}", self.public_url, code.text);
                 letter.link = Some(link);
             }
             None if !code.known => letter.highlight = Some(code.text),
             None => {}
         }
-        Ok(addressed(vec![code.email], sender, words, letter))
+        Ok(addressed(vec![code.email], sender, language, letter))
     }
 
     async fn new_sign_in(
@@ -141,19 +144,28 @@ impl Mailer {
         .await?;
         let Some(session) = session else { return Ok(None) };
         let Some(email) = session.email else { return Ok(None) };
-        let words = words::of(session.language.unwrap_or(sender.language));
-        let mut letter = letter(words, &sender, &session.first_name, words.new_sign_in(&sender.name));
+        let language = session.language.unwrap_or(sender.language);
+        let said = say(
+            TextKey("mail-new-sign-in"),
+            language,
+            &[("store", sender.name.as_str().into())],
+        );
+        let mut letter = letter(language, &sender, &session.first_name, said);
         letter.facts.push((
-            words.when().to_owned(),
+            WHEN.in_language(language),
             session.created_at.format("%Y-%m-%d %H:%M UTC").to_string(),
         ));
-        letter
-            .facts
-            .extend(session.address.map(|address| (words.address().to_owned(), address)));
-        letter
-            .facts
-            .extend(session.device.map(|device| (words.device().to_owned(), device)));
-        Ok(addressed(vec![email], sender, words, letter))
+        letter.facts.extend(
+            session
+                .address
+                .map(|address| (TextKey("mail-address").in_language(language), address)),
+        );
+        letter.facts.extend(
+            session
+                .device
+                .map(|device| (TextKey("mail-device").in_language(language), device)),
+        );
+        Ok(addressed(vec![email], sender, language, letter))
     }
 
     async fn budget(
@@ -163,9 +175,14 @@ impl Mailer {
         (scope, period, percent): (&str, &str, i64),
     ) -> Result<Option<Addressed>, MailError> {
         let admins = staff(tx, &["admin"]).await?;
-        let words = words::of(sender.language);
-        let letter = letter(words, &sender, "", words.budget(scope, period, percent));
-        Ok(addressed(admins, sender, words, letter))
+        let language = sender.language;
+        let values = [
+            ("scope", scope.into()),
+            ("period", period.into()),
+            ("percent", percent.into()),
+        ];
+        let letter = letter(language, &sender, "", say(TextKey("mail-budget"), language, &values));
+        Ok(addressed(admins, sender, language, letter))
     }
 
     async fn audit_head(
@@ -175,10 +192,10 @@ impl Mailer {
         head: &str,
     ) -> Result<Option<Addressed>, MailError> {
         let admins = staff(tx, &["admin"]).await?;
-        let words = words::of(sender.language);
-        let mut letter = letter(words, &sender, "", words.audit_head());
+        let language = sender.language;
+        let mut letter = letter(language, &sender, "", say(TextKey("mail-audit-head"), language, &[]));
         letter.highlight = Some(head.to_owned());
-        Ok(addressed(admins, sender, words, letter))
+        Ok(addressed(admins, sender, language, letter))
     }
 
     async fn people_wait(&self, tx: &mut Tx<Executor>, sender: Sender) -> Result<Option<Addressed>, MailError> {
@@ -188,14 +205,21 @@ impl Mailer {
         .fetch_one(&mut **tx)
         .await?;
         let Some(since) = waiting.since else { return Ok(None) };
-        let words = words::of(sender.language);
-        let mut letter = letter(words, &sender, "", words.people_wait(&sender.name, waiting.count));
-        letter
-            .facts
-            .push((words.when().to_owned(), since.format("%Y-%m-%d %H:%M UTC").to_string()));
+        let language = sender.language;
+        let values = [("store", sender.name.as_str().into()), ("count", waiting.count.into())];
+        let mut letter = letter(
+            language,
+            &sender,
+            "",
+            say(TextKey("mail-people-wait"), language, &values),
+        );
+        letter.facts.push((
+            WHEN.in_language(language),
+            since.format("%Y-%m-%d %H:%M UTC").to_string(),
+        ));
         letter.link = Some(format!("{}/console/conversations?open=true", self.public_url));
         let to = staff(tx, &["approver", "admin"]).await?;
-        Ok(addressed(to, sender, words, letter))
+        Ok(addressed(to, sender, language, letter))
     }
 
     async fn staff_answer(
@@ -216,10 +240,15 @@ impl Mailer {
         else {
             return Ok(None);
         };
-        let words = words::of(answer.language);
-        let mut letter = letter(words, &sender, &answer.first_name, words.staff_answer(&sender.name));
+        let language = answer.language;
+        let said = say(
+            TextKey("mail-staff-answer"),
+            language,
+            &[("store", sender.name.as_str().into())],
+        );
+        let mut letter = letter(language, &sender, &answer.first_name, said);
         letter.paragraphs.push(answer.body);
-        Ok(addressed(vec![email], sender, words, letter))
+        Ok(addressed(vec![email], sender, language, letter))
     }
 
     async fn transcript(
@@ -252,13 +281,19 @@ impl Mailer {
         )
         .fetch_all(&mut **tx)
         .await?;
-        let words = words::of(language.unwrap_or(sender.language));
-        let mut letter = letter(words, &sender, &first_name, words.transcript(&sender.name));
+        let language = language.unwrap_or(sender.language);
+        let said = say(
+            TextKey("mail-transcript"),
+            language,
+            &[("store", sender.name.as_str().into())],
+        );
+        let mut letter = letter(language, &sender, &first_name, said);
+        let you = TextKey("mail-you").in_language(language);
         letter.facts = messages
             .into_iter()
             .map(|message| {
                 let who = if message.author == "shopper" {
-                    words.shopper()
+                    &you
                 } else {
                     &sender.name
                 };
@@ -268,7 +303,7 @@ impl Mailer {
                 )
             })
             .collect();
-        Ok(addressed(vec![email], sender, words, letter))
+        Ok(addressed(vec![email], sender, language, letter))
     }
 }
 
@@ -290,27 +325,38 @@ async fn staff(tx: &mut Tx<Executor>, roles: &[&str]) -> Result<Vec<String>, sql
     .await
 }
 
-pub(super) fn letter(words: &dyn Words, sender: &Sender, name: &str, said: Said) -> Letter {
+/// The name of the fact that says when something was.
+const WHEN: TextKey = TextKey("mail-when");
+
+/// A request's mail when its changes are made: the money may still be on its way.
+fn executed(payout: Option<Payout>) -> TextKey {
+    match payout {
+        None | Some(Payout::Paid) => TextKey("mail-request-executed"),
+        Some(Payout::Requested | Payout::Failed) => TextKey("mail-request-executed-except-refund"),
+    }
+}
+
+pub(super) fn letter(language: Language, sender: &Sender, name: &str, said: Said) -> Letter {
+    let greeting = match name {
+        "" => TextKey("mail-greeting").in_language(language),
+        name => TextKey("mail-greeting-name").with(language, &[("name", name.into())]),
+    };
     Letter {
         subject: format!("{}: {}", sender.name, said.subject),
-        greeting: words.greeting(name),
-        paragraphs: said
-            .paragraphs
-            .into_iter()
-            .filter(|paragraph| !paragraph.is_empty())
-            .collect(),
+        greeting,
+        paragraphs: said.paragraphs,
         notes: said.notes,
-        closing: words.closing(&sender.name),
+        closing: TextKey("mail-closing").with(language, &[("store", sender.name.as_str().into())]),
         ..Letter::default()
     }
 }
 
-pub(super) fn addressed(to: Vec<String>, sender: Sender, words: &dyn Words, letter: Letter) -> Option<Addressed> {
+pub(super) fn addressed(to: Vec<String>, sender: Sender, language: Language, letter: Letter) -> Option<Addressed> {
     let mail = Addressed {
         to,
         from_name: sender.name,
         reply_to: sender.reply_to,
-        language: words.language(),
+        language,
         letter,
     };
     Some(mail).filter(|mail| !mail.to.is_empty())

@@ -66,7 +66,7 @@ mod tests {
                 closing: nasty.into(),
                 ..Letter::default()
             };
-            let (text, html) = letter.render(Language::En).expect("renders");
+            let (text, html) = letter.render(Language::EN).expect("renders");
             assert!(text.contains(nasty), "plain text says it as it is");
             assert!(
                 !html.contains("<script>") && !html.contains("<img") && !html.contains("49"),

@@ -9,11 +9,11 @@ use serde::Deserialize;
 use super::{
     Addressed, MailError, Mailer,
     compose::{Sender, addressed, letter},
-    words::{self, Said, Told, Words},
+    words::say,
 };
 use crate::{
     ids::ProposalId,
-    language::Language,
+    language::{Language, TextKey},
     ledger::Payout,
     money::Money,
     tenancy::{Executor, Tx},
@@ -63,7 +63,7 @@ impl Mailer {
         sender: Sender,
         id: ProposalId,
         only_waiting: bool,
-        say: impl Fn(&dyn Words, &Told<'_>) -> Said + Send,
+        text: impl Fn(Option<Payout>) -> TextKey + Send,
     ) -> Result<Option<Addressed>, MailError> {
         let proposal = sqlx::query_as!(
             Proposal,
@@ -85,37 +85,35 @@ impl Mailer {
         if only_waiting && proposal.automatic {
             return Ok(None);
         }
-        let words = words::of(proposal.language.unwrap_or(sender.language));
+        let language = proposal.language.unwrap_or(sender.language);
         let translated = proposal
             .translations
             .as_ref()
-            .and_then(|translations| translations.get(&words.language()));
-        let told = Told {
-            summary: translated
-                .or(proposal.summary.as_ref())
-                .map(String::as_str)
-                .unwrap_or_default(),
-            order: proposal.order.as_deref(),
-            amount: proposal.amount.as_ref().map(|amount| amount.0),
-            reason: proposal.reason.as_deref(),
-            tool: &proposal.tool,
-            payout: proposal.payout,
-        };
-        let mut letter = letter(words, &sender, &proposal.first_name, say(words, &told));
-        letter
-            .facts
-            .extend(told.order.map(|order| (words.order().to_owned(), order.to_owned())));
+            .and_then(|translations| translations.get(&language));
+        let summary = translated.or(proposal.summary.as_ref()).map(String::as_str);
+        let values = [
+            ("plan", summary.unwrap_or_default().into()),
+            ("reason", proposal.reason.as_deref().unwrap_or_default().into()),
+            ("tool", proposal.tool.as_str().into()),
+        ];
+        let said = say(text(proposal.payout), language, &values);
+        let mut letter = letter(language, &sender, &proposal.first_name, said);
         letter.facts.extend(
-            told.amount
-                .map(|amount| (words.amount().to_owned(), amount.in_language(words.language()))),
+            proposal
+                .order
+                .iter()
+                .map(|order| (TextKey("mail-order").in_language(language), order.clone())),
         );
-        let details = proposal
-            .details
-            .as_ref()
-            .and_then(|details| details.get(&words.language()));
+        letter.facts.extend(proposal.amount.iter().map(|amount| {
+            (
+                TextKey("mail-amount").in_language(language),
+                amount.0.in_language(language),
+            )
+        }));
+        let details = proposal.details.as_ref().and_then(|details| details.get(&language));
         letter
             .facts
             .extend(details.into_iter().flatten().filter_map(Detail::told));
-        Ok(addressed(vec![email.clone()], sender, words, letter))
+        Ok(addressed(vec![email.clone()], sender, language, letter))
     }
 }

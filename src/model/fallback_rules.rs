@@ -11,7 +11,7 @@ use asking::{ask, wants_return};
 use telling::{list, tell, text};
 
 use super::{Chunk, ChunkStream, Model, Prompt, PromptMessage, Source, ToolCall, Usage};
-use crate::language::LocalizedText;
+use crate::language::{LocalizedText, TextKey};
 
 pub struct OfflineModel;
 
@@ -42,14 +42,10 @@ impl Model for OfflineModel {
 
 enum Reply {
     Call(&'static str, Value),
-    Say(LocalizedText<String>),
+    Say(LocalizedText),
 }
 
-const HELP: LocalizedText = LocalizedText {
-    en: "I can look up your orders, parcels and refunds, your profile, and what we have in stock. Try: where is my order #1001?",
-    de: "Ich kann nach Ihren Bestellungen, Paketen und Erstattungen sehen, in Ihr Profil und in unser Sortiment. \
-         Versuchen Sie: Wo ist meine Bestellung #1001?",
-};
+const HELP: TextKey = TextKey("offline-help");
 
 fn reply(prompt: &Prompt) -> Reply {
     let last_question = prompt
@@ -57,7 +53,7 @@ fn reply(prompt: &Prompt) -> Reply {
         .iter()
         .rposition(|message| matches!(message, PromptMessage::Shopper(_)));
     let Some(PromptMessage::Shopper(question)) = last_question.map(|at| &prompt.messages[at]) else {
-        return Reply::Say(HELP.owned());
+        return Reply::Say(HELP.everywhere());
     };
     let since = &prompt.messages[last_question.unwrap_or_default()..];
     match latest_result(since) {

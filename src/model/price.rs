@@ -113,7 +113,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_real_cost_passes_the_reserved_one(text in ".{0,200}", output in 0u32..2000, price in 0u64..100_000_000) {
-            let prompt = Prompt { messages: vec![PromptMessage::Shopper(text.clone())], language: crate::language::Language::En, tools: [].into(), max_output_tokens: 2000 };
+            let prompt = Prompt { messages: vec![PromptMessage::Shopper(text.clone())], language: crate::language::Language::EN, tools: [].into(), max_output_tokens: 2000 };
             let price = Price { input: price, output: price };
             let usage = Usage { input_tokens: text.len() as u32, output_tokens: output };
             prop_assert!(price.of(usage) <= price.worst_case(&prompt));

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::language::LocalizedText;
+use crate::language::TextKey;
 
 /// What the worst call of a tool can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, utoipa::ToSchema)]
@@ -34,7 +34,7 @@ pub struct Contract {
     pub side_effects: &'static [&'static str],
     /// What the shopper reads while it runs, by language.
     #[schema(value_type = std::collections::BTreeMap<String, String>, example = json!({ "en": "Looking up your order…", "de": "Ich sehe nach Ihrer Bestellung…" }))]
-    pub activity: LocalizedText,
+    pub activity: TextKey,
 }
 
 impl Contract {
@@ -44,7 +44,7 @@ impl Contract {
         summary: &'static str,
         target: &'static str,
         example: &'static str,
-        activity: LocalizedText,
+        activity: TextKey,
     ) -> Self {
         Self {
             name,

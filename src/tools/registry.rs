@@ -15,7 +15,7 @@ use crate::{
     approvals::{self, Asked, Plan, PlanError, Planner, ProposalView, policy::Policy},
     identity::Shopper,
     ids::{ConversationId, ShopperId, TurnId},
-    language::LocalizedText,
+    language::TextKey,
     model::ToolCall,
     store::help::Citation,
     tenancy::{Executor, Pool, Reader, Tx, Web},
@@ -173,7 +173,7 @@ impl Registry {
     }
 
     /// What the shopper reads while this call runs.
-    pub fn activity(&self, tool: &str) -> Option<LocalizedText> {
+    pub fn activity(&self, tool: &str) -> Option<TextKey> {
         self.tools.get(tool).map(|tool| tool.contract.activity)
     }
 

@@ -1,6 +1,6 @@
 //! Scripts and sheets, compiled in: the same to everybody.
 
-use std::sync::LazyLock;
+use std::{collections::BTreeMap, sync::LazyLock};
 
 use axum::{
     Router,
@@ -9,9 +9,11 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
+use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use super::for_every_site;
+use crate::language::{self, Language};
 
 /// How long a browser may keep one without asking, in seconds: a release is everywhere so much later.
 const KEPT: &str = "public, max-age=300";
@@ -52,10 +54,33 @@ const SHEET: &str = "text/css; charset=utf-8";
 /// The widget with its sheet in it: one request.
 static WIDGET: LazyLock<Asset> = LazyLock::new(|| {
     let sheet = serde_json::Value::from(include_str!("assets/widget.css")).to_string();
-    let script =
-        include_str!("assets/widget.js").replace("sheet.replaceSync(STYLE)", &format!("sheet.replaceSync({sheet})"));
+    let words: BTreeMap<&str, Value> = Language::all()
+        .map(|language| (language.tag(), widget_words(language)))
+        .collect();
+    let words = serde_json::to_string(&words).unwrap_or_default();
+    let script = include_str!("assets/widget.js")
+        .replace("sheet.replaceSync(STYLE)", &format!("sheet.replaceSync({sheet})"))
+        .replace("const WORDS = CATALOGUES;", &format!("const WORDS = {words};"));
     Asset::new(SCRIPT, script)
 });
+/// The widget's texts in a language, by the names that the script has for them. What stands behind `--` in a key is a state's name.
+fn widget_words(language: Language) -> Value {
+    let mut words = Map::new();
+    for (key, text) in language::file(language, "widget.ftl", &[("value", "{0}".into())]) {
+        let name = key.trim_start_matches("widget-");
+        match name.split_once("--") {
+            Some((states, state)) => {
+                let states = words.entry(states.replace('-', "_")).or_insert_with(|| json!({}));
+                states[state.replace('-', "_")] = text.into();
+            }
+            None => {
+                words.insert(name.to_owned(), text.into());
+            }
+        }
+    }
+    words.into()
+}
+
 static CONSOLE_SCRIPT: LazyLock<Asset> = LazyLock::new(|| Asset::new(SCRIPT, include_str!("assets/console.js").into()));
 static CONSOLE_SHEET: LazyLock<Asset> = LazyLock::new(|| Asset::new(SHEET, include_str!("assets/console.css").into()));
 static ICON: LazyLock<Asset> = LazyLock::new(|| Asset::new("image/svg+xml", include_str!("assets/icon.svg").into()));

@@ -14,7 +14,7 @@ use axum::{
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::language::{Language, LocalizedText};
+use crate::language::{Language, TextKey};
 
 use super::{
     Api, POLICY,
@@ -39,64 +39,13 @@ impl Purpose {
     }
 }
 
-/// A page's words.
-struct Words {
-    language: &'static str,
-    reset: &'static str,
-    join: &'static str,
-    secret: &'static str,
-    password: &'static str,
-    hint: &'static str,
-    save: &'static str,
-    set: &'static str,
-    spent: &'static str,
-    weak: &'static str,
-    later: &'static str,
-    sign_in: &'static str,
-}
-
-static WORDS: LocalizedText<Words> = LocalizedText {
-    en: ENGLISH,
-    de: GERMAN,
-};
-
-const ENGLISH: Words = Words {
-    language: "en",
-    reset: "A new password",
-    join: "Join the staff",
-    secret: "The part of the link after #",
-    password: "Your new password",
-    hint: "10 to 256 characters, and not easy to guess: a few words that do not belong together are good.",
-    save: "Set it",
-    set: "Your password is set. Sign in with it.",
-    spent: "This link has been used or is too old. Ask for another one.",
-    weak: "This password is too short or too easy to guess. Please choose another.",
-    later: "That did not work just now. Please try again in a minute.",
-    sign_in: "To the sign-in",
-};
-
-const GERMAN: Words = Words {
-    language: "de",
-    reset: "Ein neues Passwort",
-    join: "Zum Team",
-    secret: "Der Teil des Links nach dem #",
-    password: "Ihr neues Passwort",
-    hint: "10 bis 256 Zeichen und nicht leicht zu erraten: gut sind ein paar Wörter, die nicht zusammengehören.",
-    save: "Festlegen",
-    set: "Ihr Passwort ist festgelegt. Melden Sie sich damit an.",
-    spent: "Dieser Link ist verbraucht oder zu alt. Lassen Sie sich einen neuen schicken.",
-    weak: "Dieses Passwort ist zu kurz oder zu leicht zu erraten. Bitte wählen Sie ein anderes.",
-    later: "Das hat gerade nicht geklappt. Bitte versuchen Sie es in einer Minute noch einmal.",
-    sign_in: "Zur Anmeldung",
-};
-
 #[derive(Template)]
 #[template(path = "password.html")]
 struct Page<'a> {
-    words: &'static Words,
-    title: &'static str,
+    language: Language,
+    title: String,
     token: &'a str,
-    fault: Option<&'static str>,
+    fault: Option<TextKey>,
     /// It is done: where to go on, if there is such a page of ours.
     done: bool,
     next: Option<String>,
@@ -138,7 +87,7 @@ pub fn routes<S: Clone + Send + Sync + 'static>(api: Api) -> Router<S> {
 }
 
 fn answer(purpose: Purpose, link: &Link, token: &str, answered: Result<Value, Refusal>) -> Response {
-    let words = words(&link.lang);
+    let language = language(&link.lang);
     match answered {
         Ok(_) => {
             let key: String = url::form_urlencoded::byte_serialize(link.store.as_bytes()).collect();
@@ -146,8 +95,8 @@ fn answer(purpose: Purpose, link: &Link, token: &str, answered: Result<Value, Re
             render(
                 StatusCode::OK,
                 &Page {
-                    words,
-                    title: title(purpose, words),
+                    language,
+                    title: title(purpose).in_language(language),
                     token: "",
                     fault: None,
                     done: true,
@@ -157,35 +106,42 @@ fn answer(purpose: Purpose, link: &Link, token: &str, answered: Result<Value, Re
         }
         Err(refusal) => {
             let (status, fault) = match refusal.status {
-                401 => (StatusCode::UNAUTHORIZED, words.spent),
+                401 => (StatusCode::UNAUTHORIZED, TextKey("password-spent")),
                 // A link of a wrong length is no link of ours.
-                422 if refusal.names("token") => (StatusCode::UNAUTHORIZED, words.spent),
-                422 => (StatusCode::UNPROCESSABLE_ENTITY, words.weak),
-                _ => (StatusCode::SERVICE_UNAVAILABLE, words.later),
+                422 if refusal.names("token") => (StatusCode::UNAUTHORIZED, TextKey("password-spent")),
+                422 => (StatusCode::UNPROCESSABLE_ENTITY, TextKey("password-weak")),
+                _ => (StatusCode::SERVICE_UNAVAILABLE, TextKey("password-later")),
             };
             show(purpose, link, token, Some(fault), status)
         }
     }
 }
 
-fn words(language: &str) -> &'static Words {
-    WORDS.in_language(language.parse().unwrap_or(Language::En))
+/// The language that the mail's link names, which is the one that the mail is in.
+fn language(tag: &str) -> Language {
+    tag.parse().unwrap_or(Language::EN)
 }
 
-fn title(purpose: Purpose, words: &'static Words) -> &'static str {
+fn title(purpose: Purpose) -> TextKey {
     match purpose {
-        Purpose::Reset => words.reset,
-        Purpose::Join => words.join,
+        Purpose::Reset => TextKey("password-reset"),
+        Purpose::Join => TextKey("password-join"),
     }
 }
 
-fn show(purpose: Purpose, link: &Link, token: &str, fault: Option<&'static str>, status: StatusCode) -> Response {
-    let words = words(&link.lang);
+impl Page<'_> {
+    fn text(&self, key: TextKey) -> String {
+        key.in_language(self.language)
+    }
+}
+
+fn show(purpose: Purpose, link: &Link, token: &str, fault: Option<TextKey>, status: StatusCode) -> Response {
+    let language = language(&link.lang);
     render(
         status,
         &Page {
-            words,
-            title: title(purpose, words),
+            language,
+            title: title(purpose).in_language(language),
             token,
             fault,
             done: false,

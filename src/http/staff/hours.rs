@@ -1,21 +1,16 @@
 //! When staff answers.
 
-use axum::{
-    Json,
-    extract::State,
-    http::{HeaderMap, StatusCode},
-};
+use axum::{Json, extract::State, http::StatusCode};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
     chat::business_hours::{self, Hours},
-    clock::Clock,
     http::{
         extract::Body,
         problem::Problem,
         responses::{BadBody, NotFound, Role, Unauthenticated},
-        staff::finish,
+        staff::StaffChange,
     },
     identity::StaffMember,
     tenancy::{Pool, Web},
@@ -38,15 +33,9 @@ pub async fn read(staff: StaffMember, State(web): State<Pool<Web>>) -> Result<Js
 
 /// Says when staff answers. Who asks for a person at another time is told when somebody is back.
 #[utoipa::path(put, path = "/v1/staff/hours", tag = "staff", request_body = Hours, responses((status = 204), Role, Unauthenticated, BadBody))]
-pub async fn write(
-    staff: StaffMember,
-    State(web): State<Pool<Web>>,
-    State(clock): State<Clock>,
-    headers: HeaderMap,
-    Body(hours): Body<Hours>,
-) -> Result<StatusCode, Problem> {
-    let now = clock.now();
-    let mut tx = web.begin(staff.scope()).await?;
+pub async fn write(change: StaffChange, Body(hours): Body<Hours>) -> Result<StatusCode, Problem> {
+    let now = change.now;
+    let mut tx = change.begin().await?;
     if !business_hours::is_time_zone(&mut tx, &hours.time_zone).await? {
         return Err(Problem::fields(vec![FieldError {
             field: "time_zone".into(),
@@ -55,29 +44,17 @@ pub async fn write(
         }]));
     }
     business_hours::write(&mut tx, &hours, now).await?;
-    finish(
-        tx,
-        true,
-        &staff,
-        "hours.change",
-        ("hours", &hours.time_zone),
-        &headers,
-        now,
-    )
-    .await?;
+    change
+        .finish(tx, true, "hours.change", ("hours", &hours.time_zone))
+        .await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// Takes the hours away: staff is taken to be there at any time.
 #[utoipa::path(delete, path = "/v1/staff/hours", tag = "staff", responses((status = 204), NotFound, Role, Unauthenticated))]
-pub async fn remove(
-    staff: StaffMember,
-    State(web): State<Pool<Web>>,
-    State(clock): State<Clock>,
-    headers: HeaderMap,
-) -> Result<StatusCode, Problem> {
-    let mut tx = web.begin(staff.scope()).await?;
+pub async fn remove(change: StaffChange) -> Result<StatusCode, Problem> {
+    let mut tx = change.begin().await?;
     let found = business_hours::remove(&mut tx).await?;
-    finish(tx, found, &staff, "hours.remove", ("hours", ""), &headers, clock.now()).await?;
+    change.finish(tx, found, "hours.remove", ("hours", "")).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -1,22 +1,17 @@
 //! What other systems have told us, and what became of it.
 
-use axum::{
-    Json,
-    extract::State,
-    http::{HeaderMap, StatusCode},
-};
+use axum::{Json, extract::State, http::StatusCode};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 use validator::Validate;
 
 use crate::{
-    clock::Clock,
     http::{
         extract::{self, Path, Query},
         problem::Problem,
         responses::{BadQuery, NotFound, Role, Unauthenticated},
-        staff::finish,
+        staff::StaffChange,
     },
     identity::StaffMember,
     integrations::webhook_inbox::{self, Received, ReceivedState},
@@ -59,25 +54,12 @@ pub async fn list(
 /// Tries an event again that was given up.
 #[utoipa::path(post, path = "/v1/staff/incoming/{id}/retry", tag = "staff", params(("id" = Uuid, Path)),
     responses((status = 202, description = "It is being done"), NotFound, Role, Unauthenticated))]
-pub async fn retry(
-    staff: StaffMember,
-    State(web): State<Pool<Web>>,
-    State(clock): State<Clock>,
-    Path(id): Path<Uuid>,
-    headers: HeaderMap,
-) -> Result<StatusCode, Problem> {
-    let now = clock.now();
-    let mut tx = web.begin(staff.scope()).await?;
+pub async fn retry(change: StaffChange, Path(id): Path<Uuid>) -> Result<StatusCode, Problem> {
+    let now = change.now;
+    let mut tx = change.begin().await?;
     let found = webhook_inbox::retry(&mut tx, id, now).await?;
-    finish(
-        tx,
-        found,
-        &staff,
-        "incoming.retry",
-        ("incoming_webhook", id),
-        &headers,
-        now,
-    )
-    .await?;
+    change
+        .finish(tx, found, "incoming.retry", ("incoming_webhook", id))
+        .await?;
     Ok(StatusCode::ACCEPTED)
 }

@@ -17,32 +17,58 @@ pub mod status;
 pub mod store_keys;
 pub mod usage;
 
-use axum::http::HeaderMap;
+use axum::{extract::FromRequestParts, http::request::Parts};
 use chrono::{DateTime, Utc};
 
 use crate::{
-    http::{problem::Problem, request_id},
+    http::{App, problem::Problem, request_id},
     identity::StaffMember,
     tenancy::{
-        Tx, Web,
+        Pool, Tx, Web,
         audit::{Entry, append},
     },
 };
 
-/// Notes in the audit what was done and commits; nothing was done where nothing was found.
-async fn finish(
-    mut tx: Tx<Web>,
-    found: bool,
-    staff: &StaffMember,
-    action: &str,
-    target: (&str, impl ToString),
-    headers: &HeaderMap,
-    now: DateTime<Utc>,
-) -> Result<(), Problem> {
-    if !found {
-        return Err(Problem::not_found());
+/// A change that a member of staff makes: one transaction, whose last row is the audit's.
+pub struct StaffChange {
+    pub staff: StaffMember,
+    pub now: DateTime<Utc>,
+    web: Pool<Web>,
+    request: Option<String>,
+}
+
+impl FromRequestParts<App> for StaffChange {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        Ok(Self {
+            staff: StaffMember::from_request_parts(parts, app).await?,
+            now: app.clock.now(),
+            web: app.web.clone(),
+            request: request_id(&parts.headers),
+        })
     }
-    let actor = staff.actor().in_request(request_id(headers));
-    append(&mut tx, Entry::new(&actor, action, target, now)).await?;
-    Ok(tx.commit().await?)
+}
+
+impl StaffChange {
+    /// The transaction of the change, which sees the store of the one who makes it.
+    async fn begin(&self) -> Result<Tx<Web>, Problem> {
+        Ok(self.web.begin(self.staff.scope()).await?)
+    }
+
+    /// Notes in the audit what was done, and commits. Where nothing was found nothing was done: 404.
+    async fn finish(
+        self,
+        mut tx: Tx<Web>,
+        found: bool,
+        action: &str,
+        target: (&str, impl ToString),
+    ) -> Result<(), Problem> {
+        if !found {
+            return Err(Problem::not_found());
+        }
+        let actor = self.staff.actor().in_request(self.request.clone());
+        append(&mut tx, Entry::new(&actor, action, target, self.now)).await?;
+        Ok(tx.commit().await?)
+    }
 }

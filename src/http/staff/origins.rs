@@ -1,21 +1,16 @@
 //! Pages that may call from a browser.
 
-use axum::{
-    Json,
-    extract::State,
-    http::{HeaderMap, StatusCode},
-};
+use axum::{Json, extract::State, http::StatusCode};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use validator::Validate;
 
 use crate::{
-    clock::Clock,
     http::{
         extract::Body,
         problem::Problem,
         responses::{BadBody, NotFound, Role, Unauthenticated},
-        staff::finish,
+        staff::StaffChange,
     },
     identity::StaffMember,
     tenancy::{Pool, Web, origins},
@@ -60,51 +55,21 @@ pub async fn list(staff: StaffMember, State(web): State<Pool<Web>>) -> Result<Js
 /// Lets a page call, within ten seconds.
 #[utoipa::path(put, path = "/v1/staff/origins", tag = "staff", request_body = Origin,
     responses((status = 204), Role, Unauthenticated, BadBody))]
-pub async fn allow(
-    staff: StaffMember,
-    State(web): State<Pool<Web>>,
-    State(clock): State<Clock>,
-    headers: HeaderMap,
-    Body(origin): Body<Origin>,
-) -> Result<StatusCode, Problem> {
+pub async fn allow(change: StaffChange, Body(origin): Body<Origin>) -> Result<StatusCode, Problem> {
     let origin = origin.parse()?;
-    let mut tx = web.begin(staff.scope()).await?;
+    let mut tx = change.begin().await?;
     origins::add(&mut tx, &origin).await?;
-    finish(
-        tx,
-        true,
-        &staff,
-        "origin.allow",
-        ("origin", origin),
-        &headers,
-        clock.now(),
-    )
-    .await?;
+    change.finish(tx, true, "origin.allow", ("origin", origin)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// Lets it no more.
 #[utoipa::path(delete, path = "/v1/staff/origins", tag = "staff", request_body = Origin,
     responses((status = 204), NotFound, Role, Unauthenticated, BadBody))]
-pub async fn forbid(
-    staff: StaffMember,
-    State(web): State<Pool<Web>>,
-    State(clock): State<Clock>,
-    headers: HeaderMap,
-    Body(origin): Body<Origin>,
-) -> Result<StatusCode, Problem> {
+pub async fn forbid(change: StaffChange, Body(origin): Body<Origin>) -> Result<StatusCode, Problem> {
     let origin = origin.parse()?;
-    let mut tx = web.begin(staff.scope()).await?;
+    let mut tx = change.begin().await?;
     let found = origins::remove(&mut tx, &origin).await?;
-    finish(
-        tx,
-        found,
-        &staff,
-        "origin.forbid",
-        ("origin", origin),
-        &headers,
-        clock.now(),
-    )
-    .await?;
+    change.finish(tx, found, "origin.forbid", ("origin", origin)).await?;
     Ok(StatusCode::NO_CONTENT)
 }

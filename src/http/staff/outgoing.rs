@@ -1,23 +1,18 @@
 //! What leaves the house: what became of it, and to whom events are told.
 
-use axum::{
-    Json,
-    extract::State,
-    http::{HeaderMap, StatusCode},
-};
+use axum::{Json, extract::State, http::StatusCode};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 use validator::Validate;
 
 use crate::{
-    clock::Clock,
     http::{
         Outside,
         extract::{self, Body, NewestFirst, Path, Query},
         problem::Problem,
         responses::{BadBody, BadQuery, NotFound, Role, Unauthenticated},
-        staff::finish,
+        staff::StaffChange,
     },
     identity::StaffMember,
     integrations::webhook_delivery::{self, Endpoint},
@@ -64,35 +59,23 @@ pub async fn list(
 /// Tries a delivery again that was given up.
 #[utoipa::path(post, path = "/v1/staff/deliveries/{id}/retry", tag = "staff", params(("id" = Uuid, Path)),
     responses((status = 202, description = "It is on its way"), NotFound, Role, Unauthenticated))]
-pub async fn retry(
-    staff: StaffMember,
-    State(web): State<Pool<Web>>,
-    State(clock): State<Clock>,
-    Path(id): Path<Uuid>,
-    headers: HeaderMap,
-) -> Result<StatusCode, Problem> {
-    let now = clock.now();
-    let mut tx = web.begin(staff.scope()).await?;
+pub async fn retry(change: StaffChange, Path(id): Path<Uuid>) -> Result<StatusCode, Problem> {
+    let now = change.now;
+    let mut tx = change.begin().await?;
     let found = outbox::retry(&mut tx, id, now).await?;
-    finish(tx, found, &staff, "delivery.retry", ("delivery", id), &headers, now).await?;
+    change.finish(tx, found, "delivery.retry", ("delivery", id)).await?;
     Ok(StatusCode::ACCEPTED)
 }
 
 /// Drops a delivery that has not left.
 #[utoipa::path(delete, path = "/v1/staff/deliveries/{id}", tag = "staff", params(("id" = Uuid, Path)),
     responses((status = 204), NotFound, Role, Unauthenticated))]
-pub async fn discard(
-    staff: StaffMember,
-    State(web): State<Pool<Web>>,
-    State(clock): State<Clock>,
-    Path(id): Path<Uuid>,
-    headers: HeaderMap,
-) -> Result<StatusCode, Problem> {
-    let now = clock.now();
-    let mut tx = web.begin(staff.scope()).await?;
+pub async fn discard(change: StaffChange, Path(id): Path<Uuid>) -> Result<StatusCode, Problem> {
+    let now = change.now;
+    let mut tx = change.begin().await?;
     let found = outbox::discard(&mut tx, id).await?;
     ledger::hand_to_staff(&mut tx, id, now).await?;
-    finish(tx, found, &staff, "delivery.drop", ("delivery", id), &headers, now).await?;
+    change.finish(tx, found, "delivery.drop", ("delivery", id)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -134,52 +117,29 @@ pub async fn endpoints(
 #[utoipa::path(post, path = "/v1/staff/webhook-endpoints", tag = "staff", request_body = NewEndpoint,
     responses((status = 201, body = MadeEndpoint), Role, Unauthenticated, BadBody))]
 pub async fn add_endpoint(
-    staff: StaffMember,
-    State(web): State<Pool<Web>>,
-    State(clock): State<Clock>,
+    change: StaffChange,
     State(outside): State<Outside>,
-    headers: HeaderMap,
     Body(new): Body<NewEndpoint>,
 ) -> Result<(StatusCode, Json<MadeEndpoint>), Problem> {
-    let now = clock.now();
-    let mut tx = web.begin(staff.scope()).await?;
+    let now = change.now;
+    let mut tx = change.begin().await?;
     let (endpoint, secret) =
         webhook_delivery::add(&mut tx, &outside.keyring, &new.url, outside.allow_loopback, now).await?;
-    finish(
-        tx,
-        true,
-        &staff,
-        "webhook_endpoint.create",
-        ("webhook_endpoint", endpoint.id),
-        &headers,
-        now,
-    )
-    .await?;
+    change
+        .finish(tx, true, "webhook_endpoint.create", ("webhook_endpoint", endpoint.id))
+        .await?;
     Ok((StatusCode::CREATED, Json(MadeEndpoint { endpoint, secret })))
 }
 
 /// Tells an endpoint nothing more.
 #[utoipa::path(delete, path = "/v1/staff/webhook-endpoints/{id}", tag = "staff", params(("id" = Uuid, Path)),
     responses((status = 204), NotFound, Role, Unauthenticated))]
-pub async fn disable_endpoint(
-    staff: StaffMember,
-    State(web): State<Pool<Web>>,
-    State(clock): State<Clock>,
-    Path(id): Path<Uuid>,
-    headers: HeaderMap,
-) -> Result<StatusCode, Problem> {
-    let now = clock.now();
-    let mut tx = web.begin(staff.scope()).await?;
+pub async fn disable_endpoint(change: StaffChange, Path(id): Path<Uuid>) -> Result<StatusCode, Problem> {
+    let now = change.now;
+    let mut tx = change.begin().await?;
     let found = webhook_delivery::disable(&mut tx, id, now).await?;
-    finish(
-        tx,
-        found,
-        &staff,
-        "webhook_endpoint.disable",
-        ("webhook_endpoint", id),
-        &headers,
-        now,
-    )
-    .await?;
+    change
+        .finish(tx, found, "webhook_endpoint.disable", ("webhook_endpoint", id))
+        .await?;
     Ok(StatusCode::NO_CONTENT)
 }

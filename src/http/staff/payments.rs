@@ -1,22 +1,16 @@
 //! Money that only people can move: what waits for staff, and what became of it.
 
-use axum::{
-    Json,
-    extract::State,
-    http::{HeaderMap, StatusCode},
-};
-use chrono::{DateTime, Utc};
+use axum::{Json, extract::State, http::StatusCode};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use validator::Validate;
 
 use crate::{
-    clock::Clock,
     http::{
         extract::{self, Path, Query},
         problem::Problem,
         responses::{BadQuery, NotFound, Role, Unauthenticated},
-        staff::finish,
+        staff::StaffChange,
     },
     identity::StaffMember,
     ids::MovementId,
@@ -58,40 +52,22 @@ pub async fn list(
 /// Says that staff have moved the money.
 #[utoipa::path(post, path = "/v1/staff/payments/{id}/confirm", tag = "staff", params(("id" = MovementId, Path)),
     responses((status = 204), NotFound, Role, Unauthenticated))]
-pub async fn confirm(
-    staff: StaffMember,
-    State(web): State<Pool<Web>>,
-    State(clock): State<Clock>,
-    Path(id): Path<MovementId>,
-    headers: HeaderMap,
-) -> Result<StatusCode, Problem> {
-    settle(&staff, &web, (id, true), &headers, clock.now()).await
+pub async fn confirm(change: StaffChange, Path(id): Path<MovementId>) -> Result<StatusCode, Problem> {
+    settle(change, id, true).await
 }
 
 /// Says that the money will not move. A change that waits for it is not made.
 #[utoipa::path(post, path = "/v1/staff/payments/{id}/fail", tag = "staff", params(("id" = MovementId, Path)),
     responses((status = 204), NotFound, Role, Unauthenticated))]
-pub async fn fail(
-    staff: StaffMember,
-    State(web): State<Pool<Web>>,
-    State(clock): State<Clock>,
-    Path(id): Path<MovementId>,
-    headers: HeaderMap,
-) -> Result<StatusCode, Problem> {
-    settle(&staff, &web, (id, false), &headers, clock.now()).await
+pub async fn fail(change: StaffChange, Path(id): Path<MovementId>) -> Result<StatusCode, Problem> {
+    settle(change, id, false).await
 }
 
-async fn settle(
-    staff: &StaffMember,
-    web: &Pool<Web>,
-    (id, moved): (MovementId, bool),
-    headers: &HeaderMap,
-    now: DateTime<Utc>,
-) -> Result<StatusCode, Problem> {
-    let mut tx = web.begin(staff.scope()).await?;
-    let by = staff.person().map(|(id, _)| id);
-    let found = ledger::settle_by_staff(&mut tx, id, moved, by, now).await?;
+async fn settle(change: StaffChange, id: MovementId, moved: bool) -> Result<StatusCode, Problem> {
+    let mut tx = change.begin().await?;
+    let by = change.staff.person().map(|(id, _)| id);
+    let found = ledger::settle_by_staff(&mut tx, id, moved, by, change.now).await?;
     let action = if moved { "payment.confirm" } else { "payment.fail" };
-    finish(tx, found, staff, action, ("payment", id), headers, now).await?;
+    change.finish(tx, found, action, ("payment", id)).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -5,7 +5,7 @@ use std::{convert::Infallible, time::Duration};
 use axum::{
     Json,
     extract::State,
-    http::{HeaderMap, StatusCode},
+    http::StatusCode,
     response::{IntoResponse, Response, Sse, sse},
 };
 use chrono::{DateTime, TimeDelta, Utc};
@@ -29,7 +29,7 @@ use crate::{
         problem::Problem,
         proposals::{AsShown, Deciding, Proposals},
         responses::{BadBody, BadQuery, Decision, NotFound, Role, Unauthenticated},
-        staff::finish,
+        staff::StaffChange,
     },
     identity::StaffMember,
     ids::ProposalId,
@@ -161,41 +161,23 @@ pub async fn withdraw(staff: StaffMember, deciding: Deciding) -> Result<Json<Pro
 /// Says that what the shopper sent back is here: a return is refunded, an exchange's difference settled, once.
 #[utoipa::path(post, path = "/v1/staff/proposals/{id}/received", tag = "staff", params(("id" = ProposalId, Path)),
     responses((status = 204), NotFound, Role, Unauthenticated))]
-pub async fn received(
-    staff: StaffMember,
-    State(web): State<Pool<Web>>,
-    State(clock): State<Clock>,
-    Path(id): Path<ProposalId>,
-    headers: HeaderMap,
-) -> Result<StatusCode, Problem> {
-    end_return(&staff, &web, (id, true), &headers, clock.now()).await
+pub async fn received(change: StaffChange, Path(id): Path<ProposalId>) -> Result<StatusCode, Problem> {
+    end_return(change, id, true).await
 }
 
 /// Calls off a return or exchange whose parcel is not back: the shopper keeps its items, and what was paid for it goes back.
 #[utoipa::path(post, path = "/v1/staff/proposals/{id}/call-off", tag = "staff", params(("id" = ProposalId, Path)),
     responses((status = 204), NotFound, Role, Unauthenticated))]
-pub async fn call_off(
-    staff: StaffMember,
-    State(web): State<Pool<Web>>,
-    State(clock): State<Clock>,
-    Path(id): Path<ProposalId>,
-    headers: HeaderMap,
-) -> Result<StatusCode, Problem> {
-    end_return(&staff, &web, (id, false), &headers, clock.now()).await
+pub async fn call_off(change: StaffChange, Path(id): Path<ProposalId>) -> Result<StatusCode, Problem> {
+    end_return(change, id, false).await
 }
 
-async fn end_return(
-    staff: &StaffMember,
-    web: &Pool<Web>,
-    (id, has_come): (ProposalId, bool),
-    headers: &HeaderMap,
-    now: DateTime<Utc>,
-) -> Result<StatusCode, Problem> {
-    let mut tx = web.begin(staff.scope()).await?;
-    let by = staff.person().map(|(id, _)| id);
-    let found = returns::end(&mut tx, id, has_come, by, now).await?;
+async fn end_return(change: StaffChange, id: ProposalId, has_come: bool) -> Result<StatusCode, Problem> {
+    let mut tx = change.begin().await?;
+    let by = change.staff.person().map(|(id, _)| id);
+    let found = returns::end(&mut tx, id, has_come, by, change.now).await?;
     let action = if has_come { "return.receive" } else { "return.call_off" };
-    finish(tx, found, staff, action, ("proposal", id), headers, now).await?;
+    change.finish(tx, found, action, ("proposal", id)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

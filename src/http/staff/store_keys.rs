@@ -1,21 +1,16 @@
 //! The store's publishable keys.
 
-use axum::{
-    Json,
-    extract::State,
-    http::{HeaderMap, StatusCode},
-};
+use axum::{Json, extract::State, http::StatusCode};
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::{
-    clock::Clock,
     http::{
         extract::Path,
         problem::{Problem, ProblemDetails},
         responses::{NotFound, Role, Unauthenticated},
-        staff::finish,
+        staff::StaffChange,
     },
     identity::StaffMember,
     tenancy::{
@@ -45,24 +40,10 @@ pub async fn list(staff: StaffMember, State(web): State<Pool<Web>>) -> Result<Js
 
 /// Makes one more publishable key.
 #[utoipa::path(post, path = "/v1/staff/store-keys", tag = "staff", responses((status = 201, body = NewStoreKey), Role, Unauthenticated))]
-pub async fn add(
-    staff: StaffMember,
-    State(web): State<Pool<Web>>,
-    State(clock): State<Clock>,
-    headers: HeaderMap,
-) -> Result<(StatusCode, Json<NewStoreKey>), Problem> {
-    let mut tx = web.begin(staff.scope()).await?;
+pub async fn add(change: StaffChange) -> Result<(StatusCode, Json<NewStoreKey>), Problem> {
+    let mut tx = change.begin().await?;
     let key = store_keys::add(&mut tx).await?.as_str().to_owned();
-    finish(
-        tx,
-        true,
-        &staff,
-        "store_key.create",
-        ("store_key", &key),
-        &headers,
-        clock.now(),
-    )
-    .await?;
+    change.finish(tx, true, "store_key.create", ("store_key", &key)).await?;
     Ok((StatusCode::CREATED, Json(NewStoreKey { key })))
 }
 
@@ -71,21 +52,15 @@ pub async fn add(
     responses((status = 204),
         (status = 409, body = ProblemDetails, content_type = "application/problem+json", description = "It is the only one"),
         NotFound, Role, Unauthenticated))]
-pub async fn revoke(
-    staff: StaffMember,
-    State(web): State<Pool<Web>>,
-    State(clock): State<Clock>,
-    Path(id): Path<Uuid>,
-    headers: HeaderMap,
-) -> Result<StatusCode, Problem> {
-    let now = clock.now();
-    let mut tx = web.begin(staff.scope()).await?;
+pub async fn revoke(change: StaffChange, Path(id): Path<Uuid>) -> Result<StatusCode, Problem> {
+    let now = change.now;
+    let mut tx = change.begin().await?;
     let revoked = store_keys::revoke(&mut tx, id, now).await?;
     if revoked == Revoked::Last {
         let mend = "It is the store's only key, and nobody could sign in without one. Make another first.";
         return Err(Problem::new(StatusCode::CONFLICT, "last_store_key", mend));
     }
     let found = revoked == Revoked::Done;
-    finish(tx, found, &staff, "store_key.revoke", ("store_key", id), &headers, now).await?;
+    change.finish(tx, found, "store_key.revoke", ("store_key", id)).await?;
     Ok(StatusCode::NO_CONTENT)
 }

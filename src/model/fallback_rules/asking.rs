@@ -153,7 +153,7 @@ pub fn ask(question: &str) -> Reply {
         None => match subject(&words) {
             Some(subject) => Reply::Call("search_products", json!({ "query": subject })),
             None if is_question(&words) => Reply::Call("search_help", json!({ "query": short(question) })),
-            None => Reply::Say(HELP.owned()),
+            None => Reply::Say(HELP.everywhere()),
         },
     }
 }
@@ -205,11 +205,12 @@ fn singular(word: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::language::Language;
 
     fn call(question: &str) -> String {
         match ask(question) {
             Reply::Call(tool, arguments) => format!("{tool} {arguments}"),
-            Reply::Say(text) => text.en,
+            Reply::Say(text) => text.in_language(Language::EN).to_owned(),
         }
     }
 
@@ -234,7 +235,7 @@ mod tests {
             call("How long may I return it?"),
             r#"search_help {"query":"How long may I return it?"}"#
         );
-        assert_eq!(call("tell me a joke"), HELP.en);
+        assert_eq!(call("tell me a joke"), HELP.in_language(Language::EN));
     }
 
     #[test]

@@ -5,64 +5,37 @@ use serde_json::Value;
 
 use super::HELP;
 use crate::{
-    language::{Language, LocalizedText},
+    language::{self, Language, LocalizedText, TextKey},
     money::Money,
 };
 
-const SIGN_IN_FIRST: LocalizedText = LocalizedText {
-    en: "For that I must know who you are. Please sign in first.",
-    de: "Dafür muss ich wissen, wer Sie sind. Bitte melden Sie sich zuerst an.",
-};
-const NOT_FOUND: LocalizedText = LocalizedText {
-    en: "I could not find that under your account. Please check the number, and that you are signed in.",
-    de: "Das habe ich in Ihrem Konto nicht gefunden. Bitte prüfen Sie die Nummer und ob Sie angemeldet sind.",
-};
-const NOT_NOW: LocalizedText = LocalizedText {
-    en: "I could not look that up just now. Please try again in a moment.",
-    de: "Ich konnte gerade nicht nachsehen. Bitte versuchen Sie es gleich noch einmal.",
-};
-const RETURN_ASKED: LocalizedText = LocalizedText {
-    en: "I have asked for the return. A person will decide, and you will hear of it here and by mail.",
-    de: "Ich habe die Rücksendung beantragt. Ein Mensch entscheidet, und Sie hören hier und per Mail davon.",
-};
-const PERSON_CALLED: LocalizedText = LocalizedText {
-    en: "I have called someone of our staff, who will answer you here.",
-    de: "Ich habe jemanden aus unserem Team gerufen, der Ihnen hier antwortet.",
-};
-const NO_ORDERS: LocalizedText = LocalizedText {
-    en: "You have no orders with us yet.",
-    de: "Sie haben bei uns noch nichts bestellt.",
-};
-const NO_GOODS: LocalizedText = LocalizedText {
-    en: "I found nothing like that in our shop.",
-    de: "So etwas habe ich in unserem Sortiment nicht gefunden.",
-};
+pub fn tell(tool: &str, result: &Value) -> LocalizedText {
+    LocalizedText::from_fn(|language| tell_in(language, tool, result))
+}
 
-pub fn tell(tool: &str, result: &Value) -> LocalizedText<String> {
+fn tell_in(language: Language, tool: &str, result: &Value) -> String {
     if let Some(error) = result.get("error") {
-        return match error["code"].as_str() {
-            Some("sign_in_first") => SIGN_IN_FIRST.owned(),
-            // The store's rules are written in English.
-            Some("not_allowed") => LocalizedText {
-                en: "That is not possible",
-                de: "Das geht nicht",
-            }
-            .each(|_, no| format!("{no}: {}.", text(error, "message").trim_end_matches('.'))),
-            Some("not_found") => NOT_FOUND.owned(),
-            _ => NOT_NOW.owned(),
+        let message = match error["code"].as_str() {
+            Some("sign_in_first") => TextKey("offline-sign-in-first"),
+            Some("not_allowed") => TextKey("offline-not-allowed"),
+            Some("not_found") => TextKey("offline-not-found"),
+            _ => TextKey("offline-not-now"),
         };
+        // The store's rules are written in English.
+        let reason = text(error, "message").trim_end_matches('.');
+        return message.with(language, &[("reason", reason.into())]);
     }
     let data = &result["data"];
     match tool {
-        "get_order" => tell_order(data),
-        "list_orders" => tell_orders(data),
-        "get_refund_status" => tell_refund(data),
-        "search_products" => tell_products(data),
-        "get_profile" => tell_profile(data),
-        "search_help" => tell_help(data),
-        "return_items" => RETURN_ASKED.owned(),
-        "hand_off" => PERSON_CALLED.owned(),
-        _ => HELP.owned(),
+        "get_order" => tell_order(data, language),
+        "list_orders" => tell_orders(data, language),
+        "get_refund_status" => tell_refund(data, language),
+        "search_products" => tell_products(data, language),
+        "get_profile" => tell_profile(data, language),
+        "search_help" => tell_help(data, language),
+        "return_items" => TextKey("offline-return-asked").in_language(language),
+        "hand_off" => TextKey("offline-person-called").in_language(language),
+        _ => HELP.in_language(language),
     }
 }
 
@@ -81,47 +54,8 @@ fn money(value: &Value, language: Language) -> String {
 }
 
 fn status(order: &Value, language: Language) -> String {
-    let status = text(order, "status");
-    let german = match status {
-        "pending" => "in Bearbeitung",
-        "pending_items_modified" => "geändert und in Bearbeitung",
-        "processed" => "versandt",
-        "delivered" => "zugestellt",
-        "cancelled" => "storniert",
-        "return_requested" => "zur Rücksendung angemeldet",
-        "exchange_requested" => "zum Umtausch angemeldet",
-        other => other,
-    };
-    match language {
-        Language::En => status.replace('_', " "),
-        Language::De => german.to_owned(),
-    }
-}
-
-fn tell_order(order: &Value) -> LocalizedText<String> {
-    let (number, items) = (text(order, "number"), names(order, "lines", "name"));
-    let tracking = names(order, "shipments", "tracking_number");
-    let tracking = match list(order, "shipments").len() {
-        0 => LocalizedText {
-            en: "It has not been shipped yet.".to_owned(),
-            de: "Sie ist noch nicht unterwegs.".to_owned(),
-        },
-        1 => LocalizedText {
-            en: format!("Its tracking number is {tracking}."),
-            de: format!("Die Sendungsnummer ist {tracking}."),
-        },
-        _ => LocalizedText {
-            en: format!("Its tracking numbers are {tracking}."),
-            de: format!("Die Sendungsnummern sind {tracking}."),
-        },
-    };
-    tracking.each(|language, tracking| {
-        let (status, total) = (status(order, language), money(&order["total"], language));
-        match language {
-            Language::En => format!("Order {number} ({items}) is {status}. {tracking} The total is {total}."),
-            Language::De => format!("Bestellung {number} ({items}) ist {status}. {tracking} Die Summe ist {total}."),
-        }
-    })
+    let key = format!("offline-status-{}", text(order, "status").replace('_', "-"));
+    language::text(language, &key, &[])
 }
 
 fn names(value: &Value, field: &str, name: &str) -> String {
@@ -129,106 +63,100 @@ fn names(value: &Value, field: &str, name: &str) -> String {
     names.join(", ")
 }
 
-fn tell_orders(data: &Value) -> LocalizedText<String> {
+fn tell_order(order: &Value, language: Language) -> String {
+    let parcels = list(order, "shipments").len();
+    let numbers = names(order, "shipments", "tracking_number");
+    let tracking =
+        TextKey("offline-tracking").with(language, &[("parcels", parcels.into()), ("numbers", numbers.into())]);
+    let values = [
+        ("number", text(order, "number").into()),
+        ("items", names(order, "lines", "name").into()),
+        ("status", status(order, language).into()),
+        ("tracking", tracking.into()),
+        ("total", money(&order["total"], language).into()),
+    ];
+    TextKey("offline-order").with(language, &values)
+}
+
+fn tell_orders(data: &Value, language: Language) -> String {
     let orders = list(data, "orders");
     if orders.is_empty() {
-        return NO_ORDERS.owned();
+        return TextKey("offline-no-orders").in_language(language);
     }
-    let words = LocalizedText {
-        en: ("Your orders", "is"),
-        de: ("Ihre Bestellungen", "ist"),
+    let tell = |order| {
+        let values = [
+            ("number", text(order, "number").into()),
+            ("status", status(order, language).into()),
+            ("total", money(&order["total"], language).into()),
+        ];
+        TextKey("offline-one-order").with(language, &values)
     };
-    words.each(|language, (opening, is)| {
-        let tell = |order| {
-            let (status, total) = (status(order, language), money(&order["total"], language));
-            format!("{} {is} {status} ({total})", text(order, "number"))
-        };
-        let orders: Vec<String> = orders.iter().map(tell).collect();
-        format!("{opening}: {}.", orders.join("; "))
-    })
+    let orders: Vec<String> = orders.iter().map(tell).collect();
+    TextKey("offline-orders").with(language, &[("orders", orders.join("; ").into())])
 }
 
-fn tell_refund(data: &Value) -> LocalizedText<String> {
+fn tell_refund(data: &Value, language: Language) -> String {
     let (number, refunds) = (text(data, "order_number"), list(data, "refunds"));
     if refunds.is_empty() {
-        return LocalizedText::from_fn(|language| {
-            let paid = money(&data["paid"], language);
-            match language {
-                Language::En => format!("No refund has been made on order {number}; {paid} was paid."),
-                Language::De => format!("Zur Bestellung {number} wurde nichts erstattet; bezahlt wurden {paid}."),
-            }
-        });
+        let paid = money(&data["paid"], language);
+        return TextKey("offline-no-refund").with(language, &[("number", number.into()), ("paid", paid.into())]);
     }
-    let words = LocalizedText {
-        en: ("to", " and "),
-        de: ("an", " und "),
+    let tell = |refund: &Value| {
+        let (amount, method) = (money(&refund["amount"], language), text(refund, "payment_method_id"));
+        TextKey("amount-to-method").with(language, &[("amount", amount.into()), ("method", method.into())])
     };
-    let spelt = words.each(|language, (to, and)| {
-        let tell = |refund: &Value| {
-            let (amount, method) = (money(&refund["amount"], language), text(refund, "payment_method_id"));
-            format!("{amount} {to} {method}")
-        };
-        refunds.iter().map(tell).collect::<Vec<_>>().join(and)
-    });
-    LocalizedText {
-        en: format!("On order {number} we refunded {}.", spelt.en),
-        de: format!("Zur Bestellung {number} haben wir erstattet: {}.", spelt.de),
-    }
+    let both = |first: String, last: String| {
+        TextKey("two-and-more").with(language, &[("first", first.into()), ("last", last.into())])
+    };
+    let refunds = refunds.iter().map(tell).reduce(both).unwrap_or_default();
+    TextKey("offline-refunds").with(language, &[("number", number.into()), ("refunds", refunds.into())])
 }
 
-fn tell_products(data: &Value) -> LocalizedText<String> {
+fn tell_products(data: &Value, language: Language) -> String {
     let products = list(data, "products");
     if products.is_empty() {
-        return NO_GOODS.owned();
+        return TextKey("offline-no-products").in_language(language);
     }
-    let words = LocalizedText {
-        en: ("I found", "sold out", "from"),
-        de: ("Gefunden habe ich", "ausverkauft", "ab"),
+    let tell = |product: &Value| {
+        let name = ("name", text(product, "name").into());
+        match &product["price_from"] {
+            Value::Null => TextKey("offline-sold-out").with(language, &[name]),
+            price => TextKey("offline-product").with(language, &[name, ("price", money(price, language).into())]),
+        }
     };
-    words.each(|language, (found, sold_out, from)| {
-        let tell = |product: &Value| match &product["price_from"] {
-            Value::Null => format!("{} ({sold_out})", text(product, "name")),
-            price => format!("{} ({from} {})", text(product, "name"), money(price, language)),
-        };
-        let products: Vec<String> = products.iter().map(tell).collect();
-        format!("{found}: {}.", products.join(", "))
-    })
+    let products: Vec<String> = products.iter().map(tell).collect();
+    TextKey("offline-products").with(language, &[("products", products.join(", ").into())])
 }
 
 /// The first article, with where it is from.
-fn tell_help(data: &Value) -> LocalizedText<String> {
+fn tell_help(data: &Value, language: Language) -> String {
     let Some(article) = list(data, "articles").first() else {
-        return HELP.owned();
+        return HELP.in_language(language);
     };
     let (excerpt, title) = (text(article, "excerpt"), text(article, "title"));
-    LocalizedText {
-        en: format!("{excerpt} (From our help page “{title}”.)"),
-        de: format!("{excerpt} (Aus unserer Hilfeseite „{title}“.)"),
-    }
+    TextKey("offline-article").with(language, &[("excerpt", excerpt.into()), ("title", title.into())])
 }
 
-fn tell_profile(data: &Value) -> LocalizedText<String> {
-    let (address, methods) = (&data["address"], names(data, "payment_methods", "id"));
-    let nothing = LocalizedText {
-        en: ("no address", "none"),
-        de: ("keine Adresse", "keine"),
+fn tell_profile(data: &Value, language: Language) -> String {
+    let address = match &data["address"] {
+        Value::Null => TextKey("offline-no-address").in_language(language),
+        address => format!(
+            "{}, {} {}",
+            text(address, "address1"),
+            text(address, "city"),
+            text(address, "zip")
+        ),
     };
-    nothing.each(|language, (no_address, none)| {
-        let address = match address {
-            Value::Null => (*no_address).to_owned(),
-            _ => format!(
-                "{}, {} {}",
-                text(address, "address1"),
-                text(address, "city"),
-                text(address, "zip")
-            ),
-        };
-        let methods = if methods.is_empty() { none } else { &methods[..] };
-        let name = format!("{} {}", text(data, "first_name"), text(data, "last_name"));
-        let email = text(data, "email");
-        match language {
-            Language::En => format!("You are {name} ({email}), {address}. Payment methods: {methods}."),
-            Language::De => format!("Sie sind {name} ({email}), {address}. Zahlungsarten: {methods}."),
-        }
-    })
+    let methods = match names(data, "payment_methods", "id") {
+        none if none.is_empty() => TextKey("offline-no-methods").in_language(language),
+        methods => methods,
+    };
+    let name = format!("{} {}", text(data, "first_name"), text(data, "last_name"));
+    let values = [
+        ("name", name.into()),
+        ("email", text(data, "email").into()),
+        ("address", address.into()),
+        ("methods", methods.into()),
+    ];
+    TextKey("offline-profile").with(language, &values)
 }

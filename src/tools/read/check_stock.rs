@@ -5,7 +5,7 @@ use validator::Validate;
 
 use crate::{
     identity::Shopper,
-    language::LocalizedText,
+    language::TextKey,
     store::catalogue::{self, StockLevel},
     tenancy::{Reader, Tx},
     tools::{Contract, ReadTool, ToolError},
@@ -27,10 +27,7 @@ impl ReadTool for CheckStock {
         "Tells whether one variant of a product can be ordered now, and its price.",
         "the stock of one variant",
         r#"{"item_id": "6469567736"}"#,
-        LocalizedText {
-            en: "Checking our stock…",
-            de: "Ich sehe im Lager nach…",
-        },
+        TextKey("activity-check-stock"),
     );
     const FOR_GUESTS: bool = true;
     type Arguments = Arguments;

@@ -3,7 +3,7 @@
 use super::OrderNumber;
 use crate::{
     identity::Shopper,
-    language::LocalizedText,
+    language::TextKey,
     store::orders::{self, Order},
     tenancy::{Reader, Tx},
     tools::{Contract, ReadTool, ToolError},
@@ -17,10 +17,7 @@ impl ReadTool for GetOrder {
         "Looks up one of the shopper's orders by its number: status, items, tracking numbers, payments, delivery address.",
         "one of the shopper's orders",
         r##"{"order_number": "#W2611340"}"##,
-        LocalizedText {
-            en: "Looking up your order…",
-            de: "Ich sehe nach Ihrer Bestellung…",
-        },
+        TextKey("activity-get-order"),
     );
     const FOR_GUESTS: bool = true;
     type Arguments = OrderNumber;

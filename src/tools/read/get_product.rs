@@ -5,7 +5,7 @@ use validator::Validate;
 
 use crate::{
     identity::Shopper,
-    language::LocalizedText,
+    language::TextKey,
     store::catalogue::{self, Product},
     tenancy::{Reader, Tx},
     tools::{Contract, ReadTool, ToolError},
@@ -27,10 +27,7 @@ impl ReadTool for GetProduct {
         "Looks up a product by its id: every variant with options, price and whether it can be ordered now.",
         "the catalogue",
         r#"{"product_id": "8310926033"}"#,
-        LocalizedText {
-            en: "Looking at that product…",
-            de: "Ich sehe nach dem Artikel…",
-        },
+        TextKey("activity-get-product"),
     );
     const FOR_GUESTS: bool = true;
     type Arguments = Arguments;

@@ -3,7 +3,7 @@
 use super::Nothing;
 use crate::{
     identity::Shopper,
-    language::LocalizedText,
+    language::TextKey,
     store::profile::{self, Profile},
     tenancy::{Reader, Tx},
     tools::{Contract, ReadTool, ToolError},
@@ -17,10 +17,7 @@ impl ReadTool for GetProfile {
         "Looks up the shopper's own name, e-mail address, default address and payment methods.",
         "the shopper's profile",
         "{}",
-        LocalizedText {
-            en: "Looking at your profile…",
-            de: "Ich sehe in Ihrem Profil nach…",
-        },
+        TextKey("activity-get-profile"),
     );
     type Arguments = Nothing;
     type Answer = Profile;

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::OrderNumber;
 use crate::{
     identity::Shopper,
-    language::LocalizedText,
+    language::TextKey,
     money::Money,
     store::orders::{self, OrderStatus, Payment, PaymentKind},
     tenancy::{Reader, Tx},
@@ -29,10 +29,7 @@ impl ReadTool for GetRefundStatus {
         "Tells what was paid and what has been refunded on one of the shopper's orders, and to which payment method.",
         "the payments of one of the shopper's orders",
         r##"{"order_number": "#W2611340"}"##,
-        LocalizedText {
-            en: "Checking your refund…",
-            de: "Ich sehe nach Ihrer Erstattung…",
-        },
+        TextKey("activity-get-refund-status"),
     );
     const FOR_GUESTS: bool = true;
     type Arguments = OrderNumber;

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::Nothing;
 use crate::{
     identity::Shopper,
-    language::LocalizedText,
+    language::TextKey,
     store::orders::{self, OrderSummary},
     tenancy::{Reader, Tx},
     tools::{Contract, ReadTool, ToolError},
@@ -27,10 +27,7 @@ impl ReadTool for ListOrders {
         "Lists the shopper's most recent orders with status, total and item names.",
         "the shopper's orders",
         "{}",
-        LocalizedText {
-            en: "Looking up your orders…",
-            de: "Ich sehe nach Ihren Bestellungen…",
-        },
+        TextKey("activity-list-orders"),
     );
     const FOR_GUESTS: bool = true;
     type Arguments = Nothing;

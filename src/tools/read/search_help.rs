@@ -5,7 +5,7 @@ use validator::Validate;
 
 use crate::{
     identity::Shopper,
-    language::{Language, LocalizedText},
+    language::{Language, TextKey},
     store::help::{self, Citation, FoundArticle},
     tenancy::{Reader, Tx},
     tools::{Contract, ReadTool, ToolError},
@@ -37,10 +37,7 @@ impl ReadTool for SearchHelp {
         "Searches the store's help articles: shipping, returns, payment, opening hours, care. Name the article you quote by its title.",
         "the store's help articles",
         r#"{"query": "how long may I return something", "language": "en"}"#,
-        LocalizedText {
-            en: "Reading our help pages…",
-            de: "Ich lese in unseren Hilfeseiten…",
-        },
+        TextKey("activity-search-help"),
     );
     const FOR_GUESTS: bool = true;
     type Arguments = Arguments;

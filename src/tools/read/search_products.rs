@@ -5,7 +5,7 @@ use validator::Validate;
 
 use crate::{
     identity::Shopper,
-    language::LocalizedText,
+    language::TextKey,
     store::catalogue::{self, ProductSummary},
     tenancy::{Reader, Tx},
     tools::{Contract, ReadTool, ToolError},
@@ -35,10 +35,7 @@ impl ReadTool for SearchProducts {
         "Finds products whose name or description holds all the given words.",
         "the catalogue",
         r#"{"query": "water bottle"}"#,
-        LocalizedText {
-            en: "Searching the shop…",
-            de: "Ich suche im Sortiment…",
-        },
+        TextKey("activity-search-products"),
     );
     const FOR_GUESTS: bool = true;
     type Arguments = Arguments;

@@ -10,7 +10,7 @@ use crate::{
         policy::{Mode, Policy},
     },
     ids::ShopperId,
-    language::LocalizedText,
+    language::TextKey,
     store::changes::Change,
     tenancy::{Role, Tx},
     tools::{Contract, Effect},
@@ -35,10 +35,7 @@ impl WriteTool for AddCrmNote {
         requires: &[],
         may_retry: true,
         side_effects: &["a write to the store's CRM"],
-        activity: LocalizedText {
-            en: "Making a note…",
-            de: "Ich notiere das…",
-        },
+        activity: TextKey("activity-add-crm-note"),
     };
     const POLICY: Policy = Policy {
         automatic_per_day: Some(20),
@@ -50,10 +47,7 @@ impl WriteTool for AddCrmNote {
         let changes = vec![Change::CrmNote {
             text: arguments.text.clone(),
         }];
-        let summary = LocalizedText {
-            en: "Make a note for our staff.",
-            de: "Eine Notiz für unser Personal machen.",
-        };
-        Ok(Plan::new(summary.owned(), None, None, changes))
+        let summary = TextKey("plan-add-crm-note").everywhere();
+        Ok(Plan::new(summary, None, None, changes))
     }
 }

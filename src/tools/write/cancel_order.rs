@@ -10,7 +10,7 @@ use crate::{
         policy::{Mode, Policy},
     },
     ids::ShopperId,
-    language::LocalizedText,
+    language::{LocalizedText, TextKey},
     store::{
         changes::Change,
         orders::{OrderStatus, PaymentKind},
@@ -46,10 +46,7 @@ impl WriteTool for CancelOrder {
         requires: &["the order is pending and its items were not changed"],
         may_retry: true,
         side_effects: &["a refund to each payment method", "a receipt by mail"],
-        activity: LocalizedText {
-            en: "Preparing the cancellation…",
-            de: "Ich bereite die Stornierung vor…",
-        },
+        activity: TextKey("activity-cancel-order"),
     };
     const POLICY: Policy = Policy::new(Mode::Staff);
     type Arguments = Arguments;
@@ -68,17 +65,14 @@ impl WriteTool for CancelOrder {
             to: OrderStatus::Cancelled,
         }];
         changes.extend(ledger.into_changes());
-        let (number, spelt) = (&order.number, spell(&refunds));
-        let summary = match &refunds[..] {
-            [] => LocalizedText {
-                en: format!("Cancel order {number}. Nothing was paid."),
-                de: format!("Bestellung {number} stornieren. Es war nichts bezahlt."),
-            },
-            _ => LocalizedText {
-                en: format!("Cancel order {number} and refund {}.", spelt.en),
-                de: format!("Bestellung {number} stornieren und {} erstatten.", spelt.de),
-            },
+        let message = match &refunds[..] {
+            [] => TextKey("plan-cancel-unpaid"),
+            _ => TextKey("plan-cancel"),
         };
+        let summary = LocalizedText::from_fn(|language| {
+            let (number, amounts) = (order.number.as_str(), spell(&refunds, language));
+            message.with(language, &[("number", number.into()), ("amounts", amounts.into())])
+        });
         Ok(Plan::new(
             summary,
             order_ref(&order),

@@ -10,7 +10,7 @@ use crate::{
         policy::{Mode, Policy},
     },
     ids::ShopperId,
-    language::LocalizedText,
+    language::TextKey,
     store::{Address, changes::Change, orders::OrderStatus},
     tenancy::{Role, Tx},
     tools::{Contract, Effect},
@@ -37,10 +37,7 @@ impl WriteTool for ChangeOrderAddress {
         requires: &["the order is pending and its items were not changed"],
         may_retry: true,
         side_effects: &["a receipt by mail"],
-        activity: LocalizedText {
-            en: "Preparing the change of address…",
-            de: "Ich bereite die Änderung der Adresse vor…",
-        },
+        activity: TextKey("activity-change-order-address"),
     };
     const POLICY: Policy = Policy::new(Mode::Shopper);
     type Arguments = Arguments;
@@ -52,10 +49,8 @@ impl WriteTool for ChangeOrderAddress {
             return Err(PlanError::rule("the order goes to that address already"));
         }
         let (number, to) = (&order.number, arguments.address.in_short());
-        let summary = LocalizedText {
-            en: format!("Send order {number} to {to}."),
-            de: format!("Bestellung {number} senden an: {to}."),
-        };
+        let values = [("number", number.as_str().into()), ("address", to.as_str().into())];
+        let summary = TextKey("plan-order-address").everywhere_with(&values);
         let change = Change::OrderAddress {
             from: order.address.clone(),
             to: arguments.address.clone(),

@@ -13,7 +13,7 @@ use crate::{
         policy::{Mode, Policy},
     },
     ids::ShopperId,
-    language::LocalizedText,
+    language::TextKey,
     money::Money,
     store::{changes::Change, orders::OrderStatus},
     tenancy::{Role, Tx},
@@ -50,10 +50,7 @@ impl WriteTool for ChangeOrderItems {
         ],
         may_retry: true,
         side_effects: &["a payment or a refund of the difference", "a receipt by mail"],
-        activity: LocalizedText {
-            en: "Preparing the change of items…",
-            de: "Ich bereite die Änderung der Artikel vor…",
-        },
+        activity: TextKey("activity-change-order-items"),
     };
     const POLICY: Policy = Policy::new(Mode::Staff);
     type Arguments = Arguments;
@@ -79,11 +76,12 @@ impl WriteTool for ChangeOrderItems {
             },
         ];
         changes.extend(ledger.into_changes());
-        let verb = LocalizedText {
-            en: "Change",
-            de: "ändern",
-        };
-        let summary = swapped(verb, &order, &arguments.changes, (difference, &method.id));
+        let summary = swapped(
+            TextKey("plan-change-items"),
+            &order,
+            &arguments.changes,
+            (difference, &method.id),
+        );
         let amount = Some(Money::new(difference.minor.abs(), difference.currency));
         Ok(Plan::new(summary, order_ref(&order), amount, changes))
     }

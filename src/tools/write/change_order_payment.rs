@@ -10,7 +10,7 @@ use crate::{
         policy::{Mode, Policy},
     },
     ids::ShopperId,
-    language::{Language, LocalizedText},
+    language::{LocalizedText, TextKey},
     store::orders::{OrderStatus, PaymentKind},
     tenancy::{Role, Tx},
     tools::{Contract, Effect},
@@ -42,10 +42,7 @@ impl WriteTool for ChangeOrderPayment {
         ],
         may_retry: true,
         side_effects: &["a new payment and a refund of the old one", "a receipt by mail"],
-        activity: LocalizedText {
-            en: "Preparing the change of payment…",
-            de: "Ich bereite die Änderung der Zahlung vor…",
-        },
+        activity: TextKey("activity-change-order-payment"),
     };
     const POLICY: Policy = Policy::new(Mode::Staff);
     type Arguments = Arguments;
@@ -68,14 +65,15 @@ impl WriteTool for ChangeOrderPayment {
         let mut ledger = Ledger::new(&methods);
         ledger.book(PaymentKind::Payment, paid.amount, &new.id)?;
         ledger.book(PaymentKind::Refund, paid.amount, &paid.payment_method_id)?;
-        let (number, by, before) = (&order.number, &new.id, &paid.payment_method_id);
-        let summary = LocalizedText {
-            en: format!("Pay order {number} ({}) by {by} instead of {before}.", paid.amount),
-            de: format!(
-                "Bestellung {number} ({}) mit {by} statt mit {before} bezahlen.",
-                paid.amount.in_language(Language::De)
-            ),
-        };
+        let summary = LocalizedText::from_fn(|language| {
+            let values = [
+                ("number", order.number.as_str().into()),
+                ("amount", paid.amount.in_language(language).into()),
+                ("new", new.id.as_str().into()),
+                ("old", paid.payment_method_id.as_str().into()),
+            ];
+            TextKey("plan-payment").with(language, &values)
+        });
         Ok(Plan::new(
             summary,
             order_ref(&order),

@@ -10,7 +10,7 @@ use crate::{
         policy::{Mode, Policy},
     },
     ids::ShopperId,
-    language::LocalizedText,
+    language::TextKey,
     store::{Address, changes::Change, profile},
     tenancy::{Role, Tx},
     tools::{Contract, Effect},
@@ -35,10 +35,7 @@ impl WriteTool for ChangeProfileAddress {
         requires: &[],
         may_retry: true,
         side_effects: &["a notice by mail"],
-        activity: LocalizedText {
-            en: "Preparing the change of address…",
-            de: "Ich bereite die Änderung der Adresse vor…",
-        },
+        activity: TextKey("activity-change-profile-address"),
     };
     const POLICY: Policy = Policy::new(Mode::Shopper);
     type Arguments = Arguments;
@@ -49,10 +46,7 @@ impl WriteTool for ChangeProfileAddress {
         if profile.address.as_ref() == Some(&to) {
             return Err(PlanError::rule("that is the address already"));
         }
-        let summary = LocalizedText {
-            en: format!("Change your default address to {}.", to.in_short()),
-            de: format!("Ihre Standardadresse ändern auf: {}.", to.in_short()),
-        };
+        let summary = TextKey("plan-profile-address").everywhere_with(&[("address", to.in_short().into())]);
         let change = Change::ProfileAddress {
             from: profile.address,
             to,

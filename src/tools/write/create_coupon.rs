@@ -10,7 +10,7 @@ use crate::{
         policy::{Mode, Policy},
     },
     ids::ShopperId,
-    language::LocalizedText,
+    language::{LocalizedText, TextKey},
     money::Money,
     store::changes::{Change, Discount},
     tenancy::{Role, Tx, current},
@@ -52,10 +52,7 @@ impl WriteTool for CreateCoupon {
         requires: &["at most 20 percent, and never more than 50.00"],
         may_retry: true,
         side_effects: &["the code by mail"],
-        activity: LocalizedText {
-            en: "Preparing a coupon…",
-            de: "Ich bereite einen Gutschein vor…",
-        },
+        activity: TextKey("activity-create-coupon"),
     };
     const POLICY: Policy = Policy::new(Mode::Staff);
     type Arguments = Arguments;
@@ -73,12 +70,13 @@ impl WriteTool for CreateCoupon {
                 let percent =
                     percent.ok_or_else(|| refuse(format!("must be whole percents from 1 to {MOST_PERCENT}")))?;
                 let at_most = Money::new(MOST_MINOR, currency);
-                let most = LocalizedText {
-                    en: "at most",
-                    de: "höchstens",
-                };
-                let worth =
-                    most.each(|language, most| format!("{percent} % ({most} {})", at_most.in_language(language)));
+                let worth = LocalizedText::from_fn(|language| {
+                    let values = [
+                        ("percent", percent.into()),
+                        ("amount", at_most.in_language(language).into()),
+                    ];
+                    TextKey("percent-coupon").with(language, &values)
+                });
                 (Discount::Percent { percent, at_most }, at_most, worth)
             }
             Kind::Amount => {
@@ -93,13 +91,10 @@ impl WriteTool for CreateCoupon {
                 (Discount::Amount { amount }, amount, worth)
             }
         };
-        let summary = LocalizedText {
-            en: format!("Give a coupon of {}, usable once within {DAYS} days.", worth.en),
-            de: format!(
-                "Einen Gutschein über {} ausstellen, einmal gültig innerhalb von {DAYS} Tagen.",
-                worth.de
-            ),
-        };
+        let summary = LocalizedText::from_fn(|language| {
+            let values = [("worth", worth.in_language(language).into()), ("days", DAYS.into())];
+            TextKey("plan-coupon").with(language, &values)
+        });
         let change = Change::Coupon { discount, days: DAYS };
         Ok(Plan::new(summary, None, Some(amount), vec![change]))
     }

@@ -13,7 +13,7 @@ use crate::{
         policy::{Mode, Policy},
     },
     ids::ShopperId,
-    language::LocalizedText,
+    language::TextKey,
     money::Money,
     store::{changes::Change, orders::OrderStatus},
     tenancy::{Role, Tx},
@@ -50,10 +50,7 @@ impl WriteTool for ExchangeItems {
         ],
         may_retry: true,
         side_effects: &["instructions by mail"],
-        activity: LocalizedText {
-            en: "Preparing the exchange…",
-            de: "Ich bereite den Umtausch vor…",
-        },
+        activity: TextKey("activity-exchange-items"),
     };
     const POLICY: Policy = Policy::new(Mode::Staff);
     type Arguments = Arguments;
@@ -77,11 +74,12 @@ impl WriteTool for ExchangeItems {
                 payment_method_id: method.id.clone(),
             },
         ];
-        let verb = LocalizedText {
-            en: "Exchange",
-            de: "umtauschen",
-        };
-        let summary = swapped(verb, &order, &arguments.changes, (difference, &method.id));
+        let summary = swapped(
+            TextKey("plan-exchange"),
+            &order,
+            &arguments.changes,
+            (difference, &method.id),
+        );
         let amount = Some(Money::new(difference.minor.abs(), difference.currency));
         Ok(Plan::new(summary, order_ref(&order), amount, changes))
     }

@@ -10,7 +10,7 @@ use crate::{
         policy::{Mode, Policy},
     },
     ids::ShopperId,
-    language::LocalizedText,
+    language::TextKey,
     store::changes::Change,
     tenancy::{Role, Tx},
     tools::{Contract, Effect},
@@ -36,10 +36,7 @@ impl WriteTool for HandOff {
         requires: &[],
         may_retry: true,
         side_effects: &["a notice to staff"],
-        activity: LocalizedText {
-            en: "Calling a colleague…",
-            de: "Ich rufe jemanden…",
-        },
+        activity: TextKey("activity-hand-off"),
     };
     const POLICY: Policy = Policy {
         automatic_per_day: Some(20),
@@ -52,10 +49,7 @@ impl WriteTool for HandOff {
         let changes = vec![Change::HandOff {
             summary: arguments.summary.clone(),
         }];
-        let summary = LocalizedText {
-            en: "Call a person of our staff.",
-            de: "Jemanden aus unserem Team rufen.",
-        };
-        Ok(Plan::new(summary.owned(), None, None, changes))
+        let summary = TextKey("plan-hand-off").everywhere();
+        Ok(Plan::new(summary, None, None, changes))
     }
 }

@@ -10,7 +10,7 @@ use crate::{
         policy::{Mode, Policy},
     },
     ids::ShopperId,
-    language::LocalizedText,
+    language::{LocalizedText, TextKey},
     money::Money,
     store::orders::PaymentKind,
     tenancy::{Role, Tx},
@@ -44,10 +44,7 @@ impl WriteTool for RequestRefund {
         ],
         may_retry: true,
         side_effects: &["a refund", "a receipt by mail"],
-        activity: LocalizedText {
-            en: "Preparing the refund…",
-            de: "Ich bereite die Erstattung vor…",
-        },
+        activity: TextKey("activity-request-refund"),
     };
     const POLICY: Policy = Policy::new(Mode::Staff);
     type Arguments = Arguments;
@@ -82,11 +79,10 @@ impl WriteTool for RequestRefund {
                 refunds.push((method, amount));
             }
         }
-        let (number, spelt) = (&order.number, spell(&refunds));
-        let summary = LocalizedText {
-            en: format!("Refund {} on order {number}.", spelt.en),
-            de: format!("Zur Bestellung {number} {} erstatten.", spelt.de),
-        };
+        let summary = LocalizedText::from_fn(|language| {
+            let (number, amounts) = (order.number.as_str(), spell(&refunds, language));
+            TextKey("plan-refund").with(language, &[("number", number.into()), ("amounts", amounts.into())])
+        });
         Ok(Plan::new(
             summary,
             order_ref(&order),

@@ -13,7 +13,7 @@ use crate::{
         policy::{Mode, Policy},
     },
     ids::ShopperId,
-    language::{Language, LocalizedText},
+    language::{LocalizedText, TextKey},
     money::Money,
     store::{changes::Change, orders::OrderStatus},
     tenancy::{Role, Tx},
@@ -50,10 +50,7 @@ impl WriteTool for ReturnItems {
         ],
         may_retry: true,
         side_effects: &["instructions by mail"],
-        activity: LocalizedText {
-            en: "Preparing the return…",
-            de: "Ich bereite die Rücksendung vor…",
-        },
+        activity: TextKey("activity-return-items"),
     };
     const POLICY: Policy = Policy::new(Mode::Staff);
     type Arguments = Arguments;
@@ -103,30 +100,20 @@ impl WriteTool for ReturnItems {
                 payment_method_id: method.id.clone(),
             },
         ];
-        let (goods, number, to) = (goods(&order.lines, &arguments.item_ids), &order.number, &method.id);
-        let german = |money: Money| money.in_language(Language::De);
-        let refunded = match refund == worth {
-            true => LocalizedText {
-                en: "the refund".to_owned(),
-                de: "die Erstattung".to_owned(),
-            },
-            false => LocalizedText {
-                en: format!("{refund}, which is what was not refunded yet,"),
-                de: format!("{}, der noch nicht erstattete Rest,", german(refund)),
-            },
+        let message = match refund == worth {
+            true => TextKey("plan-return"),
+            false => TextKey("plan-return-rest"),
         };
-        let summary = LocalizedText {
-            en: format!(
-                "Return {} of order {number}, worth {worth}; {} will go to {to}.",
-                goods.en, refunded.en
-            ),
-            de: format!(
-                "{} der Bestellung {number} im Wert von {} zurücksenden; {} geht an {to}.",
-                goods.de,
-                german(worth),
-                refunded.de
-            ),
-        };
+        let summary = LocalizedText::from_fn(|language| {
+            let values = [
+                ("goods", goods(&order.lines, &arguments.item_ids, language).into()),
+                ("number", order.number.as_str().into()),
+                ("worth", worth.in_language(language).into()),
+                ("refund", refund.in_language(language).into()),
+                ("method", method.id.as_str().into()),
+            ];
+            message.with(language, &values)
+        });
         Ok(Plan::new(summary, order_ref(&order), Some(refund), changes))
     }
 }

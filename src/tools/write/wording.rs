@@ -2,31 +2,36 @@
 
 use super::ItemChange;
 use crate::{
-    language::{Language, LocalizedText},
+    language::{Language, LocalizedText, TextKey},
     money::Money,
     store::orders::{Line, Order},
 };
 
 /// `28.00 USD to gift-mia and 5.00 USD to card-mia`.
-pub(super) fn spell(amounts: &[(String, Money)]) -> LocalizedText<String> {
-    let words = LocalizedText {
-        en: ("to", " and "),
-        de: ("an", " und "),
+pub(super) fn spell(amounts: &[(String, Money)], language: Language) -> String {
+    let spell = |(method, amount): &(String, Money)| {
+        let values = [
+            ("amount", amount.in_language(language).into()),
+            ("method", method.as_str().into()),
+        ];
+        TextKey("amount-to-method").with(language, &values)
     };
-    words.each(|language, (to, and)| {
-        let spelt: Vec<_> = amounts
-            .iter()
-            .map(|(method, amount)| format!("{} {to} {method}", amount.in_language(language)))
-            .collect();
-        spelt.join(and)
-    })
+    amounts
+        .iter()
+        .map(spell)
+        .reduce(|first, last| both(&first, &last, language))
+        .unwrap_or_default()
+}
+
+fn both(first: &str, last: &str, language: Language) -> String {
+    TextKey("two-and-more").with(language, &[("first", first.into()), ("last", last.into())])
 }
 
 /// How many different goods a summary names.
 const NAMED: usize = 3;
 
 /// These units of an order, as the shopper knows them: `2 × Enamel Mug and Storm Lantern`.
-pub(super) fn goods<'a>(lines: &[Line], item_ids: impl IntoIterator<Item = &'a String>) -> LocalizedText<String> {
+pub(super) fn goods<'a>(lines: &[Line], item_ids: impl IntoIterator<Item = &'a String>, language: Language) -> String {
     let mut counted: Vec<(&str, usize)> = Vec::new();
     for id in item_ids {
         let line = lines.iter().find(|line| line.item_id == *id);
@@ -41,42 +46,31 @@ pub(super) fn goods<'a>(lines: &[Line], item_ids: impl IntoIterator<Item = &'a S
         1 => (*name).to_owned(),
         count => format!("{count} × {name}"),
     };
-    let named: Vec<String> = counted.iter().take(NAMED).map(tell).collect();
-    let words = LocalizedText {
-        en: ("and", "more"),
-        de: ("und", "weitere"),
-    };
-    words.each(|_, (and, others)| {
-        let mut told = named.clone();
-        told.extend((more > 0).then(|| format!("{more} {others}")));
-        match told.pop() {
-            Some(last) if !told.is_empty() => format!("{} {and} {last}", told.join(", ")),
-            only => only.unwrap_or_default(),
-        }
-    })
+    let mut told: Vec<String> = counted.iter().take(NAMED).map(tell).collect();
+    told.extend((more > 0).then(|| TextKey("more-goods").with(language, &[("count", more.into())])));
+    match told.pop() {
+        Some(last) if !told.is_empty() => both(&told.join(", "), &last, language),
+        only => only.unwrap_or_default(),
+    }
 }
 
 /// `Exchange Enamel Mug of order #W1; the difference of 2.00 USD goes by card-mia.`
 pub(super) fn swapped(
-    verb: LocalizedText,
+    message: TextKey,
     order: &Order,
     changes: &[ItemChange],
     (difference, by): (Money, &str),
-) -> LocalizedText<String> {
-    let goods = goods(&order.lines, changes.iter().map(|change| &change.item_id));
-    let number = &order.number;
-    LocalizedText {
-        en: format!(
-            "{} {} of order {number}; the difference of {difference} goes by {by}.",
-            verb.en, goods.en
-        ),
-        de: format!(
-            "{} der Bestellung {number} {}; der Unterschied von {} geht über {by}.",
-            goods.de,
-            verb.de,
-            difference.in_language(Language::De)
-        ),
-    }
+) -> LocalizedText {
+    LocalizedText::from_fn(|language| {
+        let items = changes.iter().map(|change| &change.item_id);
+        let values = [
+            ("goods", goods(&order.lines, items, language).into()),
+            ("number", order.number.as_str().into()),
+            ("difference", difference.in_language(language).into()),
+            ("method", by.into()),
+        ];
+        message.with(language, &values)
+    })
 }
 
 #[cfg(test)]
@@ -99,15 +93,16 @@ mod tests {
             names.iter().map(line).collect::<Vec<_>>()
         };
         let lines = of(&["Mug", "Lamp", "Rope", "Sail", "Oar"]);
-        let told = |ids: &[&str]| {
+        let german: Language = "de".parse().expect("a language");
+        let told = |ids: &[&str], language| {
             let ids: Vec<String> = ids.iter().map(|id| (*id).to_owned()).collect();
-            goods(&lines, &ids)
+            goods(&lines, &ids, language)
         };
-        assert_eq!(told(&["mug"]).en, "Mug");
-        assert_eq!(told(&["mug", "mug", "lamp"]).en, "2 × Mug and Lamp");
-        assert_eq!(told(&["mug", "lamp", "rope"]).de, "Mug, Lamp und Rope");
+        assert_eq!(told(&["mug"], Language::EN), "Mug");
+        assert_eq!(told(&["mug", "mug", "lamp"], Language::EN), "2 × Mug and Lamp");
+        assert_eq!(told(&["mug", "lamp", "rope"], german), "Mug, Lamp und Rope");
         assert_eq!(
-            told(&["mug", "lamp", "rope", "sail", "oar", "oar"]).en,
+            told(&["mug", "lamp", "rope", "sail", "oar", "oar"], Language::EN),
             "Mug, Lamp, Rope and 3 more"
         );
     }

@@ -7,3 +7,7 @@ interface Window {
 
 /** The widget's style sheet: the server puts it in the place of this name. */
 declare const STYLE: string;
+
+/** The texts of every language, by its tag: the server puts them in the place of this name. */
+// biome-ignore lint/suspicious/noExplicitAny: a text, or the texts of an API's states.
+declare const CATALOGUES: Record<string, Record<string, any>>;

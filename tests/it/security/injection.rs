@@ -359,12 +359,12 @@ async fn the_prompt_can_be_read_and_its_audit_names_what_does_not_belong_there()
 /// Every place where SQL text is put together at run time, with the reason why nobody else's text can be in it. Everything else is a literal
 /// that is checked when the crate is compiled.
 const PUT_TOGETHER: [(&str, usize, &str); 6] = [
+    ("cli/replay/run.rs", 3, "names of databases that this process counts"),
     (
         "doctor/database.rs",
         1,
         "literals of this file, handed through a function",
     ),
-    ("cli/replay/run.rs", 3, "names of databases that this process counts"),
     ("jobs/backlog.rs", 1, "the queue's schema, a constant"),
     ("jobs/mod.rs", 1, "the owner's name, a constant"),
     ("tenancy/bootstrap.rs", 1, "names of roles, constants"),

@@ -242,8 +242,10 @@ fn child_that_says_everything_and_crashes() {
 #[tokio::test]
 async fn what_a_crashing_process_says_holds_no_canary() {
     let sentry = Ingest::start().await;
+    let here = module_path!().trim_start_matches("it::");
+    let child = format!("{here}::child_that_says_everything_and_crashes");
     let child = tokio::process::Command::new(std::env::current_exe().expect("this test"))
-        .args(["--exact", "logs::child_that_says_everything_and_crashes", "--nocapture"])
+        .args(["--exact", &child, "--nocapture"])
         .env(CHILD, format!("http://key@{}/7", sentry.address))
         .env_remove("RUST_LOG")
         .output()

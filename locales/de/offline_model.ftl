@@ -1,0 +1,35 @@
+# Was die eingebauten Regeln antworten, wo kein Sprachmodell es tut.
+
+offline-help = Ich kann nach Ihren Bestellungen, Paketen und Erstattungen sehen, in Ihr Profil und in unser Sortiment. Versuchen Sie: Wo ist meine Bestellung #1001?
+offline-sign-in-first = Dafür muss ich wissen, wer Sie sind. Bitte melden Sie sich zuerst an.
+offline-not-allowed = Das geht nicht: { $reason }.
+offline-not-found = Das habe ich in Ihrem Konto nicht gefunden. Bitte prüfen Sie die Nummer und ob Sie angemeldet sind.
+offline-not-now = Ich konnte gerade nicht nachsehen. Bitte versuchen Sie es gleich noch einmal.
+offline-return-asked = Ich habe die Rücksendung beantragt. Ein Mensch entscheidet, und Sie hören hier und per Mail davon.
+offline-person-called = Ich habe jemanden aus unserem Team gerufen, der Ihnen hier antwortet.
+offline-no-orders = Sie haben bei uns noch nichts bestellt.
+offline-no-products = So etwas habe ich in unserem Sortiment nicht gefunden.
+offline-order = Bestellung { $number } ({ $items }) ist { $status }. { $tracking } Die Summe ist { $total }.
+offline-tracking = { $parcels ->
+    [0] Sie ist noch nicht unterwegs.
+    [1] Die Sendungsnummer ist { $numbers }.
+   *[other] Die Sendungsnummern sind { $numbers }.
+  }
+offline-orders = Ihre Bestellungen: { $orders }.
+offline-one-order = { $number } ist { $status } ({ $total })
+offline-no-refund = Zur Bestellung { $number } wurde nichts erstattet; bezahlt wurden { $paid }.
+offline-refunds = Zur Bestellung { $number } haben wir erstattet: { $refunds }.
+offline-products = Gefunden habe ich: { $products }.
+offline-sold-out = { $name } (ausverkauft)
+offline-product = { $name } (ab { $price })
+offline-article = { $excerpt } (Aus unserer Hilfeseite „{ $title }“.)
+offline-profile = Sie sind { $name } ({ $email }), { $address }. Zahlungsarten: { $methods }.
+offline-no-address = keine Adresse
+offline-no-methods = keine
+offline-status-pending = in Bearbeitung
+offline-status-pending-items-modified = geändert und in Bearbeitung
+offline-status-processed = versandt
+offline-status-delivered = zugestellt
+offline-status-cancelled = storniert
+offline-status-return-requested = zur Rücksendung angemeldet
+offline-status-exchange-requested = zum Umtausch angemeldet
