@@ -7,6 +7,13 @@ use std::sync::{
 
 use chrono::{DateTime, Duration, SubsecRound, Utc};
 
+/// The machine's time, for commands and for pages, which have no [`Clock`] to ask. Whole microseconds, as Postgres keeps them.
+#[allow(clippy::disallowed_methods, reason = "its home")]
+pub fn now() -> DateTime<Utc> {
+    Utc::now().trunc_subsecs(6)
+}
+
+/// A clock that tests can move.
 #[derive(Clone, Debug, Default)]
 pub struct Clock {
     ahead_millis: Arc<AtomicI64>,
@@ -27,7 +34,7 @@ impl Clock {
         {
             return time;
         }
-        Utc::now().trunc_subsecs(6) + Duration::milliseconds(self.ahead_millis.load(Ordering::Relaxed))
+        now() + Duration::milliseconds(self.ahead_millis.load(Ordering::Relaxed))
     }
 
     /// Moves this clock and all its clones, for tests of expiry.

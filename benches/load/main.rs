@@ -4,6 +4,8 @@
 //! own, and a model that answers at once. Loads come from pgbench and wrk (Debian: postgresql-contrib, wrk).
 //! `LOAD_SECONDS` (default 8) is the length of one measurement, `LOAD_ORDERS` (default 1000000) the amount of data.
 
+#![allow(clippy::disallowed_methods, clippy::expect_used)]
+
 mod data;
 mod model;
 mod proposals;

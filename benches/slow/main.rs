@@ -3,6 +3,8 @@
 //!
 //! `SLOW_SECONDS` (default 20) is the length of one round.
 
+#![allow(clippy::disallowed_methods, clippy::expect_used)]
+
 #[path = "../../tests/it/support/mod.rs"]
 #[allow(dead_code, unused_imports)]
 mod support;
@@ -225,7 +227,7 @@ async fn prepare(app: &TestApp, ways: &Ways, slowed: &str) {
     match slowed {
         "name servers" => {
             app.meddle("UPDATE integrations SET url = 'http://hooks.example/hook' WHERE kind = 'crm'")
-                .await
+                .await;
         }
         "webhooks" => {
             let admin = app.staff("ann@shop.example", StaffRole::Admin).await;

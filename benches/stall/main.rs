@@ -5,6 +5,8 @@
 //! request of that thread would have waited. The caller is on another thread, and each of its calls comes from a network of its own, so that
 //! no throttle answers in the route's place.
 
+#![allow(clippy::disallowed_methods, clippy::expect_used)]
+
 #[path = "../../tests/it/support/mod.rs"]
 #[allow(dead_code, unused_imports)]
 mod support;

@@ -121,7 +121,7 @@ pub async fn decide(
     record(&mut tx, id, &proposal, &decider, &verdict, now).await?;
     match verdict {
         Verdict::Reject { reason } => {
-            settle(&mut tx, id, &proposal, State::Rejected, Some(&reason), &actor, now).await?
+            settle(&mut tx, id, &proposal, State::Rejected, Some(&reason), &actor, now).await?;
         }
         Verdict::Withdraw => {
             settle(&mut tx, id, &proposal, State::Rejected, Some(WITHDRAWN), &actor, now).await?;

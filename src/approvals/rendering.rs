@@ -193,7 +193,7 @@ impl Rows {
         let whose = self.say(whose);
         for (part, before, after) in parts {
             // A part that is empty before and after is none.
-            if before.is_none_or(|before| before.is_empty()) && after.is_empty() {
+            if before.is_none_or(std::string::String::is_empty) && after.is_empty() {
                 continue;
             }
             let label = format!("{whose}, {}", self.say(part));

@@ -67,6 +67,7 @@ impl ReservationGuard {
 impl Drop for ReservationGuard {
     fn drop(&mut self) {
         if let Some(settling) = self.take() {
+            #[allow(clippy::disallowed_methods, reason = "a guard cannot wait where it is dropped")]
             tokio::spawn(settling);
         }
     }

@@ -159,7 +159,7 @@ impl Turn {
         let activity = self.engine.registry.activity(&call.tool).unwrap_or(WORKING);
         self.log.emit(Event::Tool(ToolActivity {
             tool: bounded(&call.tool, 64),
-            activity: activity.in_language(self.language).to_string(),
+            activity: activity.in_language(self.language).clone(),
             status,
         }));
     }

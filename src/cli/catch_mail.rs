@@ -37,6 +37,7 @@ async fn take(listener: TcpListener, inbox: Inbox) {
     loop {
         if let Ok((stream, _)) = listener.accept().await {
             let inbox = inbox.clone();
+            #[allow(clippy::disallowed_methods, reason = "the task ends with its connection")]
             tokio::spawn(async move { talk(stream, &inbox).await });
         }
     }

@@ -48,6 +48,7 @@ pub async fn run(options: Options) -> Result<(), CliError> {
     let address = options.listen.unwrap_or((Ipv4Addr::LOCALHOST, options.port).into());
     let listener = bind(address).await?;
     // Kept until the end: dropping it stops it.
+    #[allow(clippy::disallowed_methods, reason = "the demo has no other setting")]
     let postgres = match std::env::var("DATABASE_URL") {
         Ok(url) if !url.is_empty() => Err(given(&url)?),
         _ => Ok(PrivatePostgres::start(true).await?),
@@ -79,6 +80,7 @@ pub async fn run(options: Options) -> Result<(), CliError> {
         };
         let listener = bind(address).await?;
         println!("Control: http://{}", listener.local_addr()?);
+        #[allow(clippy::disallowed_methods, reason = "it ends with the demo")]
         tokio::spawn(control::serve(listener, control));
     }
     println!("{}", welcome(&format!("http://{}", settings.listen), &key));

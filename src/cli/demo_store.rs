@@ -1,7 +1,5 @@
 //! The store that the demo has: founded, filled, with its people, and a key for its shop page.
 
-use chrono::Utc;
-
 use super::{CliError, import};
 use crate::{
     config::Storefront,
@@ -60,11 +58,11 @@ pub async fn seed(pools: &Pools) -> Result<StoreKey, CliError> {
     let mut tx = pools.executor.begin(tenancy::Scope::tenant(store.id)).await?;
     for (name, text) in HELP {
         let (slug, language, article) = import::articles::article(name, text).map_err(CliError::Argument)?;
-        help::write(&mut tx, slug, language, &article, Utc::now()).await?;
+        help::write(&mut tx, slug, language, &article, crate::clock::now()).await?;
     }
     tx.commit().await?;
     for shopper in ["mia", "noah"] {
-        shoppers::set_password(&pools.executor, &store, shopper, PASSWORD.into(), Utc::now()).await?;
+        shoppers::set_password(&pools.executor, &store, shopper, PASSWORD.into(), crate::clock::now()).await?;
     }
     staff::add(
         &pools.executor,
@@ -89,7 +87,7 @@ pub async fn storefront(pools: &Pools, keyring: &Keyring, key: &StoreKey) -> Res
     let mut tx = super::begin(pools, SLUG).await?;
     // A database that an earlier demo left has an earlier key, sealed with a secret that is gone.
     let kid = format!("demo-{}", hex::encode(rand::random::<[u8; 4]>()));
-    let secret = assertion_keys::add_shared_secret(&mut tx, keyring, &kid, Utc::now()).await?;
+    let secret = assertion_keys::add_shared_secret(&mut tx, keyring, &kid, crate::clock::now()).await?;
     tx.commit().await?;
     Ok(Storefront {
         store: SLUG.into(),

@@ -1,6 +1,5 @@
 //! `countersign integration`: secrets for and of other systems. Each is given on standard input and kept sealed.
 
-use chrono::Utc;
 use clap::Subcommand;
 use uuid::Uuid;
 
@@ -59,7 +58,7 @@ pub async fn run(command: IntegrationCommand) -> Result<(), CliError> {
             let store = tenant(&pools, &slug).await?;
             let secret = super::read_secret()?;
             let mut tx = pools.executor.begin(Scope::tenant(store.id)).await?;
-            match credentials::add(&mut tx, &keyring, kind, url.as_deref(), &secret, Utc::now()).await {
+            match credentials::add(&mut tx, &keyring, kind, url.as_deref(), &secret, crate::clock::now()).await {
                 Ok(()) => Ok(tx.commit().await?),
                 Err(CredentialError::Database(error)) => Err(error.into()),
                 Err(error) => Err(wrong(error.to_string())),
@@ -79,7 +78,7 @@ pub async fn run(command: IntegrationCommand) -> Result<(), CliError> {
         }
         IntegrationCommand::Revoke { tenant: slug, id } => {
             let mut tx = super::begin(&pools, &slug).await?;
-            match credentials::revoke(&mut tx, id, Utc::now()).await? {
+            match credentials::revoke(&mut tx, id, crate::clock::now()).await? {
                 true => Ok(tx.commit().await?),
                 false => Err(wrong(format!("the store has no secret {id} in use"))),
             }

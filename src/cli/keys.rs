@@ -1,7 +1,6 @@
 //! `countersign keys`: the keys that stores sign assertions with, and the rotation of the server's secret.
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
-use chrono::Utc;
 use clap::Subcommand;
 
 use super::CliError;
@@ -47,7 +46,7 @@ pub enum KeysCommand {
 pub async fn run(command: KeysCommand) -> Result<(), CliError> {
     let (database, keyring) = Settings::for_keys(&environment)?;
     let pools = tenancy::connect(&database);
-    let now = Utc::now();
+    let now = crate::clock::now();
     match command {
         KeysCommand::Add {
             tenant,

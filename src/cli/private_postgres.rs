@@ -138,6 +138,7 @@ impl Drop for PrivatePostgres {
 
 /// The newest local server's `bin` folder, or a downloaded one.
 async fn find_binaries() -> Result<PathBuf, PrivatePostgresError> {
+    #[allow(clippy::disallowed_methods, reason = "where programs are is no setting")]
     let on_path = std::env::var_os("PATH")
         .map(|path| std::env::split_paths(&path).collect::<Vec<_>>())
         .unwrap_or_default();

@@ -298,7 +298,7 @@ fn metrics(report: &Report) -> String {
     let mut text = format!(
         "# TYPE countersign_probe_success gauge\ncountersign_probe_success {}\n# TYPE countersign_probe_timestamp_seconds gauge\ncountersign_probe_timestamp_seconds {}\n# TYPE countersign_probe_step_seconds gauge\n",
         u8::from(report.ok),
-        chrono::Utc::now().timestamp()
+        crate::clock::now().timestamp()
     );
     for step in &report.steps {
         let seconds = step.ms as f64 / 1000.0;

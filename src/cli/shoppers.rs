@@ -1,6 +1,5 @@
 //! `countersign shopper`: passwords, and what is kept about a shopper.
 
-use chrono::Utc;
 use clap::Subcommand;
 
 use super::{CliError, begin, pools, read_password, tenant};
@@ -43,7 +42,7 @@ pub async fn run(command: ShopperCommand) -> Result<(), CliError> {
                 .ok_or(CliError::NoShopper(shopper))?;
             println!("{:#}", privacy::export(&mut tx, id).await?);
             let system = Actor::system();
-            let entry = Entry::new(&system, "shopper.export", ("shopper", id), Utc::now());
+            let entry = Entry::new(&system, "shopper.export", ("shopper", id), crate::clock::now());
             audit::append(&mut tx, entry).await?;
             Ok(tx.commit().await?)
         }
@@ -52,14 +51,14 @@ pub async fn run(command: ShopperCommand) -> Result<(), CliError> {
             let id = privacy::find(&mut tx, &shopper)
                 .await?
                 .ok_or(CliError::NoShopper(shopper))?;
-            privacy::erase(&mut tx, id, &Actor::system(), Utc::now()).await?;
+            privacy::erase(&mut tx, id, &Actor::system(), crate::clock::now()).await?;
             Ok(tx.commit().await?)
         }
         ShopperCommand::SetPassword { tenant: slug, shopper } => {
             let pools = pools()?;
             let store = tenant(&pools, &slug).await?;
             let password = read_password()?;
-            match shoppers::set_password(&pools.executor, &store, &shopper, password, Utc::now()).await? {
+            match shoppers::set_password(&pools.executor, &store, &shopper, password, crate::clock::now()).await? {
                 true => Ok(()),
                 false => Err(CliError::NoShopper(shopper)),
             }

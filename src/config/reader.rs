@@ -32,6 +32,7 @@ pub type Source<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// The environment of this process.
 pub fn environment(name: &str) -> Option<String> {
+    #[allow(clippy::disallowed_methods, reason = "its home")]
     std::env::var(name).ok()
 }
 

@@ -105,7 +105,9 @@ async fn schema(pools: &Pools) -> Result<Vec<Finding>, sqlx::Error> {
         .executor
         .unscoped(|pool| async move { sqlx::query_scalar("SELECT clock_timestamp()").fetch_all(&pool).await })
         .await?;
-    let skew = now.first().map_or(0, |now| (*now - Utc::now()).num_seconds().abs());
+    let skew = now
+        .first()
+        .map_or(0, |now| (*now - crate::clock::now()).num_seconds().abs());
     if skew > 5 {
         let level = if skew > 30 { Red } else { Amber };
         found.push(Finding::new(
@@ -133,7 +135,7 @@ pub(super) async fn stores(pools: &Pools) -> Result<Vec<Finding>, sqlx::Error> {
     for store in &stores {
         let mut tx = pools.executor.begin(Scope::tenant(store.id)).await?;
         let mut note = |level: Level, code, text: String| {
-            found.push(Finding::new("stores", level, code, format!("{}: {text}", store.slug)))
+            found.push(Finding::new("stores", level, code, format!("{}: {text}", store.slug)));
         };
         let seen = sqlx::query!(
             r#"SELECT

@@ -164,7 +164,7 @@ pub(super) fn precautions(settings: &Settings, backups: Option<&Path>) -> Vec<Fi
         ),
         Some(None) => note(Red, "backup_missing", "there is no backup; `ops/backup` makes one"),
         Some(Some(time))
-            if SystemTime::now()
+            if SystemTime::from(crate::clock::now())
                 .duration_since(time)
                 .is_ok_and(|age| age > OLDEST_BACKUP) =>
         {

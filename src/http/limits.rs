@@ -120,6 +120,10 @@ fn layer(name: &'static str, by: By, rate: Rate) -> Layer {
         .finish();
     // `finish` is none only for a period or burst of zero, and neither is.
     let config = Arc::new(config.unwrap_or_else(|| unreachable!("a rate is never zero")));
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "the task ends with the limiter that it looks after"
+    )]
     tokio::spawn(forget(Arc::downgrade(&config), remembered));
     GovernorLayer::new(config).error_handler(move |error| refuse(name, rate, error))
 }

@@ -80,6 +80,10 @@ pub async fn serve(listener: TcpListener, router: Router, connections: Connectio
             .max_headers(MOST_HEADERS)
             .serve_connection(TokioIo::new(stream), service);
         let connection = graceful.watch(connection);
+        #[allow(
+            clippy::disallowed_methods,
+            reason = "the task ends with its connection, and the shutdown waits for it"
+        )]
         tokio::spawn(async move {
             // Clients come and go as they like; what they did is in the log of their requests.
             let _ = connection.await;

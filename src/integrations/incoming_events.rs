@@ -138,7 +138,7 @@ async fn privacy_request(
 
 /// Constraint and value errors are the event's; connections and grants are ours.
 fn is_about_the_event(error: &sqlx::Error) -> bool {
-    let code = error.as_database_error().and_then(|error| error.code());
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
     code.is_some_and(|code| code.starts_with("22") || code.starts_with("23"))
 }
 

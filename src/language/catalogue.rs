@@ -86,15 +86,13 @@ mod tests {
     fn messages(tag: &str) -> BTreeMap<String, BTreeSet<String>> {
         let folder = LOCALES.get_dir(tag).expect("a folder");
         let mut found = BTreeMap::new();
+        let start = Regex::new(r"^(?:([a-zA-Z][a-zA-Z0-9-]*)|    \.([a-z0-9]+)) =").expect("a pattern");
+        let values = Regex::new(r"\$([a-z_]+)").expect("a pattern");
         for file in folder.files() {
             let (name, text) = (file.path().display().to_string(), file.contents_utf8().expect("UTF-8"));
             if let Err((_, faults)) = FluentResource::try_new(text.to_owned()) {
                 panic!("{name}: {faults:?}");
             }
-            let (start, values) = (
-                Regex::new(r"^(?:([a-zA-Z][a-zA-Z0-9-]*)|    \.([a-z0-9]+)) =").expect("a pattern"),
-                Regex::new(r"\$([a-z_]+)").expect("a pattern"),
-            );
             let (mut message, mut key) = (String::new(), String::new());
             for line in text.lines().filter(|line| !line.starts_with('#')) {
                 if let Some(begins) = start.captures(line) {

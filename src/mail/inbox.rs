@@ -58,7 +58,7 @@ impl Caught {
             Some(decode(head, body))
         };
         Self {
-            at: Utc::now(),
+            at: crate::clock::now(),
             to,
             subject: decode_words(subject.unwrap_or_default()),
             text: part("text/plain").unwrap_or_default(),

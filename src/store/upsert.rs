@@ -2,7 +2,6 @@
 //!
 //! A record is the whole truth about its thing: sent again it changes nothing, sent changed it replaces what was there.
 
-use chrono::Utc;
 use sqlx::types::Json;
 use uuid::Uuid;
 use validator::Validate;
@@ -236,7 +235,7 @@ async fn order(tx: &mut Tx<Executor>, store: &Tenant, order: &OrderRecord) -> Re
         .await?
         .filter(|known| !known.lines.is_empty());
     let told = reconcile(&ledger::known(tx, stored).await?, order, store.currency)?;
-    let now = Utc::now();
+    let now = crate::clock::now();
     for request in &told.confirmed {
         ledger::confirm_request(tx, *request, now).await?;
     }

@@ -94,13 +94,11 @@ fn instead_of_field(found: &Captures<'_>) -> String {
         ("double", "\""),
         ("single", "'"),
     ];
-    let quote = match openings.into_iter().find(|(name, _)| found.name(name).is_some()) {
-        Some((_, quote)) => quote,
+    let opening = openings.into_iter().find(|(name, _)| found.name(name).is_some());
+    let Some((_, quote)) = opening else {
         // A bare value of a quoted field is a number of JSON; what takes its place is quoted as the field is.
-        None => {
-            let quote = found.name("quote").map_or("", |quote| quote.as_str());
-            return format!("{}{quote}[redacted]{quote}", &found["name"]);
-        }
+        let quote = found.name("quote").map_or("", |quote| quote.as_str());
+        return format!("{}{quote}[redacted]{quote}", &found["name"]);
     };
     format!("{}{quote}[redacted]", &found["name"])
 }

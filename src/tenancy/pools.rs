@@ -173,7 +173,7 @@ impl<R: Role> Pool<R> {
         };
         for _ in 0..self.inner.size() {
             match in_time().await {
-                Err(error) if is_dead_connection(&error) => continue,
+                Err(error) if is_dead_connection(&error) => {}
                 result => return result,
             }
         }

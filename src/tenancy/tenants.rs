@@ -188,7 +188,7 @@ pub async fn allow_machine_decisions(tx: &mut Tx<Executor>, allow: bool) -> Resu
     )
     .execute(&mut **tx)
     .await?;
-    let (actor, now) = (Actor::system(), chrono::Utc::now());
+    let (actor, now) = (Actor::system(), crate::clock::now());
     let entry = Entry::new(&actor, "tenant.machine_decisions", ("tenant", id), now);
     audit::append(tx, entry.after(serde_json::json!({ "allowed": allow }))).await
 }

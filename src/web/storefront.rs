@@ -9,7 +9,6 @@ use axum::{
     response::{Html, IntoResponse, Response},
     routing::get,
 };
-use chrono::Utc;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -133,7 +132,7 @@ async fn assertion(State(shop): State<watch::Receiver<Storefront>>, Query(visit)
         return StatusCode::NOT_FOUND.into_response();
     };
     let shop = shop.borrow().clone();
-    let now = Utc::now().timestamp();
+    let now = crate::clock::now().timestamp();
     let claims = json!({
         "aud": format!("countersign:{}", shop.store), "sub": id, "email": email, "given_name": name,
         "iat": now, "exp": now + 60, "jti": uuid::Uuid::new_v4().to_string(),

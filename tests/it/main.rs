@@ -1,5 +1,7 @@
 //! Drives the real server over HTTP against a real Postgres; each test has a database of its own.
 
+#![allow(clippy::disallowed_methods, clippy::expect_used)]
+
 mod support;
 
 mod approvals;

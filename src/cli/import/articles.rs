@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use chrono::Utc;
 use validator::Validate;
 
 use super::CliError;
@@ -25,7 +24,7 @@ pub async fn from_folder(executor: &Pool<Executor>, store: &Tenant, folder: &Pat
         let text = std::fs::read_to_string(&path).map_err(|error| CliError::Unreadable(path.clone(), error))?;
         let (slug, language, text) =
             article(name, &text).map_err(|mend| CliError::Argument(format!("{}: {mend}", path.display())))?;
-        changed += usize::from(help::write(&mut tx, slug, language, &text, Utc::now()).await?);
+        changed += usize::from(help::write(&mut tx, slug, language, &text, crate::clock::now()).await?);
     }
     tx.commit().await?;
     Ok(changed)

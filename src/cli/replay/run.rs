@@ -80,6 +80,7 @@ impl Stage {
         let model = Arc::new(ScriptedModel::default());
         let stop = CancellationToken::new();
         let (server_pools, server_model, stopped) = (pools.clone(), model.clone(), stop.clone().cancelled_owned());
+        #[allow(clippy::disallowed_methods, reason = "it is waited for below")]
         let server = tokio::spawn(async move {
             serve::serve(listener, &settings, &server_pools, clock, server_model, stopped).await
         });

@@ -110,7 +110,7 @@ fn age(created_at: &str) -> String {
     let Ok(at) = created_at.parse::<DateTime<Utc>>() else {
         return String::new();
     };
-    match (Utc::now() - at).num_minutes() {
+    match (crate::clock::now() - at).num_minutes() {
         minutes @ ..60 => format!("{} min", minutes.max(0)),
         minutes @ 60..1440 => format!("{} h", minutes / 60),
         minutes => format!("{} days", minutes / 1440),

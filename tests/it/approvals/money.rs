@@ -713,7 +713,8 @@ async fn a_charge_whose_answer_was_lost_for_a_day_is_looked_up_and_not_made_agai
     shop.app.becomes(tried, 1).await;
     // The provider has forgotten its idempotency keys by then.
     shop.app.clock.advance(chrono::Duration::hours(25));
-    shop.stripe.books(|books| books.forget_keys());
+    shop.stripe
+        .books(super::super::support::stripe_books::Books::forget_keys);
     shop.quiet().await;
     shop.stripe.books(|books| {
         let made = books.charges.values().filter(|charge| !charge.metadata.is_empty());

@@ -162,7 +162,7 @@ async fn refusal<R: Role>(tx: Result<Tx<R>, sqlx::Error>, statement: &str) -> St
         Ok(_) => String::new(),
         Err(error) => error
             .as_database_error()
-            .and_then(|error| error.code())
+            .and_then(sqlx::error::DatabaseError::code)
             .unwrap_or_default()
             .into_owned(),
     }
@@ -256,7 +256,10 @@ async fn each_pool_is_refused_what_its_role_must_not() {
         .await
         .expect_err("refused");
     assert_eq!(
-        refused.as_database_error().and_then(|error| error.code()).as_deref(),
+        refused
+            .as_database_error()
+            .and_then(sqlx::error::DatabaseError::code)
+            .as_deref(),
         Some(DENIED)
     );
 }

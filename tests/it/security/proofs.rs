@@ -199,7 +199,7 @@ async fn every_proof_of_a_shopper_dies_with_every_change_of_the_account() {
             "the password taken away" => app.meddle("SELECT set_config('app.tenant_id', tenant_id::text, false) FROM tenants WHERE slug = 'one'; DELETE FROM passwords").await,
             _ => {
                 app.meddle("UPDATE shoppers SET email = 'mia2@example.com' WHERE email = 'mia@example.com'")
-                    .await
+                    .await;
             }
         }
         assert_eq!(

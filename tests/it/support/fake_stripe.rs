@@ -151,15 +151,15 @@ async fn keyed(
 }
 
 async fn refund(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes) -> Response {
-    keyed(&shared, &headers, &body, |books, key, form| books.refund(key, form)).await
+    keyed(&shared, &headers, &body, super::stripe_books::Books::refund).await
 }
 
 async fn charge(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes) -> Response {
-    keyed(&shared, &headers, &body, |books, key, form| books.charge(key, form)).await
+    keyed(&shared, &headers, &body, super::stripe_books::Books::charge).await
 }
 
 async fn page(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes) -> Response {
-    keyed(&shared, &headers, &body, |books, key, form| books.page(key, form)).await
+    keyed(&shared, &headers, &body, super::stripe_books::Books::page).await
 }
 
 async fn cancel(
