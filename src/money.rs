@@ -110,19 +110,37 @@ impl Money {
 
     /// The decimal text without the currency, `536.65`.
     pub fn amount(self) -> String {
-        let decimals = self.currency.decimals() as usize;
-        let sign = if self.minor < 0 { "-" } else { "" };
-        let digits = format!("{:0>width$}", self.minor.unsigned_abs(), width = decimals + 1);
-        let (whole, fraction) = digits.split_at(digits.len() - decimals);
-        if decimals == 0 {
-            format!("{sign}{whole}")
-        } else {
-            format!("{sign}{whole}.{fraction}")
-        }
+        decimal(self.minor, self.currency.decimals())
     }
 }
 
-impl Money {}
+/// An amount in units of which 10^`decimals` make one, as decimal text: 53665 and 2 are `536.65`.
+pub fn decimal(units: i64, decimals: u32) -> String {
+    let decimals = decimals as usize;
+    let sign = if units < 0 { "-" } else { "" };
+    let digits = format!("{:0>width$}", units.unsigned_abs(), width = decimals + 1);
+    let (whole, fraction) = digits.split_at(digits.len() - decimals);
+    match fraction {
+        "" => format!("{sign}{whole}"),
+        _ => format!("{sign}{whole}.{fraction}"),
+    }
+}
+
+/// The other way round. None for what is no decimal, has more decimals, or is too large.
+pub fn units(text: &str, decimals: u32) -> Option<i64> {
+    let (negative, digits) = text.strip_prefix('-').map_or((false, text), |rest| (true, rest));
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
+    let all_digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+    let (decimals, fraction) = (decimals as usize, fraction.trim_end_matches('0'));
+    if !all_digits(whole)
+        || !all_digits(digits.split_once('.').map_or("0", |(_, fraction)| fraction))
+        || fraction.len() > decimals
+    {
+        return None;
+    }
+    let units: i64 = format!("{whole}{fraction:0<decimals$}").parse().ok()?;
+    Some(if negative { -units } else { units })
+}
 
 impl fmt::Display for Money {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -175,6 +193,35 @@ mod tests {
         }
         assert!(matches!(Money::parse("1.005", usd), Err(MoneyError::TooPrecise(..))));
         assert_eq!(Money::parse("92233720368547758.08", usd), Err(MoneyError::Overflow));
+    }
+
+    #[test]
+    fn units_are_read_and_written_as_decimals() {
+        for (text, decimals, value) in [
+            ("0.50", 2, 50),
+            ("12", 0, 12),
+            ("0.000001", 6, 1),
+            ("-3.25", 2, -325),
+            ("300", 6, 300_000_000),
+        ] {
+            assert_eq!(units(text, decimals), Some(value), "{text}");
+            assert_eq!(units(&decimal(value, decimals), decimals), Some(value), "{text}");
+        }
+        assert_eq!(
+            (decimal(5, 2), decimal(-5, 2), decimal(7, 0)),
+            ("0.05".into(), "-0.05".into(), "7".into())
+        );
+        for (text, decimals) in [
+            ("", 2),
+            (".", 2),
+            ("1.", 2),
+            ("1.001", 2),
+            ("1.5", 0),
+            ("99999999999999999999", 2),
+            ("1,5", 2),
+        ] {
+            assert_eq!(units(text, decimals), None, "{text}");
+        }
     }
 
     #[test]

@@ -51,6 +51,16 @@ struct FieldError {
 }
 
 impl Refusal {
+    /// The answer was not what the page expects: a fault of ours.
+    pub fn unreadable() -> Self {
+        Self {
+            status: 500,
+            kind: String::new(),
+            detail: "The answer could not be read.".into(),
+            errors: Vec::new(),
+        }
+    }
+
     /// The problem's name, such as `wrong_credentials`.
     pub fn code(&self) -> &str {
         self.kind.rsplit(':').next().unwrap_or_default()

@@ -114,6 +114,9 @@ pub struct CurrentStaffSession {
     role: StaffRole,
     /// The store's name.
     store: String,
+    /// What the store's amounts are in: ISO 4217.
+    #[schema(example = "USD")]
+    currency: String,
 }
 
 /// Tells about the caller.
@@ -122,11 +125,12 @@ pub struct CurrentStaffSession {
 pub async fn current(staff: StaffMember, State(web): State<Pool<Web>>) -> Result<Json<CurrentStaffSession>, Problem> {
     let (email, role) = staff.who().ok_or_else(Problem::not_found)?;
     let mut tx = web.begin(staff.scope()).await?;
-    let store = tenancy::current(&mut tx).await?.name;
+    let store = tenancy::current(&mut tx).await?;
     Ok(Json(CurrentStaffSession {
         email: email.to_owned(),
         role,
-        store,
+        store: store.name,
+        currency: store.currency.to_string(),
     }))
 }
 

@@ -86,7 +86,7 @@ async fn conversations(visitor: Visitor, Query(search): Query<Search>) -> Result
                     .of(&search.search),
                 Field::select(
                     "open",
-                    "Which",
+                    "Filter",
                     &[("", "All"), ("true", "Waiting for a person, or with one")],
                     &search.open,
                 ),
@@ -116,7 +116,7 @@ async fn conversation(visitor: Visitor, Path(id): Path<uuid::Uuid>) -> Result<Re
     ];
     let answer = Fields {
         help: if held.is_none() {
-            "Answering takes the conversation over."
+            "When you answer, you take over from the assistant."
         } else {
             ""
         },
@@ -133,7 +133,7 @@ async fn conversation(visitor: Visitor, Path(id): Path<uuid::Uuid>) -> Result<Re
     sections.push(Section::Form(match held {
         Some(_) => Fields::post("Done?", to("give-back"), "Give back to the assistant", vec![])
             .calling("POST", "/v1/staff/conversations/{id}/give-back"),
-        None => Fields::post("Or first", to("take"), "Take over", vec![])
+        None => Fields::post("Answer yourself", to("take"), "Take over", vec![])
             .calling("POST", "/v1/staff/conversations/{id}/take"),
     }));
     visitor
@@ -211,11 +211,7 @@ async fn article(visitor: Visitor, Path((language, slug)): Path<(String, String)
 
 fn article_form(article: &Value) -> Section {
     let published = if article["published"] == false { "false" } else { "true" };
-    let legend = if article.is_null() {
-        "Write an article"
-    } else {
-        "Change it"
-    };
+    let legend = if article.is_null() { "Write an article" } else { "Edit" };
     let form = Fields::post(
         legend,
         "/console/articles",

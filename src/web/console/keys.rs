@@ -49,7 +49,7 @@ pub async fn sections(visitor: &Visitor) -> Result<Vec<Section>, Failure> {
         }),
         Section::Form(Fields {
             help: "To change it: make one, put it into your page, revoke the old one.",
-            ..Fields::post("One more key", "/console/store-keys", "Make it", vec![])
+            ..Fields::post("Create a publishable key", "/console/store-keys", "Create key", vec![])
                 .calling("POST", "/v1/staff/store-keys")
         }),
     ])

@@ -30,7 +30,10 @@ use super::{
     api::{Caller, Refusal},
     policy, same_site,
 };
-use crate::identity::StaffRole;
+use crate::{
+    identity::StaffRole,
+    money::{self, Currency},
+};
 use page::Page;
 use view::Section;
 
@@ -124,6 +127,7 @@ struct Me {
     email: String,
     role: StaffRole,
     store: String,
+    currency: String,
 }
 
 impl Visitor {
@@ -141,9 +145,19 @@ impl Visitor {
         done.map_err(|refusal| self.refused(refusal))
     }
 
+    async fn me(&self) -> Result<Me, Failure> {
+        self.get("/v1/staff/sessions/current").await
+    }
+
+    /// What the store's amounts are in.
+    async fn currency(&self) -> Result<Currency, Failure> {
+        let code = self.me().await?.currency;
+        code.parse().map_err(|_| self.refused(Refusal::unreadable()))
+    }
+
     /// A page in its frame.
     async fn page(&self, title: &str, sections: Vec<Section>) -> Result<Response, Failure> {
-        let me: Me = self.get("/v1/staff/sessions/current").await?;
+        let me = self.me().await?;
         Ok(Page::new(title, &self.here, Some(&me), sections).into_response())
     }
 
@@ -156,7 +170,7 @@ impl Visitor {
     ) -> Result<Response, Failure> {
         let sections = vec![
             Section::Secret { label, value },
-            Section::Links(vec![(back.to_owned(), "I have kept it".to_owned())]),
+            Section::Links(vec![(back.to_owned(), "I have saved it".to_owned())]),
         ];
         self.page(title, sections).await
     }
@@ -229,6 +243,13 @@ impl Form {
             .filter(|(field, _)| field == name)
             .map(|(_, value)| value.as_str())
             .collect()
+    }
+
+    /// An amount of money, in units of which 10^`decimals` make one; the API says what is wrong with anything else.
+    fn amount(&self, name: &str, decimals: u32) -> Value {
+        self.optional(name).map_or(Value::Null, |text| {
+            money::units(text, decimals).map_or_else(|| text.into(), Value::from)
+        })
     }
 
     /// A whole number or nothing; the API says what is wrong with anything else.

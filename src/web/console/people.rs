@@ -100,7 +100,7 @@ async fn people(visitor: Visitor, Query(pages): Query<Pages>) -> Result<Response
             } else {
                 act(
                     format!("/console/people/{id}/disable"),
-                    "Shut out",
+                    "Remove access",
                     email,
                     ("DELETE", "/v1/staff/members/{id}"),
                 )
@@ -138,7 +138,7 @@ async fn people(visitor: Visitor, Query(pages): Query<Pages>) -> Result<Response
     });
     let mut fields = vec![
         Field::new("name", "What it is for", "text"),
-        Field::new("days", "Days until it ends, 1 to 366", "number").of(90),
+        Field::new("days", "Expires after (days, 1 to 366)", "number").of(90),
     ];
     fields.extend(scopes);
     let sections = vec![
@@ -146,13 +146,13 @@ async fn people(visitor: Visitor, Query(pages): Query<Pages>) -> Result<Response
             caption: "Staff",
             head: vec!["E-mail address", "Role", "Second factor", "Since", "Do"],
             rows: list(&members, "members").iter().map(member).collect(),
-            empty: "Nobody.",
+            empty: "No colleagues yet.",
         }),
         Section::Form(
             Fields::post(
-                "Invite somebody",
+                "Invite a colleague",
                 "/console/people/invite",
-                "Mail an invitation",
+                "Send invitation",
                 vec![
                     Field::new("email", "E-mail address", "email"),
                     Field::select("role", "Role", &roles, "viewer"),
@@ -161,19 +161,20 @@ async fn people(visitor: Visitor, Query(pages): Query<Pages>) -> Result<Response
             .calling("POST", "/v1/staff/invitations"),
         ),
         Section::Table(Table {
-            caption: "Machines' keys",
-            head: vec!["Name", "Begins with", "Scopes", "Last used", "Ends", "Do"],
+            caption: "API keys",
+            head: vec!["Name", "Begins with", "Scopes", "Last used", "Expires", "Do"],
             rows: list(&keys, "api_keys").iter().map(key).collect(),
             empty: "None.",
         }),
         Section::Form(
-            Fields::post("Make a key", "/console/keys", "Make it", fields).calling("POST", "/v1/staff/api-keys"),
+            Fields::post("Create an API key", "/console/keys", "Create key", fields)
+                .calling("POST", "/v1/staff/api-keys"),
         ),
     ];
     let sections = sections
         .into_iter()
         .chain((!links.is_empty()).then_some(Section::Links(links)));
-    visitor.page("Staff and keys", sections.collect()).await
+    visitor.page("Team and API keys", sections.collect()).await
 }
 
 async fn invite(visitor: Visitor, axum::Form(form): axum::Form<Form>) -> Result<Response, Failure> {
@@ -196,8 +197,10 @@ async fn disable(visitor: Visitor, Path(id): Path<uuid::Uuid>) -> Result<Respons
 async fn add_key(visitor: Visitor, axum::Form(form): axum::Form<Form>) -> Result<Response, Failure> {
     let new = json!({ "name": form.text("name"), "days": form.number("days"), "scopes": form.all("scope") });
     let made = visitor.post("/v1/staff/api-keys", new).await?;
-    let key = ("The key, shown this once", string(&made, "token"));
-    visitor.page_with_secret("A new key", key, "/console/people").await
+    let key = ("Copy the key now: it is shown only once", string(&made, "token"));
+    visitor
+        .page_with_secret("Your new API key", key, "/console/people")
+        .await
 }
 
 async fn revoke_key(visitor: Visitor, Path(id): Path<uuid::Uuid>) -> Result<Response, Failure> {

@@ -19,12 +19,12 @@ const STATES: [(&str, &str); 10] = [
     ("pending", "Waiting"),
     ("", "All"),
     ("approved", "Approved"),
-    ("awaiting_payment", "Collecting money"),
-    ("needs_payment", "Shopper must pay"),
+    ("awaiting_payment", "Collecting payment"),
+    ("needs_payment", "Waiting for the shopper to pay"),
     ("executed", "Executed"),
     ("rejected", "Rejected"),
     ("failed", "Failed"),
-    ("stale", "Stale"),
+    ("stale", "Out of date"),
     ("expired", "Expired"),
 ];
 
@@ -72,10 +72,10 @@ async fn queue(visitor: Visitor, Query(filter): Query<Filter>) -> Result<Respons
             vec![
                 Field::select("state", "State", &STATES, state),
                 Field::new("tool", "Tool", "text").optional().of(&filter.tool),
-                Field::new("older_than", "Waiting so many minutes, or longer", "number")
+                Field::new("older_than", "Waiting for at least (minutes)", "number")
                     .optional()
                     .of(&filter.older_than),
-                Field::new("amount_from", "Moving so much, or more", "text")
+                Field::new("amount_from", "Amount, at least", "text")
                     .optional()
                     .of(&filter.amount_from),
             ],
@@ -164,7 +164,7 @@ async fn proposal(visitor: Visitor, Path(id): Path<uuid::Uuid>) -> Result<Respon
         sections.push(Section::Form(Fields {
             key: "a",
             undo: true,
-            help: "Binds you to exactly what is shown above.",
+            help: "You approve exactly what is shown above, and nothing else.",
             ..Fields::post("Approve this request", to("approve"), "Approve", vec![shown()])
                 .calling(APPROVE.0, APPROVE.1)
         }));
@@ -176,7 +176,7 @@ async fn proposal(visitor: Visitor, Path(id): Path<uuid::Uuid>) -> Result<Respon
         }));
     }
     if matches!(state.as_str(), "pending" | "awaiting_payment" | "needs_payment") {
-        let withdraw = Fields::post("For a shopper who asked elsewhere", to("withdraw"), "Withdraw", vec![]);
+        let withdraw = Fields::post("Withdraw for the shopper", to("withdraw"), "Withdraw", vec![]);
         sections.push(Section::Form(
             withdraw.calling("POST", "/v1/staff/proposals/{id}/withdraw"),
         ));

@@ -154,7 +154,7 @@ async fn doctor(visitor: Visitor) -> Result<Response, Failure> {
             };
             sections.push(Section::Table(Table {
                 caption: "What the doctor finds of this installation",
-                head: vec!["", "Check", "Finding and mend"],
+                head: vec!["", "Check", "Finding, and what to do"],
                 rows: list(&found, "findings").iter().map(row).collect(),
                 empty: "Nothing.",
             }));

@@ -9,6 +9,8 @@ use axum::{
 };
 use serde_json::{Value, json};
 
+use crate::money::{self, Currency};
+
 use super::{
     Console, Failure, Form, Visitor, done,
     view::{Act, Cell, Field, Form as Fields, Section, Table, list, string, when, words},
@@ -22,18 +24,27 @@ const MODES: [(&str, &str); 4] = [
 ];
 /// A policy's limits: name, label.
 const LIMITS: [(&str, &str); 4] = [
-    ("automatic_below_minor", "Automatic only below, in cents"),
-    ("automatic_per_day", "Automatic at most so often a day"),
-    ("automatic_account_days", "Automatic for accounts so many days old"),
-    ("two_deciders_from_minor", "Two people from, in cents"),
+    ("automatic_below_minor", "Approve automatically below this amount"),
+    (
+        "automatic_per_day",
+        "Automatic approvals a day, at most, for one shopper",
+    ),
+    (
+        "automatic_account_days",
+        "Approve automatically for accounts that are at least so many days old",
+    ),
+    ("two_deciders_from_minor", "Two people must approve from this amount"),
 ];
 const CAPS: [(&str, &str); 6] = [
-    ("conversation_micros", "A conversation"),
-    ("shopper_day_micros", "A shopper and day"),
-    ("tenant_day_micros", "The store and day"),
-    ("tenant_month_micros", "The store and month"),
-    ("guests_percent", "Guests together, in % of the store's day and month"),
-    ("network_percent", "Guests of one network, in % of the guests' day"),
+    ("conversation_micros", "For each conversation"),
+    ("shopper_day_micros", "For each shopper a day"),
+    ("tenant_day_micros", "For the store a day"),
+    ("tenant_month_micros", "For the store a month"),
+    ("guests_percent", "All guests together, % of the store's day and month"),
+    (
+        "network_percent",
+        "Guests of one network, % of what all guests may spend a day",
+    ),
 ];
 
 pub fn routes() -> Router<Console> {
@@ -48,14 +59,49 @@ pub fn routes() -> Router<Console> {
         .route("/console/endpoints/{id}/disable", post(disable_endpoint))
 }
 
+/// How many digits stand behind the point of a field that is money, by how its name ends; none for a count.
+fn decimals(name: &str, currency: Currency) -> Option<u32> {
+    match name {
+        name if name.ends_with("_micros") => Some(6),
+        name if name.ends_with("_minor") => Some(currency.decimals()),
+        _ => None,
+    }
+}
+
+/// A limit as people write it; empty where there is none.
+fn shown(limits: &Value, name: &str, currency: Currency) -> String {
+    let Some(value) = limits[name].as_i64() else {
+        return String::new();
+    };
+    match decimals(name, currency) {
+        // Of millionths two digits behind the point are shown at least, and no zero more.
+        Some(6) => {
+            let text = money::decimal(value, 6);
+            let (most, least) = text.split_at(text.len() - 4);
+            format!("{most}{}", least.trim_end_matches('0'))
+        }
+        Some(decimals) => money::decimal(value, decimals),
+        None => value.to_string(),
+    }
+}
+
+/// What somebody wrote, as the API takes it.
+fn sent(form: &Form, name: &str, currency: Currency) -> Value {
+    match decimals(name, currency) {
+        Some(decimals) => form.amount(name, decimals),
+        None => form.number(name),
+    }
+}
+
 async fn rules(visitor: Visitor) -> Result<Response, Failure> {
     let policies: Value = visitor.get("/v1/staff/policies").await?;
     let caps: Value = visitor.get("/v1/staff/budget").await?;
+    let currency = visitor.currency().await?;
     let row = |tool: &Value| {
         let (contract, policy) = (&tool["contract"], &tool["policy"]);
         let limits = LIMITS.iter().filter(|(name, _)| policy[name].is_number());
         let limits: Vec<String> = limits
-            .map(|(name, label)| format!("{label} {}", policy[name]))
+            .map(|(name, label)| format!("{label}: {}", shown(policy, name, currency)))
             .collect();
         vec![
             Cell::link(
@@ -68,10 +114,7 @@ async fn rules(visitor: Visitor) -> Result<Response, Failure> {
             Cell::text(limits.join("; ")),
         ]
     };
-    let amount = |(name, label): (&'static str, &str)| {
-        let micros = caps[name].as_i64().unwrap_or_default();
-        Field::new(name, label, "number").of(micros)
-    };
+    let amount = |(name, label): (&'static str, &str)| Field::new(name, label, "text").of(shown(&caps, name, currency));
     let sections = vec![
         Section::Table(Table {
             caption: "Tools that change something, and who decides",
@@ -80,7 +123,7 @@ async fn rules(visitor: Visitor) -> Result<Response, Failure> {
             empty: "None.",
         }),
         Section::Form(Fields {
-            help: "In millionths of the currency that the model is priced in: 500000 is a half. Beyond a cap the rules answer.",
+            help: "Amounts are in the currency that the model is priced in. When a limit is reached, fixed rules answer instead of the model.",
             ..Fields::post(
                 "What the model may cost",
                 "/console/budget",
@@ -127,12 +170,16 @@ async fn rule(visitor: Visitor, Path(tool): Path<String>) -> Result<Response, Fa
     let (contract, policy) = (&found["contract"], &found["policy"]);
     let facts = ["summary", "target", "effect", "requires", "side_effects", "example"];
     let rows = facts.map(|fact| vec![Cell::text(fact.replace('_', " ")), Cell::text(words(&contract[fact]))]);
+    let currency = visitor.currency().await?;
     let mut fields = vec![Field::select("mode", "Who decides", &MODES, &string(policy, "mode"))];
     fields.extend(LIMITS.map(|(name, label)| {
-        let value = policy[name].as_i64().map(|value| value.to_string());
-        Field::new(name, label, "number")
+        let label = match name.ends_with("_minor") {
+            true => format!("{label} ({currency})"),
+            false => label.to_owned(),
+        };
+        Field::new(name, label, "text")
             .optional()
-            .of(value.unwrap_or_default())
+            .of(shown(policy, name, currency))
     }));
     let sections = vec![
         Section::Table(Table {
@@ -159,9 +206,10 @@ async fn change_rule(
     Path(tool): Path<String>,
     axum::Form(form): axum::Form<Form>,
 ) -> Result<Response, Failure> {
+    let currency = visitor.currency().await?;
     let mut policy = json!({ "mode": form.text("mode") });
     for (name, _) in LIMITS {
-        policy[name] = form.number(name);
+        policy[name] = sent(&form, name, currency);
     }
     let name: String = url::form_urlencoded::byte_serialize(tool.as_bytes()).collect();
     visitor
@@ -171,9 +219,10 @@ async fn change_rule(
 }
 
 async fn change_budget(visitor: Visitor, axum::Form(form): axum::Form<Form>) -> Result<Response, Failure> {
+    let currency = visitor.currency().await?;
     let mut caps = json!({});
     for (name, _) in CAPS {
-        caps[name] = form.number(name);
+        caps[name] = sent(&form, name, currency);
     }
     visitor.change(Method::PUT, "/v1/staff/budget", Some(caps)).await?;
     Ok(done("/console/rules", "saved"))

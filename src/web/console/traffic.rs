@@ -116,7 +116,7 @@ async fn deliveries(visitor: Visitor, Query(page): Query<Which>) -> Result<Respo
     ];
     let links = links("/console/deliveries", &views, &page, deliveries);
     visitor
-        .page("Sent", vec![Section::Links(links), Section::Table(table)])
+        .page("Deliveries", vec![Section::Links(links), Section::Table(table)])
         .await
 }
 
@@ -171,7 +171,7 @@ async fn incoming(visitor: Visitor, Query(page): Query<Which>) -> Result<Respons
     ];
     let links = links("/console/incoming", &views, &page, events);
     visitor
-        .page("Received", vec![Section::Links(links), Section::Table(table)])
+        .page("Incoming events", vec![Section::Links(links), Section::Table(table)])
         .await
 }
 

@@ -433,3 +433,33 @@ async fn every_list_goes_on_where_its_page_ended() {
         assert_eq!(read("limit=0".into()).await.0, StatusCode::BAD_REQUEST, "{path}");
     }
 }
+
+#[tokio::test]
+async fn limits_of_money_are_written_as_amounts() {
+    let app = TestApp::offline().await;
+    let mut admin = Desk::of(&app, "admin@s.example", StaffRole::Admin).await;
+    let (_, page) = admin.opens("/console/rules").await;
+    assert!(page.contains("value=\"0.50\""), "{page}");
+    let rule = [
+        ("mode", "automatic"),
+        ("automatic_below_minor", "12.50"),
+        ("automatic_per_day", "3"),
+    ];
+    let (_, page) = admin.sends("/console/rules/request_refund", &rule).await;
+    assert!(
+        page.contains("Approve automatically below this amount: 12.50"),
+        "{page}"
+    );
+    let below = "SELECT automatic_below_minor FROM policies WHERE tool = 'request_refund'";
+    assert_eq!(app.count(below).await, 1250);
+    let (status, page) = admin
+        .sends(
+            "/console/rules/request_refund",
+            &[("mode", "automatic"), ("automatic_below_minor", "12.505")],
+        )
+        .await;
+    assert!(
+        status.is_client_error() && page.contains("automatic_below_minor"),
+        "{page}"
+    );
+}

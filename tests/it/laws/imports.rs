@@ -12,11 +12,12 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()
 }
 
-fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+/// The files of a kind below a folder.
+pub fn sources(folder: &Path, kind: &str, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).expect("a folder").flatten() {
         match entry.path() {
-            path if path.is_dir() => sources(&path, found),
-            path if path.extension().is_some_and(|kind| kind == "rs") => found.push(path),
+            path if path.is_dir() => sources(&path, kind, found),
+            path if path.extension().is_some_and(|found| found == kind) => found.push(path),
             _ => {}
         }
     }
@@ -93,7 +94,7 @@ fn rooms() -> Vec<String> {
 
 fn files() -> Vec<PathBuf> {
     let mut files = Vec::new();
-    sources(&root().join("src"), &mut files);
+    sources(&root().join("src"), "rs", &mut files);
     files
 }
 

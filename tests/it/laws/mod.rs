@@ -2,6 +2,7 @@
 
 mod checklist;
 mod database_laws;
+mod glossary;
 mod imports;
 pub mod openapi;
 mod problems;

@@ -1,3 +1,0 @@
-DROP PROCEDURE protect_table;
-DROP FUNCTION app_shopper();
-DROP FUNCTION app_tenant();

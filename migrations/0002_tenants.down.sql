@@ -1,2 +1,0 @@
-DROP TABLE store_keys;
-DROP TABLE tenants;

@@ -1,1 +1,0 @@
-DROP TABLE payments, shipments, order_lines, orders, variants, products, payment_methods, shoppers;

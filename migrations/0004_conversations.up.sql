@@ -1,0 +1,113 @@
+-- Conversations, their turns and messages, and what the model called.
+
+CREATE TABLE conversations (
+    tenant_id     uuid NOT NULL,
+    shopper_id    uuid NOT NULL,
+    id            uuid NOT NULL,
+    created_at    timestamptz NOT NULL,
+    updated_at    timestamptz NOT NULL,
+    -- What erasure and retention need: words and addresses may be blanked, amounts and decisions may not.
+    erased_at     timestamptz,
+    -- `waiting_since`: a person was asked for. `held_by`: the member of staff who answers instead of the assistant.
+    waiting_since timestamptz,
+    held_by       uuid,
+    -- The language that a conversation is held in: what its shopper's browser asked for last, else the shopper's, else the store's.
+    -- Constant defaults rewrite no table; rows there are have no other value, so that there is nothing to validate.
+    language      text NOT NULL DEFAULT 'en' CHECK (language ~ '^[a-z]{2,3}$'),
+    -- Where a guest's conversation was begun, as a keyed hash: guests of one network have a share of those who wait for a person.
+    -- `site`: the same of the IPv6 /48 above.
+    network       bytea,
+    site          bytea,
+    PRIMARY KEY (tenant_id, id),
+    UNIQUE (tenant_id, shopper_id, id),
+    FOREIGN KEY (tenant_id, shopper_id) REFERENCES shoppers,
+    CONSTRAINT conversations_held_by_fkey FOREIGN KEY (tenant_id, held_by) REFERENCES staff
+);
+CALL protect_table('conversations', true);
+CREATE INDEX conversations_of_shopper ON conversations (tenant_id, shopper_id, updated_at DESC, id DESC);
+CREATE INDEX conversations_waiting ON conversations (tenant_id, waiting_since) WHERE waiting_since IS NOT NULL;
+CREATE POLICY guests_alone ON conversations AS RESTRICTIVE FOR DELETE TO countersign_executor
+    USING (EXISTS (SELECT FROM shoppers s WHERE s.tenant_id = conversations.tenant_id AND s.shopper_id = conversations.shopper_id AND s.guest));
+
+-- A turn is one shopper message until its answer ends. `lease_until` is renewed by the replica that runs it: a turn
+-- past its lease was orphaned by a crash and is closed as interrupted by whoever comes next.
+CREATE TABLE turns (
+    tenant_id       uuid NOT NULL,
+    shopper_id      uuid NOT NULL,
+    id              uuid NOT NULL,
+    conversation_id uuid NOT NULL,
+    idempotency_key text CHECK (length(idempotency_key) BETWEEN 1 AND 255),
+    request_hash    bytea NOT NULL CHECK (length(request_hash) = 32),
+    status          text NOT NULL CHECK (status IN ('running', 'done', 'interrupted')),
+    events          jsonb NOT NULL DEFAULT '[]',
+    lease_until     timestamptz NOT NULL,
+    created_at      timestamptz NOT NULL,
+    finished_at     timestamptz,
+    PRIMARY KEY (tenant_id, id),
+    UNIQUE (tenant_id, shopper_id, idempotency_key),
+    FOREIGN KEY (tenant_id, shopper_id, conversation_id) REFERENCES conversations (tenant_id, shopper_id, id) ON UPDATE CASCADE
+);
+CALL protect_table('turns', true);
+
+-- One turn at a time in a conversation.
+CREATE UNIQUE INDEX turns_running ON turns (tenant_id, conversation_id) WHERE status = 'running';
+CREATE POLICY guests_alone ON turns AS RESTRICTIVE FOR DELETE TO countersign_executor
+    USING (EXISTS (SELECT FROM shoppers s WHERE s.tenant_id = turns.tenant_id AND s.shopper_id = turns.shopper_id AND s.guest));
+
+CREATE TABLE messages (
+    tenant_id       uuid NOT NULL,
+    shopper_id      uuid NOT NULL,
+    id              uuid NOT NULL,
+    conversation_id uuid NOT NULL,
+    turn_id         uuid,
+    author          text NOT NULL CHECK (author IN ('shopper', 'assistant', 'staff', 'system')),
+    source          text NOT NULL CHECK (source IN ('shopper', 'model', 'offline', 'fallback', 'staff', 'system')),
+    body            text NOT NULL,
+    created_at      timestamptz NOT NULL,
+    -- The help articles that a search gave in the turn: `[{"title", "slug", "language"}]`.
+    citations       jsonb,
+    PRIMARY KEY (tenant_id, id),
+    FOREIGN KEY (tenant_id, shopper_id, conversation_id) REFERENCES conversations (tenant_id, shopper_id, id) ON UPDATE CASCADE
+);
+CALL protect_table('messages', true);
+CREATE INDEX messages_in_order ON messages (tenant_id, conversation_id, created_at, id);
+CREATE POLICY guests_alone ON messages AS RESTRICTIVE FOR DELETE TO countersign_executor
+    USING (EXISTS (SELECT FROM shoppers s WHERE s.tenant_id = messages.tenant_id AND s.shopper_id = messages.shopper_id AND s.guest));
+
+-- Every call the model made, what became of it, append-only. The result itself is not kept: it is the store's data.
+CREATE TABLE tool_calls (
+    tenant_id  uuid NOT NULL,
+    shopper_id uuid NOT NULL,
+    id         uuid NOT NULL,
+    turn_id    uuid NOT NULL,
+    tool       text NOT NULL,
+    arguments  text NOT NULL,
+    outcome    text NOT NULL CHECK (outcome IN ('answered', 'proposed', 'refused', 'failed')),
+    reason     text,
+    created_at timestamptz NOT NULL,
+    PRIMARY KEY (tenant_id, id),
+    FOREIGN KEY (tenant_id, turn_id) REFERENCES turns
+);
+CALL protect_table('tool_calls', true);
+CREATE INDEX tool_calls_of_turn ON tool_calls (tenant_id, turn_id);
+CREATE POLICY guests_alone ON tool_calls AS RESTRICTIVE FOR DELETE TO countersign_executor
+    USING (EXISTS (SELECT FROM shoppers s WHERE s.tenant_id = tool_calls.tenant_id AND s.shopper_id = tool_calls.shopper_id AND s.guest));
+
+-- By the hand of that shopper alone: a transaction that is not bound to one deletes nothing.
+DO $$
+DECLARE tbl text;
+BEGIN
+    FOREACH tbl IN ARRAY ARRAY['messages', 'tool_calls', 'turns', 'conversations'] LOOP
+        EXECUTE format('CREATE POLICY own_alone ON %I AS RESTRICTIVE FOR DELETE TO countersign_web USING (shopper_id = app_shopper())', tbl);
+    END LOOP;
+END $$;
+
+-- Who may do what.
+GRANT SELECT, INSERT, UPDATE (updated_at, shopper_id, waiting_since, held_by, language), DELETE ON conversations TO countersign_web;
+GRANT SELECT, INSERT, UPDATE (status, events, lease_until, finished_at, idempotency_key), DELETE ON turns TO countersign_web;
+GRANT SELECT, INSERT, DELETE ON messages, tool_calls TO countersign_web;
+GRANT SELECT, UPDATE (updated_at, erased_at, waiting_since), DELETE ON conversations TO countersign_executor;
+GRANT SELECT, INSERT, UPDATE (body), DELETE ON messages TO countersign_executor;
+GRANT UPDATE (events, idempotency_key), SELECT (tenant_id, shopper_id, id, conversation_id, created_at, events), DELETE ON turns TO
+    countersign_executor;
+GRANT UPDATE (arguments), SELECT (tenant_id, shopper_id, turn_id, arguments), DELETE ON tool_calls TO countersign_executor;

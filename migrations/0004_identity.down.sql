@@ -1,2 +1,0 @@
-DROP FUNCTION find_session;
-DROP TABLE sessions, passwords;

@@ -1,0 +1,2 @@
+DROP FUNCTION queue_delivery CASCADE;
+DROP TABLE suppressed_addresses, integrations, webhook_endpoints, outbox;

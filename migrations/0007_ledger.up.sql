@@ -1,0 +1,410 @@
+-- The ledger of the money that moves for orders. A movement is requested, and then confirmed or failed by whoever moves the money: the payment
+-- provider, the shop's platform, a member of staff, or the demo's provider. Nobody may write the tables: only the functions below do, and
+-- `order_balances` refuses, for every role and also when they run at the same time, to let more money out of an order than came in.
+
+CREATE TABLE money_movements (
+    tenant_id         uuid NOT NULL,
+    shopper_id        uuid NOT NULL,
+    order_id          uuid NOT NULL,
+    id                uuid NOT NULL,
+    position          integer NOT NULL CHECK (position >= 0),
+    -- Shared by the rows of one payout, which may be taken from several payments.
+    request_id        uuid NOT NULL,
+    direction         text NOT NULL CHECK (direction IN ('in', 'out')),
+    payment_method_id uuid NOT NULL,
+    amount_minor      bigint NOT NULL CHECK (amount_minor > 0),
+    currency          text NOT NULL CHECK (currency ~ '^[A-Z]{3}$'),
+    -- Who moves the money and says what became of it. `store`: the store's own system told us of it.
+    provider          text NOT NULL CHECK (provider IN ('store', 'stripe', 'platform', 'staff', 'demo')),
+    state             text NOT NULL CHECK (state IN ('requested', 'confirmed', 'failed')),
+    -- What the provider calls it (Stripe: `pi_…`, `ch_…`, `re_…`).
+    reference         text CHECK (length(reference) <= 200),
+    -- The proposal that it is moved for; none for what the store told us.
+    proposal_id       uuid,
+    -- Of money out: the movement that brought the money in.
+    source_id         uuid,
+    -- Of money in: what has gone out of it, in all states but failed.
+    returned_minor    bigint NOT NULL DEFAULT 0 CONSTRAINT at_most_what_came_in_goes_back CHECK (returned_minor BETWEEN 0 AND amount_minor),
+    -- False while money is held for a change that is not made yet, and for the giving back of such money.
+    settled           boolean NOT NULL,
+    -- The provider's page where the shopper pays.
+    payment_link      text CHECK (length(payment_link) <= 2000),
+    failure           text CHECK (length(failure) <= 500),
+    -- How often a payout that failed was asked for again.
+    retries           integer NOT NULL DEFAULT 0,
+    created_at        timestamptz NOT NULL,
+    updated_at        timestamptz NOT NULL,
+    PRIMARY KEY (tenant_id, id),
+    UNIQUE (tenant_id, order_id, position),
+    FOREIGN KEY (tenant_id, shopper_id, order_id) REFERENCES orders (tenant_id, shopper_id, id),
+    FOREIGN KEY (tenant_id, shopper_id, payment_method_id) REFERENCES payment_methods (tenant_id, shopper_id, id),
+    FOREIGN KEY (tenant_id, proposal_id) REFERENCES proposals,
+    FOREIGN KEY (tenant_id, source_id) REFERENCES money_movements,
+    CHECK ((direction = 'out') = (source_id IS NOT NULL)),
+    CHECK (direction = 'in' OR returned_minor = 0),
+    CONSTRAINT only_confirmed_money_goes_out CHECK (returned_minor = 0 OR state = 'confirmed')
+);
+CREATE INDEX money_movements_of_proposal ON money_movements (tenant_id, proposal_id) WHERE proposal_id IS NOT NULL;
+CREATE INDEX money_movements_by_staff ON money_movements (tenant_id, id) WHERE provider = 'staff' AND state = 'requested';
+CREATE INDEX money_movements_by_reference ON money_movements (tenant_id, reference) WHERE reference IS NOT NULL;
+CALL protect_table('money_movements', true);
+
+-- `held`: confirmed in, for a change that is not made yet. `paid_out`: requested or confirmed.
+CREATE TABLE order_balances (
+    tenant_id  uuid NOT NULL,
+    shopper_id uuid NOT NULL,
+    order_id   uuid NOT NULL,
+    paid_in    bigint NOT NULL CHECK (paid_in >= 0),
+    held       bigint NOT NULL CONSTRAINT only_what_is_held_goes_back CHECK (held >= 0),
+    paid_out   bigint NOT NULL CHECK (paid_out >= 0),
+    PRIMARY KEY (tenant_id, order_id),
+    FOREIGN KEY (tenant_id, shopper_id, order_id) REFERENCES orders (tenant_id, shopper_id, id),
+    CONSTRAINT paid_out_at_most_paid_in CHECK (paid_out + held <= paid_in)
+);
+CALL protect_table('order_balances', true);
+
+-- Adds to an order's balance. Its row is locked until the caller's transaction ends, so that movements of one order queue here.
+CREATE FUNCTION add_to_balance(shopper uuid, of_order uuid, more_in bigint, more_held bigint, more_out bigint) RETURNS void LANGUAGE sql AS $$
+    INSERT INTO order_balances AS b (tenant_id, shopper_id, order_id, paid_in, held, paid_out) VALUES (app_tenant(), shopper, of_order, 0, 0, 0)
+        ON CONFLICT (tenant_id, order_id) DO NOTHING;
+    UPDATE order_balances SET paid_in = paid_in + more_in, held = held + more_held, paid_out = paid_out + more_out
+        WHERE tenant_id = app_tenant() AND order_id = of_order
+$$;
+
+-- Locks the balance that a proposal's money is of. Every function locks the balance before any movement, so that no two wait for each other.
+CREATE FUNCTION lock_balance_of(proposal uuid) RETURNS void LANGUAGE sql AS $$
+    SELECT add_to_balance(o.shopper_id, o.id, 0, 0, 0) FROM proposals p JOIN orders o ON (o.tenant_id, o.id) = (p.tenant_id, p.order_id)
+        WHERE p.tenant_id = app_tenant() AND p.id = proposal
+$$;
+
+CREATE FUNCTION add_movement(of_order uuid, which text, method uuid, amount bigint, by_provider text, for_proposal uuid, source uuid, is_settled boolean, request uuid, at timestamptz)
+    RETURNS uuid LANGUAGE plpgsql AS $$
+DECLARE
+    movement uuid := gen_random_uuid();
+BEGIN
+    IF by_provider = 'demo' AND NOT (SELECT demo_payments FROM tenants WHERE tenant_id = app_tenant()) THEN
+        RAISE EXCEPTION 'the demo''s provider moves no money of this store' USING ERRCODE = 'check_violation', CONSTRAINT = 'demo_payments_only';
+    END IF;
+    INSERT INTO money_movements (tenant_id, shopper_id, order_id, id, position, request_id, direction, payment_method_id, amount_minor, currency, provider, state,
+            proposal_id, source_id, settled, created_at, updated_at)
+        SELECT o.tenant_id, o.shopper_id, o.id, movement, coalesce((SELECT max(m.position) + 1 FROM money_movements m WHERE m.tenant_id = app_tenant() AND m.order_id = o.id), 0),
+            request, which, method, amount, o.currency, by_provider, 'requested', for_proposal, source, is_settled, at, at
+        FROM orders o WHERE o.tenant_id = app_tenant() AND o.id = of_order;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'no such order' USING ERRCODE = 'foreign_key_violation';
+    END IF;
+    RETURN movement;
+END $$;
+
+-- What a shopper can still spend from a gift card: its balance less what is asked for or held for changes that are not made yet, those of one order left
+-- out. Null for other methods and where no balance is known.
+CREATE FUNCTION gift_card_left(method uuid, but_order uuid) RETURNS bigint LANGUAGE sql STABLE AS $$
+    SELECT c.balance_minor - coalesce((SELECT sum(m.amount_minor - m.returned_minor) FROM money_movements m WHERE m.tenant_id = c.tenant_id
+            AND m.payment_method_id = c.id AND m.direction = 'in' AND NOT m.settled AND m.state <> 'failed' AND m.order_id IS DISTINCT FROM but_order), 0)::bigint
+        FROM payment_methods c WHERE c.tenant_id = app_tenant() AND c.id = method AND c.kind = 'gift_card'
+$$;
+
+-- Asks for money to come in for a proposal. It is held until the change is made (`settle_money_in`) or given back (`give_back_money`).
+CREATE FUNCTION request_money_in(of_order uuid, method uuid, amount bigint, by_provider text, for_proposal uuid, at timestamptz) RETURNS uuid LANGUAGE plpgsql
+    SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+    PERFORM add_to_balance(o.shopper_id, o.id, 0, 0, 0) FROM orders o WHERE o.tenant_id = app_tenant() AND o.id = of_order;
+    -- Requests of one gift card queue here.
+    PERFORM FROM payment_methods WHERE tenant_id = app_tenant() AND id = method AND kind = 'gift_card' FOR UPDATE;
+    IF gift_card_left(method, NULL) < amount THEN
+        RAISE EXCEPTION 'the gift card does not hold so much' USING ERRCODE = 'check_violation', CONSTRAINT = 'gift_card_covers';
+    END IF;
+    RETURN add_movement(of_order, 'in', method, amount, by_provider, for_proposal, NULL, false, gen_random_uuid(), at);
+END $$;
+
+-- Asks for money to go out: from what the same method paid first, then from the others, a row for each. With `same_method` (a provider that refunds a
+-- charge to where it came from) from that method's referenced payments alone. Fails on `paid_out_at_most_paid_in` when there is not so much.
+CREATE FUNCTION request_money_out(of_order uuid, method uuid, amount bigint, by_provider text, same_method boolean, for_proposal uuid, at timestamptz)
+    RETURNS SETOF uuid LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    request uuid := gen_random_uuid();
+    rest bigint := amount;
+    part bigint;
+    source money_movements;
+BEGIN
+    PERFORM add_to_balance(o.shopper_id, o.id, 0, 0, amount) FROM orders o WHERE o.tenant_id = app_tenant() AND o.id = of_order;
+    FOR source IN SELECT * FROM money_movements m WHERE m.tenant_id = app_tenant() AND m.order_id = of_order AND m.direction = 'in' AND m.state = 'confirmed' AND m.settled
+            AND m.returned_minor < m.amount_minor AND (NOT same_method OR m.payment_method_id = method AND m.reference IS NOT NULL)
+            ORDER BY m.payment_method_id = method DESC, m.position FOR UPDATE LOOP
+        part := least(rest, source.amount_minor - source.returned_minor);
+        UPDATE money_movements SET returned_minor = returned_minor + part, updated_at = at WHERE tenant_id = app_tenant() AND id = source.id;
+        RETURN NEXT add_movement(of_order, 'out', method, part, by_provider, for_proposal, source.id, true, request, at);
+        rest := rest - part;
+        EXIT WHEN rest = 0;
+    END LOOP;
+    IF rest > 0 THEN
+        RAISE EXCEPTION 'more would go out than came in' USING ERRCODE = 'check_violation', CONSTRAINT = 'paid_out_at_most_paid_in';
+    END IF;
+END $$;
+
+-- Asks for what is held for a proposal to go back to where it came from, because the change is not made.
+CREATE FUNCTION give_back_money(for_proposal uuid, at timestamptz) RETURNS SETOF uuid LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    source money_movements;
+    part bigint;
+BEGIN
+    PERFORM lock_balance_of(for_proposal);
+    FOR source IN SELECT * FROM money_movements m WHERE m.tenant_id = app_tenant() AND m.proposal_id = for_proposal AND m.direction = 'in' AND m.state = 'confirmed'
+            AND NOT m.settled AND m.returned_minor < m.amount_minor ORDER BY m.position FOR UPDATE LOOP
+        part := source.amount_minor - source.returned_minor;
+        PERFORM add_to_balance(source.shopper_id, source.order_id, 0, -part, part);
+        UPDATE money_movements SET returned_minor = amount_minor, updated_at = at WHERE tenant_id = app_tenant() AND id = source.id;
+        RETURN NEXT add_movement(source.order_id, 'out', source.payment_method_id, part, source.provider, for_proposal, source.id, false, gen_random_uuid(), at);
+    END LOOP;
+END $$;
+
+-- Adds to what is known to be left on a gift card; nothing for other methods. The store's own word may have come first, so it stops at nothing.
+CREATE FUNCTION add_to_gift_card(method uuid, amount bigint) RETURNS void LANGUAGE sql AS $$
+    UPDATE payment_methods SET balance_minor = greatest(0, balance_minor + amount) WHERE tenant_id = app_tenant() AND id = method AND kind = 'gift_card'
+$$;
+
+-- The change that money was held for is made: it counts as paid on the order from now on. Gift cards are debited here.
+CREATE FUNCTION settle_money_in(for_proposal uuid, at timestamptz) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    source money_movements;
+BEGIN
+    PERFORM lock_balance_of(for_proposal);
+    FOR source IN SELECT * FROM money_movements m WHERE m.tenant_id = app_tenant() AND m.proposal_id = for_proposal AND m.direction = 'in' AND m.state = 'confirmed'
+            AND NOT m.settled AND m.returned_minor = 0 ORDER BY m.position FOR UPDATE LOOP
+        PERFORM add_to_balance(source.shopper_id, source.order_id, 0, -source.amount_minor, 0);
+        UPDATE money_movements SET settled = true, updated_at = at WHERE tenant_id = app_tenant() AND id = source.id;
+        PERFORM add_to_gift_card(source.payment_method_id, -source.amount_minor);
+    END LOOP;
+END $$;
+
+-- A movement, locked after its order's balance. Nothing when there is none.
+CREATE FUNCTION lock_movement(movement uuid) RETURNS money_movements LANGUAGE plpgsql AS $$
+DECLARE
+    m money_movements;
+BEGIN
+    PERFORM add_to_balance(x.shopper_id, x.order_id, 0, 0, 0) FROM money_movements x WHERE x.tenant_id = app_tenant() AND x.id = movement;
+    SELECT * INTO m FROM money_movements x WHERE x.tenant_id = app_tenant() AND x.id = movement FOR UPDATE;
+    RETURN m;
+END $$;
+
+-- Takes the share of a payout of its source and of the order's balance, or frees it. Fails on the constraints when there is not so much.
+CREATE FUNCTION take_share(m money_movements, amount bigint, at timestamptz) RETURNS void LANGUAGE sql AS $$
+    SELECT add_to_balance(m.shopper_id, m.order_id, 0, CASE WHEN m.settled THEN 0 ELSE -amount END, amount);
+    UPDATE money_movements SET returned_minor = returned_minor + amount, updated_at = at WHERE tenant_id = app_tenant() AND id = m.source_id
+$$;
+
+-- The provider says that the money moved. False when that was known, or cannot be any more. The proposal that waits for money goes on.
+CREATE FUNCTION confirm_money(movement uuid, its_reference text, at timestamptz) RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    m money_movements := lock_movement(movement);
+BEGIN
+    -- A charge that was given up and was made after all is real money. A payout that the provider named and said failed is final; one that was refused
+    -- without a name and was made after all takes its share again.
+    IF m.id IS NULL OR m.state = 'confirmed' OR m.state = 'failed' AND m.direction = 'out' AND m.reference IS NOT NULL THEN
+        RETURN false;
+    ELSIF m.state = 'failed' AND m.direction = 'out' THEN
+        PERFORM take_share(m, m.amount_minor, at);
+    END IF;
+    UPDATE money_movements SET state = 'confirmed', reference = coalesce(left(its_reference, 200), reference), failure = NULL, updated_at = at
+        WHERE tenant_id = app_tenant() AND id = movement;
+    IF m.direction = 'in' THEN
+        PERFORM add_to_balance(m.shopper_id, m.order_id, m.amount_minor, CASE WHEN m.settled THEN 0 ELSE m.amount_minor END, 0);
+        PERFORM go_on_with_proposal(m);
+    ELSIF m.settled THEN
+        PERFORM add_to_gift_card(m.payment_method_id, m.amount_minor);
+        PERFORM go_on_with_proposal(m);
+    END IF;
+    RETURN true;
+END $$;
+
+-- The provider says that the money did not move, or that it came back. False when that was known, or for money in that is there.
+CREATE FUNCTION fail_money(movement uuid, reason text, at timestamptz) RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    m money_movements := lock_movement(movement);
+BEGIN
+    IF m.id IS NULL OR m.state = 'failed' OR m.state = 'confirmed' AND m.direction = 'in' THEN
+        RETURN false;
+    END IF;
+    UPDATE money_movements SET state = 'failed', failure = left(reason, 500), updated_at = at WHERE tenant_id = app_tenant() AND id = movement;
+    IF m.direction = 'in' THEN
+        PERFORM go_on_with_proposal(m);
+        RETURN true;
+    END IF;
+    PERFORM take_share(m, -m.amount_minor, at);
+    IF m.settled AND m.state = 'confirmed' THEN
+        PERFORM add_to_gift_card(m.payment_method_id, -m.amount_minor);
+    END IF;
+    IF m.settled THEN
+        PERFORM go_on_with_proposal(m);
+    END IF;
+    RETURN true;
+END $$;
+
+-- Staff try a payout that failed again: it takes its share of the order's money again, or fails on `paid_out_at_most_paid_in`.
+CREATE FUNCTION retry_money_out(movement uuid, at timestamptz) RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    m money_movements := lock_movement(movement);
+BEGIN
+    IF m.id IS NULL OR m.direction <> 'out' OR m.state <> 'failed' THEN
+        RETURN false;
+    END IF;
+    PERFORM take_share(m, m.amount_minor, at);
+    UPDATE money_movements SET state = 'requested', failure = NULL, reference = NULL, retries = retries + 1, updated_at = at WHERE tenant_id = app_tenant() AND id = movement;
+    IF m.settled THEN
+        PERFORM go_on_with_proposal(m);
+    END IF;
+    RETURN true;
+END $$;
+
+-- What the provider calls a movement that it has not confirmed yet, or the page where the shopper pays.
+CREATE FUNCTION note_money(movement uuid, its_reference text, link text, at timestamptz) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    m money_movements;
+BEGIN
+    UPDATE money_movements SET reference = coalesce(left(its_reference, 200), reference), payment_link = coalesce(link, payment_link), updated_at = at
+        WHERE tenant_id = app_tenant() AND id = movement AND state = 'requested' RETURNING * INTO m;
+    IF link IS NOT NULL AND m.id IS NOT NULL THEN
+        PERFORM go_on_with_proposal(m);
+    END IF;
+END $$;
+
+-- Money that the store's own system says has moved.
+CREATE FUNCTION record_money(of_order uuid, which text, method uuid, amount bigint, its_reference text, at timestamptz) RETURNS void LANGUAGE plpgsql
+    SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    movement uuid;
+BEGIN
+    IF which = 'in' THEN
+        PERFORM add_to_balance(o.shopper_id, o.id, amount, 0, 0) FROM orders o WHERE o.tenant_id = app_tenant() AND o.id = of_order;
+        movement := add_movement(of_order, 'in', method, amount, 'store', NULL, NULL, true, gen_random_uuid(), at);
+        UPDATE money_movements SET state = 'confirmed', reference = left(its_reference, 200) WHERE tenant_id = app_tenant() AND id = movement;
+    ELSE
+        FOR movement IN SELECT request_money_out(of_order, method, amount, 'store', false, NULL, at) LOOP
+            UPDATE money_movements SET state = 'confirmed', reference = left(its_reference, 200) WHERE tenant_id = app_tenant() AND id = movement;
+        END LOOP;
+    END IF;
+END $$;
+
+-- A refund of a payment that somebody made at its provider. Of a payment that is held for a change, so much less is held. False when no payment is
+-- called so.
+CREATE FUNCTION record_refund(of_payment text, amount bigint, by_provider text, its_reference text, at timestamptz) RETURNS boolean LANGUAGE plpgsql
+    SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    source money_movements := lock_movement((SELECT x.id FROM money_movements x WHERE x.tenant_id = app_tenant() AND x.reference = of_payment AND x.direction = 'in'
+        AND x.state = 'confirmed' ORDER BY x.position LIMIT 1));
+    movement uuid;
+BEGIN
+    IF source.id IS NULL THEN
+        RETURN false;
+    END IF;
+    movement := add_movement(source.order_id, 'out', source.payment_method_id, amount, by_provider, CASE WHEN NOT source.settled THEN source.proposal_id END,
+        source.id, source.settled, gen_random_uuid(), at);
+    PERFORM take_share(x, amount, at) FROM money_movements x WHERE x.tenant_id = app_tenant() AND x.id = movement;
+    UPDATE money_movements SET state = 'confirmed', reference = left(its_reference, 200) WHERE tenant_id = app_tenant() AND id = movement;
+    IF NOT source.settled THEN
+        PERFORM go_on_with_proposal(source);
+    END IF;
+    RETURN true;
+END $$;
+
+-- Nobody says of their own order that money moved or that a parcel came: a member of staff is the shopper whose address it has.
+CREATE FUNCTION refuse_own(of_shopper uuid, by_staff uuid) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    IF by_staff IS NULL OR EXISTS (SELECT FROM staff m JOIN shoppers s ON s.tenant_id = m.tenant_id AND s.email = m.email
+            WHERE m.tenant_id = app_tenant() AND m.id = by_staff AND s.shopper_id = of_shopper) THEN
+        RAISE EXCEPTION 'somebody else must say so: it is their own order' USING ERRCODE = 'check_violation', CONSTRAINT = 'not_their_own_order';
+    END IF;
+END $$;
+
+-- A member of staff says what became of money that only people can move.
+CREATE FUNCTION settle_by_staff(movement uuid, has_moved boolean, by_staff uuid, at timestamptz) RETURNS boolean LANGUAGE plpgsql
+    SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    m money_movements := lock_movement(movement);
+BEGIN
+    IF m.id IS NULL OR m.provider <> 'staff' OR m.state <> 'requested' THEN
+        RETURN false;
+    END IF;
+    PERFORM refuse_own(m.shopper_id, by_staff);
+    IF has_moved THEN
+        RETURN confirm_money(movement, NULL, at);
+    ELSE
+        RETURN fail_money(movement, 'staff said that it did not move', at);
+    END IF;
+END $$;
+
+-- Staff drop a delivery that was to move money: nobody but a person can say what becomes of it now. A payout that failed takes its share again; where that
+-- has gone out otherwise there is nothing left to say.
+CREATE FUNCTION hand_money_to_staff(delivery uuid, at timestamptz) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    movement uuid := (SELECT coalesce(o.payload->>'movement', o.payload#>>'{operation,refund,movement}')::uuid FROM outbox o
+        WHERE o.tenant_id = app_tenant() AND o.id = delivery AND o.state = 'dropped');
+BEGIN
+    PERFORM retry_money_out(movement, at);
+    UPDATE money_movements SET provider = 'staff', updated_at = at WHERE tenant_id = app_tenant() AND id = movement AND state = 'requested';
+EXCEPTION WHEN check_violation THEN
+    RETURN;
+END $$;
+
+-- Gives up the money that a proposal asked for and that has not come in. Money that comes after all goes back.
+CREATE FUNCTION give_up_money(for_proposal uuid, reason text, at timestamptz) RETURNS void LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    SELECT fail_money(m.id, reason, at) FROM money_movements m WHERE m.tenant_id = app_tenant() AND m.proposal_id = for_proposal AND m.direction = 'in' AND m.state = 'requested'
+$$;
+
+CREATE FUNCTION end_return(of_proposal uuid, has_come boolean, by_staff uuid, at timestamptz) RETURNS boolean LANGUAGE plpgsql
+    SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    r returns;
+BEGIN
+    UPDATE returns SET received_at = CASE WHEN has_come THEN at END, called_off_at = CASE WHEN NOT has_come THEN at END
+        WHERE tenant_id = app_tenant() AND proposal_id = of_proposal AND received_at IS NULL AND called_off_at IS NULL RETURNING * INTO r;
+    IF r.id IS NULL THEN
+        RETURN false;
+    END IF;
+    PERFORM refuse_own(r.shopper_id, by_staff);
+    PERFORM graphile_worker.add_job(identifier => 'execute_proposal', payload => json_build_object('tenant', app_tenant(), 'proposal', of_proposal),
+        job_key => 'execute:' || of_proposal);
+    RETURN true;
+END $$;
+
+-- The proposal that waits for this money, or that no longer does, or that paid it out, is looked at again.
+CREATE FUNCTION go_on_with_proposal(m money_movements) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    IF m.proposal_id IS NOT NULL AND m.provider <> 'demo' THEN
+        PERFORM graphile_worker.add_job(identifier => 'execute_proposal', payload => json_build_object('tenant', m.tenant_id, 'proposal', m.proposal_id),
+            job_key => 'execute:' || m.proposal_id);
+    END IF;
+END $$;
+
+-- The functions run as the owner, whom these let see the bound tenant's rows, and the bound shopper's where there is one.
+DO $$
+DECLARE
+    tbl text;
+BEGIN
+    FOREACH tbl IN ARRAY ARRAY['money_movements', 'order_balances', 'orders', 'payment_methods', 'returns'] LOOP
+        EXECUTE format('CREATE POLICY ledger ON %I TO countersign_owner USING (app_shopper() IS NULL OR shopper_id = app_shopper())
+            WITH CHECK (app_shopper() IS NULL OR shopper_id = app_shopper())', tbl);
+    END LOOP;
+    CREATE POLICY ledger ON outbox FOR SELECT TO countersign_owner USING (true);
+    CREATE POLICY ledger ON tenants FOR SELECT TO countersign_owner USING (true);
+END $$;
+
+-- What counts as paid and refunded on an order, a row for each request. `left_minor`: what of a payment can still go out.
+CREATE VIEW order_payments WITH (security_invoker = true) AS
+    SELECT tenant_id, shopper_id, order_id, request_id, min(position) AS position, CASE direction WHEN 'in' THEN 'payment' ELSE 'refund' END AS kind,
+        sum(amount_minor)::bigint AS amount_minor, payment_method_id, max(reference) AS reference,
+        sum(CASE direction WHEN 'in' THEN amount_minor - returned_minor ELSE 0 END)::bigint AS left_minor, bool_and(state = 'confirmed') AS confirmed, provider,
+        min(created_at) AS created_at
+    FROM money_movements WHERE settled AND (state = 'confirmed' OR direction = 'out' AND state = 'requested')
+    GROUP BY tenant_id, shopper_id, order_id, request_id, direction, payment_method_id, provider;
+
+-- Who may do what.
+GRANT SELECT ON money_movements, order_balances, order_payments TO countersign_reader, countersign_web, countersign_executor;
+REVOKE ALL ON FUNCTION add_to_balance, lock_balance_of, add_movement, gift_card_left, request_money_in, request_money_out, give_back_money,
+    add_to_gift_card, settle_money_in, lock_movement, take_share, confirm_money, fail_money, retry_money_out, note_money, record_money, record_refund,
+    refuse_own, settle_by_staff, hand_money_to_staff, give_up_money, end_return, go_on_with_proposal FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION gift_card_left TO countersign_reader, countersign_web, countersign_executor;
+GRANT EXECUTE ON FUNCTION request_money_in, request_money_out, give_back_money, settle_money_in, confirm_money, fail_money, retry_money_out,
+    note_money, record_money, record_refund TO countersign_executor;
+GRANT EXECUTE ON FUNCTION settle_by_staff, hand_money_to_staff, end_return TO countersign_web;
+GRANT EXECUTE ON FUNCTION give_up_money TO countersign_executor, countersign_web;

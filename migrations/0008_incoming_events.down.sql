@@ -1,0 +1,2 @@
+DROP FUNCTION queue_take_in CASCADE;
+DROP TABLE record_versions, incoming_webhooks;

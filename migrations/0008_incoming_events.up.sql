@@ -1,0 +1,43 @@
+-- What other systems tell us.
+
+-- What other systems say: stored as it came, once each, and worked off by the queue.
+CREATE TABLE incoming_webhooks (
+    tenant_id   uuid NOT NULL REFERENCES tenants,
+    id          uuid NOT NULL,
+    source      text NOT NULL CHECK (source IN ('shopify', 'stripe', 'store', 'mail')),
+    event_id    text NOT NULL CHECK (length(event_id) BETWEEN 1 AND 200),
+    topic       text NOT NULL CHECK (length(topic) <= 200),
+    body        jsonb NOT NULL,
+    received_at timestamptz NOT NULL,
+    -- `ignored`: a topic nobody knows, or older than what is stored. `dead`: given up, staff may try again.
+    state       text NOT NULL CHECK (state IN ('queued', 'done', 'ignored', 'dead')),
+    attempts    integer NOT NULL DEFAULT 0,
+    due_at      timestamptz NOT NULL,
+    last_error  text CHECK (length(last_error) <= 500),
+    PRIMARY KEY (tenant_id, id),
+    UNIQUE (tenant_id, source, event_id)
+);
+CALL protect_table('incoming_webhooks', false);
+CREATE INDEX incoming_webhooks_queued ON incoming_webhooks (tenant_id, due_at, id) WHERE state = 'queued';
+
+-- The newest version of each thing that another system has told us of: what is older changes nothing.
+CREATE TABLE record_versions (
+    tenant_id   uuid NOT NULL REFERENCES tenants,
+    kind        text NOT NULL CHECK (kind IN ('product', 'shopper', 'order', 'stock')),
+    external_id text NOT NULL CHECK (length(external_id) <= 200),
+    version     bigint NOT NULL,
+    PRIMARY KEY (tenant_id, kind, external_id)
+);
+CALL protect_table('record_versions', false);
+
+CREATE FUNCTION queue_take_in(lane integer) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+    PERFORM graphile_worker.add_job(identifier => 'take_in', payload => json_build_object('tenant', app_tenant()), job_key => 'take_in:' || app_tenant() || ':' || lane);
+END $$;
+
+-- Who may do what.
+GRANT SELECT, INSERT, UPDATE (state, attempts, due_at) ON incoming_webhooks TO countersign_web;
+GRANT SELECT, UPDATE (state, attempts, due_at, last_error), DELETE ON incoming_webhooks TO countersign_executor;
+GRANT SELECT, INSERT, UPDATE ON record_versions TO countersign_executor;
+REVOKE ALL ON FUNCTION queue_take_in FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION queue_take_in TO countersign_web, countersign_executor;

@@ -1,2 +1,0 @@
-REVOKE SELECT ON budgets FROM countersign_executor;
-DROP FUNCTION backlog;

@@ -1,2 +1,0 @@
-DROP FUNCTION book_spend;
-DROP FUNCTION hold_spend;
