@@ -47,7 +47,7 @@ impl Clock {
         self.stands_at.store(time.timestamp_micros().max(1), Ordering::Relaxed);
     }
 
-    /// Lets it go again.
+    /// Lets this clock and all its clones run again.
     pub fn go_on(&self) {
         self.stands_at.store(0, Ordering::Relaxed);
     }

@@ -158,7 +158,7 @@ impl Settings {
         }))
     }
 
-    /// For the demo, replays and tests: plain HTTP on loopback, a secret of its own, mail caught in an inbox.
+    /// Settings for the demo, replays and tests: plain HTTP on loopback, a new secret, mail caught in an inbox.
     pub fn on_loopback(listen: SocketAddr, database: DatabaseSettings, model: ModelSettings) -> Self {
         let secret = hex::encode(rand::random::<[u8; 32]>()).into();
         Self {
@@ -213,7 +213,7 @@ impl Settings {
         reader.finish(mail)
     }
 
-    /// For `migrate`: the administrator's connection and the roles' passwords.
+    /// Reads what `migrate` needs: the administrator's connection and the roles' passwords.
     pub fn for_migrate(source: Source) -> Result<(PgConnectOptions, DatabaseSettings), ConfigError> {
         let mut reader = Reader::new(source);
         let url = reader.needed_secret(

@@ -16,7 +16,7 @@ use secrecy::{ExposeSecret, SecretString};
 pub enum Purpose {
     /// What stored hashes of tokens are made with.
     Token,
-    /// From which the codes that are mailed are computed.
+    /// The key that mailed codes are computed with.
     Code,
     /// Which second factors are sealed with.
     Totp,
@@ -28,7 +28,7 @@ pub enum Purpose {
     Address,
     /// Which addresses and accounts are counted under, so that the counters name nobody.
     Throttle,
-    /// From which the mark in each conversation's prompt is made.
+    /// The key that the secret mark in each conversation's prompt is made with.
     Canary,
 }
 
@@ -136,7 +136,7 @@ impl Keyring {
     }
 }
 
-/// The HMAC-SHA-256 of `data` under somebody else's key.
+/// The HMAC-SHA-256 of `data` under another system's key.
 pub fn hmac_sha256(key: &[u8], data: &[u8]) -> [u8; 32] {
     bytes(hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), data))
 }

@@ -140,7 +140,7 @@ impl utoipa::ToSchema for Language {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TextKey(pub &'static str);
 
-/// As what it says, in each language.
+/// A key is serialised as the text in each language.
 impl Serialize for TextKey {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.everywhere().serialize(serializer)
@@ -204,7 +204,7 @@ impl LocalizedText {
 }
 
 impl Money {
-    /// As people write it in this language.
+    /// The amount as people write it in this language.
     pub fn in_language(self, language: Language) -> String {
         let amount = self
             .amount()

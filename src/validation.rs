@@ -11,7 +11,7 @@ pub struct FieldError {
     /// Machine-readable, such as `length` or `control_character`.
     #[schema(example = "length")]
     pub code: String,
-    /// For a person.
+    /// What is wrong, in words for a person.
     #[schema(example = "must hold 1 to 4000 characters")]
     pub message: String,
 }

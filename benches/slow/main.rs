@@ -27,7 +27,7 @@ use sqlx::postgres::PgConnectOptions;
 use support::{
     FakeOpenAi, Mailbox, PASSWORD, Reply, TestApp, TestShopper, database,
     fake_stripe::FakeStripe,
-    fault_proxy::{Beyond, Way, Weather},
+    fault_proxy::{Fault, FaultProxy, Upstream},
     shopper::answer,
 };
 
@@ -69,11 +69,11 @@ impl Times {
 }
 
 struct Ways {
-    model: Way,
-    mail: Way,
-    payment: Way,
-    other: Way,
-    database: Way,
+    model: FaultProxy,
+    mail: FaultProxy,
+    payment: FaultProxy,
+    other: FaultProxy,
+    database: FaultProxy,
 }
 
 #[tokio::main]
@@ -85,7 +85,7 @@ async fn main() {
     let (model, relay) = (FakeOpenAi::start().await, Mailbox::start().await);
     let (stripe, other) = (FakeStripe::start().await, FakeStripe::start().await);
     let to = |url: String| {
-        Way::to(Beyond::Tcp(
+        FaultProxy::to(Upstream::Tcp(
             url.rsplit("//")
                 .next()
                 .and_then(|rest| rest.split('/').next())
@@ -100,7 +100,7 @@ async fn main() {
         mail: to(relay.url()).await,
         payment: to(stripe.url.clone()).await,
         other: to(other.url.clone()).await,
-        database: Way::to(Beyond::Unix(socket)).await,
+        database: FaultProxy::to(Upstream::Unix(socket)).await,
     };
     let deadlines = Deadlines {
         first_chunk: Duration::from_secs(10),
@@ -176,7 +176,7 @@ async fn main() {
         let shoppers: Vec<TestShopper> = futures::future::join_all((0..CLIENTS).map(|_| app.shopper("mia"))).await;
         let kim = app.staff("kim@shop.example", StaffRole::Approver).await;
         if let Some(way) = way {
-            way.becomes(Weather::Slow(Duration::from_secs(30)));
+            way.set(Fault::Slow(Duration::from_secs(30)));
         }
         let (times, until) = (
             Arc::new(Times::default()),
@@ -197,7 +197,7 @@ async fn main() {
         let waiting = "SELECT count(*) FROM outbox WHERE state = 'queued'";
         println!("  {} deliveries wait, or are being tried", app.count(waiting).await);
         if let Some(way) = way {
-            way.becomes(Weather::Clear);
+            way.set(Fault::None);
         }
     }
 }

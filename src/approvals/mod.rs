@@ -47,7 +47,7 @@ pub enum State {
 }
 
 impl State {
-    /// As the wire and the database write it.
+    /// The state's name on the wire and in the database.
     pub fn name(self) -> &'static str {
         match self {
             Self::Pending => "pending",

@@ -46,7 +46,7 @@ pub struct Policy {
     #[validate(range(min = 0))]
     #[schema(minimum = 0)]
     pub automatic_account_days: Option<i32>,
-    /// From this amount on two people of the staff must agree.
+    /// Two people of the staff must agree on this amount and more.
     #[serde(default)]
     #[validate(range(min = 0))]
     #[schema(minimum = 0)]

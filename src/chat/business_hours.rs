@@ -36,7 +36,7 @@ pub struct Hours {
     pub closed_on: Vec<NaiveDate>,
 }
 
-/// From one minute of a day until another of the same day, `24:00` at the latest: `09:00-17:00`.
+/// A span of one day, in minutes since midnight, such as `09:00-17:00`; it ends at `24:00` at the latest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Span {

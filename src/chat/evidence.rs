@@ -18,7 +18,7 @@ const NOTES: [(TextKey, Progress); 7] = [
     (TextKey("request-staff-collects"), Progress::Approved),
     (TextKey("request-charging"), Progress::Approved),
 ];
-/// Of these the one that tells of a refund by itself, whatever it was for.
+/// The note that tells of a refund by itself, whatever the plan was about.
 const PAID: TextKey = TextKey("refund-paid");
 
 /// How a note begins in any of the languages, folded: all of it up to the plan that it is about.

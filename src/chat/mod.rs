@@ -36,7 +36,7 @@ use std::time::Duration;
 
 #[derive(Debug, thiserror::Error)]
 pub enum ChatError {
-    /// Also somebody else's: never said which.
+    /// There is no such conversation, or it is another shopper's: the answer does not say which.
     #[error("no such conversation")]
     NoConversation,
     #[error("no such turn")]

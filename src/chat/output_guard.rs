@@ -78,13 +78,13 @@ impl OutputGuard {
         }
     }
 
-    /// Lets the model repeat what is in `text`.
+    /// Allows the model to repeat what is in `text`.
     pub fn learn(&mut self, text: &str) {
         self.known.push_str(&text.to_lowercase());
         self.known.push('\n');
     }
 
-    /// Lets the model say what is in a tool's result, or in a note of ours on what became of a proposal.
+    /// Adds a tool's result, or a note on what became of a proposal, to what bears the model's claims out.
     pub fn learn_fact(&mut self, text: &str) {
         self.learn(text);
         self.evidence.learn(text);

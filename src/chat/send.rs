@@ -1,4 +1,4 @@
-//! The door of the room: takes a message, starts its turn or finds the one it already has.
+//! Takes a message: starts its turn, or finds the turn that the same request has started already.
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 

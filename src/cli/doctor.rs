@@ -17,7 +17,7 @@ use crate::{
 pub struct Options {
     #[command(subcommand)]
     command: Option<DoctorCommand>,
-    /// For machines.
+    /// Print JSON.
     #[arg(long)]
     json: bool,
     /// Where the public reaches the service; PUBLIC_URL, if left out.
@@ -38,7 +38,7 @@ pub struct Options {
 pub enum DoctorCommand {
     /// Whether receivers will believe our mail: SPF, DKIM, DMARC, MX, reverse DNS, the relay's TLS.
     Mail {
-        /// For machines.
+        /// Print JSON.
         #[arg(long)]
         json: bool,
         /// The resolver to ask; the system's, if left out.

@@ -58,7 +58,7 @@ pub struct Options {
 #[derive(Serialize)]
 struct Report {
     ok: bool,
-    /// As the server says it.
+    /// The text of the answer.
     version: Option<String>,
     steps: Vec<Step>,
 }

@@ -9,7 +9,7 @@ use std::{
 use super::CliError;
 use crate::telemetry;
 
-/// By lines, so that a log of any size fits into memory. What is not UTF-8 in it is replaced.
+/// Redacts line by line, so that a log of any size fits into memory. Bytes that are not UTF-8 are replaced.
 pub fn run(path: PathBuf) -> Result<(), CliError> {
     let mut source: Box<dyn BufRead> = match path.as_os_str() == "-" {
         true => Box::new(stdin().lock()),

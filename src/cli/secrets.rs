@@ -18,9 +18,9 @@ const SECRETS: [&str; 4] = [
     "secret-key",
 ];
 
-/// For this user alone.
+/// The file mode of a secret that only this user reads.
 const OWN: u32 = 0o400;
-/// For whoever is given the folder: Postgres runs as another user than `migrate`.
+/// The file mode of a secret for whoever is given the folder: Postgres runs as another user than `migrate`.
 const SHARED: u32 = 0o444;
 
 /// The superuser's password and the URL by which `migrate` signs in with it: in a folder of their own, which is kept from the

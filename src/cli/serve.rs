@@ -83,11 +83,11 @@ pub async fn serve(
         let asked = stopped.clone();
         working.spawn(keep_working(tools, Stop { asked, grace }));
     }
-    let (pulse, drain) = (HealthCheck::new(pools.web.clone()), Drain::default());
+    let (health_check, drain) = (HealthCheck::new(pools.web.clone()), Drain::default());
     let internal = Internal {
         metrics: metrics.clone(),
         pools: pools.clone(),
-        pulse: pulse.clone(),
+        health_check: health_check.clone(),
         dependencies: dependencies.into(),
         clock: clock.clone(),
     };
@@ -128,7 +128,7 @@ pub async fn serve(
         secure_cookies: SecureCookies(settings.secure_cookies),
         outside: http::Outside::new(settings.keyring.clone(), settings.outside.allow_loopback),
         challenge,
-        pulse,
+        health_check,
         drain: drain.clone(),
         doctor: crate::doctor::of_this_process(settings.operator_store.as_deref()),
         internal,
@@ -244,7 +244,7 @@ pub async fn work(settings: Settings) -> Result<(), CliError> {
     let tools = tools(&settings, &pools, registry, (clock.clone(), metrics.clone()))?;
     let internal = Internal {
         metrics,
-        pulse: HealthCheck::new(pools.web.clone()),
+        health_check: HealthCheck::new(pools.web.clone()),
         pools,
         dependencies: Arc::new([Arc::new(tools.outgoing.clone()) as Arc<dyn Dependency>]),
         clock,

@@ -23,7 +23,7 @@ pub struct Drain {
 }
 
 impl Drain {
-    /// From now on `/health` answers 503, and each connection closes with the answer it gives.
+    /// Begins to drain: from now on `/health` answers 503, and each connection closes after its answer.
     pub fn begin(&self) {
         self.begun.cancel();
     }

@@ -39,16 +39,16 @@ impl HealthCheck {
     pub async fn is_up(&self) -> bool {
         // Held while the database is asked: whoever comes meanwhile gets the same answer.
         let mut last = self.last.lock().await;
-        if let Some((at, beats)) = *last
+        if let Some((at, is_up)) = *last
             && at.elapsed() < GOOD_FOR
         {
-            return beats;
+            return is_up;
         }
-        let beats = tokio::time::timeout(PATIENCE, self.web.is_reachable())
+        let is_up = tokio::time::timeout(PATIENCE, self.web.is_reachable())
             .await
             .unwrap_or(false);
-        *last = Some((Instant::now(), beats));
-        beats
+        *last = Some((Instant::now(), is_up));
+        is_up
     }
 }
 
@@ -65,11 +65,14 @@ pub struct Health {
 #[utoipa::path(get, path = "/health", tag = "operations", security(()), responses(
     (status = 200, body = Health),
     (status = 503, body = ProblemDetails, content_type = "application/problem+json", description = "A dependency is away, or the replica is stopping; `detail` says which")))]
-pub async fn health(State(pulse): State<HealthCheck>, State(drain): State<Drain>) -> Result<Json<Health>, Problem> {
+pub async fn health(
+    State(health_check): State<HealthCheck>,
+    State(drain): State<Drain>,
+) -> Result<Json<Health>, Problem> {
     if drain.has_begun() {
         return Err(unavailable("This replica is stopping."));
     }
-    match pulse.is_up().await {
+    match health_check.is_up().await {
         true => Ok(Json(Health {
             status: "ok",
             version: crate::VERSION,

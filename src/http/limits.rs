@@ -42,7 +42,7 @@ pub enum Caller {
     Shared(u64),
 }
 
-/// By what callers are told apart.
+/// What callers are told apart by.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum By {
     Address,
@@ -124,12 +124,15 @@ fn layer(name: &'static str, by: By, rate: Rate) -> Layer {
         clippy::disallowed_methods,
         reason = "the task ends with the limiter that it looks after"
     )]
-    tokio::spawn(forget(Arc::downgrade(&config), remembered));
+    tokio::spawn(remove_idle_callers(Arc::downgrade(&config), remembered));
     GovernorLayer::new(config).error_handler(move |error| refuse(name, rate, error))
 }
 
 /// Forgets callers that have been quiet, for as long as the layer lives.
-async fn forget(config: Weak<GovernorConfig<Callers, StateInformationMiddleware>>, remembered: Arc<AtomicUsize>) {
+async fn remove_idle_callers(
+    config: Weak<GovernorConfig<Callers, StateInformationMiddleware>>,
+    remembered: Arc<AtomicUsize>,
+) {
     let mut rounds = tokio::time::interval(FORGET_EVERY);
     loop {
         rounds.tick().await;

@@ -43,7 +43,7 @@ impl Dependency for Outgoing {
 pub struct Internal {
     pub metrics: Metrics,
     pub pools: Pools,
-    pub pulse: HealthCheck,
+    pub health_check: HealthCheck,
     pub dependencies: Arc<[Arc<dyn Dependency>]>,
     pub clock: Clock,
 }
@@ -103,7 +103,7 @@ impl Internal {
     }
 
     pub async fn readiness(&self) -> Readiness {
-        let database = self.pulse.is_up().await;
+        let database = self.health_check.is_up().await;
         let schema = database
             && tokio::time::timeout(PATIENCE, self.pools.web.has_schema())
                 .await

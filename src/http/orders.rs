@@ -77,7 +77,7 @@ pub async fn list(
 pub struct OrderPage {
     #[serde(flatten)]
     order: Order,
-    /// By `product_id`: where its picture is, an https address or a path on the shop's own site.
+    /// Where the picture of each product is, by `product_id`: an https address or a path on the shop's own site.
     pictures: BTreeMap<String, String>,
 }
 

@@ -140,7 +140,7 @@ impl Problem {
         self.status.is_server_error()
     }
 
-    /// Also what somebody else's thing is.
+    /// There is no such thing, or it is another person's: the answer does not say which.
     pub fn not_found() -> Self {
         Self::new(StatusCode::NOT_FOUND, "not_found", "There is no such thing here.")
     }

@@ -10,15 +10,15 @@ use crate::identity::{ApiScope, StaffRole};
 /// How often a route may be called, and how long it may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RateClass {
-    /// As often as any request of a network.
+    /// The limit of all requests of a network, and no other.
     Open,
     /// Where nobody is known yet: fewer of one network.
     SignIn,
-    /// Of one account.
+    /// The limit of one account's requests.
     Account,
     /// The same, and it takes as long as a turn.
     Turn,
-    /// Of other systems: many at once from a few networks, and large bodies.
+    /// The limit of webhooks: many at once from a few networks, with larger bodies.
     Webhook,
 }
 

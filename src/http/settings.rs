@@ -16,11 +16,11 @@ pub struct Rate {
 /// How often requests are taken, each replica for itself.
 #[derive(Clone, Copy, Debug, serde::Serialize, utoipa::ToSchema)]
 pub struct Limits {
-    /// From one address, whoever calls: an office or a mobile carrier may stand behind it.
+    /// Requests from one network, whoever calls: an office or a mobile carrier may stand behind it.
     pub address: Rate,
-    /// From one address where nobody is known yet: log-in, registration, guests.
+    /// Requests from one network to routes where nobody is known yet: log-in, registration, guests.
     pub sign_in: Rate,
-    /// By one account.
+    /// Requests by one account.
     pub account: Rate,
     /// Webhooks from one address: a shop's platform sends many at once from a few.
     pub webhook: Rate,
@@ -32,7 +32,7 @@ pub struct Limits {
 pub const MOST_REQUESTS: usize = 2048;
 
 impl Limits {
-    /// As good as none: for replays and load on a machine of one's own.
+    /// Limits that nobody reaches, for replays and load tests on one's own machine.
     pub fn wide() -> Self {
         let rate = Rate {
             per_second: 100_000,
@@ -95,7 +95,7 @@ impl Proxies {
 #[derive(Clone, Debug)]
 pub struct Connections {
     pub most: usize,
-    /// Of one address that is not a proxy's.
+    /// The most connections from one network; a site may hold four times as many. Trusted proxies do not count.
     pub most_from_address: usize,
     pub proxies: Proxies,
 }

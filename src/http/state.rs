@@ -32,7 +32,7 @@ pub struct App {
     pub outside: Outside,
     /// What stands before a guest's session, if anything.
     pub challenge: Option<Challenge>,
-    pub pulse: HealthCheck,
+    pub health_check: HealthCheck,
     pub drain: Drain,
     pub doctor: Doctor,
     pub internal: Internal,

@@ -51,7 +51,7 @@ impl Attempt {
         Self(BASE64_URL_SAFE_NO_PAD.encode(rand::random::<[u8; 16]>()))
     }
 
-    /// For the asker, once.
+    /// The secret's text, which only the asker is given, and only once.
     pub fn expose(&self) -> &str {
         &self.0
     }

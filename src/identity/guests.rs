@@ -17,7 +17,7 @@ use crate::{
 };
 
 impl Identity {
-    /// Lets somebody in whom nobody knows.
+    /// Opens a session for a visitor who is not known.
     pub async fn guest(&self, visit: &Visit) -> Result<LoggedIn, IdentityError> {
         let (now, id) = (self.now(), ShopperId::new());
         let mut tx = self.web.begin(Scope::tenant(visit.store.id)).await?;

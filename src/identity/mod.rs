@@ -40,7 +40,7 @@ use crate::{
 };
 use sessions::Lifetimes;
 
-/// The room's desk: what every way in needs.
+/// Signs people in and proves who they are; every way in shares these dependencies.
 #[derive(Clone)]
 pub struct Identity {
     web: Pool<Web>,
@@ -85,7 +85,7 @@ pub struct Device {
     pub name: Option<String>,
 }
 
-/// Somebody at a store's door.
+/// A visitor who signs in or registers at a store, and is not known yet.
 pub struct Visit {
     pub store: Tenant,
     pub device: Device,
@@ -135,7 +135,7 @@ pub enum IdentityError {
 }
 
 /// Forgets what is over: codes, assertions and sessions past their end, throttles that are full again.
-pub async fn forget(pool: &Pool<Executor>, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
+pub async fn delete_expired(pool: &Pool<Executor>, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
     // A dead session is kept a month, for its owner and for whoever looks into a theft.
     let month_ago = now - chrono::Duration::days(30);
     for tenant in tenancy::all(pool).await? {

@@ -151,7 +151,7 @@ impl StaffMember {
         }
     }
 
-    /// For the audit.
+    /// This caller as the audit names it.
     pub fn actor(&self) -> Actor {
         match &self.who {
             Who::Person(person) => Actor::staff(person.id),

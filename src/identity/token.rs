@@ -55,7 +55,7 @@ impl<const KIND: char> Token<KIND> {
         })
     }
 
-    /// For the answer to a log-in, the one time it is shown.
+    /// The token's text, for the answer to a log-in; it is shown this one time.
     pub fn expose(&self) -> &str {
         &self.text
     }

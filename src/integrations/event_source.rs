@@ -47,7 +47,7 @@ pub struct Event {
 pub enum Outcome {
     Done,
     Ignored(&'static str),
-    /// To be tried again, as when it came before what it is about.
+    /// The event is tried again later, as when it came before what it is about.
     Later(String),
 }
 
@@ -116,7 +116,7 @@ pub(super) fn short(text: &str) -> Option<String> {
     Some(short).filter(|text| !text.is_empty())
 }
 
-/// As the Standard Webhooks name an event: by a header, and by the `type` in the body.
+/// The name of an event of the Standard Webhooks: a header is its id, and the body's `type` its topic.
 pub(super) fn standard_name(headers: &HeaderMap, json: &Value) -> Option<Name> {
     Some(Name {
         id: short(text(headers, "webhook-id")?)?,

@@ -22,7 +22,7 @@ use crate::{
 /// Why an event is not taken.
 #[derive(Debug, thiserror::Error)]
 pub enum IncomingError {
-    /// Not signed with a secret of this store's, or not now.
+    /// The event is not signed with a secret of this store, or its signature is too old.
     #[error("the signature does not hold")]
     Signature,
     /// Signed, and not JSON.

@@ -71,9 +71,9 @@ impl Default for OutsideSettings {
 pub struct Outgoing {
     post: Mailer,
     keyring: std::sync::Arc<Keyring>,
-    /// For addresses that the operator chose.
+    /// The HTTP client for addresses that the operator chose.
     trusted: reqwest::Client,
-    /// For addresses that a store chose.
+    /// The HTTP client for addresses that a store chose: it refuses private networks.
     guarded: reqwest::Client,
     settings: OutsideSettings,
     /// Where shoppers come back to who paid at the provider's page.

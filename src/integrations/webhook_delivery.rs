@@ -141,7 +141,7 @@ pub(super) fn signed(
 }
 
 impl Signed {
-    /// With the key that says that it was sent before.
+    /// Adds the idempotency key, by which the receiver knows that it was sent before.
     pub fn idempotent(mut self, key: &str) -> Self {
         self.request = self.request.header("idempotency-key", key);
         self

@@ -1,4 +1,4 @@
-//! The outbox: what is to leave the house, one row for each other side, queued in the transaction that caused it.
+//! The outbox: messages to other systems, one row for each receiver, written in the transaction that caused them.
 //!
 //! Law: whoever sends a row holds it locked until it is noted what became of it. A sender that dies loses the lock with its
 //! connection, and the row is sent again with the same key, which the other side knows.
@@ -22,7 +22,7 @@ const MOST_ATTEMPTS: i32 = 14;
 const FIRST_WAIT: Duration = Duration::seconds(15);
 const LONGEST_WAIT: Duration = Duration::hours(6);
 
-/// By which way a row leaves.
+/// How a row is delivered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, serde::Deserialize, sqlx::Type, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[sqlx(type_name = "text", rename_all = "snake_case")]
@@ -131,14 +131,14 @@ pub enum Sent {
     Dropped(&'static str),
     /// May be tried again, no sooner than the other side asks for.
     Later { error: String, no_sooner: Option<Duration> },
-    /// Not tried: the other side has failed too often just now. It is no attempt.
+    /// The delivery was not tried, because the receiver has failed too often lately. It does not count as an attempt.
     Postponed,
     /// Trying again would be no use.
     Never(String),
 }
 
 impl Sent {
-    /// For metrics.
+    /// The name of this end in metrics.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Done(_) => "done",

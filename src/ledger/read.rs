@@ -22,10 +22,10 @@ pub struct Movement {
     pub amount: Money,
     /// What the provider calls it.
     pub reference: Option<String>,
-    /// Of money out: what the provider calls the payment that it goes out of.
+    /// For money out: what the provider calls the payment that it is taken from.
     pub source_reference: Option<String>,
     pub proposal: Option<ProposalId>,
-    /// Of money out: how often it was asked for again after a failure.
+    /// For money out: how often it was asked for again after a failure.
     pub retries: i32,
     pub created_at: DateTime<Utc>,
     /// What the provider calls the payment method and its customer.

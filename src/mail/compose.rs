@@ -307,7 +307,7 @@ impl Mailer {
     }
 }
 
-/// A publishable key of the store's: the page that a link leads to is at its door.
+/// A publishable key of the store, which names the store on the page that a link leads to.
 async fn store_key(tx: &mut Tx<Executor>) -> Result<Option<String>, sqlx::Error> {
     sqlx::query_scalar!("SELECT key FROM store_keys WHERE revoked_at IS NULL ORDER BY id DESC LIMIT 1")
         .fetch_optional(&mut **tx)

@@ -24,7 +24,7 @@ pub struct PublicHalf {
     pub record: String,
     /// Its `p=`.
     pub key: String,
-    /// Of an RSA key.
+    /// The smallest RSA key, in bits.
     pub bits: Option<usize>,
 }
 

@@ -36,7 +36,7 @@ struct Html<'a> {
 }
 
 impl Letter {
-    /// As plain text and as HTML.
+    /// Renders the letter as plain text and as HTML.
     pub fn render(&self, language: Language) -> Result<(String, String), MailError> {
         let (text, html) = (Text { letter: self }, Html { language, letter: self });
         let unwritable = |error: askama::Error| MailError::Unwritable(error.to_string());

@@ -34,7 +34,7 @@ use crate::{
 #[derive(Clone, Debug)]
 pub enum MailSettings {
     Smtp(SmtpSettings),
-    /// To a page: the demo's.
+    /// Mails are kept in memory and shown on the demo's inbox page.
     Inbox(Inbox),
 }
 
@@ -47,7 +47,7 @@ pub struct SmtpSettings {
     pub dkim: Vec<DkimSettings>,
     /// How long the relay may take for one mail.
     pub deadline: std::time::Duration,
-    /// Without TLS to anywhere, for a relay that sends nothing on.
+    /// Whether plain SMTP is allowed to any host, for a relay that sends nothing on.
     pub plain: bool,
 }
 
@@ -102,24 +102,24 @@ pub enum Mail {
     NewSignIn {
         session: SessionId,
     },
-    /// To the store's admins.
+    /// A mail to the store's admins: so much of a budget is used.
     BudgetAlert {
         scope: String,
         period: String,
         percent: i64,
     },
-    /// To the store's admins: the head of the audit chain, to be kept.
+    /// A mail to the store's admins with the head of the audit chain, to be kept.
     AuditHead {
         head: String,
     },
     Transcript {
         conversation: ConversationId,
     },
-    /// To a shopper who has gone: what a person answered.
+    /// A mail to a shopper who has left the chat, with what a person answered.
     StaffAnswer {
         message: MessageId,
     },
-    /// To staff: how many wait for a person whom nobody has come to for a while.
+    /// A mail to staff: how many shoppers have waited for a person for a while.
     PeopleWait,
 }
 

@@ -28,7 +28,7 @@ struct Detail {
 }
 
 impl Detail {
-    /// As a line of the letter; none where nothing changes.
+    /// The row as a line of the letter; none where nothing changes.
     fn told(&self) -> Option<(String, String)> {
         let value = match (&self.before, &self.after) {
             (before, after) if before == after => return None,

@@ -34,7 +34,7 @@ pub(super) struct Smtp {
     transport: AsyncSmtpTransport<Tokio1Executor>,
     from: Mailbox,
     dkim: Arc<[DkimConfig]>,
-    /// For a whole mail; each step gets half.
+    /// How long a whole mail may take; each step of it gets half.
     deadline: Duration,
 }
 

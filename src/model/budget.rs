@@ -75,7 +75,7 @@ impl Default for Caps {
 }
 
 impl Caps {
-    /// As the database takes them.
+    /// The caps in the order in which the database function takes them.
     fn in_order(self) -> [i64; 6] {
         [
             self.conversation_micros,

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::tenancy::{Role, Tx};
 
-/// By what usage is added up.
+/// What usage is grouped by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum UsageBy {

@@ -150,7 +150,7 @@ pub async fn write<R: Role>(
 /// A question that no article answered.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct Unanswered {
-    /// As the assistant searched for it, as JSON.
+    /// The search of the assistant, as JSON.
     #[schema(example = r#"{"query": "do you ship to Mars"}"#)]
     pub arguments: String,
     pub times: i64,

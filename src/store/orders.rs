@@ -48,7 +48,7 @@ pub struct Order {
     pub shipments: Vec<Shipment>,
     pub payments: Vec<Payment>,
     pub address: Address,
-    /// By product: where its picture is. For pages: no model and no system is told.
+    /// Where the picture of each product is, by product. For pages alone: it is not part of what models and other systems are told.
     #[serde(skip)]
     pub pictures: BTreeMap<String, String>,
 }
@@ -60,7 +60,7 @@ pub struct Line {
     pub product_id: String,
     pub name: String,
     pub options: Options,
-    /// Of one unit.
+    /// The price of one unit.
     pub price: Money,
     pub quantity: u32,
 }
@@ -89,7 +89,7 @@ pub struct Payment {
     /// True while whoever moves the money has not confirmed it.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub pending: bool,
-    /// Of a payment: what has not gone out again, in whatever way.
+    /// For a payment: the part that has not been refunded in any way.
     #[serde(skip)]
     pub left: Money,
 }

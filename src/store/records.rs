@@ -79,7 +79,7 @@ pub struct PaymentMethodRecord {
     pub brand: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_four: Option<String>,
-    /// Of a gift card: decimal text in the store's currency.
+    /// What is left on a gift card: decimal text in the store's currency.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub balance: Option<String>,
     /// What the payment provider calls it (Stripe: `pm_…`): it can be charged there if that is known.
@@ -139,7 +139,7 @@ pub struct LineRecord {
     #[serde(default)]
     #[validate(custom(function = options_fit))]
     pub options: Options,
-    /// Of one unit, decimal text.
+    /// The price of one unit, as decimal text.
     pub price: String,
     #[serde(default = "one")]
     #[validate(range(min = 1, max = 10_000))]

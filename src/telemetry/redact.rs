@@ -54,9 +54,9 @@ pub fn redact(text: &str) -> Cow<'_, str> {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Rule {
     Cookies,
-    /// By their place in [`FIELDS`].
+    /// The patterns of fields, by their place in [`FIELDS`].
     Fields(usize),
-    /// By their place in [`SHAPES`].
+    /// The patterns of shapes, by their place in [`SHAPES`].
     Shape(usize),
 }
 

@@ -18,7 +18,7 @@ use tracing_opentelemetry::OpenTelemetrySpanExt;
 pub struct TraceSettings {
     /// Where spans are posted to (OTLP over HTTP): such as `http://collector:4318/v1/traces`.
     pub endpoint: String,
-    /// Of requests that nobody traces already: 0 to 1.
+    /// The share of requests that are traced, 0 to 1; a request that its caller traces is always traced.
     pub share: f64,
 }
 

@@ -79,7 +79,7 @@ pub struct Entry<'a> {
 }
 
 impl<'a> Entry<'a> {
-    /// That something was done, without what was there before and after.
+    /// An entry that says that something was done, without the values before and after.
     pub fn new(actor: &'a Actor, action: &'a str, target: (&'a str, impl ToString), at: DateTime<Utc>) -> Self {
         Self {
             at,

@@ -1,4 +1,4 @@
-//! Tenants and the one door to their data.
+//! Tenants, and the only way to their data.
 //!
 //! Law: a tenant table is reached through a [`Tx`] and in no other way. A `Tx` is bound to a tenant (and a shopper,
 //! where there is one) before the first statement, and belongs to one database role. Row-level security in Postgres

@@ -111,7 +111,7 @@ pub async fn list<R: Role>(tx: &mut Tx<R>) -> Result<Vec<String>, sqlx::Error> {
     .await
 }
 
-/// Lets a page call for the bound tenant.
+/// Allows a page's origin to call the API for the bound tenant.
 pub async fn add<R: Role>(tx: &mut Tx<R>, origin: &str) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "INSERT INTO origins (tenant_id, origin) VALUES ($1, $2) ON CONFLICT DO NOTHING",
@@ -123,7 +123,7 @@ pub async fn add<R: Role>(tx: &mut Tx<R>, origin: &str) -> Result<(), sqlx::Erro
     .map(drop)
 }
 
-/// Lets it no more. False when it was not let.
+/// Removes an allowed origin. False when it was not allowed.
 pub async fn remove<R: Role>(tx: &mut Tx<R>, origin: &str) -> Result<bool, sqlx::Error> {
     let removed = sqlx::query!("DELETE FROM origins WHERE origin = $1", origin)
         .execute(&mut **tx)

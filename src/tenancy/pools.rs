@@ -158,7 +158,7 @@ impl<R: Role> Pool<R> {
         .await
     }
 
-    /// For the few statements that bind their own scope (`find_session`) or need none (`tenants` by its slug).
+    /// A connection without a bound scope, for the few statements that bind their own (`find_session`) or need none (`tenants` by its slug).
     ///
     /// After a restart of Postgres the pool holds dead connections, so `run` may be called again: it must be harmless
     /// to repeat.
@@ -192,7 +192,7 @@ fn is_dead_connection(error: &sqlx::Error) -> bool {
     }
 }
 
-/// The three doors. Handing a room one pool is what decides what it can do.
+/// The three pools, one for each database role. What a part of the program can do is decided by the pool that it is given.
 #[derive(Clone)]
 pub struct Pools {
     pub reader: Pool<Reader>,
@@ -201,7 +201,7 @@ pub struct Pools {
 }
 
 impl Pools {
-    /// Of each role: its connections that are idle, and those in use.
+    /// The connections of each role: how many are idle, and how many in use.
     pub fn connections(&self) -> [(&'static str, usize, usize); 3] {
         let count = |name, pool: &PgPool| {
             (

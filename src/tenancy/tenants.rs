@@ -166,7 +166,7 @@ pub async fn create_as(
     ))
 }
 
-/// Lets the demo's payment provider confirm a store's payments, for demos and replays. It moves no real money.
+/// Switches the demo's payment provider on for a store, for demos and replays. It confirms payments and moves no real money.
 pub async fn use_demo_payments(executor: &Pool<Executor>, tenant: TenantId) -> Result<(), sqlx::Error> {
     let mut tx = executor.begin(Scope::tenant(tenant)).await?;
     sqlx::query!(

@@ -69,7 +69,7 @@ impl Scope {
         }
     }
 
-    /// And one order of somebody else's, to read.
+    /// Adds one order that the guest has proved and may read, although it is another shopper's.
     pub fn with_order(self, order: Option<OrderId>) -> Self {
         Self { order, ..self }
     }
@@ -93,7 +93,7 @@ impl Scope {
 pub struct Tx<R: Role> {
     inner: Transaction<'static, Postgres>,
     scope: Scope,
-    /// From before `BEGIN` to after the end.
+    /// The span of the transaction, from before `BEGIN` until after its end.
     _span: Span,
     role: PhantomData<R>,
 }

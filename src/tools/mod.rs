@@ -34,7 +34,7 @@ pub enum ToolError {
     /// The arguments do not fit; `field` is a path such as `changes[0].item_id`, empty for the whole.
     #[error("argument `{field}`: {reason}")]
     Argument { field: String, reason: String },
-    /// Also what somebody else's order is: never said which.
+    /// There is no such thing, or it is another shopper's: the model is not told which.
     #[error("no such {0}")]
     NotFound(&'static str),
     /// The store's rules do not allow it.
@@ -44,7 +44,7 @@ pub enum ToolError {
     Database(#[from] sqlx::Error),
 }
 
-/// The codes of calls that got past no door at all: each has an audit row.
+/// The codes of calls that were refused before they ran: each has an audit row.
 pub const UNKNOWN_TOOL: &str = "unknown_tool";
 pub const TOOL_OFF: &str = "tool_off";
 

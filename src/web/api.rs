@@ -92,7 +92,7 @@ impl Caller {
         }
     }
 
-    /// Somebody who is not known yet, at the door of a store.
+    /// A caller who is not known yet, with the key of a store.
     pub fn with_store_key(self, store_key: &str) -> Self {
         Self {
             token: None,

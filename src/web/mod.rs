@@ -1,7 +1,7 @@
 //! Pages for people: the shopper's widget, the staff console, the demo's storefront. Server-rendered, without a build step.
 //!
 //! Law: a page is a client of the API like any other. What it shows and does goes through a route of [`crate::http`], with the
-//! person's own token: the table of who may call what holds for pages as well, and there is no second door.
+//! person's own token: the table of who may call what holds for pages as well, and there is no other way to the data.
 
 mod api;
 mod assets;
@@ -64,7 +64,7 @@ async fn same_site(request: Request, next: Next) -> Response {
     (StatusCode::FORBIDDEN, "A form of another site changes nothing here.").into_response()
 }
 
-/// Lets any site embed what is served: only for what is the same to everybody.
+/// A layer that lets any site embed the response. Only for responses that are the same for everybody.
 fn for_every_site() -> SetResponseHeaderLayer<HeaderValue> {
     let name = HeaderName::from_static("cross-origin-resource-policy");
     SetResponseHeaderLayer::overriding(name, HeaderValue::from_static("cross-origin"))

@@ -22,7 +22,7 @@ use super::{POLICY, policy};
 pub struct Storefront {
     pub store: String,
     pub store_key: String,
-    /// Of the key that assertions are signed with.
+    /// The id of the key that assertions are signed with.
     pub kid: String,
     pub secret: SecretString,
 }

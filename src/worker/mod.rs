@@ -155,7 +155,7 @@ pub async fn housekeeping(
         budget::sweep(pool, now).await.map(drop),
         privacy::retain(pool, retention, now).await.map(drop),
         privacy::forget_guests(pool, now).await.map(drop),
-        identity::forget(pool, now).await,
+        identity::delete_expired(pool, now).await,
     ];
     done.into_iter().collect()
 }
@@ -204,7 +204,7 @@ fn failed(error: impl std::fmt::Display) -> QueueError {
     QueueError::Queue(error.to_string())
 }
 
-/// Without it the library asks an empty queue thousands of times a second. One new job ends the wait.
+/// How long the library waits at an empty queue; without a wait it asks thousands of times a second. One new job ends it.
 const WHEN_IDLE: RefetchDelayConfig = RefetchDelayConfig {
     duration: Duration::from_millis(500),
     threshold: 0,

@@ -13,7 +13,7 @@ use crate::store::{
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Expected {
-    /// By number. An order that is not named must be as it was.
+    /// The expected orders, by number. An order that is not named must be as it was.
     #[serde(default)]
     pub orders: BTreeMap<String, ExpectedOrder>,
     /// Gift cards by id, decimal text.

@@ -63,7 +63,7 @@ pub struct ScriptedCall {
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Decision {
-    /// By whoever must: the shopper confirms, staff approves.
+    /// Decides a proposal as whoever must: the shopper confirms, or staff approve.
     #[default]
     Approve,
     Reject,

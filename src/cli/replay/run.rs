@@ -21,7 +21,7 @@ use crate::{
 const TEMPLATE: &str = "replay_template";
 const SLUG: &str = "replay";
 const STAFF: &str = "staff@replay.example";
-/// Of a database that lives for one conversation on a private socket.
+/// The password of a database that lives for one conversation, on a private socket.
 const PASSWORD: &str = "replay-password";
 
 pub struct Stage {

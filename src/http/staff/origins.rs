@@ -52,7 +52,7 @@ pub async fn list(staff: StaffMember, State(web): State<Pool<Web>>) -> Result<Js
     Ok(Json(AllowedOrigins { origins }))
 }
 
-/// Lets a page call, within ten seconds.
+/// Allows a page's origin to call the API; replicas follow within ten seconds.
 #[utoipa::path(put, path = "/v1/staff/origins", tag = "staff", request_body = Origin,
     responses((status = 204), Role, Unauthenticated, BadBody))]
 pub async fn allow(change: StaffChange, Body(origin): Body<Origin>) -> Result<StatusCode, Problem> {
@@ -63,7 +63,7 @@ pub async fn allow(change: StaffChange, Body(origin): Body<Origin>) -> Result<St
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Lets it no more.
+/// Removes an allowed origin.
 #[utoipa::path(delete, path = "/v1/staff/origins", tag = "staff", request_body = Origin,
     responses((status = 204), NotFound, Role, Unauthenticated, BadBody))]
 pub async fn forbid(change: StaffChange, Body(origin): Body<Origin>) -> Result<StatusCode, Problem> {

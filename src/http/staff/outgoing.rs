@@ -1,4 +1,4 @@
-//! What leaves the house: what became of it, and to whom events are told.
+//! Deliveries to other systems and what became of them, and the webhook endpoints that are told of events.
 
 use axum::{Json, extract::State, http::StatusCode};
 use serde::{Deserialize, Serialize};
@@ -43,7 +43,7 @@ pub struct Deliveries {
     deliveries: Vec<Delivery>,
 }
 
-/// Lists what is to leave or has left the house, newest first.
+/// Lists deliveries, those that wait and those that ended, newest first.
 #[utoipa::path(get, path = "/v1/staff/deliveries", tag = "staff", params(DeliveryPage),
     responses((status = 200, body = Deliveries), BadQuery, Role, Unauthenticated))]
 pub async fn list(

@@ -26,12 +26,12 @@ use crate::{
 #[serde(rename_all = "snake_case")]
 pub enum Operation {
     Cancel,
-    /// To the address that the order has by then.
+    /// Sets the delivery address to the one that the order has when this is done.
     Address,
     /// A return or exchange was asked for: staff of the shop see it as a tag.
     TagReturn,
     /// Decimal text in the order's currency, given back to what the order was paid with.
-    /// For this movement of the ledger, which the shop's word confirms.
+    /// `movement` is the ledger's, which is confirmed by the shop's answer.
     Refund {
         amount: String,
         movement: MovementId,

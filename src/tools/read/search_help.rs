@@ -27,7 +27,7 @@ pub struct Arguments {
 #[derive(Serialize)]
 pub struct Articles {
     articles: Vec<FoundArticle>,
-    /// For the model: where it is from must be seen.
+    /// What the model is told to do with the articles: name their source.
     cite: &'static str,
 }
 

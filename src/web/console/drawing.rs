@@ -10,7 +10,7 @@ pub struct Chart {
 }
 
 impl Chart {
-    /// Of a column's place, with a gap to the next: 0 to 1000.
+    /// The width of a column and its gap, of 1000 for the whole chart.
     pub fn width(&self) -> usize {
         1000 / self.columns.len().max(1)
     }

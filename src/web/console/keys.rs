@@ -14,7 +14,7 @@ pub fn routes() -> Router<Console> {
         .route("/console/store-keys/{id}/revoke", post(revoke))
 }
 
-/// For the page of settings.
+/// The section of the settings page that lists publishable keys.
 pub async fn sections(visitor: &Visitor) -> Result<Vec<Section>, Failure> {
     let found: Value = visitor.get("/v1/staff/store-keys").await?;
     let keys = list(&found, "store_keys");

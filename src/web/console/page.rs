@@ -47,7 +47,7 @@ pub struct Page<'a> {
 }
 
 impl Section {
-    /// As somebody with this role sees it: without what they may not do.
+    /// The section as this role sees it: without what the role may not do.
     fn shown_to(self, role: StaffRole) -> Option<Self> {
         let may = |(method, path): Route| staff_may(role, method, path);
         match self {

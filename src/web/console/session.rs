@@ -24,7 +24,7 @@ const A_DAY: u32 = 86_400;
 
 pub fn routes() -> Router<Console> {
     Router::new()
-        .route("/console/sign-in", get(door).post(sign_in))
+        .route("/console/sign-in", get(show_sign_in).post(sign_in))
         .route("/console/sign-out", post(sign_out))
         .route("/console/second-factor", get(factor).post(confirm))
         .route("/console/prove", get(prove_page).post(prove))
@@ -43,7 +43,7 @@ fn ours(next: &str) -> &str {
     if fits { next } else { "/console" }
 }
 
-async fn door(visitor: Visitor, Query(next): Query<Next>) -> Response {
+async fn show_sign_in(visitor: Visitor, Query(next): Query<Next>) -> Response {
     let key = next.store.clone().or(visitor.store_key).unwrap_or_default();
     sign_in_page(&key, ours(&next.next), None)
 }

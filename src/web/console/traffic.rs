@@ -102,7 +102,7 @@ async fn deliveries(visitor: Visitor, Query(page): Query<Which>) -> Result<Respo
         ]
     };
     let table = Table {
-        caption: "What is to leave or has left the house, newest first",
+        caption: "Deliveries to other systems, newest first",
         head: vec!["Made", "Channel", "What", "State", "Tries", "Last fault", "Do"],
         rows: deliveries.iter().map(row).collect(),
         empty: "Nothing.",

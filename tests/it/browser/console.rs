@@ -10,13 +10,13 @@ use serde_json::json;
 use crate::support::{PASSWORD, TestApp, shopper::answer};
 
 /// A browser that runs nothing: it keeps cookies, follows redirects and sends forms.
-struct Desk {
+struct ConsoleVisitor {
     http: reqwest::Client,
     url: String,
     cookies: BTreeMap<String, String>,
 }
 
-impl Desk {
+impl ConsoleVisitor {
     fn new(app: &TestApp) -> Self {
         let http = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
@@ -110,13 +110,13 @@ async fn a_return_is_approved_without_a_script() {
     let arguments = json!({ "order_number": "#1002", "item_ids": ["sweater-navy-m"], "payment_method_id": "card-mia" });
     let proposal = mia.propose(&app, "return_items", arguments).await;
     let id = proposal["id"].as_str().expect("an id");
-    let mut stranger = Desk::new(&app);
+    let mut stranger = ConsoleVisitor::new(&app);
     let (_, page) = stranger.opens("/console").await;
     assert!(page.contains("<h1>Sign in</h1>") && !page.contains("#1002"), "{page}");
     let (_, page) = stranger.sign_in(&app, "kim@s.example", "wrong-password").await;
     assert!(page.contains("<h1>Sign in</h1>") && page.contains("note bad"), "{page}");
 
-    let mut viewer = Desk::of(&app, "viewer@s.example", StaffRole::Viewer).await;
+    let mut viewer = ConsoleVisitor::of(&app, "viewer@s.example", StaffRole::Viewer).await;
     let shown = proposal["digest"].as_str().expect("what was shown").to_owned();
     let approve = format!("/console/proposals/{id}/approve");
     assert_eq!(
@@ -124,7 +124,7 @@ async fn a_return_is_approved_without_a_script() {
         StatusCode::FORBIDDEN
     );
 
-    let mut kim = Desk::of(&app, "kim@s.example", StaffRole::Approver).await;
+    let mut kim = ConsoleVisitor::of(&app, "kim@s.example", StaffRole::Approver).await;
     let (_, page) = kim.opens("/console").await;
     assert!(page.contains(&format!("href=\"/console/proposals/{id}\"")), "{page}");
     let (_, page) = kim.opens(&format!("/console/proposals/{id}")).await;
@@ -168,7 +168,7 @@ async fn a_return_is_approved_without_a_script() {
 #[tokio::test]
 async fn an_admin_sets_hours_scans_a_code_and_sees_what_was_spent() {
     let app = TestApp::start().await;
-    let mut admin = Desk::of(&app, "admin@s.example", StaffRole::Admin).await;
+    let mut admin = ConsoleVisitor::of(&app, "admin@s.example", StaffRole::Admin).await;
     let days = [
         ("monday", "09:00-12:30, 13:30-17:00"),
         ("sunday", ""),
@@ -252,7 +252,7 @@ async fn nobody_is_offered_what_the_api_would_refuse_them() {
         ("a@s.example", StaffRole::Approver),
         ("d@s.example", StaffRole::Admin),
     ] {
-        let mut desk = Desk::of(&app, email, role).await;
+        let mut desk = ConsoleVisitor::of(&app, email, role).await;
         let (_, home) = desk.opens("/console").await;
         let menu = home.matches("<li><a href=\"/console").count();
         let mut found = Vec::new();
@@ -290,7 +290,7 @@ async fn an_event_that_was_given_up_is_tried_again() {
         .execute(&mut app.superuser().await)
         .await
         .expect("planted");
-    let mut admin = Desk::of(&app, "admin@s.example", StaffRole::Admin).await;
+    let mut admin = ConsoleVisitor::of(&app, "admin@s.example", StaffRole::Admin).await;
     let (_, page) = admin.opens("/console/incoming?state=dead").await;
     assert!(
         page.contains("gibberish &#60;b&#62;x") && page.contains("no shopper") && !page.contains("upserted"),
@@ -325,7 +325,7 @@ async fn an_event_that_was_given_up_is_tried_again() {
 #[tokio::test]
 async fn a_publishable_key_is_exchanged_and_the_last_one_stays() {
     let app = TestApp::start().await;
-    let mut admin = Desk::of(&app, "admin@s.example", StaffRole::Admin).await;
+    let mut admin = ConsoleVisitor::of(&app, "admin@s.example", StaffRole::Admin).await;
     let revokes = |page: &str| {
         offers(page)
             .into_iter()
@@ -437,7 +437,7 @@ async fn every_list_goes_on_where_its_page_ended() {
 #[tokio::test]
 async fn limits_of_money_are_written_as_amounts() {
     let app = TestApp::offline().await;
-    let mut admin = Desk::of(&app, "admin@s.example", StaffRole::Admin).await;
+    let mut admin = ConsoleVisitor::of(&app, "admin@s.example", StaffRole::Admin).await;
     let (_, page) = admin.opens("/console/rules").await;
     assert!(page.contains("value=\"0.50\""), "{page}");
     let rule = [

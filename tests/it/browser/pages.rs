@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::support::browser::{Browser, Demo, chat};
 
-/// Desk and phone.
+/// ConsoleVisitor and phone.
 const SIZES: [(&str, u32, u32); 2] = [("desk", 1280, 900), ("phone", 360, 740)];
 
 #[tokio::test]

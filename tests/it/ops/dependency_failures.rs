@@ -15,11 +15,11 @@ use crate::support::{
     Mailbox, Reply, TestApp, TestShopper, database,
     dns::{Dns, Record},
     fake_stripe::FakeStripe,
-    fault_proxy::{BAD, Beyond, Way, Weather},
+    fault_proxy::{FAULTS, Fault, FaultProxy, Upstream},
     shopper::answer,
 };
 
-/// For other systems in these tests: far below the 30 s that the bad weather takes.
+/// For other systems in these tests: far below the 30 s that a slow dependency takes.
 const DEADLINE: Duration = Duration::from_secs(1);
 
 fn short(settings: &mut Settings) {
@@ -30,7 +30,7 @@ fn short(settings: &mut Settings) {
     }
 }
 
-/// The database, by a way of this port.
+/// The database, through the proxy at this port.
 fn reached_by(settings: &mut Settings, port: u16) {
     let name = settings.database.address.get_database().expect("a name").to_owned();
     settings.database.address = PgConnectOptions::new_without_pgpass()
@@ -59,23 +59,23 @@ async fn is_answered(mia: &TestShopper) {
     );
 }
 
-/// In each bad weather: one more thing is to be sent, an attempt fails within its deadline and is noted, the shopper sees
+/// With each fault: one more thing is to be sent, an attempt fails within its deadline and is noted, the shopper sees
 /// nothing of it; and when it clears up the thing is sent.
-async fn outlasts(app: &TestApp, way: &Way, counts: [&'static str; 2], queue: impl AsyncFn(usize)) {
+async fn outlasts(app: &TestApp, proxy: &FaultProxy, counts: [&'static str; 2], queue: impl AsyncFn(usize)) {
     let mia = app.shopper("mia").await;
     let [failed, waiting] = counts;
-    for (round, bad) in BAD.into_iter().enumerate() {
-        way.becomes(bad);
+    for (round, fault) in FAULTS.into_iter().enumerate() {
+        proxy.set(fault);
         let began = Instant::now();
         queue(round).await;
         app.becomes(failed, 1).await;
         assert!(
             began.elapsed() < Duration::from_secs(15),
-            "{bad:?} took {:?}",
+            "{fault:?} took {:?}",
             began.elapsed()
         );
         is_answered(&mia).await;
-        way.becomes(Weather::Clear);
+        proxy.set(Fault::None);
         for _ in 0..200 {
             app.hurry().await;
             if app.count(waiting).await == 0 {
@@ -83,15 +83,19 @@ async fn outlasts(app: &TestApp, way: &Way, counts: [&'static str; 2], queue: im
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
-        assert_eq!(app.count(waiting).await, 0, "{bad:?}: it is sent when it clears up");
+        assert_eq!(
+            app.count(waiting).await,
+            0,
+            "{fault:?}: it is sent when the fault is over"
+        );
     }
 }
 
 #[tokio::test]
 async fn mail_waits_for_its_relay_and_nobody_waits_for_mail() {
     let relay = Mailbox::start().await;
-    let way = Way::to(Beyond::Tcp(without_scheme(&relay.url()))).await;
-    let url = format!("smtp://{}", way.address);
+    let proxy = FaultProxy::to(Upstream::Tcp(without_scheme(&relay.url()))).await;
+    let url = format!("smtp://{}", proxy.address);
     let app = TestApp::changed(|settings| {
         short(settings);
         if let MailSettings::Smtp(smtp) = &mut settings.mail {
@@ -101,7 +105,7 @@ async fn mail_waits_for_its_relay_and_nobody_waits_for_mail() {
     .await;
     outlasts(
         &app,
-        &way,
+        &proxy,
         [
             "SELECT count(*) FROM outbox WHERE state = 'queued' AND last_error = 'the relay cannot be reached or did not answer in time'",
             "SELECT count(*) FROM outbox WHERE state = 'queued'",
@@ -119,8 +123,8 @@ async fn mail_waits_for_its_relay_and_nobody_waits_for_mail() {
 #[tokio::test]
 async fn refunds_wait_for_the_payment_provider_and_are_made_once() {
     let stripe = FakeStripe::start().await;
-    let way = Way::to(Beyond::Tcp(without_scheme(&stripe.url))).await;
-    let url = format!("http://{}", way.address);
+    let proxy = FaultProxy::to(Upstream::Tcp(without_scheme(&stripe.url))).await;
+    let url = format!("http://{}", proxy.address);
     let app = TestApp::start_changed(|settings| {
         short(settings);
         settings.outside.stripe_url = url;
@@ -135,7 +139,7 @@ async fn refunds_wait_for_the_payment_provider_and_are_made_once() {
     );
     outlasts(
         &app,
-        &way,
+        &proxy,
         [
             "SELECT count(*) FROM outbox WHERE state = 'queued' AND channel = 'payment' AND attempts > 0",
             "SELECT count(*) FROM outbox WHERE state = 'queued' AND channel = 'payment'",
@@ -155,9 +159,9 @@ async fn refunds_wait_for_the_payment_provider_and_are_made_once() {
 #[tokio::test]
 async fn notes_wait_for_the_crm_and_events_for_their_endpoint() {
     let other = FakeStripe::start().await;
-    let way = Way::to(Beyond::Tcp(without_scheme(&other.url))).await;
+    let proxy = FaultProxy::to(Upstream::Tcp(without_scheme(&other.url))).await;
     let app = TestApp::start_changed(short).await;
-    let hook = format!("http://{}/hook", way.address);
+    let hook = format!("http://{}/hook", proxy.address);
     app.give_secret(Kind::Crm, Some(&hook), "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
         .await;
     let admin = app.staff("ann@shop.example", StaffRole::Admin).await;
@@ -171,7 +175,7 @@ async fn notes_wait_for_the_crm_and_events_for_their_endpoint() {
     );
     outlasts(
         &app,
-        &way,
+        &proxy,
         [
             "SELECT count(*) FROM outbox WHERE state = 'queued' AND channel = 'crm' AND attempts > 0",
             "SELECT count(*) FROM outbox WHERE state = 'queued' AND channel IN ('crm', 'webhook')",
@@ -198,9 +202,9 @@ async fn notes_wait_for_the_crm_and_events_for_their_endpoint() {
 #[tokio::test]
 async fn the_shop_is_told_when_it_can_be_reached_again() {
     let shop = FakeStripe::start().await;
-    let way = Way::to(Beyond::Tcp(without_scheme(&shop.url))).await;
+    let proxy = FaultProxy::to(Upstream::Tcp(without_scheme(&shop.url))).await;
     let app = TestApp::start_changed(short).await;
-    let url = format!("http://{}/graphql", way.address);
+    let url = format!("http://{}/graphql", proxy.address);
     app.give_secret(Kind::Shopify, Some(&url), "shpat_of_the_tests_0123456789abcdef")
         .await;
     app.meddle("UPDATE orders SET reference = 'gid://shopify/Order/' || number")
@@ -212,7 +216,7 @@ async fn the_shop_is_told_when_it_can_be_reached_again() {
     let address = |line: &str| json!({ "order_number": "#1003", "address": { "address1": line, "address2": "", "city": "Porto", "state": "", "zip": "4000", "country": "PT" } });
     outlasts(
         &app,
-        &way,
+        &proxy,
         [
             "SELECT count(*) FROM outbox WHERE state = 'queued' AND channel = 'shop' AND attempts > 0",
             "SELECT count(*) FROM outbox WHERE state = 'queued' AND channel = 'shop'",
@@ -242,19 +246,19 @@ async fn a_name_server_that_is_silent_or_talks_rubbish_holds_up_one_delivery_and
     // Answers nothing, or rubbish, until it is told to pass questions on.
     let front = UdpSocket::bind("127.0.0.1:0").await.expect("a free port");
     let address = front.local_addr().expect("an address");
-    let (weather, watched) = tokio::sync::watch::channel(Weather::Slow(Duration::from_secs(30)));
+    let (faults, watched) = tokio::sync::watch::channel(Fault::Slow(Duration::from_secs(30)));
     tokio::spawn(async move {
         let (mut question, mut reply) = ([0; 2048], [0; 2048]);
         while let Ok((length, from)) = front.recv_from(&mut question).await {
             let now = *watched.borrow();
             match now {
-                Weather::Clear => {
+                Fault::None => {
                     let behind = UdpSocket::bind("127.0.0.1:0").await.expect("a free port");
                     behind.send_to(&question[..length], dns.address).await.expect("sent");
                     let length = behind.recv(&mut reply).await.expect("answers");
                     front.send_to(&reply[..length], from).await.expect("sent");
                 }
-                Weather::Garbage => drop(front.send_to(b"rubbish", from).await),
+                Fault::Garbage => drop(front.send_to(b"rubbish", from).await),
                 _ => {}
             }
         }
@@ -275,13 +279,10 @@ async fn a_name_server_that_is_silent_or_talks_rubbish_holds_up_one_delivery_and
         app.shopper("mia").await,
         app.staff("kim@shop.example", StaffRole::Approver).await,
     );
-    for (bad, host) in [
-        (Weather::Slow(Duration::from_secs(30)), "one"),
-        (Weather::Garbage, "two"),
-    ] {
-        weather.send_replace(bad);
+    for (fault, host) in [(Fault::Slow(Duration::from_secs(30)), "one"), (Fault::Garbage, "two")] {
+        faults.send_replace(fault);
         // Plain HTTP is for loopback addresses alone: the name is put where a store could not. Names that resolved are
-        // remembered, so each weather has its own.
+        // remembered, so each fault has its own.
         sqlx::query("UPDATE integrations SET url = $1")
             .bind(format!("http://{host}.example:{port}/hook"))
             .execute(&mut app.superuser().await)
@@ -297,9 +298,9 @@ async fn a_name_server_that_is_silent_or_talks_rubbish_holds_up_one_delivery_and
             1,
         )
         .await;
-        assert!(began.elapsed() < Duration::from_secs(8), "{bad:?}");
+        assert!(began.elapsed() < Duration::from_secs(8), "{fault:?}");
         is_answered(&mia).await;
-        weather.send_replace(Weather::Clear);
+        faults.send_replace(Fault::None);
         app.hurry().await;
         app.becomes(
             "SELECT count(*) FROM outbox WHERE channel = 'crm' AND state <> 'done'",
@@ -311,9 +312,9 @@ async fn a_name_server_that_is_silent_or_talks_rubbish_holds_up_one_delivery_and
 
 #[tokio::test]
 async fn a_relay_that_fails_on_and_on_is_left_alone_and_costs_no_attempts() {
-    let way = Way::to(Beyond::Tcp("127.0.0.1:1".into())).await;
-    way.becomes(Weather::Cut);
-    let url = format!("smtp://{}", way.address);
+    let proxy = FaultProxy::to(Upstream::Tcp("127.0.0.1:1".into())).await;
+    proxy.set(Fault::Cut);
+    let url = format!("smtp://{}", proxy.address);
     let app = TestApp::changed(|settings| {
         short(settings);
         if let MailSettings::Smtp(smtp) = &mut settings.mail {
@@ -353,8 +354,8 @@ async fn a_relay_that_fails_on_and_on_is_left_alone_and_costs_no_attempts() {
 #[tokio::test]
 async fn without_its_database_the_service_says_so_in_time_and_comes_back_by_itself() {
     let socket = database::postgres().await.socket_folder().join(".s.PGSQL.5432");
-    let way = Way::to(Beyond::Unix(socket)).await;
-    let port = way.address.port();
+    let proxy = FaultProxy::to(Upstream::Unix(socket)).await;
+    let port = proxy.address.port();
     let app = TestApp::changed(|settings| {
         reached_by(settings, port);
         settings.database.deadline = Duration::from_secs(1);
@@ -363,41 +364,45 @@ async fn without_its_database_the_service_says_so_in_time_and_comes_back_by_itse
     let mia = app.shopper("mia").await;
     let turns = "SELECT count(*) FROM turns";
     let messages = "SELECT count(*) FROM messages";
-    for bad in BAD {
+    for fault in FAULTS {
         is_answered(&mia).await;
         let before = (app.count(turns).await, app.count(messages).await);
         assert_eq!(before.1, 2 * before.0, "each turn has its question and its answer");
-        way.becomes(bad);
+        proxy.set(fault);
         let began = Instant::now();
         let (status, problem) = mia.read("/v1/orders/1001").await;
-        assert!(status.is_server_error(), "{bad:?}: {status}");
+        assert!(status.is_server_error(), "{fault:?}: {status}");
         assert!(
             problem["detail"].is_string() && problem["request_id"].is_string(),
             "{problem}"
         );
         let send = mia.post("/v1/chat/send").json(&json!({ "text": "Where is #1001?" }));
         let (status, problem) = answer(send).await;
-        assert!(status.is_server_error(), "{bad:?}: {problem}");
+        assert!(status.is_server_error(), "{fault:?}: {problem}");
         let log_in = app.with_store_key(
             "/v1/sessions",
             json!({ "email": "mia@example.com", "password": crate::support::PASSWORD }),
         );
-        assert!(answer(log_in).await.0.is_server_error(), "{bad:?}");
+        assert!(answer(log_in).await.0.is_server_error(), "{fault:?}");
         // What it said before is good for a second.
         tokio::time::sleep(Duration::from_secs(1)).await;
         let asked = Instant::now();
-        assert_eq!(mia.read("/health").await.0, StatusCode::SERVICE_UNAVAILABLE, "{bad:?}");
+        assert_eq!(
+            mia.read("/health").await.0,
+            StatusCode::SERVICE_UNAVAILABLE,
+            "{fault:?}"
+        );
         assert!(
             asked.elapsed() < Duration::from_secs(2),
-            "{bad:?}: {:?}",
+            "{fault:?}: {:?}",
             asked.elapsed()
         );
         assert!(
             began.elapsed() < Duration::from_secs(25),
-            "{bad:?}: {:?}",
+            "{fault:?}: {:?}",
             began.elapsed()
         );
-        way.becomes(Weather::Clear);
+        proxy.set(Fault::None);
         let mut well = false;
         for _ in 0..300 {
             well =
@@ -407,11 +412,11 @@ async fn without_its_database_the_service_says_so_in_time_and_comes_back_by_itse
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
-        assert!(well, "{bad:?}: it comes back by itself");
+        assert!(well, "{fault:?}: it comes back by itself");
         assert_eq!(
             (app.count(turns).await, app.count(messages).await),
             before,
-            "{bad:?}: nothing half done"
+            "{fault:?}: nothing half done"
         );
     }
 }
@@ -419,8 +424,8 @@ async fn without_its_database_the_service_says_so_in_time_and_comes_back_by_itse
 #[tokio::test]
 async fn an_idle_queue_rests_and_a_database_that_is_away_is_asked_for_calmly_and_listened_to_again() {
     let socket = database::postgres().await.socket_folder().join(".s.PGSQL.5432");
-    let way = Way::to(Beyond::Unix(socket)).await;
-    let port = way.address.port();
+    let proxy = FaultProxy::to(Upstream::Unix(socket)).await;
+    let port = proxy.address.port();
     let app = TestApp::start_changed(|settings| reached_by(settings, port)).await;
     let mia = app.shopper("mia").await;
     let listeners = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'";
@@ -430,14 +435,14 @@ async fn an_idle_queue_rests_and_a_database_that_is_away_is_asked_for_calmly_and
     tokio::time::sleep(Duration::from_secs(3)).await;
     let asked = app.count(transactions).await - before;
     assert!(asked < 150, "{asked} transactions in three idle seconds");
-    for bad in [Weather::Cut, Weather::Garbage] {
-        way.becomes(bad);
+    for fault in [Fault::Cut, Fault::Garbage] {
+        proxy.set(fault);
         tokio::time::sleep(Duration::from_secs(1)).await;
-        let before = way.taken();
+        let before = proxy.taken();
         tokio::time::sleep(Duration::from_secs(2)).await;
-        let asked = way.taken() - before;
-        assert!(asked < 100, "{bad:?}: {asked} connections in two seconds");
-        way.becomes(Weather::Clear);
+        let asked = proxy.taken() - before;
+        assert!(asked < 100, "{fault:?}: {asked} connections in two seconds");
+        proxy.set(Fault::None);
         app.becomes(listeners, 2).await;
     }
     let note = json!({ "text": "Prefers delivery after five." });

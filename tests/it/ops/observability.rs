@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::support::{
     Reply, TestApp, database,
-    fault_proxy::{Beyond, Way, Weather},
+    fault_proxy::{Fault, FaultProxy, Upstream},
     ingest::{Ingest, attribute},
     process::{Process, free_port},
     shopper::answer,
@@ -239,7 +239,7 @@ async fn an_error_reaches_sentry_with_release_environment_and_request_id() {
     let sentry = Ingest::start().await;
     let app = TestApp::start().await;
     let socket = database::postgres().await.socket_folder().join(".s.PGSQL.5432");
-    let way = Way::to(Beyond::Unix(socket)).await;
+    let way = FaultProxy::to(Upstream::Unix(socket)).await;
     let database_url = format!("postgres://127.0.0.1:{}/{}", way.address.port(), app.database);
     let dsn = format!("http://canarykey@{}/7", sentry.address);
     let environment = [
@@ -250,7 +250,7 @@ async fn an_error_reaches_sentry_with_release_environment_and_request_id() {
     ];
     let process = Process::serve_with(&app, &environment).await;
     let mia = app.shopper("mia").await.at(&process.url);
-    way.becomes(Weather::Cut);
+    way.set(Fault::Cut);
     let (status, problem) = mia.read("/v1/orders/NEVER-TOLD").await;
     assert!(status.is_server_error());
     let envelopes = sentry.holds("the database failed").await;

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::support::{
     Reply, TestApp, TestShopper,
-    fault_proxy::{Beyond, Way, Weather},
+    fault_proxy::{Fault, FaultProxy, Upstream},
     process::Process,
     shopper::{answer, events, parse_events},
 };
@@ -213,8 +213,8 @@ async fn a_stopping_replica_hands_its_streams_over_and_finishes_its_turns() {
 #[tokio::test]
 async fn a_stopping_worker_ends_what_it_does_and_gives_the_rest_back() {
     let app = TestApp::without_worker().await;
-    let way = Way::to(Beyond::Tcp(app.mailbox.url().replace("smtp://", ""))).await;
-    way.becomes(Weather::Slow(Duration::from_millis(300)));
+    let way = FaultProxy::to(Upstream::Tcp(app.mailbox.url().replace("smtp://", ""))).await;
+    way.set(Fault::Slow(Duration::from_millis(300)));
     let relay = format!("smtp://{}", way.address);
     let mia = app.shopper("mia").await;
     for _ in 0..12 {

@@ -555,7 +555,7 @@ async fn guests_who_left_are_deleted_with_what_they_said() {
         0
     );
     let later = now + chrono::Duration::days(90);
-    identity::forget(executor, later).await.expect("forgets");
+    identity::delete_expired(executor, later).await.expect("forgets");
     assert_eq!(privacy::forget_guests(executor, later).await.expect("runs"), 1);
     let guests = "SELECT count(*) FROM shoppers WHERE guest";
     assert_eq!(app.count(guests).await, 1, "whose hand-off is in the audit stays");

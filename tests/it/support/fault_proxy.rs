@@ -1,4 +1,4 @@
-//! What stands between the server and somebody else, and makes the way slow, cuts it, or fills it with rubbish.
+//! A proxy between the server and one of its dependencies that makes the connection slow, cuts it, or answers garbage.
 
 use std::{
     net::SocketAddr,
@@ -17,8 +17,8 @@ use tokio::{
 };
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Weather {
-    Clear,
+pub enum Fault {
+    None,
     /// Nothing comes back for so long.
     Slow(Duration),
     /// Connections are taken and dropped, those that are open too.
@@ -27,47 +27,43 @@ pub enum Weather {
     Garbage,
 }
 
-pub const BAD: [Weather; 3] = [Weather::Slow(Duration::from_secs(30)), Weather::Cut, Weather::Garbage];
+pub const FAULTS: [Fault; 3] = [Fault::Slow(Duration::from_secs(30)), Fault::Cut, Fault::Garbage];
 
-/// Where the way leads.
+/// What the proxy forwards to.
 #[derive(Clone)]
-pub enum Beyond {
+pub enum Upstream {
     Tcp(String),
     Unix(PathBuf),
 }
 
-/// Dropped, the way is closed.
-pub struct Way {
+/// A running proxy; it stops when it is dropped.
+pub struct FaultProxy {
     pub address: SocketAddr,
-    weather: watch::Sender<Weather>,
+    fault: watch::Sender<Fault>,
     taken: Arc<AtomicUsize>,
 }
 
-impl Way {
-    pub async fn to(beyond: Beyond) -> Self {
+impl FaultProxy {
+    pub async fn to(upstream: Upstream) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address");
-        let (weather, watched) = watch::channel(Weather::Clear);
+        let (fault, watched) = watch::channel(Fault::None);
         let taken = Arc::new(AtomicUsize::new(0));
         let counter = taken.clone();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 counter.fetch_add(1, Ordering::Relaxed);
-                let (beyond, mut cut) = (beyond.clone(), watched.clone());
+                let (upstream, mut cut) = (upstream.clone(), watched.clone());
                 let watched = watched.clone();
                 tokio::spawn(async move {
                     tokio::select! {
-                        _ = cut.wait_for(|weather| *weather == Weather::Cut) => {}
-                        _ = carry(stream, beyond, watched) => {}
+                        _ = cut.wait_for(|fault| *fault == Fault::Cut) => {}
+                        _ = carry(stream, upstream, watched) => {}
                     }
                 });
             }
         });
-        Self {
-            address,
-            weather,
-            taken,
-        }
+        Self { address, fault, taken }
     }
 
     /// Connections that have been taken so far.
@@ -75,23 +71,23 @@ impl Way {
         self.taken.load(Ordering::Relaxed)
     }
 
-    pub fn becomes(&self, weather: Weather) {
-        self.weather.send_replace(weather);
+    pub fn set(&self, fault: Fault) {
+        self.fault.send_replace(fault);
     }
 }
 
-async fn carry(here: TcpStream, beyond: Beyond, weather: watch::Receiver<Weather>) -> Option<()> {
+async fn carry(here: TcpStream, upstream: Upstream, fault: watch::Receiver<Fault>) -> Option<()> {
     here.set_nodelay(true).ok()?;
-    match beyond {
-        Beyond::Tcp(address) => both(here, TcpStream::connect(address).await.ok()?, weather).await,
-        Beyond::Unix(path) => both(here, UnixStream::connect(path).await.ok()?, weather).await,
+    match upstream {
+        Upstream::Tcp(address) => both(here, TcpStream::connect(address).await.ok()?, fault).await,
+        Upstream::Unix(path) => both(here, UnixStream::connect(path).await.ok()?, fault).await,
     }
 }
 
 async fn both(
     here: TcpStream,
     there: impl AsyncRead + AsyncWrite + Send + Unpin,
-    mut weather: watch::Receiver<Weather>,
+    mut fault: watch::Receiver<Fault>,
 ) -> Option<()> {
     let (mut from_here, mut to_here) = here.into_split();
     let (mut from_there, mut to_there) = tokio::io::split(there);
@@ -106,21 +102,21 @@ async fn both(
             if read == 0 {
                 return to_here.shutdown().await.ok();
             }
-            let now = *weather.borrow_and_update();
+            let now = *fault.borrow_and_update();
             match now {
-                Weather::Slow(time) => {
+                Fault::Slow(time) => {
                     // Until it clears up, if that is sooner.
-                    let _ = tokio::time::timeout(time, weather.wait_for(|now| !matches!(now, Weather::Slow(_)))).await;
+                    let _ = tokio::time::timeout(time, fault.wait_for(|now| !matches!(now, Fault::Slow(_)))).await;
                     to_here.write_all(&buffer[..read]).await.ok()?;
                 }
-                Weather::Garbage => to_here.write_all(b"\x00\xffrubbish\r\n\r\nrubbish\r\n").await.ok()?,
-                Weather::Clear | Weather::Cut => to_here.write_all(&buffer[..read]).await.ok()?,
+                Fault::Garbage => to_here.write_all(b"\x00\xffrubbish\r\n\r\nrubbish\r\n").await.ok()?,
+                Fault::None | Fault::Cut => to_here.write_all(&buffer[..read]).await.ok()?,
             }
         }
     };
     tokio::select! {
         _ = back => {}
-        // Whoever asked has gone: what is beyond must not be held for the rest of a bad weather.
+        // Whoever asked has gone: what is upstream must not be held for the rest of a bad fault.
         _ = async {
             out.await;
             tokio::time::sleep(Duration::from_millis(200)).await;
