@@ -1,18 +1,24 @@
 //! The staff console: server-rendered pages that work without a script. Each is a client of the API with the person's own
 //! token, so roles, fresh passwords, limits and the audit hold here as they do there.
 
+mod approvals;
+mod audit;
+mod business_hours;
+mod charts;
 mod conversations;
-mod drawing;
-mod hours;
-mod keys;
-mod page;
+mod deliveries;
+mod doctor;
+mod help_articles;
+mod incoming_events;
+mod layout;
+mod paging;
 mod payments;
-mod people;
-mod queue;
-mod running;
-mod session;
-mod shop;
-mod traffic;
+mod rules;
+mod settings;
+mod sign_in;
+mod store_keys;
+mod team;
+mod usage;
 mod view;
 
 use axum::{
@@ -34,7 +40,7 @@ use crate::{
     identity::StaffRole,
     money::{self, Currency},
 };
-use page::Page;
+use layout::Page;
 use view::Section;
 
 /// What pages share.
@@ -63,16 +69,21 @@ impl Console {
 pub fn routes<S: Clone + Send + Sync + 'static>(api: Api, secure: bool) -> Router<S> {
     let console = Console { api, secure };
     Router::new()
-        .merge(session::routes())
-        .merge(queue::routes())
+        .merge(sign_in::routes())
+        .merge(approvals::routes())
         .merge(conversations::routes())
-        .merge(running::routes())
-        .merge(shop::routes())
-        .merge(people::routes())
-        .merge(hours::routes())
         .merge(payments::routes())
-        .merge(keys::routes())
-        .merge(traffic::routes())
+        .merge(help_articles::routes())
+        .merge(rules::routes())
+        .merge(usage::routes())
+        .merge(deliveries::routes())
+        .merge(incoming_events::routes())
+        .merge(team::routes())
+        .merge(settings::routes())
+        .merge(business_hours::routes())
+        .merge(store_keys::routes())
+        .merge(audit::routes())
+        .merge(doctor::routes())
         .layer(middleware::from_fn(same_site))
         .layer(policy(POLICY))
         .with_state(console)

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::drawing::{Chart, Qr};
+use super::charts::{Chart, Qr};
 
 /// A route of the API: method, path. Who may not call it does not see what leads there; the API refuses it besides.
 pub type Route = (&'static str, &'static str);

@@ -116,7 +116,7 @@ async fn somebody_is_invited_joins_and_signs_in() {
     admin.go(&format!("{}/console/people", demo.url)).await;
     admin.fills("email", "lee@example.com").await;
     admin.fills("role", "approver").await;
-    admin.submits("Mail an invitation").await;
+    admin.submits("Send invitation").await;
     admin
         .until("document.querySelector('.done').textContent.includes('invited')")
         .await;

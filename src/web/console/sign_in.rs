@@ -11,9 +11,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
-    Console, Failure, Form, Visitor, done,
-    drawing::Qr,
-    page::Page,
+    Console, Failure, Form, Visitor,
+    charts::Qr,
+    done,
+    layout::Page,
     view::{Field, Form as Fields, Section, string},
 };
 

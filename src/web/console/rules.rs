@@ -1,4 +1,4 @@
-//! The store's rules: who decides on what, what the model may cost, which pages may call, who is told what happened.
+//! The page *Rules and limits*: who decides on what, what the model may cost, how often requests are taken.
 
 use axum::{
     Router,
@@ -9,12 +9,18 @@ use axum::{
 };
 use serde_json::{Value, json};
 
-use crate::money::{self, Currency};
-
 use super::{
     Console, Failure, Form, Visitor, done,
-    view::{Act, Cell, Field, Form as Fields, Section, Table, list, string, when, words},
+    view::{Cell, Field, Form as Fields, Section, Table, list, string, words},
 };
+use crate::money::{self, Currency};
+
+pub fn routes() -> Router<Console> {
+    Router::new()
+        .route("/console/rules", get(rules))
+        .route("/console/rules/{tool}", get(rule).post(change_rule))
+        .route("/console/budget", post(change_budget))
+}
 
 const MODES: [(&str, &str); 4] = [
     ("off", "Off: the tool does not exist"),
@@ -22,6 +28,7 @@ const MODES: [(&str, &str); 4] = [
     ("shopper", "The shopper confirms"),
     ("automatic", "Automatic, within the limits"),
 ];
+
 /// A policy's limits: name, label.
 const LIMITS: [(&str, &str); 4] = [
     ("automatic_below_minor", "Approve automatically below this amount"),
@@ -35,6 +42,7 @@ const LIMITS: [(&str, &str); 4] = [
     ),
     ("two_deciders_from_minor", "Two people must approve from this amount"),
 ];
+
 const CAPS: [(&str, &str); 6] = [
     ("conversation_micros", "For each conversation"),
     ("shopper_day_micros", "For each shopper a day"),
@@ -46,18 +54,6 @@ const CAPS: [(&str, &str); 6] = [
         "Guests of one network, % of what all guests may spend a day",
     ),
 ];
-
-pub fn routes() -> Router<Console> {
-    Router::new()
-        .route("/console/rules", get(rules))
-        .route("/console/rules/{tool}", get(rule).post(change_rule))
-        .route("/console/budget", post(change_budget))
-        .route("/console/settings", get(settings))
-        .route("/console/origins", post(allow_origin))
-        .route("/console/origins/forbid", post(forbid_origin))
-        .route("/console/endpoints", post(add_endpoint))
-        .route("/console/endpoints/{id}/disable", post(disable_endpoint))
-}
 
 /// How many digits stand behind the point of a field that is money, by how its name ends; none for a count.
 fn decimals(name: &str, currency: Currency) -> Option<u32> {
@@ -226,114 +222,4 @@ async fn change_budget(visitor: Visitor, axum::Form(form): axum::Form<Form>) -> 
     }
     visitor.change(Method::PUT, "/v1/staff/budget", Some(caps)).await?;
     Ok(done("/console/rules", "saved"))
-}
-
-async fn settings(visitor: Visitor) -> Result<Response, Failure> {
-    let origins: Value = visitor.get("/v1/staff/origins").await?;
-    let endpoints: Value = visitor.get("/v1/staff/webhook-endpoints").await?;
-    let origin = |origin: &Value| {
-        let text = words(origin);
-        let act = Act {
-            to: "/console/origins/forbid".into(),
-            label: "Take away",
-            about: text.clone(),
-            fields: vec![("origin", text.clone())],
-            calls: ("DELETE", "/v1/staff/origins"),
-        };
-        vec![Cell::text(text), Cell::Acts(vec![act])]
-    };
-    let endpoint = |endpoint: &Value| {
-        let (id, url) = (string(endpoint, "id"), string(endpoint, "url"));
-        let act = Act {
-            to: format!("/console/endpoints/{id}/disable"),
-            label: "Switch off",
-            about: url.clone(),
-            fields: vec![],
-            calls: ("DELETE", "/v1/staff/webhook-endpoints/{id}"),
-        };
-        let gone = !endpoint["disabled_at"].is_null();
-        vec![
-            Cell::text(url),
-            Cell::text(when(&endpoint["created_at"])),
-            if gone {
-                Cell::tone("plain", "off")
-            } else {
-                Cell::Acts(vec![act])
-            },
-        ]
-    };
-    let mut sections = super::keys::sections(&visitor).await?;
-    sections.extend([
-        Section::Table(Table {
-            caption: "Pages that may call from a browser",
-            head: vec!["Origin", "Do"],
-            rows: list(&origins, "origins").iter().map(origin).collect(),
-            empty: "None: the widget works on no other site yet.",
-        }),
-        Section::Form(
-            Fields::post(
-                "Let a page in",
-                "/console/origins",
-                "Let in",
-                vec![Field::new("origin", "Such as https://shop.example", "url")],
-            )
-            .calling("PUT", "/v1/staff/origins"),
-        ),
-        Section::Table(Table {
-            caption: "Who is told what happened",
-            head: vec!["URL", "Since", "Do"],
-            rows: list(&endpoints, "endpoints").iter().map(endpoint).collect(),
-            empty: "Nobody.",
-        }),
-        super::hours::section(&visitor).await?,
-        Section::Form(
-            Fields::post(
-                "Tell somebody",
-                "/console/endpoints",
-                "Add",
-                vec![Field::new("url", "Such as https://shop.example/hooks", "url")],
-            )
-            .calling("POST", "/v1/staff/webhook-endpoints"),
-        ),
-    ]);
-    visitor.page("Settings", sections).await
-}
-
-async fn allow_origin(visitor: Visitor, axum::Form(form): axum::Form<Form>) -> Result<Response, Failure> {
-    visitor
-        .change(
-            Method::PUT,
-            "/v1/staff/origins",
-            Some(json!({ "origin": form.text("origin") })),
-        )
-        .await?;
-    Ok(done("/console/settings", "let-in"))
-}
-
-async fn forbid_origin(visitor: Visitor, axum::Form(form): axum::Form<Form>) -> Result<Response, Failure> {
-    visitor
-        .change(
-            Method::DELETE,
-            "/v1/staff/origins",
-            Some(json!({ "origin": form.text("origin") })),
-        )
-        .await?;
-    Ok(done("/console/settings", "taken-away"))
-}
-
-async fn add_endpoint(visitor: Visitor, axum::Form(form): axum::Form<Form>) -> Result<Response, Failure> {
-    let made = visitor
-        .post("/v1/staff/webhook-endpoints", json!({ "url": form.text("url") }))
-        .await?;
-    let secret = ("What events are signed with, shown this once", string(&made, "secret"));
-    visitor
-        .page_with_secret("A new endpoint", secret, "/console/settings")
-        .await
-}
-
-async fn disable_endpoint(visitor: Visitor, Path(id): Path<uuid::Uuid>) -> Result<Response, Failure> {
-    visitor
-        .change(Method::DELETE, &format!("/v1/staff/webhook-endpoints/{id}"), None)
-        .await?;
-    Ok(done("/console/settings", "switched-off"))
 }

@@ -96,7 +96,7 @@ async fn people(visitor: Visitor, Query(pages): Query<Pages>) -> Result<Response
             ),
             Cell::text(when(&member["created_at"])),
             if gone {
-                Cell::tone("plain", "shut out")
+                Cell::tone("plain", "no access")
             } else {
                 act(
                     format!("/console/people/{id}/disable"),
