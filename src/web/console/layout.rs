@@ -34,7 +34,7 @@ const MENU: [(&str, &str, Route); 12] = [
 
 /// A page of the console in its frame.
 #[derive(Template)]
-#[template(path = "console.html")]
+#[template(path = "console/page.html")]
 pub struct Page<'a> {
     title: &'a str,
     /// Which part of the menu it belongs to.

@@ -6,3 +6,4 @@ mod glossary;
 mod imports;
 pub mod openapi;
 mod problems;
+mod templates;
