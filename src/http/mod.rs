@@ -36,7 +36,7 @@ use axum::http::HeaderName;
 
 pub use access::staff_may;
 pub use client_ip::Peer;
-pub use credentials::is_same_site;
+pub use credentials::{cookies, is_same_site};
 pub use drain::Drain;
 pub use health::HealthCheck;
 pub use router::{openapi_json, router, routes};

@@ -120,6 +120,8 @@ pub async fn claim(tx: &mut Tx<Executor>, most: i64, now: DateTime<Utc>) -> Resu
 
 /// Attempts before an event is given up: with the waits below about an hour.
 const MOST_ATTEMPTS: i32 = 10;
+const FIRST_WAIT: chrono::Duration = chrono::Duration::seconds(8);
+const LONGEST_WAIT: chrono::Duration = chrono::Duration::hours(1);
 
 /// Notes what became of an event.
 pub async fn finish(
@@ -135,7 +137,7 @@ pub async fn finish(
         Outcome::Later(error) if attempts >= MOST_ATTEMPTS => ("dead", Some(error)),
         Outcome::Later(error) => ("queued", Some(error)),
     };
-    let due_at = now + chrono::Duration::seconds(2i64.pow(attempts.clamp(1, 12) as u32) * 4);
+    let due_at = now + jobs::backoff(attempts, FIRST_WAIT, LONGEST_WAIT);
     sqlx::query!(
         "UPDATE incoming_webhooks SET state = $2, attempts = $3, due_at = $4, last_error = left($5, 500) WHERE id = $1",
         event.id,

@@ -90,8 +90,9 @@ pub(super) async fn send(
     claimed: &mut Claimed,
     now: DateTime<Utc>,
 ) -> Result<Sent, sqlx::Error> {
-    let Ok(queued) = serde_json::from_value::<Queued>(claimed.payload.clone()) else {
-        return Ok(Sent::Never("the row cannot be read".into()));
+    let queued: Queued = match claimed.read() {
+        Ok(queued) => queued,
+        Err(unreadable) => return Ok(unreadable),
     };
     let endpoint = sqlx::query!(
         "SELECT url, secret FROM webhook_endpoints WHERE id = $1 AND disabled_at IS NULL",

@@ -2,9 +2,12 @@
 //!
 //! A job holds ids and nothing else, so the queue's own tables hold nobody's data.
 
+mod backoff;
 pub mod backlog;
 pub mod outbox;
 pub mod retrying_driver;
+
+pub use backoff::backoff;
 
 use sqlx::{
     AssertSqlSafe,

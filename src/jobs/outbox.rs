@@ -4,11 +4,11 @@
 //! connection, and the row is sent again with the same key, which the other side knows.
 
 use chrono::{DateTime, Duration, Utc};
-use rand::RngExt;
 use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::backoff::backoff;
 use crate::{
     ids::TenantId,
     tenancy::{Executor, Pool, Role, Scope, Tx, Web},
@@ -172,6 +172,12 @@ pub async fn claim(pool: &Pool<Executor>, tenant: TenantId, id: Uuid) -> Result<
 }
 
 impl Claimed {
+    /// What the row asks for. What cannot be read is not tried again.
+    pub fn read<T: serde::de::DeserializeOwned>(&self) -> Result<T, Sent> {
+        let read = T::deserialize(&self.payload);
+        read.map_err(|error| Sent::Never(format!("the row cannot be read: {error}")))
+    }
+
     /// Notes what became of the attempt, and has it tried again where that makes sense. True when the row was given up.
     pub async fn finish(mut self, sent: Sent, now: DateTime<Utc>) -> Result<bool, sqlx::Error> {
         let attempts = self.attempts + i32::from(!matches!(sent, Sent::Postponed));
@@ -181,11 +187,18 @@ impl Claimed {
             Sent::Never(error) => (DeliveryState::Dead, Some(error), None, None),
             Sent::Postponed => {
                 let error = "not tried: the other side failed too often just now";
-                (DeliveryState::Queued, Some(error.to_owned()), None, Some(wait(1)))
+                (
+                    DeliveryState::Queued,
+                    Some(error.to_owned()),
+                    None,
+                    Some(backoff(1, FIRST_WAIT, LONGEST_WAIT)),
+                )
             }
             Sent::Later { error, .. } if attempts >= MOST_ATTEMPTS => (DeliveryState::Dead, Some(error), None, None),
             Sent::Later { error, no_sooner } => {
-                let wait = wait(attempts).max(no_sooner.unwrap_or_default()).min(LONGEST_WAIT * 4);
+                let wait = backoff(attempts, FIRST_WAIT, LONGEST_WAIT)
+                    .max(no_sooner.unwrap_or_default())
+                    .min(LONGEST_WAIT * 4);
                 (DeliveryState::Queued, Some(error), None, Some(wait))
             }
         };
@@ -208,13 +221,6 @@ impl Claimed {
         self.tx.commit().await?;
         Ok(state == DeliveryState::Dead)
     }
-}
-
-/// Twice as long each time, and a random part of it, so that what failed together does not come back together.
-fn wait(attempts: i32) -> Duration {
-    let doubled = FIRST_WAIT * 2i32.pow(attempts.clamp(1, 12) as u32 - 1);
-    let most = doubled.min(LONGEST_WAIT).num_milliseconds();
-    Duration::milliseconds(rand::rng().random_range(most / 2..=most))
 }
 
 /// A row as staff see it.
@@ -281,23 +287,4 @@ pub async fn discard(tx: &mut Tx<Web>, id: Uuid) -> Result<bool, sqlx::Error> {
     .execute(&mut **tx)
     .await?;
     Ok(dropped.rows_affected() == 1)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn waits_double_up_to_a_bound_and_are_never_alike() {
-        for attempts in 1..=20 {
-            let most = (FIRST_WAIT * 2i32.pow(attempts.clamp(1, 12) as u32 - 1)).min(LONGEST_WAIT);
-            let waits: Vec<Duration> = (0..20).map(|_| wait(attempts)).collect();
-            assert!(
-                waits
-                    .iter()
-                    .all(|wait| *wait <= most && *wait >= most / 2 - Duration::milliseconds(1))
-            );
-            assert!(waits.iter().any(|wait| *wait != waits[0]));
-        }
-    }
 }

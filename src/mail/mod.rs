@@ -195,9 +195,9 @@ impl Mailer {
 
     /// Sends a mail of the outbox. A crash between sending and noting it sends the same Message-ID again.
     pub async fn send(&self, claimed: &mut Claimed, now: DateTime<Utc>) -> Result<Sent, sqlx::Error> {
-        let mail = match serde_json::from_value::<Mail>(claimed.payload.clone()) {
+        let mail: Mail = match claimed.read() {
             Ok(mail) => mail,
-            Err(error) => return Ok(Sent::Never(error.to_string())),
+            Err(unreadable) => return Ok(unreadable),
         };
         let mut addressed = match self.compose(&mut claimed.tx, &mail).await {
             Ok(Some(addressed)) => addressed,

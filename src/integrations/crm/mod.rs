@@ -51,8 +51,9 @@ pub(super) async fn send(
     claimed: &mut Claimed,
     now: DateTime<Utc>,
 ) -> Result<Sent, sqlx::Error> {
-    let Ok(queued) = serde_json::from_value::<Note>(claimed.payload.clone()) else {
-        return Ok(Sent::Never("the row cannot be read".into()));
+    let queued: Note = match claimed.read() {
+        Ok(queued) => queued,
+        Err(unreadable) => return Ok(unreadable),
     };
     let credential = credentials::of(&mut claimed.tx, keyring, Kind::Crm)
         .await?

@@ -133,8 +133,9 @@ pub(in crate::integrations) async fn send(
     claimed: &mut Claimed,
     now: DateTime<Utc>,
 ) -> Result<Sent, sqlx::Error> {
-    let Ok(queued) = serde_json::from_value::<Queued>(claimed.payload.clone()) else {
-        return Ok(Sent::Never("the row cannot be read".into()));
+    let queued: Queued = match claimed.read() {
+        Ok(queued) => queued,
+        Err(unreadable) => return Ok(unreadable),
     };
     let Operation::Refund { movement, .. } = queued.operation else {
         return operate(client, keyring, claimed, queued).await;

@@ -44,8 +44,9 @@ pub(in crate::integrations) async fn send(
     claimed: &mut Claimed,
     now: DateTime<Utc>,
 ) -> Result<Sent, sqlx::Error> {
-    let Ok(Queued { movement }) = serde_json::from_value(claimed.payload.clone()) else {
-        return Ok(Sent::Never("the row cannot be read".into()));
+    let Queued { movement } = match claimed.read() {
+        Ok(queued) => queued,
+        Err(unreadable) => return Ok(unreadable),
     };
     let Some(movement) = ledger::get(&mut claimed.tx, movement).await? else {
         return Ok(Sent::Dropped("there is no such movement"));

@@ -24,7 +24,7 @@ mod view;
 use axum::{
     Router,
     extract::FromRequestParts,
-    http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, request::Parts},
     middleware,
     response::{IntoResponse, Redirect, Response},
 };
@@ -37,6 +37,7 @@ use super::{
     policy, same_site,
 };
 use crate::{
+    http,
     identity::StaffRole,
     money::{self, Currency},
 };
@@ -120,14 +121,8 @@ impl FromRequestParts<Console> for Visitor {
 }
 
 fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
-    let cookies = headers
-        .get_all(header::COOKIE)
-        .iter()
-        .filter_map(|value| value.to_str().ok());
-    let mut pairs = cookies
-        .flat_map(|value| value.split(';'))
-        .filter_map(|pair| pair.trim().split_once('='));
-    pairs
+    let mut cookies = http::cookies(headers);
+    cookies
         .find(|(found, _)| *found == name)
         .map(|(_, value)| value.to_owned())
 }
