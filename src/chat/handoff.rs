@@ -1,7 +1,7 @@
 //! A person takes a conversation over, answers in the assistant's place, and hands it back.
 
 use chrono::{DateTime, Duration, Utc};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{ChatError, history};
 use crate::{
@@ -24,7 +24,7 @@ pub(super) const WITH_A_PERSON: TextKey = TextKey("with-staff");
 const AWAY: Duration = Duration::minutes(2);
 
 /// A conversation as staff see it. Personal: no `Debug`.
-#[derive(Serialize, utoipa::ToSchema)]
+#[derive(Serialize, Deserialize, utoipa::ToSchema)]
 pub struct StaffConversation {
     pub id: ConversationId,
     pub shopper_id: ShopperId,

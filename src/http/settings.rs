@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 /// So many a second, and so many at once after a quiet time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
 pub struct Rate {
     #[schema(example = 10)]
     pub per_second: u32,
@@ -14,7 +14,7 @@ pub struct Rate {
 }
 
 /// How often requests are taken, each replica for itself.
-#[derive(Clone, Copy, Debug, serde::Serialize, utoipa::ToSchema)]
+#[derive(Clone, Copy, Debug, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
 pub struct Limits {
     /// Requests from one network, whoever calls: an office or a mobile carrier may stand behind it.
     pub address: Rate,

@@ -1,7 +1,7 @@
 //! Keys for machines that work on the staff API: each with its scopes, an end, and its last use.
 
 use chrono::{DateTime, Duration, Utc};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -16,7 +16,7 @@ use crate::tenancy::audit::{self, Actor, Entry};
 const NOTE_AFTER: Duration = Duration::minutes(1);
 
 /// A key as staff see it.
-#[derive(Serialize, utoipa::ToSchema)]
+#[derive(Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ApiKey {
     pub id: Uuid,
     pub name: String,

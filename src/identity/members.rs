@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// A member of staff as colleagues see it.
-#[derive(serde::Serialize, utoipa::ToSchema)]
+#[derive(serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
 pub struct Member {
     pub id: StaffId,
     pub email: String,

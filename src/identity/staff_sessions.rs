@@ -16,7 +16,7 @@ use crate::{
 const SHIFT: Duration = Duration::hours(12);
 
 /// What the caller must do before anything else.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum StaffNext {
     /// Nothing: the token opens what the role may.

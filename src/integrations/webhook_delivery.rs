@@ -23,7 +23,7 @@ struct Queued {
 }
 
 /// An endpoint as staff see it.
-#[derive(Serialize, utoipa::ToSchema)]
+#[derive(Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Endpoint {
     pub id: Uuid,
     pub url: String,

@@ -24,7 +24,7 @@ pub enum ReceivedState {
 }
 
 /// An event.
-#[derive(Serialize, utoipa::ToSchema)]
+#[derive(Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Received {
     pub id: Uuid,
     pub source: Source,

@@ -4,7 +4,7 @@
 //! connection, and the row is sent again with the same key, which the other side knows.
 
 use chrono::{DateTime, Duration, Utc};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -224,7 +224,7 @@ impl Claimed {
 }
 
 /// A row as staff see it.
-#[derive(Serialize, utoipa::ToSchema)]
+#[derive(Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Delivery {
     pub id: Uuid,
     pub channel: Channel,

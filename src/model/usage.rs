@@ -16,7 +16,7 @@ pub enum UsageBy {
 }
 
 /// What a day, model, shopper or tool has used. An answer that called several tools is counted with each of them.
-#[derive(Serialize, utoipa::ToSchema)]
+#[derive(Serialize, Deserialize, utoipa::ToSchema)]
 pub struct UsageRow {
     #[schema(example = "2026-11-25")]
     pub key: String,

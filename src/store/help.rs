@@ -47,7 +47,7 @@ pub struct HelpPage {
 }
 
 /// An article.
-#[derive(Serialize, utoipa::ToSchema)]
+#[derive(Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Article {
     pub id: Uuid,
     #[schema(example = "returns")]
@@ -148,7 +148,7 @@ pub async fn write<R: Role>(
 }
 
 /// A question that no article answered.
-#[derive(Serialize, utoipa::ToSchema)]
+#[derive(Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Unanswered {
     /// The search of the assistant, as JSON.
     #[schema(example = r#"{"query": "do you ship to Mars"}"#)]

@@ -1,7 +1,7 @@
 //! The audit: append-only, chained by hash within a tenant, written in the transaction of what it tells about.
 
 use chrono::{DateTime, Utc};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -120,7 +120,7 @@ pub async fn append<R: Role>(tx: &mut Tx<R>, entry: Entry<'_>) -> Result<(), sql
 }
 
 /// An entry as staff read it.
-#[derive(Serialize, utoipa::ToSchema)]
+#[derive(Serialize, Deserialize, utoipa::ToSchema)]
 pub struct AuditEntry {
     pub seq: i64,
     pub at: DateTime<Utc>,

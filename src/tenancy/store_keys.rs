@@ -1,13 +1,13 @@
 //! The publishable keys of a store: made, listed, taken out of use. One is always left, or nobody could come in.
 
 use chrono::{DateTime, Utc};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{Role, StoreKey, Tx, Web};
 
 /// A key as staff see it. It opens nothing by itself, so it is shown whole.
-#[derive(Serialize, utoipa::ToSchema)]
+#[derive(Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ListedKey {
     pub id: Uuid,
     #[schema(example = "pk_AZq…")]

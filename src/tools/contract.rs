@@ -1,11 +1,11 @@
 //! What a tool promises, as data: the model, the policy, the console and the docs all show this one.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::language::TextKey;
 
 /// What the worst call of a tool can do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, utoipa::ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Effect {
     Reads,
