@@ -61,6 +61,16 @@ impl Refusal {
         }
     }
 
+    /// The page asked for something that is not there.
+    pub fn not_found() -> Self {
+        Self {
+            status: 404,
+            kind: String::new(),
+            detail: "It does not exist.".into(),
+            errors: Vec::new(),
+        }
+    }
+
     /// The problem's name, such as `wrong_credentials`.
     pub fn code(&self) -> &str {
         self.kind.rsplit(':').next().unwrap_or_default()

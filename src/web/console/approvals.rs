@@ -1,5 +1,6 @@
-//! The home page: what waits for somebody's decision, its exact effect, and the decision.
+//! The page *Approvals* lists the requests that wait for a decision; each has a page with its exact effect, where staff decide.
 
+use askama::Template;
 use axum::{
     Router,
     extract::{Path, Query},
@@ -10,27 +11,17 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{
-    Console, Failure, Form, Visitor, done, query,
-    view::{APPROVE, Approval, Approvals, Field, Form as Fields, Section, list, string, when, words},
+use super::{Console, Failure, Page, Submitted, Visitor, conversations::Said, done, filters, query, render};
+use crate::{
+    approvals::{Awaiting, ProposalView, State, rendering::Detail},
+    ids::ProposalId,
+    language::Language,
+    ledger::Payout,
 };
-
-const STATES: [(&str, &str); 10] = [
-    ("pending", "Waiting"),
-    ("", "All"),
-    ("approved", "Approved"),
-    ("awaiting_payment", "Collecting payment"),
-    ("needs_payment", "Waiting for the shopper to pay"),
-    ("executed", "Executed"),
-    ("rejected", "Rejected"),
-    ("failed", "Failed"),
-    ("stale", "Out of date"),
-    ("expired", "Expired"),
-];
 
 pub fn routes() -> Router<Console> {
     Router::new()
-        .route("/console", get(queue))
+        .route("/console", get(list))
         .route("/console/approve-together", post(approve_together))
         .route("/console/proposals/{id}", get(proposal))
         .route("/console/proposals/{id}/approve", post(approve))
@@ -38,6 +29,42 @@ pub fn routes() -> Router<Console> {
         .route("/console/proposals/{id}/withdraw", post(withdraw))
         .route("/console/proposals/{id}/received", post(received))
         .route("/console/proposals/{id}/call-off", post(call_off))
+}
+
+/// The filter offers these states. Each has the API's name and the words that people read.
+const STATES: [(&str, &str); 10] = [
+    ("pending", "Waiting"),
+    ("", "All"),
+    ("approved", "Approved"),
+    ("awaiting_payment", "Collecting payment"),
+    ("needs_payment", "Waiting for the shopper to pay"),
+    ("executed", "Completed"),
+    ("rejected", "Rejected"),
+    ("failed", "Failed"),
+    ("stale", "Out of date"),
+    ("expired", "Expired"),
+];
+
+fn state_in_words(proposal: &ProposalView) -> &'static str {
+    match (proposal.state, proposal.awaiting) {
+        (State::Pending, Awaiting::Staff) => "Waiting for approval",
+        (State::Pending, Awaiting::Shopper) => "Waiting for the shopper to confirm",
+        (State::Executing, _) => "In progress",
+        (state, _) => {
+            let named = STATES.iter().find(|(name, _)| *name == state.name());
+            named.map_or("", |(_, words)| words)
+        }
+    }
+}
+
+/// This tells whether staff decide on the proposal now.
+fn waits_for_staff(proposal: &ProposalView) -> bool {
+    proposal.state == State::Pending && proposal.awaiting == Awaiting::Staff
+}
+
+/// A proposal may be approved with others when it moves no money and waits for staff.
+fn is_low_risk(proposal: &ProposalView) -> bool {
+    proposal.plan.amount.is_none() && waits_for_staff(proposal)
 }
 
 #[derive(Deserialize)]
@@ -51,230 +78,172 @@ struct Filter {
     amount_from: String,
 }
 
-async fn queue(visitor: Visitor, Query(filter): Query<Filter>) -> Result<Response, Failure> {
-    let state = filter.state.as_deref().unwrap_or("pending");
-    let query = query(&[
-        ("limit", "100"),
-        ("state", state),
-        ("tool", filter.tool.trim()),
-        ("older_than", filter.older_than.trim()),
-        ("amount_from", filter.amount_from.trim()),
-    ]);
-    let found: Value = visitor.get(&format!("/v1/staff/proposals?{query}")).await?;
-    let rows: Vec<Approval> = list(&found, "proposals").iter().map(approval).collect();
-    let bulk = rows.iter().any(|row| row.low_risk);
-    let filter = Fields {
-        method: "get",
-        ..Fields::post(
-            "Show",
-            "/console",
-            "Show",
-            vec![
-                Field::select("state", "State", &STATES, state),
-                Field::new("tool", "Tool", "text").optional().of(&filter.tool),
-                Field::new("older_than", "Waiting for at least (minutes)", "number")
-                    .optional()
-                    .of(&filter.older_than),
-                Field::new("amount_from", "Amount, at least", "text")
-                    .optional()
-                    .of(&filter.amount_from),
-            ],
-        )
-    };
-    visitor
-        .page(
-            "Approvals",
-            vec![Section::Approvals(Approvals { rows, bulk }), Section::Form(filter)],
-        )
-        .await
+#[derive(Deserialize)]
+struct Proposals {
+    proposals: Vec<ProposalView>,
 }
 
-fn approval(proposal: &Value) -> Approval {
-    let (state, awaiting) = (string(proposal, "state"), string(proposal, "awaiting"));
-    let amount = &proposal["plan"]["amount"];
-    Approval {
-        id: string(proposal, "id"),
-        shown: string(proposal, "digest"),
-        summary: string(&proposal["plan"], "summary"),
-        tool: string(proposal, "tool"),
-        amount: if amount.is_null() { String::new() } else { words(amount) },
-        age: age(&string(proposal, "created_at")),
-        low_risk: amount.is_null() && state == "pending" && awaiting == "staff",
-        state,
-        awaiting,
+struct Row {
+    proposal: ProposalView,
+    state: &'static str,
+    age: String,
+    low_risk: bool,
+}
+
+#[derive(Template)]
+#[template(path = "console/approvals.html")]
+struct ApprovalsPage {
+    page: Page,
+    rows: Vec<Row>,
+    states: &'static [(&'static str, &'static str)],
+    state: String,
+    filter: Filter,
+}
+
+impl ApprovalsPage {
+    fn some_low_risk(&self) -> bool {
+        self.rows.iter().any(|row| row.low_risk)
     }
 }
 
-/// `3 min`, `5 h`, `2 days`.
-fn age(created_at: &str) -> String {
-    let Ok(at) = created_at.parse::<DateTime<Utc>>() else {
-        return String::new();
+async fn list(visitor: Visitor, Query(filter): Query<Filter>) -> Result<Response, Failure> {
+    let state = filter.state.clone().unwrap_or_else(|| "pending".into());
+    // The page shows `return_items` as `Return items`: both are understood.
+    let tool = filter.tool.trim().to_lowercase().replace(' ', "_");
+    let query = query(&[
+        ("limit", "100"),
+        ("state", &state),
+        ("tool", &tool),
+        ("older_than", filter.older_than.trim()),
+        ("amount_from", filter.amount_from.trim()),
+    ]);
+    let found: Proposals = visitor.get(&format!("/v1/staff/proposals?{query}")).await?;
+    let row = |proposal: ProposalView| Row {
+        state: state_in_words(&proposal),
+        age: age(proposal.created_at),
+        low_risk: is_low_risk(&proposal),
+        proposal,
     };
+    Ok(render(&ApprovalsPage {
+        page: visitor.page("Approvals").await?,
+        rows: found.proposals.into_iter().map(row).collect(),
+        states: &STATES,
+        state,
+        filter,
+    }))
+}
+
+/// The age is written as `3 min`, `5 h` or `2 days`.
+fn age(at: DateTime<Utc>) -> String {
     match (crate::clock::now() - at).num_minutes() {
         minutes @ ..60 => format!("{} min", minutes.max(0)),
         minutes @ 60..1440 => format!("{} h", minutes / 60),
+        minutes @ 1440..2880 => format!("{} day", minutes / 1440),
         minutes => format!("{} days", minutes / 1440),
     }
 }
 
-/// A plan's changes as rows: what, before, after.
-fn changes(plan: &Value) -> Vec<(String, String, String)> {
-    let row = |detail: &Value| {
-        (
-            string(detail, "label"),
-            string(detail, "before"),
-            string(detail, "after"),
-        )
-    };
-    list(&plan["details"], "en").iter().map(row).collect()
-}
-
-async fn proposal(visitor: Visitor, Path(id): Path<uuid::Uuid>) -> Result<Response, Failure> {
-    let found: Value = visitor.get(&format!("/v1/staff/proposals/{id}")).await?;
-    let proposal = &found["proposal"];
-    let state = string(proposal, "state");
-    let facts = format!(
-        "{} · {state}{}{} · proposed {} · expires {}{}",
-        string(proposal, "tool"),
-        match proposal["payout"].as_str() {
-            Some("requested") => ", the refund has not been paid yet",
-            Some("paid") => ", the refund has been paid",
-            Some("failed") => ", the refund could not be paid",
-            _ => "",
-        },
-        if state == "pending" {
-            format!(", for {}", string(proposal, "awaiting"))
-        } else {
-            String::new()
-        },
-        when(&proposal["created_at"]),
-        when(&proposal["expires_at"]),
-        proposal["reason"]
-            .as_str()
-            .map(|reason| format!(" · {reason}"))
-            .unwrap_or_default(),
-    );
-    let mut sections = vec![
-        Section::note("plain", facts),
-        Section::Changes(changes(&proposal["plan"])),
-    ];
-    let to = |act: &str| format!("/console/proposals/{id}/{act}");
-    if state == "pending" && proposal["awaiting"] == "staff" {
-        let shown = || Field::hidden("digest", string(proposal, "digest"));
-        sections.push(Section::Form(Fields {
-            key: "a",
-            undo: true,
-            help: "You approve exactly what is shown above, and nothing else.",
-            ..Fields::post("Approve this request", to("approve"), "Approve", vec![shown()])
-                .calling(APPROVE.0, APPROVE.1)
-        }));
-        let reason = Field::new("reason", "Reason, which the shopper reads", "textarea");
-        sections.push(Section::Form(Fields {
-            key: "r",
-            ..Fields::post("Reject this request", to("reject"), "Reject", vec![reason])
-                .calling("POST", "/v1/staff/proposals/{id}/reject")
-        }));
-    }
-    if matches!(state.as_str(), "pending" | "awaiting_payment" | "needs_payment") {
-        let withdraw = Fields::post("Withdraw for the shopper", to("withdraw"), "Withdraw", vec![]);
-        sections.push(Section::Form(
-            withdraw.calling("POST", "/v1/staff/proposals/{id}/withdraw"),
-        ));
-    }
-    if state == "executed" && matches!(proposal["tool"].as_str(), Some("return_items" | "exchange_items")) {
-        let received = Fields {
-            help: "Settles the money: a return is refunded, an exchange's difference is charged or refunded. It does so once.",
-            ..Fields::post("The parcel is back", to("received"), "Mark as received", vec![])
-        };
-        sections.push(Section::Form(
-            received.calling("POST", "/v1/staff/proposals/{id}/received"),
-        ));
-        let call_off = Fields {
-            help: "The shopper keeps the items. The order is as before, and what was paid for the exchange goes back.",
-            ..Fields::post("The parcel will not come", to("call-off"), "Call off", vec![])
-        };
-        sections.push(Section::Form(
-            call_off.calling("POST", "/v1/staff/proposals/{id}/call-off"),
-        ));
-    }
-    sections.push(Section::Links(vec![(
-        format!("/console/conversations/{}", string(proposal, "conversation_id")),
-        "The whole conversation".into(),
-    )]));
-    sections.push(Section::Talk(talk(list(&found, "conversation"))));
-    visitor.page(&string(&proposal["plan"], "summary"), sections).await
-}
-
-/// Messages as they are shown: who, what, when.
-pub(super) fn talk(messages: &[Value]) -> Vec<(String, String, String)> {
-    let said = |message: &Value| {
-        (
-            string(message, "author"),
-            string(message, "text"),
-            when(&message["created_at"]),
-        )
-    };
-    messages.iter().map(said).collect()
-}
-
-async fn approve(
-    visitor: Visitor,
-    Path(id): Path<uuid::Uuid>,
-    axum::Form(form): axum::Form<Form>,
-) -> Result<Response, Failure> {
-    let path = format!("/v1/staff/proposals/{id}/approve");
-    visitor.post(&path, json!({ "digest": form.text("digest") })).await?;
-    Ok(done(&format!("/console/proposals/{id}"), "approved"))
-}
-
-async fn reject(
-    visitor: Visitor,
-    Path(id): Path<uuid::Uuid>,
-    axum::Form(form): axum::Form<Form>,
-) -> Result<Response, Failure> {
-    let path = format!("/v1/staff/proposals/{id}/reject");
-    visitor.post(&path, json!({ "reason": form.text("reason") })).await?;
-    Ok(done(&format!("/console/proposals/{id}"), "rejected"))
-}
-
-async fn withdraw(visitor: Visitor, Path(id): Path<uuid::Uuid>) -> Result<Response, Failure> {
-    visitor
-        .post(&format!("/v1/staff/proposals/{id}/withdraw"), Value::Null)
-        .await?;
-    Ok(done(&format!("/console/proposals/{id}"), "withdrawn"))
-}
-
-async fn received(visitor: Visitor, Path(id): Path<uuid::Uuid>) -> Result<Response, Failure> {
-    visitor
-        .post(&format!("/v1/staff/proposals/{id}/received"), Value::Null)
-        .await?;
-    Ok(done(&format!("/console/proposals/{id}"), "received"))
-}
-
-async fn call_off(visitor: Visitor, Path(id): Path<uuid::Uuid>) -> Result<Response, Failure> {
-    visitor
-        .post(&format!("/v1/staff/proposals/{id}/call-off"), Value::Null)
-        .await?;
-    Ok(done(&format!("/console/proposals/{id}"), "called-off"))
-}
-
-/// Approves one after the other, each bound to what was shown. What moves money is left out, whatever the form says.
-async fn approve_together(visitor: Visitor, axum::Form(form): axum::Form<Form>) -> Result<Response, Failure> {
+/// The chosen proposals are approved one after the other, each bound to what was shown. One that moves money is left out,
+/// whatever the form says.
+async fn approve_together(visitor: Visitor, axum::Form(form): axum::Form<Submitted>) -> Result<Response, Failure> {
     let (mut approved, mut left) = (0, 0);
     for chosen in form.all("proposal") {
         let parts = chosen
             .split_once(':')
-            .and_then(|(id, shown)| Some((id.parse::<uuid::Uuid>().ok()?, shown)));
+            .and_then(|(id, shown)| Some((id.parse::<ProposalId>().ok()?, shown)));
         let Some((id, shown)) = parts else {
             continue;
         };
-        let found: Value = visitor.get(&format!("/v1/staff/proposals/{id}")).await?;
-        let low_risk = approval(&found["proposal"]).low_risk;
+        let found: InContext = visitor.get(&format!("/v1/staff/proposals/{id}")).await?;
         let path = format!("/v1/staff/proposals/{id}/approve");
-        match low_risk && visitor.post(&path, json!({ "digest": shown })).await.is_ok() {
+        match is_low_risk(&found.proposal) && visitor.post(&path, json!({ "digest": shown })).await.is_ok() {
             true => approved += 1,
             false => left += 1,
         }
     }
-    Ok(done("/console", &format!("{approved}-approved,-{left}-left")))
+    Ok(done("/console", &format!("{approved}-approved,-{left}-not-approved")))
+}
+
+#[derive(Deserialize)]
+struct InContext {
+    proposal: ProposalView,
+    conversation: Vec<Said>,
+}
+
+#[derive(Template)]
+#[template(path = "console/proposal.html")]
+struct ProposalPage {
+    page: Page,
+    proposal: ProposalView,
+    conversation: Vec<Said>,
+    state: &'static str,
+    /// It is true while staff decide on the proposal.
+    waits_for_staff: bool,
+    /// It is true while the proposal can be taken back.
+    can_withdraw: bool,
+    /// It is `return` or `exchange` where a parcel must come back.
+    comes_back: Option<&'static str>,
+}
+
+impl ProposalPage {
+    fn changes(&self) -> &[Detail] {
+        self.proposal.plan.details.get(&Language::EN).map_or(&[], Vec::as_slice)
+    }
+}
+
+async fn proposal(visitor: Visitor, Path(id): Path<ProposalId>) -> Result<Response, Failure> {
+    let InContext { proposal, conversation } = visitor.get(&format!("/v1/staff/proposals/{id}")).await?;
+    let comes_back = match proposal.tool.as_str() {
+        "return_items" => Some("return"),
+        "exchange_items" => Some("exchange"),
+        _ => None,
+    };
+    Ok(render(&ProposalPage {
+        page: visitor.page(&proposal.plan.summary).await?,
+        conversation,
+        state: state_in_words(&proposal),
+        waits_for_staff: waits_for_staff(&proposal),
+        can_withdraw: matches!(
+            proposal.state,
+            State::Pending | State::AwaitingPayment | State::NeedsPayment
+        ),
+        comes_back: comes_back.filter(|_| proposal.state == State::Executed),
+        proposal,
+    }))
+}
+
+/// This does one thing with a proposal, and the proposal's page is shown again.
+async fn act(visitor: &Visitor, id: ProposalId, act: &str, body: Value, word: &str) -> Result<Response, Failure> {
+    visitor.post(&format!("/v1/staff/proposals/{id}/{act}"), body).await?;
+    Ok(done(&format!("/console/proposals/{id}"), word))
+}
+
+async fn approve(
+    visitor: Visitor,
+    Path(id): Path<ProposalId>,
+    axum::Form(form): axum::Form<Submitted>,
+) -> Result<Response, Failure> {
+    let body = json!({ "digest": form.text("digest") });
+    act(&visitor, id, "approve", body, "approved").await
+}
+
+async fn reject(
+    visitor: Visitor,
+    Path(id): Path<ProposalId>,
+    axum::Form(form): axum::Form<Submitted>,
+) -> Result<Response, Failure> {
+    let body = json!({ "reason": form.text("reason") });
+    act(&visitor, id, "reject", body, "rejected").await
+}
+
+async fn withdraw(visitor: Visitor, Path(id): Path<ProposalId>) -> Result<Response, Failure> {
+    act(&visitor, id, "withdraw", Value::Null, "withdrawn").await
+}
+
+async fn received(visitor: Visitor, Path(id): Path<ProposalId>) -> Result<Response, Failure> {
+    act(&visitor, id, "received", Value::Null, "received").await
+}
+
+async fn call_off(visitor: Visitor, Path(id): Path<ProposalId>) -> Result<Response, Failure> {
+    act(&visitor, id, "call-off", Value::Null, "cancelled").await
 }

@@ -1,12 +1,18 @@
-//! The page *Audit*: what was done, and whether the chain is whole.
+//! The page *Audit* shows what was done, by whom, and whether the record is whole.
 
+use askama::Template;
 use axum::{Router, extract::Query, response::Response, routing::get};
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::{
-    Console, Failure, Visitor, query,
-    view::{Cell, Section, Table, list, string, when, words},
+    Console, Failure, Page, Visitor,
+    filters::{self, amount_of, date_and_time, in_words},
+    last_of_full, query, render,
+};
+use crate::{
+    money::{Currency, Money},
+    tenancy::audit::AuditEntry,
 };
 
 pub fn routes() -> Router<Console> {
@@ -19,51 +25,136 @@ struct Before {
     before: String,
 }
 
+#[derive(Deserialize)]
+struct Audit {
+    entries: Vec<AuditEntry>,
+}
+
+/// The API's answer says whether the record is whole.
+#[derive(Deserialize)]
+struct Chain {
+    entries: i64,
+    broken_at: Option<i64>,
+}
+
+#[derive(Template)]
+#[template(path = "console/audit.html")]
+struct AuditPage {
+    page: Page,
+    chain: Chain,
+    entries: Vec<AuditEntry>,
+    older: Option<String>,
+    currency: Currency,
+}
+
+impl AuditPage {
+    fn by(&self, entry: &AuditEntry) -> String {
+        match entry.actor_kind.as_str() {
+            "machine" => "API key".into(),
+            "model" => "Assistant".into(),
+            "policy" => "Rule".into(),
+            kind => in_words(kind),
+        }
+    }
+
+    /// This names what an entry is about. Staff know a proposal as a request.
+    fn on(&self, entry: &AuditEntry) -> String {
+        match entry.target_kind.as_str() {
+            "proposal" => "Request".into(),
+            kind => in_words(kind),
+        }
+    }
+
+    /// This links to the page of what an entry is about, where it has one.
+    fn link(&self, entry: &AuditEntry) -> Option<String> {
+        let id = &entry.target_id;
+        match entry.target_kind.as_str() {
+            "proposal" => Some(format!("/console/proposals/{id}")),
+            "conversation" => Some(format!("/console/conversations/{id}")),
+            _ => None,
+        }
+    }
+
+    fn words(&self, value: &Option<Value>) -> String {
+        value
+            .as_ref()
+            .map_or_else(String::new, |value| words(value, self.currency))
+    }
+}
+
+/// This writes a value of the record for people: money is an amount, and lists and fields stand in a row.
+fn words(value: &Value, currency: Currency) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::Bool(true) => "yes".into(),
+        Value::Bool(false) => "no".into(),
+        Value::Number(number) => number.to_string(),
+        Value::String(text) => text.parse().map_or_else(|_| text.clone(), date_and_time),
+        Value::Array(all) => {
+            let all = all.iter().map(|value| words(value, currency));
+            all.collect::<Vec<_>>().join("; ")
+        }
+        Value::Object(fields) => match Money::deserialize(value) {
+            Ok(money) => money.to_string(),
+            Err(_) => {
+                let fields = fields.iter().filter(|(_, value)| !value.is_null() && *value != "");
+                let fields = fields.map(|(name, value)| field(name, value, currency));
+                fields.collect::<Vec<_>>().join(", ")
+            }
+        },
+    }
+}
+
+/// This writes a field of the record. The field's name says whether a number is money, in minor units or in millionths.
+fn field(name: &str, value: &Value, currency: Currency) -> String {
+    let money = value.as_i64().and_then(|units| {
+        let minor = name
+            .strip_suffix("_minor")
+            .map(|name| (name, Money::new(units, currency).to_string()));
+        let micros = || Some((name.strip_suffix("_micros")?, amount_of(units)));
+        minor.or_else(micros)
+    });
+    let (name, value) = money.unwrap_or_else(|| (name, words(value, currency)));
+    format!("{}: {value}", name.replace('_', " "))
+}
+
 async fn audit(visitor: Visitor, Query(page): Query<Before>) -> Result<Response, Failure> {
-    let query = query(&[("limit", "50"), ("before", &page.before)]);
-    let found: Value = visitor.get(&format!("/v1/staff/audit?{query}")).await?;
-    let chain: Value = visitor.get("/v1/staff/audit/chain").await?;
-    let state = match chain["broken_at"].as_i64() {
-        None => Section::note(
-            "good",
-            format!(
-                "The chain is whole: {} entries, each bound to the one before it.",
-                chain["entries"]
-            ),
-        ),
-        Some(at) => Section::note(
-            "bad",
-            format!("The chain is BROKEN at entry {at}: somebody changed the record."),
-        ),
-    };
-    let entries = list(&found, "entries");
-    let row = |entry: &Value| {
-        vec![
-            Cell::text(entry["seq"].as_i64().unwrap_or_default()),
-            Cell::text(when(&entry["at"])),
-            Cell::text(string(entry, "actor_kind")),
-            Cell::text(string(entry, "action")),
-            Cell::text(format!(
-                "{} {}",
-                string(entry, "target_kind"),
-                string(entry, "target_id")
-            )),
-            Cell::text(words(&entry["before"])),
-            Cell::text(words(&entry["after"])),
-        ]
-    };
-    let table = Table {
-        caption: "What was done, newest first",
-        head: vec!["No.", "When", "By", "What", "To what", "Before", "After"],
-        rows: entries.iter().map(row).collect(),
-        empty: "Nothing was done yet.",
-    };
-    let older = entries.last().filter(|_| entries.len() == 50);
-    let links = older.map(|last| vec![(format!("/console/audit?before={}", last["seq"]), "Older".to_owned())]);
-    visitor
-        .page(
-            "Audit",
-            vec![state, Section::Table(table), Section::Links(links.unwrap_or_default())],
-        )
-        .await
+    const LIMIT: usize = 50;
+    let before = query(&[("before", page.before.trim())]);
+    let Audit { entries } = visitor.get(&format!("/v1/staff/audit?limit={LIMIT}&{before}")).await?;
+    let older = last_of_full(&entries, LIMIT).map(|last| format!("/console/audit?before={}", last.seq));
+    Ok(render(&AuditPage {
+        page: visitor.page("Audit").await?,
+        chain: visitor.get("/v1/staff/audit/chain").await?,
+        entries,
+        older,
+        currency: visitor.currency().await?,
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_record_is_written_in_the_units_of_people() {
+        let usd = "USD".parse().expect("a currency");
+        let policy = json!({ "mode": "automatic", "automatic_below_minor": 1250, "automatic_per_day": 3, "two_deciders_from_minor": null });
+        assert_eq!(
+            words(&policy, usd),
+            "automatic below: 12.50 USD, automatic per day: 3, mode: automatic"
+        );
+        assert_eq!(
+            words(&json!({ "conversation_micros": 500_000 }), usd),
+            "conversation: 0.50"
+        );
+        assert_eq!(
+            words(&json!({ "amount": "28.00", "currency": "USD" }), usd),
+            "28.00 USD"
+        );
+        let rest = json!(["a", true, "2026-12-27T17:16:24.474946Z"]);
+        assert_eq!(words(&rest, usd), "a; yes; 27 Dec 2026, 17:16 UTC");
+    }
 }

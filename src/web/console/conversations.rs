@@ -1,26 +1,33 @@
-//! The page *Conversations*: find one, read it, take it over, answer, give it back.
+//! On the page *Conversations* staff find a conversation, read it, take it over, answer, and give it back.
 
+use askama::Template;
 use axum::{
     Router,
     extract::{Path, Query},
     response::Response,
     routing::{get, post},
 };
+use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{
-    Console, Failure, Form, Visitor,
-    approvals::talk,
-    done, query,
-    view::{Cell, Field, Form as Fields, Section, Table, list, string, when},
-};
+use super::{Console, Failure, Page, Submitted, Visitor, done, filters, last_of_full, query, render};
+use crate::{chat::handoff::StaffConversation, ids::ConversationId};
 
 pub fn routes() -> Router<Console> {
     Router::new()
-        .route("/console/conversations", get(conversations))
+        .route("/console/conversations", get(list))
         .route("/console/conversations/{id}", get(conversation))
         .route("/console/conversations/{id}/{act}", post(act))
+}
+
+/// The pages show these parts of a message.
+#[derive(Deserialize)]
+pub struct Said {
+    /// The author is `shopper`, `assistant`, `staff` or `system`.
+    pub author: String,
+    pub text: String,
+    pub created_at: DateTime<Utc>,
 }
 
 #[derive(Deserialize)]
@@ -33,117 +40,63 @@ struct Search {
     after: String,
 }
 
-async fn conversations(visitor: Visitor, Query(search): Query<Search>) -> Result<Response, Failure> {
-    let open = if search.open == "true" { "true" } else { "" };
-    let query = query(&[
-        ("limit", "50"),
-        ("search", search.search.trim()),
-        ("open", open),
-        ("after", search.after.trim()),
-    ]);
-    let found: Value = visitor.get(&format!("/v1/staff/conversations?{query}")).await?;
-    let row = |conversation: &Value| {
-        let shopper = string(conversation, "shopper");
-        let state = match (conversation["held_by"].as_str(), conversation.get("waiting_since")) {
-            (Some(person), _) => Cell::tone("good", format!("with {person}")),
-            (None, Some(_)) => Cell::tone("warn", "waits for a person"),
-            _ => Cell::tone("plain", "with the assistant"),
-        };
-        vec![
-            Cell::link(
-                format!("/console/conversations/{}", string(conversation, "id")),
-                if shopper.is_empty() { "A guest" } else { &shopper },
-            ),
-            state,
-            Cell::text(string(conversation, "last_message")),
-            Cell::text(when(&conversation["updated_at"])),
-        ]
-    };
-    let table = Table {
-        caption: "Those that wait for a person first, then the newest",
-        head: vec!["Shopper", "State", "Last message", "When"],
-        rows: list(&found, "conversations").iter().map(row).collect(),
-        empty: "There is none.",
-    };
-    let last = list(&found, "conversations")
-        .last()
-        .filter(|_| list(&found, "conversations").len() == 50);
-    let more = last.map(|last| {
-        let after = string(last, "id");
-        let query = self::query(&[("search", search.search.trim()), ("open", open), ("after", &after)]);
-        vec![(format!("/console/conversations?{query}"), "More".to_owned())]
-    });
-    let form = Fields {
-        method: "get",
-        ..Fields::post(
-            "Find",
-            "/console/conversations",
-            "Find",
-            vec![
-                Field::new("search", "In a message, a name or an address", "search")
-                    .optional()
-                    .of(&search.search),
-                Field::select(
-                    "open",
-                    "Filter",
-                    &[("", "All"), ("true", "Waiting for a person, or with one")],
-                    &search.open,
-                ),
-            ],
-        )
-    };
-    let mut sections = vec![Section::Form(form), Section::Table(table)];
-    sections.extend(more.map(Section::Links));
-    visitor.page("Conversations", sections).await
+#[derive(Deserialize)]
+struct Conversations {
+    conversations: Vec<StaffConversation>,
 }
 
-async fn conversation(visitor: Visitor, Path(id): Path<uuid::Uuid>) -> Result<Response, Failure> {
-    let found: Value = visitor.get(&format!("/v1/staff/conversations/{id}")).await?;
-    let conversation = &found["conversation"];
-    let (held, shopper) = (conversation["held_by"].as_str(), string(conversation, "shopper"));
-    let state = match held {
-        Some(person) => format!("{person} has it; the assistant says nothing."),
-        None if conversation.get("waiting_since").is_some() => {
-            "A person is asked for; the assistant answers until one comes.".into()
-        }
-        None => "The assistant answers.".into(),
-    };
-    let to = |act: &str| format!("/console/conversations/{id}/{act}");
-    let mut sections = vec![
-        Section::note("plain", state),
-        Section::Talk(talk(list(&found, "messages"))),
-    ];
-    let answer = Fields {
-        help: if held.is_none() {
-            "When you answer, you take over from the assistant."
-        } else {
-            ""
-        },
-        key: "r",
-        ..Fields::post(
-            "Answer",
-            to("messages"),
-            "Send",
-            vec![Field::new("text", "Your answer", "textarea")],
-        )
-        .calling("POST", "/v1/staff/conversations/{id}/messages")
-    };
-    sections.push(Section::Form(answer));
-    sections.push(Section::Form(match held {
-        Some(_) => Fields::post("Done?", to("give-back"), "Give back to the assistant", vec![])
-            .calling("POST", "/v1/staff/conversations/{id}/give-back"),
-        None => Fields::post("Answer yourself", to("take"), "Take over", vec![])
-            .calling("POST", "/v1/staff/conversations/{id}/take"),
-    }));
-    visitor
-        .page(if shopper.is_empty() { "A guest" } else { &shopper }, sections)
-        .await
+#[derive(Template)]
+#[template(path = "console/conversations.html")]
+struct ConversationsPage {
+    page: Page,
+    conversations: Vec<StaffConversation>,
+    search: Search,
+    more: Option<String>,
+}
+
+async fn list(visitor: Visitor, Query(search): Query<Search>) -> Result<Response, Failure> {
+    const LIMIT: usize = 50;
+    let open = if search.open == "true" { "true" } else { "" };
+    let after = |id: &str| query(&[("search", search.search.trim()), ("open", open), ("after", id)]);
+    let path = format!("/v1/staff/conversations?limit={LIMIT}&{}", after(search.after.trim()));
+    let Conversations { conversations } = visitor.get(&path).await?;
+    let more = last_of_full(&conversations, LIMIT).map(|last| after(&last.id.to_string()));
+    Ok(render(&ConversationsPage {
+        page: visitor.page("Conversations").await?,
+        conversations,
+        more: more.map(|query| format!("/console/conversations?{query}")),
+        search,
+    }))
+}
+
+#[derive(Deserialize)]
+struct WholeConversation {
+    conversation: StaffConversation,
+    messages: Vec<Said>,
+}
+
+#[derive(Template)]
+#[template(path = "console/conversation.html")]
+struct ConversationPage {
+    page: Page,
+    conversation: StaffConversation,
+    messages: Vec<Said>,
+}
+
+async fn conversation(visitor: Visitor, Path(id): Path<ConversationId>) -> Result<Response, Failure> {
+    let found: WholeConversation = visitor.get(&format!("/v1/staff/conversations/{id}")).await?;
+    let shopper = Some(found.conversation.shopper.as_str()).filter(|shopper| !shopper.is_empty());
+    Ok(render(&ConversationPage {
+        page: visitor.page(shopper.unwrap_or("Guest")).await?,
+        conversation: found.conversation,
+        messages: found.messages,
+    }))
 }
 
 async fn act(
     visitor: Visitor,
-    Path((id, act)): Path<(uuid::Uuid, String)>,
-    axum::Form(form): axum::Form<Form>,
+    Path((id, act)): Path<(ConversationId, String)>,
+    axum::Form(form): axum::Form<Submitted>,
 ) -> Result<Response, Failure> {
     let (act, body, word) = match act.as_str() {
         "messages" => ("messages", json!({ "text": form.text("text") }), "sent"),

@@ -1,53 +1,76 @@
-//! The page *Doctor*: how the service is, and what is wrong with the installation.
+//! The page *Doctor* shows whether the service works right now, and what is wrong with the installation.
 
+use askama::Template;
 use axum::{Router, response::Response, routing::get};
-use serde_json::Value;
+use serde::Deserialize;
 
-use super::{
-    Console, Failure, Visitor,
-    view::{Cell, Section, Table, list, string, words},
-};
+use super::{Console, Failure, Page, Visitor, render};
+use crate::http::Level;
 
 pub fn routes() -> Router<Console> {
     Router::new().route("/console/doctor", get(doctor))
 }
 
-async fn doctor(visitor: Visitor) -> Result<Response, Failure> {
-    let status: Value = visitor.get("/v1/staff/status").await?;
-    let fields = status.as_object().into_iter().flatten();
-    let parts = fields
-        .map(|(part, state)| vec![Cell::text(part.replace('_', " ")), Cell::text(words(state))])
-        .collect();
-    let mut sections = vec![Section::Table(Table {
-        caption: "Right now",
-        head: vec!["Part", "State"],
-        rows: parts,
-        empty: "",
-    })];
-    match visitor.get::<Value>("/v1/staff/doctor").await {
-        Ok(found) => {
-            let row = |finding: &Value| {
-                let tone = match finding["level"].as_str() {
-                    Some("green") => "good",
-                    Some("red") => "bad",
-                    _ => "warn",
-                };
-                let publish = finding["publish"].as_str().map(|record| format!(" Publish: {record}"));
-                let text = format!("{}{}", string(finding, "finding"), publish.unwrap_or_default());
-                vec![Cell::tone(tone, string(finding, "level")), Cell::text(string(finding, "check")), Cell::text(text)]
-            };
-            sections.push(Section::Table(Table {
-                caption: "What the doctor finds of this installation",
-                head: vec!["", "Check", "Finding, and what to do"],
-                rows: list(&found, "findings").iter().map(row).collect(),
-                empty: "Nothing.",
-            }));
+/// The API's answer says whether the service can do its work, and what it does without.
+#[derive(Deserialize)]
+struct Status {
+    ready: bool,
+    version: String,
+    database: bool,
+    schema: bool,
+    resting: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct Examination {
+    findings: Vec<Finding>,
+}
+
+/// A check found this.
+#[derive(Deserialize)]
+struct Finding {
+    check: String,
+    level: Level,
+    finding: String,
+    publish: Option<String>,
+}
+
+impl Finding {
+    fn tone(&self) -> &'static str {
+        match self.level {
+            Level::Green => "good",
+            Level::Amber => "warn",
+            Level::Red => "bad",
         }
-        Err(failure) if matches!(failure.refusal.status, 403 | 404) => sections.push(Section::note(
-            "plain",
-            "What the doctor finds is shown to admins of the store that OPERATOR_STORE names; `countersign doctor` says the same.",
-        )),
-        Err(failure) => return Err(failure),
     }
-    visitor.page("Doctor", sections).await
+
+    fn result(&self) -> &'static str {
+        match self.level {
+            Level::Green => "OK",
+            Level::Amber => "Warning",
+            Level::Red => "Problem",
+        }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "console/doctor.html")]
+struct DoctorPage {
+    page: Page,
+    status: Status,
+    /// There are none for people who may not know them.
+    findings: Option<Vec<Finding>>,
+}
+
+async fn doctor(visitor: Visitor) -> Result<Response, Failure> {
+    let findings = match visitor.get::<Examination>("/v1/staff/doctor").await {
+        Ok(found) => Some(found.findings),
+        Err(failure) if matches!(failure.status(), 403 | 404) => None,
+        Err(failure) => return Err(failure),
+    };
+    Ok(render(&DoctorPage {
+        page: visitor.page("Doctor").await?,
+        status: visitor.get("/v1/staff/status").await?,
+        findings,
+    }))
 }

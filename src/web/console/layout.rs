@@ -1,4 +1,4 @@
-//! A page in its frame, as the role of who looks at it lets it be: the menu and the buttons are those that the API would not refuse.
+//! Every page stands in this frame: the title, the menu, the person who is signed in, and what that person may do.
 
 use askama::Template;
 use axum::{
@@ -6,133 +6,117 @@ use axum::{
     response::{Html, IntoResponse, Response},
 };
 
-use super::{
-    Me,
-    view::{APPROVE, Approval, Approvals, Cell, Route, Section},
-};
-use crate::{http::staff_may, identity::StaffRole};
+use super::visitor::Me;
+use crate::http::staff_may;
 
-/// The parts of the console, each with the route that it cannot do without.
-const MENU: [(&str, &str, Route); 12] = [
-    ("/console", "Approvals", ("GET", "/v1/staff/proposals")),
-    (
-        "/console/conversations",
-        "Conversations",
-        ("GET", "/v1/staff/conversations"),
-    ),
-    ("/console/payments", "Payments", ("GET", "/v1/staff/payments")),
-    ("/console/articles", "Help articles", ("GET", "/v1/staff/help")),
-    ("/console/rules", "Rules and limits", ("GET", "/v1/staff/policies")),
-    ("/console/usage", "Usage and spend", ("GET", "/v1/staff/usage")),
-    ("/console/deliveries", "Deliveries", ("GET", "/v1/staff/deliveries")),
-    ("/console/incoming", "Incoming events", ("GET", "/v1/staff/incoming")),
-    ("/console/people", "Team and API keys", ("GET", "/v1/staff/members")),
-    ("/console/settings", "Settings", ("GET", "/v1/staff/origins")),
-    ("/console/audit", "Audit", ("GET", "/v1/staff/audit")),
-    ("/console/doctor", "Doctor", ("GET", "/v1/staff/status")),
+/// The menu leads to this page.
+pub struct MenuItem {
+    pub to: &'static str,
+    pub name: &'static str,
+    /// The page cannot do without this route of the API, given by its method and path.
+    needs: (&'static str, &'static str),
+}
+
+const fn item(name: &'static str, to: &'static str, needs: &'static str) -> MenuItem {
+    let needs = ("GET", needs);
+    MenuItem { to, name, needs }
+}
+
+const MENU: [MenuItem; 12] = [
+    item("Approvals", "/console", "/v1/staff/proposals"),
+    item("Conversations", "/console/conversations", "/v1/staff/conversations"),
+    item("Payments", "/console/payments", "/v1/staff/payments"),
+    item("Help articles", "/console/articles", "/v1/staff/help"),
+    item("Rules and limits", "/console/rules", "/v1/staff/policies"),
+    item("Usage and spend", "/console/usage", "/v1/staff/usage"),
+    item("Deliveries", "/console/deliveries", "/v1/staff/deliveries"),
+    item("Incoming events", "/console/incoming", "/v1/staff/incoming"),
+    item("Team and API keys", "/console/people", "/v1/staff/members"),
+    item("Settings", "/console/settings", "/v1/staff/origins"),
+    item("Audit", "/console/audit", "/v1/staff/audit"),
+    item("Doctor", "/console/doctor", "/v1/staff/status"),
 ];
 
-/// A page of the console in its frame.
-#[derive(Template)]
-#[template(path = "console/page.html")]
-pub struct Page<'a> {
-    title: &'a str,
-    /// Which part of the menu it belongs to.
-    part: &'a str,
-    /// What was just done, in the address.
-    done: Option<String>,
-    me: Option<&'a Me>,
-    menu: Vec<(&'static str, &'static str)>,
-    sections: Vec<Section>,
+/// `templates/console/base.html` shows this around a page.
+pub struct Page {
+    pub title: String,
+    /// Nobody is signed in on the pages before the sign-in.
+    pub me: Option<Me>,
+    /// The page's address says what was just done.
+    pub done: Option<String>,
+    /// The page is, or belongs to, the page of the menu at this address.
+    part: &'static str,
 }
 
-impl Section {
-    /// The section as this role sees it: without what the role may not do.
-    fn shown_to(self, role: StaffRole) -> Option<Self> {
-        let may = |(method, path): Route| staff_may(role, method, path);
-        match self {
-            Self::Form(form) if !form.calls.is_none_or(may) => None,
-            Self::Approvals(queue) if !may(APPROVE) => {
-                let plain = |row| Approval { low_risk: false, ..row };
-                Some(Self::Approvals(Approvals {
-                    rows: queue.rows.into_iter().map(plain).collect(),
-                    bulk: false,
-                }))
-            }
-            Self::Table(mut table) => {
-                for cell in table.rows.iter_mut().flatten() {
-                    if let Cell::Acts(acts) = cell {
-                        acts.retain(|act| may(act.calls));
-                    }
-                }
-                Some(Self::Table(table))
-            }
-            other => Some(other),
-        }
-    }
-}
-
-impl<'a> Page<'a> {
-    pub(super) fn new(title: &'a str, here: &'a str, me: Option<&'a Me>, sections: Vec<Section>) -> Self {
+impl Page {
+    pub fn new(title: impl Into<String>, here: &str, me: Option<Me>) -> Self {
         let (path, query) = here.split_once('?').unwrap_or((here, ""));
-        let part = MENU
-            .iter()
-            .rev()
-            .find(|(to, ..)| path.starts_with(to))
-            .map_or("", |(to, ..)| *to);
-        let (sections, menu) = match me {
-            Some(me) => {
-                let shown = sections.into_iter().filter_map(|section| section.shown_to(me.role));
-                let menu = MENU
-                    .iter()
-                    .filter(|(.., (method, path))| staff_may(me.role, method, path));
-                (shown.collect(), menu.map(|(to, name, _)| (*to, *name)).collect())
-            }
-            None => (sections, Vec::new()),
-        };
+        let part = MENU.iter().rev().find(|item| path.starts_with(item.to));
         let done = url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "done");
         Self {
-            title,
-            part: if path.starts_with("/console/proposals") {
-                "/console"
-            } else {
-                part
-            },
+            title: title.into(),
+            me,
             done: done
                 .map(|(_, word)| word.replace('-', " "))
                 .filter(|word| word.len() < 60),
-            me,
-            menu,
-            sections,
+            part: part.map_or("", |item| item.to),
         }
+    }
+
+    /// This tells whether the API lets the person who looks at the page call a route. A template asks before it shows what leads
+    /// there; the API refuses it besides.
+    pub fn may(&self, method: &str, path: &str) -> bool {
+        self.me.as_ref().is_some_and(|me| staff_may(me.role, method, path))
+    }
+
+    pub fn menu(&self) -> impl Iterator<Item = &'static MenuItem> {
+        MENU.iter().filter(|item| self.may(item.needs.0, item.needs.1))
+    }
+
+    pub fn is_part(&self, item: &MenuItem) -> bool {
+        self.part == item.to
     }
 }
 
-impl Page<'_> {
-    fn is_part(&self, to: &str) -> bool {
-        self.part == to
-    }
-}
-
-impl IntoResponse for Page<'_> {
-    fn into_response(self) -> Response {
-        match self.render() {
-            Ok(page) => Html(page).into_response(),
-            Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
-        }
+/// This makes a response of a page.
+pub fn render(page: &impl Template) -> Response {
+    match page.render() {
+        Ok(page) => Html(page).into_response(),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::{fs, path::Path};
+
+    use regex::Regex;
+
     use super::*;
+    use crate::identity::StaffRole;
 
     #[test]
-    fn each_part_needs_a_route_that_there_is_and_an_admin_sees_them_all() {
-        for (part, _, (method, path)) in MENU {
-            assert!(staff_may(StaffRole::Admin, method, path), "{part}");
+    fn each_page_needs_a_route_that_there_is_and_an_admin_sees_them_all() {
+        for item in MENU {
+            assert!(staff_may(StaffRole::Admin, item.needs.0, item.needs.1), "{}", item.name);
         }
         assert!(!staff_may(StaffRole::Viewer, "GET", "/v1/staff/members"));
         assert!(!staff_may(StaffRole::Admin, "GET", "/v1/staff/nothing"));
+    }
+
+    /// A route that does not exist would hide its button from everybody.
+    #[test]
+    fn templates_ask_about_routes_that_there_are() {
+        let asks = Regex::new(r#"page\.may\("([^"]*)", "([^"]*)"\)"#).expect("a pattern");
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("templates/console");
+        let mut asked = 0;
+        for file in fs::read_dir(folder).expect("a folder").flatten() {
+            let text = fs::read_to_string(file.path()).expect("text");
+            for ask in asks.captures_iter(&text) {
+                asked += 1;
+                assert!(staff_may(StaffRole::Admin, &ask[1], &ask[2]), "{}", &ask[0]);
+            }
+        }
+        assert!(asked > 20, "{asked}");
     }
 }

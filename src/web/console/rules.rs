@@ -1,225 +1,207 @@
-//! The page *Rules and limits*: who decides on what, what the model may cost, how often requests are taken.
+//! The page *Rules and limits* shows who decides on what, what the assistant may cost, and how often requests are taken.
 
+use askama::Template;
 use axum::{
     Router,
     extract::Path,
-    http::Method,
     response::Response,
     routing::{get, post},
 };
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
 
-use super::{
-    Console, Failure, Form, Visitor, done,
-    view::{Cell, Field, Form as Fields, Section, Table, list, string, words},
+use super::{Console, Failure, Page, Submitted, Visitor, done, encoded, filters, form::Typed, render};
+use crate::{
+    approvals::policy::{Mode, Policy},
+    http::Limits,
+    model::budget::Caps,
+    money::{Currency, Money},
+    tools::Effect,
 };
-use crate::money::{self, Currency};
 
 pub fn routes() -> Router<Console> {
     Router::new()
-        .route("/console/rules", get(rules))
+        .route("/console/rules", get(list))
         .route("/console/rules/{tool}", get(rule).post(change_rule))
         .route("/console/budget", post(change_budget))
 }
 
+/// These can decide. Each has the API's name and the words that people read.
 const MODES: [(&str, &str); 4] = [
-    ("off", "Off: the tool does not exist"),
-    ("staff", "Staff decides"),
+    ("off", "Off: the assistant cannot use it"),
+    ("staff", "Staff approve each request"),
     ("shopper", "The shopper confirms"),
-    ("automatic", "Automatic, within the limits"),
+    ("automatic", "Automatic within the limits below, otherwise staff"),
 ];
 
-/// A policy's limits: name, label.
-const LIMITS: [(&str, &str); 4] = [
-    ("automatic_below_minor", "Approve automatically below this amount"),
-    (
-        "automatic_per_day",
-        "Automatic approvals a day, at most, for one shopper",
-    ),
-    (
-        "automatic_account_days",
-        "Approve automatically for accounts that are at least so many days old",
-    ),
-    ("two_deciders_from_minor", "Two people must approve from this amount"),
-];
-
-const CAPS: [(&str, &str); 6] = [
-    ("conversation_micros", "For each conversation"),
-    ("shopper_day_micros", "For each shopper a day"),
-    ("tenant_day_micros", "For the store a day"),
-    ("tenant_month_micros", "For the store a month"),
-    ("guests_percent", "All guests together, % of the store's day and month"),
-    (
-        "network_percent",
-        "Guests of one network, % of what all guests may spend a day",
-    ),
-];
-
-/// How many digits stand behind the point of a field that is money, by how its name ends; none for a count.
-fn decimals(name: &str, currency: Currency) -> Option<u32> {
-    match name {
-        name if name.ends_with("_micros") => Some(6),
-        name if name.ends_with("_minor") => Some(currency.decimals()),
-        _ => None,
+fn mode_name(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Off => "off",
+        Mode::Staff => "staff",
+        Mode::Shopper => "shopper",
+        Mode::Automatic => "automatic",
     }
 }
 
-/// A limit as people write it; empty where there is none.
-fn shown(limits: &Value, name: &str, currency: Currency) -> String {
-    let Some(value) = limits[name].as_i64() else {
-        return String::new();
-    };
-    match decimals(name, currency) {
-        // Of millionths two digits behind the point are shown at least, and no zero more.
-        Some(6) => {
-            let text = money::decimal(value, 6);
-            let (most, least) = text.split_at(text.len() - 4);
-            format!("{most}{}", least.trim_end_matches('0'))
+/// Each tool that changes something has a policy, which says who decides.
+#[derive(Deserialize)]
+struct Tool {
+    contract: Contract,
+    policy: Policy,
+}
+
+/// The pages show these parts of a tool's contract.
+#[derive(Deserialize)]
+struct Contract {
+    name: String,
+    summary: String,
+    target: String,
+    effect: Effect,
+    requires: Vec<String>,
+    side_effects: Vec<String>,
+    example: String,
+}
+
+impl Contract {
+    fn effect(&self) -> &'static str {
+        match self.effect {
+            Effect::Reads => "only reads",
+            Effect::ChangesStore => "changes store data",
+            Effect::MovesMoney => "moves money",
+            Effect::External => "changes another system",
         }
-        Some(decimals) => money::decimal(value, decimals),
-        None => value.to_string(),
     }
 }
 
-/// What somebody wrote, as the API takes it.
-fn sent(form: &Form, name: &str, currency: Currency) -> Value {
-    match decimals(name, currency) {
-        Some(decimals) => form.amount(name, decimals),
-        None => form.number(name),
+#[derive(Deserialize)]
+struct Policies {
+    tools: Vec<Tool>,
+}
+
+#[derive(Template)]
+#[template(path = "console/rules.html")]
+struct RulesPage {
+    page: Page,
+    tools: Vec<Tool>,
+    currency: Currency,
+    caps: Caps,
+    limits: Limits,
+}
+
+impl RulesPage {
+    fn decides(&self, policy: &Policy) -> &'static str {
+        match policy.mode {
+            Mode::Off => "Off",
+            Mode::Staff => "Staff",
+            Mode::Shopper => "Shopper",
+            Mode::Automatic => "Automatic",
+        }
+    }
+
+    fn money(&self, minor: &i64) -> Money {
+        Money::new(*minor, self.currency)
+    }
+
+    fn amount(&self, micros: &i64) -> String {
+        filters::amount_of(*micros)
     }
 }
 
-async fn rules(visitor: Visitor) -> Result<Response, Failure> {
-    let policies: Value = visitor.get("/v1/staff/policies").await?;
-    let caps: Value = visitor.get("/v1/staff/budget").await?;
-    let currency = visitor.currency().await?;
-    let row = |tool: &Value| {
-        let (contract, policy) = (&tool["contract"], &tool["policy"]);
-        let limits = LIMITS.iter().filter(|(name, _)| policy[name].is_number());
-        let limits: Vec<String> = limits
-            .map(|(name, label)| format!("{label}: {}", shown(policy, name, currency)))
-            .collect();
-        vec![
-            Cell::link(
-                format!("/console/rules/{}", string(contract, "name")),
-                string(contract, "name"),
-            ),
-            Cell::text(string(contract, "summary")),
-            Cell::tone("plain", string(contract, "effect").replace('_', " ")),
-            Cell::text(string(policy, "mode")),
-            Cell::text(limits.join("; ")),
-        ]
-    };
-    let amount = |(name, label): (&'static str, &str)| Field::new(name, label, "text").of(shown(&caps, name, currency));
-    let sections = vec![
-        Section::Table(Table {
-            caption: "Tools that change something, and who decides",
-            head: vec!["Tool", "What it does", "Effect", "Decides", "Limits"],
-            rows: list(&policies, "tools").iter().map(row).collect(),
-            empty: "None.",
-        }),
-        Section::Form(Fields {
-            help: "Amounts are in the currency that the model is priced in. When a limit is reached, fixed rules answer instead of the model.",
-            ..Fields::post(
-                "What the model may cost",
-                "/console/budget",
-                "Save",
-                CAPS.map(amount).into(),
-            )
-            .calling("PUT", "/v1/staff/budget")
-        }),
-        limits(&visitor).await?,
-    ];
-    visitor.page("Rules and limits", sections).await
-}
-
-/// How often requests are taken: the whole server's, so they are shown and not changed here.
-async fn limits(visitor: &Visitor) -> Result<Section, Failure> {
-    const NAMES: [(&str, &str); 3] = [
-        ("sign_in", "From one address, before anybody is known"),
-        ("account", "By one account"),
-        ("address", "From one address in all"),
-    ];
-    let limits: Value = visitor.get("/v1/staff/limits").await?;
-    let row = |(name, label): (&str, &str)| {
-        let rate = &limits[name];
-        vec![
-            Cell::text(label),
-            Cell::text(&rate["per_second"]),
-            Cell::text(&rate["burst"]),
-        ]
-    };
-    Ok(Section::Table(Table {
-        caption: "How often requests are taken, by each replica: set for the whole server by LIMIT_*",
-        head: vec!["Whose", "A second", "At once, after a quiet time"],
-        rows: NAMES.map(row).into(),
-        empty: "",
+async fn list(visitor: Visitor) -> Result<Response, Failure> {
+    let policies: Policies = visitor.get("/v1/staff/policies").await?;
+    Ok(render(&RulesPage {
+        tools: policies.tools,
+        currency: visitor.currency().await?,
+        caps: visitor.get("/v1/staff/budget").await?,
+        limits: visitor.get("/v1/staff/limits").await?,
+        page: visitor.page("Rules and limits").await?,
     }))
 }
 
-async fn rule(visitor: Visitor, Path(tool): Path<String>) -> Result<Response, Failure> {
-    let policies: Value = visitor.get("/v1/staff/policies").await?;
-    let found = list(&policies, "tools")
-        .iter()
-        .find(|it| it["contract"]["name"] == *tool);
-    let found = found.cloned().unwrap_or_default();
-    let (contract, policy) = (&found["contract"], &found["policy"]);
-    let facts = ["summary", "target", "effect", "requires", "side_effects", "example"];
-    let rows = facts.map(|fact| vec![Cell::text(fact.replace('_', " ")), Cell::text(words(&contract[fact]))]);
-    let currency = visitor.currency().await?;
-    let mut fields = vec![Field::select("mode", "Who decides", &MODES, &string(policy, "mode"))];
-    fields.extend(LIMITS.map(|(name, label)| {
-        let label = match name.ends_with("_minor") {
-            true => format!("{label} ({currency})"),
-            false => label.to_owned(),
-        };
-        Field::new(name, label, "text")
-            .optional()
-            .of(shown(policy, name, currency))
-    }));
-    let sections = vec![
-        Section::Table(Table {
-            caption: "Its contract",
-            head: vec!["What", "How"],
-            rows: rows.into(),
-            empty: "",
-        }),
-        Section::Form(
-            Fields::post(
-                "Its policy",
-                format!("/console/rules/{}", string(contract, "name")),
-                "Save",
-                fields,
-            )
-            .calling("PUT", "/v1/staff/policies/{tool}"),
-        ),
-    ];
-    visitor.page(&string(contract, "name"), sections).await
+#[derive(Template)]
+#[template(path = "console/rule.html")]
+struct RulePage {
+    page: Page,
+    tool: Tool,
+    modes: &'static [(&'static str, &'static str)],
+    mode: &'static str,
+    currency: Currency,
+}
+
+impl RulePage {
+    /// A limit of money is written as an amount, and as nothing where there is none.
+    fn amount(&self, minor: &Option<i64>) -> String {
+        minor.map_or_else(String::new, |minor| Money::new(minor, self.currency).amount())
+    }
+
+    fn count(&self, count: &Option<i32>) -> String {
+        count.map_or_else(String::new, |count| count.to_string())
+    }
+}
+
+async fn rule(visitor: Visitor, Path(name): Path<String>) -> Result<Response, Failure> {
+    let policies: Policies = visitor.get("/v1/staff/policies").await?;
+    let mut tools = policies.tools.into_iter();
+    let Some(tool) = tools.find(|tool| tool.contract.name == name) else {
+        return Err(visitor.not_found());
+    };
+    Ok(render(&RulePage {
+        page: visitor.page(filters::in_words(&name)).await?,
+        modes: &MODES,
+        mode: mode_name(tool.policy.mode),
+        currency: visitor.currency().await?,
+        tool,
+    }))
+}
+
+/// Somebody typed this policy.
+#[derive(Serialize)]
+struct NewPolicy<'a> {
+    mode: &'a str,
+    automatic_below_minor: Typed,
+    automatic_per_day: Typed,
+    automatic_account_days: Typed,
+    two_deciders_from_minor: Typed,
 }
 
 async fn change_rule(
     visitor: Visitor,
     Path(tool): Path<String>,
-    axum::Form(form): axum::Form<Form>,
+    axum::Form(form): axum::Form<Submitted>,
 ) -> Result<Response, Failure> {
-    let currency = visitor.currency().await?;
-    let mut policy = json!({ "mode": form.text("mode") });
-    for (name, _) in LIMITS {
-        policy[name] = sent(&form, name, currency);
-    }
-    let name: String = url::form_urlencoded::byte_serialize(tool.as_bytes()).collect();
+    let decimals = visitor.currency().await?.decimals();
+    let policy = NewPolicy {
+        mode: form.text("mode"),
+        automatic_below_minor: form.amount("automatic_below_minor", decimals),
+        automatic_per_day: form.number("automatic_per_day"),
+        automatic_account_days: form.number("automatic_account_days"),
+        two_deciders_from_minor: form.amount("two_deciders_from_minor", decimals),
+    };
     visitor
-        .change(Method::PUT, &format!("/v1/staff/policies/{name}"), Some(policy))
+        .put(&format!("/v1/staff/policies/{}", encoded(&tool)), policy)
         .await?;
     Ok(done("/console/rules", "saved"))
 }
 
-async fn change_budget(visitor: Visitor, axum::Form(form): axum::Form<Form>) -> Result<Response, Failure> {
-    let currency = visitor.currency().await?;
-    let mut caps = json!({});
-    for (name, _) in CAPS {
-        caps[name] = sent(&form, name, currency);
-    }
-    visitor.change(Method::PUT, "/v1/staff/budget", Some(caps)).await?;
+/// Somebody typed these caps on what the assistant may cost.
+#[derive(Serialize)]
+struct NewCaps {
+    conversation_micros: Typed,
+    shopper_day_micros: Typed,
+    tenant_day_micros: Typed,
+    tenant_month_micros: Typed,
+    guests_percent: Typed,
+    network_percent: Typed,
+}
+
+async fn change_budget(visitor: Visitor, axum::Form(form): axum::Form<Submitted>) -> Result<Response, Failure> {
+    let caps = NewCaps {
+        conversation_micros: form.amount("conversation_micros", 6),
+        shopper_day_micros: form.amount("shopper_day_micros", 6),
+        tenant_day_micros: form.amount("tenant_day_micros", 6),
+        tenant_month_micros: form.amount("tenant_month_micros", 6),
+        guests_percent: form.number("guests_percent"),
+        network_percent: form.number("network_percent"),
+    };
+    visitor.put("/v1/staff/budget", caps).await?;
     Ok(done("/console/rules", "saved"))
 }

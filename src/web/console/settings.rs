@@ -1,5 +1,6 @@
-//! The page *Settings*: publishable keys, pages that may call, business hours, webhook endpoints.
+//! The page *Settings* holds the widget's code and its keys, the websites, the webhook endpoints and the business hours.
 
+use askama::Template;
 use axum::{
     Router,
     extract::Path,
@@ -7,128 +8,169 @@ use axum::{
     response::Response,
     routing::{get, post},
 };
+use serde::Deserialize;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
-use super::{
-    Console, Failure, Form, Visitor, done,
-    view::{Act, Cell, Field, Form as Fields, Section, Table, list, string, when, words},
-};
+use super::{Console, Failure, Page, Submitted, Visitor, done, filters, render};
+use crate::{chat::business_hours::Hours, integrations::webhook_delivery::Endpoint, tenancy::store_keys::ListedKey};
 
 pub fn routes() -> Router<Console> {
     Router::new()
         .route("/console/settings", get(settings))
-        .route("/console/origins", post(allow_origin))
-        .route("/console/origins/forbid", post(forbid_origin))
+        .route("/console/store-keys", post(create_key))
+        .route("/console/store-keys/{id}/revoke", post(revoke_key))
+        .route("/console/origins", post(add_website))
+        .route("/console/origins/forbid", post(remove_website))
         .route("/console/endpoints", post(add_endpoint))
         .route("/console/endpoints/{id}/disable", post(disable_endpoint))
+        .route("/console/hours", post(change_hours))
+}
+
+/// Each day of the week has a field's name and a label. Monday is first, as the API has it.
+const DAYS: [(&str, &str); 7] = [
+    ("monday", "Monday"),
+    ("tuesday", "Tuesday"),
+    ("wednesday", "Wednesday"),
+    ("thursday", "Thursday"),
+    ("friday", "Friday"),
+    ("saturday", "Saturday"),
+    ("sunday", "Sunday"),
+];
+
+#[derive(Deserialize)]
+struct StoreKeys {
+    store_keys: Vec<ListedKey>,
+}
+
+#[derive(Deserialize)]
+struct AllowedOrigins {
+    origins: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct Endpoints {
+    endpoints: Vec<Endpoint>,
+}
+
+#[derive(Deserialize)]
+struct StaffHours {
+    hours: Option<Hours>,
+}
+
+/// The form of hours has such a field for each day.
+struct Day {
+    name: &'static str,
+    label: &'static str,
+    hours: String,
+}
+
+#[derive(Template)]
+#[template(path = "console/settings.html")]
+struct SettingsPage {
+    page: Page,
+    keys: Vec<ListedKey>,
+    websites: Vec<String>,
+    endpoints: Vec<Endpoint>,
+    time_zone: String,
+    week: Vec<Day>,
+    closed_on: String,
+}
+
+impl SettingsPage {
+    /// A shop puts this tag into its pages. It carries the newest key that is in use.
+    fn widget(&self) -> String {
+        let newest = self.keys.iter().find(|key| key.revoked_at.is_none());
+        let key = newest.map_or("", |key| &key.key);
+        format!("<script async src=\"/widget.js\" data-store-key=\"{key}\"></script>")
+    }
+}
+
+/// The form writes a list with commas.
+fn joined<T: ToString>(parts: &[T]) -> String {
+    parts.iter().map(T::to_string).collect::<Vec<_>>().join(", ")
 }
 
 async fn settings(visitor: Visitor) -> Result<Response, Failure> {
-    let origins: Value = visitor.get("/v1/staff/origins").await?;
-    let endpoints: Value = visitor.get("/v1/staff/webhook-endpoints").await?;
-    let origin = |origin: &Value| {
-        let text = words(origin);
-        let act = Act {
-            to: "/console/origins/forbid".into(),
-            label: "Take away",
-            about: text.clone(),
-            fields: vec![("origin", text.clone())],
-            calls: ("DELETE", "/v1/staff/origins"),
-        };
-        vec![Cell::text(text), Cell::Acts(vec![act])]
+    let StoreKeys { store_keys } = visitor.get("/v1/staff/store-keys").await?;
+    let AllowedOrigins { origins } = visitor.get("/v1/staff/origins").await?;
+    let Endpoints { endpoints } = visitor.get("/v1/staff/webhook-endpoints").await?;
+    let StaffHours { hours } = visitor.get("/v1/staff/hours").await?;
+    let hours_of = |day: usize| {
+        let day = hours.as_ref().and_then(|hours| hours.week.get(day));
+        day.map_or_else(String::new, |spans| joined(spans))
     };
-    let endpoint = |endpoint: &Value| {
-        let (id, url) = (string(endpoint, "id"), string(endpoint, "url"));
-        let act = Act {
-            to: format!("/console/endpoints/{id}/disable"),
-            label: "Switch off",
-            about: url.clone(),
-            fields: vec![],
-            calls: ("DELETE", "/v1/staff/webhook-endpoints/{id}"),
-        };
-        let gone = !endpoint["disabled_at"].is_null();
-        vec![
-            Cell::text(url),
-            Cell::text(when(&endpoint["created_at"])),
-            if gone {
-                Cell::tone("plain", "off")
-            } else {
-                Cell::Acts(vec![act])
-            },
-        ]
+    let day = |(at, (name, label))| Day {
+        name,
+        label,
+        hours: hours_of(at),
     };
-    let mut sections = super::store_keys::sections(&visitor).await?;
-    sections.extend([
-        Section::Table(Table {
-            caption: "Pages that may call from a browser",
-            head: vec!["Origin", "Do"],
-            rows: list(&origins, "origins").iter().map(origin).collect(),
-            empty: "None: the widget works on no other site yet.",
-        }),
-        Section::Form(
-            Fields::post(
-                "Let a page in",
-                "/console/origins",
-                "Let in",
-                vec![Field::new("origin", "Such as https://shop.example", "url")],
-            )
-            .calling("PUT", "/v1/staff/origins"),
-        ),
-        Section::Table(Table {
-            caption: "Who is told what happened",
-            head: vec!["URL", "Since", "Do"],
-            rows: list(&endpoints, "endpoints").iter().map(endpoint).collect(),
-            empty: "Nobody.",
-        }),
-        super::business_hours::section(&visitor).await?,
-        Section::Form(
-            Fields::post(
-                "Tell somebody",
-                "/console/endpoints",
-                "Add",
-                vec![Field::new("url", "Such as https://shop.example/hooks", "url")],
-            )
-            .calling("POST", "/v1/staff/webhook-endpoints"),
-        ),
-    ]);
-    visitor.page("Settings", sections).await
+    Ok(render(&SettingsPage {
+        page: visitor.page("Settings").await?,
+        keys: store_keys,
+        websites: origins,
+        endpoints,
+        week: DAYS.into_iter().enumerate().map(day).collect(),
+        closed_on: hours
+            .as_ref()
+            .map_or_else(String::new, |hours| joined(&hours.closed_on)),
+        time_zone: hours.map_or_else(String::new, |hours| hours.time_zone),
+    }))
 }
 
-async fn allow_origin(visitor: Visitor, axum::Form(form): axum::Form<Form>) -> Result<Response, Failure> {
-    visitor
-        .change(
-            Method::PUT,
-            "/v1/staff/origins",
-            Some(json!({ "origin": form.text("origin") })),
-        )
-        .await?;
-    Ok(done("/console/settings", "let-in"))
+async fn create_key(visitor: Visitor) -> Result<Response, Failure> {
+    visitor.post("/v1/staff/store-keys", Value::Null).await?;
+    Ok(done("/console/settings", "key-created"))
 }
 
-async fn forbid_origin(visitor: Visitor, axum::Form(form): axum::Form<Form>) -> Result<Response, Failure> {
-    visitor
-        .change(
-            Method::DELETE,
-            "/v1/staff/origins",
-            Some(json!({ "origin": form.text("origin") })),
-        )
-        .await?;
-    Ok(done("/console/settings", "taken-away"))
+async fn revoke_key(visitor: Visitor, Path(id): Path<Uuid>) -> Result<Response, Failure> {
+    visitor.delete(&format!("/v1/staff/store-keys/{id}")).await?;
+    Ok(done("/console/settings", "revoked"))
 }
 
-async fn add_endpoint(visitor: Visitor, axum::Form(form): axum::Form<Form>) -> Result<Response, Failure> {
-    let made = visitor
-        .post("/v1/staff/webhook-endpoints", json!({ "url": form.text("url") }))
-        .await?;
-    let secret = ("What events are signed with, shown this once", string(&made, "secret"));
+async fn add_website(visitor: Visitor, axum::Form(form): axum::Form<Submitted>) -> Result<Response, Failure> {
+    let website = json!({ "origin": form.text("origin") });
+    visitor.put("/v1/staff/origins", website).await?;
+    Ok(done("/console/settings", "website-added"))
+}
+
+async fn remove_website(visitor: Visitor, axum::Form(form): axum::Form<Submitted>) -> Result<Response, Failure> {
+    let website = json!({ "origin": form.text("origin") });
+    visitor.change(Method::DELETE, "/v1/staff/origins", website).await?;
+    Ok(done("/console/settings", "website-removed"))
+}
+
+/// The API tells this of an endpoint that was just made.
+#[derive(Deserialize)]
+struct MadeEndpoint {
+    secret: String,
+}
+
+async fn add_endpoint(visitor: Visitor, axum::Form(form): axum::Form<Submitted>) -> Result<Response, Failure> {
+    let new = json!({ "url": form.text("url") });
+    let made: MadeEndpoint = visitor.create("/v1/staff/webhook-endpoints", new).await?;
+    let label = "Signing secret: copy it now, it is shown only once";
     visitor
-        .page_with_secret("A new endpoint", secret, "/console/settings")
+        .page_with_secret("Your new webhook endpoint", label, made.secret, "/console/settings")
         .await
 }
 
-async fn disable_endpoint(visitor: Visitor, Path(id): Path<uuid::Uuid>) -> Result<Response, Failure> {
-    visitor
-        .change(Method::DELETE, &format!("/v1/staff/webhook-endpoints/{id}"), None)
-        .await?;
-    Ok(done("/console/settings", "switched-off"))
+async fn disable_endpoint(visitor: Visitor, Path(id): Path<Uuid>) -> Result<Response, Failure> {
+    visitor.delete(&format!("/v1/staff/webhook-endpoints/{id}")).await?;
+    Ok(done("/console/settings", "endpoint-disabled"))
+}
+
+async fn change_hours(visitor: Visitor, axum::Form(form): axum::Form<Submitted>) -> Result<Response, Failure> {
+    match form.optional("time_zone") {
+        Some(zone) => {
+            let week = DAYS.map(|(name, _)| form.parts(name));
+            let hours = json!({ "time_zone": zone, "week": week, "closed_on": form.parts("closed_on") });
+            visitor.put("/v1/staff/hours", hours).await?;
+        }
+        None => match visitor.delete("/v1/staff/hours").await {
+            Err(failure) if failure.status() != 404 => return Err(failure),
+            _ => {}
+        },
+    }
+    Ok(done("/console/settings", "saved"))
 }

@@ -1,69 +1,126 @@
-//! The page *Usage and spend*: what the language model has cost.
+//! The page *Usage and spend* shows what the assistant has cost, by day, model, tool and shopper.
 
+use std::{cmp::Reverse, collections::HashMap};
+
+use askama::Template;
 use axum::{Router, response::Response, routing::get};
-use serde_json::Value;
+use chrono::NaiveDate;
+use serde::Deserialize;
 
-use super::{
-    Console, Failure, Visitor,
-    charts::Chart,
-    view::{Cell, Section, Table, list, string},
-};
+use super::{Console, Failure, Page, Visitor, charts::Chart, filters::in_words, render};
+use crate::{chat::handoff::StaffConversation, model::usage::UsageRow};
 
 pub fn routes() -> Router<Console> {
     Router::new().route("/console/usage", get(usage))
 }
 
-/// Millionths as an amount.
-fn spent(micros: i64) -> String {
-    format!("{:.2}", micros as f64 / 1e6)
+/// A table has so many rows at most.
+const ROWS: usize = 30;
+
+#[derive(Deserialize)]
+struct Usage {
+    usage: Vec<UsageRow>,
+}
+
+#[derive(Deserialize)]
+struct Conversations {
+    conversations: Vec<StaffConversation>,
+}
+
+struct Row {
+    name: String,
+    spent: String,
+    /// The row has this share of the largest amount in the table, in per cent.
+    share: u32,
+    answers: i64,
+    tokens: i64,
+}
+
+struct Table {
+    caption: &'static str,
+    /// Each row is one of these.
+    what: &'static str,
+    rows: Vec<Row>,
+}
+
+#[derive(Template)]
+#[template(path = "console/usage.html")]
+struct UsagePage {
+    page: Page,
+    by_day: Chart,
+    tables: [Table; 4],
 }
 
 async fn usage(visitor: Visitor) -> Result<Response, Failure> {
-    let mut sections = Vec::new();
-    for (by, caption) in [
-        ("day", "By day, last thirty"),
-        ("model", "By model"),
-        ("tool", "By tool"),
-        ("shopper", "By shopper"),
-    ] {
-        let found: Value = visitor.get(&format!("/v1/staff/usage?by={by}")).await?;
-        let mut rows: Vec<&Value> = list(&found, "usage").iter().collect();
-        if by == "day" {
-            rows.sort_by_key(|row| std::cmp::Reverse(string(row, "key")));
-        }
-        let number = |row: &Value, field: &str| row[field].as_i64().unwrap_or_default();
-        let most = rows
-            .iter()
-            .map(|row| number(row, "spent_micros"))
-            .max()
-            .unwrap_or(0)
-            .max(1);
-        let share = |row: &Value| (number(row, "spent_micros") * 100 / most) as u32;
-        if by == "day" && !rows.is_empty() {
-            let column = |row: &&Value| (string(row, "key"), share(row), spent(number(row, "spent_micros")));
-            sections.push(Section::Chart(Chart {
-                caption: "Spent by day",
-                columns: rows.iter().take(30).rev().map(column).collect(),
-            }));
-        }
-        let row = |row: &&Value| {
-            let money = number(row, "spent_micros");
-            vec![
-                Cell::text(string(row, "key")),
-                Cell::Bar {
-                    share: share(row),
-                    text: spent(money),
-                },
-                Cell::text(number(row, "calls")),
-                Cell::text(number(row, "input_tokens") + number(row, "output_tokens")),
-            ]
-        };
-        sections.push(Section::Table(Table {
-            caption,
-            head: vec!["What", "Spent", "Answers", "Tokens"],
-            rows: rows.iter().take(30).map(row).collect(),
-            empty: "Nothing was spent yet.",
-        }));
-    }
-    visitor.page("Usage and spend", sections).await
+    let shoppers = shoppers(&visitor).await?;
+    let mut days = used(&visitor, "day").await?;
+    days.sort_by_key(|day| Reverse(day.key.clone()));
+    let days = rows(days, date);
+    let columns = days.iter().rev();
+    let columns = columns.map(|day| (day.name.clone(), day.share, day.spent.clone()));
+    let shopper_name = |id: &str| shoppers.get(id).cloned().unwrap_or_else(|| unnamed(id));
+    Ok(render(&UsagePage {
+        page: visitor.page("Usage and spend").await?,
+        by_day: Chart {
+            columns: columns.collect(),
+        },
+        tables: [
+            Table {
+                caption: "By day, last 30 days",
+                what: "Day (UTC)",
+                rows: days,
+            },
+            Table {
+                caption: "By model",
+                what: "Model",
+                rows: rows(used(&visitor, "model").await?, str::to_owned),
+            },
+            Table {
+                caption: "By tool",
+                what: "Tool",
+                rows: rows(used(&visitor, "tool").await?, in_words),
+            },
+            Table {
+                caption: "By shopper",
+                what: "Shopper",
+                rows: rows(used(&visitor, "shopper").await?, shopper_name),
+            },
+        ],
+    }))
+}
+
+async fn used(visitor: &Visitor, by: &str) -> Result<Vec<UsageRow>, Failure> {
+    let found: Usage = visitor.get(&format!("/v1/staff/usage?by={by}")).await?;
+    Ok(found.usage)
+}
+
+/// This makes the rows of a table. `name` names a row by its key.
+fn rows(used: Vec<UsageRow>, name: impl Fn(&str) -> String) -> Vec<Row> {
+    let most = used.iter().map(|row| row.spent_micros).max().unwrap_or(0).max(1);
+    let row = |row: UsageRow| Row {
+        name: name(&row.key),
+        spent: format!("{:.2}", row.spent_micros as f64 / 1e6),
+        share: (row.spent_micros * 100 / most) as u32,
+        answers: row.calls,
+        tokens: row.input_tokens + row.output_tokens,
+    };
+    used.into_iter().take(ROWS).map(row).collect()
+}
+
+/// A day is written as `25 Nov 2026`.
+fn date(day: &str) -> String {
+    day.parse::<NaiveDate>()
+        .map_or_else(|_| day.to_owned(), |day| day.format("%-d %b %Y").to_string())
+}
+
+/// Usage is counted by the shopper's id alone, so these are the names of those who wrote lately, by id.
+async fn shoppers(visitor: &Visitor) -> Result<HashMap<String, String>, Failure> {
+    let found: Conversations = visitor.get("/v1/staff/conversations?limit=100").await?;
+    let named = found.conversations.into_iter().filter(|it| !it.shopper.is_empty());
+    Ok(named.map(|it| (it.shopper_id.to_string(), it.shopper)).collect())
+}
+
+/// A shopper without a name is told from others by the end of the id.
+fn unnamed(id: &str) -> String {
+    format!("Shopper …{}", id.get(id.len().saturating_sub(6)..).unwrap_or(id))
 }

@@ -1,0 +1,194 @@
+//! A visitor looks at a page: the API is asked with their token, and it may answer that there is no page for them.
+
+use askama::Template;
+use axum::{
+    extract::FromRequestParts,
+    http::{HeaderMap, Method, StatusCode, request::Parts},
+    response::{IntoResponse, Redirect, Response},
+};
+use serde::{
+    Deserialize, Serialize,
+    de::{DeserializeOwned, IgnoredAny},
+};
+
+use super::{Console, Page, encoded, render};
+use crate::{
+    http,
+    identity::StaffRole,
+    money::Currency,
+    web::api::{Caller, Refusal},
+};
+
+/// This person looks at a page. What they may do is for the API to say.
+pub struct Visitor {
+    console: Console,
+    pub caller: Caller,
+    /// This browser last signed in to the store of this key.
+    pub store_key: Option<String>,
+    /// The way back leads to this address.
+    here: String,
+}
+
+/// This person is signed in, to this store.
+#[derive(Deserialize)]
+pub struct Me {
+    pub email: String,
+    pub role: StaffRole,
+    pub store: String,
+    pub currency: String,
+}
+
+impl FromRequestParts<Console> for Visitor {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, console: &Console) -> Result<Self, Self::Rejection> {
+        let (token, store_key) = (
+            cookie(&parts.headers, &console.cookie("staff")),
+            cookie(&parts.headers, &console.cookie("store")),
+        );
+        let here = parts.uri.path_and_query().map_or("/console", |path| path.as_str());
+        Ok(Self {
+            caller: Caller::new(parts, token),
+            console: console.clone(),
+            store_key,
+            here: here.to_owned(),
+        })
+    }
+}
+
+fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
+    let mut cookies = http::cookies(headers);
+    cookies
+        .find(|(found, _)| *found == name)
+        .map(|(_, value)| value.to_owned())
+}
+
+impl Visitor {
+    pub async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
+        let found = self.console.api.get(&self.caller, path).await;
+        found.map_err(|refusal| self.refused(refusal))
+    }
+
+    /// The API makes something, and this returns what it tells of it.
+    pub async fn create<T: DeserializeOwned>(&self, path: &str, body: impl Serialize) -> Result<T, Failure> {
+        self.call(Method::POST, path, Some(body)).await
+    }
+
+    pub async fn post(&self, path: &str, body: impl Serialize) -> Result<(), Failure> {
+        self.change(Method::POST, path, body).await
+    }
+
+    pub async fn put(&self, path: &str, body: impl Serialize) -> Result<(), Failure> {
+        self.change(Method::PUT, path, body).await
+    }
+
+    pub async fn delete(&self, path: &str) -> Result<(), Failure> {
+        self.call(Method::DELETE, path, None::<()>).await.map(|IgnoredAny| ())
+    }
+
+    /// The API changes something. What it answers is left unread.
+    pub async fn change(&self, method: Method, path: &str, body: impl Serialize) -> Result<(), Failure> {
+        self.call(method, path, Some(body)).await.map(|IgnoredAny| ())
+    }
+
+    async fn call<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<impl Serialize>,
+    ) -> Result<T, Failure> {
+        // The bodies are texts and numbers, which always serialise.
+        let body = body.map(|body| serde_json::to_value(body).unwrap_or_default());
+        let done = self.console.api.call(&self.caller, method, path, body).await;
+        done.map_err(|refusal| self.refused(refusal))
+    }
+
+    /// This is the frame of a page for the person who is signed in.
+    pub async fn page(&self, title: impl Into<String>) -> Result<Page, Failure> {
+        let me = self.get("/v1/staff/sessions/current").await?;
+        Ok(Page::new(title, &self.here, Some(me)))
+    }
+
+    /// The store's amounts are in this currency.
+    pub async fn currency(&self) -> Result<Currency, Failure> {
+        let me: Me = self.get("/v1/staff/sessions/current").await?;
+        me.currency.parse().map_err(|_| self.refused(Refusal::unreadable()))
+    }
+
+    /// The page shows a secret this once, and the way on.
+    pub async fn page_with_secret(
+        &self,
+        title: &str,
+        label: &'static str,
+        value: String,
+        back: &'static str,
+    ) -> Result<Response, Failure> {
+        let page = self.page(title).await?;
+        Ok(render(&SecretPage {
+            page,
+            label,
+            value,
+            back,
+        }))
+    }
+
+    /// Nothing of that name is there.
+    pub fn not_found(&self) -> Failure {
+        self.refused(Refusal::not_found())
+    }
+
+    fn refused(&self, refusal: Refusal) -> Failure {
+        Failure {
+            refusal,
+            here: self.here.clone(),
+        }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "console/secret.html")]
+struct SecretPage {
+    page: Page,
+    label: &'static str,
+    value: String,
+    back: &'static str,
+}
+
+/// There is no page because of this.
+pub struct Failure {
+    refusal: Refusal,
+    here: String,
+}
+
+#[derive(Template)]
+#[template(path = "console/failure.html")]
+struct FailurePage {
+    page: Page,
+    words: String,
+}
+
+impl Failure {
+    pub fn status(&self) -> u16 {
+        self.refusal.status
+    }
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        let next = encoded(&self.here);
+        let to = match (self.refusal.status, self.refusal.code()) {
+            (401, "unauthenticated") => format!("/console/sign-in?next={next}"),
+            (403, "second_factor_not_set_up") => "/console/second-factor".to_owned(),
+            (403, "reauthenticate") => format!("/console/prove?next={next}"),
+            (status, _) => {
+                let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+                let page = FailurePage {
+                    page: Page::new("That did not work", &self.here, None),
+                    words: self.refusal.words(),
+                };
+                return (status, render(&page)).into_response();
+            }
+        };
+        Redirect::to(&to).into_response()
+    }
+}
