@@ -2,6 +2,7 @@
 //!
 //! A secret `X` may also be given as a file named by `X_FILE`, as container secrets are.
 
+mod models;
 mod network;
 mod reader;
 mod services;
@@ -26,7 +27,7 @@ use crate::{
     integrations::{OutsideSettings, challenge::ChallengeSettings},
     keyring::Keyring,
     mail::{Inbox, MailSettings, SmtpSettings},
-    model::OpenAiSettings,
+    model::EndpointSettings,
     telemetry::TelemetrySettings,
     tenancy::{DatabaseSettings, Pooler},
 };
@@ -38,7 +39,7 @@ pub struct Settings {
     pub database: DatabaseSettings,
     pub model: ModelSettings,
     /// Asked when the first does not answer.
-    pub second_model: Option<OpenAiSettings>,
+    pub second_model: Option<EndpointSettings>,
     pub lifetimes: Lifetimes,
     /// How long the words of unused conversations are kept.
     pub retention: chrono::Duration,

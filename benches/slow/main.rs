@@ -107,10 +107,10 @@ async fn main() {
         total: Duration::from_secs(30),
     };
     let model_settings = match support::app::free(&model) {
-        ModelSettings::OpenAi(mut settings) => {
+        ModelSettings::Endpoint(mut settings) => {
             settings.base_url = format!("http://{}/v1", ways.model.address);
             settings.deadlines = deadlines;
-            ModelSettings::OpenAi(settings)
+            ModelSettings::Endpoint(settings)
         }
         offline => offline,
     };

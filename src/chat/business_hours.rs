@@ -143,7 +143,31 @@ pub(super) async fn away(
     now: DateTime<Utc>,
     language: Language,
 ) -> Result<Option<String>, sqlx::Error> {
-    let Some(hours) = read(tx).await? else { return Ok(None) };
+    let clock = store_clock(tx, now).await?;
+    Ok(match clock.presence {
+        Presence::Here => None,
+        Presence::Away(Some(back)) => Some(back_on(back, &clock.time_zone, language)),
+        Presence::Away(None) => Some(AWAY.in_language(language)),
+    })
+}
+
+/// The time where a store is, and whether its staff is there.
+pub(super) struct StoreClock {
+    /// A name of the IANA time zone database; `UTC` where the store has said none.
+    pub time_zone: String,
+    pub local: NaiveDateTime,
+    pub presence: Presence,
+}
+
+/// The bound store's clock at `now`.
+pub(super) async fn store_clock(tx: &mut Tx<Web>, now: DateTime<Utc>) -> Result<StoreClock, sqlx::Error> {
+    let Some(hours) = read(tx).await? else {
+        return Ok(StoreClock {
+            time_zone: "UTC".to_owned(),
+            local: now.naive_utc(),
+            presence: Presence::Here,
+        });
+    };
     // Postgres knows the world's clocks.
     let local = sqlx::query_scalar!(
         r#"SELECT $1::timestamptz AT TIME ZONE $2 AS "local!""#,
@@ -152,10 +176,10 @@ pub(super) async fn away(
     )
     .fetch_one(&mut **tx)
     .await?;
-    Ok(match hours.at(local) {
-        Presence::Here => None,
-        Presence::Away(Some(back)) => Some(back_on(back, &hours.time_zone, language)),
-        Presence::Away(None) => Some(AWAY.in_language(language)),
+    Ok(StoreClock {
+        presence: hours.at(local),
+        time_zone: hours.time_zone,
+        local,
     })
 }
 

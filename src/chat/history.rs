@@ -157,6 +157,7 @@ pub(super) async fn for_prompt(
             _ => PromptMessage::Assistant {
                 text: row.body,
                 calls: Vec::new(),
+                echo: None,
             },
         })
         .collect())

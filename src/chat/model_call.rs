@@ -13,7 +13,7 @@ use super::{
 use crate::{
     language::TextKey,
     model::{
-        Chunk, Link, ModelError, Prompt, ToolCall, Usage,
+        Chunk, Echo, Link, ModelError, Prompt, ToolCall, Usage,
         budget::{BudgetError, End},
     },
     telemetry::Ask,
@@ -26,6 +26,30 @@ const OUT_OF_REACH: TextKey = TextKey("model-unreachable");
 /// Ends an answer that repeated its instructions.
 const WITHHELD: TextKey = TextKey("answer-withheld");
 
+/// What a model said, and the tools that it calls.
+pub(super) struct Answer {
+    pub text: String,
+    pub calls: Vec<ToolCall>,
+    /// What its endpoint wants to read back with the results.
+    pub echo: Option<Echo>,
+}
+
+impl Answer {
+    fn of(text: String) -> Self {
+        Self {
+            text,
+            calls: Vec::new(),
+            echo: None,
+        }
+    }
+}
+
+/// A shorter prompt, where `prompt` is longer than what the model is known to read.
+fn too_long(link: &Link, prompt: &Prompt) -> Option<Prompt> {
+    let window = link.window()?;
+    (prompt.estimated_tokens() > window).then(|| prompt.shorter()).flatten()
+}
+
 /// Why one link gave no answer.
 enum ModelFailure {
     Fault(ModelError),
@@ -36,11 +60,20 @@ enum ModelFailure {
 
 impl Turn {
     /// The next answer's text and calls, from the first link that gives one. None when the turn has to end.
-    pub(super) async fn ask(&self, prompt: &Prompt, draft: &mut Draft) -> Option<(String, Vec<ToolCall>)> {
+    pub(super) async fn ask(&self, prompt: &Prompt, draft: &mut Draft) -> Option<Answer> {
         let chain = &self.engine.chain;
+        let mut shortened: Option<Prompt> = None;
         while let Some(link) = chain.get(draft.link) {
-            let (next, says) = match self.ask_link(link, prompt, draft).await {
+            while let Some(shorter) = too_long(link, shortened.as_ref().unwrap_or(prompt)) {
+                shortened = Some(shorter);
+            }
+            let asked = shortened.as_ref().unwrap_or(prompt);
+            let (next, says) = match self.ask_link(link, asked, draft).await {
                 Ok(answer) => return Some(answer),
+                Err(ModelFailure::Fault(ModelError::ContextTooLong(_))) if let Some(shorter) = asked.shorter() => {
+                    shortened = Some(shorter);
+                    continue;
+                }
                 Err(ModelFailure::CutShort(fault)) => {
                     draft.fault = Some(fault);
                     return None;
@@ -60,12 +93,7 @@ impl Turn {
         None
     }
 
-    async fn ask_link(
-        &self,
-        link: &Link,
-        prompt: &Prompt,
-        draft: &mut Draft,
-    ) -> Result<(String, Vec<ToolCall>), ModelFailure> {
+    async fn ask_link(&self, link: &Link, prompt: &Prompt, draft: &mut Draft) -> Result<Answer, ModelFailure> {
         let meter = link.meter.as_ref();
         let opened = ReservationGuard::open(
             meter,
@@ -85,7 +113,7 @@ impl Turn {
         };
         let began = Instant::now();
         let mut first_token = None;
-        let (mut text, mut calls, mut fault) = (String::new(), Vec::new(), None);
+        let (mut text, mut calls, mut echo, mut fault) = (String::new(), Vec::new(), None, None);
         let mut chunks = link.answer(prompt.clone());
         while let Some(chunk) = chunks.next().await {
             if chunk.is_ok() {
@@ -102,9 +130,12 @@ impl Turn {
                     }
                     self.tell(draft, &mut text, &sure);
                 }
+                Ok(Chunk::Progress) => {}
                 Ok(Chunk::Call(call)) => calls.push(call),
-                Ok(Chunk::End(usage)) => {
+                Ok(Chunk::Echo(fields)) => echo = Some(fields),
+                Ok(Chunk::End(usage, cut)) => {
                     bill.end = End::Used(usage);
+                    fault = cut;
                     break;
                 }
                 Err(failed) => {
@@ -137,11 +168,13 @@ impl Turn {
         }
         if draft.is_withheld() {
             self.say(draft, WITHHELD);
-            calls.clear();
-            return Ok((text, calls));
+            return Ok(Answer::of(text));
         }
         match fault {
-            None => Ok((text, calls)),
+            None if text.is_empty() && calls.is_empty() => Err(ModelFailure::Fault(ModelError::Garbage)),
+            None => Ok(Answer { text, calls, echo }),
+            // The calls say themselves what is missing.
+            Some(ModelError::LengthLimit) if !calls.is_empty() => Ok(Answer { text, calls, echo }),
             Some(fault) => {
                 tracing::warn!(turn = %self.id, model = link.name, %fault, "the model failed");
                 Err(if text.is_empty() {

@@ -8,7 +8,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::Instrument;
 
 use super::{
-    ChatError,
+    ChatError, business_hours,
     engine::Engine,
     event_hub::{EventStream, Live},
     events::Numbered,
@@ -117,6 +117,7 @@ impl Chat {
             None => Vec::new(),
         };
         let (facts, hosts) = history::facts(&mut tx, conversation).await?;
+        let clock = business_hours::store_clock(&mut tx, now).await?;
         let new = NewTurn {
             id: TurnId::new(),
             conversation,
@@ -142,13 +143,21 @@ impl Chat {
         tx.commit().await?;
         let events = log.follow(after);
         let canary = prompt::canary(&engine.keyring, conversation);
-        let system = prompt::system_text(&store, shopper.is_guest(), &canary);
+        let system = prompt::system_text(&store, shopper.is_guest());
+        let context = prompt::turn_context(&clock, language, &canary);
         let mut guard = OutputGuard::new(&system, &canary).speaking(language, hosts);
         let tools = match shopper.is_guest() {
             true => self.guest_tools.clone(),
             false => self.tools.clone(),
         };
-        let prompt = prompt::opening(system, history, message.text.clone(), language, tools, &engine.limits);
+        let prompt = prompt::opening(
+            (system, context),
+            history,
+            message.text.clone(),
+            language,
+            tools,
+            &engine.limits,
+        );
         prompt.texts().for_each(|text| guard.learn(text));
         facts.iter().for_each(|fact| guard.learn_fact(fact));
         let turn = Turn {

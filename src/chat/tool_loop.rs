@@ -1,7 +1,8 @@
 //! A turn from its first event to its last: ask the model, run what it asks for, ask again, store the answer.
 
-use std::{convert::Infallible, ops::ControlFlow};
+use std::{collections::BTreeMap, convert::Infallible, ops::ControlFlow, time::Duration};
 
+use futures::{StreamExt, stream};
 use serde_json::json;
 use tokio::time::{Instant, interval_at, timeout};
 use tracing::Instrument;
@@ -9,6 +10,7 @@ use tracing::Instrument;
 use super::{
     events::{Event, ToolActivity, ToolStatus},
     finish::NO_ANSWER,
+    model_call::Answer,
     turn::{Draft, Turn},
     turn_store::{self, CallRecord, bounded},
 };
@@ -18,6 +20,8 @@ use crate::{
     tools::{CallContext, CallOutcome, Outcome},
 };
 
+/// Read tools of one answer that run at the same time. Each takes a connection.
+const MAX_READS_AT_ONCE: usize = 4;
 /// The activity of a tool that there is not.
 const WORKING: TextKey = TextKey("working");
 
@@ -62,68 +66,92 @@ impl Turn {
         self.engine.metrics.turn_ended(source.name(), own);
     }
 
-    /// Rounds of model and tools until the model has no more calls.
+    /// Asks the model, runs the tools that it calls and asks again, until it calls none.
     async fn converse(&self, mut prompt: Prompt, draft: &mut Draft) {
         for _ in 0..self.engine.limits.rounds {
-            let Some((text, calls)) = self.ask(&prompt, draft).await else {
+            let Some(Answer { text, calls, echo }) = self.ask(&prompt, draft).await else {
                 return;
             };
             if calls.is_empty() {
                 return;
             }
             let results = self.run_calls(&calls, draft).await;
-            prompt.messages.push(PromptMessage::Assistant { text, calls });
+            prompt.messages.push(PromptMessage::Assistant { text, calls, echo });
             prompt.messages.extend(results);
         }
         draft.fault = Some(ModelError::TooLong);
     }
 
+    /// Runs the calls of one answer: those that read at the same time, then those that propose, in their order.
     async fn run_calls(&self, calls: &[ToolCall], draft: &mut Draft) -> Vec<PromptMessage> {
+        let before = draft.calls.len();
+        let allowed: Vec<_> = calls
+            .iter()
+            .enumerate()
+            .map(|(at, call)| self.allow(call, before + at, draft))
+            .collect();
+        let runs_now = |call: &ToolCall| self.engine.registry.only_reads(&call.tool);
+        let reads = calls
+            .iter()
+            .zip(&allowed)
+            .enumerate()
+            .filter(|(_, (call, allowed))| allowed.is_continue() && runs_now(call));
+        let reads: Vec<_> = reads
+            .map(|(at, (call, _))| async move { (at, self.run_call(call).await) })
+            .collect();
+        let mut answered: BTreeMap<usize, (CallOutcome, Duration)> =
+            stream::iter(reads).buffer_unordered(MAX_READS_AT_ONCE).collect().await;
         let mut results = Vec::new();
-        for call in calls {
-            let began = Instant::now();
-            let name = self.engine.registry.name(&call.tool);
-            let outcome = match self.allow(call, draft) {
-                ControlFlow::Continue(()) => {
-                    self.show(call, ToolStatus::Started);
-                    let span = tracing::info_span!("tool", tool = name);
-                    self.engine.registry.call(call, &self.context()).instrument(span).await
-                }
-                ControlFlow::Break(refusal) => refusal,
+        for (at, (call, allowed)) in calls.iter().zip(allowed).enumerate() {
+            let (outcome, took) = match (answered.remove(&at), allowed) {
+                (Some(answered), _) => answered,
+                (None, ControlFlow::Continue(())) => self.run_call(call).await,
+                (None, ControlFlow::Break(refusal)) => (refusal, Duration::ZERO),
             };
-            let name = self.engine.registry.name(&call.tool);
-            self.engine
-                .metrics
-                .called(name, outcome.outcome.as_str(), began.elapsed());
-            draft.guard.learn_fact(&outcome.content);
-            let status = match outcome.outcome {
-                Outcome::Answered => ToolStatus::Answered,
-                Outcome::Proposed => ToolStatus::Proposed,
-                Outcome::Refused => ToolStatus::Refused,
-                Outcome::Failed => ToolStatus::Failed,
-            };
-            self.show(call, status);
-            if let Some(proposal) = outcome.proposal {
-                self.log.emit(Event::Proposal(Box::new(proposal)));
-            }
-            for citation in outcome.citations {
-                if !draft.citations.contains(&citation) {
-                    draft.citations.push(citation);
-                }
-            }
-            draft.calls.push(CallRecord {
-                tool: bounded(&call.tool, 64),
-                arguments: bounded(&call.arguments, 4096),
-                outcome: outcome.outcome,
-                reason: outcome.code,
-                at: self.engine.clock.now(),
-            });
-            results.push(PromptMessage::ToolResult {
-                call_id: call.id.clone(),
-                content: outcome.content,
-            });
+            results.push(self.note(call, outcome, took, draft));
         }
         results
+    }
+
+    async fn run_call(&self, call: &ToolCall) -> (CallOutcome, Duration) {
+        let began = Instant::now();
+        self.show(call, ToolStatus::Started);
+        let span = tracing::info_span!("tool", tool = self.engine.registry.name(&call.tool));
+        let outcome = self.engine.registry.call(call, &self.context()).instrument(span).await;
+        (outcome, began.elapsed())
+    }
+
+    /// Tells what became of a call, keeps it for the turn's record, and gives back what the model reads of it.
+    fn note(&self, call: &ToolCall, outcome: CallOutcome, took: Duration, draft: &mut Draft) -> PromptMessage {
+        let name = self.engine.registry.name(&call.tool);
+        self.engine.metrics.called(name, outcome.outcome.as_str(), took);
+        draft.guard.learn_fact(&outcome.content);
+        let status = match outcome.outcome {
+            Outcome::Answered => ToolStatus::Answered,
+            Outcome::Proposed => ToolStatus::Proposed,
+            Outcome::Refused => ToolStatus::Refused,
+            Outcome::Failed => ToolStatus::Failed,
+        };
+        self.show(call, status);
+        if let Some(proposal) = outcome.proposal {
+            self.log.emit(Event::Proposal(Box::new(proposal)));
+        }
+        for citation in outcome.citations {
+            if !draft.citations.contains(&citation) {
+                draft.citations.push(citation);
+            }
+        }
+        draft.calls.push(CallRecord {
+            tool: bounded(&call.tool, 64),
+            arguments: bounded(&call.arguments, 4096),
+            outcome: outcome.outcome,
+            reason: outcome.code,
+            at: self.engine.clock.now(),
+        });
+        PromptMessage::ToolResult {
+            call_id: call.id.clone(),
+            content: outcome.content,
+        }
     }
 
     fn context(&self) -> CallContext<'_> {
@@ -135,12 +163,15 @@ impl Turn {
         }
     }
 
-    fn allow(&self, call: &ToolCall, draft: &Draft) -> ControlFlow<CallOutcome> {
-        let (code, message) = if draft.calls.len() >= self.engine.limits.calls {
+    /// Whether a call may run that comes after `before` others of this turn.
+    fn allow(&self, call: &ToolCall, before: usize, draft: &Draft) -> ControlFlow<CallOutcome> {
+        let (code, message) = if before >= self.engine.limits.calls {
             (
                 "too_many_calls",
                 "no more calls in this turn; answer with what you have",
             )
+        } else if let Some(fault) = call.fault {
+            ("unreadable_arguments", fault.message())
         } else if draft.guard.forbids(&call.arguments) {
             ("withheld", "your instructions are not to be written down")
         } else {

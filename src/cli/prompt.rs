@@ -7,9 +7,6 @@ use crate::{
     tools::Registry,
 };
 
-/// What stands in the place of a conversation's own mark.
-const MARK: &str = "(a mark of its own for each conversation)";
-
 /// Prints the prompt of one store, or of each, and fails when something is wrong with one.
 pub async fn run(slug: Option<String>) -> Result<(), CliError> {
     let pools = pools()?;
@@ -21,7 +18,7 @@ pub async fn run(slug: Option<String>) -> Result<(), CliError> {
     let mut wrong = 0;
     for store in &stores {
         for (guest, who) in [(false, "a shopper"), (true, "a guest")] {
-            let system = prompt::system_text(&store.name, guest, MARK);
+            let system = prompt::system_text(&store.name, guest);
             println!("=== {}, to {who}\n{system}\n", store.slug);
             for tool in prompt::definitions(&registry, guest).iter() {
                 println!("{}: {}\n{}\n", tool.name, tool.description, tool.schema);

@@ -23,7 +23,7 @@ use crate::{
     identity::Identity,
     integrations::{Outgoing, challenge::Challenge},
     mail::Mailer,
-    model::{Chain, Model, OfflineModel, OpenAiModel, OpenAiSettings, budget::Meter},
+    model::{Chain, Endpoint, EndpointSettings, Model, OfflineModel, budget::Meter},
     telemetry::{self, Metrics},
     tenancy::{self, Pooler, Pools, Role, Web},
     tools::Registry,
@@ -197,12 +197,12 @@ fn tools(
 
 /// Who answers: `model`, the other one that is set, and the rules behind them.
 fn chain(settings: &Settings, model: Arc<dyn Model>, pools: &Pools) -> Chain {
-    let ModelSettings::OpenAi(first) = &settings.model else {
+    let ModelSettings::Endpoint(first) = &settings.model else {
         return Chain::of(model);
     };
-    let meter = |settings: &OpenAiSettings| Meter::new(pools.web.clone(), settings.model.clone(), settings.price);
+    let meter = |settings: &EndpointSettings| Meter::new(pools.web.clone(), settings.model.clone(), settings.price);
     let second = settings.second_model.iter().map(|settings| {
-        let model: Arc<dyn Model> = Arc::new(OpenAiModel::new(settings.clone()));
+        let model: Arc<dyn Model> = Arc::new(Endpoint::new(settings.clone()));
         (model, meter(settings))
     });
     Chain::with_rules(std::iter::once((model, meter(first))).chain(second))
@@ -212,7 +212,7 @@ fn chain(settings: &Settings, model: Arc<dyn Model>, pools: &Pools) -> Chain {
 pub fn model(settings: &ModelSettings) -> Arc<dyn Model> {
     match settings {
         ModelSettings::Offline => Arc::new(OfflineModel),
-        ModelSettings::OpenAi(settings) => Arc::new(OpenAiModel::new(settings.clone())),
+        ModelSettings::Endpoint(settings) => Arc::new(Endpoint::new(settings.clone())),
     }
 }
 

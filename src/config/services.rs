@@ -1,4 +1,4 @@
-//! What the service works with: database, model, mail, its own secret.
+//! What the service works with: database, mail, its own secret, outgoing calls.
 
 use std::{sync::Arc, time::Duration};
 
@@ -9,7 +9,6 @@ use crate::{
     integrations::{OutsideSettings, challenge::ChallengeSettings},
     keyring::Keyring,
     mail::{DkimSettings, MailSettings, SmtpSettings},
-    model::{Deadlines, ModelSettings, OpenAiSettings, Price},
     tenancy::{DatabaseSettings, Pooler},
 };
 
@@ -171,76 +170,5 @@ impl Reader<'_> {
             self.fault("PUBLIC_URL", "must be set: where people reach this service, such as https://chat.shop.example; links in mails begin with it");
         }
         url.filter(|_| fits)
-    }
-
-    /// The price of a model, for its budget.
-    fn price(&mut self, variable: &str, model: Option<&str>) -> Option<Price> {
-        let table = self.text("MODEL_PRICES").unwrap_or_default();
-        let mut prices = table.split(',').filter_map(|entry| entry.trim().split_once('='));
-        let price = prices
-            .find(|(name, _)| Some(name.trim()) == model)
-            .and_then(|(_, price)| price.parse().ok());
-        if price.is_none() {
-            self.fault(
-                "MODEL_PRICES",
-                format!("must name the price of {variable} for a million tokens in and out, such as gpt-4o-mini=0.15/0.60; budgets are counted in it"),
-            );
-        }
-        price
-    }
-
-    pub fn model(&mut self) -> Option<ModelSettings> {
-        match self.text("MODEL").as_deref() {
-            Some("offline") => Some(ModelSettings::Offline),
-            Some("openai") => {
-                let api_key = self.needed_secret("OPENAI_API_KEY", 1, "the model provider's key");
-                let model = self.text("OPENAI_MODEL");
-                if model.is_none() {
-                    self.fault("OPENAI_MODEL", "must be set: the model's name at the provider");
-                }
-                let deadlines = Deadlines {
-                    first_chunk: Duration::from_secs(self.number("MODEL_FIRST_TOKEN_SECONDS", 1..=120, 10) as u64),
-                    total: Duration::from_secs(self.number("MODEL_TOTAL_SECONDS", 1..=300, 30) as u64),
-                };
-                let price = self.price("OPENAI_MODEL", model.as_deref());
-                Some(ModelSettings::OpenAi(OpenAiSettings {
-                    base_url: self
-                        .text("OPENAI_BASE_URL")
-                        .unwrap_or_else(|| "https://api.openai.com/v1".into()),
-                    api_key: api_key?,
-                    model: model?,
-                    price: price?,
-                    deadlines,
-                }))
-            }
-            _ => {
-                self.fault(
-                    "MODEL",
-                    "must be `openai` (any OpenAI-compatible endpoint) or, on a test system, `offline`",
-                );
-                None
-            }
-        }
-    }
-
-    /// The model that is asked when the first does not answer: another one, or another endpoint, or both. What is not set
-    /// is as with the first.
-    pub fn second_model(&mut self, first: Option<&ModelSettings>) -> Option<OpenAiSettings> {
-        let model = self.text("SECOND_MODEL")?;
-        let price = self.price("SECOND_MODEL", Some(&model));
-        let (base_url, api_key) = (self.text("SECOND_MODEL_BASE_URL"), self.secret("SECOND_MODEL_API_KEY"));
-        if base_url.is_some() && api_key.is_none() {
-            self.fault("SECOND_MODEL_API_KEY", "must be set: the key at SECOND_MODEL_BASE_URL");
-        }
-        let Some(ModelSettings::OpenAi(first)) = first else {
-            return None;
-        };
-        Some(OpenAiSettings {
-            base_url: base_url.unwrap_or_else(|| first.base_url.clone()),
-            api_key: api_key.unwrap_or_else(|| first.api_key.clone()),
-            model,
-            price: price?,
-            deadlines: first.deadlines,
-        })
     }
 }

@@ -1,8 +1,15 @@
 //! Who is asked, in which order: the model, another one if there is one, and the rules that answer without any.
 
-use std::sync::Arc;
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
 
 use futures::{StreamExt, stream};
+use tokio::time::Instant;
 
 use super::{Chunk, ChunkStream, Model, ModelError, OfflineModel, Prompt, Source, budget::Meter};
 use crate::breaker::Breaker;
@@ -14,20 +21,71 @@ pub struct Link {
     /// None where answers cost nothing.
     pub meter: Option<Meter>,
     model: Arc<dyn Model>,
+    state: LinkState,
+}
+
+/// How a link's model has answered of late. Clones share it.
+#[derive(Clone, Default)]
+struct LinkState {
     breaker: Breaker,
+    /// Until when the provider asked to be left alone.
+    rests_until: Arc<Mutex<Option<Instant>>>,
+    /// How many tokens the model can read and write together; 0 while it is not known.
+    window: Arc<AtomicU32>,
+}
+
+impl LinkState {
+    fn answered(&self) {
+        self.breaker.note(true);
+    }
+
+    fn failed(&self, error: ModelError) {
+        if error.is_outage() {
+            self.breaker.note(false);
+        }
+        match error {
+            ModelError::RateLimited(Some(seconds)) => {
+                *lock(&self.rests_until) = Some(Instant::now() + Duration::from_secs(seconds.into()));
+            }
+            ModelError::ContextTooLong(Some(tokens)) => self.window.store(tokens, Ordering::Relaxed),
+            _ => {}
+        }
+    }
+
+    fn lets_through(&self) -> bool {
+        let rests = lock(&self.rests_until).is_some_and(|until| Instant::now() < until);
+        !rests && self.breaker.lets_through()
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Link {
-    /// Starts an answer, unless the model has failed too often just now.
+    fn new(name: &'static str, model: Arc<dyn Model>, meter: Option<Meter>) -> Self {
+        let state = LinkState::default();
+        state
+            .window
+            .store(model.context_tokens().unwrap_or(0), Ordering::Relaxed);
+        Self {
+            name,
+            meter,
+            model,
+            state,
+        }
+    }
+
+    /// Starts an answer, unless the model has failed too often just now, or its provider has asked to be left alone.
     pub fn answer(&self, prompt: Prompt) -> ChunkStream {
-        if !self.breaker.lets_through() {
+        if !self.state.lets_through() {
             return stream::iter([Err(ModelError::Resting)]).boxed();
         }
-        let breaker = self.breaker.clone();
+        let state = self.state.clone();
         let watched = self.model.answer(prompt).inspect(move |chunk| match chunk {
-            Ok(Chunk::End(_)) => breaker.note(true),
-            Err(fault) if fault.is_outage() => breaker.note(false),
-            _ => {}
+            Ok(Chunk::End(..)) => state.answered(),
+            Err(error) => state.failed(*error),
+            Ok(_) => {}
         });
         watched.boxed()
     }
@@ -37,7 +95,12 @@ impl Link {
     }
 
     pub fn is_resting(&self) -> bool {
-        self.breaker.is_open()
+        self.state.breaker.is_open()
+    }
+
+    /// How many tokens the model can read and write together, set beforehand or learnt from a refusal.
+    pub fn window(&self) -> Option<u32> {
+        Some(self.state.window.load(Ordering::Relaxed)).filter(|tokens| *tokens > 0)
     }
 }
 
@@ -47,16 +110,16 @@ pub struct Chain(Vec<Link>);
 impl Chain {
     /// One model and nothing behind it.
     pub fn of(model: Arc<dyn Model>) -> Self {
-        Self(vec![link("first", model, None)])
+        Self(vec![Link::new("first", model, None)])
     }
 
     /// Metered models, and the rules when none of them answers.
     pub fn with_rules(models: impl IntoIterator<Item = (Arc<dyn Model>, Meter)>) -> Self {
         let models = ["first", "second"].into_iter().zip(models);
         let mut links: Vec<Link> = models
-            .map(|(name, (model, meter))| link(name, model, Some(meter)))
+            .map(|(name, (model, meter))| Link::new(name, model, Some(meter)))
             .collect();
-        links.push(link("rules", Arc::new(OfflineModel), None));
+        links.push(Link::new("rules", Arc::new(OfflineModel), None));
         Self(links)
     }
 
@@ -71,14 +134,5 @@ impl Chain {
 
     pub fn links(&self) -> impl Iterator<Item = &Link> {
         self.0.iter()
-    }
-}
-
-fn link(name: &'static str, model: Arc<dyn Model>, meter: Option<Meter>) -> Link {
-    Link {
-        name,
-        meter,
-        model,
-        breaker: Breaker::default(),
     }
 }

@@ -1,4 +1,4 @@
-//! The deadline of an answer: so long for its first chunk, so long in all.
+//! The deadlines of an answer: how long a model may take for its first chunk, and for all of it.
 
 use std::time::Duration;
 
@@ -9,8 +9,20 @@ use super::{ChunkStream, ModelError};
 
 #[derive(Clone, Copy, Debug)]
 pub struct Deadlines {
+    /// To the first sign of an answer; reasoning is one.
     pub first_chunk: Duration,
+    /// To the last chunk.
     pub total: Duration,
+}
+
+impl Default for Deadlines {
+    /// Ten seconds to the first token, half a minute in all: longer than good providers take, and shorter than people wait.
+    fn default() -> Self {
+        Self {
+            first_chunk: Duration::from_secs(10),
+            total: Duration::from_secs(30),
+        }
+    }
 }
 
 impl Deadlines {

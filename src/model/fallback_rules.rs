@@ -23,6 +23,7 @@ impl Model for OfflineModel {
                     id: format!("offline-{}", prompt.messages.len()),
                     tool: tool.into(),
                     arguments: arguments.to_string(),
+                    fault: None,
                 })]
             }
             // Word by word, so that whoever builds a front end sees streaming.
@@ -32,7 +33,7 @@ impl Model for OfflineModel {
                 .map(|word| Chunk::Text(word.to_owned()))
                 .collect(),
         };
-        stream::iter(chunks.into_iter().chain([Chunk::End(Usage::default())]).map(Ok)).boxed()
+        stream::iter(chunks.into_iter().chain([Chunk::End(Usage::default(), None)]).map(Ok)).boxed()
     }
 
     fn source(&self) -> Source {

@@ -3,14 +3,23 @@
 //! Law: a model is a stranger. It is sent what the shopper may see and nothing else, everything it says is bounded and
 //! checked by the rooms above, and it has a deadline.
 
+mod anthropic;
 pub mod budget;
 mod chain;
+mod chat_completions;
 mod deadline;
+mod dialect;
+mod endpoint;
 mod fallback_rules;
-mod openai;
+mod hidden_text;
+mod json_schema;
 mod price;
+mod refusal;
+mod responses;
 mod scripted;
+mod server_sent_events;
 mod test_control;
+mod tool_calls;
 pub mod usage;
 
 use std::sync::Arc;
@@ -22,8 +31,9 @@ use crate::language::Language;
 
 pub use chain::{Chain, Link};
 pub use deadline::Deadlines;
+pub use dialect::{Adaptation, Dialect};
+pub use endpoint::{Endpoint, EndpointSettings, Sampling, Wire};
 pub use fallback_rules::OfflineModel;
-pub use openai::{OpenAiModel, OpenAiSettings};
 pub use price::Price;
 pub use scripted::ScriptedModel;
 pub use test_control::{ScriptedReply, TestControl};
@@ -33,7 +43,7 @@ pub use test_control::{ScriptedReply, TestControl};
 pub enum ModelSettings {
     /// The demo's rules.
     Offline,
-    OpenAi(OpenAiSettings),
+    Endpoint(EndpointSettings),
 }
 
 /// Answers a prompt with a stream of chunks.
@@ -43,6 +53,11 @@ pub trait Model: Send + Sync + 'static {
 
     /// How answers of this model are labelled.
     fn source(&self) -> Source;
+
+    /// How many tokens it can read and write together, where that is known beforehand.
+    fn context_tokens(&self) -> Option<u32> {
+        None
+    }
 }
 
 pub type ChunkStream = BoxStream<'static, Result<Chunk, ModelError>>;
@@ -88,10 +103,51 @@ pub struct Prompt {
 }
 
 impl Prompt {
+    /// The prompt without the older half of the turns before the newest message of the shopper. None when there is none to leave out.
+    /// It is cut where a turn begins, so that no answer stands without its question.
+    pub fn shorter(&self) -> Option<Self> {
+        let is_turn = |message: &PromptMessage| matches!(message, PromptMessage::Shopper(_));
+        let turns: Vec<usize> = (0..self.messages.len())
+            .filter(|&at| is_turn(&self.messages[at]))
+            .collect();
+        let (_, earlier) = turns.split_last()?;
+        let first = self
+            .messages
+            .iter()
+            .position(|message| !matches!(message, PromptMessage::System(_)))?;
+        let current = self.current_turn();
+        let next = match earlier {
+            [] if first < current => current,
+            [] => return None,
+            earlier => earlier.get(earlier.len().div_ceil(2)).copied().unwrap_or(current),
+        };
+        let mut shorter = self.clone();
+        shorter.messages.drain(first..next);
+        Some(shorter)
+    }
+
+    /// Where the newest message of the shopper stands, with what holds for its turn.
+    fn current_turn(&self) -> usize {
+        let is_shopper = |message: &PromptMessage| matches!(message, PromptMessage::Shopper(_));
+        let at = self
+            .messages
+            .iter()
+            .rposition(is_shopper)
+            .unwrap_or(self.messages.len());
+        let has_context = at > 0 && matches!(self.messages[at - 1], PromptMessage::Context(_));
+        at - usize::from(has_context)
+    }
+
+    /// About how many tokens it is, tools and the longest answer included. A token is three bytes at least, in most texts four.
+    pub fn estimated_tokens(&self) -> u32 {
+        let bytes = u32::try_from(price::bytes(self)).unwrap_or(u32::MAX);
+        (bytes / 4).saturating_add(self.max_output_tokens)
+    }
+
     /// Every text that whoever talks with this model may know: all but its instructions.
     pub fn texts(&self) -> impl Iterator<Item = &str> {
         self.messages.iter().filter_map(|message| match message {
-            PromptMessage::System(_) => None,
+            PromptMessage::System(_) | PromptMessage::Context(_) => None,
             PromptMessage::Shopper(text) | PromptMessage::Assistant { text, .. } => Some(text.as_str()),
             PromptMessage::ToolResult { content, .. } => Some(content),
         })
@@ -100,11 +156,16 @@ impl Prompt {
 
 #[derive(Clone)]
 pub enum PromptMessage {
+    /// The standing instructions: the same for every conversation of a store, so that providers can cache them.
     System(String),
+    /// What holds for this turn alone, such as the date. The server's data, placed just before the shopper's newest message.
+    Context(String),
     Shopper(String),
     Assistant {
         text: String,
         calls: Vec<ToolCall>,
+        /// What the endpoint that wrote it wants to read back beside it.
+        echo: Option<Echo>,
     },
     /// JSON, to be read as data.
     ToolResult {
@@ -122,30 +183,77 @@ pub struct ToolDefinition {
     pub schema: Value,
 }
 
-/// What the model asked for, as it wrote it: nothing of it has been checked.
-#[derive(Clone)]
+/// What the model asked for. The name and the arguments are the model's: nothing of them has been checked against the tools.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ToolCall {
-    /// The model's own id of the call, echoed with the result.
+    /// Echoed with the result. The provider's own where it gives a distinct one.
     pub id: String,
+    /// Letters, digits, `_` and `-`, at most 64, as providers demand when it is echoed.
     pub tool: String,
-    /// JSON text.
+    /// A JSON object. `{}` where the model's text is none.
     pub arguments: String,
+    /// Why the call cannot be run, for the model to read.
+    pub fault: Option<CallFault>,
+}
+
+/// Why a tool call that the model streamed cannot be run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CallFault {
+    /// The answer reached its length limit inside the arguments.
+    CutOff,
+    /// The arguments are not a JSON object.
+    NotJson,
+    /// The arguments are longer than any tool takes.
+    TooLong,
+}
+
+impl CallFault {
+    /// A sentence for the model.
+    pub fn message(self) -> &'static str {
+        match self {
+            Self::CutOff => "the arguments were cut off by the length limit; call again with shorter ones",
+            Self::NotJson => "the arguments are not a JSON object; call again",
+            Self::TooLong => "the arguments are too long; call again with shorter ones",
+        }
+    }
+}
+
+/// What an endpoint wants to read back of its own answer in the next round of the same turn, such as its reasoning or
+/// a signature. It goes to that endpoint alone, and is not kept after the turn.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Echo {
+    /// The endpoint that wrote it.
+    pub endpoint: Arc<str>,
+    /// In the form of its wire.
+    pub data: Value,
 }
 
 /// A piece of an answer.
+#[derive(Clone, Debug, PartialEq)]
 pub enum Chunk {
     Text(String),
+    /// The model is at work on what is not shown: its reasoning, or a piece of a call.
+    Progress,
     /// A complete call.
     Call(ToolCall),
-    /// The last piece.
-    End(Usage),
+    Echo(Echo),
+    /// The last piece, with the reason when the answer was cut before its end.
+    End(Usage, Option<ModelError>),
 }
 
 /// Tokens that an answer used, as the provider counts them; zero where it does not say.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
+    /// All that was read, cached tokens included.
     pub input_tokens: u32,
+    /// Of the input: read from the provider's cache.
+    pub cached_tokens: u32,
+    /// Of the input: written to the provider's cache, where that has a price of its own.
+    pub cache_write_tokens: u32,
+    /// All that was written, reasoning included.
     pub output_tokens: u32,
+    /// Of the output: reasoning.
+    pub reasoning_tokens: u32,
 }
 
 /// Why there is no answer, or no more of it. Holds nothing that the model or its provider said.
@@ -153,14 +261,35 @@ pub struct Usage {
 pub enum ModelError {
     #[error("the model did not answer in time")]
     TooSlow,
+    /// With the seconds that the provider asks to wait, where it says.
     #[error("the model's provider refused for now (429)")]
-    RateLimited,
+    RateLimited(Option<u16>),
+    #[error("the account at the model's provider has no credit left")]
+    NoCredit,
+    #[error("the model's provider refuses the key")]
+    KeyRefused,
+    #[error("the model's provider knows no such model, or no such address")]
+    UnknownModel,
+    #[error("this model takes no tools")]
+    NoTools,
+    /// With the status, 400 or 422 mostly.
+    #[error("the model's provider refuses a parameter of the request ({0})")]
+    ParameterRefused(u16),
+    /// With the tokens that the model can read and write together, where the provider says it.
+    #[error("the conversation is longer than the model can read")]
+    ContextTooLong(Option<u32>),
     #[error("the model's provider answered {0}")]
     Status(u16),
     #[error("the model's provider cannot be reached")]
     Unreachable,
     #[error("the model's answer ended early")]
     CutOff,
+    #[error("the model's answer reached its length limit")]
+    LengthLimit,
+    #[error("the model's provider withheld the answer, or the rest of it")]
+    ContentFilter,
+    #[error("the model's provider failed in the middle of the answer")]
+    ProviderFailed,
     #[error("the model's answer cannot be read")]
     Garbage,
     #[error("the model's answer is too long")]
@@ -170,19 +299,47 @@ pub enum ModelError {
 }
 
 impl ModelError {
-    /// Whether it says that the provider is in trouble, and not just this answer.
+    /// Whether it says that the provider is in trouble, and not just this answer. What one shopper's conversation brings about
+    /// must not keep the model from everybody else.
     pub fn is_outage(self) -> bool {
-        !matches!(self, Self::TooLong | Self::Resting | Self::Status(400))
+        match self {
+            Self::TooSlow
+            | Self::RateLimited(_)
+            | Self::NoCredit
+            | Self::KeyRefused
+            | Self::UnknownModel
+            | Self::NoTools
+            | Self::Status(_)
+            | Self::Unreachable
+            | Self::CutOff
+            | Self::ProviderFailed
+            | Self::Garbage => true,
+            Self::ParameterRefused(_)
+            | Self::ContextTooLong(_)
+            | Self::LengthLimit
+            | Self::ContentFilter
+            | Self::TooLong
+            | Self::Resting => false,
+        }
     }
 
-    /// A stable name, for metrics.
+    /// A stable name, for metrics and for staff.
     pub fn code(self) -> &'static str {
         match self {
             Self::TooSlow => "too_slow",
-            Self::RateLimited => "rate_limited",
+            Self::RateLimited(_) => "rate_limited",
+            Self::NoCredit => "no_credit",
+            Self::KeyRefused => "key_refused",
+            Self::UnknownModel => "unknown_model",
+            Self::NoTools => "no_tools",
+            Self::ParameterRefused(_) => "parameter_refused",
+            Self::ContextTooLong(_) => "context_too_long",
             Self::Status(_) => "status",
             Self::Unreachable => "unreachable",
             Self::CutOff => "cut_off",
+            Self::LengthLimit => "length_limit",
+            Self::ContentFilter => "content_filter",
+            Self::ProviderFailed => "provider_failed",
             Self::Garbage => "garbage",
             Self::TooLong => "too_long",
             Self::Resting => "resting",

@@ -10,6 +10,10 @@ use super::{Prompt, PromptMessage, Usage};
 pub struct Price {
     pub input: u64,
     pub output: u64,
+    /// Input that the provider has in its cache.
+    pub cached: u64,
+    /// Output that is reasoning.
+    pub reasoning: u64,
 }
 
 /// Bytes that a provider adds to each message for its role and borders, rounded up generously.
@@ -18,21 +22,46 @@ const MESSAGE_OVERHEAD: usize = 64;
 impl Price {
     /// What an answer cost, in millionths, rounded up.
     pub fn of(self, usage: Usage) -> i64 {
-        self.micros(u64::from(usage.input_tokens), u64::from(usage.output_tokens))
+        let cached = usage.cached_tokens.min(usage.input_tokens);
+        let written = usage.cache_write_tokens.min(usage.input_tokens - cached);
+        let reasoning = usage.reasoning_tokens.min(usage.output_tokens);
+        total([
+            (usage.input_tokens - cached - written, self.input),
+            (cached, self.cached),
+            (written, self.cache_write()),
+            (usage.output_tokens - reasoning, self.output),
+            (reasoning, self.reasoning),
+        ])
     }
 
     /// The most that answering `prompt` can cost: a token is at least one byte, and the answer has an upper bound.
     pub fn worst_case(self, prompt: &Prompt) -> i64 {
-        self.micros(bytes(prompt) as u64, prompt.max_output_tokens.into())
+        let bytes = u32::try_from(bytes(prompt)).unwrap_or(u32::MAX);
+        let input = self.cached.max(self.cache_write());
+        total([
+            (bytes, input),
+            (prompt.max_output_tokens, self.output.max(self.reasoning)),
+        ])
     }
 
-    fn micros(self, input: u64, output: u64) -> i64 {
-        let total = u128::from(input) * u128::from(self.input) + u128::from(output) * u128::from(self.output);
-        i64::try_from(total.div_ceil(1_000_000)).unwrap_or(i64::MAX)
+    /// Input that is written to the cache: the one provider that has a price of its own for it takes a quarter more.
+    /// <https://docs.anthropic.com/en/docs/build-with-claude/prompt-caching#pricing>
+    fn cache_write(self) -> u64 {
+        self.input + self.input / 4
     }
 }
 
-fn bytes(prompt: &Prompt) -> usize {
+/// Tokens at their prices, rounded up to a millionth.
+fn total(parts: impl IntoIterator<Item = (u32, u64)>) -> i64 {
+    let total: u128 = parts
+        .into_iter()
+        .map(|(tokens, price)| u128::from(tokens) * u128::from(price))
+        .sum();
+    i64::try_from(total.div_ceil(1_000_000)).unwrap_or(i64::MAX)
+}
+
+/// How long a prompt is, with what providers add to it.
+pub(super) fn bytes(prompt: &Prompt) -> usize {
     let messages: usize = prompt.messages.iter().map(message_bytes).sum();
     let tools: usize = prompt
         .tools
@@ -44,37 +73,47 @@ fn bytes(prompt: &Prompt) -> usize {
 
 fn message_bytes(message: &PromptMessage) -> usize {
     let content = match message {
-        PromptMessage::System(text) | PromptMessage::Shopper(text) => text.len(),
+        PromptMessage::System(text) | PromptMessage::Context(text) | PromptMessage::Shopper(text) => text.len(),
         PromptMessage::ToolResult { call_id, content } => call_id.len() + content.len(),
-        PromptMessage::Assistant { text, calls } => {
+        PromptMessage::Assistant { text, calls, echo } => {
             let call =
                 |call: &super::ToolCall| call.id.len() + call.tool.len() + call.arguments.len() + MESSAGE_OVERHEAD;
-            text.len() + calls.iter().map(call).sum::<usize>()
+            let echo = echo.as_ref().map_or(0, |echo| echo.data.to_string().len());
+            text.len() + echo + calls.iter().map(call).sum::<usize>()
         }
     };
     content + MESSAGE_OVERHEAD
 }
 
-/// `0.15/0.60`: a million tokens in, a million tokens out, in the currency, to a millionth.
+/// `0.15/0.60`: a million tokens in, a million tokens out, in the currency, to a millionth; and, where they differ, a million tokens
+/// from the cache and a million tokens of reasoning: `0.15/0.60/0.075/0.60`.
 impl FromStr for Price {
     type Err = PriceError;
 
     fn from_str(text: &str) -> Result<Self, PriceError> {
-        let (input, output) = text.split_once('/').ok_or(PriceError)?;
+        let prices: Vec<u64> = text.split('/').map(decimal).collect::<Result<_, _>>()?;
+        let [input, output, more @ ..] = &prices[..] else {
+            return Err(PriceError);
+        };
+        if more.len() > 2 {
+            return Err(PriceError);
+        }
         Ok(Self {
-            input: decimal(input)?,
-            output: decimal(output)?,
+            input: *input,
+            output: *output,
+            cached: *more.first().unwrap_or(input),
+            reasoning: *more.get(1).unwrap_or(output),
         })
     }
 }
 
-/// A price that is not two numbers.
+/// A price that is not two to four numbers.
 #[derive(Debug, PartialEq, Eq)]
 pub struct PriceError;
 
 impl fmt::Display for PriceError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a price is IN/OUT for a million tokens, such as 0.15/0.60")
+        f.write_str("a price is IN/OUT or IN/OUT/CACHED/REASONING for a million tokens, such as 0.15/0.60")
     }
 }
 
@@ -101,21 +140,52 @@ mod tests {
         let usage = |input_tokens, output_tokens| Usage {
             input_tokens,
             output_tokens,
+            ..Usage::default()
         };
         assert_eq!(price.of(usage(1_000_000, 1_000_000)), 750_000);
         assert_eq!(price.of(usage(1, 0)), 1);
         assert_eq!(price.of(usage(0, 0)), 0);
-        for bad in ["", "1", "1/", "-1/2", "1/2/3", "0.1234567/1", "1e3/1", "NaN/1"] {
+        for bad in [
+            "",
+            "1",
+            "1/",
+            "-1/2",
+            "1/2/3/4/5",
+            "1/2/",
+            "0.1234567/1",
+            "1e3/1",
+            "NaN/1",
+        ] {
             assert_eq!(bad.parse::<Price>(), Err(PriceError), "{bad}");
         }
+    }
+
+    #[test]
+    fn each_kind_of_token_has_its_price() {
+        let price: Price = "2/8/0.5/10".parse().expect("a price");
+        let usage = Usage {
+            input_tokens: 1_000_000,
+            cached_tokens: 400_000,
+            cache_write_tokens: 100_000,
+            output_tokens: 300_000,
+            reasoning_tokens: 200_000,
+        };
+        assert_eq!(price.of(usage), 1_000_000 + 200_000 + 250_000 + 800_000 + 2_000_000);
+        let odd = Usage {
+            cached_tokens: 5,
+            reasoning_tokens: 5,
+            ..Usage::default()
+        };
+        assert_eq!(price.of(odd), 0, "parts of what was not counted cost nothing");
     }
 
     proptest! {
         #[test]
         fn no_real_cost_passes_the_reserved_one(text in ".{0,200}", output in 0u32..2000, price in 0u64..100_000_000) {
             let prompt = Prompt { messages: vec![PromptMessage::Shopper(text.clone())], language: crate::language::Language::EN, tools: [].into(), max_output_tokens: 2000 };
-            let price = Price { input: price, output: price };
-            let usage = Usage { input_tokens: text.len() as u32, output_tokens: output };
+            let price = Price { input: price, output: price, cached: price / 2, reasoning: price };
+            let input_tokens = text.len() as u32;
+            let usage = Usage { input_tokens, cache_write_tokens: input_tokens, output_tokens: output, reasoning_tokens: output, ..Usage::default() };
             prop_assert!(price.of(usage) <= price.worst_case(&prompt));
         }
     }

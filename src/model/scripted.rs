@@ -40,7 +40,7 @@ impl Model for ScriptedModel {
             true => vec![Chunk::Text("That is all.".into())],
             false => calls.into_iter().map(Chunk::Call).collect(),
         };
-        stream::iter(chunks.into_iter().chain([Chunk::End(Usage::default())]).map(Ok)).boxed()
+        stream::iter(chunks.into_iter().chain([Chunk::End(Usage::default(), None)]).map(Ok)).boxed()
     }
 
     fn source(&self) -> Source {

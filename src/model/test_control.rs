@@ -88,11 +88,12 @@ impl Model for TestControl {
                 id: format!("ordered-{}-{position}", prompt.messages.len()),
                 tool: call.tool.clone(),
                 arguments: call.arguments.to_string(),
+                fault: None,
             }))
         });
         let end = match order.fail {
             true => Err(ModelError::CutOff),
-            false => Ok(Chunk::End(Usage::default())),
+            false => Ok(Chunk::End(Usage::default(), None)),
         };
         let chunks: Vec<_> = words.chain(calls).chain([end]).collect();
         let wait = Duration::from_millis(order.delay_ms);
@@ -114,6 +115,7 @@ impl Model for TestControl {
 fn told(message: &PromptMessage) -> Value {
     match message {
         PromptMessage::System(text) => json!({ "role": "system", "content": text }),
+        PromptMessage::Context(text) => json!({ "role": "context", "content": text }),
         PromptMessage::Shopper(text) => json!({ "role": "user", "content": text }),
         PromptMessage::Assistant { text, .. } => json!({ "role": "assistant", "content": text }),
         PromptMessage::ToolResult { content, .. } => json!({ "role": "tool", "content": content }),

@@ -172,6 +172,13 @@ impl Registry {
         self.tools.get(tool).map_or("unknown", |tool| tool.contract.name)
     }
 
+    /// Whether a tool is one that only reads.
+    pub fn only_reads(&self, tool: &str) -> bool {
+        self.tools
+            .get(tool)
+            .is_some_and(|tool| matches!(tool.run, Run::Read(_)))
+    }
+
     /// What the shopper reads while this call runs.
     pub fn activity(&self, tool: &str) -> Option<TextKey> {
         self.tools.get(tool).map(|tool| tool.contract.activity)

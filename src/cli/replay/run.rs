@@ -91,6 +91,7 @@ impl Stage {
                 id: format!("call-{n}"),
                 tool: call.tool,
                 arguments: call.arguments.to_string(),
+                fault: None,
             });
             model.add_turn(calls.collect());
             if let Err(difference) = talk.turn(&turn.text, turn.decision).await? {

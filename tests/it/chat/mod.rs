@@ -5,5 +5,6 @@ mod business_hours;
 mod handoff;
 mod languages;
 mod model_failures;
+mod model_streams;
 mod orders;
 mod sending;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use countersign::{
     breaker::FAILURES,
     config::ModelSettings,
-    model::{Deadlines, OpenAiSettings},
+    model::{Deadlines, EndpointSettings},
 };
 use serde_json::json;
 
@@ -48,7 +48,7 @@ async fn errors_garbage_and_cut_streams_end_in_a_fallback_and_the_conversation_g
 async fn another_model_is_asked_before_the_rules_and_each_is_billed_for_itself() {
     let second = FakeOpenAi::start().await;
     let settings = match openai(&second, PATIENT) {
-        ModelSettings::OpenAi(settings) => OpenAiSettings {
+        ModelSettings::Endpoint(settings) => EndpointSettings {
             model: "second-model".into(),
             ..settings
         },
@@ -131,12 +131,10 @@ async fn a_slow_model_and_an_absent_one_are_given_up_in_time() {
     assert_eq!(mia.ask("Hi").await["message"]["source"], "offline");
     assert!(start.elapsed() < Duration::from_secs(10), "far from the model's 30 s");
 
-    let gone = countersign::config::ModelSettings::OpenAi(countersign::model::OpenAiSettings {
-        price: "1/2".parse().expect("a price"),
-        base_url: "http://127.0.0.1:1/v1".into(),
-        api_key: "sk-fake".into(),
-        model: "fake".into(),
+    let price = "1/2".parse().expect("a price");
+    let gone = ModelSettings::Endpoint(EndpointSettings {
         deadlines,
+        ..EndpointSettings::new("http://127.0.0.1:1/v1".into(), "sk-fake".into(), "fake".into(), price)
     });
     let app = TestApp::start_with(FakeOpenAi::start().await, gone).await;
     assert_eq!(app.shopper("mia").await.ask("Hi").await["message"]["source"], "offline");

@@ -10,7 +10,7 @@ use countersign::{
     identity::{StaffRole, shoppers},
     integrations::credentials::{self, Kind},
     keyring::Keyring,
-    model::{Deadlines, OpenAiSettings},
+    model::{Deadlines, EndpointSettings},
     tenancy::{self, Executor, Pools, Scope, StoreKey, Tenant, Tx},
 };
 use sqlx::{Connection, PgConnection};
@@ -258,7 +258,7 @@ impl TestApp {
 /// A fake endpoint that costs nothing.
 pub fn free(model: &FakeOpenAi) -> ModelSettings {
     match openai(model, PATIENT) {
-        ModelSettings::OpenAi(settings) => ModelSettings::OpenAi(OpenAiSettings {
+        ModelSettings::Endpoint(settings) => ModelSettings::Endpoint(EndpointSettings {
             price: "0/0".parse().expect("a price"),
             ..settings
         }),
@@ -268,13 +268,10 @@ pub fn free(model: &FakeOpenAi) -> ModelSettings {
 
 /// Settings that point at a fake endpoint.
 pub fn openai(model: &FakeOpenAi, deadlines: Deadlines) -> ModelSettings {
-    let (base_url, model) = (model.base_url(), "fake-model".to_owned());
-    ModelSettings::OpenAi(OpenAiSettings {
-        base_url,
-        price: "1/2".parse().expect("a price"),
-        api_key: "sk-fake".into(),
-        model,
+    let price = "1/2".parse().expect("a price");
+    ModelSettings::Endpoint(EndpointSettings {
         deadlines,
+        ..EndpointSettings::new(model.base_url(), "sk-fake".into(), "fake-model".to_owned(), price)
     })
 }
 

@@ -1,0 +1,351 @@
+//! The events of a streamed chat completion, put together. Text goes on at once, calls when the answer is complete.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value, json};
+
+use crate::model::{
+    Chunk, Echo, ModelError, Prompt, Usage,
+    dialect::{Adaptation, Adaptations},
+    endpoint::{AnswerReader, Progress},
+    hidden_text::{HiddenText, Part},
+    refusal::Refusal,
+    server_sent_events::StreamEvent,
+    tool_calls::{Finished, Piece, ToolCalls},
+};
+
+/// The fields in which servers stream reasoning, which some want back beside the calls.
+const REASONING_FIELDS: [&str; 3] = ["reasoning_content", "reasoning", "reasoning_text"];
+/// The most reasoning that is given back, in bytes.
+const MAX_REASONING: usize = 256 * 1024;
+
+pub struct ChatReader {
+    text: HiddenText,
+    calls: ToolCalls,
+    /// What the provider wants back: the fields of the message.
+    message_fields: Map<String, Value>,
+    endpoint: Arc<str>,
+    usage: Option<Usage>,
+    /// The usage came with the end or after it; some servers count all along.
+    has_final_usage: bool,
+    /// Why the answer ended: none while it goes on, `Some(None)` when it is whole.
+    ended: Option<Option<ModelError>>,
+    done: bool,
+    /// Anything came that is a part of an answer.
+    has_begun: bool,
+    has_text: bool,
+    has_unreadable: bool,
+}
+
+impl ChatReader {
+    pub fn new(prompt: &Prompt, adaptations: &Adaptations, endpoint: Arc<str>) -> Self {
+        Self {
+            text: HiddenText::new(adaptations.contains(&Adaptation::ReasoningFirst)),
+            calls: ToolCalls::new(prompt.tools.iter().map(|tool| tool.name).collect()),
+            message_fields: Map::new(),
+            endpoint,
+            usage: None,
+            has_final_usage: false,
+            ended: None,
+            done: false,
+            has_begun: false,
+            has_text: false,
+            has_unreadable: false,
+        }
+    }
+
+    fn add_json(&mut self, event: &Value) -> Result<Vec<Chunk>, ModelError> {
+        let usage = usage(event);
+        self.usage = usage.or(self.usage);
+        let chunks = self.add_choice(event)?;
+        self.has_final_usage |= usage.is_some() && self.ended.is_some();
+        Ok(chunks)
+    }
+
+    fn add_choice(&mut self, event: &Value) -> Result<Vec<Chunk>, ModelError> {
+        let choice = match &event["choices"] {
+            Value::Array(choices) => choices.first().unwrap_or(&Value::Null),
+            choice => choice,
+        };
+        let reason = choice["finish_reason"].as_str().unwrap_or_default();
+        let error = [&event["error"], &choice["error"]]
+            .into_iter()
+            .find(|error| is_error(error));
+        if let Some(error) = error {
+            return self.fail(Refusal::in_stream(error).error());
+        }
+        // What comes after the end is not a part of the answer.
+        if self.ended.is_some() {
+            return Ok(Vec::new());
+        }
+        let delta = match (&choice["delta"], &choice["message"]) {
+            (Value::Object(_), _) => &choice["delta"],
+            (_, message) => message,
+        };
+        let mut chunks = Vec::new();
+        self.add_content(&delta["content"], &mut chunks)?;
+        if self.add_reasoning(delta) {
+            chunks.push(Chunk::Progress);
+        }
+        match &delta["tool_calls"] {
+            Value::Array(pieces) => pieces.iter().try_for_each(|piece| self.add_call(piece, &mut chunks))?,
+            piece @ Value::Object(_) => self.add_call(piece, &mut chunks)?,
+            _ => {}
+        }
+        if delta["function_call"].is_object() {
+            self.add_call(&json!({ "function": delta["function_call"] }), &mut chunks)?;
+        }
+        self.has_begun |= !chunks.is_empty();
+        if delta["refusal"].as_str().is_some_and(|refusal| !refusal.is_empty()) {
+            chunks.extend(self.fail(ModelError::ContentFilter)?);
+            return Ok(chunks);
+        }
+        match reason.to_ascii_lowercase().as_str() {
+            "" | "null" | "none" => {}
+            "length" | "max_tokens" | "model_length" | "max_output_tokens" => {
+                self.ended = Some(Some(ModelError::LengthLimit))
+            }
+            "content_filter" | "safety" | "sensitive" | "recitation" | "prohibited_content" | "blocklist" => {
+                chunks.extend(self.fail(ModelError::ContentFilter)?);
+            }
+            "error" | "abort" | "insufficient_system_resource" | "network_error" => {
+                chunks.extend(self.fail(ModelError::ProviderFailed)?);
+            }
+            _ => self.ended = Some(None),
+        }
+        Ok(chunks)
+    }
+
+    /// The answer ends here, because the provider failed or withheld the rest. An error when nothing was given: another model may answer.
+    fn fail(&mut self, error: ModelError) -> Result<Vec<Chunk>, ModelError> {
+        if !self.has_text {
+            return Err(error);
+        }
+        self.calls = ToolCalls::default();
+        let error = match error {
+            ModelError::ContentFilter => error,
+            _ => ModelError::ProviderFailed,
+        };
+        self.ended.get_or_insert(Some(error));
+        Ok(Vec::new())
+    }
+
+    fn add_content(&mut self, content: &Value, chunks: &mut Vec<Chunk>) -> Result<(), ModelError> {
+        match content {
+            Value::String(text) => self.add_text(text, chunks),
+            Value::Array(parts) => parts.iter().try_for_each(|part| match (part["type"].as_str(), part) {
+                (_, Value::String(text)) => self.add_text(text, chunks),
+                (Some("text" | "output_text") | None, part) => match &part["text"] {
+                    Value::String(text) => self.add_text(text, chunks),
+                    // Some write the text as an object with a value.
+                    text => self.add_text(text["value"].as_str().unwrap_or_default(), chunks),
+                },
+                // Mistral streams reasoning as a part of the content.
+                (Some("thinking" | "reasoning"), _) => {
+                    chunks.push(Chunk::Progress);
+                    Ok(())
+                }
+                _ => Ok(()),
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    fn add_text(&mut self, text: &str, chunks: &mut Vec<Chunk>) -> Result<(), ModelError> {
+        let parts = self.text.push(text);
+        self.add_parts(parts, chunks)
+    }
+
+    fn add_parts(&mut self, parts: Vec<Part>, chunks: &mut Vec<Chunk>) -> Result<(), ModelError> {
+        for part in parts {
+            match part {
+                Part::Visible(text) => {
+                    self.has_text = true;
+                    chunks.push(Chunk::Text(text));
+                }
+                Part::Reasoning => chunks.push(Chunk::Progress),
+                Part::Call(text) => {
+                    let call: Value = serde_json::from_str(text.trim()).unwrap_or_default();
+                    let arguments = [&call["arguments"], &call["parameters"]]
+                        .into_iter()
+                        .find(|value| !value.is_null());
+                    let unreadable = Value::String(text);
+                    let piece = match call["name"].as_str() {
+                        Some(name) => Piece {
+                            name: Some(name),
+                            arguments,
+                            ..Piece::default()
+                        },
+                        None => Piece {
+                            name: Some("unnamed"),
+                            arguments: Some(&unreadable),
+                            ..Piece::default()
+                        },
+                    };
+                    self.calls.add(piece)?;
+                    chunks.push(Chunk::Progress);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the piece has reasoning in a field of its own.
+    fn add_reasoning(&mut self, delta: &Value) -> bool {
+        let mut found = false;
+        for field in REASONING_FIELDS {
+            let Some(piece) = delta[field].as_str().filter(|piece| !piece.is_empty()) else {
+                continue;
+            };
+            found = true;
+            let kept = self.message_fields.entry(field).or_insert_with(|| json!(""));
+            if let Value::String(kept) = kept
+                && kept.len() < MAX_REASONING
+            {
+                kept.push_str(piece);
+            }
+        }
+        // OpenRouter's list of reasoning blocks, which it wants back as it came.
+        if let Some(details) = delta["reasoning_details"]
+            .as_array()
+            .filter(|details| !details.is_empty())
+        {
+            found = true;
+            let kept = self
+                .message_fields
+                .entry("reasoning_details")
+                .or_insert_with(|| json!([]));
+            if let Value::Array(kept) = kept
+                && kept.len() < 4096
+            {
+                kept.extend(details.iter().cloned());
+            }
+        }
+        found
+    }
+
+    fn add_call(&mut self, piece: &Value, chunks: &mut Vec<Chunk>) -> Result<(), ModelError> {
+        let function = match &piece["function"] {
+            Value::Object(_) => &piece["function"],
+            _ => piece,
+        };
+        let id = piece["id"]
+            .as_str()
+            .map(str::to_owned)
+            .or_else(|| piece["id"].as_i64().map(|id| id.to_string()));
+        let extra = piece.get("extra_content").filter(|extra| !extra.is_null());
+        self.calls.add(Piece {
+            index: piece["index"].as_i64(),
+            id: id.as_deref(),
+            name: function["name"].as_str(),
+            arguments: function.get("arguments"),
+            extra: extra.map(|extra| json!({ "extra_content": extra })),
+        })?;
+        chunks.push(Chunk::Progress);
+        Ok(())
+    }
+
+    /// The calls, and what the provider wants back with them.
+    fn finish_calls(&mut self, cut: bool) -> Vec<Chunk> {
+        let finished = std::mem::take(&mut self.calls).finish(cut);
+        if finished.is_empty() {
+            return Vec::new();
+        }
+        let mut fields = Map::new();
+        let mut chunks = Vec::new();
+        for Finished { call, extra } in finished {
+            fields.extend(extra.map(|extra| (call.id.clone(), extra)));
+            chunks.push(Chunk::Call(call));
+        }
+        if !fields.is_empty() || !self.message_fields.is_empty() {
+            chunks.push(Chunk::Echo(Echo {
+                endpoint: self.endpoint.clone(),
+                data: json!({ "message": self.message_fields, "calls": fields }),
+            }));
+        }
+        chunks
+    }
+}
+
+impl AnswerReader for ChatReader {
+    fn add(&mut self, event: StreamEvent) -> Result<Vec<Chunk>, ModelError> {
+        match event {
+            StreamEvent::Json(event) => self.add_json(&event),
+            StreamEvent::Done => {
+                self.done = true;
+                Ok(Vec::new())
+            }
+            StreamEvent::Unreadable => {
+                self.has_unreadable = true;
+                Ok(Vec::new())
+            }
+        }
+    }
+
+    fn progress(&self) -> Progress {
+        match self.ended {
+            _ if self.done || self.has_final_usage => Progress::Over,
+            Some(_) => Progress::AwaitsUsage,
+            None => Progress::Going,
+        }
+    }
+
+    fn end(&mut self) -> Result<Vec<Chunk>, ModelError> {
+        let mut chunks = Vec::new();
+        let rest = self.text.finish();
+        self.add_parts(rest, &mut chunks)?;
+        // `[DONE]` without a reason is an end as well, where something was said.
+        let ended = match self.ended {
+            None if self.done && self.has_begun => None,
+            None if self.has_unreadable && !self.has_begun => return Err(ModelError::Garbage),
+            None => {
+                self.calls = ToolCalls::default();
+                match (self.has_text, self.usage) {
+                    (true, Some(_)) => Some(ModelError::CutOff),
+                    _ => return Err(ModelError::CutOff),
+                }
+            }
+            Some(ended) => ended,
+        };
+        chunks.extend(self.finish_calls(ended == Some(ModelError::LengthLimit)));
+        chunks.push(Chunk::End(self.usage.unwrap_or_default(), ended));
+        Ok(chunks)
+    }
+
+    fn lessons(&self) -> Adaptations {
+        self.text
+            .began_inside
+            .then_some(Adaptation::ReasoningFirst)
+            .into_iter()
+            .collect()
+    }
+}
+
+fn is_error(error: &Value) -> bool {
+    match error {
+        Value::Object(fields) => !fields.is_empty(),
+        Value::String(text) => !text.is_empty(),
+        _ => false,
+    }
+}
+
+/// The tokens that an event counts. Servers that send a running count send the last one last.
+fn usage(event: &Value) -> Option<Usage> {
+    let usage = [&event["usage"], &event["x_groq"]["usage"]]
+        .into_iter()
+        .find(|usage| usage.is_object())?;
+    let count = |value: &Value| value.as_f64().filter(|count| *count >= 0.0).map(|count| count as u32);
+    let one_of = |names: &[&str]| names.iter().find_map(|name| count(&usage[*name])).unwrap_or(0);
+    let found = Usage {
+        input_tokens: one_of(&["prompt_tokens", "input_tokens"]),
+        // DeepSeek counts the hits beside the prompt's tokens.
+        cached_tokens: count(&usage["prompt_tokens_details"]["cached_tokens"])
+            .or_else(|| count(&usage["prompt_cache_hit_tokens"]))
+            .or_else(|| count(&usage["cached_tokens"]))
+            .unwrap_or(0),
+        cache_write_tokens: count(&usage["prompt_tokens_details"]["cache_write_tokens"]).unwrap_or(0),
+        output_tokens: one_of(&["completion_tokens", "output_tokens"]),
+        reasoning_tokens: count(&usage["completion_tokens_details"]["reasoning_tokens"]).unwrap_or(0),
+    };
+    (found != Usage::default()).then_some(found)
+}

@@ -1,0 +1,201 @@
+//! The events of a streamed response, put together.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use serde_json::{Value, json};
+
+use crate::model::{
+    Chunk, Echo, ModelError, Prompt, Usage,
+    endpoint::{AnswerReader, Progress},
+    hidden_text::{HiddenText, Part},
+    refusal::Refusal,
+    server_sent_events::StreamEvent,
+    tool_calls::{Piece, ToolCalls},
+};
+
+/// More items than this in one answer is no answer.
+const MAX_ITEMS: usize = 256;
+
+pub struct ResponseReader {
+    text: HiddenText,
+    calls: ToolCalls,
+    /// Items of reasoning, to be given back as they came.
+    reasoning: Vec<Value>,
+    /// The items that are read, by their place in the output.
+    items: BTreeSet<u64>,
+    endpoint: Arc<str>,
+    usage: Option<Usage>,
+    ended: Option<Option<ModelError>>,
+    has_text: bool,
+    has_unreadable: bool,
+}
+
+impl ResponseReader {
+    pub fn new(prompt: &Prompt, endpoint: Arc<str>) -> Self {
+        Self {
+            text: HiddenText::new(false),
+            calls: ToolCalls::new(prompt.tools.iter().map(|tool| tool.name).collect()),
+            reasoning: Vec::new(),
+            items: BTreeSet::new(),
+            endpoint,
+            usage: None,
+            ended: None,
+            has_text: false,
+            has_unreadable: false,
+        }
+    }
+
+    fn add_json(&mut self, event: &Value) -> Result<Vec<Chunk>, ModelError> {
+        let place = event["output_index"].as_u64().unwrap_or(self.items.len() as u64);
+        match event["type"].as_str().unwrap_or_default() {
+            "response.output_text.delta" => self.add_text(event["delta"].as_str().unwrap_or_default()),
+            "response.refusal.delta" | "response.refusal.done" => self.fail(ModelError::ContentFilter),
+            "response.output_item.done" => self.add_item(place, &event["item"]),
+            "response.completed" | "response.incomplete" | "response.failed" => self.end_response(&event["response"]),
+            // Some servers write the error into the event, some below `error`.
+            "error" => {
+                let error = if event["error"].is_object() {
+                    &event["error"]
+                } else {
+                    event
+                };
+                self.fail(Refusal::in_stream(error).error())
+            }
+            kind if kind.contains("reasoning") || kind.contains("arguments") => Ok(vec![Chunk::Progress]),
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    fn add_item(&mut self, place: u64, item: &Value) -> Result<Vec<Chunk>, ModelError> {
+        if self.items.len() == MAX_ITEMS {
+            return Err(ModelError::TooLong);
+        }
+        if !self.items.insert(place) {
+            return Ok(Vec::new());
+        }
+        match item["type"].as_str() {
+            Some("function_call") => self.calls.add(Piece {
+                index: i64::try_from(place).ok(),
+                id: item["call_id"].as_str().or(item["id"].as_str()),
+                name: item["name"].as_str(),
+                arguments: item.get("arguments"),
+                extra: None,
+            })?,
+            Some("reasoning") => self.reasoning.push(item.clone()),
+            _ => {}
+        }
+        Ok(vec![Chunk::Progress])
+    }
+
+    /// The last event has the whole response once more: what no event of its own told is taken from there.
+    fn end_response(&mut self, response: &Value) -> Result<Vec<Chunk>, ModelError> {
+        self.usage = usage(&response["usage"]).or(self.usage);
+        let mut chunks = Vec::new();
+        for (place, item) in response["output"].as_array().into_iter().flatten().enumerate() {
+            if item["type"] == "message" && !self.has_text {
+                for part in item["content"].as_array().into_iter().flatten() {
+                    chunks.extend(self.add_text(part["text"].as_str().unwrap_or_default())?);
+                }
+            } else {
+                self.add_item(place as u64, item)?;
+            }
+        }
+        match response["status"].as_str().unwrap_or("completed") {
+            "failed" => chunks.extend(self.fail(Refusal::in_stream(&response["error"]).error())?),
+            "incomplete" if response["incomplete_details"]["reason"] == "content_filter" => {
+                chunks.extend(self.fail(ModelError::ContentFilter)?);
+            }
+            "incomplete" => self.ended = Some(Some(ModelError::LengthLimit)),
+            "cancelled" => chunks.extend(self.fail(ModelError::ProviderFailed)?),
+            _ => self.ended = Some(None),
+        }
+        Ok(chunks)
+    }
+
+    fn fail(&mut self, error: ModelError) -> Result<Vec<Chunk>, ModelError> {
+        if !self.has_text {
+            return Err(error);
+        }
+        self.calls = ToolCalls::default();
+        let error = match error {
+            ModelError::ContentFilter => error,
+            _ => ModelError::ProviderFailed,
+        };
+        self.ended.get_or_insert(Some(error));
+        Ok(Vec::new())
+    }
+
+    fn add_text(&mut self, text: &str) -> Result<Vec<Chunk>, ModelError> {
+        let parts = self.text.push(text);
+        Ok(self.shown(parts))
+    }
+
+    fn shown(&mut self, parts: Vec<Part>) -> Vec<Chunk> {
+        let chunk = |part| match part {
+            Part::Visible(text) => {
+                self.has_text = true;
+                Chunk::Text(text)
+            }
+            Part::Reasoning | Part::Call(_) => Chunk::Progress,
+        };
+        parts.into_iter().map(chunk).collect()
+    }
+}
+
+impl AnswerReader for ResponseReader {
+    fn add(&mut self, event: StreamEvent) -> Result<Vec<Chunk>, ModelError> {
+        match event {
+            StreamEvent::Json(event) => self.add_json(&event),
+            StreamEvent::Done => Ok(Vec::new()),
+            StreamEvent::Unreadable => {
+                self.has_unreadable = true;
+                Ok(Vec::new())
+            }
+        }
+    }
+
+    fn progress(&self) -> Progress {
+        match (self.ended, self.usage) {
+            (Some(_), Some(_)) => Progress::Over,
+            (Some(_), None) => Progress::AwaitsUsage,
+            (None, _) => Progress::Going,
+        }
+    }
+
+    fn end(&mut self) -> Result<Vec<Chunk>, ModelError> {
+        let rest = self.text.finish();
+        let mut chunks = self.shown(rest);
+        let ended = match self.ended {
+            None if self.has_unreadable && !self.has_text => return Err(ModelError::Garbage),
+            None => return Err(ModelError::CutOff),
+            Some(ended) => ended,
+        };
+        let finished = std::mem::take(&mut self.calls).finish(ended == Some(ModelError::LengthLimit));
+        if !finished.is_empty() && !self.reasoning.is_empty() {
+            let data = json!(self.reasoning);
+            chunks.push(Chunk::Echo(Echo {
+                endpoint: self.endpoint.clone(),
+                data,
+            }));
+        }
+        chunks.extend(finished.into_iter().map(|finished| Chunk::Call(finished.call)));
+        chunks.push(Chunk::End(self.usage.unwrap_or_default(), ended));
+        Ok(chunks)
+    }
+}
+
+fn usage(usage: &Value) -> Option<Usage> {
+    let count = |value: &Value| {
+        value
+            .as_u64()
+            .map_or(0, |count| u32::try_from(count).unwrap_or(u32::MAX))
+    };
+    let found = Usage {
+        input_tokens: count(&usage["input_tokens"]),
+        cached_tokens: count(&usage["input_tokens_details"]["cached_tokens"]),
+        cache_write_tokens: 0,
+        output_tokens: count(&usage["output_tokens"]),
+        reasoning_tokens: count(&usage["output_tokens_details"]["reasoning_tokens"]),
+    };
+    (found != Usage::default()).then_some(found)
+}
