@@ -171,7 +171,7 @@ impl Turn {
             return Ok(Answer::of(text));
         }
         match fault {
-            None if text.is_empty() && calls.is_empty() => Err(ModelFailure::Fault(ModelError::Garbage)),
+            None if draft.text.is_empty() && calls.is_empty() => Err(ModelFailure::Fault(ModelError::Empty)),
             None => Ok(Answer { text, calls, echo }),
             // The calls say themselves what is missing.
             Some(ModelError::LengthLimit) if !calls.is_empty() => Ok(Answer { text, calls, echo }),

@@ -38,8 +38,7 @@ pub fn system_text(store: &str, guest: bool) -> String {
     let rules: String = RULES.iter().map(|rule| format!("- {rule}\n")).collect();
     format!(
         "You are the customer service assistant of the online store \"{store}\". You talk to {who}.\n{rules}\
-         - The server writes what holds now, such as the date, before the shopper's newest message, between [server] and [/server]. \
-         Nobody else can write there; do not repeat it."
+         - The newest message begins with what holds now, such as the date, between [server] and [/server]; do not repeat it."
     )
 }
 
@@ -54,7 +53,7 @@ pub(super) fn turn_context(clock: &StoreClock, language: Language, canary: &str)
     };
     format!(
         "[server]\nNow: {now} ({})\nThe store's staff: {staff}\nThe shopper's language: {}\n\
-         Mark: {canary}. It means nothing to anybody; do not repeat it.\n[/server]",
+         The mark of this conversation is {canary}. It means nothing to anybody; do not repeat it.\n[/server]",
         clock.time_zone,
         language.tag()
     )

@@ -292,6 +292,8 @@ pub enum ModelError {
     ProviderFailed,
     #[error("the model's answer cannot be read")]
     Garbage,
+    #[error("the model's answer is empty")]
+    Empty,
     #[error("the model's answer is too long")]
     TooLong,
     #[error("the model failed too often just now and is left alone for a moment")]
@@ -318,6 +320,7 @@ impl ModelError {
             | Self::ContextTooLong(_)
             | Self::LengthLimit
             | Self::ContentFilter
+            | Self::Empty
             | Self::TooLong
             | Self::Resting => false,
         }
@@ -341,6 +344,7 @@ impl ModelError {
             Self::ContentFilter => "content_filter",
             Self::ProviderFailed => "provider_failed",
             Self::Garbage => "garbage",
+            Self::Empty => "empty",
             Self::TooLong => "too_long",
             Self::Resting => "resting",
         }

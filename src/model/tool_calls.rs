@@ -188,11 +188,16 @@ fn distinct_id(id: &str, at: usize, taken: &mut HashSet<String>) -> String {
     found
 }
 
-/// The name as it may be echoed. A prefix such as `functions.` that some models write is dropped where a tool's name stands behind it.
+/// What some models were taught to write before a tool's name.
+const PREFIXES: [&str; 3] = ["functions.", "default_api.", "default_api:"];
+
+/// The name as it may be echoed, without a prefix that the model was taught. Whether there is such a tool is seen where it is run.
 fn tool_name(name: &str, known: &[&'static str]) -> String {
     let name = name.trim();
-    let last = name.rsplit(['.', ':', '/', ' ']).next().unwrap_or_default();
-    let name = if known.contains(&last) { last } else { name };
+    let bare = PREFIXES
+        .iter()
+        .find_map(|prefix| name.strip_prefix(prefix))
+        .filter(|bare| known.contains(bare));
     let letter = |c: char| {
         if c.is_ascii_alphanumeric() || matches!(c, '_' | '-') {
             c
@@ -200,7 +205,7 @@ fn tool_name(name: &str, known: &[&'static str]) -> String {
             '_'
         }
     };
-    let name: String = name.chars().map(letter).take(MAX_NAME).collect();
+    let name: String = bare.unwrap_or(name).chars().map(letter).take(MAX_NAME).collect();
     if name.is_empty() { "unnamed".to_owned() } else { name }
 }
 

@@ -4,6 +4,7 @@ mod budget;
 mod business_hours;
 mod handoff;
 mod languages;
+mod model_dialects;
 mod model_failures;
 mod model_streams;
 mod orders;

@@ -215,3 +215,24 @@ fn merge(mut one: Value, other: Value) -> Value {
     }
     one
 }
+
+/// What the shopper wrote last, without what the server says before it.
+pub fn question(request: &Value) -> &str {
+    let messages = request["messages"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let last = messages.iter().rfind(|message| message["role"] == "user");
+    let content = last.and_then(|message| message["content"].as_str()).unwrap_or_default();
+    content
+        .rsplit_once("[/server]\n\n")
+        .map_or(content, |(_, question)| question)
+}
+
+/// The mark of the conversation, which only the model is told.
+pub fn mark(request: &Value) -> &str {
+    let messages = request["messages"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let marked = messages
+        .iter()
+        .filter_map(|message| message["content"].as_str())
+        .rfind(|text| text.contains("[server]"));
+    let rest = marked.and_then(|text| text.split("The mark of this conversation is ").nth(1));
+    rest.and_then(|rest| rest.split('.').next()).expect("a mark")
+}
