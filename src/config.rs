@@ -40,6 +40,8 @@ pub struct Settings {
     pub model: ModelSettings,
     /// Asked when the first does not answer.
     pub second_model: Option<EndpointSettings>,
+    /// Tokens that one answer of a model may have.
+    pub output_tokens: u32,
     pub lifetimes: Lifetimes,
     /// How long the words of unused conversations are kept.
     pub retention: chrono::Duration,
@@ -92,6 +94,7 @@ impl Settings {
             reader.fault("MODEL", "`offline` answers by fixed rules and is for the demo; set `openai`, or COUNTERSIGN_ALLOW_OFFLINE_MODEL=yes on a test system");
         }
         let second_model = reader.second_model(model.as_ref());
+        let output_tokens = reader.output_tokens();
         let listen = reader
             .parsed("LISTEN", "an address such as 0.0.0.0:8080")
             .unwrap_or_else(|| ([127, 0, 0, 1], 8080).into());
@@ -137,6 +140,7 @@ impl Settings {
             database,
             model,
             second_model,
+            output_tokens,
             lifetimes,
             retention,
             secure_cookies: true,
@@ -167,6 +171,7 @@ impl Settings {
             database,
             model,
             second_model: None,
+            output_tokens: 1024,
             lifetimes: Lifetimes::default(),
             retention: chrono::Duration::days(365),
             trial: false,

@@ -170,8 +170,8 @@ impl Turn {
                 "too_many_calls",
                 "no more calls in this turn; answer with what you have",
             )
-        } else if let Some(fault) = call.fault {
-            ("unreadable_arguments", fault.message())
+        } else if let Some(fault) = call.fault.filter(|_| self.engine.registry.knows(&call.tool)) {
+            ("invalid_argument", fault.message())
         } else if draft.guard.forbids(&call.arguments) {
             ("withheld", "your instructions are not to be written down")
         } else {

@@ -49,6 +49,15 @@ pub async fn run(settings: Settings) -> Result<(), CliError> {
     serve(listener, &settings, &pools, Clock::system(), model, stop).await
 }
 
+/// How long a turn may take: its model's whole time and half a minute for tools and a second round, and a minute at least.
+fn turn_deadline(model: &ModelSettings) -> Duration {
+    let of_model = match model {
+        ModelSettings::Offline => Duration::ZERO,
+        ModelSettings::Endpoint(endpoint) => endpoint.deadlines.total + Duration::from_secs(30),
+    };
+    of_model.max(Limits::default().deadline)
+}
+
 /// Serves on `listener` until `stop` is over, then lets running turns finish.
 pub async fn serve(
     listener: TcpListener,
@@ -68,6 +77,8 @@ pub async fn serve(
         metrics: metrics.clone(),
         limits: Limits {
             turns: settings.most_turns,
+            output_tokens: settings.output_tokens,
+            deadline: turn_deadline(&settings.model),
             ..Limits::default()
         },
         clock: clock.clone(),

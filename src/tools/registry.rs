@@ -172,6 +172,11 @@ impl Registry {
         self.tools.get(tool).map_or("unknown", |tool| tool.contract.name)
     }
 
+    /// Whether there is such a tool.
+    pub fn knows(&self, tool: &str) -> bool {
+        self.tools.contains_key(tool)
+    }
+
     /// Whether a tool is one that only reads.
     pub fn only_reads(&self, tool: &str) -> bool {
         self.tools
