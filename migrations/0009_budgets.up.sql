@@ -128,6 +128,17 @@ BEGIN
     RETURN QUERY SELECT s.scope, s.key, s.spent_micros FROM settle_spend(reservation, their_keys, shopper, by_model, how, amount, input, output, called, at) s;
 END $$;
 
+-- Outages of the first language model: each store's admins are told of one once, whichever replica sees it first.
+CREATE TABLE model_outages (
+    tenant_id  uuid NOT NULL REFERENCES tenants,
+    started_at timestamptz NOT NULL,
+    error      text NOT NULL CHECK (length(error) <= 40),
+    ended_at   timestamptz CHECK (ended_at >= started_at),
+    PRIMARY KEY (tenant_id, started_at)
+);
+CALL protect_table('model_outages', false);
+CREATE UNIQUE INDEX model_outages_open ON model_outages (tenant_id) WHERE ended_at IS NULL;
+
 -- Who may do what.
 GRANT SELECT, INSERT, UPDATE ON budgets, spend TO countersign_web;
 GRANT SELECT, INSERT, DELETE ON reservations TO countersign_web;
@@ -135,5 +146,6 @@ GRANT SELECT, INSERT ON budget_ledger TO countersign_web, countersign_executor;
 GRANT SELECT, UPDATE ON spend TO countersign_executor;
 GRANT SELECT, DELETE ON reservations TO countersign_executor;
 GRANT SELECT ON budgets TO countersign_executor;
+GRANT SELECT, INSERT, UPDATE (ended_at) ON model_outages TO countersign_executor;
 REVOKE ALL ON FUNCTION hold_spend, book_spend FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION hold_spend, book_spend TO countersign_web;

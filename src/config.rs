@@ -14,6 +14,7 @@ use secrecy::ExposeSecret;
 use sqlx::postgres::PgConnectOptions;
 use tokio::sync::watch;
 
+pub use models::Models;
 use reader::Reader;
 pub use reader::{ConfigError, Fault, Source, environment};
 
@@ -42,6 +43,8 @@ pub struct Settings {
     pub second_model: Option<EndpointSettings>,
     /// Tokens that one answer of a model may have.
     pub output_tokens: u32,
+    /// How often a model that fails is asked whether it answers again; none never asks, at the start neither.
+    pub model_check: Option<Duration>,
     pub lifetimes: Lifetimes,
     /// How long the words of unused conversations are kept.
     pub retention: chrono::Duration,
@@ -95,6 +98,7 @@ impl Settings {
         }
         let second_model = reader.second_model(model.as_ref());
         let output_tokens = reader.output_tokens();
+        let model_check = reader.model_check();
         let listen = reader
             .parsed("LISTEN", "an address such as 0.0.0.0:8080")
             .unwrap_or_else(|| ([127, 0, 0, 1], 8080).into());
@@ -141,6 +145,7 @@ impl Settings {
             model,
             second_model,
             output_tokens,
+            model_check,
             lifetimes,
             retention,
             secure_cookies: true,
@@ -172,6 +177,7 @@ impl Settings {
             model,
             second_model: None,
             output_tokens: 1024,
+            model_check: None,
             lifetimes: Lifetimes::default(),
             retention: chrono::Duration::days(365),
             trial: false,
@@ -193,6 +199,13 @@ impl Settings {
             shutdown_drain: Duration::ZERO,
             shutdown_grace: Duration::ZERO,
         }
+    }
+
+    /// The models, for the command that checks them.
+    pub fn models_only(source: Source) -> Result<Models, ConfigError> {
+        let mut reader = Reader::new(source);
+        let models = reader.models();
+        reader.finish(models)
     }
 
     /// Where the database is, for the commands that need nothing else.

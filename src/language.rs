@@ -189,7 +189,7 @@ pub fn file(language: Language, name: &str, values: &[(&str, Value<'_>)]) -> Vec
 }
 
 /// One thing, said in every language.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct LocalizedText(BTreeMap<Language, String>);
 

@@ -152,7 +152,7 @@ pub(super) async fn away(
 }
 
 /// The time where a store is, and whether its staff is there.
-pub(super) struct StoreClock {
+pub struct StoreClock {
     /// A name of the IANA time zone database; `UTC` where the store has said none.
     pub time_zone: String,
     pub local: NaiveDateTime,
@@ -160,7 +160,7 @@ pub(super) struct StoreClock {
 }
 
 /// The bound store's clock at `now`.
-pub(super) async fn store_clock(tx: &mut Tx<Web>, now: DateTime<Utc>) -> Result<StoreClock, sqlx::Error> {
+pub async fn store_clock(tx: &mut Tx<Web>, now: DateTime<Utc>) -> Result<StoreClock, sqlx::Error> {
     let Some(hours) = read(tx).await? else {
         return Ok(StoreClock {
             time_zone: "UTC".to_owned(),

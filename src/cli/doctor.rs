@@ -32,6 +32,9 @@ pub struct Options {
     /// Leave the DNS of mail alone.
     #[arg(long)]
     without_mail: bool,
+    /// Leave the language models alone: asking them takes time and costs a little.
+    #[arg(long)]
+    without_models: bool,
 }
 
 #[derive(Subcommand)]
@@ -63,6 +66,7 @@ pub async fn run(options: Options) -> Result<(), CliError> {
                 backups: options.backups,
                 resolver: options.resolver,
                 without_mail: options.without_mail,
+                without_models: options.without_models,
             };
             (options.json, doctor::examine(&look).await)
         }

@@ -9,6 +9,7 @@ pub mod export;
 pub mod import;
 mod integrations;
 mod keys;
+mod model;
 pub mod private_postgres;
 mod probe;
 mod prompt;
@@ -64,6 +65,9 @@ enum Command {
     Staff(staff::StaffCommand),
     /// Look at a live installation and say what is wrong and how to mend it.
     Doctor(doctor::Options),
+    /// Look after the language models.
+    #[command(subcommand)]
+    Model(model::ModelCommand),
     /// Manage secrets for and of other systems: Stripe, the CRM, what webhooks are signed with.
     #[command(subcommand)]
     Integration(integrations::IntegrationCommand),
@@ -210,6 +214,7 @@ async fn dispatch(command: Command) -> Result<(), CliError> {
         Command::Replay(options) => replay::run(options).await,
         Command::Staff(command) => staff::run(command).await,
         Command::Doctor(options) => doctor::run(options).await,
+        Command::Model(command) => model::run(command).await,
         Command::Integration(command) => integrations::run(command).await,
         Command::Keys(command) => keys::run(command).await,
         Command::Tenant(command) => tenants::run(command).await,

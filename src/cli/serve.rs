@@ -23,7 +23,7 @@ use crate::{
     identity::Identity,
     integrations::{Outgoing, challenge::Challenge},
     mail::Mailer,
-    model::{Chain, Endpoint, EndpointSettings, Model, OfflineModel, budget::Meter},
+    model::{Chain, Endpoint, EndpointSettings, Model, ModelHealth, OfflineModel, Watch, budget::Meter},
     telemetry::{self, Metrics},
     tenancy::{self, Pooler, Pools, Role, Web},
     tools::Registry,
@@ -69,10 +69,12 @@ pub async fn serve(
 ) -> Result<(), CliError> {
     let metrics = Metrics::default();
     let registry = Arc::new(Registry::new(pools.reader.clone(), pools.web.clone()));
+    let chain = chain(settings, model, pools, &clock);
+    let model_health = model_health(settings, &chain);
     let chat = Chat::new(Engine {
         web: pools.web.clone(),
         registry: registry.clone(),
-        chain: chain(settings, model, pools),
+        chain,
         keyring: settings.keyring.clone(),
         metrics: metrics.clone(),
         limits: Limits {
@@ -100,10 +102,21 @@ pub async fn serve(
         pools: pools.clone(),
         health_check: health_check.clone(),
         dependencies: dependencies.into(),
+        model_health: model_health.clone(),
         clock: clock.clone(),
     };
     if let Some(address) = settings.internal_listen {
         background.spawn(operations::serve(bind(address).await?, internal.clone()));
+    }
+    if let (Some(health), Some(every)) = (model_health, settings.model_check) {
+        let (pool, clock) = (pools.executor.clone(), clock.clone());
+        let watch = Watch {
+            health,
+            pool,
+            clock,
+            every,
+        };
+        background.spawn(watch.run());
     }
     let identity = Identity::new(
         pools.web.clone(),
@@ -207,7 +220,7 @@ fn tools(
 }
 
 /// Who answers: `model`, the other one that is set, and the rules behind them.
-fn chain(settings: &Settings, model: Arc<dyn Model>, pools: &Pools) -> Chain {
+fn chain(settings: &Settings, model: Arc<dyn Model>, pools: &Pools, clock: &Clock) -> Chain {
     let ModelSettings::Endpoint(first) = &settings.model else {
         return Chain::of(model);
     };
@@ -216,7 +229,15 @@ fn chain(settings: &Settings, model: Arc<dyn Model>, pools: &Pools) -> Chain {
         let model: Arc<dyn Model> = Arc::new(Endpoint::new(settings.clone()));
         (model, meter(settings))
     });
-    Chain::with_rules(std::iter::once((model, meter(first))).chain(second))
+    Chain::with_rules(std::iter::once((model, meter(first))).chain(second), clock)
+}
+
+/// Whether the language model answers; none where there is none.
+fn model_health(settings: &Settings, chain: &Chain) -> Option<ModelHealth> {
+    match &settings.model {
+        ModelSettings::Offline => None,
+        ModelSettings::Endpoint(first) => Some(ModelHealth::new(chain.clone(), first.wire)),
+    }
 }
 
 /// The model that the settings name.
@@ -258,6 +279,7 @@ pub async fn work(settings: Settings) -> Result<(), CliError> {
         health_check: HealthCheck::new(pools.web.clone()),
         pools,
         dependencies: Arc::new([Arc::new(tools.outgoing.clone()) as Arc<dyn Dependency>]),
+        model_health: None,
         clock,
     };
     let mut background = JoinSet::new();

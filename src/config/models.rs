@@ -9,6 +9,14 @@ use crate::model::{Deadlines, Dialect, EndpointSettings, ModelSettings, Price, S
 const OPENAI: &str = "https://api.openai.com/v1";
 const ANTHROPIC: &str = "https://api.anthropic.com/v1";
 
+/// The models that may be asked.
+pub struct Models {
+    pub first: ModelSettings,
+    pub second: Option<EndpointSettings>,
+    /// Tokens that one answer may have.
+    pub output_tokens: u32,
+}
+
 impl Reader<'_> {
     pub fn model(&mut self) -> Option<ModelSettings> {
         let wire = match self.text("MODEL").as_deref() {
@@ -98,6 +106,25 @@ impl Reader<'_> {
             sampling: first.sampling,
             context_tokens: self.context_tokens("SECOND_MODEL_CONTEXT_TOKENS"),
         })
+    }
+
+    /// Every model that is set.
+    pub fn models(&mut self) -> Option<Models> {
+        let first = self.model();
+        let second = self.second_model(first.as_ref());
+        Some(Models {
+            first: first?,
+            second,
+            output_tokens: self.output_tokens(),
+        })
+    }
+
+    /// How often a model that fails is asked whether it answers again.
+    pub fn model_check(&mut self) -> Option<Duration> {
+        match self.number("MODEL_CHECK_SECONDS", 0..=3_600, 180) {
+            0 => None,
+            seconds => Some(Duration::from_secs(seconds as u64)),
+        }
     }
 
     /// The most tokens of one answer.

@@ -5,6 +5,7 @@ mod dns;
 mod edge;
 mod installation;
 pub mod mail;
+pub mod models;
 mod spf;
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
@@ -35,6 +36,8 @@ pub struct Options {
     pub resolver: Option<SocketAddr>,
     /// Leave the DNS of mail alone.
     pub without_mail: bool,
+    /// Leave the models alone: asking them takes time and costs a little.
+    pub without_models: bool,
 }
 
 impl Finding {
@@ -64,11 +67,20 @@ fn or_well(found: Vec<Finding>, check: &'static str, code: &'static str, text: &
     }
 }
 
-/// Everything that can be seen, for a page: by this process, with the settings that it serves with.
+/// Everything that can be seen, for a page: by this process, with the settings that it serves with. Models are not asked, so that no
+/// page waits for them; the status says how they do.
 pub fn of_this_process(store: Option<&str>) -> http::Doctor {
     http::Doctor::new(
         store,
-        Arc::new(|| Box::pin(async { examine(&Options::default()).await })),
+        Arc::new(|| {
+            Box::pin(async {
+                let options = Options {
+                    without_models: true,
+                    ..Options::default()
+                };
+                examine(&options).await
+            })
+        }),
     )
 }
 
@@ -79,6 +91,11 @@ pub async fn examine(options: &Options) -> Vec<Finding> {
     if let Some(settings) = &settings {
         findings.extend(installation::precautions(settings, options.backups.as_deref()));
         findings.extend(installation::sentry(settings).await);
+        if !options.without_models {
+            let second = settings.second_model.as_ref();
+            let checked = models::ask(&settings.model, second, settings.output_tokens).await;
+            findings.extend(models::findings(&checked));
+        }
     }
     let address = settings.as_ref().map(|settings| settings.database.clone());
     if let Some(address) = address.or_else(|| Settings::database_only(&environment).ok()) {

@@ -9,12 +9,19 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 use tokio::net::TcpListener;
 
 use super::health::HealthCheck;
 use crate::{
-    chat::Chat, clock::Clock, integrations::Outgoing, jobs::backlog, model::budget::Caps, telemetry::Metrics,
+    chat::Chat,
+    clock::Clock,
+    integrations::Outgoing,
+    jobs::backlog,
+    language::Language,
+    model::{ModelHealth, budget::Caps},
+    telemetry::Metrics,
     tenancy::Pools,
 };
 
@@ -45,6 +52,8 @@ pub struct Internal {
     pub pools: Pools,
     pub health_check: HealthCheck,
     pub dependencies: Arc<[Arc<dyn Dependency>]>,
+    /// None in a process that asks no model.
+    pub model_health: Option<ModelHealth>,
     pub clock: Clock,
 }
 
@@ -58,6 +67,41 @@ pub struct Readiness {
     pub schema: bool,
     /// Dependencies that failed so often that they are left alone for a moment. The service goes on without them.
     pub resting: Vec<&'static str>,
+    /// The first language model does not answer; nothing while it does.
+    pub model_outage: Option<ModelOutage>,
+}
+
+/// Why the first language model does not answer, and who answers instead.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct ModelOutage {
+    pub since: DateTime<Utc>,
+    /// The same by the store's clock, with its time zone; nothing where no store asks.
+    #[schema(example = "2026-11-02 10:42 (Europe/Berlin)")]
+    pub local_since: Option<String>,
+    /// A stable name.
+    #[schema(example = "key_refused")]
+    pub error: &'static str,
+    #[schema(example = "the provider refuses the key")]
+    pub reason: String,
+    /// What to do about it.
+    pub mend: String,
+    /// `second`, the other model, or `rules`.
+    #[schema(example = "rules")]
+    pub answered_by: &'static str,
+}
+
+impl ModelOutage {
+    fn of(health: &ModelHealth) -> Option<Self> {
+        let outage = health.outage()?;
+        Some(Self {
+            since: outage.since,
+            local_since: None,
+            error: outage.error.code(),
+            reason: outage.error.reason(Language::EN),
+            mend: outage.error.mend(health.names(), Language::EN),
+            answered_by: outage.answered_by,
+        })
+    }
 }
 
 /// Serves until the process ends.
@@ -115,6 +159,7 @@ impl Internal {
             database,
             schema,
             resting: resting.map(|(name, _)| name).collect(),
+            model_outage: self.model_health.as_ref().and_then(ModelOutage::of),
         }
     }
 

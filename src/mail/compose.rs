@@ -80,6 +80,12 @@ impl Mailer {
                 self.budget(tx, sender, (&scope.replace('_', " "), period, *percent))
                     .await
             }
+            Mail::ModelOutage {
+                since,
+                by_rules,
+                reason,
+                mend,
+            } => self.model_outage(tx, sender, (*since, *by_rules), (reason, mend)).await,
             Mail::AuditHead { head } => self.audit_head(tx, sender, head).await,
             Mail::Transcript { conversation } => self.transcript(tx, sender, *conversation).await,
             Mail::StaffAnswer { message } => self.staff_answer(tx, sender, *message).await,
@@ -315,7 +321,7 @@ async fn store_key(tx: &mut Tx<Executor>) -> Result<Option<String>, sqlx::Error>
 }
 
 /// The addresses of the store's staff with one of these roles, at most twenty.
-async fn staff(tx: &mut Tx<Executor>, roles: &[&str]) -> Result<Vec<String>, sqlx::Error> {
+pub(super) async fn staff(tx: &mut Tx<Executor>, roles: &[&str]) -> Result<Vec<String>, sqlx::Error> {
     let roles: Vec<String> = roles.iter().map(|&role| role.to_owned()).collect();
     sqlx::query_scalar!(
         "SELECT email FROM staff WHERE role = ANY ($1) AND disabled_at IS NULL ORDER BY email LIMIT 20",
@@ -326,7 +332,7 @@ async fn staff(tx: &mut Tx<Executor>, roles: &[&str]) -> Result<Vec<String>, sql
 }
 
 /// The name of the fact that says when something was.
-const WHEN: TextKey = TextKey("mail-when");
+pub(super) const WHEN: TextKey = TextKey("mail-when");
 
 /// A request's mail when its changes are made: the money may still be on its way.
 fn executed(payout: Option<Payout>) -> TextKey {

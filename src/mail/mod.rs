@@ -5,6 +5,7 @@ mod compose;
 mod dkim;
 mod inbox;
 mod letter;
+mod model_outage;
 mod receipts;
 mod smtp;
 mod words;
@@ -26,7 +27,7 @@ use crate::{
     ids::{ConversationId, MessageId, ProposalId, SessionId},
     jobs::outbox::{self, Channel, Claimed, Sent},
     keyring::{Keyring, Purpose},
-    language::Language,
+    language::{Language, LocalizedText},
     tenancy::{Executor, Role, Tx},
 };
 
@@ -107,6 +108,13 @@ pub enum Mail {
         scope: String,
         period: String,
         percent: i64,
+    },
+    /// A mail to the store's admins: the first language model does not answer.
+    ModelOutage {
+        since: DateTime<Utc>,
+        by_rules: bool,
+        reason: LocalizedText,
+        mend: LocalizedText,
     },
     /// A mail to the store's admins with the head of the audit chain, to be kept.
     AuditHead {

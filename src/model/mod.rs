@@ -15,6 +15,7 @@ mod fallback_rules;
 mod fault_text;
 mod hidden_text;
 mod json_schema;
+mod outages;
 mod price;
 mod refusal;
 mod responses;
@@ -23,6 +24,7 @@ mod server_sent_events;
 mod test_control;
 mod tool_calls;
 pub mod usage;
+mod watch;
 
 use std::sync::Arc;
 
@@ -31,7 +33,7 @@ use serde_json::Value;
 
 use crate::language::Language;
 
-pub use chain::{Chain, Link};
+pub use chain::{Chain, Link, Outage};
 pub use deadline::Deadlines;
 pub use dialect::{Adaptation, Dialect};
 pub use endpoint::{Endpoint, EndpointSettings, Sampling, Wire};
@@ -40,6 +42,7 @@ pub use fault_text::SettingNames;
 pub use price::Price;
 pub use scripted::ScriptedModel;
 pub use test_control::{ScriptedReply, TestControl};
+pub use watch::{ModelHealth, ModelOutage, Watch};
 
 /// Which model answers.
 #[derive(Clone, Debug)]

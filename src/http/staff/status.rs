@@ -3,18 +3,32 @@
 use axum::{Json, extract::State};
 
 use crate::{
-    http::Limits,
+    chat::business_hours,
     http::{
+        Limits,
         operations::{Internal, Readiness},
+        problem::Problem,
         responses::{Role, Unauthenticated},
     },
     identity::StaffMember,
+    tenancy::{Pool, Web},
 };
 
 /// Says what works and what is left alone just now.
 #[utoipa::path(get, path = "/v1/staff/status", tag = "staff", responses((status = 200, body = Readiness), Role, Unauthenticated))]
-pub async fn status(_: StaffMember, State(internal): State<Internal>) -> Json<Readiness> {
-    Json(internal.readiness().await)
+pub async fn status(
+    staff: StaffMember,
+    State(internal): State<Internal>,
+    State(web): State<Pool<Web>>,
+) -> Result<Json<Readiness>, Problem> {
+    let mut readiness = internal.readiness().await;
+    if let Some(outage) = &mut readiness.model_outage {
+        let mut tx = web.begin(staff.scope()).await?;
+        let clock = business_hours::store_clock(&mut tx, outage.since).await?;
+        let local = clock.local.format("%Y-%m-%d %H:%M");
+        outage.local_since = Some(format!("{local} ({})", clock.time_zone));
+    }
+    Ok(Json(readiness))
 }
 
 /// Says how often requests are taken, by each replica. Set for the whole server, not by a store: see `docs/limits.md`.

@@ -6,6 +6,8 @@ use axum::{
     response::{Html, IntoResponse, Response},
 };
 
+use serde::Deserialize;
+
 use super::visitor::Me;
 use crate::http::staff_may;
 
@@ -37,11 +39,35 @@ const MENU: [MenuItem; 12] = [
     item("Doctor", "/console/doctor", "/v1/staff/status"),
 ];
 
+/// The API says this of the language model while it does not answer.
+#[derive(Deserialize)]
+pub struct Outage {
+    local_since: Option<String>,
+    reason: String,
+    mend: String,
+    answered_by: String,
+}
+
+impl Outage {
+    fn who_answers(&self) -> &'static str {
+        match self.answered_by.as_str() {
+            "second" => "The second language model answers",
+            _ => "The assistant answers by fixed rules",
+        }
+    }
+
+    fn since(&self) -> &str {
+        self.local_since.as_deref().unwrap_or_default()
+    }
+}
+
 /// `templates/console/base.html` shows this around a page.
 pub struct Page {
     pub title: String,
     /// Nobody is signed in on the pages before the sign-in.
     pub me: Option<Me>,
+    /// The language model does not answer, and this person can do something about it.
+    pub outage: Option<Outage>,
     /// The page's address says what was just done.
     pub done: Option<String>,
     /// The page is, or belongs to, the page of the menu at this address.
@@ -56,6 +82,7 @@ impl Page {
         Self {
             title: title.into(),
             me,
+            outage: None,
             done: done
                 .map(|(_, word)| word.replace('-', " "))
                 .filter(|word| word.len() < 60),

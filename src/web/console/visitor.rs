@@ -11,7 +11,7 @@ use serde::{
     de::{DeserializeOwned, IgnoredAny},
 };
 
-use super::{Console, Page, encoded, render};
+use super::{Console, Page, encoded, layout::Outage, render};
 use crate::{
     http,
     identity::StaffRole,
@@ -36,6 +36,12 @@ pub struct Me {
     pub role: StaffRole,
     pub store: String,
     pub currency: String,
+}
+
+/// The part of the service's status that every page shows.
+#[derive(Deserialize)]
+struct Status {
+    model_outage: Option<Outage>,
 }
 
 impl FromRequestParts<Console> for Visitor {
@@ -105,8 +111,15 @@ impl Visitor {
 
     /// This is the frame of a page for the person who is signed in.
     pub async fn page(&self, title: impl Into<String>) -> Result<Page, Failure> {
-        let me = self.get("/v1/staff/sessions/current").await?;
-        Ok(Page::new(title, &self.here, Some(me)))
+        let me: Me = self.get("/v1/staff/sessions/current").await?;
+        let can_act = me.role >= StaffRole::Approver;
+        let mut page = Page::new(title, &self.here, Some(me));
+        if can_act {
+            // A page is shown whether or not this can be said.
+            let status: Option<Status> = self.get("/v1/staff/status").await.ok();
+            page.outage = status.and_then(|status| status.model_outage);
+        }
+        Ok(page)
     }
 
     /// The store's amounts are in this currency.
