@@ -43,20 +43,20 @@ const MENU: [MenuItem; 12] = [
 #[derive(Deserialize)]
 pub struct Outage {
     local_since: Option<String>,
-    reason: String,
-    mend: String,
+    pub reason: String,
+    pub mend: String,
     answered_by: String,
 }
 
 impl Outage {
-    fn who_answers(&self) -> &'static str {
+    pub fn who_answers(&self) -> &'static str {
         match self.answered_by.as_str() {
             "second" => "The second language model answers",
             _ => "The assistant answers by fixed rules",
         }
     }
 
-    fn since(&self) -> &str {
+    pub fn since(&self) -> &str {
         self.local_since.as_deref().unwrap_or_default()
     }
 }
