@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::support::{PASSWORD, TestApp, shopper::answer};
 
 /// A browser that runs nothing: it keeps cookies, follows redirects and sends forms.
-struct ConsoleVisitor {
+pub struct ConsoleVisitor {
     http: reqwest::Client,
     url: String,
     cookies: BTreeMap<String, String>,
@@ -29,7 +29,7 @@ impl ConsoleVisitor {
     }
 
     /// Somebody of the staff, signed in by the form.
-    async fn of(app: &TestApp, email: &str, role: StaffRole) -> Self {
+    pub async fn of(app: &TestApp, email: &str, role: StaffRole) -> Self {
         staff::add(&app.pools.executor, &app.store.tenant, email, role, PASSWORD.into())
             .await
             .expect("added");
@@ -50,7 +50,7 @@ impl ConsoleVisitor {
         self.sends("/console/sign-in", &form).await
     }
 
-    async fn opens(&mut self, path: &str) -> (StatusCode, String) {
+    pub async fn opens(&mut self, path: &str) -> (StatusCode, String) {
         let request = self.http.get(format!("{}{path}", self.url));
         self.follow(request).await
     }

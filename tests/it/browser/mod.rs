@@ -1,6 +1,6 @@
 //! Pages, driven in Chromium.
 
-mod console;
+pub mod console;
 mod embedding;
 mod links;
 mod pages;

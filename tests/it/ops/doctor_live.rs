@@ -14,12 +14,13 @@ use crate::{
     ops::probe::countersign,
     support::{
         TestApp,
+        fake_openai::sound,
         process::{Process, SECRET_KEY},
     },
 };
 
 /// The doctor's findings that are not green, by their codes.
-async fn examine(app: &TestApp, changes: &[(&str, &str)], arguments: &[&str]) -> (bool, Vec<String>) {
+pub async fn examine(app: &TestApp, changes: &[(&str, &str)], arguments: &[&str]) -> (bool, Vec<String>) {
     let mut command = countersign(app).await;
     command
         .args(["doctor", "--json", "--without-mail"])
@@ -29,6 +30,7 @@ async fn examine(app: &TestApp, changes: &[(&str, &str)], arguments: &[&str]) ->
         .env("DATABASE_WEB_PASSWORD", "17e6d5c4b3a2918f0e7d6c5b4a392817")
         .env("DATABASE_EXECUTOR_PASSWORD", "f0e1d2c3b4a5968778695a4b3c2d1e0f")
         .env("MODEL", "openai")
+        .env("OPENAI_BASE_URL", app.model.base_url())
         .env("OPENAI_API_KEY", "sk-fake")
         .env("OPENAI_MODEL", "fake")
         .env("SECOND_MODEL", "fake")
@@ -70,6 +72,7 @@ async fn bad_edge() -> String {
 #[tokio::test]
 async fn each_planted_fault_is_named() {
     let app = TestApp::offline().await;
+    app.model.respond(sound);
     let folder = tempfile::tempdir().expect("a folder");
     let (backups, none) = (folder.path().join("backups"), folder.path().join("none"));
     std::fs::create_dir_all(&backups).expect("made");

@@ -7,6 +7,8 @@ mod dependency_failures;
 mod doctor;
 mod doctor_live;
 mod migrations;
+mod model_check;
+mod model_outage;
 mod observability;
 pub mod probe;
 mod restart;

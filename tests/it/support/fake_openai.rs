@@ -236,3 +236,21 @@ pub fn mark(request: &Value) -> &str {
     let rest = marked.and_then(|text| text.split("The mark of this conversation is ").nth(1));
     rest.and_then(|rest| rest.split('.').next()).expect("a mark")
 }
+
+/// What a sound model answers to the questions of `countersign model check`.
+pub fn sound(request: &Value) -> Reply {
+    let messages = request["messages"].as_array().map(Vec::as_slice).unwrap_or_default();
+    if messages.last().is_some_and(|message| message["role"] == "tool") {
+        return Reply::text("It is in locker 4417; returns are taken at counter 5386.");
+    }
+    let tools = request["tools"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let call = |tool: &Value| match tool["function"]["name"].as_str() {
+        Some("find_parcel") => Some(("find_parcel".to_owned(), json!({ "parcel": "P-17" }).to_string())),
+        Some("find_counter") => Some(("find_counter".to_owned(), json!({ "service": "returns" }).to_string())),
+        _ => None,
+    };
+    match tools.iter().filter_map(call).collect::<Vec<_>>() {
+        calls if calls.is_empty() => Reply::text("Yes, I am here."),
+        calls => Reply::Calls(calls),
+    }
+}

@@ -96,6 +96,8 @@ impl Process {
             .env("LIMIT_ADDRESS_PER_SECOND", "1000")
             .env("SHUTDOWN_GRACE_SECONDS", "1")
             .env("RUN_WORKER", "no")
+            // A question at the start would take the replies that a test has scripted.
+            .env("MODEL_CHECK_SECONDS", "0")
             .envs(environment.iter().copied())
             .stdout(Stdio::from(log.reopen().expect("the file")))
             .stderr(Stdio::from(log.reopen().expect("the file")))
