@@ -13,6 +13,7 @@ mod dialect;
 mod endpoint;
 mod fallback_rules;
 mod fault_text;
+mod health;
 mod hidden_text;
 mod json_schema;
 mod outages;
@@ -39,10 +40,11 @@ pub use dialect::{Adaptation, Dialect};
 pub use endpoint::{Endpoint, EndpointSettings, Sampling, Wire};
 pub use fallback_rules::OfflineModel;
 pub use fault_text::SettingNames;
+pub use health::{ModelHealth, ModelOutage};
 pub use price::Price;
 pub use scripted::ScriptedModel;
 pub use test_control::{ScriptedReply, TestControl};
-pub use watch::{ModelHealth, ModelOutage, Watch};
+pub use watch::Watch;
 
 /// Which model answers.
 #[derive(Clone, Debug)]

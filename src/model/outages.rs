@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{SettingNames, watch::ModelOutage};
+use super::{ModelOutage, SettingNames};
 use crate::{
     language::LocalizedText,
     mail::{self, Mail},

@@ -5,11 +5,10 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
 use futures::future::join_all;
 use tokio::time::{sleep, timeout};
 
-use super::{Chain, ModelError, Outage, SettingNames, Wire, check::plain_with_a_tool, outages};
+use super::{ModelHealth, check::plain_with_a_tool, outages};
 use crate::{
     clock::Clock,
     tenancy::{Executor, Pool},
@@ -20,49 +19,6 @@ use crate::{
 const MAX_OUTPUT_TOKENS: u32 = 512;
 /// The least time between two questions, however often a model changes its mind.
 const MIN_GAP: Duration = Duration::from_secs(10);
-
-/// Whether the first model answers, for whoever is told of it.
-#[derive(Clone)]
-pub struct ModelHealth {
-    chain: Chain,
-    names: SettingNames,
-}
-
-/// The first model does not answer, and somebody else does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ModelOutage {
-    pub since: DateTime<Utc>,
-    pub error: ModelError,
-    /// The link that answers: `second` or `rules`.
-    pub answered_by: &'static str,
-}
-
-impl ModelHealth {
-    /// `wire` is that of the first model; what its settings are called depends on it.
-    pub fn new(chain: Chain, wire: Wire) -> Self {
-        Self {
-            chain,
-            names: SettingNames::first(wire),
-        }
-    }
-
-    /// None while the first model answers, and until its failure is confirmed.
-    pub fn outage(&self) -> Option<ModelOutage> {
-        let confirmed = |outage: &Outage| outage.is_confirmed;
-        let mut links = self.chain.links();
-        let outage = links.next()?.outage().filter(confirmed)?;
-        let answers = links.find(|link| !link.outage().is_some_and(|outage| confirmed(&outage)));
-        Some(ModelOutage {
-            since: outage.since,
-            error: outage.error,
-            answered_by: answers.map_or("rules", |link| link.name),
-        })
-    }
-
-    pub fn names(&self) -> &SettingNames {
-        &self.names
-    }
-}
 
 /// Asks models that may be away, and tells staff of an outage.
 pub struct Watch {
@@ -77,7 +33,7 @@ impl Watch {
     /// Watches until it is dropped.
     pub async fn run(self) {
         let gap = self.every.min(MIN_GAP);
-        let trouble = self.health.chain.trouble();
+        let trouble = self.health.chain().trouble();
         let (mut first_time, mut told) = (true, None);
         loop {
             self.ask(first_time).await;
@@ -104,18 +60,18 @@ impl Watch {
 
     /// Asks each model whose state is in doubt, at once.
     async fn ask(&self, all: bool) {
-        let links = self.health.chain.links().filter(|link| link.meter.is_some());
+        let links = self.health.chain().links().filter(|link| link.meter.is_some());
         let doubted = links.filter(|link| all || link.outage().is_some());
         join_all(doubted.map(|link| link.probe(plain_with_a_tool(MAX_OUTPUT_TOKENS)))).await;
     }
 
     fn in_doubt(&self) -> bool {
-        self.health.chain.links().any(|link| link.outage().is_some())
+        self.health.chain().links().any(|link| link.outage().is_some())
     }
 
     /// Whether the first model's state is known.
     fn settled(&self) -> bool {
-        let first = self.health.chain.links().next().and_then(|link| link.outage());
+        let first = self.health.chain().links().next().and_then(|link| link.outage());
         first.is_none_or(|outage| outage.is_confirmed)
     }
 }

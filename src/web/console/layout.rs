@@ -6,9 +6,7 @@ use axum::{
     response::{Html, IntoResponse, Response},
 };
 
-use serde::Deserialize;
-
-use super::visitor::Me;
+use super::visitor::{Me, Outage};
 use crate::http::staff_may;
 
 /// The menu leads to this page.
@@ -38,28 +36,6 @@ const MENU: [MenuItem; 12] = [
     item("Audit", "/console/audit", "/v1/staff/audit"),
     item("Doctor", "/console/doctor", "/v1/staff/status"),
 ];
-
-/// The API says this of the language model while it does not answer.
-#[derive(Deserialize)]
-pub struct Outage {
-    local_since: Option<String>,
-    pub reason: String,
-    pub mend: String,
-    answered_by: String,
-}
-
-impl Outage {
-    pub fn who_answers(&self) -> &'static str {
-        match self.answered_by.as_str() {
-            "second" => "The second language model answers",
-            _ => "The assistant answers by fixed rules",
-        }
-    }
-
-    pub fn since(&self) -> &str {
-        self.local_since.as_deref().unwrap_or_default()
-    }
-}
 
 /// `templates/console/base.html` shows this around a page.
 pub struct Page {

@@ -11,7 +11,7 @@ use serde::{
     de::{DeserializeOwned, IgnoredAny},
 };
 
-use super::{Console, Page, encoded, layout::Outage, render};
+use super::{Console, Page, encoded, render};
 use crate::{
     http,
     identity::StaffRole,
@@ -36,6 +36,28 @@ pub struct Me {
     pub role: StaffRole,
     pub store: String,
     pub currency: String,
+}
+
+/// The API says this of the language model while it does not answer.
+#[derive(Deserialize)]
+pub struct Outage {
+    local_since: Option<String>,
+    pub reason: String,
+    pub mend: String,
+    answered_by: String,
+}
+
+impl Outage {
+    pub fn who_answers(&self) -> &'static str {
+        match self.answered_by.as_str() {
+            "second" => "The second language model answers",
+            _ => "The assistant answers by fixed rules",
+        }
+    }
+
+    pub fn since(&self) -> &str {
+        self.local_since.as_deref().unwrap_or_default()
+    }
 }
 
 /// The part of the service's status that every page shows.
