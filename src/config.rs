@@ -208,6 +208,13 @@ impl Settings {
         reader.finish(models)
     }
 
+    /// The demo's model; `given` is the URL and the name that the command gives.
+    pub fn demo_model(source: Source, given: Option<(&str, &str)>) -> Result<ModelSettings, ConfigError> {
+        let mut reader = Reader::new(source);
+        let model = reader.demo_model(given);
+        reader.finish(model)
+    }
+
     /// Where the database is, for the commands that need nothing else.
     pub fn database_only(source: Source) -> Result<DatabaseSettings, ConfigError> {
         let mut reader = Reader::new(source);

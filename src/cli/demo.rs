@@ -16,13 +16,13 @@ use super::{
     demo_store::{PASSWORD, seed, storefront},
     migrate,
     private_postgres::PrivatePostgres,
-    serve::{bind, serve, stop_signal},
+    serve::{bind, model as model_of, serve, stop_signal},
 };
 use crate::{
     clock::Clock,
-    config::{ConfigError, Fault, Limits, ModelSettings, Settings},
+    config::{ConfigError, Fault, Limits, ModelSettings, Settings, environment},
     mail::MailSettings,
-    model::TestControl,
+    model::{Model, TestControl},
     telemetry::{self, TelemetrySettings},
     tenancy::{self, DatabaseSettings, Pooler, StoreKey},
 };
@@ -38,6 +38,13 @@ pub struct Options {
     /// Also serve a control here, for integration tests: reset, clock, what the model says, mails. See docs/integration-target.md.
     #[arg(long)]
     control: Option<SocketAddr>,
+    /// The OpenAI-compatible server of a model that answers, such as http://127.0.0.1:11434/v1. With OPENAI_API_KEY in the environment
+    /// that account's model answers; without either, the rules do.
+    #[arg(long, requires = "model", conflicts_with = "control")]
+    model_url: Option<String>,
+    /// The model's name there, such as qwen3.
+    #[arg(long, requires = "model_url")]
+    model: Option<String>,
     /// Hold nobody back who calls too often: for fuzzers and load.
     #[arg(long)]
     no_limits: bool,
@@ -45,6 +52,14 @@ pub struct Options {
 
 pub async fn run(options: Options) -> Result<(), CliError> {
     let _telemetry = telemetry::start(&TelemetrySettings::default());
+    // The control says itself what the model says.
+    let answers = match options.control {
+        Some(_) => ModelSettings::Offline,
+        None => {
+            let given = options.model_url.as_deref().zip(options.model.as_deref());
+            Settings::demo_model(&environment, given)?
+        }
+    };
     let address = options.listen.unwrap_or((Ipv4Addr::LOCALHOST, options.port).into());
     let listener = bind(address).await?;
     // Kept until the end: dropping it stops it.
@@ -57,7 +72,7 @@ pub async fn run(options: Options) -> Result<(), CliError> {
         Ok(private) => (private.admin("postgres"), private.address("postgres")),
         Err(given) => (given.clone(), given.clone()),
     };
-    let mut settings = settings(&listener, address)?;
+    let mut settings = settings(&listener, address, answers)?;
     if options.no_limits || options.control.is_some() {
         settings.limits = Limits::wide();
     }
@@ -83,8 +98,13 @@ pub async fn run(options: Options) -> Result<(), CliError> {
         #[allow(clippy::disallowed_methods, reason = "it ends with the demo")]
         tokio::spawn(control::serve(listener, control));
     }
-    println!("{}", welcome(&format!("http://{}", settings.listen), &key));
-    serve(listener, &settings, &pools, clock, Arc::new(model), stop_signal()?).await
+    let url = format!("http://{}", settings.listen);
+    println!("{}", welcome(&url, &key, &who_answers(&settings.model)));
+    let model: Arc<dyn Model> = match &settings.model {
+        ModelSettings::Offline => Arc::new(model),
+        endpoint => model_of(endpoint),
+    };
+    serve(listener, &settings, &pools, clock, model, stop_signal()?).await
 }
 
 fn given(url: &str) -> Result<PgConnectOptions, CliError> {
@@ -99,7 +119,7 @@ fn given(url: &str) -> Result<PgConnectOptions, CliError> {
     })
 }
 
-fn settings(listener: &TcpListener, address: PgConnectOptions) -> Result<Settings, CliError> {
+fn settings(listener: &TcpListener, address: PgConnectOptions, model: ModelSettings) -> Result<Settings, CliError> {
     let password = || SecretString::from(hex::encode(rand::random::<[u8; 24]>()));
     let database = DatabaseSettings {
         address,
@@ -112,11 +132,19 @@ fn settings(listener: &TcpListener, address: PgConnectOptions) -> Result<Setting
     };
     Ok(Settings {
         shutdown_grace: Duration::from_secs(3),
-        ..Settings::on_loopback(listener.local_addr()?, database, ModelSettings::Offline)
+        model_check: Some(Duration::from_secs(60)),
+        ..Settings::on_loopback(listener.local_addr()?, database, model)
     })
 }
 
-fn welcome(url: &str, key: &StoreKey) -> String {
+fn who_answers(model: &ModelSettings) -> String {
+    match model {
+        ModelSettings::Offline => "the offline model, plain rules and no language model".to_owned(),
+        ModelSettings::Endpoint(endpoint) => format!("the model {} at {}", endpoint.model, endpoint.base_url),
+    }
+}
+
+fn welcome(url: &str, key: &StoreKey, answers: &str) -> String {
     let key = key.as_str();
     format!(
         r#"
@@ -126,7 +154,7 @@ The staff console:              {url}/console?store={key}   staff@example.com
 Mail that would have left:      {url}/inbox
 The API:                        {url}/docs
 Store "Harbour Goods". Shoppers mia@example.com (order #1001) and noah@example.com (order #2001). Everybody's password: {PASSWORD}
-Answers come from the offline model, plain rules and no language model. The same by curl:
+Answers come from {answers}. The same by curl:
 
 1. Log in as Mia:
 TOKEN=$(curl -s {url}/v1/sessions -H 'X-Store-Key: {key}' -H 'Content-Type: application/json' -d '{{"email":"mia@example.com","password":"{PASSWORD}"}}' | sed 's/.*"token":"\([^"]*\)".*/\1/')

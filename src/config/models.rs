@@ -2,12 +2,16 @@
 
 use std::{str::FromStr, time::Duration};
 
+use secrecy::SecretString;
+
 use super::Reader;
 use crate::model::{Deadlines, Dialect, EndpointSettings, ModelSettings, Price, Sampling, Wire};
 
 /// Where OpenAI is, and Anthropic.
 const OPENAI: &str = "https://api.openai.com/v1";
 const ANTHROPIC: &str = "https://api.anthropic.com/v1";
+/// The demo asks this model where only a key is set: small and cheap. Its price for a million tokens in and out.
+const DEMO_MODEL: (&str, &str) = ("gpt-4o-mini", "0.15/0.60");
 
 /// The models that may be asked.
 pub struct Models {
@@ -117,6 +121,43 @@ impl Reader<'_> {
             second,
             output_tokens: self.output_tokens(),
         })
+    }
+
+    /// The demo's model: the one that the command gives by URL and name, or the one that `OPENAI_API_KEY` opens, or the rules. The key
+    /// is not sent to a URL that was given by the command.
+    pub fn demo_model(&mut self, given: Option<(&str, &str)>) -> Option<ModelSettings> {
+        let (base_url, api_key, model, price) = match given {
+            Some((url, model)) => match check_base_url(url) {
+                Ok(url) => (url, SecretString::from("none"), model.to_owned(), "0/0"),
+                Err(mend) => {
+                    self.fault("--model-url", mend);
+                    return None;
+                }
+            },
+            None => {
+                let Some(key) = self.secret("OPENAI_API_KEY") else {
+                    return Some(ModelSettings::Offline);
+                };
+                let url = self.base_url("OPENAI_BASE_URL").unwrap_or_else(|| OPENAI.to_owned());
+                let model = self.text("OPENAI_MODEL").unwrap_or_else(|| DEMO_MODEL.0.to_owned());
+                (url, key, model, DEMO_MODEL.1)
+            }
+        };
+        let deadlines = match given {
+            // A server at home may have to load the model first.
+            Some(_) => Deadlines {
+                first_chunk: Duration::from_secs(60),
+                total: Duration::from_secs(120),
+            },
+            None => self.deadlines(),
+        };
+        Some(ModelSettings::Endpoint(EndpointSettings {
+            deadlines,
+            dialect: self.choice("MODEL_DIALECT"),
+            sampling: self.sampling(),
+            context_tokens: self.context_tokens("MODEL_CONTEXT_TOKENS"),
+            ..EndpointSettings::new(base_url, api_key, model, price.parse().ok()?)
+        }))
     }
 
     /// How often a model that fails is asked whether it answers again.

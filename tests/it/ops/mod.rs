@@ -3,6 +3,7 @@
 mod alerts;
 mod backup;
 mod commands;
+mod demo_model;
 mod dependency_failures;
 mod doctor;
 mod doctor_live;
