@@ -53,6 +53,8 @@ CREATE TABLE budget_ledger (
     reserved_micros bigint NOT NULL,
     spent_micros    bigint NOT NULL,
     input_tokens    integer NOT NULL,
+    -- Of the input: read from the provider's cache.
+    cached_tokens   integer NOT NULL DEFAULT 0,
     output_tokens   integer NOT NULL,
     -- A call that was given up for lost and then did end has both rows.
     PRIMARY KEY (tenant_id, id, kind)
@@ -66,7 +68,7 @@ CREATE FUNCTION spend_scopes() RETURNS text[] LANGUAGE sql IMMUTABLE
 
 -- Ends a reservation at what was spent, and returns the state of every cap's row. A reservation that was swept meanwhile
 -- is spent all the same: the money is gone.
-CREATE FUNCTION settle_spend(reservation uuid, their_keys text[], shopper uuid, by_model text, how text, amount bigint, input integer, output integer, called text[], at timestamptz)
+CREATE FUNCTION settle_spend(reservation uuid, their_keys text[], shopper uuid, by_model text, how text, amount bigint, input integer, cached integer, output integer, called text[], at timestamptz)
     RETURNS TABLE (scope text, key text, spent_micros bigint) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
@@ -78,8 +80,8 @@ BEGIN
         RETURN QUERY UPDATE spend s SET spent_micros = s.spent_micros + amount, reserved_micros = s.reserved_micros - coalesce(held, 0)
             WHERE s.scope = (spend_scopes())[i] AND s.key = their_keys[i] RETURNING s.scope, s.key, s.spent_micros;
     END LOOP;
-    INSERT INTO budget_ledger (tenant_id, id, at, kind, shopper_id, model, tools, reserved_micros, spent_micros, input_tokens, output_tokens)
-        VALUES (app_tenant(), reservation, at, how, shopper, by_model, called, coalesce(held, 0), amount, input, output);
+    INSERT INTO budget_ledger (tenant_id, id, at, kind, shopper_id, model, tools, reserved_micros, spent_micros, input_tokens, cached_tokens, output_tokens)
+        VALUES (app_tenant(), reservation, at, how, shopper, by_model, called, coalesce(held, 0), amount, input, cached, output);
 END $$;
 
 -- Holds `amount` against every cap, or nothing, and then names the scope whose cap it would pass. `defaults` hold for a store that has
@@ -121,11 +123,11 @@ BEGIN
 END $$;
 
 -- `settle_spend`, with its scope. Twice for the same end it fails on the ledger's key, and books nothing.
-CREATE FUNCTION book_spend(tenant uuid, reservation uuid, their_keys text[], shopper uuid, by_model text, how text, amount bigint, input integer, output integer, called text[], at timestamptz)
+CREATE FUNCTION book_spend(tenant uuid, reservation uuid, their_keys text[], shopper uuid, by_model text, how text, amount bigint, input integer, cached integer, output integer, called text[], at timestamptz)
     RETURNS TABLE (scope text, key text, spent_micros bigint) LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM set_config('app.tenant_id', tenant::text, true), set_config('app.shopper_id', '', true);
-    RETURN QUERY SELECT s.scope, s.key, s.spent_micros FROM settle_spend(reservation, their_keys, shopper, by_model, how, amount, input, output, called, at) s;
+    RETURN QUERY SELECT s.scope, s.key, s.spent_micros FROM settle_spend(reservation, their_keys, shopper, by_model, how, amount, input, cached, output, called, at) s;
 END $$;
 
 -- Who may do what.

@@ -89,7 +89,7 @@ impl Caps {
 }
 
 /// How long a call may hold its reservation; longer than any turn.
-const HELD_FOR: Duration = Duration::minutes(5);
+const HELD_FOR: Duration = Duration::minutes(10);
 /// Staff are told when a store's day or month is used up to these hundredths.
 const ALERT_AT: [i64; 2] = [80, 100];
 
@@ -242,7 +242,7 @@ impl Meter {
         let (id, keys, shopper) = (reservation.id, &reservation.keys, reservation.shopper);
         let book = |pool| async move {
             sqlx::query!(
-                r#"SELECT scope AS "scope!", key AS "key!", spent_micros AS "spent!" FROM book_spend($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"#,
+                r#"SELECT scope AS "scope!", key AS "key!", spent_micros AS "spent!" FROM book_spend($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"#,
                 reservation.tenant.as_uuid(),
                 id,
                 keys as &[Option<String>],
@@ -251,6 +251,7 @@ impl Meter {
                 how,
                 spent,
                 i32::try_from(usage.input_tokens).unwrap_or(i32::MAX),
+                i32::try_from(usage.cached_tokens).unwrap_or(i32::MAX),
                 i32::try_from(usage.output_tokens).unwrap_or(i32::MAX),
                 tools,
                 now
@@ -391,7 +392,7 @@ pub async fn sweep(pool: &Pool<Executor>, now: DateTime<Utc>) -> Result<usize, s
         .await?;
         for lost in &lost {
             sqlx::query_scalar!(
-                "SELECT count(*) FROM settle_spend($1, $2, $3, $4, 'swept', 0, 0, 0, '{}', $5)",
+                "SELECT count(*) FROM settle_spend($1, $2, $3, $4, 'swept', 0, 0, 0, 0, '{}', $5)",
                 lost.id,
                 &lost.keys as &[Option<String>],
                 lost.shopper_id,

@@ -34,6 +34,8 @@ struct Row {
     share: u32,
     answers: i64,
     tokens: i64,
+    /// What of the tokens read came from the provider's cache, in per cent.
+    cached: i64,
 }
 
 struct Table {
@@ -103,6 +105,7 @@ fn rows(used: Vec<UsageRow>, name: impl Fn(&str) -> String) -> Vec<Row> {
         share: (row.spent_micros * 100 / most) as u32,
         answers: row.calls,
         tokens: row.input_tokens + row.output_tokens,
+        cached: row.cached_tokens * 100 / row.input_tokens.max(1),
     };
     used.into_iter().take(ROWS).map(row).collect()
 }
