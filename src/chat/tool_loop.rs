@@ -1,4 +1,4 @@
-//! A turn from its first event to its last: ask the model, run what it asks for, ask again, store the answer.
+//! The tool loop: ask the model, run the tools that it calls, ask again, until the answer is stored.
 
 use std::{convert::Infallible, ops::ControlFlow};
 
@@ -18,7 +18,7 @@ use crate::{
     tools::{CallContext, CallOutcome, Outcome},
 };
 
-/// The activity of a tool that there is not.
+/// The activity that is shown for an unknown tool.
 const WORKING: TextKey = TextKey("working");
 
 impl Turn {
@@ -50,7 +50,7 @@ impl Turn {
             self.interrupt(draft.calls).await
         };
         if let Err(error) = stored {
-            // The turn stays as it is stored; its lease runs out and whoever comes next closes it.
+            // The turn stays as it is in the database; when its lease has run out, another request closes it.
             tracing::error!(turn = %self.id, error = %crate::telemetry::cause(&error), "a turn could not be stored");
             self.log.emit(Event::Error {
                 code: "unavailable".into(),
@@ -62,7 +62,7 @@ impl Turn {
         self.engine.metrics.turn_ended(source.name(), own);
     }
 
-    /// Rounds of model and tools until the model has no more calls.
+    /// Asks the model and runs its calls until it makes no more calls.
     async fn converse(&self, mut prompt: Prompt, draft: &mut Draft) {
         for _ in 0..self.engine.limits.rounds {
             let Some((text, calls)) = self.ask(&prompt, draft).await else {

@@ -20,13 +20,13 @@ pub struct Link {
 impl Link {
     /// Starts an answer, unless the model has failed too often just now.
     pub fn answer(&self, prompt: Prompt) -> ChunkStream {
-        if !self.breaker.lets_through() {
+        if !self.breaker.allows_call() {
             return stream::iter([Err(ModelError::Resting)]).boxed();
         }
         let breaker = self.breaker.clone();
         let watched = self.model.answer(prompt).inspect(move |chunk| match chunk {
-            Ok(Chunk::End(_)) => breaker.note(true),
-            Err(fault) if fault.is_outage() => breaker.note(false),
+            Ok(Chunk::End(_)) => breaker.record(true),
+            Err(fault) if fault.is_outage() => breaker.record(false),
             _ => {}
         });
         watched.boxed()

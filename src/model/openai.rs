@@ -85,7 +85,7 @@ impl Model for OpenAiModel {
 async fn execute(request: HttpRequestFactory) -> Result<reqwest::Response, OpenAIError> {
     static CLIENT: LazyLock<reqwest::Client> = LazyLock::new(reqwest::Client::new);
     let mut request = request.build().await?;
-    request.headers_mut().extend(traces::to_go_on());
+    request.headers_mut().extend(traces::trace_headers());
     Ok(CLIENT.execute(request).await?)
 }
 
