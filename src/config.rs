@@ -24,7 +24,7 @@ pub use crate::{
 };
 use crate::{
     identity::sessions::Lifetimes,
-    integrations::{OutsideSettings, challenge::ChallengeSettings},
+    integrations::{OutboundSettings, challenge::ChallengeSettings},
     keyring::Keyring,
     mail::{Inbox, MailSettings, SmtpSettings},
     model::EndpointSettings,
@@ -53,7 +53,7 @@ pub struct Settings {
     pub mail: MailSettings,
     /// Where people reach this service, without a final slash: what links in mails begin with.
     pub public_url: String,
-    pub outside: OutsideSettings,
+    pub outside: OutboundSettings,
     /// What a browser solves before it becomes a guest; none asks for nothing.
     pub challenge: Option<ChallengeSettings>,
     pub limits: Limits,
@@ -180,7 +180,7 @@ impl Settings {
             keyring: Arc::new(Keyring::new(&secret, None)),
             mail: MailSettings::Inbox(Inbox::default()),
             public_url: format!("http://{listen}"),
-            outside: OutsideSettings::default(),
+            outside: OutboundSettings::default(),
             challenge: None,
             limits: Limits::default(),
             most_turns: 1024,

@@ -56,7 +56,7 @@ pub struct Money {
 #[derive(Serialize, Deserialize, utoipa::ToSchema, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MoneyOnTheWire {
-    /// Decimal, with the currency's own number of decimals.
+    /// The amount as decimal text, with the currency's own number of decimals.
     #[schema(example = "536.65")]
     pub amount: String,
     /// ISO 4217 code.
@@ -114,7 +114,7 @@ impl Money {
     }
 }
 
-/// An amount in units of which 10^`decimals` make one, as decimal text: 53665 and 2 are `536.65`.
+/// Formats minor units as decimal text: 53665 with 2 decimals is `536.65`.
 pub fn decimal(units: i64, decimals: u32) -> String {
     let decimals = decimals as usize;
     let sign = if units < 0 { "-" } else { "" };
@@ -126,7 +126,7 @@ pub fn decimal(units: i64, decimals: u32) -> String {
     }
 }
 
-/// The other way round. None for what is no decimal, has more decimals, or is too large.
+/// Parses decimal text into minor units, the reverse of [`decimal`]. None for text that is no decimal, has more decimals, or is too large.
 pub fn units(text: &str, decimals: u32) -> Option<i64> {
     let (negative, digits) = text.strip_prefix('-').map_or((false, text), |rest| (true, rest));
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));

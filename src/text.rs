@@ -1,8 +1,8 @@
-//! Rules for text that comes from outside, as `validator` functions. A refusal says what to mend.
+//! Rules for text from outside, as `validator` functions. An error says what to correct.
 
 use validator::ValidationError;
 
-/// Text of several lines: a chat message, a note. Tabs and line breaks are fine; joiners that scripts and emoji need too.
+/// Text of several lines, such as a chat message or a note. Allows tabs, line breaks, and the joiners that scripts and emoji need.
 pub fn multi_line(text: &str) -> Result<(), ValidationError> {
     check(text, |c| {
         matches!(c, '\n' | '\r' | '\t' | '\u{200c}' | '\u{200d}') || is_style(c)
@@ -19,7 +19,7 @@ pub fn single_lines(texts: &[String]) -> Result<(), ValidationError> {
     texts.iter().try_for_each(|text| single_line(text))
 }
 
-/// Text that says something: not empty, not only white space.
+/// Text that is not empty and not only white space.
 pub fn not_blank(text: &str) -> Result<(), ValidationError> {
     if text.trim().is_empty() {
         Err(refusal("blank", "must not be blank"))
@@ -28,7 +28,7 @@ pub fn not_blank(text: &str) -> Result<(), ValidationError> {
     }
 }
 
-/// The pattern of `LIKE` for texts with these words in them: `%` and `_` in what people write are letters, not wildcards.
+/// The `LIKE` pattern for texts that contain these words: `%` and `_` in the input are escaped, so that they match literally.
 pub fn contains(words: &str) -> String {
     let escaped = words.replace('\\', r"\\").replace('%', r"\%").replace('_', r"\_");
     format!("%{escaped}%")
@@ -45,13 +45,13 @@ fn check(text: &str, allowed: impl Fn(char) -> bool) -> Result<(), ValidationErr
     }
 }
 
-/// Variation selectors: they choose the picture or the letter of a sign, as in a red heart.
+/// Variation selectors: they choose how a character is drawn, such as a red heart or a black one.
 fn is_style(c: char) -> bool {
     matches!(c, '\u{fe00}'..='\u{fe0f}')
 }
 
-/// Control characters, separators of lines, and Unicode's `Default_Ignorable_Code_Point` (UTS 39, section 3.1): what hides or
-/// reorders text. The check of what comes in and the guard of what the model says both ask here.
+/// Characters that hide or reorder text: control characters, line separators, and Unicode's `Default_Ignorable_Code_Point` (UTS 39, section
+/// 3.1). Both input validation and the output guard use this.
 pub fn is_invisible(c: char) -> bool {
     c.is_control()
         || matches!(c,

@@ -1,7 +1,7 @@
-//! Whether what was decided suffices, asked once more by the executor.
+//! The executor's own check that the approvals of a proposal suffice.
 //!
-//! The role that takes decisions cannot execute, and the role that executes does not believe a state: it counts the decisions against
-//! the policy that was in force when they were made, which the database noted with each of them.
+//! The role that takes decisions cannot execute, and the role that executes does not trust a state: it counts the decisions against the
+//! policy that was in force when they were made, which the database stored with each of them.
 
 use sqlx::types::Json;
 
@@ -19,14 +19,14 @@ struct Decision {
     policy: Option<Json<Policy>>,
 }
 
-/// Whether the approvals of a proposal suffice for its plan. `default` is the tool's policy where the store had said nothing.
+/// Whether the approvals of a proposal suffice for its plan. `default` is the tool's policy where the store had set none.
 pub(super) async fn suffices(
     tx: &mut Tx<Executor>,
     proposal: ProposalId,
     plan: &Plan,
     default: Policy,
 ) -> Result<bool, sqlx::Error> {
-    // One row a person: the newest decision says by which policy they are counted.
+    // One row for each person: the newest decision tells by which policy they are counted.
     let decisions = sqlx::query_as!(
         Decision,
         r#"SELECT decider_kind, policy - 'tool' - 'updated_at' - 'updated_by' AS "policy: Json<Policy>" FROM decisions
@@ -56,7 +56,7 @@ pub(super) async fn suffices(
     ))
 }
 
-/// `staff` counts people: the database takes one decision of each, and a key's is its maker's.
+/// `staff` counts people: the database takes one decision of each, and an API key's counts as its maker's.
 fn enough(policy: &Policy, plan: &Plan, staff: usize, shopper: usize, by_policy: usize) -> bool {
     let amount = plan.amount.map_or(0, |amount| amount.minor);
     let two = amount > 0 && policy.two_deciders_from_minor.is_some_and(|from| amount >= from);

@@ -1,4 +1,4 @@
-//! What becomes of a return or exchange: its money is settled when the parcel is back, or given back when it is called off.
+//! The end of a return or exchange: its money is settled when the parcel is back, or given back when it is called off.
 
 use chrono::{DateTime, Utc};
 use serde_json::json;
@@ -26,8 +26,8 @@ use crate::{
     },
 };
 
-/// Staff have the parcel of an executed return or exchange, or say that it will not come. A job settles its money, or gives back what is
-/// held for it. False when there is none that waits.
+/// Records that staff has the parcel of an executed return or exchange, or that it will not come. A job then settles its money, or gives
+/// back what is held for it. False when no such return waits.
 pub async fn end(
     tx: &mut Tx<Web>,
     proposal: ProposalId,
@@ -48,7 +48,7 @@ pub async fn end(
 
 const CALLED_OFF: TextKey = TextKey("request-called-off");
 
-/// Puts the order of a return that was called off back, and gives back what is held for it, once. Nothing when there is none that waits.
+/// Restores the order of a return that was called off and gives back what is held for it, once. Does nothing when no such return waits.
 pub(super) async fn undo(
     tx: &mut Tx<Executor>,
     settled: &Settled<'_>,
@@ -68,7 +68,7 @@ pub(super) async fn undo(
     let Some(found) = found else { return Ok(()) };
     for change in &plan.changes {
         if let Change::Status { from, to } = change {
-            // The platform may have moved the order on meanwhile: its word stands.
+            // The platform may have changed the order's status meanwhile; that status is kept.
             sqlx::query!(
                 "UPDATE orders SET status = $4, version = version + 1 WHERE tenant_id = $1 AND id = $2 AND status = $3",
                 tx.tenant_id().as_uuid(),
@@ -81,7 +81,7 @@ pub(super) async fn undo(
         }
     }
     payments::give_back(tx, proposal, now).await?;
-    outcome::tell(tx, settled, &plan.told_by(CALLED_OFF), now).await?;
+    outcome::tell(tx, settled, &plan.localized_message(CALLED_OFF), now).await?;
     let system = Actor::system();
     audit::append(tx, Entry::new(&system, "return.undone", ("proposal", proposal), now)).await?;
     let data = json!({ "proposal_id": proposal });
@@ -95,7 +95,7 @@ pub(super) async fn undo(
     .await
 }
 
-/// Settles the money of a return that has been received, once. Nothing when there is none that waits.
+/// Settles the money of a return that was received, once. Does nothing when no such return waits.
 pub(super) async fn settle(tx: &mut Tx<Executor>, proposal: ProposalId, now: DateTime<Utc>) -> Result<(), LedgerError> {
     let found = sqlx::query!(
         r#"UPDATE returns r SET settled_at = $3 FROM payment_methods m, orders o, proposals p

@@ -1,4 +1,4 @@
-//! What every turn runs with.
+//! What every turn shares: models, tools, pools, limits.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! The end of a turn: its answer is stored, and then announced.
+//! The end of a turn: its answer is stored, then announced.
 
 use super::{
     business_hours,
@@ -16,12 +16,12 @@ use crate::{
     tools,
 };
 
-/// Said when nothing could be given that could be shown.
+/// The answer when the model gave nothing that can be shown.
 pub(super) const NO_ANSWER: TextKey = TextKey("no-answer");
-/// Said after what the model gave before it failed.
+/// Added after a partial answer of a model that failed.
 const CUT_SHORT: TextKey = TextKey("answer-cut-short");
 
-/// How somebody who has gone hears of an answer.
+/// Tells a shopper who leaves the chat that the answer comes by mail.
 const BY_MAIL: TextKey = TextKey("answer-by-mail");
 const BY_MAIL_ONCE_SIGNED_IN: TextKey = TextKey("answer-by-mail-once-signed-in");
 
@@ -79,7 +79,7 @@ impl Turn {
         self.close(message, (&calls, None), closing, true).await
     }
 
-    /// Stored first, said second: what a listener was told is true.
+    /// Stores the end of the turn before announcing it, so that what a listener was told is true.
     async fn close(
         &self,
         message: Message,

@@ -1,13 +1,13 @@
-//! Text as patterns read it: the letters alone, without what hides or adorns them.
+//! Folding: reduces text to the form that the patterns match, without characters that hide or decorate it.
 
 use crate::text::is_invisible;
 
-/// Text in small letters without Markdown's emphasis, quotes, brackets and invisible characters; spaces and line breaks are one space,
-/// umlauts two letters. Almost all of it is ASCII then, which patterns read much faster.
+/// Text in lower case without Markdown's emphasis, quotes, brackets and invisible characters; white space becomes one space, an umlaut two
+/// letters. Almost all of it is ASCII then, which patterns match much faster.
 #[derive(Default)]
 pub(super) struct Folded {
     pub text: String,
-    /// Where in the original each byte of `text` comes from.
+    /// The byte offset in the original of each byte of `text`.
     places: Vec<usize>,
 }
 
@@ -18,7 +18,7 @@ impl Folded {
         folded
     }
 
-    /// The place in the original of a byte of the text.
+    /// The offset in the original of a byte of the folded text.
     pub fn place(&self, at: usize) -> Option<usize> {
         self.places.get(at).copied()
     }
@@ -34,7 +34,7 @@ impl Folded {
             'ö' | 'Ö' => self.push_str("oe", at),
             'ü' | 'Ü' => self.push_str("ue", at),
             'ß' | 'ẞ' => self.push_str("ss", at),
-            // The dots of an umlaut that is written as two characters.
+            // The combining dots of an umlaut that is written as two characters.
             '\u{308}' => self.push_str("e", at),
             _ if is_invisible(c) || matches!(c, '\u{300}'..='\u{36f}') => {}
             _ => c
@@ -44,7 +44,7 @@ impl Folded {
     }
 
     fn push_str(&mut self, text: &str, at: usize) {
-        // One space says as much as several.
+        // Several spaces become one.
         let text = if self.text.ends_with(' ') {
             text.trim_start_matches(' ')
         } else {

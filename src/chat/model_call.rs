@@ -1,4 +1,4 @@
-//! Asking for an answer: one model after the other until one gives something, its text going out as it comes.
+//! Asks the models for an answer: each in the chain until one answers. Its text is sent on as it arrives.
 
 use std::time::Instant;
 
@@ -19,9 +19,9 @@ use crate::{
     telemetry::Ask,
 };
 
-/// Said before the rules answer, because the budget is used up.
+/// Told to the shopper before the fallback rules answer, because the budget is used up.
 const USED_UP: TextKey = TextKey("budget-used-up");
-/// Said before the rules answer, because no model does.
+/// Told to the shopper before the fallback rules answer, because no model can be reached.
 const OUT_OF_REACH: TextKey = TextKey("model-unreachable");
 /// Ends an answer that repeated its instructions.
 const WITHHELD: TextKey = TextKey("answer-withheld");
@@ -50,16 +50,16 @@ fn too_long(link: &Link, prompt: &Prompt) -> Option<Prompt> {
     (prompt.estimated_tokens() > window).then(|| prompt.shorter()).flatten()
 }
 
-/// Why one link gave no answer.
+/// Why a model gave no answer.
 enum ModelFailure {
     Fault(ModelError),
     UsedUp,
-    /// It broke off in the middle; nobody else can go on from there.
+    /// The answer broke off in the middle; no other model can continue it.
     CutShort(ModelError),
 }
 
 impl Turn {
-    /// The next answer's text and calls, from the first link that gives one. None when the turn has to end.
+    /// The next answer's text and calls, from the first model in the chain that answers. None when the turn has to end.
     pub(super) async fn ask(&self, prompt: &Prompt, draft: &mut Draft) -> Option<Answer> {
         let chain = &self.engine.chain;
         let mut shortened: Option<Prompt> = None;
@@ -122,7 +122,7 @@ impl Turn {
             }
             match chunk {
                 Ok(Chunk::Text(piece)) => {
-                    // What was said before its end was withheld stays said; nothing more comes.
+                    // The guard found the instructions in it: what was sent before stays, and nothing more is sent.
                     let Ok(sure) = draft.guard.push(&piece) else { break };
                     if draft.text.len() + sure.len() > self.engine.limits.answer_bytes {
                         fault = Some(ModelError::TooLong);
@@ -186,7 +186,7 @@ impl Turn {
         }
     }
 
-    /// Sends a piece of an answer on. `text` is what this answer has said.
+    /// Sends a piece of an answer to the listeners. `text` is what this answer has sent so far.
     fn tell(&self, draft: &mut Draft, text: &mut String, piece: &str) {
         if piece.is_empty() {
             return;
@@ -200,7 +200,7 @@ impl Turn {
         self.log.emit(Event::Delta { text: piece });
     }
 
-    /// Says a sentence of our own.
+    /// Sends a fixed text of the service.
     fn say(&self, draft: &mut Draft, message: TextKey) {
         self.tell(draft, &mut String::new(), &message.in_language(self.language));
     }

@@ -1,10 +1,10 @@
-//! How English and German say that something was done, as tables and the patterns that are made of them. All of it is folded text.
+//! How English and German say that something was done: tables of words, and the patterns made from them. All of it is folded text.
 
 use std::sync::LazyLock;
 
 use regex::Regex;
 
-/// What a sentence may claim was done.
+/// The kinds of act that a sentence may claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Refund,
@@ -16,7 +16,7 @@ pub(super) enum Kind {
     Request,
 }
 
-/// One kind of act in words. Each field is the alternatives of a pattern; an empty one has none.
+/// The words for one kind of act. Each field is the alternatives of a pattern; an empty one has none.
 struct Words {
     kind: Kind,
     /// `I have …`
@@ -29,13 +29,13 @@ struct Words {
     things: &'static str,
     /// `Ich habe es …`
     did_de: &'static str,
-    /// `Ich …`, as it is told afterwards.
+    /// `Ich …`, in the past tense.
     past_de: &'static str,
     /// `Ihre … wurde veranlasst`
     things_de: &'static str,
-    /// Further patterns, of what no table holds.
+    /// Further patterns that do not fit the fields above.
     others: &'static [&'static str],
-    /// A note of ours on such an act.
+    /// The note of this server on such an act.
     note: &'static str,
 }
 
@@ -136,21 +136,21 @@ const ACTS: &[Words] = &[
     },
 ];
 
-/// What may stand between `have` and what was done.
+/// Words that may stand between `have` and the verb.
 const GAP: &str = "(?:,? (?:just|already|now|also|then|since|indeed|therefore|hereby|today|yesterday|again|both|all|duly|so|been|being|in fact|of course|at last|for you|as requested|as promised|as well|(?:straight|right) away|gone ahead and|went ahead and|gone and|[a-z]+ly)|, [^,;:|]*,){0,6}";
-/// The same in German, where all of a sentence may stand there.
+/// The same in German, where most of a sentence may stand in between.
 const GAP_DE: &str = "(?:[^,;:!?|]|[0-9],[0-9]|, wie [^,]*,)*?";
-/// What makes a thing be done.
+/// Verbs that say that a thing, such as a refund, was made.
 const MADE: &str = "issued|processed|initiated|completed|made|sent|arranged|executed|finali[sz]ed|authori[sz]ed|approved|triggered|started|created|applied|added|generated|given|gave|granted|confirmed|put through";
 const FINISHED: &str = "complete|completed|done|processed|issued|initiated|made|finali[sz]ed|executed|successful|confirmed|approved|granted|triggered|arranged|started|authori[sz]ed|applied|created|in place|all set|paid(?: out)?|released|settled";
 const FINISHED_DE: &str = "veranlasst|abgeschlossen|erledigt|bearbeitet|ausgefuehrt|angewiesen|eingeleitet|erfolgt|durchgefuehrt|vorgenommen|bestaetigt|genehmigt|fertig|ausgestellt|erstellt|gewaehrt|ausgeloest|ausgezahlt";
-/// What is said of money and coupons alone: of other things it is said of their parcels.
+/// Verbs that count only for money and coupons: of other things they would speak of a parcel.
 const SENT: &str = "|sent|through|posted|paid out|under ?way|on (?:its|the|their) way";
 const SENT_DE: &str = "|geschickt|gesendet|unterwegs|auf dem weg|durch|raus";
-/// Where a sentence without a verb begins: after a list's mark, in a table's cell, behind a comma.
+/// Where a sentence without a verb may begin: after a list's mark, in a table's cell, behind a comma.
 const START: &str = "(?:^[^a-z#]*|[,;:|] |- |(?-u:\\b)(?:and|then|und) )";
 
-/// The forms of a claim. `(?P<now>…)` is a verb in the present, which may also state a rule.
+/// The forms in which the assistant claims an act as its own. `(?P<now>…)` is a verb in the present, which may also state a rule.
 const OWN: &[&str] = &[
     r"{B}i did{GAP} (?:{BASE})(?-u:\b)",
     r"{B}i(?:'ve|'d| have| had| did)?{GAP} (?:{DID})(?-u:\b)",
@@ -161,7 +161,7 @@ const OWN_DE: &[&str] = &[
     r"{B}(?:ich habe?|habe? ich)(?-u:\b){G}(?-u:\b)(?:{DID_DE})(?-u:\b)",
     r"{B}ich(?-u:\b){G}(?-u:\b)(?:{DID_DE}) habe?(?-u:\b)",
 ];
-/// What is being done this moment.
+/// The forms that say that an act is being done right now.
 const DOING: &[&str] = &[r"{B}(?:i'm|i am|we're|we are|(?:our|the) (?:team|staff) is){GAP} (?:{DOING})(?-u:\b)"];
 const PAST_DE: &[&str] = &[
     r"{B}(?:ich|wir|unser team) (?:{PAST_DE})(?-u:\b)",
@@ -189,15 +189,15 @@ const THINGS_DE: &[&str] = &[
     r"{START}(?P<now>)(?:ihre |die |der |ihr )?(?:{THINGS_DE}) ?[:|-]* ?(?:(?:{FINISHED_DE})(?-u:\b)|✅|✔|☑)",
 ];
 
-/// One way to claim an act.
+/// One form of a claim.
 pub(super) struct Form {
-    /// None if it does not compile: then every sentence is taken for such a claim.
+    /// None if it does not compile: then every sentence counts as such a claim.
     pub pattern: Option<Regex>,
-    /// Whether the assistant says that it did it itself.
+    /// Whether the assistant says that it did the act itself.
     pub is_own: bool,
 }
 
-/// An act with its patterns.
+/// A kind of act with its compiled patterns.
 pub(super) struct Act {
     pub kind: Kind,
     pub forms: Vec<Form>,
@@ -205,7 +205,7 @@ pub(super) struct Act {
 }
 
 impl Words {
-    /// Every pattern of the act. English and German are apart, so that an empty table leaves its patterns out.
+    /// Compiles every pattern of the act. English and German are apart, so that an empty field leaves its patterns out.
     fn forms(&self) -> Vec<Form> {
         let either = |left: String, right: String| match (left.is_empty(), right.is_empty()) {
             (true, _) => right,
@@ -257,7 +257,7 @@ impl Words {
     }
 }
 
-/// Every act, compiled once.
+/// Every kind of act, compiled once.
 pub(super) static ALL: LazyLock<Vec<Act>> = LazyLock::new(|| {
     let act = |words: &Words| Act {
         kind: words.kind,
@@ -267,7 +267,7 @@ pub(super) static ALL: LazyLock<Vec<Act>> = LazyLock::new(|| {
     ACTS.iter().map(act).collect()
 });
 
-/// What no claim can be made without.
+/// The words without which there is no claim.
 pub(super) static KEYWORD: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(
         r"(?-u:\b)(?:re-?fund|reimburs|back|on its way|on their way|unterwegs|promo|saved|stored|set |recorded|entered|booked|gave|given|got |put |sending|issuing|making|gilt|gelten|zahlte|tausch|credit|repa[iy]|paid|pay you|pay it|sent|transferred|returned|process|return|cancel|call(?:ed)? off|void|chang|updat|modif|amend|correct|switch|swap|exchang|replac|rerout|redirect|remov|delet|taken|took|take care|add|creat|issu|appl|complet|approv|grant|carried|execut|fulfil|sorted|request|consider|coupon|discount|voucher|store credit|gift card|money|funds|amount|cash|erstatt|zurueck|rueck|gutges|gutschr|ueberwies|ausgez|storn|abbest|annull|geaend|aenderung|adressaend|aktual|umge|umtausch|getau|ausge|austausch|ersetz|angep|korrig|entfernt|geloescht|genommen|hinzugef|aus (?:ihr|d)er bestellung|von (?:ihr|d)er bestellung|zu (?:ihr|d)er bestellung|gutschein|rabatt|retoure|anfrage|antrag|geld|betrag)",

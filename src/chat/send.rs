@@ -1,4 +1,4 @@
-//! Takes a message: starts its turn, or finds the turn that the same request has started already.
+//! Accepts a message: starts its turn, or finds the turn that the same request has already started.
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
@@ -10,7 +10,7 @@ use tracing::Instrument;
 use super::{
     ChatError, business_hours,
     engine::Engine,
-    event_hub::{EventStream, Live},
+    event_hub::{EventHub, EventStream},
     events::Numbered,
     history,
     output_guard::OutputGuard,
@@ -29,10 +29,10 @@ use crate::{
     tenancy::{Tx, Web},
 };
 
-/// How often a turn of another process is looked at.
-const POLL: Duration = Duration::from_millis(150);
-/// Numbers of an orphan's closing events: after any that its process may have sent.
-const AFTER_ANY: u32 = 1_000_000;
+/// How often the database is asked about a turn that runs in another process.
+const POLL_INTERVAL: Duration = Duration::from_millis(150);
+/// The number of the first event that closes an orphaned turn: higher than any that its process may have sent.
+const FIRST_ORPHAN_EVENT: u32 = 1_000_000;
 
 /// The turn engine.
 #[derive(Clone)]
@@ -40,26 +40,26 @@ pub struct Chat {
     engine: Arc<Engine>,
     tools: Arc<[ToolDefinition]>,
     guest_tools: Arc<[ToolDefinition]>,
-    live: Arc<Live>,
+    live: Arc<EventHub>,
     running: TaskTracker,
-    /// Places for turns that run.
+    /// The slots for turns that run.
     places: TurnSlots,
-    /// Turns that still run are to end now.
+    /// Cancelled when turns that still run are to end now.
     stopping: CancellationToken,
 }
 
 /// A shopper's message. Personal: no `Debug`.
 pub struct NewMessage {
-    /// None starts a conversation.
+    /// None begins a new conversation.
     pub conversation: Option<ConversationId>,
     pub text: String,
-    /// What the shopper asks to be spoken to in; none leaves it as it is.
+    /// The language that the shopper asks for; none keeps the conversation's.
     pub language: Option<Language>,
-    /// Answered by the rules, whatever models there are.
+    /// Whether the fallback rules answer, even where there are models.
     pub by_rules: bool,
-    /// Where it was sent from.
+    /// The address that it was sent from.
     pub address: IpAddr,
-    /// The Idempotency-Key, if one was sent: the same key again is the same turn.
+    /// The Idempotency-Key, if one was sent: the same key again leads to the same turn.
     pub key: Option<String>,
 }
 
@@ -76,11 +76,11 @@ impl Chat {
         }
     }
 
-    /// Stores the message and starts its turn; a repeat of an earlier key gets that turn again. The events are those
-    /// after number `after`.
+    /// Stores the message and starts its turn; a repeated key returns the turn that it started before. The events are those after number
+    /// `after`.
     pub async fn send(&self, shopper: &Shopper, message: NewMessage, after: u32) -> Result<EventStream, ChatError> {
         match self.try_send(shopper, &message, after).await {
-            // The turn in the way may belong to a process that died.
+            // The turn that is in progress may belong to a process that died.
             Err(ChatError::TurnInProgress) if self.close_orphan(shopper, message.conversation).await? => {
                 self.try_send(shopper, &message, after).await
             }
@@ -128,7 +128,7 @@ impl Chat {
             now,
         };
         if !turn_store::start(&mut tx, shopper.id(), &new).await? {
-            // Another request with this key was faster. Its conversation stands, ours is rolled back.
+            // Another request with this key was first. Its conversation is kept, ours is rolled back.
             let known = match &message.key {
                 Some(key) => turn_store::find_by_key(&mut tx, key).await?,
                 None => None,
@@ -138,7 +138,7 @@ impl Chat {
                 .repeat(shopper, known.ok_or(ChatError::NoTurn)?, &request_hash, after)
                 .await;
         }
-        // Opened before the commit, so that nobody finds the turn running and not here.
+        // Opened before the commit, so that nobody finds a running turn in the database that is not here yet.
         let log = self.live.open(new.id);
         tx.commit().await?;
         let events = log.follow(after);
@@ -178,7 +178,7 @@ impl Chat {
         };
         let span = tracing::info_span!("turn", turn = %new.id);
         self.running.spawn(
-            telemetry::go_on(async move {
+            telemetry::with_current_request(async move {
                 turn.run(prompt).await;
                 drop(place);
             })
@@ -203,7 +203,7 @@ impl Chat {
     /// The events of one of the shopper's turns after number `after`, wherever it runs or ran.
     pub async fn follow(&self, shopper: &Shopper, turn: TurnId, after: u32) -> Result<EventStream, ChatError> {
         let mut tx = self.engine.web.begin(shopper.scope()).await?;
-        // Ownership first: the live table knows every shopper's turns.
+        // Ownership is checked first: the event hub holds every shopper's turns.
         turn_store::load(&mut tx, turn).await?.ok_or(ChatError::NoTurn)?;
         drop(tx);
         if let Some(events) = self.live.follow(turn, after) {
@@ -222,7 +222,7 @@ impl Chat {
             .boxed())
     }
 
-    /// Waits until a turn that does not run here is over, and returns its lasting events.
+    /// Waits until a turn of another process is over, and returns its stored events.
     async fn stored_events(&self, shopper: &Shopper, turn: TurnId) -> Result<Vec<Numbered>, ChatError> {
         loop {
             let mut tx = self.engine.web.begin(shopper.scope()).await?;
@@ -235,11 +235,11 @@ impl Chat {
                 self.close_orphan(shopper, Some(stored.conversation)).await?;
                 continue;
             }
-            tokio::time::sleep(POLL).await;
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
     }
 
-    /// Closes the conversation's turn if its process is gone. True when there is no turn in the way any more.
+    /// Closes the conversation's turn if its process is gone. True when it closed one.
     async fn close_orphan(&self, shopper: &Shopper, conversation: Option<ConversationId>) -> Result<bool, ChatError> {
         let Some(conversation) = conversation else {
             return Ok(false);
@@ -250,7 +250,7 @@ impl Chat {
             return Ok(false);
         };
         let (message, events) = turn_store::interruption(turn, language, now);
-        let events: Vec<_> = (AFTER_ANY..)
+        let events: Vec<_> = (FIRST_ORPHAN_EVENT..)
             .zip(events)
             .map(|(id, event)| Numbered { id, event })
             .collect();
@@ -267,14 +267,14 @@ impl Chat {
         Ok(true)
     }
 
-    /// The models, and whether each is left alone just now.
+    /// The models, and whether the circuit breaker of each is open.
     pub fn resting(&self) -> Vec<(&'static str, bool)> {
         let models = self.engine.chain.links().filter(|link| link.meter.is_some());
         let name = |link: &Link| if link.name == "first" { "model" } else { "second_model" };
         models.map(|link| (name(link), link.is_resting())).collect()
     }
 
-    /// Takes no more messages, gives running turns `grace` to finish, then ends them as interrupted.
+    /// Accepts no more messages, gives running turns `grace` to finish, then interrupts them.
     pub async fn shut_down(&self, grace: Duration) {
         self.running.close();
         if tokio::time::timeout(grace, self.running.wait()).await.is_err() {
@@ -284,17 +284,17 @@ impl Chat {
     }
 }
 
-/// A conversation that a message goes into.
+/// The conversation that a message is added to.
 struct Opened {
     conversation: ConversationId,
     /// The store's name.
     store: String,
     language: Language,
-    /// A person answers in it.
+    /// Whether a person answers in it.
     held: bool,
 }
 
-/// A given conversation must be the shopper's. It goes on in the language that is asked for.
+/// Opens the conversation, which must be the shopper's. It continues in the language that is asked for.
 async fn open_conversation(
     tx: &mut Tx<Web>,
     (shopper, keyring): (&Shopper, &Keyring),
@@ -339,7 +339,7 @@ async fn open_conversation(
 async fn begin_conversation(
     tx: &mut Tx<Web>,
     shopper: &Shopper,
-    (asked, from): (Option<Language>, Option<identity::BegunFrom>),
+    (asked, from): (Option<Language>, Option<identity::GuestOrigin>),
     now: chrono::DateTime<chrono::Utc>,
 ) -> Result<Opened, sqlx::Error> {
     sqlx::query_as!(

@@ -1,4 +1,4 @@
-//! A turn from its first event to its last: ask the model, run what it asks for, ask again, store the answer.
+//! The tool loop: ask the model, run the tools that it calls, ask again, until the answer is stored.
 
 use std::{collections::BTreeMap, convert::Infallible, ops::ControlFlow, time::Duration};
 
@@ -54,7 +54,7 @@ impl Turn {
             self.interrupt(draft.calls).await
         };
         if let Err(error) = stored {
-            // The turn stays as it is stored; its lease runs out and whoever comes next closes it.
+            // The turn stays as it is in the database; when its lease has run out, another request closes it.
             tracing::error!(turn = %self.id, error = %crate::telemetry::cause(&error), "a turn could not be stored");
             self.log.emit(Event::Error {
                 code: "unavailable".into(),

@@ -1,4 +1,4 @@
-//! What a turn writes down: its start, its renewed lease, its end.
+//! Stores a turn: its start, the renewal of its lease, its end.
 
 use std::time::Duration;
 
@@ -20,13 +20,13 @@ use crate::{
     },
 };
 
-/// How long a turn may go without a sign of life before another process closes it.
+/// How long a turn may go without renewing its lease before another process closes it.
 pub(super) const LEASE: Duration = Duration::from_secs(6);
 
-/// What an interrupted turn tells the shopper.
+/// The message that closes an interrupted turn.
 const INTERRUPTED: TextKey = TextKey("answer-interrupted");
 
-/// A turn that was asked for before.
+/// A turn that was started before with the same key.
 pub(super) struct KnownTurn {
     pub id: TurnId,
     pub request_hash: Vec<u8>,
@@ -53,7 +53,7 @@ pub(super) struct NewTurn<'a> {
     pub now: DateTime<Utc>,
 }
 
-/// Stores the turn and the shopper's message together. False when the key was taken meanwhile.
+/// Stores the turn and the shopper's message together. False when another request has taken the key meanwhile.
 pub(super) async fn start(
     tx: &mut Tx<Web>,
     shopper: crate::ids::ShopperId,
@@ -98,7 +98,7 @@ pub(super) async fn renew(tx: &mut Tx<Web>, turn: TurnId, now: DateTime<Utc>) ->
     .map(drop)
 }
 
-/// One call, for the record.
+/// One tool call, as it is stored.
 pub(super) struct CallRecord {
     pub tool: String,
     pub arguments: String,
@@ -108,13 +108,13 @@ pub(super) struct CallRecord {
 }
 
 impl CallRecord {
-    /// Whether it has called a person of the staff.
+    /// Whether the call asked for a person of the staff.
     pub fn called_a_person(&self) -> bool {
         self.outcome == Outcome::Proposed && self.tool == HandOff::CONTRACT.name
     }
 }
 
-/// What a model wrote, cut for the record, without the NUL that Postgres text cannot hold.
+/// Text of a model, cut to a length and without NUL, which Postgres text cannot hold.
 pub(super) fn bounded(text: &str, characters: usize) -> String {
     text.chars().filter(|&c| c != '\0').take(characters).collect()
 }
@@ -129,7 +129,7 @@ pub(super) struct Ending<'a> {
     pub interrupted: bool,
 }
 
-/// Stores a turn's answer, calls and events, all or nothing. False when somebody else has closed the turn.
+/// Stores a turn's answer, calls and events, all or nothing. False when another process has closed the turn.
 pub(super) async fn end(
     tx: &mut Tx<Web>,
     shopper: crate::ids::ShopperId,
@@ -203,13 +203,13 @@ pub(super) async fn load(tx: &mut Tx<Web>, turn: TurnId) -> Result<Option<Stored
     .await
 }
 
-/// A turn that its process has left, and the language to say so in.
+/// A turn whose process is gone, and the language of its conversation.
 pub(super) struct Orphan {
     pub turn: TurnId,
     pub language: Language,
 }
 
-/// The conversation's running turn, if its process is past its lease.
+/// The conversation's running turn, if its lease has run out.
 pub(super) async fn find_orphan(
     tx: &mut Tx<Web>,
     conversation: ConversationId,
@@ -227,7 +227,7 @@ pub(super) async fn find_orphan(
     .await
 }
 
-/// The message and events that close a turn without an answer, numbered from `next`.
+/// The message and events that close a turn without an answer.
 pub(super) fn interruption(turn: TurnId, language: Language, now: DateTime<Utc>) -> (Message, Vec<Event>) {
     let text = INTERRUPTED.in_language(language);
     let message = Message {

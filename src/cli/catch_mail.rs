@@ -9,7 +9,7 @@ use tokio::{
 
 use super::{CliError, serve::bind, serve::stop_signal};
 use crate::{
-    mail::{Caught, Inbox},
+    mail::{CaughtMail, Inbox},
     web,
 };
 
@@ -66,7 +66,7 @@ async fn talk(stream: TcpStream, inbox: &Inbox) -> std::io::Result<()> {
                         return Ok(());
                     }
                 }
-                inbox.catch(Caught::parse(to.join(", "), &mail));
+                inbox.catch(CaughtMail::parse(to.join(", "), &mail));
                 to.clear();
                 "250 kept"
             }

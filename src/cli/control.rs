@@ -62,7 +62,7 @@ pub async fn serve(listener: TcpListener, control: Control) {
 async fn reset(State(control): State<Control>) -> Result<Json<Value>, Failure> {
     let _turn = control.turn.lock().await;
     control.model.forget();
-    control.clock.go_on();
+    control.clock.resume();
     empty(&control.admin).await?;
     let key = demo_store::seed(&control.pools).await?;
     let storefront = demo_store::storefront(&control.pools, &control.keyring, &key).await?;
@@ -134,12 +134,12 @@ async fn time(State(control): State<Control>) -> Json<Value> {
 
 /// The time stands still there, until it is told otherwise.
 async fn set_time(State(control): State<Control>, Json(time): Json<Time>) -> StatusCode {
-    control.clock.stand_at(time.now);
+    control.clock.stop_at(time.now);
     StatusCode::NO_CONTENT
 }
 
 async fn unset_time(State(control): State<Control>) -> StatusCode {
-    control.clock.go_on();
+    control.clock.resume();
     StatusCode::NO_CONTENT
 }
 

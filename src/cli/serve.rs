@@ -35,7 +35,7 @@ use crate::{
 /// goes on at another replica.
 const LINGER: Duration = Duration::from_secs(5);
 /// How long whoever listens may take to hear the end.
-const LAST_WORDS: Duration = Duration::from_secs(2);
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Serves until SIGTERM or SIGINT.
 pub async fn run(settings: Settings) -> Result<(), CliError> {
@@ -163,9 +163,9 @@ pub async fn serve(
         drain.begin();
         tokio::time::sleep(settings.shutdown_drain).await;
         stopped.cancel();
-        tokio::time::sleep(if grace > LINGER { LINGER } else { grace + LAST_WORDS }).await;
+        tokio::time::sleep(if grace > LINGER { LINGER } else { grace + FLUSH_TIMEOUT }).await;
         drain.hand_over();
-        tokio::time::sleep(grace.saturating_sub(LINGER) + 2 * LAST_WORDS).await;
+        tokio::time::sleep(grace.saturating_sub(LINGER) + 2 * FLUSH_TIMEOUT).await;
         tracing::warn!("something was still going on at the end");
     };
     tokio::select! {
@@ -277,7 +277,7 @@ pub async fn work(settings: Settings) -> Result<(), CliError> {
         stop.await;
         tracing::info!("stopping: running jobs may finish");
         asked.cancel();
-        tokio::time::sleep(grace + LAST_WORDS).await;
+        tokio::time::sleep(grace + FLUSH_TIMEOUT).await;
     };
     tokio::select! {
         () = working => {}
@@ -288,7 +288,7 @@ pub async fn work(settings: Settings) -> Result<(), CliError> {
 
 /// A web server that could bypass row-level security must not start, whatever the settings say.
 async fn refuse_powerful_role(pools: &Pools) -> Result<(), CliError> {
-    match pools.web.is_powerful().await {
+    match pools.web.can_bypass_row_security().await {
         Ok(true) => Err(CliError::PowerfulRole(Web::NAME)),
         Ok(false) => Ok(()),
         Err(error) => {

@@ -6,7 +6,7 @@ use secrecy::ExposeSecret;
 
 use super::Reader;
 use crate::{
-    integrations::{OutsideSettings, challenge::ChallengeSettings},
+    integrations::{OutboundSettings, challenge::ChallengeSettings},
     keyring::Keyring,
     mail::{DkimSettings, MailSettings, SmtpSettings},
     tenancy::{DatabaseSettings, Pooler},
@@ -125,9 +125,9 @@ impl Reader<'_> {
         keys
     }
 
-    pub fn outside(&mut self) -> OutsideSettings {
-        let defaults = OutsideSettings::default();
-        OutsideSettings {
+    pub fn outside(&mut self) -> OutboundSettings {
+        let defaults = OutboundSettings::default();
+        OutboundSettings {
             stripe_url: self.text("STRIPE_URL").unwrap_or(defaults.stripe_url),
             allow_loopback: self.text("COUNTERSIGN_ALLOW_LOOPBACK_WEBHOOKS").as_deref() == Some("yes"),
             deadline: Duration::from_secs(self.number("OUTSIDE_DEADLINE_SECONDS", 1..=60, 15) as u64),

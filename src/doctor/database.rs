@@ -16,17 +16,17 @@ pub(super) async fn roles_and_schema(pools: &Pools) -> Vec<Finding> {
         (
             tenancy::Reader::NAME,
             pools.reader.is_reachable().await,
-            pools.reader.is_powerful().await,
+            pools.reader.can_bypass_row_security().await,
         ),
         (
             tenancy::Web::NAME,
             pools.web.is_reachable().await,
-            pools.web.is_powerful().await,
+            pools.web.can_bypass_row_security().await,
         ),
         (
             Executor::NAME,
             pools.executor.is_reachable().await,
-            pools.executor.is_powerful().await,
+            pools.executor.can_bypass_row_security().await,
         ),
     ] {
         if !reached {

@@ -166,7 +166,7 @@ async fn signatures(dns: &Dns, domain: &str, keys: &[DkimSettings]) -> Result<Ve
     let mut found = Vec::new();
     for key in keys {
         let name = format!("{}._domainkey.{}", key.selector, key.domain);
-        let Ok(half) = key.public_half() else {
+        let Ok(half) = key.published_key() else {
             found.push(finding(
                 Red,
                 "dkim_key",

@@ -31,7 +31,7 @@ pub async fn observe(State(metrics): State<Metrics>, request: Request, next: Nex
         tenant = Empty,
         status = Empty
     );
-    telemetry::traces::go_on_from(request.headers(), &span);
+    telemetry::traces::continue_trace(request.headers(), &span);
     let response = telemetry::in_request(&id, next.run(request).instrument(span.clone())).await;
     let (status, took) = (response.status().as_u16(), began.elapsed());
     span.record("status", status);

@@ -1,7 +1,7 @@
-//! What is mailed to prove an address: eight digits to type, or a link to follow.
+//! Codes that are mailed to prove an address: eight digits to type, or a link to follow.
 //!
-//! A code is computed from its row's id with the server's key, so it is stored nowhere and the mail that carries it is
-//! written when it is sent. Each works once, for minutes, for a few tries.
+//! A code is computed from its row's id with the server's key, so it is stored nowhere, and the mail with it is written when it is sent.
+//! Each code works once, for some minutes, and allows few wrong guesses.
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use chrono::{DateTime, Utc};
@@ -22,28 +22,28 @@ use crate::{
     tenancy::{Pool, Scope, Tx, Web},
 };
 
-/// Wrong guesses that a code survives. Who guesses is held back by network long before (`throttle`), so that strangers do not use up a
-/// code that its owner waits for; 100 of 10^8 is what is left to somebody with a hundred networks.
-const ATTEMPTS: i32 = 100;
-/// Codes of one address that are looked at, the newest first.
-const MOST_LIVE: i64 = 50;
+/// How many wrong guesses a code survives. Guesses are throttled by network long before (`throttle`), so that strangers do not use up a
+/// code that its owner waits for. Somebody with a hundred networks has 100 guesses out of 10^8.
+const MAX_WRONG_GUESSES: i32 = 100;
+/// How many codes of one address are tried, newest first.
+const MAX_LIVE_CODES: i64 = 50;
 
-/// A code to be made.
+/// A code to be created.
 pub(super) struct NewCode<'a> {
     pub purpose: Purpose,
     pub email: &'a str,
     pub shopper: Option<ShopperId>,
     pub order: Option<OrderId>,
     pub details: Option<Value>,
-    /// False for an address that has nothing here: the same row, and no mail.
+    /// False for an address without an account: then the same row is stored, and nothing is mailed.
     pub mail: bool,
-    /// The member of staff whose word an invitation is: it dies with theirs.
+    /// The member of staff who sent an invitation: it becomes invalid when their account does.
     pub issuer: Option<Uuid>,
-    /// What the asker alone has; the code is no use without it.
+    /// A secret that only the asker has, without which the code does not work.
     pub attempt: Option<&'a Attempt>,
 }
 
-/// A secret of whoever began something: a code that is mailed for it works for nobody else. 128 random bits, base64url.
+/// The secret of the browser that began a request: the code that is mailed for it works for nobody else. 128 random bits, base64url.
 pub struct Attempt(String);
 
 impl Attempt {
@@ -51,7 +51,7 @@ impl Attempt {
         Self(BASE64_URL_SAFE_NO_PAD.encode(rand::random::<[u8; 16]>()))
     }
 
-    /// The secret's text, which only the asker is given, and only once.
+    /// The secret's text, which is given to the asker only, and only once.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -61,18 +61,18 @@ fn attempt_hash(text: &str) -> Vec<u8> {
     Sha256::digest(text).to_vec()
 }
 
-/// A code that was just used.
+/// A code that was just redeemed.
 pub(super) struct Redeemed {
     pub email: String,
     pub shopper: Option<ShopperId>,
     pub order: Option<OrderId>,
     pub details: Option<Value>,
-    /// The epoch of the account that the address had when the code was made.
+    /// The epoch of the account when the code was made.
     pub epoch: i32,
 }
 
 impl Identity {
-    /// Holds back who asks for too many mails.
+    /// Throttles requests for mails.
     pub(super) async fn may_mail(
         &self,
         tx: &mut Tx<Web>,
@@ -87,7 +87,7 @@ impl Identity {
         throttle::MAIL_TO_ADDRESS_FROM_ADDRESS
             .take(tx, &self.keyring, &[&mailbox, &network], now)
             .await?;
-        match self.is_known_place(tx, email, device).await? {
+        match self.is_known_address(tx, email, device).await? {
             true => Ok(()),
             false => {
                 throttle::MAIL_TO_ADDRESS
@@ -112,7 +112,7 @@ pub(super) async fn issue(tx: &mut Tx<Web>, new: NewCode<'_>, now: DateTime<Utc>
         new.order.map(OrderId::as_uuid),
         new.details,
         new.purpose == Purpose::Register && new.details.is_none(),
-        ATTEMPTS,
+        MAX_WRONG_GUESSES,
         now,
         now + new.purpose.lifetime(),
         new.issuer,
@@ -126,9 +126,9 @@ pub(super) async fn issue(tx: &mut Tx<Web>, new: NewCode<'_>, now: DateTime<Utc>
     Ok(id)
 }
 
-/// Uses up the code that was mailed to `email` for `purpose`. Codes of different requests live beside each other: asking again kills none. With
-/// an `attempt` only that one's code is looked at; without one, a purpose that has attempts is refused when there are several. A wrong one
-/// costs a try: commit in either case.
+/// Redeems the code that was mailed to `email` for `purpose`. Codes of different requests are valid side by side: a new one does not
+/// replace an old one. With an `attempt`, only that attempt's code is tried; without one, a purpose that has attempts is refused when there
+/// are several. A wrong code costs a try, so commit in either case.
 pub(super) async fn redeem(
     tx: &mut Tx<Web>,
     keyring: &Keyring,
@@ -143,7 +143,7 @@ pub(super) async fn redeem(
         email,
         now,
         attempt.map(attempt_hash),
-        MOST_LIVE,
+        MAX_LIVE_CODES,
         tx.tenant_id().as_uuid()
     )
     .fetch_all(&mut **tx)
@@ -181,7 +181,7 @@ pub(super) async fn redeem(
     Ok(None)
 }
 
-/// Uses up the link that `text` is the last part of.
+/// Redeems the link whose last part is `text`.
 pub(super) async fn redeem_link(
     tx: &mut Tx<Web>,
     keyring: &Keyring,
@@ -200,7 +200,7 @@ pub(super) async fn redeem_link(
     }
 }
 
-/// Whether a link could be used up now. Uses up nothing but, for a wrong one, a try.
+/// Whether a link could be redeemed now. It is not used up, but a wrong one costs a try.
 pub(super) async fn is_live_link(
     web: &Pool<Web>,
     scope: Scope,
@@ -210,7 +210,7 @@ pub(super) async fn is_live_link(
 ) -> Result<bool, sqlx::Error> {
     let mut tx = web.begin(scope).await?;
     match redeem_link(&mut tx, keyring, purpose, text, now).await? {
-        // Dropped: the link is as it was.
+        // The transaction is dropped, so the link can still be used.
         Some(_) => Ok(true),
         None => tx.commit().await.map(|()| false),
     }

@@ -1,4 +1,4 @@
-//! Guests: they may chat, see nothing personal, and may prove one order.
+//! Guests: they may chat, see nothing personal, and may prove that one order is theirs.
 
 use std::net::IpAddr;
 
@@ -50,7 +50,7 @@ impl Identity {
         Ok(opened)
     }
 
-    /// Mails a code to the address that an order was made with, if `email` is it. The answer is the same if it is not.
+    /// Mails a code to the address that an order was made with, if that is `email`. The answer is the same if it is not.
     pub async fn ask_to_prove_order(
         &self,
         guest: &Shopper,
@@ -72,7 +72,7 @@ impl Identity {
         let new = NewCode {
             purpose: Purpose::ProveOrder,
             email: &email,
-            // Whose code it is: another guest who asks for the same order must not use it up.
+            // The code belongs to this guest, so that another guest who asks for the same order cannot use it up.
             shopper: Some(guest.id()),
             order: order.as_ref().map(|order| order.id),
             details: None,
@@ -84,7 +84,7 @@ impl Identity {
         Ok(tx.commit().await?)
     }
 
-    /// Shows the guest the order whose code it has: a new session, because it may do more.
+    /// Gives the guest access to the order whose code it has, in a new session because the rights have changed.
     pub async fn prove_order(
         &self,
         guest: &Shopper,
@@ -118,20 +118,21 @@ impl Identity {
     }
 }
 
-/// Where a guest began a conversation, as keyed hashes.
-pub struct BegunFrom {
+/// The network where a guest began a conversation, as keyed hashes.
+pub struct GuestOrigin {
     pub network: [u8; 32],
     /// The IPv6 /48 above the network.
     pub site: Option<[u8; 32]>,
 }
 
-/// Takes one of the conversations that guests of a network may begin. The network as a keyed hash, to keep with it.
+/// Counts a conversation against the number that guests of a network may begin. Returns the network as a keyed hash, to store with the
+/// conversation.
 pub async fn take_conversation(
     tx: &mut Tx<Web>,
     keyring: &Keyring,
     address: IpAddr,
     now: DateTime<Utc>,
-) -> Result<BegunFrom, IdentityError> {
+) -> Result<GuestOrigin, IdentityError> {
     let network = Network::of(address).to_string();
     throttle::GUEST_CONVERSATIONS_OF_NETWORK
         .take(tx, keyring, &[&network], now)
@@ -143,7 +144,7 @@ pub async fn take_conversation(
             .await?;
     }
     let hash = |of: &str| keyring.mac(keyring::Purpose::Throttle, format!("conversation\0{of}").as_bytes());
-    Ok(BegunFrom {
+    Ok(GuestOrigin {
         network: hash(&network),
         site: site.as_deref().map(hash),
     })
@@ -166,7 +167,7 @@ pub(super) async fn become_shopper(
     if guest.id() == shopper {
         return Ok(());
     }
-    // A key is its owner's: the shopper may have used the same one.
+    // An idempotency key belongs to its owner: the shopper may have used the same one.
     sqlx::query!(
         "UPDATE turns SET idempotency_key = NULL WHERE shopper_id = $1",
         guest.id().as_uuid()

@@ -1,4 +1,4 @@
-//! What other systems' events mean for the store: each is turned into the records of the import and stored like them.
+//! Processes the events of other systems: each is turned into records of the import format and stored like them.
 
 use chrono::{DateTime, Utc};
 
@@ -20,10 +20,10 @@ use crate::{
     },
 };
 
-/// Events taken at once. Each is a savepoint; they are committed together.
+/// How many events are claimed at once. Each is a savepoint; they are committed together.
 const BATCH: i64 = 50;
 
-/// Works off a tenant's events until none is due. Returns how many.
+/// Processes a tenant's events until none is due. Returns how many.
 pub async fn work_off(
     pool: &Pool<Executor>,
     keyring: &Keyring,
@@ -104,7 +104,7 @@ async fn apply(
     }
 }
 
-/// Erases at once; what is to be handed over is announced to the store, whose staff sends it (`countersign shopper export`).
+/// Erases at once. A request for data is announced to the store, whose staff sends it (`countersign shopper export`).
 async fn privacy_request(
     tx: &mut Tx<Executor>,
     shopper: &str,
@@ -136,7 +136,7 @@ async fn privacy_request(
     Ok(Outcome::Done)
 }
 
-/// Constraint and value errors are the event's; connections and grants are ours.
+/// Whether the error is the event's fault: constraints and values are, connections and grants are not.
 fn is_about_the_event(error: &sqlx::Error) -> bool {
     let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
     code.is_some_and(|code| code.starts_with("22") || code.starts_with("23"))

@@ -36,12 +36,12 @@ struct LinkState {
 
 impl LinkState {
     fn answered(&self) {
-        self.breaker.note(true);
+        self.breaker.record(true);
     }
 
     fn failed(&self, error: ModelError) {
         if error.is_outage() {
-            self.breaker.note(false);
+            self.breaker.record(false);
         }
         match error {
             ModelError::RateLimited(Some(seconds)) => {
@@ -52,9 +52,9 @@ impl LinkState {
         }
     }
 
-    fn lets_through(&self) -> bool {
+    fn allows_call(&self) -> bool {
         let rests = lock(&self.rests_until).is_some_and(|until| Instant::now() < until);
-        !rests && self.breaker.lets_through()
+        !rests && self.breaker.allows_call()
     }
 }
 
@@ -78,7 +78,7 @@ impl Link {
 
     /// Starts an answer, unless the model has failed too often just now, or its provider has asked to be left alone.
     pub fn answer(&self, prompt: Prompt) -> ChunkStream {
-        if !self.state.lets_through() {
+        if !self.state.allows_call() {
             return stream::iter([Err(ModelError::Resting)]).boxed();
         }
         let state = self.state.clone();

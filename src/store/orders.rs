@@ -14,7 +14,7 @@ use crate::{
     tenancy::{Executor, Role, Tx},
 };
 
-/// Where an order stands.
+/// The status of an order.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, sqlx::Type, utoipa::ToSchema, schemars::JsonSchema,
 )]
@@ -22,7 +22,7 @@ use crate::{
 #[sqlx(type_name = "text", rename_all = "snake_case")]
 pub enum OrderStatus {
     Pending,
-    /// Items were changed once; nothing more can be changed.
+    /// Items were changed once; they cannot be changed again.
     PendingItemsModified,
     Processed,
     Delivered,
@@ -36,7 +36,7 @@ pub enum OrderStatus {
 pub struct Order {
     #[serde(skip)]
     pub id: OrderId,
-    /// Rises with every change; decisions are bound to it.
+    /// Rises with every change, so that decisions count only for the version that they were made on.
     pub version: i64,
     #[schema(example = "#W2611340")]
     pub number: String,
@@ -48,12 +48,12 @@ pub struct Order {
     pub shipments: Vec<Shipment>,
     pub payments: Vec<Payment>,
     pub address: Address,
-    /// Where the picture of each product is, by product. For pages alone: it is not part of what models and other systems are told.
+    /// The address of each product's picture, by product. Only for pages: models and other systems are not told it.
     #[serde(skip)]
     pub pictures: BTreeMap<String, String>,
 }
 
-/// Units of one variant at the price they were ordered at.
+/// Units of one variant at the price at which they were ordered.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Line {
     pub item_id: String,
@@ -86,10 +86,10 @@ pub struct Payment {
     pub amount: Money,
     /// The store's reference of the payment method.
     pub payment_method_id: String,
-    /// True while whoever moves the money has not confirmed it.
+    /// True while the movement is not confirmed by whoever moves the money.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub pending: bool,
-    /// For a payment: the part that has not been refunded in any way.
+    /// For a payment: the part that has not been refunded.
     #[serde(skip)]
     pub left: Money,
 }
@@ -102,7 +102,7 @@ pub enum PaymentKind {
     Refund,
 }
 
-/// One line of a list of orders.
+/// An order in a list.
 #[derive(Clone, Serialize, utoipa::ToSchema)]
 pub struct OrderSummary {
     #[serde(skip)]
@@ -113,11 +113,11 @@ pub struct OrderSummary {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub placed_at: Option<DateTime<Utc>>,
     pub total: Money,
-    /// What was ordered, by name.
+    /// The names of the products.
     pub items: Vec<String>,
 }
 
-/// Named, because an anonymous row would have to be printable.
+/// A named type, because sqlx's anonymous row type would require the personal data in it to be printable.
 struct OrderRow {
     id: OrderId,
     version: i64,
@@ -151,9 +151,9 @@ struct PaymentRow {
     confirmed: bool,
 }
 
-/// The bound shopper's order of this number. The leading `#` that many shops print may be left out or added.
+/// The bound shopper's order with this number. The leading `#` that many shops print may be left out or added.
 pub async fn by_number<R: Role>(tx: &mut Tx<R>, number: &str) -> Result<Option<Order>, sqlx::Error> {
-    // Children come as JSON arrays in the field order of their rows: the cheapest shape Postgres can build.
+    // Lines, shipments and payments come as JSON arrays in the field order of their rows: the cheapest shape for Postgres to build.
     let row = sqlx::query_as!(
         OrderRow,
         r#"SELECT o.id AS "id: OrderId", o.version, o.number, o.status AS "status: OrderStatus", o.currency, o.placed_at,
@@ -200,7 +200,7 @@ pub async fn by_number<R: Role>(tx: &mut Tx<R>, number: &str) -> Result<Option<O
     }))
 }
 
-/// The bound shopper's orders, newest first, at most `limit`, those older than `after` when it is given.
+/// The bound shopper's orders, newest first, at most `limit`; with `after`, only those older than it.
 pub async fn list<R: Role>(
     tx: &mut Tx<R>,
     limit: u32,
@@ -259,12 +259,12 @@ impl PaymentRow {
     }
 }
 
-/// Reads a stored currency code; the table's check makes a bad one a fault of ours, not the caller's.
+/// Parses a stored currency code. The table's check makes an invalid one a bug of ours, not the caller's error.
 pub(crate) fn currency(code: &str) -> Result<Currency, sqlx::Error> {
     code.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))
 }
 
-/// Makes `lines` the lines of an order.
+/// Replaces the lines of an order.
 pub(super) async fn replace_lines(
     tx: &mut Tx<Executor>,
     shopper: ShopperId,

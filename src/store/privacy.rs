@@ -1,4 +1,4 @@
-//! Everything about a shopper, to hand over or to erase. What money was moved stays; whose it was does not.
+//! Privacy: exports or erases everything about a shopper. Which money was moved is kept, but not whose it was.
 
 use chrono::{DateTime, Duration, Utc};
 use serde_json::{Value, json};
@@ -12,10 +12,10 @@ use crate::{
     },
 };
 
-/// What stands where words were.
+/// Replaces erased text.
 const ERASED: &str = "[erased]";
 
-/// The shopper whom the store calls by this address or id, guests left out.
+/// The shopper with this address or this id at the store, but no guest.
 pub async fn find(tx: &mut Tx<Executor>, email_or_external_id: &str) -> Result<Option<ShopperId>, sqlx::Error> {
     sqlx::query_scalar!(
         r#"SELECT shopper_id AS "id: ShopperId" FROM shoppers WHERE (external_id = $1 OR email = lower($1)) AND NOT guest"#,
@@ -25,7 +25,7 @@ pub async fn find(tx: &mut Tx<Executor>, email_or_external_id: &str) -> Result<O
     .await
 }
 
-/// Everything that is kept about a shopper, as JSON.
+/// Everything that is stored about a shopper, as JSON.
 pub async fn export<R: Role>(tx: &mut Tx<R>, shopper: ShopperId) -> Result<Value, sqlx::Error> {
     sqlx::query_scalar!(
         r#"SELECT jsonb_build_object(
@@ -59,7 +59,7 @@ pub async fn export<R: Role>(tx: &mut Tx<R>, shopper: ShopperId) -> Result<Value
     .await
 }
 
-/// Erases a shopper, with an audit entry that names nobody. Amounts, decisions and the order's number stay.
+/// Erases a shopper, with an audit entry that names nobody. Amounts, decisions and the order's number are kept.
 pub async fn erase(
     tx: &mut Tx<Executor>,
     shopper: ShopperId,
@@ -121,7 +121,7 @@ pub async fn erase(
     sqlx::query!("UPDATE tool_calls SET arguments = $2 WHERE shopper_id = $1", id, ERASED)
         .execute(&mut **tx)
         .await?;
-    // The amount has a column of its own; the digest still says what was decided on, to whoever has the plan.
+    // The amount has a column of its own. The digest still proves, to whoever has the plan, what was decided on.
     sqlx::query!(
         "UPDATE proposals SET arguments = '{}', plan = jsonb_build_object('summary', $2::text, 'changes', '[]'::jsonb), reason = NULL WHERE shopper_id = $1",
         id,
@@ -145,10 +145,10 @@ pub async fn erase(
     audit::append(tx, Entry::new(actor, "shopper.erase", ("shopper", shopper), now)).await
 }
 
-/// How many events are looked through at one time.
-const EVENTS: i64 = 200;
+/// How many events are loaded at a time.
+const EVENTS_BATCH: i64 = 200;
 
-/// Deletes what other systems sent about an address, as it came.
+/// Deletes the stored events of other systems that mention an address.
 async fn forget_events_about(tx: &mut Tx<Executor>, email: &str) -> Result<(), sqlx::Error> {
     let mut after = uuid::Uuid::nil();
     loop {
@@ -156,7 +156,7 @@ async fn forget_events_about(tx: &mut Tx<Executor>, email: &str) -> Result<(), s
             "SELECT id, body FROM incoming_webhooks WHERE tenant_id = $1 AND id > $2 ORDER BY id LIMIT $3",
             tx.tenant_id().as_uuid(),
             after,
-            EVENTS
+            EVENTS_BATCH
         )
         .fetch_all(&mut **tx)
         .await?;
@@ -174,11 +174,11 @@ async fn forget_events_about(tx: &mut Tx<Executor>, email: &str) -> Result<(), s
     }
 }
 
-/// How long a guest is kept who does nothing any more.
-const GUESTS_KEPT: Duration = Duration::days(30);
+/// How long an inactive guest is kept.
+const GUEST_RETENTION: Duration = Duration::days(30);
 
-/// Deletes guests who have no session and have said nothing for so long, with their conversations. Those whose conversation was handed
-/// to a person stay: their proposal is in the audit. Returns how many.
+/// Deletes guests who have no session and have said nothing for so long, with their conversations. Guests whose conversation was handed off
+/// are kept, because their proposal is in the audit. Returns how many.
 pub async fn forget_guests(pool: &Pool<Executor>, now: DateTime<Utc>) -> Result<usize, sqlx::Error> {
     let mut deleted = 0;
     for tenant in tenancy::all(pool).await? {
@@ -188,7 +188,7 @@ pub async fn forget_guests(pool: &Pool<Executor>, now: DateTime<Utc>) -> Result<
                 AND NOT EXISTS (SELECT FROM sessions e WHERE e.shopper_id = s.shopper_id)
                 AND NOT EXISTS (SELECT FROM conversations c WHERE c.shopper_id = s.shopper_id AND c.updated_at >= $1)
                 AND NOT EXISTS (SELECT FROM proposals p WHERE p.shopper_id = s.shopper_id) ORDER BY created_at LIMIT 1000 FOR UPDATE",
-            now - GUESTS_KEPT
+            now - GUEST_RETENTION
         )
         .fetch_all(&mut *tx)
         .await?;
@@ -219,7 +219,7 @@ pub async fn forget_guests(pool: &Pool<Executor>, now: DateTime<Utc>) -> Result<
     Ok(deleted)
 }
 
-/// Blanks the words of conversations that nobody has used for so long. Returns how many.
+/// Blanks the texts of conversations that were not used for `longest`. Returns how many.
 pub async fn retain(pool: &Pool<Executor>, longest: Duration, now: DateTime<Utc>) -> Result<usize, sqlx::Error> {
     let mut blanked = 0;
     for tenant in tenancy::all(pool).await? {
@@ -253,7 +253,7 @@ pub async fn retain(pool: &Pool<Executor>, longest: Duration, now: DateTime<Utc>
         sqlx::query!("UPDATE conversations SET erased_at = $2 WHERE id = ANY ($1)", &old, now)
             .execute(&mut *tx)
             .await?;
-        // What other systems sent is worked off long before; their raw words go with the same age.
+        // Stored events were processed long before; their raw bodies are deleted at the same age.
         sqlx::query!(
             "DELETE FROM incoming_webhooks WHERE received_at < $1 AND state IN ('done', 'ignored')",
             now - longest

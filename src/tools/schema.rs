@@ -14,7 +14,7 @@ pub fn strict<T: schemars::JsonSchema>() -> Value {
     schema
 }
 
-/// Keywords that strict mode refuses or that say nothing to a model. The server checks the lengths itself.
+/// Keywords that strict mode refuses or that are of no use to a model. The server checks lengths itself.
 const DROPPED: [&str; 8] = [
     "$schema",
     "title",

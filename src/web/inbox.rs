@@ -10,12 +10,12 @@ use axum::{
 };
 use tower_http::set_header::SetResponseHeaderLayer;
 
-use crate::mail::{Caught, Inbox};
+use crate::mail::{CaughtMail, Inbox};
 
 #[derive(Template)]
 #[template(path = "inbox.html")]
 struct Page {
-    mails: Vec<Caught>,
+    mails: Vec<CaughtMail>,
 }
 
 /// `/inbox`, for who catches mail, and the same as JSON for programs.

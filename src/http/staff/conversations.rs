@@ -12,7 +12,7 @@ use validator::Validate;
 use crate::{
     chat::{
         Message,
-        handoff::{self, Filter, Hand, StaffConversation},
+        handoff::{self, ActingStaff, Filter, StaffConversation},
     },
     http::{
         App,
@@ -99,7 +99,7 @@ pub async fn read(
 }
 
 /// A person of the staff at work. Machines answer nobody.
-pub struct AtWork(Hand);
+pub struct AtWork(ActingStaff);
 
 impl FromRequestParts<App> for AtWork {
     type Rejection = Problem;
@@ -107,7 +107,7 @@ impl FromRequestParts<App> for AtWork {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
         let staff = StaffMember::from_request_parts(parts, app).await?;
         let (person, _) = staff.person().ok_or_else(Problem::forbidden)?;
-        Ok(Self(Hand {
+        Ok(Self(ActingStaff {
             person,
             actor: staff.actor().in_request(request_id(&parts.headers)),
             now: app.clock.now(),

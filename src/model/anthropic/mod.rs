@@ -54,7 +54,7 @@ impl Protocol for AnthropicMessages {
                 .post(&self.url)
                 .header("x-api-key", self.api_key.expose_secret())
                 .header("anthropic-version", VERSION)
-                .headers(traces::to_go_on())
+                .headers(traces::trace_headers())
                 .json(&body)
                 .build()
                 .map_err(|_| ModelError::UnknownModel)?;

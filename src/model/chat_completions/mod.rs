@@ -81,7 +81,7 @@ impl Protocol for ChatCompletions {
 /// Sends a request for the library, and gives it the answer's events in the one form that it reads. The provider can go on from our trace.
 async fn execute(request: HttpRequestFactory) -> Result<reqwest::Response, OpenAIError> {
     let mut request = request.build().await?;
-    request.headers_mut().extend(traces::to_go_on());
+    request.headers_mut().extend(traces::trace_headers());
     let events = server_sent_events::open(&http_client(), request).await.map_err(boxed)?;
     let canonical = events.map_ok(|event| match event {
         StreamEvent::Json(json) => format!("data: {json}\n\n"),

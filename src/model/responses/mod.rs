@@ -50,7 +50,7 @@ impl Protocol for OpenAiResponses {
             let request = client
                 .post(&self.url)
                 .bearer_auth(self.api_key.expose_secret())
-                .headers(traces::to_go_on())
+                .headers(traces::trace_headers())
                 .json(&body)
                 .build()
                 .map_err(|_| ModelError::UnknownModel)?;

@@ -1,4 +1,4 @@
-//! `cancel_order`: a pending order is called off and every payment goes back where it came from.
+//! `cancel_order`: cancels a pending order and refunds every payment to where it came from.
 
 use serde::{Deserialize, Serialize};
 use validator::Validate;

@@ -1,4 +1,4 @@
-//! `change_order_payment`: a pending order is paid by another method.
+//! `change_order_payment`: changes the payment method of a pending order.
 
 use serde::{Deserialize, Serialize};
 use validator::Validate;

@@ -1,5 +1,5 @@
-//! Tools that would change something. Each only plans: rules over what is there now, and the exact changes as data.
-//! The same plan is made when it is proposed and again when it is executed.
+//! Write tools: each only plans. From the rules and the current data it makes the exact changes, as data. The same plan is made when it is
+//! proposed and again when it is executed.
 
 pub mod add_crm_note;
 pub mod cancel_order;
@@ -34,16 +34,16 @@ use crate::{
     tenancy::{Role, Tx},
 };
 
-/// A tool that proposes.
+/// A tool that proposes changes.
 pub trait WriteTool: Send + Sync + 'static {
     const CONTRACT: Contract;
-    /// Who decides where the store has not said otherwise.
+    /// The policy where the store has set none.
     const POLICY: Policy;
-    /// Whether guests may ask for it.
+    /// Whether guests may use it.
     const FOR_GUESTS: bool = false;
     type Arguments: super::Arguments + Serialize + Sync;
 
-    /// The exact effect, or why there is none. Deterministic: the executor compares.
+    /// Plans the exact effect, or says why there is none. Deterministic, because the executor plans again and compares.
     fn plan<R: Role>(
         arguments: &Self::Arguments,
         shopper: ShopperId,
@@ -51,14 +51,14 @@ pub trait WriteTool: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Plan, PlanError>> + Send;
 }
 
-/// One unit of an ordered item for one of another variant.
+/// One unit of an ordered item, and the variant that replaces it.
 #[derive(Clone, Serialize, Deserialize, Validate, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ItemChange {
     /// The ordered item.
     #[validate(length(min = 1, max = 120), custom(function = crate::text::single_line))]
     pub item_id: String,
-    /// The variant wanted instead.
+    /// The variant that is wanted instead.
     #[validate(length(min = 1, max = 120), custom(function = crate::text::single_line))]
     pub new_item_id: String,
 }
@@ -67,7 +67,7 @@ async fn order<R: Role>(tx: &mut Tx<R>, number: &str) -> Result<Order, PlanError
     orders::by_number(tx, number).await?.ok_or(PlanError::NotFound("order"))
 }
 
-/// Only an order in this state may be planned on.
+/// Refuses to plan on an order in any other state.
 fn must_be(order: &Order, status: OrderStatus, what: &str) -> Result<(), PlanError> {
     if order.status == status {
         Ok(())
@@ -76,8 +76,8 @@ fn must_be(order: &Order, status: OrderStatus, what: &str) -> Result<(), PlanErr
     }
 }
 
-/// How many units of each line the shopper still has: those that came back and were paid out are gone. Refuses while a return or exchange of
-/// the order is under way, whatever status the shop's platform reports meanwhile.
+/// How many units of each line the shopper still has: those that came back and were paid out are gone. Refuses while a return or exchange
+/// of the order is under way, whatever status the shop's platform reports meanwhile.
 async fn units_left<R: Role>(tx: &mut Tx<R>, order: &Order) -> Result<Vec<u32>, PlanError> {
     let found = sqlx::query!(
         r#"SELECT kind, items, settled_at IS NULL AS "is_open!" FROM returns WHERE tenant_id = $2 AND order_id = $1 AND called_off_at IS NULL"#,
@@ -96,7 +96,7 @@ async fn units_left<R: Role>(tx: &mut Tx<R>, order: &Order) -> Result<Vec<u32>, 
         .map(|row| row.items);
     let returned = returned.filter_map(|items| serde_json::from_value::<Vec<String>>(items).ok());
     for item in returned.flatten() {
-        // The platform may have taken the line off the order.
+        // The platform may have removed the line from the order.
         if let Some(at) = unit_of(&order.lines, &left, &item) {
             left[at] -= 1;
         }
@@ -104,12 +104,12 @@ async fn units_left<R: Role>(tx: &mut Tx<R>, order: &Order) -> Result<Vec<u32>, 
     Ok(left)
 }
 
-/// The line that a unit of an item can be taken from.
+/// The line from which a unit of an item can be taken.
 fn unit_of(lines: &[Line], left: &[u32], item: &str) -> Option<usize> {
     (0..left.len()).find(|&at| lines[at].item_id == item && left[at] > 0)
 }
 
-/// The shopper's payment methods, by their ids.
+/// The shopper's payment methods, by id.
 async fn methods<R: Role>(tx: &mut Tx<R>, shopper: ShopperId) -> Result<BTreeMap<String, PaymentMethod>, PlanError> {
     let profile = profile::of(tx, shopper).await?.ok_or(PlanError::NotFound("profile"))?;
     Ok(profile
@@ -123,7 +123,7 @@ fn method<'a>(methods: &'a BTreeMap<String, PaymentMethod>, id: &str) -> Result<
     methods.get(id).ok_or(PlanError::NotFound("payment method"))
 }
 
-/// A charge must be covered when it goes to a gift card. What is set aside on it for changes of other orders is not there.
+/// A charge to a gift card must be covered by its balance, less what is set aside for changes of other orders.
 async fn must_cover<R: Role>(
     tx: &mut Tx<R>,
     (order, shopper): (&Order, ShopperId),
@@ -139,7 +139,7 @@ async fn must_cover<R: Role>(
     }
 }
 
-/// Refuses where everything that was paid for the order has gone back: its goods are not the shopper's any more to change, exchange or return.
+/// Refuses where all payments for the order were refunded: its goods can no longer be changed, exchanged or returned.
 fn must_be_paid(order: &Order) -> Result<(), PlanError> {
     let has_refund = order.payments.iter().any(|payment| payment.kind == PaymentKind::Refund);
     if has_refund && unrefunded(order).is_empty() {
@@ -149,7 +149,7 @@ fn must_be_paid(order: &Order) -> Result<(), PlanError> {
     }
 }
 
-/// Money moved for an order: the ledger's rows, and what it does to gift cards.
+/// The money of a plan: its payments for the order, and their effect on gift cards.
 struct Ledger<'a> {
     methods: &'a BTreeMap<String, PaymentMethod>,
     changes: Vec<Change>,
@@ -165,7 +165,7 @@ impl<'a> Ledger<'a> {
         }
     }
 
-    /// Takes a positive amount from, or gives it back to, a method.
+    /// Books a positive amount that is taken from, or given back to, a payment method.
     fn book(&mut self, kind: PaymentKind, amount: Money, method: &str) -> Result<(), PlanError> {
         self.changes.push(Change::Payment {
             kind,
@@ -197,7 +197,7 @@ impl<'a> Ledger<'a> {
     }
 }
 
-/// What was paid and can still go out, for each method that has any, in the order of their first payment.
+/// What was paid and can still be refunded, for each method that has any, in the order of their first payment.
 fn unrefunded(order: &Order) -> Vec<(String, Money)> {
     let mut left: Vec<(String, Money)> = Vec::new();
     for payment in order.payments.iter().filter(|payment| payment.left.minor > 0) {
@@ -213,10 +213,10 @@ fn total(amounts: &[(String, Money)], currency: Currency) -> Money {
     Money::new(amounts.iter().map(|(_, amount)| amount.minor).sum(), currency)
 }
 
-/// The order's lines after swapping units one by one, and what the new units cost more.
+/// The order's lines after swapping units one by one, and the difference in price.
 async fn swap<R: Role>(tx: &mut Tx<R>, order: &Order, changes: &[ItemChange]) -> Result<(Vec<Line>, Money), PlanError> {
     let mut lines = order.lines.clone();
-    // What is still there to be swapped: a unit that came in by a swap is not.
+    // Only units that are there now can be swapped, not those that come in by a swap.
     let mut left = units_left(tx, order).await?;
     let mut difference = Money::new(0, order.total.currency);
     for change in changes {
@@ -248,7 +248,7 @@ async fn swap<R: Role>(tx: &mut Tx<R>, order: &Order, changes: &[ItemChange]) ->
         };
         lines.push(line);
     }
-    // Swapped-out lines go, and equal swapped-in lines become one.
+    // Empty lines are removed, and equal lines merged.
     let mut merged: Vec<Line> = Vec::new();
     for line in lines.into_iter().filter(|line| line.quantity > 0) {
         match merged
@@ -272,7 +272,7 @@ fn swaps(changes: &[ItemChange]) -> Vec<Swap> {
         .collect()
 }
 
-/// Books a price difference: more is taken from the method, less is given back to it.
+/// Books a difference in price: a positive one is taken from the method, a negative one given back to it.
 fn book_difference(ledger: &mut Ledger<'_>, difference: Money, method: &str) -> Result<(), PlanError> {
     let amount = Money::new(difference.minor.abs(), difference.currency);
     match difference.minor {

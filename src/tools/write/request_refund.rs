@@ -1,4 +1,4 @@
-//! `request_refund`: money back on an order, never more than was paid and not refunded yet.
+//! `request_refund`: refunds money on an order, never more than was paid and not refunded yet.
 
 use serde::{Deserialize, Serialize};
 use validator::Validate;

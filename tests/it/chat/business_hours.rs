@@ -31,7 +31,7 @@ async fn calls(app: &TestApp, shopper: &TestShopper) -> String {
 async fn who_asks_for_a_person_while_nobody_is_there_is_told_when_somebody_is_back() {
     let app = TestApp::start().await;
     // Saturday; the Monday after it is a day off. Berlin is an hour ahead.
-    app.clock.stand_at("2026-11-28T12:00:00Z".parse().expect("a time"));
+    app.clock.stop_at("2026-11-28T12:00:00Z".parse().expect("a time"));
     let admin = app.staff("admin@s.example", StaffRole::Admin).await;
     let viewer = app.staff("viewer@s.example", StaffRole::Viewer).await;
     let (mia, noah, guest) = (app.shopper("mia").await, app.shopper("noah").await, app.guest().await);
@@ -80,17 +80,17 @@ async fn who_asks_for_a_person_while_nobody_is_there_is_told_when_somebody_is_ba
     app.model.script([Reply::text("Hello.")]);
     assert_eq!(mia.ask_text("Hello").await, "Hello.", "who did not ask is told nothing");
     // Tuesday, a minute before and at nine.
-    app.clock.stand_at("2026-12-01T07:59:00Z".parse().expect("a time"));
+    app.clock.stop_at("2026-12-01T07:59:00Z".parse().expect("a time"));
     let noah = app.shopper("noah").await;
     assert!(
         calls(&app, &noah)
             .await
             .contains("back on Tuesday, 1 December, at 09:00")
     );
-    app.clock.stand_at("2026-12-01T08:00:00Z".parse().expect("a time"));
+    app.clock.stop_at("2026-12-01T08:00:00Z".parse().expect("a time"));
     assert_eq!(calls(&app, &noah).await, "I have called somebody.");
 
-    app.clock.stand_at("2026-11-28T12:00:01Z".parse().expect("a time"));
+    app.clock.stop_at("2026-11-28T12:00:01Z".parse().expect("a time"));
     assert_eq!(answer(admin.request("DELETE", PATH)).await.0, StatusCode::NO_CONTENT);
     assert_eq!(answer(admin.request("DELETE", PATH)).await.0, StatusCode::NOT_FOUND);
     assert_eq!(

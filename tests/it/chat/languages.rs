@@ -108,7 +108,7 @@ async fn a_request_is_told_of_decided_and_mailed_in_the_language_of_its_conversa
 #[tokio::test]
 async fn people_and_their_hours_are_announced_in_it() {
     let app = TestApp::start().await;
-    app.clock.stand_at("2026-11-28T12:00:00Z".parse().expect("a time"));
+    app.clock.stop_at("2026-11-28T12:00:00Z".parse().expect("a time"));
     let (admin, mia) = (
         app.staff("admin@s.example", StaffRole::Admin).await,
         app.shopper("mia").await,

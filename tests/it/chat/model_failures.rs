@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use countersign::{
-    breaker::FAILURES,
+    breaker::FAILURE_THRESHOLD,
     config::ModelSettings,
     model::{Deadlines, EndpointSettings},
 };
@@ -79,13 +79,17 @@ async fn a_model_that_fails_on_and_on_is_left_alone_and_a_person_can_be_reached_
     let app = TestApp::start().await;
     let mia = app.shopper("mia").await;
     app.model.respond(|_| Reply::Status(500, String::new()));
-    for _ in 0..FAILURES + 3 {
+    for _ in 0..FAILURE_THRESHOLD + 3 {
         assert_eq!(
             mia.ask("Where is my order #1001?").await["message"]["source"],
             "offline"
         );
     }
-    assert_eq!(app.model.requests().len(), FAILURES as usize, "then it is left alone");
+    assert_eq!(
+        app.model.requests().len(),
+        FAILURE_THRESHOLD as usize,
+        "then it is left alone"
+    );
     let answer = mia.ask("I want to talk to a person").await;
     assert_eq!(answer["tools"][0]["tool"], "hand_off", "{answer}");
     assert_eq!(answer["tools"][0]["status"], "proposed", "{answer}");

@@ -129,7 +129,7 @@ async fn a_return_and_a_refund_reach_the_inbox_once_whenever_the_worker_is_kille
     let records = [("rsa1", &rsa), ("ed1", &ed25519)].map(|(selector, pem)| {
         (
             format!("{selector}._domainkey.shop.example"),
-            key(selector, pem).public_half().expect("a key").record,
+            key(selector, pem).published_key().expect("a key").record,
         )
     });
     let planted: Vec<Record<'_>> = records.iter().map(|(name, record)| Record::Txt(name, record)).collect();

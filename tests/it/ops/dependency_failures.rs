@@ -4,7 +4,8 @@
 use std::time::{Duration, Instant};
 
 use countersign::{
-    breaker::FAILURES, config::Settings, identity::StaffRole, integrations::credentials::Kind, mail::MailSettings,
+    breaker::FAILURE_THRESHOLD, config::Settings, identity::StaffRole, integrations::credentials::Kind,
+    mail::MailSettings,
 };
 use reqwest::StatusCode;
 use serde_json::{Value, json};
@@ -328,7 +329,7 @@ async fn a_relay_that_fails_on_and_on_is_left_alone_and_costs_no_attempts() {
         .as_str()
         .expect("an id")
         .to_owned();
-    for _ in 0..FAILURES + 4 {
+    for _ in 0..FAILURE_THRESHOLD + 4 {
         mia.post("/v1/chat/send")
             .json(&json!({ "conversation_id": conversation, "text": "Where is #1001?" }))
             .send()
@@ -342,8 +343,11 @@ async fn a_relay_that_fails_on_and_on_is_left_alone_and_costs_no_attempts() {
         4,
     )
     .await;
-    app.becomes("SELECT count(*) FROM outbox WHERE attempts = 1", i64::from(FAILURES))
-        .await;
+    app.becomes(
+        "SELECT count(*) FROM outbox WHERE attempts = 1",
+        i64::from(FAILURE_THRESHOLD),
+    )
+    .await;
     let (status, seen) = admin.read("/v1/staff/status").await;
     assert_eq!(
         (status, &seen["resting"], &seen["ready"]),

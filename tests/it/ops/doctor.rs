@@ -30,7 +30,7 @@ fn keys() -> Keys {
             selector: "s".into(),
             key: pem.into(),
         };
-        settings.public_half().expect("a key").record
+        settings.published_key().expect("a key").record
     };
     let rsa = openssl(&["genrsa", "-traditional", "2048"]);
     let short = openssl(&["genrsa", "-traditional", "1024"]);

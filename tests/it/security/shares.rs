@@ -425,7 +425,7 @@ async fn guests_who_want_a_person_have_their_places_and_shoppers_stand_first() {
 async fn sixty_four_guests_of_one_network_at_once_on_two_replicas_are_sixty() {
     let app = TestApp::offline().await;
     let (other, _stop) = app.replica().await;
-    app.clock.stand_at("2026-11-28T12:00:00Z".parse().expect("a time"));
+    app.clock.stop_at("2026-11-28T12:00:00Z".parse().expect("a time"));
     let mut opening = JoinSet::new();
     for n in 0..64 {
         let url = if n % 2 == 0 { &app.url } else { &other };
@@ -468,7 +468,7 @@ async fn sixty_four_at_once_on_two_replicas_take_what_is_left_of_each_quota_of_r
         let app = TestApp::changed(behind_a_proxy).await;
         let (other, _stop) = app.replica().await;
         let mia = app.shopper("mia").await;
-        app.clock.stand_at("2030-11-28T12:00:00Z".parse().expect("a time"));
+        app.clock.stop_at("2030-11-28T12:00:00Z".parse().expect("a time"));
         let guest = guest_from(&app, quota.address).await;
         if quota.conversations {
             assert_eq!(answer(ask_from(&guest, quota.address)).await.0, StatusCode::OK);
@@ -505,7 +505,7 @@ async fn sixty_four_at_once_on_two_replicas_take_what_is_left_of_each_quota_of_r
             "{}: {statuses:?}",
             quota.name
         );
-        app.clock.go_on();
+        app.clock.resume();
         assert_eq!(
             answer(ask_from(&mia, quota.address)).await.0,
             StatusCode::OK,
