@@ -57,7 +57,7 @@ impl MessagesReader {
                 match event["delta"]["stop_reason"].as_str() {
                     None | Some("") => {}
                     Some("max_tokens" | "model_context_window_exceeded") => {
-                        self.ended = Some(Some(ModelError::LengthLimit))
+                        self.ended = Some(Some(ModelError::LengthLimit));
                     }
                     Some("refusal") => return self.fail(ModelError::ContentFilter),
                     Some(_) => self.ended = Some(None),

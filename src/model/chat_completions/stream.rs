@@ -103,7 +103,7 @@ impl ChatReader {
         match reason.to_ascii_lowercase().as_str() {
             "" | "null" | "none" => {}
             "length" | "max_tokens" | "model_length" | "max_output_tokens" => {
-                self.ended = Some(Some(ModelError::LengthLimit))
+                self.ended = Some(Some(ModelError::LengthLimit));
             }
             "content_filter" | "safety" | "sensitive" | "recitation" | "prohibited_content" | "blocklist" => {
                 chunks.extend(self.fail(ModelError::ContentFilter)?);

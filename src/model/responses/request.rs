@@ -54,7 +54,7 @@ fn input(prompt: &Prompt, endpoint: &str) -> (String, Vec<Value>) {
         match message {
             PromptMessage::System(text) => instructions.push(text.as_str()),
             PromptMessage::Context(text) | PromptMessage::Shopper(text) => {
-                items.push(json!({ "role": "user", "content": text }))
+                items.push(json!({ "role": "user", "content": text }));
             }
             PromptMessage::ToolResult { call_id, content } => {
                 items.push(json!({ "type": "function_call_output", "call_id": call_id, "output": content }));
