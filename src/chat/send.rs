@@ -48,7 +48,8 @@ pub struct Chat {
     stopping: CancellationToken,
 }
 
-/// A shopper's message. Personal: no `Debug`.
+/// A shopper's message.
+// It has no `Debug`, so that what is in it cannot reach a log.
 pub struct NewMessage {
     /// None begins a new conversation.
     pub conversation: Option<ConversationId>,

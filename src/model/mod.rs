@@ -14,6 +14,7 @@ mod fallback_rules;
 mod hidden_text;
 mod json_schema;
 mod price;
+mod protocol;
 mod refusal;
 mod responses;
 mod scripted;
@@ -32,9 +33,10 @@ use crate::language::Language;
 pub use chain::{Chain, Link};
 pub use deadline::Deadlines;
 pub use dialect::{Adaptation, Dialect};
-pub use endpoint::{Endpoint, EndpointSettings, Sampling, Wire};
+pub use endpoint::Endpoint;
 pub use fallback_rules::OfflineModel;
 pub use price::Price;
+pub use protocol::{EndpointSettings, Sampling, Wire};
 pub use scripted::ScriptedModel;
 pub use test_control::{ScriptedReply, TestControl};
 
@@ -91,7 +93,8 @@ impl Source {
     }
 }
 
-/// What a model is asked. It may hold personal data: no `Debug`.
+/// What a model is asked.
+// It has no `Debug`, so that what is in it cannot reach a log.
 #[derive(Clone)]
 pub struct Prompt {
     pub messages: Vec<PromptMessage>,

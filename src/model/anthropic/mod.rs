@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::{
     ModelError, Prompt,
     dialect::Adaptations,
-    endpoint::{AnswerReader, EndpointSettings, EventStream, Protocol, Sampling, http_client},
+    protocol::{AnswerReader, EndpointSettings, EventStream, Protocol, Sampling, http_client},
     server_sent_events::{self, OpenError},
 };
 use crate::telemetry::traces;

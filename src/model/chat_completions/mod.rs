@@ -15,7 +15,7 @@ use tower::service_fn;
 use super::{
     ModelError, Prompt,
     dialect::{Adaptations, Dialect},
-    endpoint::{AnswerReader, EndpointSettings, EventStream, Protocol, Sampling, http_client},
+    protocol::{AnswerReader, EndpointSettings, EventStream, Protocol, Sampling, http_client},
     server_sent_events::{self, OpenError, StreamEvent},
 };
 use crate::telemetry::traces;
