@@ -100,6 +100,13 @@ impl Evidence {
         self.said.push('\n');
     }
 
+    /// Adds how far the proposals have come that a write tool's result tells of.
+    pub fn learn_progress(&mut self, text: &str) {
+        if let Ok(result) = serde_json::from_str::<Value>(text) {
+            self.learn_result(&result);
+        }
+    }
+
     /// Whether a folded sentence occurs word for word in the texts.
     pub fn holds(&self, sentence: &str) -> bool {
         self.said.contains(sentence.trim())

@@ -90,6 +90,11 @@ impl OutputGuard {
         self.evidence.learn(text);
     }
 
+    /// Adds how far a proposal has come, and nothing of its text, which the model had a hand in.
+    pub fn learn_progress(&mut self, result: &str) {
+        self.evidence.learn_progress(result);
+    }
+
     /// Sets the language of replacement sentences, and the hosts that links may lead to.
     pub fn speaking(mut self, language: Language, hosts: Vec<String>) -> Self {
         (self.language, self.hosts) = (Some(language), hosts);
