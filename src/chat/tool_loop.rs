@@ -129,7 +129,7 @@ impl Turn {
         match outcome.outcome {
             Outcome::Answered => draft.guard.learn_fact(&outcome.content),
             Outcome::Proposed => draft.guard.learn_progress(&outcome.content),
-            Outcome::Refused | Outcome::Failed => {}
+            Outcome::Refused | Outcome::Failed => draft.guard.learn_refusal(&outcome.content, call),
         }
         let status = match outcome.outcome {
             Outcome::Answered => ToolStatus::Answered,
