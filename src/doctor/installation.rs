@@ -273,3 +273,29 @@ pub(super) async fn sentry(settings: &Settings) -> Vec<Finding> {
         )],
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_http_is_for_this_machine_and_its_own_network() {
+        for fine in [
+            "https://api.openai.com/v1",
+            "http://127.0.0.1:11434/v1",
+            "http://[::1]:8080/v1",
+            "http://10.1.2.3/v1",
+            "http://ollama:11434/v1",
+            "http://llm.internal/v1",
+        ] {
+            assert!(!is_plain_to_the_outside(fine), "{fine}");
+        }
+        for named in [
+            "http://api.openai.com/v1",
+            "http://203.0.113.9/v1",
+            "http://llm.example/v1",
+        ] {
+            assert!(is_plain_to_the_outside(named), "{named}");
+        }
+    }
+}

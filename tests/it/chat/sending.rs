@@ -505,3 +505,21 @@ async fn an_endless_model_is_cut_off_with_a_true_sentence() {
     )]);
     assert_eq!(mia.ask_text("twice").await, "real");
 }
+
+#[tokio::test]
+async fn a_conversation_that_is_deleted_while_it_is_written_to_is_not_found_or_not_deleted() {
+    let app = TestApp::start().await;
+    app.model.respond(|_| Reply::text("Hello."));
+    let mia = app.shopper("mia").await;
+    for _ in 0..12 {
+        let conversation = mia.ask("Hi").await["conversation_id"].clone();
+        let path = format!("{}/v1/conversations/{}", mia.url, conversation.as_str().expect("an id"));
+        let body = json!({ "text": "Again", "conversation_id": conversation });
+        let send = || answer(mia.post("/v1/chat/send").json(&body));
+        let delete = answer(app.http.delete(&path).bearer_auth(&mia.token));
+        let (first, deleted, second) = tokio::join!(send(), delete, send());
+        for (status, body) in [first, deleted, second] {
+            assert!(!status.is_server_error(), "{status} {body}");
+        }
+    }
+}

@@ -366,6 +366,39 @@ async fn an_event_before_its_time_waits_and_a_poisoned_one_is_given_up() {
     );
 }
 
+#[tokio::test]
+async fn an_order_of_an_absurd_amount_stops_neither_its_store_nor_its_shopper() {
+    let app = app().await;
+    let order = |price: &str, quantity: u32| {
+        json!({ "type": "order.upserted", "version": 1, "data": { "number": "#6001", "shopper": "mia", "status": "pending",
+        "address": { "address1": "1", "city": "B", "zip": "1", "country": "UK" },
+        "lines": [{ "product_id": "p", "item_id": "i", "name": "Thing", "price": price, "quantity": quantity }] } })
+    };
+    accepted(standard(
+        &app,
+        "store",
+        STORE_SECRET,
+        "a-1",
+        &order("92233720368547758.07", 10_000),
+    ))
+    .await;
+    let refused = "SELECT count(*) FROM incoming_webhooks WHERE event_id = 'a-1' AND attempts = 1 AND last_error LIKE '%too large%'";
+    app.becomes(refused, 1).await;
+    accepted(standard(
+        &app,
+        "store",
+        STORE_SECRET,
+        "a-2",
+        &order("9999999999.99", 10_000),
+    ))
+    .await;
+    app.becomes("SELECT count(*) FROM orders WHERE number = '#6001'", 1)
+        .await;
+    let (status, orders) = app.shopper("mia").await.read("/v1/orders").await;
+    assert_eq!(status, StatusCode::OK, "{orders}");
+    assert!(orders.to_string().contains("99999999999900.00"), "{orders}");
+}
+
 /// Connections that send a byte a second hold no place.
 #[tokio::test]
 async fn slow_senders_do_not_hold_up_the_others() {
