@@ -1,4 +1,4 @@
-//! `countersign prompt`: what the model is told, word for word, and whether it may be.
+//! `countersign prompt`: prints the system prompt and the tools of a store, and checks them.
 
 use super::{CliError, pools, tenant};
 use crate::{
@@ -7,10 +7,10 @@ use crate::{
     tools::Registry,
 };
 
-/// What stands in the place of a conversation's own mark.
+/// The text that is printed in place of the mark, which is different in each conversation.
 const MARK: &str = "(a mark of its own for each conversation)";
 
-/// Prints the prompt of one store, or of each, and fails when something is wrong with one.
+/// Prints the prompt of one store, or of all, and fails if a check finds a fault.
 pub async fn run(slug: Option<String>) -> Result<(), CliError> {
     let pools = pools()?;
     let stores: Vec<Tenant> = match slug {

@@ -1,4 +1,4 @@
-//! What the service works with: database, model, mail, its own secret.
+//! Reads the settings of the database, the model, mail, the server's secret and outgoing calls.
 
 use std::{sync::Arc, time::Duration};
 
@@ -29,7 +29,7 @@ impl Reader<'_> {
             "DATABASE_WEB_PASSWORD",
             "DATABASE_EXECUTOR_PASSWORD",
         ]
-        .map(|name| self.needed_secret(name, 16, what));
+        .map(|name| self.required_secret(name, 16, what));
         let connections = self.number("DATABASE_CONNECTIONS", 1..=200, 16) as u32;
         let deadline = Duration::from_millis(self.number("DATABASE_DEADLINE_MS", 100..=60_000, 3_000) as u64);
         let pooler = match self.text("DATABASE_POOLER").as_deref() {
@@ -52,21 +52,21 @@ impl Reader<'_> {
         })
     }
 
-    /// The secret that tokens, codes and second factors rest on, and the one before while it is rotated.
+    /// The server's secret, which protects tokens, codes and second factors, and the previous one during a rotation.
     pub fn keyring(&mut self) -> Option<Arc<Keyring>> {
         let what = "what tokens, codes and second factors rest on; `openssl rand -hex 32` makes one";
-        let current = self.needed_secret("SECRET_KEY", 32, what);
+        let current = self.required_secret("SECRET_KEY", 32, what);
         let old = self.secret("SECRET_KEY_OLD");
         Some(Arc::new(Keyring::new(&current?, old.as_ref())))
     }
 
     pub fn mail(&mut self) -> Option<MailSettings> {
-        let url = self.needed_secret(
+        let url = self.required_secret(
             "SMTP_URL",
             1,
             "the mail relay, such as smtps://USER:PASSWORD@relay.example",
         );
-        // For a relay that sends nothing on, in the same compose network.
+        // This is for a test relay in the same compose network.
         let plain = self.text("COUNTERSIGN_ALLOW_PLAIN_SMTP").as_deref() == Some("yes");
         if url
             .as_ref()
@@ -98,7 +98,7 @@ impl Reader<'_> {
         }))
     }
 
-    /// The keys that mails are signed with: an RSA one, an Ed25519 one, both or none.
+    /// The DKIM keys: an RSA key, an Ed25519 key, both or none.
     fn dkim(&mut self) -> Vec<DkimSettings> {
         let domain = self.text("DKIM_DOMAIN");
         let mut keys = Vec::new();
@@ -136,7 +136,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Both or neither.
+    /// The challenge. Its URL and its secret must be set together.
     pub fn challenge(&mut self) -> Option<ChallengeSettings> {
         let url = self.text("CHALLENGE_VERIFY_URL");
         let secret = self.secret("CHALLENGE_SECRET");
@@ -173,7 +173,7 @@ impl Reader<'_> {
         url.filter(|_| fits)
     }
 
-    /// The price of a model, for its budget.
+    /// The price of a model, which budgets are counted with.
     fn price(&mut self, variable: &str, model: Option<&str>) -> Option<Price> {
         let table = self.text("MODEL_PRICES").unwrap_or_default();
         let mut prices = table.split(',').filter_map(|entry| entry.trim().split_once('='));
@@ -193,7 +193,7 @@ impl Reader<'_> {
         match self.text("MODEL").as_deref() {
             Some("offline") => Some(ModelSettings::Offline),
             Some("openai") => {
-                let api_key = self.needed_secret("OPENAI_API_KEY", 1, "the model provider's key");
+                let api_key = self.required_secret("OPENAI_API_KEY", 1, "the model provider's key");
                 let model = self.text("OPENAI_MODEL");
                 if model.is_none() {
                     self.fault("OPENAI_MODEL", "must be set: the model's name at the provider");
@@ -223,8 +223,8 @@ impl Reader<'_> {
         }
     }
 
-    /// The model that is asked when the first does not answer: another one, or another endpoint, or both. What is not set
-    /// is as with the first.
+    /// The model that is asked when the first does not answer: another model, another endpoint, or both. What is not set is taken from
+    /// the first.
     pub fn second_model(&mut self, first: Option<&ModelSettings>) -> Option<OpenAiSettings> {
         let model = self.text("SECOND_MODEL")?;
         let price = self.price("SECOND_MODEL", Some(&model));
