@@ -1,9 +1,9 @@
--- Every way in: staff, machine keys, passwords, sessions, codes, assertions, and what throttles them. A proof dies with what it rested on: each account
--- has an epoch that the database raises when its password, role, second factor, address or disabled mark changes, whoever changes it. Every session, code,
--- link, invitation and machine key is stamped with the epoch at its birth, and is found only while it is the account's. Nobody can write an epoch or a
--- stamp: triggers do.
+-- Authentication: staff, API keys, passwords, sessions, codes, assertions and throttles. Each account has an epoch that the database raises
+-- when its password, role, second factor, address or disabled mark changes, whoever changes it. Every session, code, link, invitation and
+-- API key is stamped with the account's epoch when it is created, and is valid only while the account still has that epoch. Triggers write
+-- epochs and stamps; no role can.
 
--- Apart from shoppers so that the reader role cannot see a hash at all.
+-- Passwords are apart from shoppers so that the reader role cannot see a hash.
 CREATE TABLE passwords (
     tenant_id  uuid NOT NULL,
     shopper_id uuid NOT NULL,
@@ -24,7 +24,7 @@ CREATE TABLE sessions (
     idle_until   timestamptz NOT NULL,
     expires_at   timestamptz NOT NULL,
     revoked_at   timestamptz,
-    -- Where and on what a session was opened, for its owner to recognise it. `order_id`: the one order a guest has proved.
+    -- `address` and `device` let the owner recognise a session. `order_id` is the one order that a guest has proved.
     address      text CHECK (length(address) <= 45),
     device       text CHECK (length(device) <= 200),
     order_id     uuid,
@@ -37,7 +37,7 @@ CREATE TABLE sessions (
 CALL protect_table('sessions', true);
 CREATE INDEX sessions_of_shopper ON sessions (tenant_id, shopper_id);
 
--- `hashes`: under the current key and, while a rotation lasts, the one before.
+-- `hashes` are the token's hashes under the current key and, during a rotation, the previous one.
 CREATE FUNCTION find_session(tenant uuid, hashes bytea[], at timestamptz)
     RETURNS TABLE (id uuid, shopper_id uuid, last_seen_at timestamptz, guest boolean, order_id uuid) LANGUAGE plpgsql AS $$
 BEGIN
@@ -56,11 +56,11 @@ CREATE TABLE staff (
     password_hash     text NOT NULL,
     created_at        timestamptz NOT NULL DEFAULT now(),
     disabled_at       timestamptz,
-    -- Staff: a second factor, sealed with the server's key; the last step used, so that a code works once.
+    -- The second factor is sealed with the server's key. The last step used is kept, so that a code works once.
     totp_secret       bytea,
     totp_confirmed_at timestamptz,
     totp_last_step    bigint NOT NULL DEFAULT 0,
-    -- `pending_epoch`: of a second factor that is not confirmed yet.
+    -- `pending_epoch` is the epoch at which a second factor that is not confirmed yet was begun.
     epoch             integer NOT NULL DEFAULT 1,
     pending_epoch     integer,
     PRIMARY KEY (tenant_id, id),
@@ -76,7 +76,7 @@ CREATE TABLE staff_sessions (
     created_at  timestamptz NOT NULL,
     expires_at  timestamptz NOT NULL,
     revoked_at  timestamptz,
-    -- `full` is false until the second factor is set up; `proved_at` is when password and code were last given.
+    -- `full` is false until the second factor is set up. `proved_at` is when password and code were last given.
     full_access boolean NOT NULL DEFAULT true,
     proved_at   timestamptz,
     address     text CHECK (length(address) <= 45),
@@ -97,8 +97,8 @@ BEGIN
         WHERE s.tenant_id = tenant AND s.token_hash = ANY (hashes) AND s.epoch = m.epoch AND s.revoked_at IS NULL AND s.expires_at > at AND m.disabled_at IS NULL;
 END $$;
 
--- What was mailed to prove an address. The code itself is kept nowhere: it is computed from `id` with the server's key.
--- A row without `shopper_id` or `details` is for nobody: asked for an address without an account, never mailed.
+-- Codes and links that are mailed to prove an address. The code itself is not stored: it is computed from `id` with the server's key.
+-- A row without `shopper_id` or `details` was requested for an address without an account and is never mailed.
 CREATE TABLE codes (
     tenant_id     uuid NOT NULL REFERENCES tenants,
     id            uuid NOT NULL,
@@ -107,13 +107,14 @@ CREATE TABLE codes (
     shopper_id    uuid,
     order_id      uuid,
     details       jsonb,
-    -- The address has an account already: the mail says that, and carries no code.
+    -- True when the address has an account already. The mail then says so and has no code.
     known         boolean NOT NULL,
     attempts_left integer NOT NULL CHECK (attempts_left >= 0),
     created_at    timestamptz NOT NULL,
     expires_at    timestamptz NOT NULL,
     used_at       timestamptz,
-    -- `issuer`, `issuer_epoch`: the member of staff whose word an invitation is. `attempt`: hash of a secret that the asker alone has.
+    -- `issuer` and `issuer_epoch` are of the member of staff who gave an invitation. `attempt` is the hash of a secret that only the browser
+    -- that asked has.
     epoch         integer NOT NULL DEFAULT 0,
     issuer        uuid,
     issuer_epoch  integer,
@@ -123,7 +124,7 @@ CREATE TABLE codes (
 CALL protect_table('codes', true);
 CREATE INDEX codes_by_address ON codes (tenant_id, purpose, email, created_at DESC);
 
--- Keys with which a store signs who its visitor is. `key`: a public key (EdDSA), or a secret sealed with the server's key (HS256).
+-- Keys with which a store signs assertions about its visitors. `key` is a public key (EdDSA) or a sealed secret (HS256).
 CREATE TABLE assertion_keys (
     tenant_id  uuid NOT NULL REFERENCES tenants,
     kid        text NOT NULL CHECK (kid ~ '^[A-Za-z0-9_-]{1,64}$'),
@@ -135,7 +136,7 @@ CREATE TABLE assertion_keys (
 );
 CALL protect_table('assertion_keys', false);
 
--- Each assertion opens one session. Rows outlive the assertion and are then swept.
+-- Used assertions, so that each opens one session. Rows are deleted after the assertion has expired.
 CREATE TABLE assertion_uses (
     tenant_id  uuid NOT NULL REFERENCES tenants,
     jti        text NOT NULL CHECK (length(jti) BETWEEN 1 AND 128),
@@ -144,7 +145,8 @@ CREATE TABLE assertion_uses (
 );
 CALL protect_table('assertion_uses', false);
 
--- Generic cell rate algorithm: one row a key, `tat` is when the next one would be on time. Holds on all replicas.
+-- Rate limits by the generic cell rate algorithm, one row for each key. `tat` is the theoretical arrival time of the next request. The
+-- limits hold across all replicas.
 CREATE TABLE throttles (
     tenant_id uuid NOT NULL REFERENCES tenants,
     key       bytea NOT NULL CHECK (length(key) = 32),
@@ -153,7 +155,7 @@ CREATE TABLE throttles (
 );
 CALL protect_table('throttles', false);
 
--- Takes one of `burst` that come back one each `every`. Returns how long to wait when there is none, else NULL.
+-- Takes one of `burst` tokens, of which one is added back each `every`. Returns how long to wait when there is none left, else NULL.
 CREATE FUNCTION take(throttle bytea, every interval, burst integer, at timestamptz) RETURNS interval LANGUAGE plpgsql AS $$
 DECLARE
     due timestamptz;
@@ -176,13 +178,13 @@ CREATE TABLE recovery_codes (
 );
 CALL protect_table('recovery_codes', false);
 
--- Keys for machines: shown once, kept as a hash.
+-- API keys. They are shown once and stored as a hash.
 CREATE TABLE api_keys (
     tenant_id    uuid NOT NULL REFERENCES tenants,
     id           uuid NOT NULL,
     name         text NOT NULL CHECK (length(name) BETWEEN 1 AND 120),
     token_hash   bytea NOT NULL CHECK (length(token_hash) = 32),
-    -- How the key begins, for people to tell keys apart.
+    -- The beginning of the key, so that people can tell keys apart.
     prefix       text NOT NULL,
     scopes       text[] NOT NULL,
     created_by   uuid NOT NULL,
@@ -205,7 +207,7 @@ BEGIN
         WHERE k.tenant_id = tenant AND k.token_hash = ANY (hashes) AND k.epoch = m.epoch AND k.revoked_at IS NULL AND k.expires_at > at AND m.disabled_at IS NULL;
 END $$;
 
--- The epoch of the account of an address: 0 while there is none.
+-- The epoch of the account with an address, or 0 when there is none.
 CREATE FUNCTION account_epoch(purpose text, of_address text) RETURNS integer LANGUAGE sql STABLE RETURN coalesce(
     CASE purpose WHEN 'invite_staff' THEN (SELECT m.epoch FROM staff m WHERE m.tenant_id = app_tenant() AND m.email = of_address)
         ELSE (SELECT s.epoch FROM shoppers s WHERE s.tenant_id = app_tenant() AND s.email = of_address) END, 0);
@@ -213,7 +215,7 @@ CREATE FUNCTION account_epoch(purpose text, of_address text) RETURNS integer LAN
 CREATE FUNCTION raise_staff_epoch() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     NEW.epoch := OLD.epoch;
-    -- Sealing a confirmed factor with a new server key changes nothing about the account; the executor alone does that.
+    -- Sealing a confirmed factor with a new server key, which the executor alone does, does not change the account.
     IF (NEW.password_hash, NEW.role, NEW.disabled_at, NEW.totp_confirmed_at, NEW.email) IS DISTINCT FROM (OLD.password_hash, OLD.role, OLD.disabled_at, OLD.totp_confirmed_at, OLD.email)
             OR NEW.totp_secret IS DISTINCT FROM OLD.totp_secret AND OLD.totp_confirmed_at IS NOT NULL AND current_user <> 'countersign_executor' THEN
         IF NEW.totp_confirmed_at IS NOT NULL AND OLD.totp_confirmed_at IS NULL AND NEW.totp_secret IS NOT NULL AND OLD.pending_epoch IS DISTINCT FROM OLD.epoch THEN
@@ -221,7 +223,7 @@ BEGIN
         END IF;
         NEW.epoch := OLD.epoch + 1;
     END IF;
-    -- A factor that is set up belongs to the account as it is now.
+    -- A second factor that is begun is stamped with the account's present epoch.
     NEW.pending_epoch := CASE
         WHEN NEW.totp_secret IS NULL OR NEW.totp_confirmed_at IS NOT NULL THEN NULL
         WHEN NEW.totp_secret IS DISTINCT FROM OLD.totp_secret THEN NEW.epoch
@@ -250,7 +252,7 @@ BEGIN
 END $$;
 CREATE TRIGGER password_raises_epoch AFTER INSERT OR UPDATE OR DELETE ON passwords FOR EACH ROW EXECUTE FUNCTION password_raises_epoch();
 
--- Stamps, at birth and never again.
+-- Triggers that stamp the epoch when a row is created and keep it unchanged.
 CREATE FUNCTION stamp_session() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     NEW.epoch := CASE TG_OP WHEN 'INSERT' THEN (SELECT s.epoch FROM shoppers s WHERE s.tenant_id = NEW.tenant_id AND s.shopper_id = NEW.shopper_id) ELSE OLD.epoch END;
@@ -280,7 +282,7 @@ BEGIN
 END $$;
 CREATE TRIGGER stamp_code BEFORE INSERT ON codes FOR EACH ROW EXECUTE FUNCTION stamp_code();
 
--- Whether what a code rests on is as it was: its address's account and, of an invitation, who gave it.
+-- Whether a code still has the epoch of its address's account and, for an invitation, of the member who gave it.
 CREATE FUNCTION is_current(c codes) RETURNS boolean LANGUAGE sql STABLE RETURN c.epoch = account_epoch(c.purpose, c.email)
     AND (c.issuer IS NULL OR EXISTS (SELECT FROM staff m WHERE m.tenant_id = app_tenant() AND m.id = c.issuer AND m.epoch = c.issuer_epoch AND m.disabled_at IS NULL));
 CREATE TRIGGER keep_few BEFORE INSERT ON api_keys FOR EACH ROW EXECUTE FUNCTION keep_few('100', 'revoked_at IS NULL AND expires_at > now()');

@@ -8,29 +8,29 @@ CREATE TABLE money_movements (
     order_id          uuid NOT NULL,
     id                uuid NOT NULL,
     position          integer NOT NULL CHECK (position >= 0),
-    -- Shared by the rows of one payout, which may be taken from several payments.
+    -- Rows of one payout share this id, because a payout may be taken from several payments.
     request_id        uuid NOT NULL,
     direction         text NOT NULL CHECK (direction IN ('in', 'out')),
     payment_method_id uuid NOT NULL,
     amount_minor      bigint NOT NULL CHECK (amount_minor > 0),
     currency          text NOT NULL CHECK (currency ~ '^[A-Z]{3}$'),
-    -- Who moves the money and says what became of it. `store`: the store's own system told us of it.
+    -- Who moves the money and confirms it. `store` means that the store's own system reported it.
     provider          text NOT NULL CHECK (provider IN ('store', 'stripe', 'platform', 'staff', 'demo')),
     state             text NOT NULL CHECK (state IN ('requested', 'confirmed', 'failed')),
-    -- What the provider calls it (Stripe: `pi_…`, `ch_…`, `re_…`).
+    -- The provider's id (Stripe: `pi_…`, `ch_…`, `re_…`).
     reference         text CHECK (length(reference) <= 200),
-    -- The proposal that it is moved for; none for what the store told us.
+    -- The proposal that the money is moved for. NULL for what the store reported.
     proposal_id       uuid,
-    -- Of money out: the movement that brought the money in.
+    -- For money out: the movement that brought the money in.
     source_id         uuid,
-    -- Of money in: what has gone out of it, in all states but failed.
+    -- For money in: what has gone out of it, in all states but failed.
     returned_minor    bigint NOT NULL DEFAULT 0 CONSTRAINT at_most_what_came_in_goes_back CHECK (returned_minor BETWEEN 0 AND amount_minor),
-    -- False while money is held for a change that is not made yet, and for the giving back of such money.
+    -- False while money is held for a change that is not made yet, and for giving such money back.
     settled           boolean NOT NULL,
     -- The provider's page where the shopper pays.
     payment_link      text CHECK (length(payment_link) <= 2000),
     failure           text CHECK (length(failure) <= 500),
-    -- How often a payout that failed was asked for again.
+    -- How often a failed payout was requested again.
     retries           integer NOT NULL DEFAULT 0,
     created_at        timestamptz NOT NULL,
     updated_at        timestamptz NOT NULL,
@@ -49,7 +49,7 @@ CREATE INDEX money_movements_by_staff ON money_movements (tenant_id, id) WHERE p
 CREATE INDEX money_movements_by_reference ON money_movements (tenant_id, reference) WHERE reference IS NOT NULL;
 CALL protect_table('money_movements', true);
 
--- `held`: confirmed in, for a change that is not made yet. `paid_out`: requested or confirmed.
+-- `held` is confirmed money in for a change that is not made yet. `paid_out` is requested or confirmed money out.
 CREATE TABLE order_balances (
     tenant_id  uuid NOT NULL,
     shopper_id uuid NOT NULL,
@@ -63,7 +63,7 @@ CREATE TABLE order_balances (
 );
 CALL protect_table('order_balances', true);
 
--- Adds to an order's balance. Its row is locked until the caller's transaction ends, so that movements of one order queue here.
+-- Adds to an order's balance. The row is locked until the caller's transaction ends, so that movements of one order wait for each other.
 CREATE FUNCTION add_to_balance(shopper uuid, of_order uuid, more_in bigint, more_held bigint, more_out bigint) RETURNS void LANGUAGE sql AS $$
     INSERT INTO order_balances AS b (tenant_id, shopper_id, order_id, paid_in, held, paid_out) VALUES (app_tenant(), shopper, of_order, 0, 0, 0)
         ON CONFLICT (tenant_id, order_id) DO NOTHING;
@@ -71,7 +71,7 @@ CREATE FUNCTION add_to_balance(shopper uuid, of_order uuid, more_in bigint, more
         WHERE tenant_id = app_tenant() AND order_id = of_order
 $$;
 
--- Locks the balance that a proposal's money is of. Every function locks the balance before any movement, so that no two wait for each other.
+-- Locks the balance of a proposal's order. Every function locks the balance before any movement, so that there are no deadlocks.
 CREATE FUNCTION lock_balance_of(proposal uuid) RETURNS void LANGUAGE sql AS $$
     SELECT add_to_balance(o.shopper_id, o.id, 0, 0, 0) FROM proposals p JOIN orders o ON (o.tenant_id, o.id) = (p.tenant_id, p.order_id)
         WHERE p.tenant_id = app_tenant() AND p.id = proposal
@@ -96,20 +96,20 @@ BEGIN
     RETURN movement;
 END $$;
 
--- What a shopper can still spend from a gift card: its balance less what is asked for or held for changes that are not made yet, those of one order left
--- out. Null for other methods and where no balance is known.
+-- What a shopper can still spend from a gift card: its balance less what is requested or held for changes that are not made yet, without
+-- those of one order. NULL for other methods and when no balance is known.
 CREATE FUNCTION gift_card_left(method uuid, but_order uuid) RETURNS bigint LANGUAGE sql STABLE AS $$
     SELECT c.balance_minor - coalesce((SELECT sum(m.amount_minor - m.returned_minor) FROM money_movements m WHERE m.tenant_id = c.tenant_id
             AND m.payment_method_id = c.id AND m.direction = 'in' AND NOT m.settled AND m.state <> 'failed' AND m.order_id IS DISTINCT FROM but_order), 0)::bigint
         FROM payment_methods c WHERE c.tenant_id = app_tenant() AND c.id = method AND c.kind = 'gift_card'
 $$;
 
--- Asks for money to come in for a proposal. It is held until the change is made (`settle_money_in`) or given back (`give_back_money`).
+-- Requests money in for a proposal. It is held until the change is made (`settle_money_in`) or it is given back (`give_back_money`).
 CREATE FUNCTION request_money_in(of_order uuid, method uuid, amount bigint, by_provider text, for_proposal uuid, at timestamptz) RETURNS uuid LANGUAGE plpgsql
     SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
     PERFORM add_to_balance(o.shopper_id, o.id, 0, 0, 0) FROM orders o WHERE o.tenant_id = app_tenant() AND o.id = of_order;
-    -- Requests of one gift card queue here.
+    -- Requests of one gift card wait for each other here.
     PERFORM FROM payment_methods WHERE tenant_id = app_tenant() AND id = method AND kind = 'gift_card' FOR UPDATE;
     IF gift_card_left(method, NULL) < amount THEN
         RAISE EXCEPTION 'the gift card does not hold so much' USING ERRCODE = 'check_violation', CONSTRAINT = 'gift_card_covers';
@@ -117,8 +117,9 @@ BEGIN
     RETURN add_movement(of_order, 'in', method, amount, by_provider, for_proposal, NULL, false, gen_random_uuid(), at);
 END $$;
 
--- Asks for money to go out: from what the same method paid first, then from the others, a row for each. With `same_method` (a provider that refunds a
--- charge to where it came from) from that method's referenced payments alone. Fails on `paid_out_at_most_paid_in` when there is not so much.
+-- Requests money out: first from what the same method paid, then from the others, one row for each payment. With `same_method` (a provider
+-- that refunds a charge to where it came from) only from that method's payments with a reference. Fails on `paid_out_at_most_paid_in` when
+-- there is not enough.
 CREATE FUNCTION request_money_out(of_order uuid, method uuid, amount bigint, by_provider text, same_method boolean, for_proposal uuid, at timestamptz)
     RETURNS SETOF uuid LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
@@ -142,7 +143,7 @@ BEGIN
     END IF;
 END $$;
 
--- Asks for what is held for a proposal to go back to where it came from, because the change is not made.
+-- Requests that money which is held for a proposal goes back to where it came from, because the change is not made.
 CREATE FUNCTION give_back_money(for_proposal uuid, at timestamptz) RETURNS SETOF uuid LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     source money_movements;
@@ -158,12 +159,13 @@ BEGIN
     END LOOP;
 END $$;
 
--- Adds to what is known to be left on a gift card; nothing for other methods. The store's own word may have come first, so it stops at nothing.
+-- Adds to the known balance of a gift card and does nothing for other methods. The store may have reported the new balance already, so the
+-- balance stops at zero.
 CREATE FUNCTION add_to_gift_card(method uuid, amount bigint) RETURNS void LANGUAGE sql AS $$
     UPDATE payment_methods SET balance_minor = greatest(0, balance_minor + amount) WHERE tenant_id = app_tenant() AND id = method AND kind = 'gift_card'
 $$;
 
--- The change that money was held for is made: it counts as paid on the order from now on. Gift cards are debited here.
+-- The change that money was held for is made, so the money counts as paid on the order from now on. Gift cards are debited here.
 CREATE FUNCTION settle_money_in(for_proposal uuid, at timestamptz) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     source money_movements;
@@ -177,7 +179,7 @@ BEGIN
     END LOOP;
 END $$;
 
--- A movement, locked after its order's balance. Nothing when there is none.
+-- Locks the balance of a movement's order and then the movement, and returns it. Returns nothing when there is none.
 CREATE FUNCTION lock_movement(movement uuid) RETURNS money_movements LANGUAGE plpgsql AS $$
 DECLARE
     m money_movements;
@@ -187,19 +189,19 @@ BEGIN
     RETURN m;
 END $$;
 
--- Takes the share of a payout of its source and of the order's balance, or frees it. Fails on the constraints when there is not so much.
+-- Takes the amount of a payout from its source and the order's balance, or frees it. Fails on the constraints when there is not enough.
 CREATE FUNCTION take_share(m money_movements, amount bigint, at timestamptz) RETURNS void LANGUAGE sql AS $$
     SELECT add_to_balance(m.shopper_id, m.order_id, 0, CASE WHEN m.settled THEN 0 ELSE -amount END, amount);
     UPDATE money_movements SET returned_minor = returned_minor + amount, updated_at = at WHERE tenant_id = app_tenant() AND id = m.source_id
 $$;
 
--- The provider says that the money moved. False when that was known, or cannot be any more. The proposal that waits for money goes on.
+-- The provider says that the money moved. False when that was known or is no longer possible. A proposal that waits for the money goes on.
 CREATE FUNCTION confirm_money(movement uuid, its_reference text, at timestamptz) RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     m money_movements := lock_movement(movement);
 BEGIN
-    -- A charge that was given up and was made after all is real money. A payout that the provider named and said failed is final; one that was refused
-    -- without a name and was made after all takes its share again.
+    -- A charge that was given up and succeeds later is real money. A failed payout with an id of the provider is final; one that was refused
+    -- without an id and succeeds later takes its amount again.
     IF m.id IS NULL OR m.state = 'confirmed' OR m.state = 'failed' AND m.direction = 'out' AND m.reference IS NOT NULL THEN
         RETURN false;
     ELSIF m.state = 'failed' AND m.direction = 'out' THEN
@@ -217,7 +219,7 @@ BEGIN
     RETURN true;
 END $$;
 
--- The provider says that the money did not move, or that it came back. False when that was known, or for money in that is there.
+-- The provider says that the money did not move, or that it came back. False when that was known, or for confirmed money in.
 CREATE FUNCTION fail_money(movement uuid, reason text, at timestamptz) RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     m money_movements := lock_movement(movement);
@@ -240,7 +242,7 @@ BEGIN
     RETURN true;
 END $$;
 
--- Staff try a payout that failed again: it takes its share of the order's money again, or fails on `paid_out_at_most_paid_in`.
+-- Staff retry a failed payout: it takes its amount of the order's money again, or fails on `paid_out_at_most_paid_in`.
 CREATE FUNCTION retry_money_out(movement uuid, at timestamptz) RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     m money_movements := lock_movement(movement);
@@ -256,7 +258,7 @@ BEGIN
     RETURN true;
 END $$;
 
--- What the provider calls a movement that it has not confirmed yet, or the page where the shopper pays.
+-- Stores the provider's id of a movement that is not confirmed yet, or the page where the shopper pays.
 CREATE FUNCTION note_money(movement uuid, its_reference text, link text, at timestamptz) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     m money_movements;
@@ -268,7 +270,7 @@ BEGIN
     END IF;
 END $$;
 
--- Money that the store's own system says has moved.
+-- Books money that the store's own system says has moved.
 CREATE FUNCTION record_money(of_order uuid, which text, method uuid, amount bigint, its_reference text, at timestamptz) RETURNS void LANGUAGE plpgsql
     SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
@@ -285,8 +287,8 @@ BEGIN
     END IF;
 END $$;
 
--- A refund of a payment that somebody made at its provider. Of a payment that is held for a change, so much less is held. False when no payment is
--- called so.
+-- Books a refund that somebody made at the provider. If the payment is held for a change, the held amount falls by the refund. False when no
+-- payment has this reference.
 CREATE FUNCTION record_refund(of_payment text, amount bigint, by_provider text, its_reference text, at timestamptz) RETURNS boolean LANGUAGE plpgsql
     SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
@@ -307,7 +309,7 @@ BEGIN
     RETURN true;
 END $$;
 
--- Nobody says of their own order that money moved or that a parcel came: a member of staff is the shopper whose address it has.
+-- Staff may not confirm money or parcels of their own order. A member of staff is the shopper with the same address.
 CREATE FUNCTION refuse_own(of_shopper uuid, by_staff uuid) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     IF by_staff IS NULL OR EXISTS (SELECT FROM staff m JOIN shoppers s ON s.tenant_id = m.tenant_id AND s.email = m.email
@@ -316,7 +318,7 @@ BEGIN
     END IF;
 END $$;
 
--- A member of staff says what became of money that only people can move.
+-- A member of staff says whether money that only people can move was moved.
 CREATE FUNCTION settle_by_staff(movement uuid, has_moved boolean, by_staff uuid, at timestamptz) RETURNS boolean LANGUAGE plpgsql
     SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
@@ -333,8 +335,8 @@ BEGIN
     END IF;
 END $$;
 
--- Staff drop a delivery that was to move money: nobody but a person can say what becomes of it now. A payout that failed takes its share again; where that
--- has gone out otherwise there is nothing left to say.
+-- Staff drop a delivery that was to move money, so that only a person can say whether the money moves. A failed payout takes its amount
+-- again; when that money has gone out otherwise, nothing is left to decide.
 CREATE FUNCTION hand_money_to_staff(delivery uuid, at timestamptz) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     movement uuid := (SELECT coalesce(o.payload->>'movement', o.payload#>>'{operation,refund,movement}')::uuid FROM outbox o
@@ -346,11 +348,12 @@ EXCEPTION WHEN check_violation THEN
     RETURN;
 END $$;
 
--- Gives up the money that a proposal asked for and that has not come in. Money that comes after all goes back.
+-- Gives up money that a proposal requested and that has not come in. Money that comes in later goes back.
 CREATE FUNCTION give_up_money(for_proposal uuid, reason text, at timestamptz) RETURNS void LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
     SELECT fail_money(m.id, reason, at) FROM money_movements m WHERE m.tenant_id = app_tenant() AND m.proposal_id = for_proposal AND m.direction = 'in' AND m.state = 'requested'
 $$;
 
+-- Staff say that the parcel of a return has arrived, or that it will not. False when no such return waits.
 CREATE FUNCTION end_return(of_proposal uuid, has_come boolean, by_staff uuid, at timestamptz) RETURNS boolean LANGUAGE plpgsql
     SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
@@ -367,7 +370,7 @@ BEGIN
     RETURN true;
 END $$;
 
--- The proposal that waits for this money, or that no longer does, or that paid it out, is looked at again.
+-- Queues the proposal that waits for this money, no longer waits for it, or paid it out.
 CREATE FUNCTION go_on_with_proposal(m money_movements) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     IF m.proposal_id IS NOT NULL AND m.provider <> 'demo' THEN
@@ -376,7 +379,7 @@ BEGIN
     END IF;
 END $$;
 
--- The functions run as the owner, whom these let see the bound tenant's rows, and the bound shopper's where there is one.
+-- The functions run as the owner. These policies let it see the bound tenant's rows, limited to the bound shopper's when one is bound.
 DO $$
 DECLARE
     tbl text;
@@ -389,7 +392,7 @@ BEGIN
     CREATE POLICY ledger ON tenants FOR SELECT TO countersign_owner USING (true);
 END $$;
 
--- What counts as paid and refunded on an order, a row for each request. `left_minor`: what of a payment can still go out.
+-- What counts as paid and refunded on an order, one row for each request. `left_minor` is what can still go out of a payment.
 CREATE VIEW order_payments WITH (security_invoker = true) AS
     SELECT tenant_id, shopper_id, order_id, request_id, min(position) AS position, CASE direction WHEN 'in' THEN 'payment' ELSE 'refund' END AS kind,
         sum(amount_minor)::bigint AS amount_minor, payment_method_id, max(reference) AS reference,

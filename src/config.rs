@@ -1,6 +1,6 @@
-//! Settings, from environment variables. Every fault is reported at once, by the variable's name and with the mend.
+//! Settings, which are read from environment variables. All faults are reported at once, each with its variable and how to fix it.
 //!
-//! A secret `X` may also be given as a file named by `X_FILE`, as container secrets are.
+//! A secret `X` can also be in a file that `X_FILE` names, as container platforms provide secrets.
 
 mod models;
 mod network;
@@ -32,7 +32,7 @@ use crate::{
     tenancy::{DatabaseSettings, Pooler},
 };
 
-/// What `serve` runs on.
+/// The settings of `serve` and `worker`.
 #[derive(Clone, Debug)]
 pub struct Settings {
     pub listen: SocketAddr,
@@ -43,7 +43,7 @@ pub struct Settings {
     /// Tokens that one answer of a model may have.
     pub output_tokens: u32,
     pub lifetimes: Lifetimes,
-    /// How long the words of unused conversations are kept.
+    /// How long the texts of unused conversations are kept.
     pub retention: chrono::Duration,
     /// Set cookies only over HTTPS. Off in the demo alone, which is plain HTTP on loopback.
     pub secure_cookies: bool,
@@ -51,34 +51,34 @@ pub struct Settings {
     pub staff_second_factor: bool,
     pub keyring: Arc<Keyring>,
     pub mail: MailSettings,
-    /// Where people reach this service, without a final slash: what links in mails begin with.
+    /// The public URL of this service, without a final slash. Links in mails begin with it.
     pub public_url: String,
     pub outside: OutboundSettings,
-    /// What a browser solves before it becomes a guest; none asks for nothing.
+    /// The challenge that a browser solves before it gets a guest session. None requires no challenge.
     pub challenge: Option<ChallengeSettings>,
     pub limits: Limits,
-    /// Turns that run at once.
+    /// The most turns that run at once.
     pub most_turns: usize,
     pub connections: Connections,
     pub telemetry: TelemetrySettings,
-    /// Where metrics and readiness are served: not for the public.
+    /// Where metrics and readiness are served. This address must not be public.
     pub internal_listen: Option<SocketAddr>,
     /// The store whose admins may see the doctor's findings.
     pub operator_store: Option<String>,
-    /// The demo's shop page; another after each reset.
+    /// The demo's shop page. Each reset of the demo replaces it.
     pub storefront: Option<watch::Receiver<Storefront>>,
-    /// Run the job queue in this process too; off where `countersign worker` does.
+    /// Whether this process runs the job queue too. Off where `countersign worker` runs it.
     pub run_worker: bool,
-    /// It runs on what no store should go live with, and says so on every page.
+    /// Whether the settings are unfit for a live store. Every page then has a banner.
     pub trial: bool,
-    /// How long to go on serving after SIGTERM, with `/health` at 503, so that what stands before sends nobody new.
+    /// How long to go on serving after SIGTERM while `/health` answers 503, so that a load balancer sends no new requests.
     pub shutdown_drain: Duration,
     /// How long running turns and jobs may take to finish after that.
     pub shutdown_grace: Duration,
 }
 
 impl Settings {
-    /// Settings for `serve`. Refuses what is unsafe for the real thing.
+    /// Reads the settings for `serve` and `worker`. Settings that are unsafe for production are refused.
     pub fn for_serve(source: Source) -> Result<Self, ConfigError> {
         let mut reader = Reader::new(source);
         let database = reader.database();
@@ -195,21 +195,21 @@ impl Settings {
         }
     }
 
-    /// Where the database is, for the commands that need nothing else.
+    /// Reads the database settings, for commands that need nothing else.
     pub fn database_only(source: Source) -> Result<DatabaseSettings, ConfigError> {
         let mut reader = Reader::new(source);
         let database = reader.database();
         reader.finish(database)
     }
 
-    /// Where the database is and the server's secret, for the commands that look after keys.
+    /// Reads the database settings and the server's secret, for commands that manage keys and secrets.
     pub fn for_keys(source: Source) -> Result<(DatabaseSettings, Arc<Keyring>), ConfigError> {
         let mut reader = Reader::new(source);
         let both = reader.database().zip(reader.keyring());
         reader.finish(both)
     }
 
-    /// How mail leaves, for the doctor.
+    /// Reads the mail settings, for the doctor.
     pub fn for_mail(source: Source) -> Result<SmtpSettings, ConfigError> {
         let mut reader = Reader::new(source);
         let mail = reader.mail().and_then(|mail| match mail {
@@ -222,7 +222,7 @@ impl Settings {
     /// Reads what `migrate` needs: the administrator's connection and the roles' passwords.
     pub fn for_migrate(source: Source) -> Result<(PgConnectOptions, DatabaseSettings), ConfigError> {
         let mut reader = Reader::new(source);
-        let url = reader.needed_secret(
+        let url = reader.required_secret(
             "DATABASE_ADMIN_URL",
             1,
             "postgres://ADMIN:PASSWORD@HOST/DATABASE, a user that may create roles",
@@ -243,7 +243,7 @@ fn has_credential(url: &str) -> bool {
 mod tests {
     use super::*;
 
-    const GOOD: [(&str, &str); 12] = [
+    const VALID: [(&str, &str); 12] = [
         ("DATABASE_URL", "postgres://db/countersign"),
         ("DATABASE_READER_PASSWORD", "reader-reader-reader"),
         ("DATABASE_WEB_PASSWORD", "web-web-web-web-web-web"),
@@ -266,7 +266,7 @@ mod tests {
                     .find(|(key, _)| *key == name)
                     .map(|(_, value)| (*value).to_owned())
             };
-            find(changes).or_else(|| find(&GOOD))
+            find(changes).or_else(|| find(&VALID))
         };
         match Settings::for_serve(&source) {
             Ok(_) => Vec::new(),
@@ -315,7 +315,8 @@ mod tests {
     #[test]
     fn secrets_do_not_print() {
         let source = |name: &str| {
-            GOOD.iter()
+            VALID
+                .iter()
                 .find(|(key, _)| *key == name)
                 .map(|(_, value)| (*value).to_owned())
         };

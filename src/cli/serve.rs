@@ -1,4 +1,4 @@
-//! `countersign serve`: puts the rooms together and serves until told to stop.
+//! `countersign serve` and `countersign worker`: put the modules together and run until they are told to stop.
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -28,13 +28,13 @@ use crate::{
     tenancy::{self, Pooler, Pools, Role, Web},
     tools::Registry,
     web,
-    worker::{Stop, Tools, Worker},
+    worker::{JobContext, Stop, Worker},
 };
 
-/// How long a stopping replica lets event streams go on, when turns have longer: most answers are over by then. Whose is not
-/// goes on at another replica.
-const LINGER: Duration = Duration::from_secs(5);
-/// How long whoever listens may take to hear the end.
+/// How long a stopping replica keeps event streams open if the grace period of turns is longer. Most answers are finished by then, and the
+/// other clients go on at another replica.
+const STREAM_DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a client may take to receive the end of its stream.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Serves until SIGTERM or SIGINT.
@@ -84,7 +84,7 @@ pub async fn serve(
         clock: clock.clone(),
     });
     let mut dependencies: Vec<Arc<dyn Dependency>> = vec![Arc::new(chat.clone())];
-    // Ended with this function. An execution that is cut off rolls back, and its job goes to another worker.
+    // Both sets of tasks are aborted when this function ends. An execution that is cut off rolls back, and its job goes to another worker.
     let mut background = JoinSet::new();
     let (stopped, grace) = (CancellationToken::new(), settings.shutdown_grace);
     let mut working = JoinSet::new();
@@ -137,7 +137,7 @@ pub async fn serve(
         registry,
         clock,
         secure_cookies: SecureCookies(settings.secure_cookies),
-        outside: http::Outside::new(settings.keyring.clone(), settings.outside.allow_loopback),
+        webhooks: http::WebhookState::new(settings.keyring.clone(), settings.outside.allow_loopback),
         challenge,
         health_check,
         drain: drain.clone(),
@@ -146,7 +146,7 @@ pub async fn serve(
         limits: settings.limits,
     };
     let router = Arc::new(http::router(app, settings.connections.proxies.clone(), pages));
-    api.is(&router);
+    api.set_router(&router);
     let serving = http::server::serve(
         listener,
         Router::clone(&router),
@@ -163,9 +163,13 @@ pub async fn serve(
         drain.begin();
         tokio::time::sleep(settings.shutdown_drain).await;
         stopped.cancel();
-        tokio::time::sleep(if grace > LINGER { LINGER } else { grace + FLUSH_TIMEOUT }).await;
+        tokio::time::sleep(match grace > STREAM_DRAIN_TIMEOUT {
+            true => STREAM_DRAIN_TIMEOUT,
+            false => grace + FLUSH_TIMEOUT,
+        })
+        .await;
         drain.hand_over();
-        tokio::time::sleep(grace.saturating_sub(LINGER) + 2 * FLUSH_TIMEOUT).await;
+        tokio::time::sleep(grace.saturating_sub(STREAM_DRAIN_TIMEOUT) + 2 * FLUSH_TIMEOUT).await;
         tracing::warn!("something was still going on at the end");
     };
     tokio::select! {
@@ -181,15 +185,15 @@ pub(super) async fn bind(address: SocketAddr) -> Result<TcpListener, CliError> {
         .map_err(|error| CliError::Listen(address, error))
 }
 
-/// What the job queue works with.
+/// Builds what job handlers work with.
 fn tools(
     settings: &Settings,
     pools: &Pools,
     registry: Arc<Registry>,
     (clock, metrics): (Clock, Metrics),
-) -> Result<Tools, CliError> {
+) -> Result<JobContext, CliError> {
     let post = Mailer::new(&settings.mail, settings.keyring.clone(), settings.public_url.clone())?;
-    Ok(Tools {
+    Ok(JobContext {
         executor: Executor::new(pools.executor.clone(), registry),
         outgoing: Outgoing::new(
             post,
@@ -206,7 +210,7 @@ fn tools(
     })
 }
 
-/// Who answers: `model`, the other one that is set, and the rules behind them.
+/// The models in the order that they are asked: `model`, the second model if one is set, then the fallback rules.
 fn chain(settings: &Settings, model: Arc<dyn Model>, pools: &Pools) -> Chain {
     let ModelSettings::Endpoint(first) = &settings.model else {
         return Chain::of(model);
@@ -227,8 +231,8 @@ pub fn model(settings: &ModelSettings) -> Arc<dyn Model> {
     }
 }
 
-/// Runs the job queue until it is stopped; when the database goes away it starts over.
-async fn keep_working(tools: Tools, stop: Stop) {
+/// Runs the job queue until it is stopped. When it fails, for instance because the database is away, it starts again.
+async fn keep_working(tools: JobContext, stop: Stop) {
     while !stop.asked.is_cancelled() {
         let ended = match Worker::new(tools.clone(), 4, &stop).await {
             Ok(worker) => worker.run().await,
@@ -241,7 +245,7 @@ async fn keep_working(tools: Tools, stop: Stop) {
     }
 }
 
-/// `countersign worker`: only the job queue.
+/// `countersign worker`: runs only the job queue.
 pub async fn work(settings: Settings) -> Result<(), CliError> {
     if settings.database.pooler == Pooler::Transaction {
         let mend =
@@ -286,20 +290,20 @@ pub async fn work(settings: Settings) -> Result<(), CliError> {
     Ok(())
 }
 
-/// A web server that could bypass row-level security must not start, whatever the settings say.
+/// Refuses to start if the web role can bypass row-level security.
 async fn refuse_powerful_role(pools: &Pools) -> Result<(), CliError> {
     match pools.web.can_bypass_row_security().await {
         Ok(true) => Err(CliError::PowerfulRole(Web::NAME)),
         Ok(false) => Ok(()),
         Err(error) => {
-            // Postgres may still be on its way up; `/health` says so until it is there.
+            // Postgres may still be starting; `/health` reports that until it answers.
             tracing::warn!(error = %telemetry::cause(&error), "the database cannot be reached yet");
             Ok(())
         }
     }
 }
 
-/// Over when the process is asked to stop.
+/// Completes when the process receives SIGTERM or SIGINT.
 pub(super) fn stop_signal() -> Result<impl Future<Output = ()> + Send + 'static, CliError> {
     let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     Ok(async move {

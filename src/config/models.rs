@@ -26,7 +26,7 @@ impl Reader<'_> {
             Wire::Anthropic => ["ANTHROPIC_BASE_URL", "ANTHROPIC_API_KEY", "ANTHROPIC_MODEL", ANTHROPIC],
             _ => ["OPENAI_BASE_URL", "OPENAI_API_KEY", "OPENAI_MODEL", OPENAI],
         };
-        let api_key = self.needed_secret(
+        let api_key = self.required_secret(
             key,
             1,
             "the model provider's key; any word where the server asks for none",

@@ -1,11 +1,11 @@
-//! Who may connect, how often, and whose word on an address counts.
+//! Reads the connection limits, rate limits and trusted proxies.
 
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 
 use super::Reader;
-use crate::http::{AddressHeader, Connections, Limits, MOST_REQUESTS, Proxies, Rate};
+use crate::http::{AddressHeader, Connections, Limits, MAX_REQUESTS, Proxies, Rate};
 
 impl Reader<'_> {
     pub fn limits(&mut self) -> Limits {
@@ -14,7 +14,7 @@ impl Reader<'_> {
             let per_second = self.number(name, 1..=100_000, default.per_second.into()) as u32;
             Rate {
                 per_second,
-                // A quiet time is worth as many seconds as by default.
+                // The burst stays worth as many seconds as in the default.
                 burst: per_second * (default.burst / default.per_second),
             }
         };
@@ -23,7 +23,7 @@ impl Reader<'_> {
             sign_in: rate("LIMIT_SIGN_IN_PER_SECOND", defaults.sign_in),
             account: rate("LIMIT_ACCOUNT_PER_SECOND", defaults.account),
             webhook: rate("LIMIT_WEBHOOK_PER_SECOND", defaults.webhook),
-            most_requests: self.number("MOST_REQUESTS", 16..=1_000_000, MOST_REQUESTS as i64) as usize,
+            most_requests: self.number("MOST_REQUESTS", 16..=1_000_000, MAX_REQUESTS as i64) as usize,
         }
     }
 

@@ -1,4 +1,4 @@
-//! What the doctor looks at on this machine: settings, secrets, what is set up for when things go wrong.
+//! The doctor's checks on this machine: settings, secrets, monitoring and backups.
 
 use std::{
     collections::HashSet,
@@ -12,7 +12,7 @@ use secrecy::ExposeSecret;
 use super::{
     Finding,
     Level::{Amber, Green, Red},
-    or_well,
+    or_all_well,
 };
 use crate::{
     config::{ConfigError, ModelSettings, Settings, environment},
@@ -20,10 +20,10 @@ use crate::{
     telemetry::Addresses,
 };
 
-/// A backup older than this is none, where one is made each night.
-const OLDEST_BACKUP: Duration = Duration::from_secs(26 * 3600);
+/// How old the newest backup may be. One is made each night.
+const MAX_BACKUP_AGE: Duration = Duration::from_secs(26 * 3600);
 
-/// Every setting that does not fit, as `serve` would name it.
+/// Reads the settings as `serve` does, and reports every invalid one.
 pub(super) fn settings() -> (Option<Settings>, Vec<Finding>) {
     match Settings::for_serve(&environment) {
         Ok(settings) => {
@@ -44,7 +44,7 @@ pub(super) fn settings() -> (Option<Settings>, Vec<Finding>) {
     }
 }
 
-/// How secrets are kept, and whether somebody could guess them.
+/// Checks whether secrets could be guessed, or read by others on this machine.
 pub(super) fn secrets() -> Vec<Finding> {
     let mut found = Vec::new();
     let names = [
@@ -79,7 +79,7 @@ pub(super) fn secrets() -> Vec<Finding> {
             "SECRET_KEY_OLD is set: a rotation is under way; `countersign keys` says when it can go",
         ));
     }
-    or_well(
+    or_all_well(
         found,
         "secrets",
         "secrets_strong",
@@ -87,7 +87,7 @@ pub(super) fn secrets() -> Vec<Finding> {
     )
 }
 
-/// What is set up for when things go wrong, and what is not.
+/// Checks the model, public URL, mail transport, monitoring and backups.
 pub(super) fn precautions(settings: &Settings, backups: Option<&Path>) -> Vec<Finding> {
     let mut found = Vec::new();
     let mut note = |level, code, text: &str| found.push(Finding::new("watch", level, code, text));
@@ -203,7 +203,7 @@ pub(super) fn precautions(settings: &Settings, backups: Option<&Path>) -> Vec<Fi
         Some(Some(time))
             if SystemTime::from(crate::clock::now())
                 .duration_since(time)
-                .is_ok_and(|age| age > OLDEST_BACKUP) =>
+                .is_ok_and(|age| age > MAX_BACKUP_AGE) =>
         {
             note(
                 Red,
@@ -213,7 +213,7 @@ pub(super) fn precautions(settings: &Settings, backups: Option<&Path>) -> Vec<Fi
         }
         Some(Some(_)) => {}
     }
-    or_well(
+    or_all_well(
         found,
         "watch",
         "precautions_taken",
@@ -247,7 +247,7 @@ fn is_private(address: std::net::IpAddr) -> bool {
     }
 }
 
-/// Whether Sentry can be reached at all.
+/// Checks whether a connection to Sentry can be opened.
 pub(super) async fn sentry(settings: &Settings) -> Vec<Finding> {
     let Some(sentry) = &settings.telemetry.sentry else {
         return Vec::new();

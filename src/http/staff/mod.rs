@@ -1,4 +1,4 @@
-//! The staff's side, a file for each thing they do.
+//! The routes for staff. Each file has the routes of one topic.
 
 pub mod audit;
 pub mod conversations;
@@ -29,7 +29,7 @@ use crate::{
     },
 };
 
-/// A change that a member of staff makes: one transaction, whose last row is the audit's.
+/// An extractor for routes by which staff change something: one transaction that ends with an audit entry.
 pub struct StaffChange {
     pub staff: StaffMember,
     pub now: DateTime<Utc>,
@@ -51,12 +51,12 @@ impl FromRequestParts<App> for StaffChange {
 }
 
 impl StaffChange {
-    /// The transaction of the change, which sees the store of the one who makes it.
+    /// Begins the change's transaction, which sees only the store of the member of staff.
     async fn begin(&self) -> Result<Tx<Web>, Problem> {
         Ok(self.web.begin(self.staff.scope()).await?)
     }
 
-    /// Notes in the audit what was done, and commits. Where nothing was found nothing was done: 404.
+    /// Appends the audit entry and commits. If `found` is false, nothing is committed and the answer is 404.
     async fn finish(
         self,
         mut tx: Tx<Web>,

@@ -9,7 +9,7 @@ use axum::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Console, Failure, Page, Submitted, Visitor, done, encoded, filters, form::Typed, render};
+use super::{Console, Failure, Page, Submitted, Visitor, done, encoded, filters, form::NumberField, render};
 use crate::{
     approvals::policy::{Mode, Policy},
     http::Limits,
@@ -25,7 +25,7 @@ pub fn routes() -> Router<Console> {
         .route("/console/budget", post(change_budget))
 }
 
-/// These can decide. Each has the API's name and the words that people read.
+/// The modes of a policy: the API's name, and the label that people read.
 const MODES: [(&str, &str); 4] = [
     ("off", "Off: the assistant cannot use it"),
     ("staff", "Staff approve each request"),
@@ -42,14 +42,14 @@ fn mode_name(mode: Mode) -> &'static str {
     }
 }
 
-/// Each tool that changes something has a policy, which says who decides.
+/// A write tool, with its policy, which says who decides.
 #[derive(Deserialize)]
 struct Tool {
     contract: Contract,
     policy: Policy,
 }
 
-/// The pages show these parts of a tool's contract.
+/// The parts of a tool's contract that pages show.
 #[derive(Deserialize)]
 struct Contract {
     name: String,
@@ -128,7 +128,7 @@ struct RulePage {
 }
 
 impl RulePage {
-    /// A limit of money is written as an amount, and as nothing where there is none.
+    /// Formats a limit of money. The text is empty if there is no limit.
     fn amount(&self, minor: &Option<i64>) -> String {
         minor.map_or_else(String::new, |minor| Money::new(minor, self.currency).amount())
     }
@@ -153,14 +153,14 @@ async fn rule(visitor: Visitor, Path(name): Path<String>) -> Result<Response, Fa
     }))
 }
 
-/// Somebody typed this policy.
+/// The policy that a form sends.
 #[derive(Serialize)]
 struct NewPolicy<'a> {
     mode: &'a str,
-    automatic_below_minor: Typed,
-    automatic_per_day: Typed,
-    automatic_account_days: Typed,
-    two_deciders_from_minor: Typed,
+    automatic_below_minor: NumberField,
+    automatic_per_day: NumberField,
+    automatic_account_days: NumberField,
+    two_deciders_from_minor: NumberField,
 }
 
 async fn change_rule(
@@ -182,15 +182,15 @@ async fn change_rule(
     Ok(done("/console/rules", "saved"))
 }
 
-/// Somebody typed these caps on what the assistant may cost.
+/// The caps on the assistant's cost that a form sends.
 #[derive(Serialize)]
 struct NewCaps {
-    conversation_micros: Typed,
-    shopper_day_micros: Typed,
-    tenant_day_micros: Typed,
-    tenant_month_micros: Typed,
-    guests_percent: Typed,
-    network_percent: Typed,
+    conversation_micros: NumberField,
+    shopper_day_micros: NumberField,
+    tenant_day_micros: NumberField,
+    tenant_month_micros: NumberField,
+    guests_percent: NumberField,
+    network_percent: NumberField,
 }
 
 async fn change_budget(visitor: Visitor, axum::Form(form): axum::Form<Submitted>) -> Result<Response, Failure> {

@@ -1,4 +1,4 @@
-//! Pages, driven in Chromium.
+//! Pages, tested in Chromium.
 
 mod console;
 mod embedding;

@@ -1,4 +1,4 @@
-//! When nobody of the staff is there: who asks for a person hears when somebody is back, and staff hears of who waits.
+//! Business hours: a shopper who asks for a person is told when staff are back, and staff are told by mail who waits.
 
 use countersign::identity::StaffRole;
 use reqwest::StatusCode;
@@ -8,7 +8,7 @@ use crate::support::{Reply, TestApp, TestShopper, TestStaff, shopper::answer};
 
 const PATH: &str = "/v1/staff/hours";
 
-/// Nine to five from Monday to Friday, in Berlin, with a day off.
+/// Business hours: nine to five from Monday to Friday, in Berlin, with one day off.
 fn office() -> Value {
     let day = json!(["09:00-17:00"]);
     json!({ "time_zone": "Europe/Berlin", "week": [day, day, day, day, day, [], []], "closed_on": ["2026-11-30"] })
@@ -18,7 +18,7 @@ async fn put(staff: &TestStaff, hours: &Value) -> (StatusCode, Value) {
     answer(staff.request("PUT", PATH).json(hours)).await
 }
 
-/// Asks for a person.
+/// Asks for a person and returns the text of the answer.
 async fn calls(app: &TestApp, shopper: &TestShopper) -> String {
     app.model.script([
         Reply::call("hand_off", json!({ "summary": "Wants a person." })),
@@ -30,7 +30,7 @@ async fn calls(app: &TestApp, shopper: &TestShopper) -> String {
 #[tokio::test]
 async fn who_asks_for_a_person_while_nobody_is_there_is_told_when_somebody_is_back() {
     let app = TestApp::start().await;
-    // Saturday; the Monday after it is a day off. Berlin is an hour ahead.
+    // It is Saturday, and the Monday after it is a day off. Berlin is an hour ahead of UTC.
     app.clock.stop_at("2026-11-28T12:00:00Z".parse().expect("a time"));
     let admin = app.staff("admin@s.example", StaffRole::Admin).await;
     let viewer = app.staff("viewer@s.example", StaffRole::Viewer).await;
@@ -62,7 +62,7 @@ async fn who_asks_for_a_person_while_nobody_is_there_is_told_when_somebody_is_ba
     }
     assert_eq!(put(&admin, &office()).await.0, StatusCode::NO_CONTENT);
     assert_eq!(viewer.read(PATH).await.1["hours"], office());
-    let elsewhere = app.shopper_elsewhere("mia").await;
+    let elsewhere = app.shopper_of_other_store("mia").await;
 
     let told = calls(&app, &mia).await;
     assert_eq!(
@@ -79,7 +79,7 @@ async fn who_asks_for_a_person_while_nobody_is_there_is_told_when_somebody_is_ba
     );
     app.model.script([Reply::text("Hello.")]);
     assert_eq!(mia.ask_text("Hello").await, "Hello.", "who did not ask is told nothing");
-    // Tuesday, a minute before and at nine.
+    // On Tuesday, one minute before nine and then at nine.
     app.clock.stop_at("2026-12-01T07:59:00Z".parse().expect("a time"));
     let noah = app.shopper("noah").await;
     assert!(
@@ -113,7 +113,7 @@ async fn a_message_to_a_person_who_has_gone_home_says_so_and_the_shopper_sees_wh
     );
     let attended = async || mia.read(&place).await.1["attended_by"].clone();
     assert_eq!(attended().await, "assistant");
-    app.meddle("UPDATE conversations SET waiting_since = now()").await;
+    app.execute_sql("UPDATE conversations SET waiting_since = now()").await;
     assert_eq!(attended().await, "assistant_for_now");
     let staff_place = place.replace("/v1/", "/v1/staff/");
     let sent = answer(
@@ -147,16 +147,16 @@ async fn staff_hears_by_mail_of_who_waits_and_nobody_came_to() {
     let (mia, noah) = (app.shopper("mia").await, app.shopper("noah").await);
     calls(&app, &mia).await;
     calls(&app, &noah).await;
-    // Two calls a moment apart are one mail, unless a quarter of an hour ends between them.
-    app.becomes("SELECT count(*) FROM conversations WHERE waiting_since IS NOT NULL", 2)
+    // Two calls a moment apart cause one mail, unless a quarter of an hour ends between them.
+    app.wait_for_count("SELECT count(*) FROM conversations WHERE waiting_since IS NOT NULL", 2)
         .await;
-    app.becomes("SELECT least(count(*), 1) FROM outbox WHERE kind = 'people_wait' AND state = 'queued' AND due_at > now() + interval '2 minutes'", 1)
+    app.wait_for_count("SELECT least(count(*), 1) FROM outbox WHERE kind = 'people_wait' AND state = 'queued' AND due_at > now() + interval '2 minutes'", 1)
         .await;
-    // Somebody comes to Noah in time.
+    // A member of the staff takes Noah's conversation in time.
     let (_, open) = kim.read("/v1/staff/conversations?open=true&search=noah").await;
     let noahs = open["conversations"][0]["id"].as_str().expect("an id").to_owned();
     answer(kim.request("POST", &format!("/v1/staff/conversations/{noahs}/take"))).await;
-    app.hurry().await;
+    app.make_jobs_due().await;
     let mail = app.mailbox.newest_to("kim@s.example", 1).await;
     let text = mail.text();
     let page = text

@@ -1,4 +1,4 @@
-//! From a message to its answer.
+//! Chat: from a message to its answer.
 
 mod budget;
 mod business_hours;

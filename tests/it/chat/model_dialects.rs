@@ -8,14 +8,14 @@ use serde_json::{Value, json};
 
 use crate::support::{
     FakeOpenAi, Reply, TestApp,
-    app::{PATIENT, openai},
+    app::{LONG_DEADLINES, openai},
     fake_openai::{delta, ending, question},
 };
 
 /// Settings that have every parameter which a provider may refuse.
 async fn app(dialect: Dialect) -> TestApp {
     let model = FakeOpenAi::start().await;
-    let settings = match openai(&model, PATIENT) {
+    let settings = match openai(&model, LONG_DEADLINES) {
         ModelSettings::Endpoint(settings) => EndpointSettings {
             dialect,
             sampling: Sampling {

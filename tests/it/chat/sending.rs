@@ -1,4 +1,4 @@
-//! The main job: a shopper asks, the true answer comes, over JSON and over events.
+//! Sending a message: the answer is true, as JSON and as an event stream.
 
 use futures::future::join_all;
 use reqwest::StatusCode;
@@ -161,7 +161,7 @@ async fn another_shoppers_order_is_not_found_by_any_spelling() {
             _ => Reply::EchoToolResult,
         }
     });
-    for shopper in [app.shopper("noah").await, app.shopper_elsewhere("noah").await] {
+    for shopper in [app.shopper("noah").await, app.shopper_of_other_store("noah").await] {
         for number in [
             "#1001",
             "1001",
@@ -232,7 +232,7 @@ async fn somebody_elses_conversation_and_turn_are_not_found() {
         answered["conversation_id"].as_str().expect("an id"),
         answered["turn_id"].as_str().expect("an id"),
     );
-    for stranger in [app.shopper("noah").await, app.shopper_elsewhere("mia").await] {
+    for stranger in [app.shopper("noah").await, app.shopper_of_other_store("mia").await] {
         for path in [
             format!("/v1/conversations/{conversation}/messages"),
             format!("/v1/turns/{turn}/events"),
@@ -330,7 +330,7 @@ async fn a_dropped_stream_resumes_where_it_was_on_any_replica() {
                 .header("last-event-id", "3"),
         )
         .await;
-        // Deltas are not kept once the turn is over: the message repeats their text.
+        // Deltas are not kept once the turn has ended, because the message contains their text.
         let rest: Vec<_> = whole
             .iter()
             .filter(|event| event.id > 3 && event.name != "delta")
@@ -470,16 +470,16 @@ async fn hostile_models_are_refused_and_bounded() {
 async fn an_endless_model_is_cut_off_with_a_true_sentence() {
     let app = TestApp::start().await;
     let mia = app.shopper("mia").await;
-    // A call in every round.
+    // The model calls a tool in every round.
     app.model.respond(|_| Reply::call("list_orders", json!({})));
     let answered = mia.ask("loop").await;
     assert_eq!(answered["message"]["source"], "fallback");
     assert_eq!(app.model.requests().len(), 6);
-    // A thousand calls in one answer: none of them is run, the rules answer.
+    // A thousand calls in one answer: none of them is run, and the fixed rules answer.
     app.model
         .respond(|_| Reply::Calls(vec![("list_orders".into(), "{}".into()); 1000]));
     assert_eq!(mia.ask("flood").await["message"]["source"], "offline");
-    // Text without end.
+    // Very long text.
     app.model.respond(|_| Reply::Text(vec!["word ".repeat(1000); 100]));
     let text = mia.ask_text("talk").await;
     assert!(

@@ -1,4 +1,4 @@
-//! What strangers try, and what must hold.
+//! Attacks, and the limits and access rules that must hold against them.
 
 mod access;
 mod adversary;
