@@ -104,6 +104,12 @@ impl Dialect {
         known.iter().copied().collect()
     }
 
+    /// The dialect that knows beforehand exactly what was learnt.
+    pub fn that_knows(adaptations: &Adaptations) -> Option<Self> {
+        let mut dialects = DIALECTS.iter().map(|(_, dialect)| *dialect);
+        dialects.find(|dialect| *dialect != Self::OpenAi && dialect.adaptations() == *adaptations)
+    }
+
     /// As `MODEL_DIALECT` names it.
     pub fn name(self) -> &'static str {
         DIALECTS

@@ -7,10 +7,12 @@ mod anthropic;
 pub mod budget;
 mod chain;
 mod chat_completions;
+pub mod check;
 mod deadline;
 mod dialect;
 mod endpoint;
 mod fallback_rules;
+mod fault_text;
 mod hidden_text;
 mod json_schema;
 mod price;
@@ -35,6 +37,7 @@ pub use deadline::Deadlines;
 pub use dialect::{Adaptation, Dialect};
 pub use endpoint::Endpoint;
 pub use fallback_rules::OfflineModel;
+pub use fault_text::SettingNames;
 pub use price::Price;
 pub use protocol::{EndpointSettings, Sampling, Wire};
 pub use scripted::ScriptedModel;
@@ -271,8 +274,10 @@ pub enum ModelError {
     NoCredit,
     #[error("the model's provider refuses the key")]
     KeyRefused,
-    #[error("the model's provider knows no such model, or no such address")]
+    #[error("the model's provider knows no such model")]
     UnknownModel,
+    #[error("there is no such API at the address")]
+    WrongAddress,
     #[error("this model takes no tools")]
     NoTools,
     /// With the status, 400 or 422 mostly.
@@ -313,6 +318,7 @@ impl ModelError {
             | Self::NoCredit
             | Self::KeyRefused
             | Self::UnknownModel
+            | Self::WrongAddress
             | Self::NoTools
             | Self::Status(_)
             | Self::Unreachable
@@ -337,6 +343,7 @@ impl ModelError {
             Self::NoCredit => "no_credit",
             Self::KeyRefused => "key_refused",
             Self::UnknownModel => "unknown_model",
+            Self::WrongAddress => "wrong_address",
             Self::NoTools => "no_tools",
             Self::ParameterRefused(_) => "parameter_refused",
             Self::ContextTooLong(_) => "context_too_long",

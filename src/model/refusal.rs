@@ -104,7 +104,9 @@ impl Refusal {
         match self.status {
             401 | 403 => ModelError::KeyRefused,
             402 => ModelError::NoCredit,
-            404 | 405 | 410 => ModelError::UnknownModel,
+            404 if self.refuses_tools() => ModelError::NoTools,
+            404 | 410 if says(&["model", "deployment", "endpoints found"]) => ModelError::UnknownModel,
+            404 | 405 | 410 => ModelError::WrongAddress,
             // Anthropic says 529 when it is overloaded.
             429 | 529 if says(&CREDIT) => ModelError::NoCredit,
             429 | 529 => ModelError::RateLimited(
@@ -272,7 +274,23 @@ mod tests {
                 r#"{"error":"model 'x' not found, try pulling it first"}"#,
                 E::UnknownModel,
             ),
-            (404, "404 page not found", E::UnknownModel),
+            (404, "404 page not found", E::WrongAddress),
+            (
+                404,
+                r#"{"error":{"message":"Invalid URL (POST /v1/v1/chat/completions)","type":"invalid_request_error"}}"#,
+                E::WrongAddress,
+            ),
+            (405, r#"{"detail":"Method Not Allowed"}"#, E::WrongAddress),
+            (
+                404,
+                r#"{"error":{"code":"DeploymentNotFound","message":"The API deployment for this resource does not exist."}}"#,
+                E::UnknownModel,
+            ),
+            (
+                404,
+                r#"{"error":{"message":"No endpoints found that support tool use.","code":404}}"#,
+                E::NoTools,
+            ),
             (
                 400,
                 r#"{"error":{"message":"The model `gpt-9` does not exist","param":"model","code":null}}"#,
