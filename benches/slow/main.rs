@@ -1,6 +1,6 @@
 //! `cargo bench --bench slow`: a store under load while each dependency in turn takes 30 s to answer. Prints p50, p95 and p99 of each
 //! action, chat also without the model's own time, and the longest wait.
-//! 
+//!
 //! `SLOW_SECONDS` (default 20) is the length of one round.
 
 #![allow(clippy::disallowed_methods, clippy::expect_used)]
