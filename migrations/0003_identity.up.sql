@@ -113,8 +113,8 @@ CREATE TABLE codes (
     created_at    timestamptz NOT NULL,
     expires_at    timestamptz NOT NULL,
     used_at       timestamptz,
-    -- `issuer` and `issuer_epoch` are of the member of staff who gave an invitation. `attempt` is the hash of a secret that only the browser
-    -- that asked has.
+    -- `issuer` and `issuer_epoch` are of the member of staff who gave an invitation. `attempt` is the hash of a secret that only the
+    -- browser that asked has.
     epoch         integer NOT NULL DEFAULT 0,
     issuer        uuid,
     issuer_epoch  integer,

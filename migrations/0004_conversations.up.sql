@@ -6,6 +6,7 @@ CREATE TABLE conversations (
     id            uuid NOT NULL,
     created_at    timestamptz NOT NULL,
     updated_at    timestamptz NOT NULL,
+    -- When retention blanked the words of the conversation.
     erased_at     timestamptz,
     -- `waiting_since` is set while a person is asked for. `held_by` is the member of staff who answers instead of the assistant.
     waiting_since timestamptz,

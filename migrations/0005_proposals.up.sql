@@ -83,8 +83,8 @@ CREATE TABLE decisions (
     plan_digest   bytea NOT NULL,
     order_version bigint,
     created_at    timestamptz NOT NULL,
-    -- `person_id` is the member of staff who decided, or who made the API key that did. `policy` is what the store had set for the tool then;
-    -- NULL when it had set nothing.
+    -- `person_id` is the member of staff who decided, or who made the API key that did. `policy` is what the store had set for the tool
+    -- then; NULL when it had set nothing.
     person_id     uuid,
     policy        jsonb,
     PRIMARY KEY (tenant_id, id),

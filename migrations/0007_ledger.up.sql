@@ -1,6 +1,6 @@
--- The ledger of the money that moves for orders. A movement is requested, and then confirmed or failed by whoever moves the money: the payment
--- provider, the shop's platform, a member of staff, or the demo's provider. Nobody may write the tables: only the functions below do, and
--- `order_balances` refuses, for every role and also when they run at the same time, to let more money out of an order than came in.
+-- The ledger of the money that moves for orders. A movement is requested, and then confirmed or failed by whoever moves the money: the
+-- payment provider, the shop's platform, a member of staff, or the demo's provider. No role may write the tables; only the functions below
+-- do. Constraints on `order_balances` never let more money out of an order than came in, also for concurrent transactions.
 
 CREATE TABLE money_movements (
     tenant_id         uuid NOT NULL,
@@ -200,8 +200,8 @@ CREATE FUNCTION confirm_money(movement uuid, its_reference text, at timestamptz)
 DECLARE
     m money_movements := lock_movement(movement);
 BEGIN
-    -- A charge that was given up and succeeds later is real money. A failed payout with an id of the provider is final; one that was refused
-    -- without an id and succeeds later takes its amount again.
+    -- A charge that was given up and succeeds later is real money. A failed payout with an id of the provider is final; one that was
+    -- refused without an id and succeeds later takes its amount again.
     IF m.id IS NULL OR m.state = 'confirmed' OR m.state = 'failed' AND m.direction = 'out' AND m.reference IS NOT NULL THEN
         RETURN false;
     ELSIF m.state = 'failed' AND m.direction = 'out' THEN
@@ -287,8 +287,8 @@ BEGIN
     END IF;
 END $$;
 
--- Books a refund that somebody made at the provider. If the payment is held for a change, the held amount falls by the refund. False when no
--- payment has this reference.
+-- Books a refund that somebody made at the provider. If the payment is held for a change, the held amount falls by the refund. False when
+-- no payment has this reference.
 CREATE FUNCTION record_refund(of_payment text, amount bigint, by_provider text, its_reference text, at timestamptz) RETURNS boolean LANGUAGE plpgsql
     SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE

@@ -85,9 +85,9 @@ BEGIN
         VALUES (app_tenant(), reservation, at, how, shopper, by_model, called, coalesce(held, 0), amount, input, cached, output);
 END $$;
 
--- Reserves `amount` against every cap, or reserves nothing and returns the scope whose cap it would exceed. `defaults` apply to a store that
--- has set no caps; the caps in force are returned. A second call for the same reservation reserves nothing more.
--- 
+-- Reserves `amount` against every cap, or reserves nothing and returns the scope whose cap it would exceed. `defaults` apply to a store
+-- that has set no caps; the caps in force are returned. A second call for the same reservation reserves nothing more.
+--
 -- The commit does not wait for the disk. Other transactions see it at once, and a crash of Postgres can lose only the reservation, not what
 -- was spent, which `book_spend` books with or without it.
 CREATE FUNCTION hold_spend(tenant uuid, reservation uuid, amount bigint, their_keys text[], defaults bigint[], shopper uuid, by_model text, at timestamptz, until timestamptz)

@@ -1,9 +1,9 @@
-//! `cargo bench --bench stall`: sends every route of the access table its dearest legal input and prints how long it held up the runtime's
-//! thread. `cargo bench --bench stall -- chat` sends only what has `chat` in its name.
+//! `cargo bench --bench stall`: sends every route of the access table its most expensive legal input and prints how long it blocked the
+//! runtime's thread. `cargo bench --bench stall -- chat` sends only calls with `chat` in their name.
 //!
-//! The server runs on one worker thread beside a task that wants to wake every millisecond. How late it wakes is how long every other
-//! request of that thread would have waited. The caller is on another thread, and each of its calls comes from a network of its own, so that
-//! no throttle answers in the route's place.
+//! The server runs on one worker thread beside a task that wants to wake every millisecond. Its delay is how long every other request on
+//! that thread would have waited. The caller runs on another thread, and each of its calls comes from another network, so that no throttle
+//! refuses it.
 
 #![allow(clippy::disallowed_methods, clippy::expect_used)]
 
