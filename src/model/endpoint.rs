@@ -12,6 +12,7 @@ use super::{
     anthropic::AnthropicMessages,
     chat_completions::ChatCompletions,
     dialect::{self, Adaptation, Adaptations, Dialect, Learnt},
+    per_model::PerModel,
     responses::OpenAiResponses,
     server_sent_events::{OpenError, StreamEvent},
 };
@@ -107,6 +108,31 @@ impl EndpointSettings {
     }
 }
 
+/// The endpoint and the model that a protocol's requests are for.
+pub(super) struct Addressee {
+    base_url: String,
+    model: String,
+}
+
+impl Addressee {
+    pub fn of(settings: &EndpointSettings) -> Self {
+        Self {
+            base_url: settings.base_url.clone(),
+            model: settings.model.clone(),
+        }
+    }
+
+    /// The model that is asked: the store's, or else the endpoint's own.
+    pub fn model<'a>(&'a self, prompt: &'a Prompt) -> &'a str {
+        prompt.model.as_ref().map_or(&self.model, |model| &model.name)
+    }
+
+    /// Whose reasoning it is that goes back: another model could not read it, at the same endpoint either.
+    pub fn echo_name(&self, prompt: &Prompt) -> Arc<str> {
+        format!("{} {}", self.base_url, self.model(prompt)).into()
+    }
+}
+
 /// The events of one answer.
 pub(super) type EventStream = Pin<Box<dyn Stream<Item = Result<StreamEvent, ModelError>> + Send>>;
 
@@ -148,14 +174,16 @@ pub(super) enum Progress {
 pub struct Endpoint {
     protocol: Arc<dyn Protocol>,
     deadlines: Deadlines,
-    learnt: Learnt,
+    dialect: Dialect,
+    learnt: PerModel<Learnt>,
     context_tokens: Option<u32>,
 }
 
 impl Endpoint {
     pub fn new(settings: EndpointSettings) -> Self {
         let (deadlines, context_tokens) = (settings.deadlines, settings.context_tokens);
-        let learnt = Learnt::new(settings.dialect.adaptations());
+        let dialect = settings.dialect;
+        let learnt = PerModel::new(Learnt::new(dialect.adaptations()));
         let protocol: Arc<dyn Protocol> = match settings.wire {
             Wire::ChatCompletions => Arc::new(ChatCompletions::new(settings)),
             Wire::Responses => Arc::new(OpenAiResponses::new(settings)),
@@ -164,24 +192,35 @@ impl Endpoint {
         Self {
             protocol,
             deadlines,
+            dialect,
             learnt,
             context_tokens,
         }
     }
 
-    /// What the endpoint is known to need.
+    /// What the endpoint is known to need for its own model.
     pub fn adaptations(&self) -> Adaptations {
-        self.learnt.get()
+        self.learnt.own().get()
+    }
+
+    /// What the endpoint is known to need for the model that `prompt` goes to.
+    fn learnt(&self, prompt: &Prompt) -> Learnt {
+        let new = || Learnt::new(self.dialect.adaptations());
+        self.learnt.of(prompt.model.as_ref(), new)
     }
 
     /// Asks, and asks again without what the endpoint refuses. What an answer then came with is kept for the next time.
-    async fn open(&self, prompt: &Prompt) -> Result<(EventStream, Box<dyn AnswerReader>), ModelError> {
-        let mut adaptations = self.learnt.get();
+    async fn open(
+        &self,
+        prompt: &Prompt,
+        learnt: &Learnt,
+    ) -> Result<(EventStream, Box<dyn AnswerReader>), ModelError> {
+        let mut adaptations = learnt.get();
         for _ in 0..=MAX_ADAPTATIONS {
             let body = self.protocol.request(prompt, &adaptations);
             match self.protocol.open(body).await {
                 Ok(events) => {
-                    self.learnt.keep(&adaptations);
+                    learnt.keep(&adaptations);
                     return Ok((events, self.protocol.reader(prompt, &adaptations)));
                 }
                 Err(OpenError::Failed(error)) => return Err(error),
@@ -199,8 +238,9 @@ impl Model for Endpoint {
     fn answer(&self, prompt: Prompt) -> ChunkStream {
         let (endpoint, deadlines) = (self.clone(), self.deadlines);
         let chunks = async move {
-            let (events, reader) = endpoint.open(&prompt).await?;
-            Ok(read(events, reader, endpoint.learnt))
+            let learnt = endpoint.learnt(&prompt);
+            let (events, reader) = endpoint.open(&prompt, &learnt).await?;
+            Ok(read(events, reader, learnt))
         };
         deadlines.guard(stream::once(chunks).try_flatten().boxed())
     }

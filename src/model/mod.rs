@@ -13,11 +13,13 @@ mod endpoint;
 mod fallback_rules;
 mod hidden_text;
 mod json_schema;
+mod per_model;
 mod price;
 mod refusal;
 mod responses;
 mod scripted;
 mod server_sent_events;
+pub mod store_model;
 mod test_control;
 mod tool_calls;
 pub mod usage;
@@ -34,8 +36,9 @@ pub use deadline::Deadlines;
 pub use dialect::{Adaptation, Dialect};
 pub use endpoint::{Endpoint, EndpointSettings, Sampling, Wire};
 pub use fallback_rules::OfflineModel;
-pub use price::Price;
+pub use price::{Price, PricedModel};
 pub use scripted::ScriptedModel;
+pub use store_model::StoreModels;
 pub use test_control::{ScriptedReply, TestControl};
 
 /// Which model answers.
@@ -100,6 +103,8 @@ pub struct Prompt {
     pub tools: Arc<[ToolDefinition]>,
     /// The longest answer asked for.
     pub max_output_tokens: u32,
+    /// The model that the store has chosen, in place of the endpoint's own.
+    pub model: Option<PricedModel>,
 }
 
 impl Prompt {
