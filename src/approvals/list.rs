@@ -11,7 +11,8 @@ use crate::{
     tenancy::{Role, Tx},
 };
 
-/// A proposal with its exact effect. Personal: no `Debug`.
+/// A proposal with its exact effect.
+// It has no `Debug`, so that what is in it cannot reach a log.
 #[derive(Clone, Serialize, serde::Deserialize, utoipa::ToSchema)]
 pub struct ProposalView {
     pub id: ProposalId,

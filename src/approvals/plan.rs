@@ -13,7 +13,8 @@ use crate::{
     store::{changes::Change, orders::PaymentKind},
 };
 
-/// The exact changes, down to the cent. Personal: no `Debug`.
+/// The exact changes, down to the cent.
+// It has no `Debug`, so that what is in it cannot reach a log.
 #[derive(Clone, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Plan {
     /// A summary in plain words, for the decider and the shopper.

@@ -68,7 +68,8 @@ pub enum ToolStatus {
     Failed,
 }
 
-/// A message of a conversation. Its text is personal: no `Debug`.
+/// A message of a conversation.
+// It has no `Debug`, so that what is in it cannot reach a log.
 #[derive(Clone, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Message {
     pub id: MessageId,

@@ -6,7 +6,10 @@ use regex::Regex;
 use serde_json::Value;
 
 use super::{folding::Folded, links};
-use crate::language::{Language, TextKey};
+use crate::{
+    language::{Language, TextKey},
+    model::ToolCall,
+};
 
 /// The notes that tell of something done or approved. The first whose beginning matches counts.
 const NOTES: [(TextKey, Progress); 7] = [
@@ -45,6 +48,22 @@ static OPENINGS: LazyLock<Vec<Opening>> = LazyLock::new(|| {
 });
 /// Stands in for the name of the plan.
 const PLAN: &str = "\u{1}";
+
+/// So many bytes at the beginning of the model's words are looked for in a refusal.
+const REPEATED: usize = 12;
+
+/// Every text in `value`, and every name of a field.
+fn collect_words<'a>(value: &'a Value, words: &mut Vec<&'a str>) {
+    match value {
+        Value::String(text) => words.push(text),
+        Value::Array(values) => values.iter().for_each(|value| collect_words(value, words)),
+        Value::Object(fields) => fields.iter().for_each(|(name, value)| {
+            words.push(name);
+            collect_words(value, words);
+        }),
+        _ => {}
+    }
+}
 
 /// How far a request has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -98,6 +117,32 @@ impl Evidence {
         }
         self.said.push_str(&folded);
         self.said.push('\n');
+    }
+
+    /// Adds how far the proposals have come that a write tool's result tells of.
+    pub fn learn_progress(&mut self, text: &str) {
+        if let Ok(result) = serde_json::from_str::<Value>(text) {
+            self.learn_result(&result);
+        }
+    }
+
+    /// Adds the reason of a refusal, if it repeats nothing of the call. It makes a sentence true that is word for word the same, no link.
+    pub fn learn_refusal(&mut self, text: &str, call: &ToolCall) {
+        let refusal: Value = serde_json::from_str(text).unwrap_or_default();
+        let reason = Folded::of(refusal["error"]["message"].as_str().unwrap_or_default()).text;
+        let arguments: Value = serde_json::from_str(&call.arguments).unwrap_or_default();
+        let mut words = vec![call.tool.as_str()];
+        collect_words(&arguments, &mut words);
+        let is_repeated = |words: &str| {
+            let folded = Folded::of(words).text;
+            // A repeated text may be cut; an order number or a name of one word is no sentence.
+            let beginning = &folded[..folded.floor_char_boundary(REPEATED)];
+            beginning.contains([' ', '.', '/', ':', '@']) && reason.contains(beginning)
+        };
+        if !words.into_iter().any(is_repeated) {
+            self.said.push_str(&Folded::of(text).text);
+            self.said.push('\n');
+        }
     }
 
     /// Whether a folded sentence occurs word for word in the texts.

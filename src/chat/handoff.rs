@@ -23,7 +23,8 @@ pub(super) const WITH_A_PERSON: TextKey = TextKey("with-staff");
 /// A shopper who was not seen for this long is told of an answer by mail.
 const AWAY_AFTER: Duration = Duration::minutes(2);
 
-/// A conversation as staff see it. Holds personal data: no `Debug`.
+/// A conversation as staff see it.
+// It has no `Debug`, so that what is in it cannot reach a log.
 #[derive(Serialize, Deserialize, utoipa::ToSchema)]
 pub struct StaffConversation {
     pub id: ConversationId,

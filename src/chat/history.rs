@@ -200,5 +200,15 @@ pub enum DeleteError {
     #[error("a proposal came out of it, or it is still being answered")]
     InUse,
     #[error(transparent)]
-    Database(#[from] sqlx::Error),
+    Database(sqlx::Error),
+}
+
+impl From<sqlx::Error> for DeleteError {
+    fn from(error: sqlx::Error) -> Self {
+        match error.as_database_error() {
+            // A message that came meanwhile belongs to the conversation.
+            Some(cause) if cause.is_foreign_key_violation() => Self::InUse,
+            _ => Self::Database(error),
+        }
+    }
 }

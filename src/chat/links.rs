@@ -1,7 +1,7 @@
 //! Checks the links in the model's text: each must lead to the store, to a carrier, or to a host that a tool's result links to. Others are
 //! removed.
 
-use std::{collections::HashSet, sync::LazyLock};
+use std::{borrow::Cow, collections::HashSet, sync::LazyLock};
 
 use regex::{Captures, Regex};
 
@@ -61,7 +61,7 @@ static LINK: LazyLock<Option<Regex>> = LazyLock::new(|| {
         // scheme://target, also with one slash or backslashes, and schemes that a browser runs as code.
         r#"<?(?P<scheme>(?:[a-z0-9][a-z0-9+.-]*)?:[/\\]+[^\s<>()\[\]"'`]*|https?:[^\s<>()\[\]"'`]+|\b(?:javascript|vbscript|data):[^\s<>()\[\]"'`]+)>?"#,
         // www.host, //host, and host/path.
-        r#"(?P<host>\bwww\.[^\s<>()\[\]"'`]+|[/\\]{2}[\p{L}\p{N}-]+\.[^\s<>()\[\]"'`]+|\b(?:[\p{L}\p{N}](?:[\p{L}\p{N}-]*[\p{L}\p{N}])?\.)+(?P<top>\p{L}{2,24})(?::[0-9]+|/|[?#][\p{L}\p{N}_-]+=)[^\s<>()\[\]"'`]*)"#,
+        r#"(?P<host>\bwww\.[^\s<>()\[\]"'`]+|[/\\]{2}[\p{L}\p{N}-]+\.[^\s<>()\[\]"'`]+|\b(?:[0-9]{1,3}\.){3}[0-9]{1,3}(?::[0-9]+|[/\\])[^\s<>()\[\]"'`]*|\b(?:[\p{L}\p{N}](?:[\p{L}\p{N}-]*[\p{L}\p{N}])?\.)+(?P<top>\p{L}{2,24})(?::[0-9]+|[/\\]|[?#][\p{L}\p{N}_-]+=)[^\s<>()\[\]"'`]*)"#,
     ];
     Regex::new(&format!("(?i){}", forms.join("|"))).ok()
 });
@@ -72,11 +72,34 @@ pub(super) fn check(text: &str, known: &HashSet<String>, own: &[String]) -> Opti
     let Some(link) = LINK.as_ref() else {
         return Some(NO_LINK.to_owned());
     };
-    let checked = link.replace_all(text, |found: &Captures| match may_stay(found, known, own) {
+    let text = as_a_browser_reads(text);
+    let checked = link.replace_all(&text, |found: &Captures| match may_stay(found, known, own) {
         true => found[0].to_owned(),
         false => instead(found),
     });
     (checked != text).then(|| checked.into_owned())
+}
+
+/// The text with full-width letters, and with dots of other scripts inside a word of ASCII, as browsers read them in an address (UTS 46).
+fn as_a_browser_reads(text: &str) -> Cow<'_, str> {
+    let is_wide = |c: char| matches!(c, '\u{ff01}'..='\u{ff5e}' | '。' | '｡');
+    if !text.contains(is_wide) {
+        return text.into();
+    }
+    let narrow = |c: char| match c {
+        '\u{ff01}'..='\u{ff5e}' => char::from_u32(u32::from(c) - 0xfee0).unwrap_or(c),
+        other => other,
+    };
+    let letters: Vec<char> = text.chars().map(narrow).collect();
+    let is_letter = |at: Option<usize>| {
+        at.and_then(|at| letters.get(at))
+            .is_some_and(char::is_ascii_alphanumeric)
+    };
+    let read = |(at, c): (usize, &char)| match c {
+        '。' | '｡' if is_letter(at.checked_sub(1)) && is_letter(Some(at + 1)) => '.',
+        other => *other,
+    };
+    letters.iter().enumerate().map(read).collect::<String>().into()
 }
 
 /// Where an incomplete link may begin in a text.
@@ -132,7 +155,8 @@ fn stays_here(target: &str) -> bool {
     page && !target.contains(is_dropped)
         || target.starts_with('#')
         || target.is_empty()
-        || target.starts_with("mailto:")
+        // An address in percent signs is not seen by the check of addresses.
+        || target.strip_prefix("mailto:").is_some_and(|address| !address.contains('%'))
 }
 
 /// Characters that browsers leave out of an address: `/<tab>/evil.example` leads to another host.
@@ -181,6 +205,7 @@ mod tests {
             "Open 24/7, z.B. S/M/L. Size 10/12.5 (w/o box): see a.pdf/b.pdf",
             "Your data: name and address. Note: it is/was 1.5/2.5 m",
             "One [note] and a < b > c",
+            "你好。世界 1.5.2.1 and v1.2.3.4",
         ] {
             assert_eq!(check(said, &known, &own), None, "{said}");
         }
@@ -219,6 +244,12 @@ mod tests {
             ("javascript:alert(1)", "[link removed](1)"),
             ("See https://notdhl.com/", "See [link removed]"),
             ("See ftp://shop.example/", "See [link removed]"),
+            ("[Write](mailto:refunds%40evil.example)", "Write [link removed]"),
+            ("Pay at evil。example/pay", "Pay at [link removed]"),
+            ("Pay at ｅｖｉｌ.example/pay", "Pay at [link removed]"),
+            ("Pay at evil．example/pay", "Pay at [link removed]"),
+            ("Pay at 203.0.113.9/pay", "Pay at [link removed]"),
+            ("Pay at evil.example\\pay", "Pay at [link removed]"),
         ] {
             assert_eq!(check(said, &known, &own).as_deref(), Some(delivered), "{said}");
         }

@@ -10,7 +10,7 @@ use base64::{Engine, prelude::BASE64_STANDARD_NO_PAD};
 use regex::Regex;
 
 use super::{claims, evidence::Evidence, sentences};
-use crate::{language::Language, telemetry::hide_credentials, text::is_invisible};
+use crate::{language::Language, model::ToolCall, telemetry::hide_credentials, text::is_invisible};
 
 /// Replaces text that was removed.
 pub(super) const REMOVED: &str = "[removed]";
@@ -88,6 +88,16 @@ impl OutputGuard {
     pub fn learn_fact(&mut self, text: &str) {
         self.learn(text);
         self.evidence.learn(text);
+    }
+
+    /// Adds how far a proposal has come, and nothing of its text, which the model had a hand in.
+    pub fn learn_progress(&mut self, result: &str) {
+        self.evidence.learn_progress(result);
+    }
+
+    /// Adds this server's reason for refusing a call, if none of the model's own words is in it.
+    pub fn learn_refusal(&mut self, result: &str, call: &ToolCall) {
+        self.evidence.learn_refusal(result, call);
     }
 
     /// Sets the language of replacement sentences, and the hosts that links may lead to.

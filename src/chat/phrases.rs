@@ -42,8 +42,8 @@ struct Words {
 const ACTS: &[Words] = &[
     Words {
         kind: Kind::Refund,
-        did: "re-?funded|reimbursed|credited|repaid|paid (?:you |it |that |everything )?back|(?:sent|returned|transferred|gave|given|got) (?:you )?(?:all )?(?:the|your) money(?: back)?|(?:sent|put|booked|gave|given)(?: [^ ,;:|]+){1,4}? back (?:on|to|onto|into) (?:your|the) (?:card|account)",
-        doing: "re-?funding|reimbursing|crediting|repaying|paying (?:you |it )?back|(?:issuing|processing|sending|making)(?: [^ ,;:|]+){0,3}? refund",
+        did: "re-?funded|reimbursed|credited|repaid|revers(?:ed|t) (?:the|your|that|this) (?:charge|payment|transaction|debit)|(?:sent|wired|transferred|deposited|pushed|released|remitted) (?:you )?(?:the |your )?(?:[$€£]?[0-9][0-9.,]*(?: ?(?:[a-z]{3}|dollars?|euros?|pounds?))?|(?:the|your|all) (?:money|funds|amount))|(?:triggered|pushed|put) (?:the|your) re-?fund|waived (?:the|your|any|all)(?: [a-z]+){0,2} (?:fee|fees|cost|costs|charge|charges)|paid (?:you |it |that |everything )?back|(?:sent|returned|transferred|gave|given|got) (?:you )?(?:all )?(?:the|your) money(?: back)?|(?:sent|put|booked|gave|given)(?: [^ ,;:|]+){1,4}? back (?:on|to|onto|into) (?:your|the) (?:card|account)",
+        doing: "re-?funding|reversing (?:the|your) (?:charge|payment)|reimbursing|crediting|repaying|paying (?:you |it )?back|(?:issuing|processing|sending|making)(?: [^ ,;:|]+){0,3}? refund",
         past_de: "erstatteten?|ueberwies(?:en)?|zahlten?(?:[^,;:!?|]*?) zurueck",
         base: "re-?fund|reimburse|credit|repay|pay (?:you|it) back",
         things: "re-?fund|reimbursement|repayment",
@@ -51,18 +51,24 @@ const ACTS: &[Words] = &[
         things_de: "rueckerstattung|erstattung|rueckzahlung|gutschrift",
         others: &[
             r"{B}(?:money|funds|amount|cash|[0-9][0-9.,]* ?(?:[a-z]{3}|dollars?|euros?|pounds?))(?: [^ ,;:|]+){0,4}?(?:'s| is| are| has| have| was| were)(?: [a-z]+){0,3}? (?:on (?:its|their|the) way|back (?:on|in|to|with)|heading back|headed back|coming back|going back|sent back|returned|transferred|released)(?-u:\b)",
+            r"{B}(?:charge|payment|transaction|debit)(?: [^ ,;:|]+){0,4}? (?:was|were|has been|have been|is now|got) reversed(?-u:\b)",
+            r"{B}[0-9][0-9.,]* ?(?:[a-z]{3}|dollars?|euros?|pounds?) (?:was|were|has been|have been|got) (?:deposited|wired|remitted|released)(?-u:\b)",
+            r"{B}you (?:now )?have your(?: [^ ,;:|]+){0,4}? back(?-u:\b)",
+            r"{B}re-?fund(?: [^ ,;:|]+){0,3}? is with your bank(?-u:\b)",
+            r"{B}(?:geld|betrag|summe)(?-u:\b){G}(?-u:\b)(?:geht|kommt|fliesst)(?-u:\b){G} (?:raus|hinaus|zurueck|an sie|auf ihr konto)(?-u:\b)",
+            r"{B}(?:buchung|zahlung|abbuchung)(?-u:\b){G}(?-u:\b)(?:wurde|ist)(?-u:\b){G} rueckgaengig gemacht(?-u:\b)",
             r"{B}(?:geld|betrag|[0-9][0-9.,]* ?(?:[a-z]{3}|euro))(?-u:\b){G}(?-u:\b)(?:ist|sind|wurden?)(?-u:\b){G} (?:unterwegs|auf dem (?:rueck)?weg|zurueck)(?-u:\b)",
         ],
         note: r"^refund |and refund [0-9]|\berstatten\b",
     },
     Words {
         kind: Kind::Cancel,
-        did: "cancell?ed|called off|voided",
+        did: "cancell?ed|called off|voided|(?:stopped|halted|aborted|dropped|killed|withdrawn|withdrew|scrapped) (?:the |your |that |this )?(?:order|purchase|#[a-z0-9-]+)|put a (?:stop|hold) on (?:the |your )?(?:order|purchase)",
         doing: "cancell?ing|calling off|voiding",
         past_de: "stornierten?|annullierten?",
         base: "cancel|call off|void",
         things: "cancell?ation",
-        did_de: "storniert|abbestellt|annulliert",
+        did_de: "storniert|abbestellt|annulliert|gestrichen|(?:auftrag|bestellung) gestoppt",
         things_de: "stornierung|annullierung",
         others: &[],
         note: r"^cancel |\bstornieren\b",
@@ -81,14 +87,16 @@ const ACTS: &[Words] = &[
     },
     Words {
         kind: Kind::Exchange,
-        did: "swapped|exchanged|replaced",
+        did: "swapped|exchanged|replaced|(?:ordered|sent|shipped|dispatched) (?:you |out )?(?:a|the|your)(?: new)? replacement",
         doing: "swapping|exchanging|replacing",
         past_de: "tauschten?|ersetzten?",
         base: "swap|exchange|replace",
         things: "exchange|replacement|swap",
         did_de: "getauscht|umgetauscht|ausgetauscht|ersetzt",
         things_de: "umtausch|austausch",
-        others: &[],
+        others: &[
+            r"{B}replacement(?: [^ ,;:|]+){0,3}?(?:'s| is| are| has| have| was| were)(?: [a-z]+){0,3}? (?:on (?:its|the|their) way|sent|shipped|ordered|dispatched)(?-u:\b)",
+        ],
         note: r"^(?:exchange|change) |\bumtauschen\b|\baendern\b",
     },
     Words {
@@ -270,7 +278,7 @@ pub(super) static ALL: LazyLock<Vec<Act>> = LazyLock::new(|| {
 /// The words without which there is no claim.
 pub(super) static KEYWORD: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(
-        r"(?-u:\b)(?:re-?fund|reimburs|back|on its way|on their way|unterwegs|promo|saved|stored|set |recorded|entered|booked|gave|given|got |put |sending|issuing|making|gilt|gelten|zahlte|tausch|credit|repa[iy]|paid|pay you|pay it|sent|transferred|returned|process|return|cancel|call(?:ed)? off|void|chang|updat|modif|amend|correct|switch|swap|exchang|replac|rerout|redirect|remov|delet|taken|took|take care|add|creat|issu|appl|complet|approv|grant|carried|execut|fulfil|sorted|request|consider|coupon|discount|voucher|store credit|gift card|money|funds|amount|cash|erstatt|zurueck|rueck|gutges|gutschr|ueberwies|ausgez|storn|abbest|annull|geaend|aenderung|adressaend|aktual|umge|umtausch|getau|ausge|austausch|ersetz|angep|korrig|entfernt|geloescht|genommen|hinzugef|aus (?:ihr|d)er bestellung|von (?:ihr|d)er bestellung|zu (?:ihr|d)er bestellung|gutschein|rabatt|retoure|anfrage|antrag|geld|betrag)",
+        r"(?-u:\b)(?:re-?fund|reimburs|revers|wired|deposit|remitt|waiv|stopped|halted|aborted|dropped|killed|withdr|scrapped|ordered|shipped|dispatched|trigger|pushed|put a|gestrichen|gestoppt|buchung|summe|back|on its way|on their way|unterwegs|promo|saved|stored|set |recorded|entered|booked|gave|given|got |put |sending|issuing|making|gilt|gelten|zahlte|tausch|credit|repa[iy]|paid|pay you|pay it|sent|transferred|returned|process|return|cancel|call(?:ed)? off|void|chang|updat|modif|amend|correct|switch|swap|exchang|replac|rerout|redirect|remov|delet|taken|took|take care|add|creat|issu|appl|complet|approv|grant|carried|execut|fulfil|sorted|request|consider|coupon|discount|voucher|store credit|gift card|money|funds|amount|cash|erstatt|zurueck|rueck|gutges|gutschr|ueberwies|ausgez|storn|abbest|annull|geaend|aenderung|adressaend|aktual|umge|umtausch|getau|ausge|austausch|ersetz|angep|korrig|entfernt|geloescht|genommen|hinzugef|aus (?:ihr|d)er bestellung|von (?:ihr|d)er bestellung|zu (?:ihr|d)er bestellung|gutschein|rabatt|retoure|anfrage|antrag|geld|betrag)",
     )
     .ok()
 });

@@ -48,7 +48,8 @@ pub struct Chat {
     stopping: CancellationToken,
 }
 
-/// A shopper's message. Personal: no `Debug`.
+/// A shopper's message.
+// It has no `Debug`, so that what is in it cannot reach a log.
 pub struct NewMessage {
     /// None begins a new conversation.
     pub conversation: Option<ConversationId>,
@@ -84,6 +85,8 @@ impl Chat {
             Err(ChatError::TurnInProgress) if self.close_orphan(shopper, message.conversation).await? => {
                 self.try_send(shopper, &message, after).await
             }
+            // It was deleted while the message was on its way into it.
+            Err(ChatError::Database(error)) if is_gone(&error) => Err(ChatError::NoConversation),
             result => result,
         }
     }
@@ -111,6 +114,7 @@ impl Chat {
             store,
             language,
             held,
+            is_customer,
         } = open_conversation(&mut tx, (shopper, &engine.keyring), message, now).await?;
         let history = match message.conversation {
             Some(conversation) => history::for_prompt(&mut tx, conversation, engine.limits.history_messages).await?,
@@ -165,8 +169,8 @@ impl Chat {
         let turn = Turn {
             engine: engine.clone(),
             shopper: shopper.clone(),
-            guest: shopper
-                .is_guest()
+            // Anybody can register: an account without an order costs the share of those whom the store does not know.
+            guest: (shopper.is_guest() || !is_customer)
                 .then(|| GuestNetworks::new(message.address, engine.keyring.clone())),
             id: new.id,
             conversation,
@@ -286,6 +290,13 @@ impl Chat {
     }
 }
 
+/// Whether a row that another rests on is not there any more.
+pub(super) fn is_gone(error: &sqlx::Error) -> bool {
+    error
+        .as_database_error()
+        .is_some_and(|error| error.is_foreign_key_violation())
+}
+
 /// The conversation that a message is added to.
 struct Opened {
     conversation: ConversationId,
@@ -294,6 +305,8 @@ struct Opened {
     language: Language,
     /// Whether a person answers in it.
     held: bool,
+    /// Whether the shopper has an order here.
+    is_customer: bool,
 }
 
 /// Opens the conversation, which must be the shopper's. It continues in the language that is asked for.
@@ -318,7 +331,8 @@ async fn open_conversation(
     };
     let found = sqlx::query_as!(
         Opened,
-        r#"SELECT c.id AS "conversation: ConversationId", t.name AS store, c.language AS "language: Language", c.held_by IS NOT NULL AS "held!"
+        r#"SELECT c.id AS "conversation: ConversationId", t.name AS store, c.language AS "language: Language", c.held_by IS NOT NULL AS "held!",
+            EXISTS (SELECT FROM orders o WHERE (o.tenant_id, o.shopper_id) = (c.tenant_id, c.shopper_id)) AS "is_customer!"
         FROM conversations c JOIN tenants t USING (tenant_id) WHERE c.id = $1"#,
         id.as_uuid()
     )
@@ -350,7 +364,8 @@ async fn begin_conversation(
         SELECT s.tenant_id, s.shopper_id, $3, $4, $4, coalesce($5, s.language, t.language), $6, $7
         FROM shoppers s JOIN tenants t USING (tenant_id) WHERE (s.tenant_id, s.shopper_id) = ($1, $2)
         RETURNING id AS "conversation: ConversationId", (SELECT name FROM tenants WHERE tenant_id = $1) AS "store!",
-            language AS "language: Language", false AS "held!""#,
+            language AS "language: Language", false AS "held!",
+            EXISTS (SELECT FROM orders o WHERE (o.tenant_id, o.shopper_id) = ($1, $2)) AS "is_customer!""#,
         shopper.tenant().as_uuid(),
         shopper.id().as_uuid(),
         ConversationId::new().as_uuid(),

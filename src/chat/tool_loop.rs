@@ -125,7 +125,12 @@ impl Turn {
     fn note(&self, call: &ToolCall, outcome: CallOutcome, took: Duration, draft: &mut Draft) -> PromptMessage {
         let name = self.engine.registry.name(&call.tool);
         self.engine.metrics.called(name, outcome.outcome.as_str(), took);
-        draft.guard.learn_fact(&outcome.content);
+        // A refusal repeats the model's own arguments, and so may a proposal: neither makes a link, an address or a claim true.
+        match outcome.outcome {
+            Outcome::Answered => draft.guard.learn_fact(&outcome.content),
+            Outcome::Proposed => draft.guard.learn_progress(&outcome.content),
+            Outcome::Refused | Outcome::Failed => draft.guard.learn_refusal(&outcome.content, call),
+        }
         let status = match outcome.outcome {
             Outcome::Answered => ToolStatus::Answered,
             Outcome::Proposed => ToolStatus::Proposed,

@@ -21,7 +21,7 @@ use crate::{
 pub(super) struct Turn {
     pub engine: Arc<Engine>,
     pub shopper: Shopper,
-    /// The networks that a guest calls from; none for a shopper who is known.
+    /// The networks that a guest, or an account without an order, calls from; none for a customer.
     pub guest: Option<GuestNetworks>,
     pub id: TurnId,
     pub conversation: ConversationId,

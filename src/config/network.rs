@@ -42,11 +42,12 @@ impl Reader<'_> {
             .collect();
         if networks
             .iter()
-            .any(|network| network.is_none_or(|network| network.prefix_len() == 0))
+            .any(|network| network.is_none_or(|network| network.prefix_len() < min_prefix(&network)))
         {
             self.fault(
                 "TRUSTED_PROXIES",
-                "must be networks or addresses, such as 10.0.0.0/8, 192.0.2.7; never everybody",
+                "must be networks or addresses of your own proxies, such as 10.0.0.0/8, 192.0.2.7; an IPv4 network of /8 or an IPv6 one of /20 \
+                 at the widest, as whoever is trusted may claim any address",
             );
         }
         let header = match self
@@ -78,5 +79,13 @@ impl Reader<'_> {
                 header,
             },
         }
+    }
+}
+
+/// The widest network that is trusted: 10.0.0.0/8 is private as a whole, and no provider of proxies has more of IPv6 than a /20.
+fn min_prefix(network: &IpNet) -> u8 {
+    match network {
+        IpNet::V4(_) => 8,
+        IpNet::V6(_) => 20,
     }
 }

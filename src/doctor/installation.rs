@@ -17,6 +17,7 @@ use super::{
 use crate::{
     config::{ConfigError, ModelSettings, Settings, environment},
     mail::MailSettings,
+    telemetry::Addresses,
 };
 
 /// A backup older than this is none, where one is made each night.
@@ -112,6 +113,42 @@ pub(super) fn precautions(settings: &Settings, backups: Option<&Path>) -> Vec<Fi
             "PUBLIC_URL is not https: links in mails and cookies would travel in the clear; set the address that shoppers see",
         );
     }
+    let endpoints = match &settings.model {
+        ModelSettings::Endpoint(first) => vec![("OPENAI_BASE_URL or ANTHROPIC_BASE_URL", &first.base_url)],
+        ModelSettings::Offline => Vec::new(),
+    };
+    let second = settings
+        .second_model
+        .iter()
+        .map(|second| ("SECOND_MODEL_BASE_URL", &second.base_url));
+    let called = [("STRIPE_URL", &settings.outside.stripe_url)];
+    let traces = settings
+        .telemetry
+        .traces
+        .iter()
+        .map(|traces| ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", &traces.endpoint));
+    for (name, address) in endpoints.into_iter().chain(second).chain(called).chain(traces) {
+        if is_plain_to_the_outside(address) {
+            let text = format!(
+                "{name} is http:// to another network: keys and what shoppers write travel in the clear; set an https:// address"
+            );
+            note(Red, "plain_http", &text);
+        }
+    }
+    if settings.outside.allow_loopback {
+        note(
+            Red,
+            "loopback_webhooks",
+            "outgoing webhooks may call this machine itself (COUNTERSIGN_ALLOW_LOOPBACK_WEBHOOKS); take the setting out",
+        );
+    }
+    if settings.telemetry.log_addresses == Addresses::Kept {
+        note(
+            Amber,
+            "addresses_logged",
+            "the log keeps the addresses of callers (LOG_ADDRESSES=yes): say so in your privacy notice, or take the setting out",
+        );
+    }
     if matches!(&settings.mail, MailSettings::Smtp(smtp) if smtp.plain) {
         note(
             Red,
@@ -182,6 +219,25 @@ pub(super) fn precautions(settings: &Settings, backups: Option<&Path>) -> Vec<Fi
         "precautions_taken",
         "models, monitoring, Sentry and backups are set up",
     )
+}
+
+/// Whether a URL is http to a host that is not on this machine or a private network. A name without a dot is one of the own network's.
+fn is_plain_to_the_outside(address: &str) -> bool {
+    let Ok(url) = url::Url::parse(address) else {
+        return false;
+    };
+    let is_own = match url.host() {
+        Some(url::Host::Ipv4(address)) => address.is_loopback() || is_private(address.into()),
+        Some(url::Host::Ipv6(address)) => address.is_loopback() || is_private(address.into()),
+        Some(url::Host::Domain(name)) => {
+            !name.contains('.')
+                || [".internal", ".local", ".lan", ".svc"]
+                    .iter()
+                    .any(|own| name.ends_with(own))
+        }
+        None => false,
+    };
+    url.scheme() == "http" && !is_own
 }
 
 fn is_private(address: std::net::IpAddr) -> bool {

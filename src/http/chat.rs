@@ -28,7 +28,8 @@ use crate::{
     language::Language,
 };
 
-/// A message to the assistant. Personal: no `Debug`.
+/// A message to the assistant.
+// It has no `Debug`, so that what is in it cannot reach a log.
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SendMessage {

@@ -36,7 +36,8 @@ pub struct OpenedSession {
 
 type Opened = (StatusCode, HeaderMap, Json<OpenedSession>);
 
-/// A new account. Personal: no `Debug`.
+/// A new account.
+// It has no `Debug`, so that what is in it cannot reach a log.
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Registration {
@@ -55,7 +56,8 @@ pub struct Registration {
     last_name: String,
 }
 
-/// A log-in. Personal: no `Debug`.
+/// A log-in.
+// It has no `Debug`, so that what is in it cannot reach a log.
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LogIn {
@@ -67,7 +69,8 @@ pub struct LogIn {
     password: String,
 }
 
-/// An e-mail address to mail something to. Personal: no `Debug`.
+/// An e-mail address to mail something to.
+// It has no `Debug`, so that what is in it cannot reach a log.
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EmailAddress {
@@ -76,7 +79,8 @@ pub struct EmailAddress {
     pub(super) email: String,
 }
 
-/// A code that was mailed. Personal: no `Debug`.
+/// A code that was mailed.
+// It has no `Debug`, so that what is in it cannot reach a log.
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MailedCode {
@@ -118,7 +122,8 @@ pub struct ChangedPassword {
     password: String,
 }
 
-/// A code that proves the address of a registration. Personal: no `Debug`.
+/// A code that proves the address of a registration.
+// It has no `Debug`, so that what is in it cannot reach a log.
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Verification {
@@ -304,7 +309,8 @@ pub async fn change_password(
     Ok(opened_session(opened, &identity, cookies))
 }
 
-/// An order to prove. Personal: no `Debug`.
+/// An order to prove.
+// It has no `Debug`, so that what is in it cannot reach a log.
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OrderProof {

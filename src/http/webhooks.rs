@@ -1,12 +1,14 @@
 //! Where other systems say what happened: checked, stored once, answered; the work is the queue's.
 
 use axum::{
+    Extension,
     extract::State,
     http::{HeaderMap, StatusCode},
 };
 
 use super::{
     Outside,
+    client_ip::ClientAddress,
     extract::{Path, RawBody},
     problem::{Problem, ProblemDetails},
     responses::NotFound,
@@ -35,6 +37,7 @@ pub async fn take(
     State(clock): State<Clock>,
     State(identity): State<Identity>,
     State(outside): State<Outside>,
+    Extension(ClientAddress(caller)): Extension<ClientAddress>,
     Path((store, source)): Path<(String, Source)>,
     headers: HeaderMap,
     RawBody(body): RawBody,
@@ -48,7 +51,15 @@ pub async fn take(
             fault if fault.is_server_fault() => fault,
             _ => Problem::not_found(),
         })?;
-    let taken = incoming_webhooks::take(&web, &outside.keyring, store.id, source, &headers, body, clock.now());
+    let taken = incoming_webhooks::take(
+        &web,
+        &outside.keyring,
+        store.id,
+        source,
+        (caller, &headers),
+        body,
+        clock.now(),
+    );
     match taken.await {
         Ok(_) => Ok(StatusCode::ACCEPTED),
         Err(IncomingError::Signature) => Err(Problem::new(

@@ -13,7 +13,8 @@ use crate::{
 /// How many recovery codes are made at once.
 const RECOVERY_CODES: usize = 10;
 
-/// A second factor that is being set up. Shown once: no `Debug`.
+/// A second factor that is being set up.
+// It has no `Debug`, so that what is in it cannot reach a log.
 pub struct NewSecondFactor {
     /// The secret in base 32, to type.
     pub secret: String,

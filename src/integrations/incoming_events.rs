@@ -1,6 +1,9 @@
 //! Processes the events of other systems: each is turned into records of the import format and stored like them.
 
+use std::panic::AssertUnwindSafe;
+
 use chrono::{DateTime, Utc};
+use futures::FutureExt;
 
 use super::{
     event_source::{Event, Meaning, Outcome},
@@ -40,7 +43,15 @@ pub async fn work_off(
         let store = tenancy::current(&mut tx).await?;
         for event in &events {
             sqlx::query("SAVEPOINT event").execute(&mut *tx).await?;
-            let outcome = match apply(&mut tx, keyring, &store, event, now()).await {
+            // An event that makes the code panic is put off like one that does not fit; the store's others go on.
+            let applied = AssertUnwindSafe(apply(&mut tx, keyring, &store, event, now())).catch_unwind();
+            let Ok(applied) = applied.await else {
+                sqlx::query("ROLLBACK TO SAVEPOINT event").execute(&mut *tx).await?;
+                let reason = "this server failed at it; the log says where".to_owned();
+                incoming_webhooks::finish(&mut tx, event, Outcome::Later(reason), now()).await?;
+                continue;
+            };
+            let outcome = match applied {
                 Ok(outcome) => outcome,
                 Err(UpsertError::Database(error)) if !is_about_the_event(&error) => return Err(error),
                 Err(error) => Outcome::Later(describe(&error)),

@@ -1,6 +1,8 @@
 //! Receives the webhooks of other systems. The signature is checked on the raw bytes before anything is parsed, each event is stored once,
 //! and the answer is sent before the event is processed.
 
+use std::net::IpAddr;
+
 use axum::{body::Bytes, http::HeaderMap};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
@@ -47,7 +49,7 @@ pub async fn take(
     keyring: &Keyring,
     tenant: TenantId,
     source: Source,
-    headers: &HeaderMap,
+    (caller, headers): (IpAddr, &HeaderMap),
     body: Bytes,
     now: DateTime<Utc>,
 ) -> Result<bool, IncomingError> {
@@ -57,7 +59,7 @@ pub async fn take(
     drop(tx);
     let headers = headers.clone();
     let Signed { name, body } = WEBHOOKS
-        .run(None, move || check(sender, &secrets, &headers, &body, now))
+        .run(Some(caller), move || check(sender, &secrets, &headers, &body, now))
         .await??;
     let mut tx = web.begin(Scope::tenant(tenant)).await?;
     let stored = sqlx::query!(

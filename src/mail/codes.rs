@@ -58,7 +58,8 @@ pub fn texts(keyring: &Keyring, id: CodeId, link: bool) -> Vec<String> {
         .collect()
 }
 
-/// The content of a code's mail. Holds a secret: no `Debug`.
+/// The content of a code's mail.
+// It has no `Debug`, so that what is in it cannot reach a log.
 pub struct MailedCode {
     pub purpose: Purpose,
     pub email: String,

@@ -6,7 +6,8 @@ use askama::Template;
 use super::MailError;
 use crate::language::Language;
 
-/// The content of a mail. Personal: no `Debug`.
+/// The content of a mail.
+// It has no `Debug`, so that what is in it cannot reach a log.
 #[derive(Clone, Default)]
 pub(super) struct Letter {
     pub subject: String,

@@ -155,7 +155,8 @@ async fn queue_for_later<R: Role>(
     outbox::queue_for_later(tx, Channel::Mail, kind, &format!("mail:{key}"), payload, due).await
 }
 
-/// A mail that is ready to be sent. Personal: no `Debug`.
+/// A mail that is ready to be sent.
+// It has no `Debug`, so that what is in it cannot reach a log.
 struct Addressed {
     to: Vec<String>,
     /// The store's name, which is shown as the sender.

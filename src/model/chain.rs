@@ -11,9 +11,7 @@ use std::{
 use futures::{StreamExt, stream};
 use tokio::time::Instant;
 
-use super::{
-    Chunk, ChunkStream, Model, ModelError, OfflineModel, Prompt, Source, budget::Meter, per_model::PerModel,
-};
+use super::{Chunk, ChunkStream, Model, ModelError, OfflineModel, Prompt, Source, budget::Meter, per_model::PerModel};
 use crate::breaker::Breaker;
 
 /// The name of the link that is asked first.

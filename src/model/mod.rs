@@ -15,6 +15,7 @@ mod hidden_text;
 mod json_schema;
 mod per_model;
 mod price;
+mod protocol;
 mod refusal;
 mod responses;
 mod scripted;
@@ -34,9 +35,10 @@ use crate::language::Language;
 pub use chain::{Chain, Link};
 pub use deadline::Deadlines;
 pub use dialect::{Adaptation, Dialect};
-pub use endpoint::{Endpoint, EndpointSettings, Sampling, Wire};
+pub use endpoint::Endpoint;
 pub use fallback_rules::OfflineModel;
 pub use price::{Price, PricedModel};
+pub use protocol::{EndpointSettings, Sampling, Wire};
 pub use scripted::ScriptedModel;
 pub use store_model::StoreModels;
 pub use test_control::{ScriptedReply, TestControl};
@@ -94,7 +96,8 @@ impl Source {
     }
 }
 
-/// What a model is asked. It may hold personal data: no `Debug`.
+/// What a model is asked.
+// It has no `Debug`, so that what is in it cannot reach a log.
 #[derive(Clone)]
 pub struct Prompt {
     pub messages: Vec<PromptMessage>,

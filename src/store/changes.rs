@@ -18,7 +18,8 @@ use crate::{
     tenancy::{Executor, Tx},
 };
 
-/// One change. Where something is replaced, the old value is kept beside the new one. Personal: no `Debug`.
+/// One change. Where something is replaced, the old value is kept beside the new one.
+// It has no `Debug`, so that what is in it cannot reach a log.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(tag = "change", rename_all = "snake_case")]
 pub enum Change {

@@ -20,7 +20,8 @@ use validator::Validate;
 /// Option names and values of a variant: `{"color": "blue", "size": "M"}`.
 pub type Options = BTreeMap<String, String>;
 
-/// A postal address. Personal: it has no `Debug`, so it cannot reach a log by formatting.
+/// A postal address.
+// It has no `Debug`, so that what is in it cannot reach a log.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Validate, utoipa::ToSchema, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Address {

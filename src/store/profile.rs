@@ -10,7 +10,8 @@ use crate::{
     tenancy::{Role, Tx},
 };
 
-/// The shopper's name, address and payment methods. Personal: no `Debug`.
+/// The shopper's name, address and payment methods.
+// It has no `Debug`, so that what is in it cannot reach a log.
 #[derive(Clone, Serialize)]
 pub struct Profile {
     #[serde(skip)]

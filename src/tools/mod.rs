@@ -6,6 +6,7 @@ mod arguments;
 mod contract;
 pub mod read;
 mod registry;
+mod result_size;
 mod schema;
 pub mod write;
 

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{
     Contract, ReadTool, ToolError,
     arguments::parse,
-    read, schema,
+    read, result_size, schema,
     write::{self, WriteTool},
 };
 use crate::{
@@ -214,7 +214,7 @@ impl Registry {
                 CallOutcome {
                     outcome,
                     code: None,
-                    content: json!({ "data": data }).to_string(),
+                    content: result_size::bounded(data).to_string(),
                     proposal,
                     citations,
                 }

@@ -11,6 +11,10 @@ pub fn strict<T: schemars::JsonSchema>() -> Value {
         .into_root_schema_for::<T>()
         .to_value();
     tighten(&mut schema);
+    // It describes the Rust type. What the tool does stands in its contract.
+    if let Value::Object(root) = &mut schema {
+        root.remove("description");
+    }
     schema
 }
 

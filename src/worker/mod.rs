@@ -144,12 +144,15 @@ pub async fn housekeeping(
     retention: chrono::Duration,
 ) -> Result<(), sqlx::Error> {
     let now = clock.now();
-    // Events that wait for what they are about have no job of their own.
+    // Events that wait for what they are about have no job of their own. A store whose events fail does not keep the others' from
+    // being done, nor does one of the tasks below.
+    let mut events = Ok(());
     for tenant in tenancy::all(pool).await? {
-        incoming_events::work_off(pool, keyring, tenant, || clock.now()).await?;
+        let worked_off = incoming_events::work_off(pool, keyring, tenant, || clock.now()).await;
+        events = events.and(worked_off.map(drop));
     }
-    // One that fails does not keep the others from being done.
     let done = [
+        events,
         expire::expire_overdue(pool, now).await.map(drop),
         audit_heads::publish(pool, now).await.map(drop),
         budget::sweep(pool, now).await.map(drop),

@@ -56,7 +56,8 @@ pub struct WholeConversation {
     messages: Vec<Message>,
 }
 
-/// An answer to a shopper. Personal: no `Debug`.
+/// An answer to a shopper.
+// It has no `Debug`, so that what is in it cannot reach a log.
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StaffAnswer {

@@ -17,7 +17,8 @@ use crate::{
     tenancy::{self, Pool, Web},
 };
 
-/// A log-in. Personal: no `Debug`.
+/// A log-in.
+// It has no `Debug`, so that what is in it cannot reach a log.
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StaffLogIn {
@@ -34,7 +35,8 @@ pub struct StaffLogIn {
     code: Option<String>,
 }
 
-/// Password and code, once more. Personal: no `Debug`.
+/// Password and code, once more.
+// It has no `Debug`, so that what is in it cannot reach a log.
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Reauthentication {

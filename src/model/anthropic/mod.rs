@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::{
     ModelError, Prompt,
     dialect::Adaptations,
-    endpoint::{Addressee, AnswerReader, EndpointSettings, EventStream, Protocol, Sampling, http_client},
+    protocol::{Addressee, AnswerReader, EndpointSettings, EventStream, Protocol, Sampling, http_client},
     server_sent_events::{self, OpenError},
 };
 use crate::telemetry::traces;

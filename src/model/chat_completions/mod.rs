@@ -13,7 +13,7 @@ use tower::service_fn;
 use super::{
     ModelError, Prompt,
     dialect::{Adaptations, Dialect},
-    endpoint::{Addressee, AnswerReader, EndpointSettings, EventStream, Protocol, Sampling, http_client},
+    protocol::{Addressee, AnswerReader, EndpointSettings, EventStream, Protocol, Sampling, http_client},
     server_sent_events::{self, OpenError, StreamEvent},
 };
 use crate::telemetry::traces;

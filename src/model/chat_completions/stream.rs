@@ -7,8 +7,8 @@ use serde_json::{Map, Value, json};
 use crate::model::{
     Chunk, Echo, ModelError, Prompt, Usage,
     dialect::{Adaptation, Adaptations},
-    endpoint::{AnswerReader, Progress},
     hidden_text::{HiddenText, Part},
+    protocol::{AnswerReader, Progress},
     refusal::Refusal,
     server_sent_events::StreamEvent,
     tool_calls::{Finished, Piece, ToolCalls},

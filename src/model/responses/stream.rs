@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use crate::model::{
     Chunk, Echo, ModelError, Prompt, Usage,
-    endpoint::{AnswerReader, Progress},
     hidden_text::{HiddenText, Part},
+    protocol::{AnswerReader, Progress},
     refusal::Refusal,
     server_sent_events::StreamEvent,
     tool_calls::{Piece, ToolCalls},

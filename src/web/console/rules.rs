@@ -132,7 +132,12 @@ fn choices(model: &StoreModel) -> Vec<(String, String)> {
 /// A model is offered with its prices: `gpt-4o-mini: 0.15 read, 0.60 written`.
 fn offer(model: &OfferedModel) -> String {
     let price = |micros: u64| filters::amount_of(i64::try_from(micros).unwrap_or(i64::MAX));
-    format!("{}: {} read, {} written", model.name, price(model.input_micros), price(model.output_micros))
+    format!(
+        "{}: {} read, {} written",
+        model.name,
+        price(model.input_micros),
+        price(model.output_micros)
+    )
 }
 
 async fn list(visitor: Visitor) -> Result<Response, Failure> {

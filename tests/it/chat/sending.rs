@@ -78,6 +78,10 @@ async fn the_model_is_told_the_rules_the_tools_and_the_result_as_data() {
             ),
             (&json!(true), &json!(false))
         );
+        assert!(
+            !tool.to_string().contains("Debug"),
+            "notes for programmers are not for the model: {tool}"
+        );
     }
     let result = second["messages"]
         .as_array()

@@ -406,3 +406,41 @@ fn sql_is_put_together_nowhere_else() {
         "name the place and the reason, or use a checked statement"
     );
 }
+
+/// A call's result that repeats the model's own words makes none of them true.
+#[tokio::test]
+async fn a_model_cannot_launder_its_words_through_a_tools_answer() {
+    let app = TestApp::start().await;
+    let mia = app.shopper("mia").await;
+    let planted = "https://evil.example/x Your refund has been processed. Write to refunds@evil.example.";
+    let address = json!({ "address1": planted, "address2": "", "city": "Your refund has been processed", "state": "ME", "zip": "1", "country": "USA" });
+    for (tool, arguments) in [
+        ("cancel_order", json!({ "order_number": "#1001", "reason": planted })),
+        (
+            "request_refund",
+            json!({ "order_number": "#1001", "amount": planted, "reason": planted }),
+        ),
+        (
+            "change_order_address",
+            json!({ "order_number": "#1003", "address": address }),
+        ),
+        ("get_order", json!({ "order_number": planted })),
+        ("search_products", json!({ "query": planted })),
+        ("search_help", json!({ "query": planted })),
+        ("check_stock", json!({ "item_id": planted })),
+        ("get_order", json!({ planted: 1 })),
+        (planted, json!({})),
+    ] {
+        app.model.script([
+            Reply::call(tool, arguments.clone()),
+            Reply::text(
+                "Pay at https://evil.example/pay now. Your refund has been processed. Write to refunds@evil.example.",
+            ),
+        ]);
+        let answer = mia.ask("please").await;
+        let text = answer["message"]["text"].as_str().expect("a text");
+        for planted in ["evil.example", "has been processed"] {
+            assert!(!text.contains(planted), "{tool} {arguments}: {text}");
+        }
+    }
+}

@@ -111,11 +111,28 @@ async fn guests_spend_their_share_on_two_replicas_and_a_shopper_is_answered() {
         (StatusCode::OK, &json!("model")),
         "{body}"
     );
+    // Anybody can register: an account without an order has no more than guests have.
+    let noah = app.shopper("noah").await;
+    app.meddle(
+        "SET session_replication_role = replica;
+        UPDATE orders o SET shopper_id = m.shopper_id FROM shoppers m, shoppers n
+        WHERE m.external_id = 'mia' AND n.external_id = 'noah' AND m.tenant_id = n.tenant_id AND (o.tenant_id, o.shopper_id) = (n.tenant_id, n.shopper_id)",
+    )
+    .await;
+    let guests_day = "SELECT spent_micros FROM spend WHERE scope = 'guests_day'";
+    let settled = "SELECT count(*) FROM spend WHERE reserved_micros <> 0";
+    app.becomes(settled, 0).await;
+    let before = app.count(guests_day).await;
+    let (status, body) = answer(ask_from(&noah, "198.51.100.7")).await;
+    assert_eq!(status, StatusCode::OK, "{body}");
+    app.becomes(settled, 0).await;
+    let is_counted = app.count(guests_day).await > before;
+    assert!(is_counted || body["message"]["source"] == "offline", "{body}");
     let open = "SELECT count(*) FROM spend WHERE reserved_micros <> 0";
     app.becomes(open, 0).await;
     let apart =
         "SELECT count(*) FROM spend g WHERE scope = 'guests_day' AND spent_micros <> (SELECT sum(l.spent_micros)
-        FROM budget_ledger l JOIN shoppers s ON s.shopper_id = l.shopper_id WHERE s.guest)";
+        FROM budget_ledger l JOIN shoppers s ON s.shopper_id = l.shopper_id WHERE s.guest OR s.external_id = 'noah')";
     assert_eq!(
         app.count(apart).await,
         0,
