@@ -17,6 +17,16 @@ CREATE TABLE budgets (
 );
 CALL protect_table('budgets', false);
 
+-- The model that a store's admin has chosen. Without a row, or when the installation offers that model no more, its default answers.
+CREATE TABLE store_models (
+    tenant_id  uuid PRIMARY KEY REFERENCES tenants,
+    model      text NOT NULL CHECK (model <> ''),
+    updated_at timestamptz NOT NULL,
+    updated_by uuid NOT NULL,
+    FOREIGN KEY (tenant_id, updated_by) REFERENCES staff
+);
+CALL protect_table('store_models', false);
+
 -- One row for each thing that has a cap.
 CREATE TABLE spend (
     tenant_id       uuid NOT NULL REFERENCES tenants,
@@ -133,6 +143,7 @@ END $$;
 
 -- Who may do what.
 GRANT SELECT, INSERT, UPDATE ON budgets, spend TO countersign_web;
+GRANT SELECT, INSERT, UPDATE, DELETE ON store_models TO countersign_web;
 GRANT SELECT, INSERT, DELETE ON reservations TO countersign_web;
 GRANT SELECT, INSERT ON budget_ledger TO countersign_web, countersign_executor;
 GRANT SELECT, UPDATE ON spend TO countersign_executor;

@@ -27,7 +27,7 @@ use crate::{
     integrations::{OutboundSettings, challenge::ChallengeSettings},
     keyring::Keyring,
     mail::{Inbox, MailSettings, SmtpSettings},
-    model::EndpointSettings,
+    model::{EndpointSettings, PricedModel},
     telemetry::TelemetrySettings,
     tenancy::{DatabaseSettings, Pooler},
 };
@@ -40,6 +40,8 @@ pub struct Settings {
     pub model: ModelSettings,
     /// Asked when the first does not answer.
     pub second_model: Option<EndpointSettings>,
+    /// The models at the first endpoint that have a price: stores can choose among them.
+    pub priced_models: Vec<PricedModel>,
     /// Tokens that one answer of a model may have.
     pub output_tokens: u32,
     pub lifetimes: Lifetimes,
@@ -94,6 +96,7 @@ impl Settings {
             reader.fault("MODEL", "`offline` answers by fixed rules and is for the demo; set `openai`, or COUNTERSIGN_ALLOW_OFFLINE_MODEL=yes on a test system");
         }
         let second_model = reader.second_model(model.as_ref());
+        let priced_models = reader.priced_models(model.as_ref(), second_model.as_ref());
         let output_tokens = reader.output_tokens();
         let listen = reader
             .parsed("LISTEN", "an address such as 0.0.0.0:8080")
@@ -140,6 +143,7 @@ impl Settings {
             database,
             model,
             second_model,
+            priced_models,
             output_tokens,
             lifetimes,
             retention,
@@ -171,6 +175,7 @@ impl Settings {
             database,
             model,
             second_model: None,
+            priced_models: Vec::new(),
             output_tokens: 1024,
             lifetimes: Lifetimes::default(),
             retention: chrono::Duration::days(365),
@@ -296,6 +301,8 @@ mod tests {
         for (variable, bad) in [
             ("MODEL_PRICES", "other=1/2"),
             ("MODEL_PRICES", "some-model=cheap"),
+            ("MODEL_PRICES", "some-model=1/2, other=cheap"),
+            ("MODEL_PRICES", "some-model=1/2, other"),
             ("SECRET_KEY", "short"),
             ("SECRET_KEY_OLD", "0123456789abcdef0123456789abcdef"),
             ("SMTP_URL", "smtp://relay.example"),

@@ -214,7 +214,7 @@ async fn prepare(app: &TestApp, proxies: &Proxies, slowed: &str) {
         }
         _ => {
             app.give_secret(Kind::Stripe, None, "sk_test_of_the_bench").await;
-            app.execute_sql("UPDATE payments SET reference = 'pi_1002' WHERE kind = 'payment'")
+            app.execute_sql("UPDATE money_movements SET reference = 'pi_1002' WHERE direction = 'in'")
                 .await;
         }
     }

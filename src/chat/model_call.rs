@@ -46,7 +46,7 @@ impl Answer {
 
 /// A shorter prompt, where `prompt` is longer than what the model is known to read.
 fn too_long(link: &Link, prompt: &Prompt) -> Option<Prompt> {
-    let window = link.window()?;
+    let window = link.window(prompt)?;
     (prompt.estimated_tokens() > window).then(|| prompt.shorter()).flatten()
 }
 
@@ -94,12 +94,12 @@ impl Turn {
     }
 
     async fn ask_link(&self, link: &Link, prompt: &Prompt, draft: &mut Draft) -> Result<Answer, ModelFailure> {
-        let meter = link.meter.as_ref();
+        let prompt = link.own_prompt(prompt);
         let opened = ReservationGuard::open(
-            meter,
+            link.meter.as_ref(),
             (&self.shopper, self.guest.as_ref()),
             self.conversation,
-            prompt,
+            &prompt,
             &self.engine.clock,
         )
         .await;
@@ -114,7 +114,7 @@ impl Turn {
         let began = Instant::now();
         let mut first_token = None;
         let (mut text, mut calls, mut echo, mut fault) = (String::new(), Vec::new(), None, None);
-        let mut chunks = link.answer(prompt.clone());
+        let mut chunks = link.answer(prompt);
         while let Some(chunk) = chunks.next().await {
             if chunk.is_ok() {
                 bill.end = End::Unknown;
@@ -159,7 +159,7 @@ impl Turn {
             took: began.elapsed(),
             input_tokens: usage.input_tokens,
             output_tokens: usage.output_tokens,
-            cost_micros: meter.map_or(0, |meter| meter.cost(usage)),
+            cost_micros: bill.cost(usage),
         });
         bill.tools = calls.iter().map(|call| bounded(&call.tool, 64)).collect();
         bill.settle().await;

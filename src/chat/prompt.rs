@@ -112,6 +112,7 @@ pub(super) fn opening(
         language,
         tools,
         max_output_tokens: limits.output_tokens,
+        model: None,
     }
 }
 

@@ -5,7 +5,7 @@ use crate::{
     identity::Shopper,
     ids::ConversationId,
     model::{
-        Prompt,
+        Prompt, Usage,
         budget::{BudgetError, End, GuestNetworks, Meter, Reservation},
     },
 };
@@ -43,6 +43,11 @@ impl ReservationGuard {
             end: End::Failed,
             tools: Vec::new(),
         })
+    }
+
+    /// What an answer costs, in millionths; nothing without a meter.
+    pub fn cost(&self, usage: Usage) -> i64 {
+        self.held.as_ref().map_or(0, |(_, reservation)| reservation.cost(usage))
     }
 
     pub async fn settle(mut self) {

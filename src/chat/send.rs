@@ -122,6 +122,7 @@ impl Chat {
         };
         let (facts, hosts) = history::facts(&mut tx, conversation).await?;
         let clock = business_hours::store_clock(&mut tx, now).await?;
+        let model = engine.store_models.of_store(&mut tx).await?;
         let new = NewTurn {
             id: TurnId::new(),
             conversation,
@@ -154,7 +155,7 @@ impl Chat {
             true => self.guest_tools.clone(),
             false => self.tools.clone(),
         };
-        let prompt = prompt::opening(
+        let mut prompt = prompt::opening(
             (system, context),
             history,
             message.text.clone(),
@@ -162,6 +163,7 @@ impl Chat {
             tools,
             &engine.limits,
         );
+        prompt.model = model;
         prompt.texts().for_each(|text| guard.learn(text));
         facts.iter().for_each(|fact| guard.learn_fact(fact));
         let turn = Turn {

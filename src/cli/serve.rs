@@ -23,7 +23,7 @@ use crate::{
     identity::Identity,
     integrations::{Outgoing, challenge::Challenge},
     mail::Mailer,
-    model::{Chain, Endpoint, EndpointSettings, Model, OfflineModel, budget::Meter},
+    model::{Chain, Endpoint, EndpointSettings, Model, OfflineModel, PricedModel, StoreModels, budget::Meter},
     telemetry::{self, Metrics},
     tenancy::{self, Pooler, Pools, Role, Web},
     tools::Registry,
@@ -69,10 +69,12 @@ pub async fn serve(
 ) -> Result<(), CliError> {
     let metrics = Metrics::default();
     let registry = Arc::new(Registry::new(pools.reader.clone(), pools.web.clone()));
+    let store_models = store_models(settings);
     let chat = Chat::new(Engine {
         web: pools.web.clone(),
         registry: registry.clone(),
         chain: chain(settings, model, pools),
+        store_models: store_models.clone(),
         keyring: settings.keyring.clone(),
         metrics: metrics.clone(),
         limits: Limits {
@@ -135,6 +137,7 @@ pub async fn serve(
         identity,
         chat: chat.clone(),
         registry,
+        store_models,
         clock,
         secure_cookies: SecureCookies(settings.secure_cookies),
         webhooks: http::WebhookState::new(settings.keyring.clone(), settings.outside.allow_loopback),
@@ -215,12 +218,28 @@ fn chain(settings: &Settings, model: Arc<dyn Model>, pools: &Pools) -> Chain {
     let ModelSettings::Endpoint(first) = &settings.model else {
         return Chain::of(model);
     };
-    let meter = |settings: &EndpointSettings| Meter::new(pools.web.clone(), settings.model.clone(), settings.price);
+    let meter = |settings: &EndpointSettings| Meter::new(pools.web.clone(), priced(settings));
     let second = settings.second_model.iter().map(|settings| {
         let model: Arc<dyn Model> = Arc::new(Endpoint::new(settings.clone()));
         (model, meter(settings))
     });
     Chain::with_rules(std::iter::once((model, meter(first))).chain(second))
+}
+
+/// An endpoint's own model, with its price.
+fn priced(settings: &EndpointSettings) -> PricedModel {
+    PricedModel {
+        name: settings.model.as_str().into(),
+        price: settings.price,
+    }
+}
+
+/// The models that stores can choose among.
+fn store_models(settings: &Settings) -> StoreModels {
+    match &settings.model {
+        ModelSettings::Offline => StoreModels::default(),
+        ModelSettings::Endpoint(first) => StoreModels::new(priced(first), &settings.priced_models),
+    }
 }
 
 /// The model that the settings name.

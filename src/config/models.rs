@@ -3,7 +3,7 @@
 use std::{str::FromStr, time::Duration};
 
 use super::Reader;
-use crate::model::{Deadlines, Dialect, EndpointSettings, ModelSettings, Price, Sampling, Wire};
+use crate::model::{Deadlines, Dialect, EndpointSettings, ModelSettings, Price, PricedModel, Sampling, Wire};
 
 /// Where OpenAI is, and Anthropic.
 const OPENAI: &str = "https://api.openai.com/v1";
@@ -163,6 +163,41 @@ impl Reader<'_> {
                 None
             }
         }
+    }
+
+    /// The models with a price that the first endpoint serves: all but the second model, where that is at another endpoint. An entry
+    /// that cannot be read is a fault, because the model would be missing where stores choose.
+    pub fn priced_models(
+        &mut self,
+        first: Option<&ModelSettings>,
+        second: Option<&EndpointSettings>,
+    ) -> Vec<PricedModel> {
+        let Some(ModelSettings::Endpoint(first)) = first else {
+            return Vec::new();
+        };
+        let is_elsewhere = |second: &&EndpointSettings| {
+            (second.wire, &second.base_url) != (first.wire, &first.base_url) && second.model != first.model
+        };
+        let elsewhere = second.filter(is_elsewhere).map(|second| second.model.as_str());
+        let table = self.text("MODEL_PRICES").unwrap_or_default();
+        let mut priced: Vec<PricedModel> = Vec::new();
+        for entry in table.split(',').map(str::trim).filter(|entry| !entry.is_empty()) {
+            let read = entry.split_once('=').map(|(name, price)| (name.trim(), price.parse()));
+            let Some((name, Ok(price))) = read.filter(|(name, _)| !name.is_empty()) else {
+                self.fault(
+                    "MODEL_PRICES",
+                    format!("`{entry}` is not a model with its price, such as gpt-4o-mini=0.15/0.60"),
+                );
+                continue;
+            };
+            if Some(name) != elsewhere && priced.iter().all(|known| *known.name != *name) {
+                priced.push(PricedModel {
+                    name: name.into(),
+                    price,
+                });
+            }
+        }
+        priced
     }
 
     /// The price of a model, for its budget.

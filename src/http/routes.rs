@@ -142,6 +142,9 @@ route_table! {
     GET    "/v1/staff/usage"                             Account  Staff(Viewer, Some(UsageRead))             => staff::usage::usage;
     GET    "/v1/staff/budget"                            Account  Staff(Viewer, Some(UsageRead))             => staff::usage::caps;
     PUT    "/v1/staff/budget"                            Account  FreshAdmin                                 => staff::usage::set_caps;
+    GET    "/v1/staff/model"                             Account  Staff(Viewer, Some(UsageRead))             => staff::model::read;
+    PUT    "/v1/staff/model"                             Account  FreshAdmin                                 => staff::model::choose;
+    DELETE "/v1/staff/model"                             Account  FreshAdmin                                 => staff::model::forget;
     GET    "/v1/staff/deliveries"                        Account  Staff(Viewer, Some(DeliveriesRead))        => staff::outgoing::list;
     POST   "/v1/staff/deliveries/{id}/retry"             Account  Staff(Admin, None)                         => staff::outgoing::retry;
     DELETE "/v1/staff/deliveries/{id}"                   Account  Staff(Admin, None)                         => staff::outgoing::discard;

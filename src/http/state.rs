@@ -12,6 +12,7 @@ use crate::{
     identity::Identity,
     integrations::challenge::Challenge,
     keyring::Keyring,
+    model::StoreModels,
     tenancy::{Pool, Reader, Web},
     tools::Registry,
 };
@@ -27,6 +28,8 @@ pub struct App {
     pub identity: Identity,
     pub chat: Chat,
     pub registry: Arc<Registry>,
+    /// The models that stores can choose among.
+    pub store_models: StoreModels,
     pub clock: Clock,
     pub secure_cookies: SecureCookies,
     pub webhooks: WebhookState,

@@ -11,8 +11,11 @@ use std::{
 use futures::{StreamExt, stream};
 use tokio::time::Instant;
 
-use super::{Chunk, ChunkStream, Model, ModelError, OfflineModel, Prompt, Source, budget::Meter};
+use super::{Chunk, ChunkStream, Model, ModelError, OfflineModel, Prompt, Source, budget::Meter, per_model::PerModel};
 use crate::breaker::Breaker;
+
+/// The name of the link that is asked first.
+const FIRST: &str = "first";
 
 /// A model, what counts its cost, and the breaker before it.
 pub struct Link {
@@ -21,7 +24,7 @@ pub struct Link {
     /// None where answers cost nothing.
     pub meter: Option<Meter>,
     model: Arc<dyn Model>,
-    state: LinkState,
+    state: PerModel<LinkState>,
 }
 
 /// How a link's model has answered of late. Clones share it.
@@ -72,16 +75,23 @@ impl Link {
             name,
             meter,
             model,
-            state,
+            state: PerModel::new(state),
         }
+    }
+
+    /// The prompt as this link is asked it. What a store chooses among is served by the first endpoint; any other link asks its own model.
+    pub fn own_prompt(&self, prompt: &Prompt) -> Prompt {
+        let mut prompt = prompt.clone();
+        prompt.model = prompt.model.filter(|_| self.name == FIRST);
+        prompt
     }
 
     /// Starts an answer, unless the model has failed too often just now, or its provider has asked to be left alone.
     pub fn answer(&self, prompt: Prompt) -> ChunkStream {
-        if !self.state.allows_call() {
+        let state = self.state_of(&prompt);
+        if !state.allows_call() {
             return stream::iter([Err(ModelError::Resting)]).boxed();
         }
-        let state = self.state.clone();
         let watched = self.model.answer(prompt).inspect(move |chunk| match chunk {
             Ok(Chunk::End(..)) => state.answered(),
             Err(error) => state.failed(*error),
@@ -95,12 +105,19 @@ impl Link {
     }
 
     pub fn is_resting(&self) -> bool {
-        self.state.breaker.is_open()
+        self.state.any(|state| state.breaker.is_open())
     }
 
-    /// How many tokens the model can read and write together, set beforehand or learnt from a refusal.
-    pub fn window(&self) -> Option<u32> {
-        Some(self.state.window.load(Ordering::Relaxed)).filter(|tokens| *tokens > 0)
+    /// How many tokens the model that `prompt` goes to can read and write together, set beforehand or learnt from a refusal.
+    pub fn window(&self, prompt: &Prompt) -> Option<u32> {
+        let window = self.state_of(prompt).window.load(Ordering::Relaxed);
+        Some(window).filter(|tokens| *tokens > 0)
+    }
+
+    /// How the model that `prompt` goes to has answered of late: one that a store has chosen and that fails is not in the way of the others.
+    fn state_of(&self, prompt: &Prompt) -> LinkState {
+        let chosen = prompt.model.as_ref().filter(|_| self.name == FIRST);
+        self.state.of(chosen, LinkState::default)
     }
 }
 
@@ -110,12 +127,12 @@ pub struct Chain(Vec<Link>);
 impl Chain {
     /// One model and nothing behind it.
     pub fn of(model: Arc<dyn Model>) -> Self {
-        Self(vec![Link::new("first", model, None)])
+        Self(vec![Link::new(FIRST, model, None)])
     }
 
     /// Metered models, and the rules when none of them answers.
     pub fn with_rules(models: impl IntoIterator<Item = (Arc<dyn Model>, Meter)>) -> Self {
-        let models = ["first", "second"].into_iter().zip(models);
+        let models = [FIRST, "second"].into_iter().zip(models);
         let mut links: Vec<Link> = models
             .map(|(name, (model, meter))| Link::new(name, model, Some(meter)))
             .collect();

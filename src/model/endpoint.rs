@@ -9,7 +9,8 @@ use super::{
     Chunk, ChunkStream, Deadlines, Model, ModelError, Prompt, Source,
     anthropic::AnthropicMessages,
     chat_completions::ChatCompletions,
-    dialect::{self, Adaptation, Adaptations, Learnt},
+    dialect::{self, Adaptation, Adaptations, Dialect, Learnt},
+    per_model::PerModel,
     protocol::{AnswerReader, EndpointSettings, EventStream, Progress, Protocol, Wire},
     responses::OpenAiResponses,
     server_sent_events::OpenError,
@@ -25,14 +26,16 @@ const MAX_ADAPTATIONS: usize = 8;
 pub struct Endpoint {
     protocol: Arc<dyn Protocol>,
     deadlines: Deadlines,
-    learnt: Learnt,
+    dialect: Dialect,
+    learnt: PerModel<Learnt>,
     context_tokens: Option<u32>,
 }
 
 impl Endpoint {
     pub fn new(settings: EndpointSettings) -> Self {
         let (deadlines, context_tokens) = (settings.deadlines, settings.context_tokens);
-        let learnt = Learnt::new(settings.dialect.adaptations());
+        let dialect = settings.dialect;
+        let learnt = PerModel::new(Learnt::new(dialect.adaptations()));
         let protocol: Arc<dyn Protocol> = match settings.wire {
             Wire::ChatCompletions => Arc::new(ChatCompletions::new(settings)),
             Wire::Responses => Arc::new(OpenAiResponses::new(settings)),
@@ -41,24 +44,31 @@ impl Endpoint {
         Self {
             protocol,
             deadlines,
+            dialect,
             learnt,
             context_tokens,
         }
     }
 
-    /// What the endpoint is known to need.
+    /// What the endpoint is known to need for its own model.
     pub fn adaptations(&self) -> Adaptations {
-        self.learnt.get()
+        self.learnt.own().get()
+    }
+
+    /// What the endpoint is known to need for the model that `prompt` goes to.
+    fn learnt(&self, prompt: &Prompt) -> Learnt {
+        let new = || Learnt::new(self.dialect.adaptations());
+        self.learnt.of(prompt.model.as_ref(), new)
     }
 
     /// Asks, and asks again without what the endpoint refuses. What an answer then came with is kept for the next time.
-    async fn open(&self, prompt: &Prompt) -> Result<(EventStream, Box<dyn AnswerReader>), ModelError> {
-        let mut adaptations = self.learnt.get();
+    async fn open(&self, prompt: &Prompt, learnt: &Learnt) -> Result<(EventStream, Box<dyn AnswerReader>), ModelError> {
+        let mut adaptations = learnt.get();
         for _ in 0..=MAX_ADAPTATIONS {
             let body = self.protocol.request(prompt, &adaptations);
             match self.protocol.open(body).await {
                 Ok(events) => {
-                    self.learnt.keep(&adaptations);
+                    learnt.keep(&adaptations);
                     return Ok((events, self.protocol.reader(prompt, &adaptations)));
                 }
                 Err(OpenError::Failed(error)) => return Err(error),
@@ -76,8 +86,9 @@ impl Model for Endpoint {
     fn answer(&self, prompt: Prompt) -> ChunkStream {
         let (endpoint, deadlines) = (self.clone(), self.deadlines);
         let chunks = async move {
-            let (events, reader) = endpoint.open(&prompt).await?;
-            Ok(read(events, reader, endpoint.learnt))
+            let learnt = endpoint.learnt(&prompt);
+            let (events, reader) = endpoint.open(&prompt, &learnt).await?;
+            Ok(read(events, reader, learnt))
         };
         deadlines.guard(stream::once(chunks).try_flatten().boxed())
     }

@@ -15,12 +15,14 @@ mod fallback_rules;
 mod fault_text;
 mod hidden_text;
 mod json_schema;
+mod per_model;
 mod price;
 mod protocol;
 mod refusal;
 mod responses;
 mod scripted;
 mod server_sent_events;
+pub mod store_model;
 mod test_control;
 mod tool_calls;
 pub mod usage;
@@ -38,9 +40,10 @@ pub use dialect::{Adaptation, Dialect};
 pub use endpoint::Endpoint;
 pub use fallback_rules::OfflineModel;
 pub use fault_text::SettingNames;
-pub use price::Price;
+pub use price::{Price, PricedModel};
 pub use protocol::{EndpointSettings, Sampling, Wire};
 pub use scripted::ScriptedModel;
+pub use store_model::StoreModels;
 pub use test_control::{ScriptedReply, TestControl};
 
 /// Which model answers.
@@ -106,6 +109,8 @@ pub struct Prompt {
     pub tools: Arc<[ToolDefinition]>,
     /// The longest answer asked for.
     pub max_output_tokens: u32,
+    /// The model that the store has chosen, in place of the endpoint's own.
+    pub model: Option<PricedModel>,
 }
 
 impl Prompt {

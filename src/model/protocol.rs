@@ -1,6 +1,6 @@
 //! What the protocols of model servers have in common: the settings of an endpoint, and how a prompt is written, sent and its answer read.
 
-use std::{collections::BTreeSet, pin::Pin};
+use std::{collections::BTreeSet, pin::Pin, sync::Arc};
 
 use futures::{Stream, future::BoxFuture};
 use secrecy::SecretString;
@@ -95,6 +95,31 @@ impl EndpointSettings {
             sampling: Sampling::default(),
             context_tokens: None,
         }
+    }
+}
+
+/// The endpoint and the model that a protocol's requests are for.
+pub(super) struct Addressee {
+    base_url: String,
+    model: String,
+}
+
+impl Addressee {
+    pub fn of(settings: &EndpointSettings) -> Self {
+        Self {
+            base_url: settings.base_url.clone(),
+            model: settings.model.clone(),
+        }
+    }
+
+    /// The model that is asked: the store's, or else the endpoint's own.
+    pub fn model<'a>(&'a self, prompt: &'a Prompt) -> &'a str {
+        prompt.model.as_ref().map_or(&self.model, |model| &model.name)
+    }
+
+    /// Whose reasoning it is that goes back: another model could not read it, at the same endpoint either.
+    pub fn echo_name(&self, prompt: &Prompt) -> Arc<str> {
+        format!("{} {}", self.base_url, self.model(prompt)).into()
     }
 }
 

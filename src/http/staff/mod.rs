@@ -7,6 +7,7 @@ pub mod help;
 pub mod hours;
 pub mod incoming;
 pub mod members;
+pub mod model;
 pub mod origins;
 pub mod outgoing;
 pub mod payments;
@@ -25,7 +26,7 @@ use crate::{
     identity::StaffMember,
     tenancy::{
         Pool, Tx, Web,
-        audit::{Entry, append},
+        audit::{Actor, Entry, append},
     },
 };
 
@@ -56,6 +57,11 @@ impl StaffChange {
         Ok(self.web.begin(self.staff.scope()).await?)
     }
 
+    /// The one who makes it, for the audit.
+    fn actor(&self) -> Actor {
+        self.staff.actor().in_request(self.request.clone())
+    }
+
     /// Appends the audit entry and commits. If `found` is false, nothing is committed and the answer is 404.
     async fn finish(
         self,
@@ -67,8 +73,7 @@ impl StaffChange {
         if !found {
             return Err(Problem::not_found());
         }
-        let actor = self.staff.actor().in_request(self.request.clone());
-        append(&mut tx, Entry::new(&actor, action, target, self.now)).await?;
+        append(&mut tx, Entry::new(&self.actor(), action, target, self.now)).await?;
         Ok(tx.commit().await?)
     }
 }

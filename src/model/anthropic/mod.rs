@@ -3,8 +3,6 @@
 mod request;
 mod stream;
 
-use std::sync::Arc;
-
 use futures::{StreamExt, future::BoxFuture};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
@@ -12,7 +10,7 @@ use serde_json::Value;
 use super::{
     ModelError, Prompt,
     dialect::Adaptations,
-    protocol::{AnswerReader, EndpointSettings, EventStream, Protocol, Sampling, http_client},
+    protocol::{Addressee, AnswerReader, EndpointSettings, EventStream, Protocol, Sampling, http_client},
     server_sent_events::{self, OpenError},
 };
 use crate::telemetry::traces;
@@ -24,19 +22,16 @@ const VERSION: &str = "2023-06-01";
 pub struct AnthropicMessages {
     url: String,
     api_key: SecretString,
-    model: String,
+    addressee: Addressee,
     sampling: Sampling,
-    /// Whose reasoning it is that goes back.
-    endpoint: Arc<str>,
 }
 
 impl AnthropicMessages {
     pub fn new(settings: EndpointSettings) -> Self {
         Self {
-            endpoint: format!("{} {}", settings.base_url, settings.model).into(),
+            addressee: Addressee::of(&settings),
             url: format!("{}/messages", settings.base_url),
             api_key: settings.api_key,
-            model: settings.model,
             sampling: settings.sampling,
         }
     }
@@ -44,7 +39,8 @@ impl AnthropicMessages {
 
 impl Protocol for AnthropicMessages {
     fn request(&self, prompt: &Prompt, adaptations: &Adaptations) -> Value {
-        request::body(&self.model, &self.endpoint, self.sampling, prompt, adaptations)
+        let (model, endpoint) = (self.addressee.model(prompt), self.addressee.echo_name(prompt));
+        request::body(model, &endpoint, self.sampling, prompt, adaptations)
     }
 
     fn open(&self, body: Value) -> BoxFuture<'_, Result<EventStream, OpenError>> {
@@ -63,6 +59,6 @@ impl Protocol for AnthropicMessages {
     }
 
     fn reader(&self, prompt: &Prompt, _: &Adaptations) -> Box<dyn AnswerReader> {
-        Box::new(MessagesReader::new(prompt, self.endpoint.clone()))
+        Box::new(MessagesReader::new(prompt, self.addressee.echo_name(prompt)))
     }
 }

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use countersign::identity::{StaffRole, staff};
+use countersign::{
+    identity::{StaffRole, staff},
+    model::PricedModel,
+};
 use regex::Regex;
 use reqwest::{StatusCode, header};
 use serde_json::json;
@@ -214,6 +217,50 @@ async fn an_admin_sets_hours_scans_a_code_and_sees_what_was_spent() {
     let (_, page) = admin.opens("/console/usage").await;
     assert_eq!(page.matches("<rect").count(), 3, "{page}");
     assert!(page.contains("1.50</title>"), "{page}");
+}
+
+#[tokio::test]
+async fn an_admin_chooses_the_model_that_answers_and_goes_back_to_the_default() {
+    let price = "10/20.5".parse().expect("a price");
+    let large = PricedModel {
+        name: "large".into(),
+        price,
+    };
+    let app = TestApp::start_with_settings(|settings| settings.priced_models = vec![large]).await;
+    let mut viewer = ConsoleVisitor::signed_in(&app, "viewer@s.example", StaffRole::Viewer).await;
+    let (_, page) = viewer.opens("/console/rules").await;
+    assert!(!page.contains("Which model answers"), "{page}");
+    let mut admin = ConsoleVisitor::signed_in(&app, "admin@s.example", StaffRole::Admin).await;
+    let (_, page) = admin.opens("/console/rules").await;
+    assert!(
+        page.contains("default (fake-model)</option>") && page.contains("large: 10.00 read, 20.50 written</option>"),
+        "{page}"
+    );
+    let (_, page) = admin.sends("/console/model", &[("model", "large")]).await;
+    assert!(
+        page.contains("Done: saved") && page.contains("<option value=\"large\" selected>"),
+        "{page}"
+    );
+    let (status, page) = admin.sends("/console/model", &[("model", "unpriced")]).await;
+    assert!(
+        status == StatusCode::UNPROCESSABLE_ENTITY && page.contains("must be one of: fake-model, large"),
+        "{page}"
+    );
+    app.execute_sql("UPDATE store_models SET model = 'gone'").await;
+    let (_, page) = admin.opens("/console/rules").await;
+    assert!(
+        page.contains("The model gone was chosen and is not offered any more"),
+        "{page}"
+    );
+    for _ in 0..2 {
+        let (_, page) = admin.sends("/console/model", &[("model", "")]).await;
+        assert!(
+            page.contains("Done: saved")
+                && !page.contains("<option value=\"large\" selected>")
+                && !page.contains("gone"),
+            "{page}"
+        );
+    }
 }
 
 /// Paths of the forms on a page.

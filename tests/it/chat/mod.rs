@@ -9,3 +9,4 @@ mod model_failures;
 mod model_streams;
 mod orders;
 mod sending;
+mod store_model;

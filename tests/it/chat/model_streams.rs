@@ -122,6 +122,7 @@ fn prompt() -> Prompt {
         language: Language::EN,
         tools: [tool("get_order"), tool("list_orders")].into(),
         max_output_tokens: 100,
+        model: None,
     }
 }
 

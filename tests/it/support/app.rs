@@ -84,6 +84,15 @@ impl TestApp {
         Self::build(model, settings, true, change).await
     }
 
+    /// With this model, and settings changed before the start.
+    pub async fn start_changed_with(
+        model: FakeOpenAi,
+        model_settings: ModelSettings,
+        change: impl FnOnce(&mut Settings),
+    ) -> Self {
+        Self::build(model, model_settings, true, change).await
+    }
+
     async fn build(
         model: FakeOpenAi,
         model_settings: ModelSettings,
