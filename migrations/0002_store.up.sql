@@ -13,6 +13,8 @@ CREATE TABLE shoppers (
     guest       boolean NOT NULL DEFAULT false,
     language    text CHECK (language ~ '^[a-z]{2,3}$'),
     epoch       integer NOT NULL DEFAULT 1,
+    -- When the shopper was erased: from then on nothing is stored for it (`refuse_erased`).
+    erased_at   timestamptz,
     PRIMARY KEY (tenant_id, shopper_id),
     UNIQUE (tenant_id, external_id),
     UNIQUE (tenant_id, email),

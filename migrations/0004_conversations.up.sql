@@ -106,8 +106,8 @@ END $$;
 GRANT SELECT, INSERT, UPDATE (updated_at, shopper_id, waiting_since, held_by, language), DELETE ON conversations TO countersign_web;
 GRANT SELECT, INSERT, UPDATE (status, events, lease_until, finished_at, idempotency_key), DELETE ON turns TO countersign_web;
 GRANT SELECT, INSERT, DELETE ON messages, tool_calls TO countersign_web;
-GRANT SELECT, UPDATE (updated_at, erased_at, waiting_since), DELETE ON conversations TO countersign_executor;
+GRANT SELECT, UPDATE (updated_at, erased_at, waiting_since, held_by, network, site), DELETE ON conversations TO countersign_executor;
 GRANT SELECT, INSERT, UPDATE (body), DELETE ON messages TO countersign_executor;
-GRANT UPDATE (events, idempotency_key), SELECT (tenant_id, shopper_id, id, conversation_id, created_at, events), DELETE ON turns TO
-    countersign_executor;
+GRANT UPDATE (events, idempotency_key, status, finished_at), SELECT (tenant_id, shopper_id, id, conversation_id, created_at, events, status,
+    finished_at), DELETE ON turns TO countersign_executor;
 GRANT UPDATE (arguments), SELECT (tenant_id, shopper_id, turn_id, arguments), DELETE ON tool_calls TO countersign_executor;

@@ -327,6 +327,33 @@ BEGIN
     RETURN NEXT;
 END $$;
 
+-- Nothing is stored for a shopper who was erased. Whoever inserts shares the shopper's row until its transaction ends, and an erasure holds it alone: one
+-- of the two comes first, so that an erasure finds all there is, or what comes after it is refused. A password raises the epoch, which needs more than a
+-- share. Not in the list are numbers, what the store's own systems tell, and money that is on its way, which must find its end.
+CREATE FUNCTION refuse_erased() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NEW.shopper_id IS NULL THEN
+        RETURN NEW;
+    ELSIF TG_TABLE_NAME = 'passwords' THEN
+        PERFORM FROM shoppers s WHERE s.tenant_id = NEW.tenant_id AND s.shopper_id = NEW.shopper_id AND s.erased_at IS NULL FOR NO KEY UPDATE;
+    ELSE
+        PERFORM FROM shoppers s WHERE s.tenant_id = NEW.tenant_id AND s.shopper_id = NEW.shopper_id AND s.erased_at IS NULL FOR SHARE;
+    END IF;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'the shopper was erased' USING ERRCODE = 'check_violation', CONSTRAINT = 'shopper_is_not_erased';
+    END IF;
+    RETURN NEW;
+END $$;
+DO $$
+DECLARE
+    tbl text;
+BEGIN
+    FOREACH tbl IN ARRAY ARRAY['passwords', 'sessions', 'codes', 'conversations', 'turns', 'messages', 'tool_calls', 'proposals', 'decisions', 'returns',
+            'coupons', 'notes'] LOOP
+        EXECUTE format('CREATE TRIGGER refuse_erased BEFORE INSERT ON %I FOR EACH ROW EXECUTE FUNCTION refuse_erased()', tbl);
+    END LOOP;
+END $$;
+
 -- Who may do what.
 GRANT SELECT, INSERT, UPDATE ON policies TO countersign_web;
 GRANT SELECT, UPDATE (state, reason, updated_at), INSERT (tenant_id, shopper_id, id, conversation_id, turn_id, tool, arguments, plan, plan_digest,

@@ -119,6 +119,12 @@ impl Executor {
         let Some(mut tx) = self.lock_executing(tenant, id, claimed.shopper).await? else {
             return Ok(Done::Nothing);
         };
+        if is_erased(&mut tx, claimed.shopper).await? {
+            let step = (State::Executing, State::Stale);
+            finish(&mut tx, id, &claimed, step, NO_LONGER_FITS.everywhere(), now).await?;
+            tx.commit().await?;
+            return Ok(Done::Ended(State::Stale));
+        }
         if let Some(order) = claimed.order {
             sqlx::query!("SELECT id FROM orders WHERE id = $1 FOR UPDATE", order.as_uuid())
                 .fetch_optional(&mut *tx)
@@ -300,6 +306,17 @@ impl Executor {
         tx.commit().await?;
         Ok(Done::Ended(end))
     }
+}
+
+/// Whether the shopper was erased. Asked once the proposal is locked: an erasure locks it first, so that it came before or comes after.
+async fn is_erased(tx: &mut Tx<tenancy::Executor>, shopper: ShopperId) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"SELECT erased_at IS NOT NULL AS "erased!" FROM shoppers WHERE tenant_id = $1 AND shopper_id = $2"#,
+        tx.tenant_id().as_uuid(),
+        shopper.as_uuid()
+    )
+    .fetch_one(&mut **tx)
+    .await
 }
 
 /// Whether the error is transient: serialisation failures, deadlocks and lost connections.

@@ -4,6 +4,7 @@
 
 pub mod catalogue;
 pub mod changes;
+pub mod erasure;
 pub mod help;
 mod mentions;
 pub mod orders;

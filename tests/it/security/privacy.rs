@@ -3,7 +3,7 @@
 use chrono::{Duration, Utc};
 use countersign::{
     identity::StaffRole,
-    store::privacy,
+    store::{erasure, privacy},
     tenancy::audit::{self, Actor},
 };
 use reqwest::StatusCode;
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::support::{Reply, TestApp, shopper::answer};
 
 /// Everything in the database that is text or JSON, as one text, without the tables named.
-async fn everything(app: &TestApp, without: &[&str]) -> String {
+pub async fn everything(app: &TestApp, without: &[&str]) -> String {
     let mut db = app.superuser().await;
     let tables: Vec<String> = sqlx::query_scalar("SELECT relname::text FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND NOT relname = ANY ($1)")
         .bind(without)
@@ -46,7 +46,7 @@ async fn erasing_a_shopper_deletes_the_events_about_the_whole_address_alone() {
         .await
         .expect("finds")
         .expect("known");
-    privacy::erase(&mut tx, id, &Actor::system(), Utc::now())
+    erasure::erase(&mut tx, id, &Actor::system(), Utc::now())
         .await
         .expect("erases");
     tx.commit().await.expect("commits");
@@ -151,7 +151,7 @@ async fn every_column_about_a_shopper_is_erased_or_listed() {
         .await
         .expect("finds")
         .expect("known");
-    privacy::erase(&mut tx, shopper, &Actor::system(), Utc::now())
+    erasure::erase(&mut tx, shopper, &Actor::system(), Utc::now())
         .await
         .expect("erases");
     tx.commit().await.expect("commits");
@@ -226,7 +226,7 @@ async fn a_shopper_gets_everything_and_is_erased_but_for_the_money() {
         .await
         .expect("finds")
         .expect("known");
-    privacy::erase(&mut tx, id, &Actor::system(), Utc::now())
+    erasure::erase(&mut tx, id, &Actor::system(), Utc::now())
         .await
         .expect("erases");
     tx.commit().await.expect("commits");

@@ -89,6 +89,11 @@ impl FakeOpenAi {
         self.state.script.lock().expect("unpoisoned").extend(replies);
     }
 
+    /// Drops what is left of the script.
+    pub fn forget_script(&self) {
+        self.state.script.lock().expect("unpoisoned").clear();
+    }
+
     /// What to answer when the script is empty.
     pub fn respond(&self, responder: impl Fn(&Value) -> Reply + Send + Sync + 'static) {
         *self.state.responder.lock().expect("unpoisoned") = Some(Arc::new(responder));
