@@ -234,6 +234,10 @@ CREATE FUNCTION raise_shopper_epoch() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF NEW.email IS DISTINCT FROM OLD.email THEN
         NEW.epoch := OLD.epoch + 1;
+        NEW.former_emails := CASE
+            WHEN NEW.erased_at IS NOT NULL THEN '{}'
+            WHEN OLD.email IS NULL THEN OLD.former_emails
+            ELSE (array_prepend(OLD.email, array_remove(OLD.former_emails, OLD.email)))[1:20] END;
     ELSIF NEW.epoch <> OLD.epoch AND current_setting('app.raising_epoch', true) IS DISTINCT FROM 'yes' THEN
         NEW.epoch := OLD.epoch;
     END IF;
@@ -295,7 +299,7 @@ GRANT SELECT, INSERT, UPDATE (attempts_left, used_at) ON codes TO countersign_we
 GRANT SELECT, INSERT ON assertion_uses TO countersign_web;
 GRANT SELECT ON assertion_keys TO countersign_web;
 GRANT SELECT, INSERT, UPDATE, DELETE ON assertion_keys TO countersign_executor;
-GRANT DELETE, SELECT (tenant_id, id, purpose, email, known, expires_at, used_at) ON codes TO countersign_executor;
+GRANT DELETE, SELECT (tenant_id, id, purpose, email, known, expires_at, used_at, shopper_id, order_id) ON codes TO countersign_executor;
 GRANT DELETE, SELECT (tenant_id, expires_at) ON assertion_uses TO countersign_executor;
 GRANT DELETE, SELECT (tenant_id, tat) ON throttles TO countersign_executor;
 GRANT DELETE, SELECT (tenant_id, shopper_id, expires_at, idle_until, revoked_at, id, address, device, created_at), UPDATE (revoked_at, address,

@@ -6,7 +6,10 @@
 use chrono::{DateTime, Utc};
 use serde_json::json;
 
-use super::mentions::mentions;
+use super::{
+    about_person::{Person, is_about},
+    mentions::mentions,
+};
 use crate::{
     ids::{ProposalId, ShopperId},
     ledger,
@@ -27,13 +30,11 @@ pub async fn erase(
     now: DateTime<Utc>,
 ) -> Result<(), sqlx::Error> {
     let id = shopper.as_uuid();
-    let email = lock(tx, shopper).await?;
-    if let Some(email) = email {
-        sqlx::query!("DELETE FROM codes WHERE email = $1", email)
-            .execute(&mut **tx)
-            .await?;
-        forget_events_about(tx, &email).await?;
-    }
+    lock(tx, shopper).await?;
+    let person = person(tx, shopper).await?;
+    forget_codes(tx, shopper, &person).await?;
+    forget_events_about(tx, &person).await?;
+    forget_delivery_errors(tx, &person).await?;
     forget_profile(tx, shopper, now).await?;
     forget_orders(tx, shopper).await?;
     forget_conversations(tx, shopper, now).await?;
@@ -51,8 +52,8 @@ pub async fn erase(
     audit::append(tx, Entry::new(actor, "shopper.erase", ("shopper", shopper), now)).await
 }
 
-/// Locks what others lock before they write for the shopper, in their order, and then the shopper's row. Returns the shopper's address.
-async fn lock(tx: &mut Tx<Executor>, shopper: ShopperId) -> Result<Option<String>, sqlx::Error> {
+/// Locks what others lock before they write for the shopper, in their order, and then the shopper's row.
+async fn lock(tx: &mut Tx<Executor>, shopper: ShopperId) -> Result<(), sqlx::Error> {
     let id = shopper.as_uuid();
     sqlx::query!("SELECT id FROM turns WHERE shopper_id = $1 ORDER BY id FOR UPDATE", id)
         .fetch_all(&mut **tx)
@@ -69,9 +70,79 @@ async fn lock(tx: &mut Tx<Executor>, shopper: ShopperId) -> Result<Option<String
     )
     .fetch_all(&mut **tx)
     .await?;
-    sqlx::query_scalar!("SELECT email FROM shoppers WHERE shopper_id = $1 FOR UPDATE", id)
+    sqlx::query!("SELECT shopper_id FROM shoppers WHERE shopper_id = $1 FOR UPDATE", id)
         .fetch_one(&mut **tx)
         .await
+        .map(drop)
+}
+
+/// What other systems call the shopper. Read before anything is erased.
+async fn person(tx: &mut Tx<Executor>, shopper: ShopperId) -> Result<Person, sqlx::Error> {
+    let found = sqlx::query!(
+        r#"SELECT external_id, array_remove(former_emails || email, NULL) AS "emails!",
+            ARRAY(SELECT number FROM orders o WHERE (o.tenant_id, o.shopper_id) = (s.tenant_id, s.shopper_id)
+                UNION SELECT reference FROM orders o WHERE (o.tenant_id, o.shopper_id) = (s.tenant_id, s.shopper_id) AND reference IS NOT NULL) AS "orders!",
+            ARRAY(SELECT unnest(ARRAY[external_id, reference, customer]) FROM payment_methods m WHERE (m.tenant_id, m.shopper_id) = (s.tenant_id, s.shopper_id)
+                UNION SELECT reference FROM money_movements m WHERE (m.tenant_id, m.shopper_id) = (s.tenant_id, s.shopper_id)) AS "references!: Vec<Option<String>>"
+        FROM shoppers s WHERE s.tenant_id = $1 AND s.shopper_id = $2"#,
+        tx.tenant_id().as_uuid(),
+        shopper.as_uuid()
+    )
+    .fetch_one(&mut **tx)
+    .await?;
+    Ok(Person {
+        emails: found.emails,
+        id: found.external_id,
+        orders: found.orders,
+        references: found.references.into_iter().flatten().collect(),
+    })
+}
+
+/// The codes and links that were mailed to any of the addresses, asked for the shopper, or rest on an order of theirs; and the version that
+/// the store's systems last told of the shopper, which is kept under their id there.
+async fn forget_codes(tx: &mut Tx<Executor>, shopper: ShopperId, person: &Person) -> Result<(), sqlx::Error> {
+    let tenant = tx.tenant_id().as_uuid();
+    sqlx::query!(
+        "DELETE FROM codes WHERE tenant_id = $1 AND (email = ANY ($2) OR shopper_id = $3
+            OR order_id IN (SELECT id FROM orders WHERE tenant_id = $1 AND shopper_id = $3))",
+        tenant,
+        &person.emails,
+        shopper.as_uuid()
+    )
+    .execute(&mut **tx)
+    .await?;
+    sqlx::query!(
+        "DELETE FROM record_versions WHERE tenant_id = $1 AND kind = 'shopper' AND external_id = $2",
+        tenant,
+        person.id
+    )
+    .execute(&mut **tx)
+    .await
+    .map(drop)
+}
+
+/// What others answered to a delivery, where it repeats an address, as mail relays do.
+async fn forget_delivery_errors(tx: &mut Tx<Executor>, person: &Person) -> Result<(), sqlx::Error> {
+    let tenant = tx.tenant_id().as_uuid();
+    let errors = sqlx::query!(
+        r#"SELECT id, last_error AS "last_error!" FROM outbox WHERE tenant_id = $1 AND last_error IS NOT NULL"#,
+        tenant
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    let about = errors.iter().filter(|row| {
+        let error = json!(row.last_error);
+        person.emails.iter().any(|email| mentions(&error, email))
+    });
+    let about: Vec<_> = about.map(|row| row.id).collect();
+    sqlx::query!(
+        "UPDATE outbox SET last_error = NULL WHERE tenant_id = $1 AND id = ANY ($2)",
+        tenant,
+        &about
+    )
+    .execute(&mut **tx)
+    .await
+    .map(drop)
 }
 
 /// The profile and the payment methods.
@@ -192,12 +263,12 @@ async fn end_proposals(tx: &mut Tx<Executor>, shopper: ShopperId, now: DateTime<
 /// How many events are loaded at a time.
 const EVENTS_BATCH: i64 = 200;
 
-/// Deletes the stored events of other systems that mention an address.
-async fn forget_events_about(tx: &mut Tx<Executor>, email: &str) -> Result<(), sqlx::Error> {
+/// Deletes the stored events of other systems that are about the person.
+async fn forget_events_about(tx: &mut Tx<Executor>, person: &Person) -> Result<(), sqlx::Error> {
     let mut after = uuid::Uuid::nil();
     loop {
         let events = sqlx::query!(
-            "SELECT id, body FROM incoming_webhooks WHERE tenant_id = $1 AND id > $2 ORDER BY id LIMIT $3",
+            "SELECT id, topic, body FROM incoming_webhooks WHERE tenant_id = $1 AND id > $2 ORDER BY id LIMIT $3",
             tx.tenant_id().as_uuid(),
             after,
             EVENTS_BATCH
@@ -206,7 +277,9 @@ async fn forget_events_about(tx: &mut Tx<Executor>, email: &str) -> Result<(), s
         .await?;
         let Some(last) = events.last() else { return Ok(()) };
         after = last.id;
-        let about = events.iter().filter(|event| mentions(&event.body, email));
+        let about = events
+            .iter()
+            .filter(|event| is_about(&event.topic, &event.body, person));
         let about: Vec<_> = about.map(|event| event.id).collect();
         sqlx::query!(
             "DELETE FROM incoming_webhooks WHERE tenant_id = $1 AND id = ANY ($2)",

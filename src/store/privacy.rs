@@ -26,7 +26,7 @@ pub async fn find(tx: &mut Tx<Executor>, email_or_external_id: &str) -> Result<O
 pub async fn export<R: Role>(tx: &mut Tx<R>, shopper: ShopperId) -> Result<Value, sqlx::Error> {
     sqlx::query_scalar!(
         r#"SELECT jsonb_build_object(
-            'profile', (SELECT jsonb_build_object('id', external_id, 'email', email, 'first_name', first_name, 'last_name', last_name,
+            'profile', (SELECT jsonb_build_object('id', external_id, 'email', email, 'former_emails', former_emails, 'first_name', first_name, 'last_name', last_name,
                 'address', address, 'language', language, 'created_at', created_at) FROM shoppers WHERE shopper_id = $1),
             'payment_methods', (SELECT coalesce(jsonb_agg(jsonb_build_object('id', external_id, 'kind', kind, 'brand', brand,
                 'last_four', last_four, 'balance_minor', balance_minor)), '[]') FROM payment_methods WHERE shopper_id = $1),

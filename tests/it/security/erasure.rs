@@ -114,3 +114,51 @@ async fn what_was_approved_or_waits_of_who_was_erased_is_not_carried_out() {
         0
     );
 }
+
+#[tokio::test]
+async fn an_erasure_finds_a_person_by_every_address_and_every_id() {
+    let app = TestApp::offline().await;
+    app.meddle(
+        r##"UPDATE shoppers SET external_id = 'zoe-at-the-store' WHERE email = 'mia@example.com';
+        UPDATE shoppers SET email = 'first@example.com' WHERE external_id = 'zoe-at-the-store';
+        UPDATE shoppers SET email = 'second@example.com' WHERE external_id = 'zoe-at-the-store';
+        UPDATE orders SET reference = 'gid://shopify/Order/4455667788' WHERE number = '#1001';
+        INSERT INTO record_versions (tenant_id, kind, external_id, version) SELECT tenant_id, 'shopper', 'zoe-at-the-store', 1 FROM tenants;
+        INSERT INTO outbox (tenant_id, id, kind, idempotency_key, payload, created_at, state, last_error)
+            SELECT tenant_id, gen_random_uuid(), 'code', gen_random_uuid(), '{}', now(), 'dead', '550 no such user SECRET <first@example.com>' FROM tenants;
+        INSERT INTO incoming_webhooks (tenant_id, id, source, event_id, topic, body, received_at, due_at, state)
+        SELECT tenant_id, gen_random_uuid(), source, topic || body, topic, body::jsonb, now(), now(), 'done' FROM tenants,
+        (VALUES ('store', 'order.upserted', '{"version": 1, "data": {"number": "#Z1", "shopper": "zoe-at-the-store", "address": "SECRET-STREET"}}'),
+            ('store', 'order.upserted', '{"version": 1, "data": {"number": "1001", "shopper": "?", "address": "SECRET-STREET"}}'),
+            ('shopify', 'orders/paid', '{"id": 4455667788, "shipping": "SECRET-STREET"}'),
+            ('mail', 'bounced', '{"to": "Mia SECRET <mia@example.com>"}'), ('mail', 'bounced', '{"to": "SECRET first@example.com"}'),
+            ('store', 'order.upserted', '{"version": 1, "data": {"number": "#9", "shopper": "noah", "address": "KEPT"}}')) AS v (source, topic, body)"##,
+    )
+    .await;
+    let ask = app.with_store_key("/v1/sessions/code-requests", json!({ "email": "second@example.com" }));
+    assert_eq!(answer(ask).await.0, StatusCode::ACCEPTED);
+    let guest = app.guest().await;
+    let prove = guest.post("/v1/order-proofs");
+    let prove = prove.json(&json!({ "order_number": "#1001", "email": "second@example.com" }));
+    assert_eq!(answer(prove).await.0, StatusCode::ACCEPTED);
+    app.mailbox.newest_to("second@example.com", 2).await;
+    erase(&app, "second@example.com").await;
+    let other = app.other_store.tenant.id.to_string();
+    let left = everything(&app, &[]).await;
+    let left: String = left.split('(').filter(|row| !row.contains(&other)).collect();
+    for gone in [
+        "SECRET",
+        "zoe-at-the-store",
+        "mia@example.com",
+        "first@example.com",
+        "second@example.com",
+    ] {
+        assert!(!left.contains(gone), "{gone}: {left}");
+    }
+    assert!(left.contains("KEPT"), "the event of another shopper stays");
+    assert_eq!(
+        app.count("SELECT count(*) FROM incoming_webhooks").await,
+        7,
+        "the other store keeps its events"
+    );
+}
