@@ -29,6 +29,11 @@ CREATE TABLE sessions (
     device       text CHECK (length(device) <= 200),
     order_id     uuid,
     epoch        integer NOT NULL DEFAULT 0,
+    -- Whose the order was when it was proved, and the owner's epoch: the proof counts while both are as they were.
+    order_owner  uuid,
+    order_epoch  integer,
+    -- The key of the store's site whose assertion opened the session: it counts while the key does.
+    assertion_key text,
     PRIMARY KEY (tenant_id, id),
     UNIQUE (tenant_id, token_hash),
     FOREIGN KEY (tenant_id, shopper_id) REFERENCES shoppers,
@@ -42,9 +47,11 @@ CREATE FUNCTION find_session(tenant uuid, hashes bytea[], at timestamptz)
     RETURNS TABLE (id uuid, shopper_id uuid, last_seen_at timestamptz, guest boolean, order_id uuid) LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM set_config('app.tenant_id', tenant::text, true), set_config('app.shopper_id', '', true);
-    RETURN QUERY SELECT s.id, s.shopper_id, s.last_seen_at, h.guest, s.order_id
+    RETURN QUERY SELECT s.id, s.shopper_id, s.last_seen_at, h.guest, (SELECT o.id FROM orders o JOIN shoppers w ON (w.tenant_id, w.shopper_id) = (o.tenant_id, o.shopper_id)
+            WHERE o.tenant_id = tenant AND o.id = s.order_id AND (w.shopper_id, w.epoch) = (s.order_owner, s.order_epoch))
         FROM sessions s JOIN shoppers h ON (h.tenant_id, h.shopper_id) = (s.tenant_id, s.shopper_id)
         WHERE s.tenant_id = tenant AND s.token_hash = ANY (hashes) AND s.epoch = h.epoch
+          AND (s.assertion_key IS NULL OR EXISTS (SELECT FROM assertion_keys k WHERE k.tenant_id = tenant AND k.kid = s.assertion_key AND k.revoked_at IS NULL))
           AND s.revoked_at IS NULL AND s.idle_until > at AND s.expires_at > at;
 END $$;
 
@@ -257,7 +264,17 @@ CREATE TRIGGER password_raises_epoch AFTER INSERT OR UPDATE OR DELETE ON passwor
 -- Stamps, at birth and never again.
 CREATE FUNCTION stamp_session() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    NEW.epoch := CASE TG_OP WHEN 'INSERT' THEN (SELECT s.epoch FROM shoppers s WHERE s.tenant_id = NEW.tenant_id AND s.shopper_id = NEW.shopper_id) ELSE OLD.epoch END;
+    IF TG_OP = 'UPDATE' THEN
+        NEW.epoch := OLD.epoch;
+        NEW.order_id := OLD.order_id;
+        NEW.order_owner := OLD.order_owner;
+        NEW.order_epoch := OLD.order_epoch;
+        NEW.assertion_key := OLD.assertion_key;
+        RETURN NEW;
+    END IF;
+    NEW.epoch := (SELECT s.epoch FROM shoppers s WHERE s.tenant_id = NEW.tenant_id AND s.shopper_id = NEW.shopper_id);
+    SELECT w.shopper_id, w.epoch INTO NEW.order_owner, NEW.order_epoch FROM orders o JOIN shoppers w ON (w.tenant_id, w.shopper_id) = (o.tenant_id, o.shopper_id)
+        WHERE o.tenant_id = NEW.tenant_id AND o.id = NEW.order_id;
     RETURN NEW;
 END $$;
 CREATE TRIGGER stamp_session BEFORE INSERT OR UPDATE ON sessions FOR EACH ROW EXECUTE FUNCTION stamp_session();

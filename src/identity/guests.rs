@@ -5,9 +5,11 @@ use std::net::IpAddr;
 use chrono::{DateTime, Utc};
 
 use super::{
-    Device, Identity, IdentityError, LoggedIn, Shopper, Visit,
+    Device, Identity, IdentityError, LoggedIn, Proof, Shopper, Visit,
     codes::{self, NewCode, Purpose},
-    normalise, throttle,
+    normalise,
+    shoppers::is_still,
+    throttle,
 };
 use crate::{
     ids::{OrderId, ShopperId},
@@ -45,7 +47,7 @@ impl Identity {
         )
         .execute(&mut *tx)
         .await?;
-        let opened = self.open(&mut tx, visit.from(), id, None).await?;
+        let opened = self.open(&mut tx, visit.from(), id, Proof::Account).await?;
         tx.commit().await?;
         Ok(opened)
     }
@@ -103,15 +105,26 @@ impl Identity {
             (&Network::of(device.address).to_string(), now),
         )
         .await?;
-        let order = redeemed
+        let proved = redeemed
             .filter(|code| code.shopper == Some(guest.id()))
-            .and_then(|code| code.order);
-        let Some(order) = order else {
+            .and_then(|code| Some((code.order?, code.epoch)));
+        let Some((order, epoch)) = proved else {
             tx.commit().await?;
             return Err(IdentityError::WrongCode);
         };
+        // The owner's row is held until the session is stamped with its epoch: a change of address comes before, and is seen, or after.
+        let owner = sqlx::query_scalar!(
+            r#"SELECT shopper_id AS "owner: ShopperId" FROM orders WHERE tenant_id = $1 AND id = $2"#,
+            tx.tenant_id().as_uuid(),
+            order.as_uuid()
+        )
+        .fetch_one(&mut *tx)
+        .await?;
+        if !is_still(&mut tx, owner, epoch).await? {
+            return Err(IdentityError::WrongCode);
+        }
         let opened = self
-            .open(&mut tx, (device, Some(guest)), guest.id(), Some(order))
+            .open(&mut tx, (device, Some(guest)), guest.id(), Proof::Order(order))
             .await?;
         tx.commit().await?;
         Ok(opened)

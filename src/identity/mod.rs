@@ -35,6 +35,7 @@ pub use totp::NewSecondFactor;
 
 use crate::{
     clock::Clock,
+    ids::OrderId,
     keyring::Keyring,
     tenancy::{self, Executor, Pool, Scope, Tenant, Web},
 };
@@ -83,6 +84,17 @@ pub struct Device {
     pub address: IpAddr,
     /// The User-Agent, cut to 200 characters.
     pub name: Option<String>,
+}
+
+/// What a session rests on beside its account: it dies with each.
+enum Proof<'a> {
+    Account,
+    /// An order that a guest has proved.
+    Order(OrderId),
+    /// The key of the store's site that signed an assertion.
+    Assertion {
+        kid: &'a str,
+    },
 }
 
 /// A visitor who signs in or registers at a store, and is not known yet.

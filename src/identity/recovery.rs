@@ -3,7 +3,7 @@
 use secrecy::SecretString;
 
 use super::{
-    Device, Identity, IdentityError, LoggedIn, Shopper, Visit,
+    Device, Identity, IdentityError, LoggedIn, Proof, Shopper, Visit,
     codes::{self, Purpose},
     password,
     sessions::end_all,
@@ -85,7 +85,7 @@ impl Identity {
         }
         store_hash(&mut tx, shopper.id(), &hash, now).await?;
         end_all(&mut tx, shopper.id(), now).await?;
-        let opened = self.open(&mut tx, (device, None), shopper.id(), None).await?;
+        let opened = self.open(&mut tx, (device, None), shopper.id(), Proof::Account).await?;
         tx.commit().await?;
         Ok(opened)
     }

@@ -5,7 +5,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Device, Identity, IdentityError, LoggedIn, Visit,
+    Device, Identity, IdentityError, LoggedIn, Proof, Visit,
     codes::{self, Attempt, NewCode, Purpose},
     normalise, password, throttle,
 };
@@ -114,7 +114,7 @@ impl Identity {
         };
         store_hash(&mut tx, shopper, &pending.hash, now).await?;
         super::sessions::end_all(&mut tx, shopper, now).await?;
-        let opened = self.open(&mut tx, visit.from(), shopper, None).await?;
+        let opened = self.open(&mut tx, visit.from(), shopper, Proof::Account).await?;
         tx.commit().await?;
         Ok(opened)
     }
@@ -144,7 +144,7 @@ impl Identity {
         if let Some(hash) = renewed {
             store_hash(&mut tx, shopper, &hash, self.now()).await?;
         }
-        let opened = self.open(&mut tx, visit.from(), shopper, None).await?;
+        let opened = self.open(&mut tx, visit.from(), shopper, Proof::Account).await?;
         tx.commit().await?;
         Ok(opened)
     }
@@ -175,7 +175,7 @@ impl Identity {
         if !is_still(&mut tx, shopper, epoch).await? {
             return Err(IdentityError::WrongCode);
         }
-        let opened = self.open(&mut tx, visit.from(), shopper, None).await?;
+        let opened = self.open(&mut tx, visit.from(), shopper, Proof::Account).await?;
         tx.commit().await?;
         Ok(opened)
     }

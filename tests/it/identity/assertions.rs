@@ -229,6 +229,15 @@ async fn every_forged_assertion_is_refused_alike() {
 async fn a_revoked_key_vouches_for_nobody_and_a_second_one_takes_over() {
     let app = TestApp::offline().await;
     let site = site(&app).await;
+    let mut opened = Vec::new();
+    for sign in [by_shared_secret, by_private_key] {
+        let (status, session) = present(&app, &sign(&site, &claims(&app))).await;
+        assert_eq!(status, StatusCode::CREATED, "{session}");
+        opened.push(TestShopper::with_token(
+            &app,
+            session["token"].as_str().expect("a token"),
+        ));
+    }
     let mut tx = app
         .pools
         .executor
@@ -237,6 +246,12 @@ async fn a_revoked_key_vouches_for_nobody_and_a_second_one_takes_over() {
         .expect("begins");
     assert!(assertion_keys::revoke(&mut tx, "hs-1", Utc::now()).await.expect("runs"));
     tx.commit().await.expect("commits");
+    assert_eq!(
+        opened[0].read("/v1/orders").await.0,
+        StatusCode::UNAUTHORIZED,
+        "a session that the key opened"
+    );
+    assert_eq!(opened[1].read("/v1/orders").await.0, StatusCode::OK, "the other key's");
     assert_eq!(
         present(&app, &by_shared_secret(&site, &claims(&app))).await.0,
         StatusCode::UNAUTHORIZED

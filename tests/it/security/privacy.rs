@@ -95,6 +95,7 @@ const KEPT: &[&str] = &[
     "proposals.tool",
     "returns.items",
     "returns.kind",
+    "sessions.assertion_key",
     "shipments.item_ids",
     "shoppers.language",
     "tool_calls.outcome",

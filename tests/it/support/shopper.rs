@@ -43,6 +43,14 @@ impl TestShopper {
         }
     }
 
+    /// The same browser, with another credential.
+    pub fn with(&self, token: &str) -> Self {
+        Self {
+            token: token.to_owned(),
+            ..self.clone()
+        }
+    }
+
     /// The same shopper, talking to another replica.
     pub fn at(&self, url: &str) -> Self {
         Self {
