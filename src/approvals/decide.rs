@@ -244,10 +244,12 @@ async fn record(
     }
 }
 
+/// How many approvals count now.
 async fn approvals(tx: &mut Tx<Web>, id: ProposalId) -> Result<i64, sqlx::Error> {
     sqlx::query_scalar!(
-        r#"SELECT count(*) AS "approvals!" FROM decisions WHERE proposal_id = $1 AND verdict = 'approve'"#,
-        id.as_uuid()
+        r#"SELECT count(*) AS "approvals!" FROM standing_approvals WHERE tenant_id = $2 AND proposal_id = $1"#,
+        id.as_uuid(),
+        tx.tenant_id().as_uuid()
     )
     .fetch_one(&mut **tx)
     .await

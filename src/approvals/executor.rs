@@ -13,7 +13,9 @@ use serde_json::Value;
 use sqlx::types::Json;
 
 use super::{
-    Plan, PlanError, State, authority, effects,
+    Plan, PlanError, State,
+    authority::{self, Deciders},
+    effects,
     outcome::{self, Settled},
     payouts,
     policy::Policy,
@@ -136,8 +138,12 @@ impl Executor {
             order: claimed.order.zip(claimed.order_version),
         };
         let default = self.planner.default_policy(&claimed.tool);
+        let deciders = match claimed.state {
+            State::AwaitingPayment | State::NeedsPayment => Deciders::MightDecideThen,
+            _ => Deciders::MayDecideNow,
+        };
         let decided = match default {
-            Some(default) => authority::suffices(&mut tx, id, &claimed.plan, default).await?,
+            Some(default) => authority::suffices(&mut tx, id, &claimed.plan, default, deciders).await?,
             None => false,
         };
         if !decided {

@@ -249,6 +249,63 @@ async fn policy_decides_who_decides() {
 }
 
 #[tokio::test]
+async fn an_approval_counts_while_whoever_gave_it_may_decide() {
+    let app = TestApp::start().await;
+    let mia = app.shopper("mia").await;
+    let admin = app.staff("d@s.example", Admin).await;
+    let two = json!({ "mode": "staff", "two_deciders_from_minor": 100 });
+    admin.set_policy("request_refund", two).await;
+    for (at, (event, amount)) in [
+        ("UPDATE staff SET disabled_at = now() WHERE email = 'p0@s.example'", "5"),
+        ("UPDATE staff SET role = 'viewer' WHERE email = 'p1@s.example'", "6"),
+        (
+            "UPDATE staff SET disabled_at = now() WHERE email = 'p2@s.example'; UPDATE staff SET disabled_at = NULL WHERE email = 'p2@s.example'",
+            "7",
+        ),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let first = app.staff(&format!("p{at}@s.example"), Approver).await;
+        let second = app.staff(&format!("q{at}@s.example"), Approver).await;
+        let proposal = mia.propose(&app, "request_refund", refund(amount)).await;
+        assert_eq!(first.approve(&proposal).await.1["state"], "pending");
+        app.meddle(event).await;
+        assert_eq!(second.approve(&proposal).await.1["state"], "pending", "{event}");
+        assert_eq!(admin.approve(&proposal).await.1["state"], "approved", "{event}");
+        assert_eq!(mia.ended(&proposal).await["state"], "executed", "{event}");
+    }
+    // Who has a new password has decided nothing yet, and may.
+    let first = app.staff("r@s.example", Approver).await;
+    let proposal = mia.propose(&app, "request_refund", refund("8")).await;
+    assert_eq!(first.approve(&proposal).await.1["state"], "pending");
+    let (status, _) = first.approve(&proposal).await;
+    assert_eq!(status, StatusCode::CONFLICT, "one person decides once");
+    let again = app.staff("r@s.example", Approver).await;
+    assert_eq!(
+        again.approve(&proposal).await.1["state"],
+        "pending",
+        "one approval of one person"
+    );
+    assert_eq!(admin.approve(&proposal).await.1["state"], "approved");
+    assert_eq!(mia.ended(&proposal).await["state"], "executed");
+}
+
+#[tokio::test]
+async fn what_was_approved_by_somebody_who_is_shut_out_before_it_is_carried_out_is_not() {
+    let app = TestApp::without_worker().await;
+    let mia = app.shopper("mia").await;
+    let kim = app.staff("kim@s.example", Approver).await;
+    let proposal = mia.propose(&app, "request_refund", refund("5")).await;
+    assert_eq!(kim.approve(&proposal).await.1["state"], "approved");
+    let before = refunds(&app).await;
+    app.meddle("UPDATE staff SET disabled_at = now()").await;
+    let (_replica, _stop) = app.replica_with(|settings| settings.run_worker = true).await;
+    assert_eq!(mia.ended(&proposal).await["state"], "failed");
+    assert_eq!(refunds(&app).await, before);
+}
+
+#[tokio::test]
 async fn overdue_proposals_expire_by_themselves() {
     let app = TestApp::start().await;
     let mia = app.shopper("mia").await;
