@@ -212,6 +212,12 @@ BEGIN
         WHERE k.tenant_id = tenant AND k.token_hash = ANY (hashes) AND k.epoch = m.epoch AND k.revoked_at IS NULL AND k.expires_at > at AND m.disabled_at IS NULL;
 END $$;
 
+-- The mailbox behind an address, as `identity::mailbox` tells it: what follows a `+` is an alias of its owner, and Gmail ignores dots.
+CREATE FUNCTION mailbox(email text) RETURNS text LANGUAGE sql IMMUTABLE RETURN CASE
+    WHEN email !~ '@' THEN email
+    WHEN email ~ '@(gmail|googlemail)\.com$' THEN replace(split_part(regexp_replace(email, '@[^@]*$', ''), '+', 1), '.', '') || '@gmail.com'
+    ELSE split_part(regexp_replace(email, '@[^@]*$', ''), '+', 1) || '@' || substring(email FROM '[^@]*$') END;
+
 -- The epoch of the account of an address: 0 while there is none.
 CREATE FUNCTION account_epoch(purpose text, of_address text) RETURNS integer LANGUAGE sql STABLE RETURN coalesce(
     CASE purpose WHEN 'invite_staff' THEN (SELECT m.epoch FROM staff m WHERE m.tenant_id = app_tenant() AND m.email = of_address)

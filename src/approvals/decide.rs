@@ -10,7 +10,7 @@ use super::{
 };
 
 use crate::{
-    identity::{Shopper, StaffMember},
+    identity::{Shopper, StaffMember, mailbox},
     ids::{OrderId, ProposalId, ShopperId},
     jobs,
     language::{LocalizedText, TextKey},
@@ -176,9 +176,9 @@ fn may_decide(decider: &Decider<'_>, proposal: &Locked, verdict: &Verdict) -> Re
     if allowed { Ok(()) } else { Err(DecideError::Forbidden) }
 }
 
-/// Whether the member of staff, or the maker of the key, is the shopper, by e-mail address.
+/// Whether the member of staff, or the maker of the key, is the shopper: their addresses are one mailbox.
 fn is_own_request(staff: &StaffMember, proposal: &Locked) -> bool {
-    proposal.email.as_deref() == Some(staff.email())
+    proposal.email.as_deref().map(mailbox) == Some(mailbox(staff.email()))
 }
 
 /// The state in which a pending proposal has ended by itself: it expired, or its order changed.

@@ -56,8 +56,8 @@ pub(super) const GUEST_CONVERSATIONS_OF_NETWORK: Throttle = throttle("guest conv
 pub(super) const GUEST_CONVERSATIONS_OF_SITE: Throttle = throttle("guest conversations of site", 36, 2_400);
 
 /// The mailbox behind an address, as far as one can tell: whatever follows a `+` is an alias of its owner, and Gmail ignores dots. For
-/// counting only.
-pub(super) fn mailbox(email: &str) -> String {
+/// counting, and for telling whether two accounts are one person's; the database has the same function.
+pub fn mailbox(email: &str) -> String {
     let Some((local, domain)) = email.rsplit_once('@') else {
         return email.to_owned();
     };

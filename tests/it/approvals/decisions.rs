@@ -306,6 +306,38 @@ async fn what_was_approved_by_somebody_who_is_shut_out_before_it_is_carried_out_
 }
 
 #[tokio::test]
+async fn nobody_decides_on_what_somebody_of_their_own_mailbox_asked_for() {
+    let app = TestApp::start().await;
+    let mia = app.shopper("mia").await;
+    let proposal = mia.propose(&app, "request_refund", refund("5")).await;
+    for email in ["mia@example.com", "mia+work@example.com"] {
+        let own = app.staff(email, Approver).await;
+        assert_eq!(own.approve(&proposal).await.0, StatusCode::FORBIDDEN, "{email}");
+        assert_eq!(own.reject(&proposal, "no").await.0, StatusCode::FORBIDDEN, "{email}");
+    }
+    // The database tells mailboxes as the server does.
+    for email in [
+        "mia+a@example.com",
+        "mia+b+c@example.com",
+        "mia.j@example.com",
+        "m.i.a+x@googlemail.com",
+        "mia@gmail.com",
+        "+@example.com",
+        "\"a@b\"+c@example.com",
+        "mia+a@gmail.com.example",
+        "no address",
+        "",
+    ] {
+        let told: String = sqlx::query_scalar("SELECT mailbox($1)")
+            .bind(email)
+            .fetch_one(&mut app.superuser().await)
+            .await
+            .expect("answers");
+        assert_eq!(told, countersign::identity::mailbox(email), "{email}");
+    }
+}
+
+#[tokio::test]
 async fn overdue_proposals_expire_by_themselves() {
     let app = TestApp::start().await;
     let mia = app.shopper("mia").await;
