@@ -29,6 +29,16 @@ CREATE INDEX conversations_waiting ON conversations (tenant_id, waiting_since) W
 CREATE POLICY guests_alone ON conversations AS RESTRICTIVE FOR DELETE TO countersign_executor
     USING (EXISTS (SELECT FROM shoppers s WHERE s.tenant_id = conversations.tenant_id AND s.shopper_id = conversations.shopper_id AND s.guest));
 
+-- Whoever is shut out, or may no longer answer, lets go of what they hold: the assistant answers again, and the shopper waits for another person.
+CREATE FUNCTION release_conversations() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NEW.disabled_at IS NOT NULL AND OLD.disabled_at IS NULL OR NEW.role = 'viewer' AND OLD.role <> 'viewer' THEN
+        UPDATE conversations SET held_by = NULL, waiting_since = coalesce(NEW.disabled_at, now()) WHERE tenant_id = NEW.tenant_id AND held_by = NEW.id;
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER release_conversations AFTER UPDATE ON staff FOR EACH ROW EXECUTE FUNCTION release_conversations();
+
 -- A turn is one shopper message until its answer ends. `lease_until` is renewed by the replica that runs it: a turn
 -- past its lease was orphaned by a crash and is closed as interrupted by whoever comes next.
 CREATE TABLE turns (
