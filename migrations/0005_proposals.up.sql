@@ -66,6 +66,10 @@ BEGIN
         ('needs_payment', 'executing'), ('needs_payment', 'rejected'), ('needs_payment', 'expired'), ('needs_payment', 'failed')) THEN
         RAISE EXCEPTION 'a proposal cannot go from % to %', OLD.state, NEW.state USING ERRCODE = 'check_violation';
     END IF;
+    -- The server's role decides; what comes of it, the executor alone says.
+    IF NEW.state <> OLD.state AND current_user = 'countersign_web' AND OLD.state <> 'pending' AND NEW.state <> 'rejected' THEN
+        RAISE EXCEPTION 'only the executor moves a proposal from % to %', OLD.state, NEW.state USING ERRCODE = 'insufficient_privilege';
+    END IF;
     RETURN NEW;
 END $$;
 CREATE TRIGGER proposals_step BEFORE UPDATE ON proposals FOR EACH ROW EXECUTE FUNCTION proposals_step();

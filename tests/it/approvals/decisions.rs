@@ -593,6 +593,12 @@ async fn the_web_role_alone_gets_nothing_executed() {
     let proposal = mia.propose(&app, "request_refund", refund("5")).await;
     app.staff("v@s.example", Viewer).await;
     let id = proposal["id"].as_str().expect("an id").to_owned();
+    let other = mia.propose(&app, "request_refund", refund("6")).await;
+    let done = other["id"].as_str().expect("an id").to_owned();
+    app.meddle(
+        "SET session_replication_role = replica; UPDATE proposals SET state = 'executing' WHERE amount_minor = 600",
+    )
+    .await;
     let web = &app.pools.web;
     let attempts = [
         // Born approved, or with a decision of the policy's.
@@ -610,6 +616,12 @@ async fn the_web_role_alone_gets_nothing_executed() {
             SELECT tenant_id, shopper_id, gen_random_uuid(), id, 'staff', gen_random_uuid(), 'approve', plan_digest, now() FROM proposals".to_owned(),
         "INSERT INTO decisions (tenant_id, shopper_id, id, proposal_id, decider_kind, decider_id, verdict, plan_digest, created_at)
             SELECT tenant_id, shopper_id, gen_random_uuid(), id, 'shopper', gen_random_uuid(), 'approve', plan_digest, now() FROM proposals".to_owned(),
+        // Done, with nothing done: on a decision that was made up, and on one that is real.
+        format!("INSERT INTO decisions (tenant_id, shopper_id, id, proposal_id, decider_kind, decider_id, verdict, plan_digest, created_at)
+            SELECT tenant_id, shopper_id, gen_random_uuid(), id, 'shopper', shopper_id, 'approve', plan_digest, now() FROM proposals;
+            UPDATE proposals SET state = 'approved' WHERE id = '{id}'; UPDATE proposals SET state = 'executing' WHERE id = '{id}'"),
+        format!("UPDATE proposals SET state = 'executed' WHERE id = '{done}'"),
+        format!("UPDATE proposals SET state = 'stale' WHERE id = '{done}'"),
         // The queue.
         format!("SELECT queue_execution('{id}')"),
         format!("SELECT graphile_worker.add_job('execute_proposal', json_build_object('tenant', app_tenant(), 'proposal', '{id}'))"),
