@@ -120,11 +120,13 @@ CREATE TABLE codes (
     created_at    timestamptz NOT NULL,
     expires_at    timestamptz NOT NULL,
     used_at       timestamptz,
-    -- `issuer`, `issuer_epoch`: the member of staff whose word an invitation is. `attempt`: hash of a secret that the asker alone has.
+    -- `attempts_left`: what guesses from networks that have nothing to do with the code may still be compared. `asked_from`: keyed hash of the network that
+    -- asked for it. `issuer`, `issuer_epoch`: the member of staff whose word an invitation is. `attempt`: hash of a secret that the asker alone has.
     epoch         integer NOT NULL DEFAULT 0,
     issuer        uuid,
     issuer_epoch  integer,
     attempt       bytea CHECK (length(attempt) = 32),
+    asked_from    bytea CHECK (length(asked_from) = 32),
     PRIMARY KEY (tenant_id, id)
 );
 CALL protect_table('codes', true);

@@ -129,7 +129,7 @@ pub struct Verification {
     #[validate(length(equal = 8), custom(function = crate::text::single_line))]
     #[schema(example = "12345678")]
     code: String,
-    /// What the registration answered. Without it a code works only while the address has one registration that waits.
+    /// What the registration answered: its code works for whoever has this, and for nobody else.
     #[serde(default)]
     #[validate(length(max = 64), custom(function = crate::text::single_line))]
     attempt: Option<String>,
@@ -138,7 +138,7 @@ pub struct Verification {
 /// A registration that waits for its code. The secret is shown this once.
 #[derive(Serialize, ToSchema)]
 pub struct PendingRegistration {
-    /// Send it along with the code: the code of somebody else's registration of the same address is no use with it.
+    /// Send it along with the code: without it no code works, and with it that of this registration alone.
     attempt: String,
 }
 

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 
 use super::{
     Device, Identity, IdentityError, LoggedIn, Proof, Shopper, Visit,
-    codes::{self, NewCode, Purpose},
+    codes::{self, Guess, Holder, NewCode, Purpose},
     normalise,
     shoppers::is_still,
     throttle,
@@ -74,13 +74,14 @@ impl Identity {
         let new = NewCode {
             purpose: Purpose::ProveOrder,
             email: &email,
-            // The code belongs to this guest, so that another guest who asks for the same order cannot use it up.
+            // The code belongs to this guest, who alone may guess at it.
             shopper: Some(guest.id()),
             order: order.as_ref().map(|order| order.id),
             details: None,
             mail: order.is_some(),
             issuer: None,
             attempt: None,
+            asked_from: None,
         };
         codes::issue(&mut tx, new, now).await?;
         Ok(tx.commit().await?)
@@ -97,17 +98,16 @@ impl Identity {
         let (now, email) = (self.now(), normalise(email));
         let mut tx = self.web.begin(Scope::tenant(guest.tenant())).await?;
         throttle::guess_from(&mut tx, &self.keyring, device.address, now).await?;
-        let redeemed = codes::redeem(
-            &mut tx,
-            &self.keyring,
-            (Purpose::ProveOrder, &email),
-            (code, None),
-            (&Network::of(device.address).to_string(), now),
-        )
-        .await?;
-        let proved = redeemed
-            .filter(|code| code.shopper == Some(guest.id()))
-            .and_then(|code| Some((code.order?, code.epoch)));
+        let guess = Guess {
+            purpose: Purpose::ProveOrder,
+            email: &email,
+            text: code,
+            holder: Holder::OfGuest(guest.id()),
+            address: device.address,
+            now,
+        };
+        let redeemed = codes::redeem(&mut tx, &self.keyring, &guess).await?;
+        let proved = redeemed.and_then(|code| Some((code.order?, code.epoch)));
         let Some((order, epoch)) = proved else {
             tx.commit().await?;
             return Err(IdentityError::WrongCode);

@@ -6,12 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Device, Identity, IdentityError, LoggedIn, Proof, Visit,
-    codes::{self, Attempt, NewCode, Purpose},
+    codes::{self, Attempt, Guess, Holder, NewCode, Purpose},
     normalise, password, throttle,
 };
 use crate::{
     ids::ShopperId,
-    network::Network,
     tenancy::{self, Executor, Pool, Scope, StoreKey, Tenant, Tx, Web},
 };
 
@@ -75,6 +74,7 @@ impl Identity {
             mail: true,
             issuer: None,
             attempt: Some(&attempt),
+            asked_from: None,
         };
         codes::issue(&mut tx, new, now).await?;
         tx.commit().await?;
@@ -82,7 +82,7 @@ impl Identity {
     }
 
     /// Creates the account whose address the code proves, or sets the password of one that the store imported. `attempt` is what
-    /// [`Identity::register`] returned: the code of somebody else's registration of this address does not work.
+    /// [`Identity::register`] returned: without it no code works, and with it that registration's alone.
     pub async fn verify_registration(
         &self,
         visit: &Visit,
@@ -92,15 +92,15 @@ impl Identity {
         let (now, email) = (self.now(), normalise(email));
         let mut tx = self.web.begin(Scope::tenant(visit.store.id)).await?;
         self.may_guess(&mut tx, &email, &visit.device).await?;
-        let network = Network::of(visit.device.address).to_string();
-        let redeemed = codes::redeem(
-            &mut tx,
-            &self.keyring,
-            (Purpose::Register, &email),
-            (code, attempt),
-            (&network, now),
-        )
-        .await?;
+        let guess = Guess {
+            purpose: Purpose::Register,
+            email: &email,
+            text: code,
+            holder: Holder::OfAttempt(attempt),
+            address: visit.device.address,
+            now,
+        };
+        let redeemed = codes::redeem(&mut tx, &self.keyring, &guess).await?;
         let pending = redeemed
             .and_then(|code| code.details)
             .and_then(|details| serde_json::from_value::<Pending>(details).ok());
@@ -159,14 +159,16 @@ impl Identity {
         let (now, email) = (self.now(), normalise(email));
         let mut tx = self.web.begin(Scope::tenant(visit.store.id)).await?;
         self.may_guess(&mut tx, &email, &visit.device).await?;
-        let redeemed = codes::redeem(
-            &mut tx,
-            &self.keyring,
-            (Purpose::LogIn, &email),
-            (code, None),
-            (&Network::of(visit.device.address).to_string(), now),
-        )
-        .await?;
+        let known = self.is_known_address(&mut tx, &email, &visit.device).await?;
+        let guess = Guess {
+            purpose: Purpose::LogIn,
+            email: &email,
+            text: code,
+            holder: Holder::OfAddress { known },
+            address: visit.device.address,
+            now,
+        };
+        let redeemed = codes::redeem(&mut tx, &self.keyring, &guess).await?;
         let Some((shopper, epoch)) = redeemed.and_then(|code| Some((code.shopper?, code.epoch))) else {
             tx.commit().await?;
             return Err(IdentityError::WrongCode);
@@ -195,6 +197,7 @@ impl Identity {
             mail: account.is_some(),
             issuer: None,
             attempt: None,
+            asked_from: Some(codes::network_hash(&self.keyring, visit.device.address)),
         };
         codes::issue(&mut tx, new, self.now()).await?;
         Ok(tx.commit().await?)

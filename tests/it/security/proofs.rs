@@ -370,18 +370,49 @@ async fn strangers_neither_kill_a_fresh_code_nor_shut_out_its_owner() {
         StatusCode::ACCEPTED
     );
     let code = app.mailbox.newest_to("mia@example.com", 1).await.code();
-    let wrong = if code == "00000000" { "00000001" } else { "00000000" };
-    for network in 1..=9 {
+    let (_, pending) = from(
+        "/v1/registrations",
+        json!({ "email": "ada@example.com", "password": NEW, "first_name": "A", "last_name": "L" }),
+        "192.0.2.1",
+    )
+    .await;
+    let hers = app.mailbox.newest_to("ada@example.com", 1).await.code();
+    for network in 1..=30 {
         let address = format!("198.51.100.{network}");
-        for _ in 0..9 {
-            from(
-                "/v1/sessions/code",
-                json!({ "email": "mia@example.com", "code": wrong }),
-                &address,
-            )
-            .await;
+        for guess in 0..9 {
+            for (path, email) in [
+                ("/v1/sessions/code", "mia@example.com"),
+                ("/v1/registrations/verify", "ada@example.com"),
+            ] {
+                let text = format!("{guess:08}");
+                if text != code && text != hers {
+                    let (status, _) = from(path, json!({ "email": email, "code": text }), &address).await;
+                    assert!(status.is_client_error(), "{path}");
+                }
+            }
         }
     }
+    // What strangers have together is used up: from one more network even the right code is of no use, and it is not compared.
+    let body = json!({ "email": "mia@example.com", "code": code });
+    assert_eq!(
+        from("/v1/sessions/code", body, "203.0.113.5").await.0,
+        StatusCode::UNAUTHORIZED
+    );
+    let left = "SELECT count(*) FROM codes WHERE purpose = 'log_in' AND attempts_left = 0";
+    assert_eq!(app.count(left).await, 1);
+    let body = json!({ "email": "ada@example.com", "code": hers });
+    assert_eq!(
+        from("/v1/registrations/verify", body.clone(), "192.0.2.1").await.0,
+        StatusCode::UNAUTHORIZED,
+        "a registration's code without its attempt"
+    );
+    let mut body = body;
+    body["attempt"] = pending["attempt"].clone();
+    assert_eq!(
+        from("/v1/registrations/verify", body, "192.0.2.7").await.0,
+        StatusCode::CREATED,
+        "whoever began it, from anywhere"
+    );
     assert_eq!(
         from("/v1/sessions/code-requests", email, "198.51.100.77").await.0,
         StatusCode::ACCEPTED
