@@ -7,9 +7,8 @@ use chrono::{DateTime, Utc};
 use super::{
     Device, Identity, IdentityError, LoggedIn, Proof, Shopper, Visit,
     codes::{self, Guess, Holder, NewCode, Purpose},
-    normalise,
-    shoppers::is_still,
-    throttle,
+    epoch::is_still,
+    normalise, throttle,
 };
 use crate::{
     ids::{OrderId, ShopperId},

@@ -7,6 +7,7 @@ pub mod api_keys;
 pub mod assertion_keys;
 mod assertions;
 mod codes;
+mod epoch;
 mod guests;
 pub mod members;
 pub mod password;

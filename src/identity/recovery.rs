@@ -5,9 +5,10 @@ use secrecy::SecretString;
 use super::{
     Device, Identity, IdentityError, LoggedIn, Proof, Shopper, Visit,
     codes::{self, Purpose},
+    epoch::is_still,
     password,
     sessions::end_all,
-    shoppers::{is_still, store_hash},
+    shoppers::store_hash,
     throttle,
 };
 use crate::{network::Network, tenancy::Scope};

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Device, Identity, IdentityError, LoggedIn, Proof, Visit,
     codes::{self, Attempt, Guess, Holder, NewCode, Purpose},
+    epoch::is_still,
     normalise, password, throttle,
 };
 use crate::{
@@ -255,18 +256,6 @@ struct Account {
     hash: Option<String>,
     /// Rises with every change of the account that invalidates proofs.
     epoch: i32,
-}
-
-/// Whether an account is unchanged since a proof of it was checked. It cannot change until the transaction ends. So a login does not
-/// succeed with an old password that was changed while its hash was computed.
-pub(super) async fn is_still(tx: &mut Tx<Web>, shopper: ShopperId, epoch: i32) -> Result<bool, sqlx::Error> {
-    let now = sqlx::query_scalar!(
-        "SELECT epoch FROM shoppers WHERE shopper_id = $1 FOR NO KEY UPDATE",
-        shopper.as_uuid()
-    )
-    .fetch_optional(&mut **tx)
-    .await?;
-    Ok(now == Some(epoch))
 }
 
 async fn account(tx: &mut Tx<Web>, email: &str) -> Result<Option<Account>, sqlx::Error> {
