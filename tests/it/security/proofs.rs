@@ -377,9 +377,9 @@ async fn strangers_neither_kill_a_fresh_code_nor_shut_out_its_owner() {
     )
     .await;
     let hers = app.mailbox.newest_to("ada@example.com", 1).await.code();
-    for network in 1..=30 {
+    for network in 1..=17 {
         let address = format!("198.51.100.{network}");
-        for guess in 0..9 {
+        for guess in 0..6 {
             for (path, email) in [
                 ("/v1/sessions/code", "mia@example.com"),
                 ("/v1/registrations/verify", "ada@example.com"),
