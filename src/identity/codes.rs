@@ -144,11 +144,11 @@ pub(super) fn network_hash(keyring: &Keyring, address: IpAddr) -> [u8; 32] {
 /// Whose codes somebody may guess at.
 pub(super) enum Holder<'a> {
     /// Codes that belong to an address alone. `known`: the account was opened from the guesser's address lately.
-    OfAddress { known: bool },
+    Address { known: bool },
     /// The code of one attempt, by whoever has its secret; none without it.
-    OfAttempt(Option<&'a str>),
+    Attempt(Option<&'a str>),
     /// The codes that one guest asked for.
-    OfGuest(ShopperId),
+    Guest(ShopperId),
 }
 
 /// A guess at the codes that were mailed to an address.
@@ -171,10 +171,10 @@ pub(super) async fn redeem(
     guess: &Guess<'_>,
 ) -> Result<Option<Redeemed>, IdentityError> {
     let (attempt, guest, known) = match guess.holder {
-        Holder::OfAddress { known } => (None, None, known),
+        Holder::Address { known } => (None, None, known),
         // No code has the hash of no secret.
-        Holder::OfAttempt(secret) => (Some(secret.map(attempt_hash).unwrap_or_default()), None, true),
-        Holder::OfGuest(guest) => (None, Some(guest.as_uuid()), true),
+        Holder::Attempt(secret) => (Some(secret.map(attempt_hash).unwrap_or_default()), None, true),
+        Holder::Guest(guest) => (None, Some(guest.as_uuid()), true),
     };
     let live = sqlx::query!(
         r#"SELECT c.id, ($5 OR coalesce(c.asked_from = $6, false)) AS "near!" FROM codes c WHERE c.tenant_id = $1 AND c.purpose = $2 AND c.email = $3
@@ -196,8 +196,8 @@ pub(super) async fn redeem(
     for code in live {
         let id = code.id.to_string();
         let by: &[&str] = match guess.holder {
-            Holder::OfAddress { .. } => &[&id, &network],
-            Holder::OfAttempt(_) | Holder::OfGuest(_) => &[&id],
+            Holder::Address { .. } => &[&id, &network],
+            Holder::Attempt(_) | Holder::Guest(_) => &[&id],
         };
         match throttle::GUESS_AT_CODE_FROM_ADDRESS
             .take(tx, keyring, by, guess.now)

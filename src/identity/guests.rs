@@ -101,7 +101,7 @@ impl Identity {
             purpose: Purpose::ProveOrder,
             email: &email,
             text: code,
-            holder: Holder::OfGuest(guest.id()),
+            holder: Holder::Guest(guest.id()),
             address: device.address,
             now,
         };

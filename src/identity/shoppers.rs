@@ -97,7 +97,7 @@ impl Identity {
             purpose: Purpose::Register,
             email: &email,
             text: code,
-            holder: Holder::OfAttempt(attempt),
+            holder: Holder::Attempt(attempt),
             address: visit.device.address,
             now,
         };
@@ -165,7 +165,7 @@ impl Identity {
             purpose: Purpose::LogIn,
             email: &email,
             text: code,
-            holder: Holder::OfAddress { known },
+            holder: Holder::Address { known },
             address: visit.device.address,
             now,
         };
