@@ -13,6 +13,10 @@ CREATE TABLE shoppers (
     guest       boolean NOT NULL DEFAULT false,
     language    text CHECK (language ~ '^[a-z]{2,3}$'),
     epoch       integer NOT NULL DEFAULT 1,
+    -- The addresses that the shopper had before, newest first: an erasure looks for each of them.
+    former_emails text[] NOT NULL DEFAULT '{}',
+    -- When the shopper was erased: from then on nothing is stored for it (`refuse_erased`).
+    erased_at   timestamptz,
     PRIMARY KEY (tenant_id, shopper_id),
     UNIQUE (tenant_id, external_id),
     UNIQUE (tenant_id, email),

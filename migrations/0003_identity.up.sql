@@ -29,6 +29,11 @@ CREATE TABLE sessions (
     device       text CHECK (length(device) <= 200),
     order_id     uuid,
     epoch        integer NOT NULL DEFAULT 0,
+    -- Whose the order was when it was proved, and the owner's epoch: the proof counts while both are as they were.
+    order_owner  uuid,
+    order_epoch  integer,
+    -- The key of the store's site whose assertion opened the session: it counts while the key does.
+    assertion_key text,
     PRIMARY KEY (tenant_id, id),
     UNIQUE (tenant_id, token_hash),
     FOREIGN KEY (tenant_id, shopper_id) REFERENCES shoppers,
@@ -42,9 +47,11 @@ CREATE FUNCTION find_session(tenant uuid, hashes bytea[], at timestamptz)
     RETURNS TABLE (id uuid, shopper_id uuid, last_seen_at timestamptz, guest boolean, order_id uuid) LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM set_config('app.tenant_id', tenant::text, true), set_config('app.shopper_id', '', true);
-    RETURN QUERY SELECT s.id, s.shopper_id, s.last_seen_at, h.guest, s.order_id
+    RETURN QUERY SELECT s.id, s.shopper_id, s.last_seen_at, h.guest, (SELECT o.id FROM orders o JOIN shoppers w ON (w.tenant_id, w.shopper_id) = (o.tenant_id, o.shopper_id)
+            WHERE o.tenant_id = tenant AND o.id = s.order_id AND (w.shopper_id, w.epoch) = (s.order_owner, s.order_epoch))
         FROM sessions s JOIN shoppers h ON (h.tenant_id, h.shopper_id) = (s.tenant_id, s.shopper_id)
         WHERE s.tenant_id = tenant AND s.token_hash = ANY (hashes) AND s.epoch = h.epoch
+          AND (s.assertion_key IS NULL OR EXISTS (SELECT FROM assertion_keys k WHERE k.tenant_id = tenant AND k.kid = s.assertion_key AND k.revoked_at IS NULL))
           AND s.revoked_at IS NULL AND s.idle_until > at AND s.expires_at > at;
 END $$;
 
@@ -113,12 +120,13 @@ CREATE TABLE codes (
     created_at    timestamptz NOT NULL,
     expires_at    timestamptz NOT NULL,
     used_at       timestamptz,
-    -- `issuer` and `issuer_epoch` are of the member of staff who gave an invitation. `attempt` is the hash of a secret that only the
-    -- browser that asked has.
+    -- `attempts_left`: what guesses from networks that have nothing to do with the code may still be compared. `asked_from`: keyed hash of the network that
+    -- asked for it. `issuer`, `issuer_epoch`: the member of staff whose word an invitation is. `attempt`: hash of a secret that the asker alone has.
     epoch         integer NOT NULL DEFAULT 0,
     issuer        uuid,
     issuer_epoch  integer,
     attempt       bytea CHECK (length(attempt) = 32),
+    asked_from    bytea CHECK (length(asked_from) = 32),
     PRIMARY KEY (tenant_id, id)
 );
 CALL protect_table('codes', true);
@@ -207,7 +215,13 @@ BEGIN
         WHERE k.tenant_id = tenant AND k.token_hash = ANY (hashes) AND k.epoch = m.epoch AND k.revoked_at IS NULL AND k.expires_at > at AND m.disabled_at IS NULL;
 END $$;
 
--- The epoch of the account with an address, or 0 when there is none.
+-- The mailbox behind an address, as `identity::mailbox` tells it: what follows a `+` is an alias of its owner, and Gmail ignores dots.
+CREATE FUNCTION mailbox(email text) RETURNS text LANGUAGE sql IMMUTABLE RETURN CASE
+    WHEN email !~ '@' THEN email
+    WHEN email ~ '@(gmail|googlemail)\.com$' THEN replace(split_part(regexp_replace(email, '@[^@]*$', ''), '+', 1), '.', '') || '@gmail.com'
+    ELSE split_part(regexp_replace(email, '@[^@]*$', ''), '+', 1) || '@' || substring(email FROM '[^@]*$') END;
+
+-- The epoch of the account of an address: 0 while there is none.
 CREATE FUNCTION account_epoch(purpose text, of_address text) RETURNS integer LANGUAGE sql STABLE RETURN coalesce(
     CASE purpose WHEN 'invite_staff' THEN (SELECT m.epoch FROM staff m WHERE m.tenant_id = app_tenant() AND m.email = of_address)
         ELSE (SELECT s.epoch FROM shoppers s WHERE s.tenant_id = app_tenant() AND s.email = of_address) END, 0);
@@ -236,6 +250,10 @@ CREATE FUNCTION raise_shopper_epoch() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF NEW.email IS DISTINCT FROM OLD.email THEN
         NEW.epoch := OLD.epoch + 1;
+        NEW.former_emails := CASE
+            WHEN NEW.erased_at IS NOT NULL THEN '{}'
+            WHEN OLD.email IS NULL THEN OLD.former_emails
+            ELSE (array_prepend(OLD.email, array_remove(OLD.former_emails, OLD.email)))[1:20] END;
     ELSIF NEW.epoch <> OLD.epoch AND current_setting('app.raising_epoch', true) IS DISTINCT FROM 'yes' THEN
         NEW.epoch := OLD.epoch;
     END IF;
@@ -255,7 +273,17 @@ CREATE TRIGGER password_raises_epoch AFTER INSERT OR UPDATE OR DELETE ON passwor
 -- Triggers that stamp the epoch when a row is created and keep it unchanged.
 CREATE FUNCTION stamp_session() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    NEW.epoch := CASE TG_OP WHEN 'INSERT' THEN (SELECT s.epoch FROM shoppers s WHERE s.tenant_id = NEW.tenant_id AND s.shopper_id = NEW.shopper_id) ELSE OLD.epoch END;
+    IF TG_OP = 'UPDATE' THEN
+        NEW.epoch := OLD.epoch;
+        NEW.order_id := OLD.order_id;
+        NEW.order_owner := OLD.order_owner;
+        NEW.order_epoch := OLD.order_epoch;
+        NEW.assertion_key := OLD.assertion_key;
+        RETURN NEW;
+    END IF;
+    NEW.epoch := (SELECT s.epoch FROM shoppers s WHERE s.tenant_id = NEW.tenant_id AND s.shopper_id = NEW.shopper_id);
+    SELECT w.shopper_id, w.epoch INTO NEW.order_owner, NEW.order_epoch FROM orders o JOIN shoppers w ON (w.tenant_id, w.shopper_id) = (o.tenant_id, o.shopper_id)
+        WHERE o.tenant_id = NEW.tenant_id AND o.id = NEW.order_id;
     RETURN NEW;
 END $$;
 CREATE TRIGGER stamp_session BEFORE INSERT OR UPDATE ON sessions FOR EACH ROW EXECUTE FUNCTION stamp_session();
@@ -297,7 +325,7 @@ GRANT SELECT, INSERT, UPDATE (attempts_left, used_at) ON codes TO countersign_we
 GRANT SELECT, INSERT ON assertion_uses TO countersign_web;
 GRANT SELECT ON assertion_keys TO countersign_web;
 GRANT SELECT, INSERT, UPDATE, DELETE ON assertion_keys TO countersign_executor;
-GRANT DELETE, SELECT (tenant_id, id, purpose, email, known, expires_at, used_at) ON codes TO countersign_executor;
+GRANT DELETE, SELECT (tenant_id, id, purpose, email, known, expires_at, used_at, shopper_id, order_id) ON codes TO countersign_executor;
 GRANT DELETE, SELECT (tenant_id, expires_at) ON assertion_uses TO countersign_executor;
 GRANT DELETE, SELECT (tenant_id, tat) ON throttles TO countersign_executor;
 GRANT DELETE, SELECT (tenant_id, shopper_id, expires_at, idle_until, revoked_at, id, address, device, created_at), UPDATE (revoked_at, address,

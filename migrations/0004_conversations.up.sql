@@ -28,8 +28,18 @@ CREATE INDEX conversations_waiting ON conversations (tenant_id, waiting_since) W
 CREATE POLICY guests_alone ON conversations AS RESTRICTIVE FOR DELETE TO countersign_executor
     USING (EXISTS (SELECT FROM shoppers s WHERE s.tenant_id = conversations.tenant_id AND s.shopper_id = conversations.shopper_id AND s.guest));
 
--- A turn is one shopper message until its answer ends. The replica that runs it renews `lease_until`. A turn whose lease has expired was
--- left by a crash, and the next request closes it as interrupted.
+-- Whoever is shut out, or may no longer answer, lets go of what they hold: the assistant answers again, and the shopper waits for another person.
+CREATE FUNCTION release_conversations() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NEW.disabled_at IS NOT NULL AND OLD.disabled_at IS NULL OR NEW.role = 'viewer' AND OLD.role <> 'viewer' THEN
+        UPDATE conversations SET held_by = NULL, waiting_since = coalesce(NEW.disabled_at, now()) WHERE tenant_id = NEW.tenant_id AND held_by = NEW.id;
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER release_conversations AFTER UPDATE ON staff FOR EACH ROW EXECUTE FUNCTION release_conversations();
+
+-- A turn is one shopper message until its answer ends. `lease_until` is renewed by the replica that runs it: a turn
+-- past its lease was orphaned by a crash and is closed as interrupted by whoever comes next.
 CREATE TABLE turns (
     tenant_id       uuid NOT NULL,
     shopper_id      uuid NOT NULL,
@@ -105,8 +115,8 @@ END $$;
 GRANT SELECT, INSERT, UPDATE (updated_at, shopper_id, waiting_since, held_by, language), DELETE ON conversations TO countersign_web;
 GRANT SELECT, INSERT, UPDATE (status, events, lease_until, finished_at, idempotency_key), DELETE ON turns TO countersign_web;
 GRANT SELECT, INSERT, DELETE ON messages, tool_calls TO countersign_web;
-GRANT SELECT, UPDATE (updated_at, erased_at, waiting_since), DELETE ON conversations TO countersign_executor;
+GRANT SELECT, UPDATE (updated_at, erased_at, waiting_since, held_by, network, site), DELETE ON conversations TO countersign_executor;
 GRANT SELECT, INSERT, UPDATE (body), DELETE ON messages TO countersign_executor;
-GRANT UPDATE (events, idempotency_key), SELECT (tenant_id, shopper_id, id, conversation_id, created_at, events), DELETE ON turns TO
-    countersign_executor;
+GRANT UPDATE (events, idempotency_key, status, finished_at), SELECT (tenant_id, shopper_id, id, conversation_id, created_at, events, status,
+    finished_at), DELETE ON turns TO countersign_executor;
 GRANT UPDATE (arguments), SELECT (tenant_id, shopper_id, turn_id, arguments), DELETE ON tool_calls TO countersign_executor;

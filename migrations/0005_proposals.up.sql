@@ -66,6 +66,10 @@ BEGIN
         ('needs_payment', 'executing'), ('needs_payment', 'rejected'), ('needs_payment', 'expired'), ('needs_payment', 'failed')) THEN
         RAISE EXCEPTION 'a proposal cannot go from % to %', OLD.state, NEW.state USING ERRCODE = 'check_violation';
     END IF;
+    -- The server's role decides; what comes of it, the executor alone says.
+    IF NEW.state <> OLD.state AND current_user = 'countersign_web' AND OLD.state <> 'pending' AND NEW.state <> 'rejected' THEN
+        RAISE EXCEPTION 'only the executor moves a proposal from % to %', OLD.state, NEW.state USING ERRCODE = 'insufficient_privilege';
+    END IF;
     RETURN NEW;
 END $$;
 CREATE TRIGGER proposals_step BEFORE UPDATE ON proposals FOR EACH ROW EXECUTE FUNCTION proposals_step();
@@ -83,18 +87,19 @@ CREATE TABLE decisions (
     plan_digest   bytea NOT NULL,
     order_version bigint,
     created_at    timestamptz NOT NULL,
-    -- `person_id` is the member of staff who decided, or who made the API key that did. `policy` is what the store had set for the tool
-    -- then; NULL when it had set nothing.
+    -- `person_id`: the member of staff who decided, or who made the key that did. `policy`: what the store had said about the tool then; none where it had said nothing.
+    -- `person_epoch`: that account's, so that a decision counts only while the account is as it was.
     person_id     uuid,
+    person_epoch  integer,
     policy        jsonb,
     PRIMARY KEY (tenant_id, id),
     FOREIGN KEY (tenant_id, proposal_id) REFERENCES proposals
 );
 
--- Whoever approved may withdraw later, which adds a row beside the approval.
-CREATE UNIQUE INDEX decisions_of_decider ON decisions (tenant_id, proposal_id, decider_kind, decider_id) NULLS NOT DISTINCT WHERE verdict <> 'withdraw';
+-- Whoever approved may take it back later: a withdrawal stands beside the approval. Whose account has changed since may decide anew.
+CREATE UNIQUE INDEX decisions_of_decider ON decisions (tenant_id, proposal_id, decider_kind, decider_id, person_epoch) NULLS NOT DISTINCT WHERE verdict <> 'withdraw';
 CALL protect_table('decisions', true);
-CREATE UNIQUE INDEX decisions_of_person ON decisions (tenant_id, proposal_id, person_id) WHERE person_id IS NOT NULL AND verdict <> 'withdraw';
+CREATE UNIQUE INDEX decisions_of_person ON decisions (tenant_id, proposal_id, person_id, person_epoch) WHERE person_id IS NOT NULL AND verdict <> 'withdraw';
 
 -- Decisions of the policy are added by `approve_by_policy` alone.
 CREATE POLICY people_decide ON decisions AS RESTRICTIVE FOR INSERT TO countersign_web WITH CHECK (decider_kind <> 'policy');
@@ -173,6 +178,7 @@ BEGIN
             WHERE k.tenant_id = NEW.tenant_id AND k.id = NEW.decider_id AND k.revoked_at IS NULL AND m.disabled_at IS NULL AND m.role IN ('approver', 'admin')
                 AND t.machine_decisions)
     END;
+    NEW.person_epoch := (SELECT m.epoch FROM staff m WHERE m.tenant_id = NEW.tenant_id AND m.id = NEW.person_id);
     IF NEW.decider_kind IN ('staff', 'machine') AND NEW.person_id IS NULL OR NEW.decider_kind = 'shopper' AND NEW.decider_id IS DISTINCT FROM p.shopper_id THEN
         RAISE EXCEPTION 'this is not theirs to decide' USING ERRCODE = 'check_violation', CONSTRAINT = 'decider_may_decide';
     END IF;
@@ -180,11 +186,20 @@ BEGIN
 END $$;
 CREATE TRIGGER decisions_are_of_deciders BEFORE INSERT ON decisions FOR EACH ROW EXECUTE FUNCTION decisions_are_of_deciders();
 
--- A proposal is approved when as many deciders have approved as it needs. The executor counts again, against the policy at that time.
+-- The approvals that count now: the policy's and the shopper's, and those of people who may still decide. A person whose account was shut, lost the role or
+-- changed in any way since is no longer among them, nor is a machine key that was revoked.
+CREATE VIEW standing_approvals WITH (security_invoker = true) AS
+    SELECT d.tenant_id, d.shopper_id, d.id, d.proposal_id, d.decider_kind, d.plan_digest, d.policy, d.created_at
+    FROM decisions d LEFT JOIN staff m ON (m.tenant_id, m.id) = (d.tenant_id, d.person_id)
+    WHERE d.verdict = 'approve' AND (d.decider_kind IN ('policy', 'shopper')
+        OR m.epoch = d.person_epoch AND m.disabled_at IS NULL AND m.role IN ('approver', 'admin')
+            AND (d.decider_kind <> 'machine' OR EXISTS (SELECT FROM api_keys k WHERE k.tenant_id = d.tenant_id AND k.id = d.decider_id AND k.revoked_at IS NULL)));
+
+-- A proposal is approved when so many have approved as it needs. The executor counts again, against the policy of that moment.
 CREATE FUNCTION proposals_need_decisions() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF NEW.state = 'approved' AND OLD.state = 'pending' AND (SELECT count(*) FROM decisions d WHERE d.tenant_id = NEW.tenant_id AND d.proposal_id = NEW.id
-            AND d.verdict = 'approve' AND d.plan_digest = NEW.plan_digest) < greatest(1, NEW.deciders_needed) THEN
+    IF NEW.state = 'approved' AND OLD.state = 'pending' AND (SELECT count(*) FROM standing_approvals d WHERE d.tenant_id = NEW.tenant_id AND d.proposal_id = NEW.id
+            AND d.plan_digest = NEW.plan_digest) < greatest(1, NEW.deciders_needed) THEN
         RAISE EXCEPTION 'a proposal is approved by decisions' USING ERRCODE = 'check_violation', CONSTRAINT = 'approved_by_decisions';
     END IF;
     RETURN NEW;
@@ -329,6 +344,33 @@ BEGIN
     RETURN NEXT;
 END $$;
 
+-- Nothing is stored for a shopper who was erased. Whoever inserts shares the shopper's row until its transaction ends, and an erasure holds it alone: one
+-- of the two comes first, so that an erasure finds all there is, or what comes after it is refused. A password raises the epoch, which needs more than a
+-- share. Not in the list are numbers, what the store's own systems tell, and money that is on its way, which must find its end.
+CREATE FUNCTION refuse_erased() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NEW.shopper_id IS NULL THEN
+        RETURN NEW;
+    ELSIF TG_TABLE_NAME = 'passwords' THEN
+        PERFORM FROM shoppers s WHERE s.tenant_id = NEW.tenant_id AND s.shopper_id = NEW.shopper_id AND s.erased_at IS NULL FOR NO KEY UPDATE;
+    ELSE
+        PERFORM FROM shoppers s WHERE s.tenant_id = NEW.tenant_id AND s.shopper_id = NEW.shopper_id AND s.erased_at IS NULL FOR SHARE;
+    END IF;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'the shopper was erased' USING ERRCODE = 'check_violation', CONSTRAINT = 'shopper_is_not_erased';
+    END IF;
+    RETURN NEW;
+END $$;
+DO $$
+DECLARE
+    tbl text;
+BEGIN
+    FOREACH tbl IN ARRAY ARRAY['passwords', 'sessions', 'codes', 'conversations', 'turns', 'messages', 'tool_calls', 'proposals', 'decisions', 'returns',
+            'coupons', 'notes'] LOOP
+        EXECUTE format('CREATE TRIGGER refuse_erased BEFORE INSERT ON %I FOR EACH ROW EXECUTE FUNCTION refuse_erased()', tbl);
+    END LOOP;
+END $$;
+
 -- Who may do what.
 GRANT SELECT, INSERT, UPDATE ON policies TO countersign_web;
 GRANT SELECT, UPDATE (state, reason, updated_at), INSERT (tenant_id, shopper_id, id, conversation_id, turn_id, tool, arguments, plan, plan_digest,
@@ -337,6 +379,8 @@ GRANT SELECT, UPDATE (state, reason, updated_at), INSERT (tenant_id, shopper_id,
 GRANT SELECT, INSERT (tenant_id, shopper_id, id, proposal_id, decider_kind, decider_id, verdict, reason, plan_digest, order_version, created_at) ON
     decisions TO countersign_web;
 GRANT SELECT, UPDATE (state, reason, attempts, updated_at, arguments, plan, payout) ON proposals TO countersign_executor;
+GRANT SELECT ON standing_approvals TO countersign_web, countersign_executor;
+GRANT SELECT (tenant_id, id, revoked_at) ON api_keys TO countersign_executor;
 GRANT SELECT ON decisions, policies, automatic_decisions, open_proposals TO countersign_executor;
 GRANT SELECT ON returns, coupons, notes, automatic_decisions, open_proposals TO countersign_web;
 GRANT SELECT, INSERT, UPDATE (settled_at) ON returns TO countersign_executor;

@@ -312,7 +312,7 @@ END $$;
 -- Staff may not confirm money or parcels of their own order. A member of staff is the shopper with the same address.
 CREATE FUNCTION refuse_own(of_shopper uuid, by_staff uuid) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-    IF by_staff IS NULL OR EXISTS (SELECT FROM staff m JOIN shoppers s ON s.tenant_id = m.tenant_id AND s.email = m.email
+    IF by_staff IS NULL OR EXISTS (SELECT FROM staff m JOIN shoppers s ON s.tenant_id = m.tenant_id AND mailbox(s.email) = mailbox(m.email)
             WHERE m.tenant_id = app_tenant() AND m.id = by_staff AND s.shopper_id = of_shopper) THEN
         RAISE EXCEPTION 'somebody else must say so: it is their own order' USING ERRCODE = 'check_violation', CONSTRAINT = 'not_their_own_order';
     END IF;

@@ -38,6 +38,6 @@ END $$;
 -- Who may do what.
 GRANT SELECT, INSERT, UPDATE (state, attempts, due_at) ON incoming_webhooks TO countersign_web;
 GRANT SELECT, UPDATE (state, attempts, due_at, last_error), DELETE ON incoming_webhooks TO countersign_executor;
-GRANT SELECT, INSERT, UPDATE ON record_versions TO countersign_executor;
+GRANT SELECT, INSERT, UPDATE, DELETE ON record_versions TO countersign_executor;
 REVOKE ALL ON FUNCTION queue_take_in FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION queue_take_in TO countersign_web, countersign_executor;

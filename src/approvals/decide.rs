@@ -10,7 +10,7 @@ use super::{
 };
 
 use crate::{
-    identity::{Shopper, StaffMember},
+    identity::{Shopper, StaffMember, mailbox},
     ids::{OrderId, ProposalId, ShopperId},
     jobs,
     language::{LocalizedText, TextKey},
@@ -176,9 +176,9 @@ fn may_decide(decider: &Decider<'_>, proposal: &Locked, verdict: &Verdict) -> Re
     if allowed { Ok(()) } else { Err(DecideError::Forbidden) }
 }
 
-/// Whether the member of staff, or the maker of the key, is the shopper, by e-mail address.
+/// Whether the member of staff, or the maker of the key, is the shopper: their addresses are one mailbox.
 fn is_own_request(staff: &StaffMember, proposal: &Locked) -> bool {
-    proposal.email.as_deref() == Some(staff.email())
+    proposal.email.as_deref().map(mailbox) == Some(mailbox(staff.email()))
 }
 
 /// The state in which a pending proposal has ended by itself: it expired, or its order changed.
@@ -244,10 +244,12 @@ async fn record(
     }
 }
 
+/// How many approvals count now.
 async fn approvals(tx: &mut Tx<Web>, id: ProposalId) -> Result<i64, sqlx::Error> {
     sqlx::query_scalar!(
-        r#"SELECT count(*) AS "approvals!" FROM decisions WHERE proposal_id = $1 AND verdict = 'approve'"#,
-        id.as_uuid()
+        r#"SELECT count(*) AS "approvals!" FROM standing_approvals WHERE tenant_id = $2 AND proposal_id = $1"#,
+        id.as_uuid(),
+        tx.tenant_id().as_uuid()
     )
     .fetch_one(&mut **tx)
     .await

@@ -13,7 +13,9 @@ use serde_json::Value;
 use sqlx::types::Json;
 
 use super::{
-    Plan, PlanError, State, authority, effects,
+    Plan, PlanError, State,
+    authority::{self, Deciders},
+    effects,
     outcome::{self, Settled},
     payouts,
     policy::Policy,
@@ -119,6 +121,12 @@ impl Executor {
         let Some(mut tx) = self.lock_executing(tenant, id, claimed.shopper).await? else {
             return Ok(Done::Nothing);
         };
+        if is_erased(&mut tx, claimed.shopper).await? {
+            let step = (State::Executing, State::Stale);
+            finish(&mut tx, id, &claimed, step, NO_LONGER_FITS.everywhere(), now).await?;
+            tx.commit().await?;
+            return Ok(Done::Ended(State::Stale));
+        }
         if let Some(order) = claimed.order {
             sqlx::query!("SELECT id FROM orders WHERE id = $1 FOR UPDATE", order.as_uuid())
                 .fetch_optional(&mut *tx)
@@ -130,8 +138,12 @@ impl Executor {
             order: claimed.order.zip(claimed.order_version),
         };
         let default = self.planner.default_policy(&claimed.tool);
+        let deciders = match claimed.state {
+            State::AwaitingPayment | State::NeedsPayment => Deciders::MightDecideThen,
+            _ => Deciders::MayDecideNow,
+        };
         let decided = match default {
-            Some(default) => authority::suffices(&mut tx, id, &claimed.plan, default).await?,
+            Some(default) => authority::suffices(&mut tx, id, &claimed.plan, default, deciders).await?,
             None => false,
         };
         if !decided {
@@ -300,6 +312,17 @@ impl Executor {
         tx.commit().await?;
         Ok(Done::Ended(end))
     }
+}
+
+/// Whether the shopper was erased. Asked once the proposal is locked: an erasure locks it first, so that it came before or comes after.
+async fn is_erased(tx: &mut Tx<tenancy::Executor>, shopper: ShopperId) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"SELECT erased_at IS NOT NULL AS "erased!" FROM shoppers WHERE tenant_id = $1 AND shopper_id = $2"#,
+        tx.tenant_id().as_uuid(),
+        shopper.as_uuid()
+    )
+    .fetch_one(&mut **tx)
+    .await
 }
 
 /// Whether the error is transient: serialisation failures, deadlocks and lost connections.

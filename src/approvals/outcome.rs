@@ -84,7 +84,7 @@ pub(super) async fn settle<R: Role>(
     audit::append(tx, entry).await
 }
 
-/// Adds a message about a proposal to its conversation.
+/// Adds a message about a proposal to its conversation, unless the shopper was erased.
 pub(super) async fn tell<R: Role>(
     tx: &mut Tx<R>,
     proposal: &Settled<'_>,
@@ -93,7 +93,8 @@ pub(super) async fn tell<R: Role>(
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "INSERT INTO messages (tenant_id, shopper_id, id, conversation_id, author, source, body, created_at)
-        SELECT $1, $2, $3, id, 'system', 'system', $5::jsonb->>language, $6 FROM conversations WHERE id = $4",
+        SELECT $1, $2, $3, c.id, 'system', 'system', $5::jsonb->>c.language, $6 FROM conversations c JOIN shoppers s USING (tenant_id, shopper_id)
+        WHERE c.tenant_id = $1 AND c.id = $4 AND s.shopper_id = $2 AND s.erased_at IS NULL",
         tx.tenant_id().as_uuid(),
         proposal.shopper.as_uuid(),
         uuid::Uuid::now_v7(),

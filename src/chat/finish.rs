@@ -97,7 +97,12 @@ impl Turn {
             interrupted,
         };
         let mut tx = self.engine.web.begin(self.shopper.scope()).await?;
-        let ended = turn_store::end(&mut tx, self.shopper.id(), &ending).await?;
+        if !turn_store::end(&mut tx, self.shopper.id(), &ending).await? {
+            tracing::warn!(turn = %self.id, "a turn was closed by another process, or its shopper was erased: its answer is dropped");
+            let (_, closing) = turn_store::interruption(self.id, self.language, message.created_at);
+            closing.into_iter().for_each(|event| self.log.emit(event));
+            return Ok(());
+        }
         for call in calls
             .iter()
             .filter(|call| matches!(call.reason, Some(tools::UNKNOWN_TOOL | tools::TOOL_OFF)))
@@ -124,9 +129,6 @@ impl Turn {
             audit::append(&mut tx, entry).await?;
         }
         tx.commit().await?;
-        if !ended {
-            tracing::warn!(turn = %self.id, "a turn outlived its lease and was closed by another process");
-        }
         closing.into_iter().for_each(|event| self.log.emit(event));
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! The tool loop: ask the model, run the tools that it calls, ask again, until the answer is stored.
 
-use std::{collections::BTreeMap, convert::Infallible, ops::ControlFlow, time::Duration};
+use std::{collections::BTreeMap, ops::ControlFlow, time::Duration};
 
 use futures::{StreamExt, stream};
 use serde_json::json;
@@ -45,7 +45,7 @@ impl Turn {
                 true
             }
             () = self.stopping.cancelled() => false,
-            never = self.keep_alive() => match never {},
+            () = self.keep_alive() => false,
         };
         let (source, model_time) = (draft.source, draft.model_time);
         let stored = if answered {
@@ -200,18 +200,23 @@ impl Turn {
         }));
     }
 
-    async fn keep_alive(&self) -> Infallible {
+    /// Renews the turn's lease until the turn was closed by somebody else: another process, or the erasure of its shopper.
+    async fn keep_alive(&self) {
         let every = turn_store::LEASE / 3;
         let mut ticks = interval_at(Instant::now() + every, every);
         loop {
             ticks.tick().await;
             let renewed = async {
                 let mut tx = self.engine.web.begin(self.shopper.scope()).await?;
-                turn_store::renew(&mut tx, self.id, self.engine.clock.now()).await?;
-                tx.commit().await
+                let renewed = turn_store::renew(&mut tx, self.id, self.engine.clock.now()).await?;
+                tx.commit().await.map(|()| renewed)
             };
-            if let Err(error) = renewed.await {
-                tracing::warn!(turn = %self.id, error = %crate::telemetry::cause(&error), "a turn's lease was not renewed");
+            match renewed.await {
+                Ok(true) => {}
+                Ok(false) => return,
+                Err(error) => {
+                    tracing::warn!(turn = %self.id, error = %crate::telemetry::cause(&error), "a turn's lease was not renewed");
+                }
             }
         }
     }

@@ -86,16 +86,16 @@ pub(super) async fn start(
     Ok(stored.rows_affected() == 1)
 }
 
-/// Renews the lease of a running turn.
-pub(super) async fn renew(tx: &mut Tx<Web>, turn: TurnId, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
-    sqlx::query!(
+/// Renews the lease of a running turn. False when it was closed by somebody else.
+pub(super) async fn renew(tx: &mut Tx<Web>, turn: TurnId, now: DateTime<Utc>) -> Result<bool, sqlx::Error> {
+    let renewed = sqlx::query!(
         "UPDATE turns SET lease_until = $2 WHERE id = $1 AND status = 'running'",
         turn.as_uuid(),
         now + LEASE
     )
     .execute(&mut **tx)
-    .await
-    .map(drop)
+    .await?;
+    Ok(renewed.rows_affected() == 1)
 }
 
 /// One tool call, as it is stored.

@@ -5,7 +5,7 @@ use clap::Subcommand;
 use super::{CliError, begin, pools, read_password, tenant};
 use crate::{
     identity::shoppers,
-    store::privacy,
+    store::{erasure, privacy},
     tenancy::audit::{self, Actor, Entry},
 };
 
@@ -51,7 +51,7 @@ pub async fn run(command: ShopperCommand) -> Result<(), CliError> {
             let id = privacy::find(&mut tx, &shopper)
                 .await?
                 .ok_or(CliError::NoShopper(shopper))?;
-            privacy::erase(&mut tx, id, &Actor::system(), crate::clock::now()).await?;
+            erasure::erase(&mut tx, id, &Actor::system(), crate::clock::now()).await?;
             Ok(tx.commit().await?)
         }
         ShopperCommand::SetPassword { tenant: slug, shopper } => {

@@ -135,7 +135,7 @@ pub struct Verification {
     #[validate(length(equal = 8), custom(function = crate::text::single_line))]
     #[schema(example = "12345678")]
     code: String,
-    /// The `attempt` that the registration answered. Without it a code works only while the address has a single pending registration.
+    /// What the registration answered: its code works for whoever has this, and for nobody else.
     #[serde(default)]
     #[validate(length(max = 64), custom(function = crate::text::single_line))]
     attempt: Option<String>,
@@ -144,7 +144,7 @@ pub struct Verification {
 /// A registration that waits for its code. The secret is shown only once.
 #[derive(Serialize, ToSchema)]
 pub struct PendingRegistration {
-    /// Send it with the code. It makes sure that the code of somebody else's registration of the same address does not work here.
+    /// Send it along with the code: without it no code works, and with it that of this registration alone.
     attempt: String,
 }
 

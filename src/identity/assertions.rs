@@ -5,7 +5,7 @@ use jsonwebtoken::{DecodingKey, Validation};
 use serde::Deserialize;
 
 use super::{
-    Identity, IdentityError, LoggedIn, Visit, assertion_keys::Algorithm, normalise, sessions::end_all, throttle,
+    Identity, IdentityError, LoggedIn, Proof, Visit, assertion_keys::Algorithm, normalise, sessions::end_all, throttle,
 };
 use crate::{
     ids::ShopperId,
@@ -46,8 +46,8 @@ impl Identity {
         let now = self.now();
         let mut tx = self.web.begin(Scope::tenant(visit.store.id)).await?;
         throttle::guess_from(&mut tx, &self.keyring, visit.device.address, now).await?;
-        let claims = match self.verify(&mut tx, &visit.store.slug, assertion, now).await {
-            Ok(claims) => claims,
+        let (claims, kid) = match self.verify(&mut tx, &visit.store.slug, assertion, now).await {
+            Ok(verified) => verified,
             Err(error) => {
                 tx.commit().await?;
                 return Err(error);
@@ -66,19 +66,21 @@ impl Identity {
             return Err(IdentityError::BadAssertion);
         }
         let shopper = known_or_new(&mut tx, &claims, now).await?;
-        let opened = self.open(&mut tx, visit.from(), shopper, None).await?;
+        let opened = self
+            .open(&mut tx, visit.from(), shopper, Proof::Assertion { kid: &kid })
+            .await?;
         tx.commit().await?;
         Ok(opened)
     }
 
-    /// The claims, if a live key of this store signed them for this service and they are valid now.
+    /// The claims and the key's name, if a live key of this store signed them for this service and they are valid now.
     async fn verify(
         &self,
         tx: &mut Tx<Web>,
         slug: &str,
         assertion: &str,
         now: DateTime<Utc>,
-    ) -> Result<Claims, IdentityError> {
+    ) -> Result<(Claims, String), IdentityError> {
         let bad = |_| IdentityError::BadAssertion;
         if assertion.len() > MAX_ASSERTION_BYTES {
             return Err(IdentityError::BadAssertion);
@@ -117,7 +119,7 @@ impl Identity {
         let timely =
             issued <= now + SKEW && expires > now - SKEW && expires > issued && expires - issued <= MAX_LIFETIME;
         if timely && fits(&claims) {
-            Ok(claims)
+            Ok((claims, kid))
         } else {
             Err(IdentityError::BadAssertion)
         }

@@ -5,8 +5,9 @@ use std::net::IpAddr;
 use chrono::{DateTime, Utc};
 
 use super::{
-    Device, Identity, IdentityError, LoggedIn, Shopper, Visit,
-    codes::{self, NewCode, Purpose},
+    Device, Identity, IdentityError, LoggedIn, Proof, Shopper, Visit,
+    codes::{self, Guess, Holder, NewCode, Purpose},
+    epoch::is_still,
     normalise, throttle,
 };
 use crate::{
@@ -45,7 +46,7 @@ impl Identity {
         )
         .execute(&mut *tx)
         .await?;
-        let opened = self.open(&mut tx, visit.from(), id, None).await?;
+        let opened = self.open(&mut tx, visit.from(), id, Proof::Account).await?;
         tx.commit().await?;
         Ok(opened)
     }
@@ -72,13 +73,14 @@ impl Identity {
         let new = NewCode {
             purpose: Purpose::ProveOrder,
             email: &email,
-            // The code belongs to this guest, so that another guest who asks for the same order cannot use it up.
+            // The code belongs to this guest, who alone may guess at it.
             shopper: Some(guest.id()),
             order: order.as_ref().map(|order| order.id),
             details: None,
             mail: order.is_some(),
             issuer: None,
             attempt: None,
+            asked_from: None,
         };
         codes::issue(&mut tx, new, now).await?;
         Ok(tx.commit().await?)
@@ -95,23 +97,33 @@ impl Identity {
         let (now, email) = (self.now(), normalise(email));
         let mut tx = self.web.begin(Scope::tenant(guest.tenant())).await?;
         throttle::guess_from(&mut tx, &self.keyring, device.address, now).await?;
-        let redeemed = codes::redeem(
-            &mut tx,
-            &self.keyring,
-            (Purpose::ProveOrder, &email),
-            (code, None),
-            (&Network::of(device.address).to_string(), now),
-        )
-        .await?;
-        let order = redeemed
-            .filter(|code| code.shopper == Some(guest.id()))
-            .and_then(|code| code.order);
-        let Some(order) = order else {
+        let guess = Guess {
+            purpose: Purpose::ProveOrder,
+            email: &email,
+            text: code,
+            holder: Holder::Guest(guest.id()),
+            address: device.address,
+            now,
+        };
+        let redeemed = codes::redeem(&mut tx, &self.keyring, &guess).await?;
+        let proved = redeemed.and_then(|code| Some((code.order?, code.epoch)));
+        let Some((order, epoch)) = proved else {
             tx.commit().await?;
             return Err(IdentityError::WrongCode);
         };
+        // The owner's row is held until the session is stamped with its epoch: a change of address comes before, and is seen, or after.
+        let owner = sqlx::query_scalar!(
+            r#"SELECT shopper_id AS "owner: ShopperId" FROM orders WHERE tenant_id = $1 AND id = $2"#,
+            tx.tenant_id().as_uuid(),
+            order.as_uuid()
+        )
+        .fetch_one(&mut *tx)
+        .await?;
+        if !is_still(&mut tx, owner, epoch).await? {
+            return Err(IdentityError::WrongCode);
+        }
         let opened = self
-            .open(&mut tx, (device, Some(guest)), guest.id(), Some(order))
+            .open(&mut tx, (device, Some(guest)), guest.id(), Proof::Order(order))
             .await?;
         tx.commit().await?;
         Ok(opened)

@@ -87,6 +87,7 @@ impl Identity {
             mail: true,
             issuer: Some(admin.id()),
             attempt: None,
+            asked_from: None,
         };
         let id = codes::issue(&mut tx, new, now).await?;
         let entry =

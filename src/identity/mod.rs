@@ -7,6 +7,7 @@ pub mod api_keys;
 pub mod assertion_keys;
 mod assertions;
 mod codes;
+mod epoch;
 mod guests;
 pub mod members;
 pub mod password;
@@ -30,11 +31,13 @@ pub use sessions::{LoggedIn, Session, Shopper};
 pub use shoppers::Registration;
 pub use staff::{StaffMember, StaffRole};
 pub use staff_sessions::{OpenedStaffSession, StaffNext};
+pub use throttle::mailbox;
 pub use token::{ApiKeyToken, SessionToken, StaffToken};
 pub use totp::NewSecondFactor;
 
 use crate::{
     clock::Clock,
+    ids::OrderId,
     keyring::Keyring,
     tenancy::{self, Executor, Pool, Scope, Tenant, Web},
 };
@@ -83,6 +86,17 @@ pub struct Device {
     pub address: IpAddr,
     /// The User-Agent, cut to 200 characters.
     pub name: Option<String>,
+}
+
+/// What a session rests on beside its account: it dies with each.
+enum Proof<'a> {
+    Account,
+    /// An order that a guest has proved.
+    Order(OrderId),
+    /// The key of the store's site that signed an assertion.
+    Assertion {
+        kid: &'a str,
+    },
 }
 
 /// A visitor who signs in or registers at a store, and is not known yet.

@@ -3,11 +3,12 @@
 use secrecy::SecretString;
 
 use super::{
-    Device, Identity, IdentityError, LoggedIn, Shopper, Visit,
+    Device, Identity, IdentityError, LoggedIn, Proof, Shopper, Visit,
     codes::{self, Purpose},
+    epoch::is_still,
     password,
     sessions::end_all,
-    shoppers::{is_still, store_hash},
+    shoppers::store_hash,
     throttle,
 };
 use crate::{network::Network, tenancy::Scope};
@@ -85,7 +86,7 @@ impl Identity {
         }
         store_hash(&mut tx, shopper.id(), &hash, now).await?;
         end_all(&mut tx, shopper.id(), now).await?;
-        let opened = self.open(&mut tx, (device, None), shopper.id(), None).await?;
+        let opened = self.open(&mut tx, (device, None), shopper.id(), Proof::Account).await?;
         tx.commit().await?;
         Ok(opened)
     }

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Duration, Utc};
 
-use super::{Device, Identity, IdentityError, SessionToken, guests};
+use super::{Device, Identity, IdentityError, Proof, SessionToken, guests};
 use crate::{
     ids::{OrderId, SessionId, ShopperId, TenantId},
     mail::{self, Mail},
@@ -131,23 +131,28 @@ impl Identity {
     }
 
     /// Opens a session for a shopper whose identity the caller has just proved. The `guest`'s session from which that was done ends, and
-    /// what was said in it becomes the shopper's.
+    /// what was said in it becomes the shopper's. The session rests on `proof` beside the account.
     pub(super) async fn open(
         &self,
         tx: &mut Tx<Web>,
         (device, guest): (&Device, Option<&Shopper>),
         shopper: ShopperId,
-        order: Option<OrderId>,
+        proof: Proof<'_>,
     ) -> Result<LoggedIn, IdentityError> {
         let (token, id, now) = (SessionToken::generate(tx.tenant_id()), SessionId::new(), self.now());
         if let Some(guest) = guest {
             guests::become_shopper(tx, guest, shopper, now).await?;
         }
+        let (order, assertion_key) = match proof {
+            Proof::Account => (None, None),
+            Proof::Order(order) => (Some(order), None),
+            Proof::Assertion { kid } => (None, Some(kid)),
+        };
         let expires_at = now + self.lifetimes.absolute;
         let guest = sqlx::query_scalar!(
             r#"WITH session AS (
-                INSERT INTO sessions (tenant_id, shopper_id, id, token_hash, created_at, last_seen_at, idle_until, expires_at, address, device, order_id)
-                VALUES ($1, $2, $3, $4, $5, $5, $6, $7, $8, $9, $10))
+                INSERT INTO sessions (tenant_id, shopper_id, id, token_hash, created_at, last_seen_at, idle_until, expires_at, address, device, order_id, assertion_key)
+                VALUES ($1, $2, $3, $4, $5, $5, $6, $7, $8, $9, $10, $11))
             SELECT guest FROM shoppers WHERE shopper_id = $2"#,
             tx.tenant_id().as_uuid(),
             shopper.as_uuid(),
@@ -158,7 +163,8 @@ impl Identity {
             expires_at,
             device.address.to_canonical().to_string(),
             device.name,
-            order.map(OrderId::as_uuid)
+            order.map(OrderId::as_uuid),
+            assertion_key
         )
         .fetch_one(&mut **tx)
         .await?;

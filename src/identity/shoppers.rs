@@ -5,13 +5,13 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Device, Identity, IdentityError, LoggedIn, Visit,
-    codes::{self, Attempt, NewCode, Purpose},
+    Device, Identity, IdentityError, LoggedIn, Proof, Visit,
+    codes::{self, Attempt, Guess, Holder, NewCode, Purpose},
+    epoch::is_still,
     normalise, password, throttle,
 };
 use crate::{
     ids::ShopperId,
-    network::Network,
     tenancy::{self, Executor, Pool, Scope, StoreKey, Tenant, Tx, Web},
 };
 
@@ -75,6 +75,7 @@ impl Identity {
             mail: true,
             issuer: None,
             attempt: Some(&attempt),
+            asked_from: None,
         };
         codes::issue(&mut tx, new, now).await?;
         tx.commit().await?;
@@ -82,7 +83,7 @@ impl Identity {
     }
 
     /// Creates the account whose address the code proves, or sets the password of one that the store imported. `attempt` is what
-    /// [`Identity::register`] returned: the code of somebody else's registration of this address does not work.
+    /// [`Identity::register`] returned: without it no code works, and with it that registration's alone.
     pub async fn verify_registration(
         &self,
         visit: &Visit,
@@ -92,15 +93,15 @@ impl Identity {
         let (now, email) = (self.now(), normalise(email));
         let mut tx = self.web.begin(Scope::tenant(visit.store.id)).await?;
         self.may_guess(&mut tx, &email, &visit.device).await?;
-        let network = Network::of(visit.device.address).to_string();
-        let redeemed = codes::redeem(
-            &mut tx,
-            &self.keyring,
-            (Purpose::Register, &email),
-            (code, attempt),
-            (&network, now),
-        )
-        .await?;
+        let guess = Guess {
+            purpose: Purpose::Register,
+            email: &email,
+            text: code,
+            holder: Holder::Attempt(attempt),
+            address: visit.device.address,
+            now,
+        };
+        let redeemed = codes::redeem(&mut tx, &self.keyring, &guess).await?;
         let pending = redeemed
             .and_then(|code| code.details)
             .and_then(|details| serde_json::from_value::<Pending>(details).ok());
@@ -114,7 +115,7 @@ impl Identity {
         };
         store_hash(&mut tx, shopper, &pending.hash, now).await?;
         super::sessions::end_all(&mut tx, shopper, now).await?;
-        let opened = self.open(&mut tx, visit.from(), shopper, None).await?;
+        let opened = self.open(&mut tx, visit.from(), shopper, Proof::Account).await?;
         tx.commit().await?;
         Ok(opened)
     }
@@ -144,7 +145,7 @@ impl Identity {
         if let Some(hash) = renewed {
             store_hash(&mut tx, shopper, &hash, self.now()).await?;
         }
-        let opened = self.open(&mut tx, visit.from(), shopper, None).await?;
+        let opened = self.open(&mut tx, visit.from(), shopper, Proof::Account).await?;
         tx.commit().await?;
         Ok(opened)
     }
@@ -159,14 +160,16 @@ impl Identity {
         let (now, email) = (self.now(), normalise(email));
         let mut tx = self.web.begin(Scope::tenant(visit.store.id)).await?;
         self.may_guess(&mut tx, &email, &visit.device).await?;
-        let redeemed = codes::redeem(
-            &mut tx,
-            &self.keyring,
-            (Purpose::LogIn, &email),
-            (code, None),
-            (&Network::of(visit.device.address).to_string(), now),
-        )
-        .await?;
+        let known = self.is_known_address(&mut tx, &email, &visit.device).await?;
+        let guess = Guess {
+            purpose: Purpose::LogIn,
+            email: &email,
+            text: code,
+            holder: Holder::Address { known },
+            address: visit.device.address,
+            now,
+        };
+        let redeemed = codes::redeem(&mut tx, &self.keyring, &guess).await?;
         let Some((shopper, epoch)) = redeemed.and_then(|code| Some((code.shopper?, code.epoch))) else {
             tx.commit().await?;
             return Err(IdentityError::WrongCode);
@@ -175,7 +178,7 @@ impl Identity {
         if !is_still(&mut tx, shopper, epoch).await? {
             return Err(IdentityError::WrongCode);
         }
-        let opened = self.open(&mut tx, visit.from(), shopper, None).await?;
+        let opened = self.open(&mut tx, visit.from(), shopper, Proof::Account).await?;
         tx.commit().await?;
         Ok(opened)
     }
@@ -195,6 +198,7 @@ impl Identity {
             mail: account.is_some(),
             issuer: None,
             attempt: None,
+            asked_from: Some(codes::network_hash(&self.keyring, visit.device.address)),
         };
         codes::issue(&mut tx, new, self.now()).await?;
         Ok(tx.commit().await?)
@@ -252,18 +256,6 @@ struct Account {
     hash: Option<String>,
     /// Rises with every change of the account that invalidates proofs.
     epoch: i32,
-}
-
-/// Whether an account is unchanged since a proof of it was checked. It cannot change until the transaction ends. So a login does not
-/// succeed with an old password that was changed while its hash was computed.
-pub(super) async fn is_still(tx: &mut Tx<Web>, shopper: ShopperId, epoch: i32) -> Result<bool, sqlx::Error> {
-    let now = sqlx::query_scalar!(
-        "SELECT epoch FROM shoppers WHERE shopper_id = $1 FOR NO KEY UPDATE",
-        shopper.as_uuid()
-    )
-    .fetch_optional(&mut **tx)
-    .await?;
-    Ok(now == Some(epoch))
 }
 
 async fn account(tx: &mut Tx<Web>, email: &str) -> Result<Option<Account>, sqlx::Error> {

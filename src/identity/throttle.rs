@@ -33,7 +33,8 @@ const GUESS_FROM_NETWORK: Throttle = throttle("guess from address", 10, 30);
 const GUESS_FROM_SITE: Throttle = throttle("guess from site", 3, 120);
 /// Guesses at one account from one address.
 pub(super) const GUESS_AT_ACCOUNT_FROM_ADDRESS: Throttle = throttle("guess at account from address", 60, 10);
-/// Guesses at one code from one network address: guesses of strangers elsewhere do not use up its owner's tries.
+/// Guesses at one code from one network address, or at one that belongs to a browser or a guest by its holder: guesses of strangers do not
+/// use up its owner's tries.
 pub(super) const GUESS_AT_CODE_FROM_ADDRESS: Throttle = throttle("guess at code from address", 86_400, 5);
 /// Mails to one address, asked for from one network address.
 pub(super) const MAIL_TO_ADDRESS_FROM_ADDRESS: Throttle = throttle("mail to address from address", 600, 5);
@@ -56,8 +57,8 @@ pub(super) const GUEST_CONVERSATIONS_OF_NETWORK: Throttle = throttle("guest conv
 pub(super) const GUEST_CONVERSATIONS_OF_SITE: Throttle = throttle("guest conversations of site", 36, 2_400);
 
 /// The mailbox behind an address, as far as one can tell: whatever follows a `+` is an alias of its owner, and Gmail ignores dots. For
-/// counting only.
-pub(super) fn mailbox(email: &str) -> String {
+/// counting, and for telling whether two accounts are one person's; the database has the same function.
+pub fn mailbox(email: &str) -> String {
     let Some((local, domain)) = email.rsplit_once('@') else {
         return email.to_owned();
     };

@@ -13,7 +13,7 @@ use crate::{
     keyring::Keyring,
     mail,
     store::{
-        catalogue, privacy,
+        catalogue, erasure, privacy,
         upsert::{self, UpsertError},
     },
     telemetry,
@@ -127,7 +127,7 @@ async fn privacy_request(
         return Ok(Outcome::Ignored("nobody is known by that id"));
     };
     if erase {
-        privacy::erase(tx, id, &Actor::system(), now).await?;
+        erasure::erase(tx, id, &Actor::system(), now).await?;
         return Ok(Outcome::Done);
     }
     let data = serde_json::json!({ "shopper_id": id });

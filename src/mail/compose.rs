@@ -351,7 +351,10 @@ pub(super) fn letter(language: Language, sender: &Sender, name: &str, said: Mail
     }
 }
 
-pub(super) fn addressed(to: Vec<String>, sender: Sender, language: Language, letter: Letter) -> Option<Addressed> {
+/// A letter to these addresses; none if there is nobody to read it. Nothing is delivered below `.invalid` (RFC 2606), where the addresses of
+/// shoppers who were erased are.
+pub(super) fn addressed(mut to: Vec<String>, sender: Sender, language: Language, letter: Letter) -> Option<Addressed> {
+    to.retain(|address| !address.ends_with(".invalid"));
     let mail = Addressed {
         to,
         from_name: sender.name,

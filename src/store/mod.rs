@@ -2,8 +2,10 @@
 //!
 //! Law: these functions see only what their transaction is bound to. None takes a tenant or a shopper to choose whose data it reads.
 
+mod about_person;
 pub mod catalogue;
 pub mod changes;
+pub mod erasure;
 pub mod help;
 mod mentions;
 pub mod orders;

@@ -1,9 +1,9 @@
-//! Privacy: exports or erases everything about a shopper. Which money was moved is kept, but not whose it was.
+//! Privacy: exports everything about a shopper, and forgets what is old. `erasure` erases a shopper.
 
 use chrono::{DateTime, Duration, Utc};
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::mentions::mentions;
+use super::erasure::ERASED;
 use crate::{
     ids::ShopperId,
     tenancy::{
@@ -11,9 +11,6 @@ use crate::{
         audit::{self, Actor, Entry},
     },
 };
-
-/// Replaces erased text.
-const ERASED: &str = "[erased]";
 
 /// The shopper with this address or this id at the store, but no guest.
 pub async fn find(tx: &mut Tx<Executor>, email_or_external_id: &str) -> Result<Option<ShopperId>, sqlx::Error> {
@@ -29,7 +26,7 @@ pub async fn find(tx: &mut Tx<Executor>, email_or_external_id: &str) -> Result<O
 pub async fn export<R: Role>(tx: &mut Tx<R>, shopper: ShopperId) -> Result<Value, sqlx::Error> {
     sqlx::query_scalar!(
         r#"SELECT jsonb_build_object(
-            'profile', (SELECT jsonb_build_object('id', external_id, 'email', email, 'first_name', first_name, 'last_name', last_name,
+            'profile', (SELECT jsonb_build_object('id', external_id, 'email', email, 'former_emails', former_emails, 'first_name', first_name, 'last_name', last_name,
                 'address', address, 'language', language, 'created_at', created_at) FROM shoppers WHERE shopper_id = $1),
             'payment_methods', (SELECT coalesce(jsonb_agg(jsonb_build_object('id', external_id, 'kind', kind, 'brand', brand,
                 'last_four', last_four, 'balance_minor', balance_minor)), '[]') FROM payment_methods WHERE shopper_id = $1),
@@ -57,121 +54,6 @@ pub async fn export<R: Role>(tx: &mut Tx<R>, shopper: ShopperId) -> Result<Value
     )
     .fetch_one(&mut **tx)
     .await
-}
-
-/// Erases a shopper, with an audit entry that names nobody. Amounts, decisions and the order's number are kept.
-pub async fn erase(
-    tx: &mut Tx<Executor>,
-    shopper: ShopperId,
-    actor: &Actor,
-    now: DateTime<Utc>,
-) -> Result<(), sqlx::Error> {
-    let id = shopper.as_uuid();
-    let email = sqlx::query_scalar!("SELECT email FROM shoppers WHERE shopper_id = $1", id)
-        .fetch_one(&mut **tx)
-        .await?;
-    if let Some(email) = email {
-        sqlx::query!("DELETE FROM codes WHERE email = $1", email)
-            .execute(&mut **tx)
-            .await?;
-        forget_events_about(tx, &email).await?;
-    }
-    let nobody = format!("erased-{shopper}");
-    sqlx::query!(
-        "UPDATE shoppers SET email = $2 || '@erased.invalid', external_id = $2, first_name = '', last_name = '', address = NULL WHERE shopper_id = $1",
-        id,
-        nobody
-    )
-    .execute(&mut **tx)
-    .await?;
-    sqlx::query!(
-        "UPDATE payment_methods SET external_id = 'erased-' || id, brand = NULL, last_four = NULL, reference = NULL, customer = NULL WHERE shopper_id = $1",
-        id
-    )
-    .execute(&mut **tx)
-    .await?;
-    let address =
-        json!({ "address1": ERASED, "address2": "", "city": ERASED, "state": "", "zip": ERASED, "country": ERASED });
-    sqlx::query!(
-        "UPDATE orders SET address = $2, version = version + 1 WHERE shopper_id = $1",
-        id,
-        address
-    )
-    .execute(&mut **tx)
-    .await?;
-    sqlx::query!(
-        "UPDATE shipments SET tracking_number = $2, carrier = NULL WHERE shopper_id = $1",
-        id,
-        ERASED
-    )
-    .execute(&mut **tx)
-    .await?;
-    sqlx::query!("UPDATE messages SET body = $2 WHERE shopper_id = $1", id, ERASED)
-        .execute(&mut **tx)
-        .await?;
-    sqlx::query!("UPDATE notes SET body = $2 WHERE shopper_id = $1", id, ERASED)
-        .execute(&mut **tx)
-        .await?;
-    sqlx::query!(
-        "UPDATE turns SET events = '[]', idempotency_key = NULL WHERE shopper_id = $1",
-        id
-    )
-    .execute(&mut **tx)
-    .await?;
-    sqlx::query!("UPDATE tool_calls SET arguments = $2 WHERE shopper_id = $1", id, ERASED)
-        .execute(&mut **tx)
-        .await?;
-    // The amount has a column of its own. The digest still proves, to whoever has the plan, what was decided on.
-    sqlx::query!(
-        "UPDATE proposals SET arguments = '{}', plan = jsonb_build_object('summary', $2::text, 'changes', '[]'::jsonb), reason = NULL WHERE shopper_id = $1",
-        id,
-        ERASED
-    )
-    .execute(&mut **tx)
-    .await?;
-    sqlx::query!("SELECT forget_reasons($1)", id)
-        .fetch_one(&mut **tx)
-        .await?;
-    sqlx::query!("DELETE FROM passwords WHERE shopper_id = $1", id)
-        .execute(&mut **tx)
-        .await?;
-    sqlx::query!(
-        "UPDATE sessions SET revoked_at = coalesce(revoked_at, $2), address = NULL, device = NULL WHERE shopper_id = $1",
-        id,
-        now
-    )
-    .execute(&mut **tx)
-    .await?;
-    audit::append(tx, Entry::new(actor, "shopper.erase", ("shopper", shopper), now)).await
-}
-
-/// How many events are loaded at a time.
-const EVENTS_BATCH: i64 = 200;
-
-/// Deletes the stored events of other systems that mention an address.
-async fn forget_events_about(tx: &mut Tx<Executor>, email: &str) -> Result<(), sqlx::Error> {
-    let mut after = uuid::Uuid::nil();
-    loop {
-        let events = sqlx::query!(
-            "SELECT id, body FROM incoming_webhooks WHERE tenant_id = $1 AND id > $2 ORDER BY id LIMIT $3",
-            tx.tenant_id().as_uuid(),
-            after,
-            EVENTS_BATCH
-        )
-        .fetch_all(&mut **tx)
-        .await?;
-        let Some(last) = events.last() else { return Ok(()) };
-        after = last.id;
-        let about = events.iter().filter(|event| mentions(&event.body, email));
-        let about: Vec<_> = about.map(|event| event.id).collect();
-        sqlx::query!(
-            "DELETE FROM incoming_webhooks WHERE tenant_id = $1 AND id = ANY ($2)",
-            tx.tenant_id().as_uuid(),
-            &about
-        )
-        .execute(&mut **tx)
-        .await?;
-    }
 }
 
 /// How long an inactive guest is kept.

@@ -249,6 +249,95 @@ async fn policy_decides_who_decides() {
 }
 
 #[tokio::test]
+async fn an_approval_counts_while_whoever_gave_it_may_decide() {
+    let app = TestApp::start().await;
+    let mia = app.shopper("mia").await;
+    let admin = app.staff("d@s.example", Admin).await;
+    let two = json!({ "mode": "staff", "two_deciders_from_minor": 100 });
+    admin.set_policy("request_refund", two).await;
+    for (at, (event, amount)) in [
+        ("UPDATE staff SET disabled_at = now() WHERE email = 'p0@s.example'", "5"),
+        ("UPDATE staff SET role = 'viewer' WHERE email = 'p1@s.example'", "6"),
+        (
+            "UPDATE staff SET disabled_at = now() WHERE email = 'p2@s.example'; UPDATE staff SET disabled_at = NULL WHERE email = 'p2@s.example'",
+            "7",
+        ),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let first = app.staff(&format!("p{at}@s.example"), Approver).await;
+        let second = app.staff(&format!("q{at}@s.example"), Approver).await;
+        let proposal = mia.propose(&app, "request_refund", refund(amount)).await;
+        assert_eq!(first.approve(&proposal).await.1["state"], "pending");
+        app.execute_sql(event).await;
+        assert_eq!(second.approve(&proposal).await.1["state"], "pending", "{event}");
+        assert_eq!(admin.approve(&proposal).await.1["state"], "approved", "{event}");
+        assert_eq!(mia.wait_until_ended(&proposal).await["state"], "executed", "{event}");
+    }
+    // Who has a new password has decided nothing yet, and may.
+    let first = app.staff("r@s.example", Approver).await;
+    let proposal = mia.propose(&app, "request_refund", refund("8")).await;
+    assert_eq!(first.approve(&proposal).await.1["state"], "pending");
+    let (status, _) = first.approve(&proposal).await;
+    assert_eq!(status, StatusCode::CONFLICT, "one person decides once");
+    let again = app.staff("r@s.example", Approver).await;
+    assert_eq!(
+        again.approve(&proposal).await.1["state"],
+        "pending",
+        "one approval of one person"
+    );
+    assert_eq!(admin.approve(&proposal).await.1["state"], "approved");
+    assert_eq!(mia.wait_until_ended(&proposal).await["state"], "executed");
+}
+
+#[tokio::test]
+async fn what_was_approved_by_somebody_who_is_shut_out_before_it_is_carried_out_is_not() {
+    let app = TestApp::without_worker().await;
+    let mia = app.shopper("mia").await;
+    let kim = app.staff("kim@s.example", Approver).await;
+    let proposal = mia.propose(&app, "request_refund", refund("5")).await;
+    assert_eq!(kim.approve(&proposal).await.1["state"], "approved");
+    let before = refunds(&app).await;
+    app.execute_sql("UPDATE staff SET disabled_at = now()").await;
+    let (_replica, _stop) = app.replica_with(|settings| settings.run_worker = true).await;
+    assert_eq!(mia.wait_until_ended(&proposal).await["state"], "failed");
+    assert_eq!(refunds(&app).await, before);
+}
+
+#[tokio::test]
+async fn nobody_decides_on_what_somebody_of_their_own_mailbox_asked_for() {
+    let app = TestApp::start().await;
+    let mia = app.shopper("mia").await;
+    let proposal = mia.propose(&app, "request_refund", refund("5")).await;
+    for email in ["mia@example.com", "mia+work@example.com"] {
+        let own = app.staff(email, Approver).await;
+        assert_eq!(own.approve(&proposal).await.0, StatusCode::FORBIDDEN, "{email}");
+        assert_eq!(own.reject(&proposal, "no").await.0, StatusCode::FORBIDDEN, "{email}");
+    }
+    // The database tells mailboxes as the server does.
+    for email in [
+        "mia+a@example.com",
+        "mia+b+c@example.com",
+        "mia.j@example.com",
+        "m.i.a+x@googlemail.com",
+        "mia@gmail.com",
+        "+@example.com",
+        "\"a@b\"+c@example.com",
+        "mia+a@gmail.com.example",
+        "no address",
+        "",
+    ] {
+        let told: String = sqlx::query_scalar("SELECT mailbox($1)")
+            .bind(email)
+            .fetch_one(&mut app.superuser().await)
+            .await
+            .expect("answers");
+        assert_eq!(told, countersign::identity::mailbox(email), "{email}");
+    }
+}
+
+#[tokio::test]
 async fn overdue_proposals_expire_by_themselves() {
     let app = TestApp::start().await;
     let mia = app.shopper("mia").await;
@@ -508,6 +597,12 @@ async fn the_web_role_alone_gets_nothing_executed() {
     let proposal = mia.propose(&app, "request_refund", refund("5")).await;
     app.staff("v@s.example", Viewer).await;
     let id = proposal["id"].as_str().expect("an id").to_owned();
+    let other = mia.propose(&app, "request_refund", refund("6")).await;
+    let done = other["id"].as_str().expect("an id").to_owned();
+    app.execute_sql(
+        "SET session_replication_role = replica; UPDATE proposals SET state = 'executing' WHERE amount_minor = 600",
+    )
+    .await;
     let web = &app.pools.web;
     let attempts = [
         // A proposal that is inserted as approved, or with a decision of the policy.
@@ -525,7 +620,13 @@ async fn the_web_role_alone_gets_nothing_executed() {
             SELECT tenant_id, shopper_id, gen_random_uuid(), id, 'staff', gen_random_uuid(), 'approve', plan_digest, now() FROM proposals".to_owned(),
         "INSERT INTO decisions (tenant_id, shopper_id, id, proposal_id, decider_kind, decider_id, verdict, plan_digest, created_at)
             SELECT tenant_id, shopper_id, gen_random_uuid(), id, 'shopper', gen_random_uuid(), 'approve', plan_digest, now() FROM proposals".to_owned(),
-        // A job in the queue.
+        // Done, with nothing done: on a decision that was made up, and on one that is real.
+        format!("INSERT INTO decisions (tenant_id, shopper_id, id, proposal_id, decider_kind, decider_id, verdict, plan_digest, created_at)
+            SELECT tenant_id, shopper_id, gen_random_uuid(), id, 'shopper', shopper_id, 'approve', plan_digest, now() FROM proposals;
+            UPDATE proposals SET state = 'approved' WHERE id = '{id}'; UPDATE proposals SET state = 'executing' WHERE id = '{id}'"),
+        format!("UPDATE proposals SET state = 'executed' WHERE id = '{done}'"),
+        format!("UPDATE proposals SET state = 'stale' WHERE id = '{done}'"),
+        // The queue.
         format!("SELECT queue_execution('{id}')"),
         format!("SELECT graphile_worker.add_job('execute_proposal', json_build_object('tenant', app_tenant(), 'proposal', '{id}'))"),
         "INSERT INTO graphile_worker._private_jobs (task_id, payload) SELECT 1, '{}'".to_owned(),

@@ -607,6 +607,7 @@ async fn nobody_settles_money_or_a_parcel_of_their_own_order() {
     let shop = Shop::open().await;
     // A member of the staff who is also the shopper.
     let mia = shop.app.staff("mia@example.com", Approver).await;
+    let alias = shop.app.staff("mia+work@example.com", Approver).await;
     let waiting = shop.approved("change_order_items", dearer("gift-mia")).await;
     assert_eq!(waiting["state"], "awaiting_payment");
     let (_, tasks) = mia.read("/v1/staff/payments").await;
@@ -620,12 +621,14 @@ async fn nobody_settles_money_or_a_parcel_of_their_own_order() {
         format!("/v1/staff/proposals/{proposal}/received"),
         format!("/v1/staff/proposals/{proposal}/call-off"),
     ] {
-        let (status, body) = answer(mia.request("POST", &path)).await;
-        assert_eq!(
-            (status, &body["type"]),
-            (StatusCode::FORBIDDEN, &json!("urn:countersign:problem:own_order")),
-            "{path}: {body}"
-        );
+        for own in [&mia, &alias] {
+            let (status, body) = answer(own.request("POST", &path)).await;
+            assert_eq!(
+                (status, &body["type"]),
+                (StatusCode::FORBIDDEN, &json!("urn:countersign:problem:own_order")),
+                "{path}: {body}"
+            );
+        }
     }
     for path in [
         format!("/v1/staff/payments/{task}/confirm"),

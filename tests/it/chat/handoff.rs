@@ -292,6 +292,47 @@ async fn a_person_holds_a_conversation_and_who_has_gone_reads_the_answer_in_a_ma
 }
 
 #[tokio::test]
+async fn who_is_shut_out_or_may_answer_no_more_holds_no_conversation() {
+    let app = TestApp::start().await;
+    let admin = app.staff("boss@s.example", StaffRole::Admin).await;
+    let mia = app.shopper("mia").await;
+    for (name, event) in [
+        ("out@s.example", "shut out"),
+        (
+            "down@s.example",
+            "UPDATE staff SET role = 'viewer' WHERE email = 'down@s.example'",
+        ),
+    ] {
+        let kim = app.staff(name, StaffRole::Approver).await;
+        app.model.script([Reply::text("Hello.")]);
+        let said = mia.ask("hello").await;
+        let conversation = said["conversation_id"].as_str().expect("an id");
+        let taken = kim.request("POST", &format!("/v1/staff/conversations/{conversation}/take"));
+        assert_eq!(answer(taken).await.0, StatusCode::NO_CONTENT);
+        match event {
+            "shut out" => {
+                let (_, team) = admin.read("/v1/staff/members").await;
+                let members = team["members"].as_array().expect("a list");
+                let member = members.iter().find(|member| member["email"] == name).expect("there");
+                let path = format!("/v1/staff/members/{}", member["id"].as_str().expect("an id"));
+                assert_eq!(answer(admin.request("DELETE", &path)).await.0, StatusCode::NO_CONTENT);
+            }
+            statement => app.execute_sql(statement).await,
+        }
+        app.model.script([Reply::text("I am here.")]);
+        let more = json!({ "conversation_id": conversation, "text": "Is anybody there?" });
+        let (_, back) = answer(mia.post("/v1/chat/send").json(&more)).await;
+        assert_eq!(back["message"]["text"], "I am here.", "{event}");
+        let (_, open) = admin.read("/v1/staff/conversations?open=true").await;
+        assert_eq!(
+            open["conversations"][0]["id"], conversation,
+            "{event}: another person is called"
+        );
+        app.execute_sql("UPDATE conversations SET waiting_since = NULL").await;
+    }
+}
+
+#[tokio::test]
 async fn an_admin_names_the_pages_that_may_call_and_only_of_her_own_store() {
     let app = TestApp::start().await;
     app.execute_sql("INSERT INTO origins (tenant_id, origin) SELECT tenant_id, 'https://theirs.example' FROM tenants WHERE slug = 'two'").await;

@@ -229,6 +229,15 @@ async fn every_forged_assertion_is_refused_alike() {
 async fn a_revoked_key_vouches_for_nobody_and_a_second_one_takes_over() {
     let app = TestApp::offline().await;
     let site = site(&app).await;
+    let mut opened = Vec::new();
+    for sign in [by_shared_secret, by_private_key] {
+        let (status, session) = present(&app, &sign(&site, &claims(&app))).await;
+        assert_eq!(status, StatusCode::CREATED, "{session}");
+        opened.push(TestShopper::with_token(
+            &app,
+            session["token"].as_str().expect("a token"),
+        ));
+    }
     let mut tx = app
         .pools
         .executor
@@ -237,6 +246,12 @@ async fn a_revoked_key_vouches_for_nobody_and_a_second_one_takes_over() {
         .expect("begins");
     assert!(assertion_keys::revoke(&mut tx, "hs-1", Utc::now()).await.expect("runs"));
     tx.commit().await.expect("commits");
+    assert_eq!(
+        opened[0].read("/v1/orders").await.0,
+        StatusCode::UNAUTHORIZED,
+        "a session that the key opened"
+    );
+    assert_eq!(opened[1].read("/v1/orders").await.0, StatusCode::OK, "the other key's");
     assert_eq!(
         present(&app, &by_shared_secret(&site, &claims(&app))).await.0,
         StatusCode::UNAUTHORIZED
@@ -253,11 +268,11 @@ async fn an_account_somebody_made_with_the_shoppers_address_does_not_get_its_ord
     let site = site(&app).await;
     // Somebody registers with Zoe's address, and verifies it, before the store vouches for Zoe.
     let body = json!({ "email": "zoe@example.com", "password": "violet kettle on the pier", "first_name": "Z", "last_name": "Z" });
-    answer(app.with_store_key("/v1/registrations", body)).await;
+    let (_, pending) = answer(app.with_store_key("/v1/registrations", body)).await;
     let code = app.mailbox.newest_to("zoe@example.com", 1).await.code();
     let verify = app.with_store_key(
         "/v1/registrations/verify",
-        json!({ "email": "zoe@example.com", "code": code }),
+        json!({ "email": "zoe@example.com", "code": code, "attempt": pending["attempt"] }),
     );
     let (_, opened) = answer(verify).await;
     let before = TestShopper::with_token(&app, opened["token"].as_str().expect("a token"));

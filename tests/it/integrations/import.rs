@@ -276,9 +276,9 @@ async fn a_picture_is_an_https_address_or_a_path_of_the_shops_and_no_concern_of_
 async fn an_account_that_was_made_here_becomes_the_shopper_of_the_store() {
     let app = TestApp::offline().await;
     let body = json!({ "email": "zoe@example.com", "password": "violet kettle on the pier", "first_name": "Z", "last_name": "X" });
-    answer(app.with_store_key("/v1/registrations", body)).await;
+    let (_, pending) = answer(app.with_store_key("/v1/registrations", body)).await;
     let code = app.mailbox.newest_to("zoe@example.com", 1).await.code();
-    let proof = json!({ "email": "zoe@example.com", "code": code });
+    let proof = json!({ "email": "zoe@example.com", "code": code, "attempt": pending["attempt"] });
     let (_, opened) = answer(app.with_store_key("/v1/registrations/verify", proof)).await;
     let zoe = crate::support::TestShopper::with_token(&app, opened["token"].as_str().expect("a token"));
     assert_eq!(zoe.read("/v1/orders").await.0, StatusCode::OK);

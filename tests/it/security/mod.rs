@@ -2,6 +2,7 @@
 
 mod access;
 mod adversary;
+mod erasure;
 mod injection;
 mod limits;
 mod logs;

@@ -3,7 +3,7 @@
 use chrono::{Duration, Utc};
 use countersign::{
     identity::StaffRole,
-    store::privacy,
+    store::{erasure, privacy},
     tenancy::audit::{self, Actor},
 };
 use reqwest::StatusCode;
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::support::{Reply, TestApp, shopper::answer};
 
 /// All rows of the database as one text, except for the tables in `without`.
-async fn database_as_text(app: &TestApp, without: &[&str]) -> String {
+pub async fn database_as_text(app: &TestApp, without: &[&str]) -> String {
     let mut db = app.superuser().await;
     let tables: Vec<String> = sqlx::query_scalar("SELECT relname::text FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND NOT relname = ANY ($1)")
         .bind(without)
@@ -34,7 +34,7 @@ async fn database_as_text(app: &TestApp, without: &[&str]) -> String {
 async fn erase(app: &TestApp, email: &str) {
     let mut tx = app.executor_tx().await;
     let shopper = privacy::find(&mut tx, email).await.expect("finds").expect("known");
-    privacy::erase(&mut tx, shopper, &Actor::system(), Utc::now())
+    erasure::erase(&mut tx, shopper, &Actor::system(), Utc::now())
         .await
         .expect("erases");
     tx.commit().await.expect("commits");
@@ -97,6 +97,7 @@ const KEPT_COLUMNS: &[&str] = &[
     "proposals.tool",
     "returns.items",
     "returns.kind",
+    "sessions.assertion_key",
     "shipments.item_ids",
     "shoppers.language",
     "tool_calls.outcome",

@@ -218,6 +218,65 @@ async fn every_proof_of_a_shopper_dies_with_every_change_of_the_account() {
 }
 
 #[tokio::test]
+async fn the_proof_of_an_order_dies_with_every_change_of_its_owner() {
+    let app = TestApp::offline().await;
+    for event in [
+        "a new password",
+        "the password taken away",
+        "another address",
+        "another owner",
+        "erased",
+    ] {
+        app.execute_sql("DELETE FROM throttles").await;
+        let owner = match event {
+            "erased" => "noah",
+            _ => "mia",
+        };
+        let (number, email) = match owner {
+            "mia" => ("#1001", "mia@example.com"),
+            _ => ("#2001", "noah@example.com"),
+        };
+        let guest = app.guest().await;
+        let before = app.mailbox.all().iter().filter(|mail| mail.to == email).count();
+        let ask = guest.post("/v1/order-proofs");
+        let ask = ask.json(&json!({ "order_number": number, "email": email }));
+        assert_eq!(answer(ask).await.0, StatusCode::ACCEPTED);
+        let code = app.mailbox.newest_to(email, before + 1).await.code();
+        let verify = guest.post("/v1/order-proofs/verify");
+        let verify = verify.json(&json!({ "email": email, "code": code }));
+        let (status, proved) = answer(verify).await;
+        assert_eq!(status, StatusCode::CREATED, "{event}: {proved}");
+        let guest = guest.with(proved["token"].as_str().expect("a token"));
+        let path = format!("/v1/orders/{}", number.trim_start_matches('#'));
+        assert_eq!(guest.read(&path).await.0, StatusCode::OK, "{event}: alive before");
+        let tenant = &app.store.tenant;
+        match event {
+            "a new password" => {
+                shoppers::set_password(&app.pools.executor, tenant, "mia", NEW_PASSWORD.into(), chrono::Utc::now())
+                    .await
+                    .expect("set");
+            }
+            "the password taken away" => app.execute_sql("SELECT set_config('app.tenant_id', tenant_id::text, false) FROM tenants WHERE slug = 'one'; DELETE FROM passwords").await,
+            "another address" => {
+                app.execute_sql("UPDATE shoppers SET email = 'mia2@example.com' WHERE email = 'mia@example.com'; UPDATE shoppers SET email = 'mia@example.com' WHERE email = 'mia2@example.com'")
+                    .await;
+            }
+            "another owner" => {
+                app.execute_sql("SET session_replication_role = replica; UPDATE orders SET shopper_id = n.shopper_id FROM shoppers n WHERE n.email = 'noah@example.com' AND n.tenant_id = orders.tenant_id AND orders.number = '#1001'")
+                    .await;
+            }
+            _ => super::erasure::erase(&app, "noah@example.com").await,
+        }
+        assert_eq!(guest.read(&path).await.0, StatusCode::NOT_FOUND, "{event}: order proof");
+        assert_eq!(
+            guest.read("/v1/sessions/current").await.0,
+            StatusCode::OK,
+            "{event}: the guest goes on as a guest"
+        );
+    }
+}
+
+#[tokio::test]
 async fn an_account_that_was_shut_or_given_a_new_password_by_command_lets_no_old_session_back_in() {
     let app = TestApp::offline().await;
     let old = app.staff("ann@shop.example", StaffRole::Viewer).await;
@@ -311,18 +370,49 @@ async fn strangers_neither_kill_a_fresh_code_nor_shut_out_its_owner() {
         StatusCode::ACCEPTED
     );
     let code = app.mailbox.newest_to("mia@example.com", 1).await.code();
-    let wrong = if code == "00000000" { "00000001" } else { "00000000" };
-    for network in 1..=9 {
+    let (_, pending) = from(
+        "/v1/registrations",
+        json!({ "email": "ada@example.com", "password": NEW_PASSWORD, "first_name": "A", "last_name": "L" }),
+        "192.0.2.1",
+    )
+    .await;
+    let hers = app.mailbox.newest_to("ada@example.com", 1).await.code();
+    for network in 1..=17 {
         let address = format!("198.51.100.{network}");
-        for _ in 0..9 {
-            from(
-                "/v1/sessions/code",
-                json!({ "email": "mia@example.com", "code": wrong }),
-                &address,
-            )
-            .await;
+        for guess in 0..6 {
+            for (path, email) in [
+                ("/v1/sessions/code", "mia@example.com"),
+                ("/v1/registrations/verify", "ada@example.com"),
+            ] {
+                let text = format!("{guess:08}");
+                if text != code && text != hers {
+                    let (status, _) = from(path, json!({ "email": email, "code": text }), &address).await;
+                    assert!(status.is_client_error(), "{path}");
+                }
+            }
         }
     }
+    // What strangers have together is used up: from one more network even the right code is of no use, and it is not compared.
+    let body = json!({ "email": "mia@example.com", "code": code });
+    assert_eq!(
+        from("/v1/sessions/code", body, "203.0.113.5").await.0,
+        StatusCode::UNAUTHORIZED
+    );
+    let left = "SELECT count(*) FROM codes WHERE purpose = 'log_in' AND attempts_left = 0";
+    assert_eq!(app.count(left).await, 1);
+    let body = json!({ "email": "ada@example.com", "code": hers });
+    assert_eq!(
+        from("/v1/registrations/verify", body.clone(), "192.0.2.1").await.0,
+        StatusCode::UNAUTHORIZED,
+        "a registration's code without its attempt"
+    );
+    let mut body = body;
+    body["attempt"] = pending["attempt"].clone();
+    assert_eq!(
+        from("/v1/registrations/verify", body, "192.0.2.7").await.0,
+        StatusCode::CREATED,
+        "whoever began it, from anywhere"
+    );
     assert_eq!(
         from("/v1/sessions/code-requests", email, "198.51.100.77").await.0,
         StatusCode::ACCEPTED

@@ -89,7 +89,12 @@ impl FakeOpenAi {
         self.state.script.lock().expect("unpoisoned").extend(replies);
     }
 
-    /// Sets the function that answers once the script is empty.
+    /// Drops what is left of the script.
+    pub fn forget_script(&self) {
+        self.state.script.lock().expect("unpoisoned").clear();
+    }
+
+    /// What to answer when the script is empty.
     pub fn respond(&self, responder: impl Fn(&Value) -> Reply + Send + Sync + 'static) {
         *self.state.responder.lock().expect("unpoisoned") = Some(Arc::new(responder));
     }

@@ -43,7 +43,15 @@ impl TestShopper {
         }
     }
 
-    /// The same shopper, with requests going to another replica.
+    /// The same browser, with another credential.
+    pub fn with(&self, token: &str) -> Self {
+        Self {
+            token: token.to_owned(),
+            ..self.clone()
+        }
+    }
+
+    /// The same shopper, talking to another replica.
     pub fn at(&self, url: &str) -> Self {
         Self {
             url: url.to_owned(),
