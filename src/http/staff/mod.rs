@@ -23,6 +23,7 @@ use chrono::{DateTime, Utc};
 use crate::{
     http::{App, problem::Problem, request_id},
     identity::StaffMember,
+    ledger::Statement,
     tenancy::{
         Pool, Tx, Web,
         audit::{Entry, append},
@@ -54,6 +55,23 @@ impl StaffChange {
     /// The transaction of the change, which sees the store of the one who makes it.
     async fn begin(&self) -> Result<Tx<Web>, Problem> {
         Ok(self.web.begin(self.staff.scope()).await?)
+    }
+
+    /// What this caller says about money or a parcel.
+    fn statement(&self) -> Statement<'_> {
+        Statement {
+            session: self.staff.session(),
+            request: self.request.as_deref(),
+            at: self.now,
+        }
+    }
+
+    /// Commits what the database has noted in the audit by itself. Where nothing was found nothing was done: 404.
+    async fn finish_noted(tx: Tx<Web>, found: bool) -> Result<(), Problem> {
+        match found {
+            true => Ok(tx.commit().await?),
+            false => Err(Problem::not_found()),
+        }
     }
 
     /// Notes in the audit what was done, and commits. Where nothing was found nothing was done: 404.
