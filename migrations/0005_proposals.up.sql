@@ -113,6 +113,8 @@ CREATE TABLE returns (
     order_id          uuid NOT NULL,
     kind              text NOT NULL CHECK (kind IN ('return', 'exchange')),
     items             jsonb NOT NULL,
+    -- How many units of each item the order had when it was asked for: a platform may take off what came back, or not.
+    ordered           jsonb NOT NULL,
     payment_method_id uuid NOT NULL,
     difference_minor  bigint NOT NULL,
     created_at        timestamptz NOT NULL,

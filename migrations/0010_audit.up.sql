@@ -45,6 +45,10 @@ CREATE TABLE audit_heads (
 );
 CALL protect_table('audit_heads', false);
 
+-- The ledger's functions run as the owner and append what staff said about money.
+CREATE POLICY ledger ON audit FOR SELECT TO countersign_owner USING (true);
+CREATE POLICY ledger_appends ON audit FOR INSERT TO countersign_owner WITH CHECK (true);
+
 -- Who may do what.
 GRANT SELECT, INSERT ON audit TO countersign_web;
 GRANT SELECT, INSERT ON audit, audit_heads TO countersign_executor;

@@ -201,10 +201,14 @@ impl Executor {
         now: DateTime<Utc>,
     ) -> Result<Option<Provider>, ChangeError> {
         let needed = plan.money_in();
-        if let (false, Some(purpose)) = (needed.is_empty(), effects::purpose(target))
-            && ledger::collection(tx, target.proposal).await? != Collection::Held
-        {
+        if let (false, Some(purpose)) = (needed.is_empty(), effects::purpose(target)) {
             let mut asked = None;
+            let needed = match ledger::collection(tx, target.proposal).await? {
+                Collection::NotAsked => needed,
+                Collection::Held => Vec::new(),
+                // It was asked for once, and some of it is gone: the rest goes back, and nobody is charged a second time.
+                Collection::Waiting | Collection::LinkOpen | Collection::Failed => return Err(ChangeError::Stale),
+            };
             for money in needed {
                 match payments::collect(tx, purpose, money, now).await? {
                     Provider::Demo => {}
@@ -260,8 +264,8 @@ impl Executor {
                 finish(&mut tx, id, &claimed, (from, State::Failed), NOT_PAID.everywhere(), now).await?;
                 Claim::Moved(State::Failed)
             }
-            // The money came in after all, and is no longer needed.
-            (State::Expired | State::Stale | State::Failed | State::Rejected, Collection::Held) => {
+            // The money came in after all, and is no longer needed; some of it may have gone back in another way.
+            (State::Expired | State::Stale | State::Failed | State::Rejected, _) => {
                 payments::give_back(&mut tx, id, now).await?;
                 Claim::Nothing
             }

@@ -45,6 +45,9 @@ pub struct OrderRef {
     /// How much of its payments was refunded before, or is about to be. A later refund makes the plan stale.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refunded: Option<Money>,
+    /// How much of its payments is promised to a return or exchange that is under way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub promised: Option<Money>,
 }
 
 impl Plan {

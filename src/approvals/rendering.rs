@@ -29,7 +29,7 @@ pub struct Detail {
     pub after: Option<String>,
 }
 
-/// Renders every change, field by field, in one language, after what was refunded on the order before.
+/// Renders every change, field by field, in one language, after what was refunded on the order before and what is promised of the rest.
 pub fn render(order: Option<&OrderRef>, changes: &[Change], language: Language) -> Vec<Detail> {
     let mut rows = Rows {
         language,
@@ -38,6 +38,10 @@ pub fn render(order: Option<&OrderRef>, changes: &[Change], language: Language) 
     if let Some(refunded) = order.and_then(|order| order.refunded) {
         let refunded = rows.money(refunded);
         rows.value(TextKey("detail-refunded-before"), refunded);
+    }
+    if let Some(promised) = order.and_then(|order| order.promised) {
+        let promised = rows.money(promised);
+        rows.value(TextKey("detail-promised-before"), promised);
     }
     for change in changes {
         rows.change(change);

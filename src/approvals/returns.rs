@@ -8,42 +8,58 @@ use super::{
     outcome::{self, Settled},
 };
 use crate::{
-    ids::{OrderId, ProposalId, ShopperId, StaffId},
+    ids::{OrderId, ProposalId, ShopperId},
     integrations::{
         payments::{self, Purpose},
         webhook_delivery,
     },
     language::TextKey,
-    ledger::{self, LedgerError},
+    ledger::{self, LedgerError, Statement},
     money::Money,
     store::{
         changes::Change,
         orders::{self, OrderStatus},
     },
     tenancy::{
-        Executor, Tx, Web,
+        Executor, Role, Tx, Web,
         audit::{self, Actor, Entry},
     },
 };
 
-/// Records that staff has the parcel of an executed return or exchange, or that it will not come. A job then settles its money, or gives
-/// back what is held for it. False when no such return waits.
+/// Records that staff has the parcel of an executed return or exchange, or that it will not come; the database notes it in the audit. A job
+/// then settles its money, or gives back what is held for it. False when no such return waits.
 pub async fn end(
     tx: &mut Tx<Web>,
     proposal: ProposalId,
     has_come: bool,
-    by: Option<StaffId>,
-    now: DateTime<Utc>,
+    said: Statement<'_>,
 ) -> Result<bool, LedgerError> {
     Ok(sqlx::query_scalar!(
-        r#"SELECT end_return($1, $2, $3, $4) AS "done!""#,
+        r#"SELECT end_return($1, $2, $3, $4, $5) AS "done!""#,
         proposal.as_uuid(),
         has_come,
-        by.map(StaffId::as_uuid),
-        now
+        said.session,
+        said.request,
+        said.at
     )
     .fetch_one(&mut **tx)
     .await?)
+}
+
+/// What the open returns and exchanges of an order will pay out when their parcels come: to which method, and how much in minor units.
+pub async fn promised<R: Role>(tx: &mut Tx<R>, order: OrderId) -> Result<Vec<(String, i64)>, sqlx::Error> {
+    let found = sqlx::query!(
+        r#"SELECT m.external_id, CASE r.kind WHEN 'return' THEN coalesce(p.amount_minor, 0) ELSE -r.difference_minor END AS "amount!"
+        FROM returns r JOIN proposals p ON (p.tenant_id, p.id) = (r.tenant_id, r.proposal_id)
+            JOIN payment_methods m ON (m.tenant_id, m.id) = (r.tenant_id, r.payment_method_id)
+        WHERE r.tenant_id = $2 AND r.order_id = $1 AND r.settled_at IS NULL AND r.called_off_at IS NULL ORDER BY r.created_at, r.id"#,
+        order.as_uuid(),
+        tx.tenant_id().as_uuid()
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    let owed = found.into_iter().map(|row| (row.external_id, row.amount));
+    Ok(owed.filter(|(_, amount)| *amount > 0).collect())
 }
 
 const CALLED_OFF: TextKey = TextKey("request-called-off");

@@ -26,6 +26,7 @@ impl From<LedgerError> for Problem {
                 "own_order",
                 "This is your own order. A colleague must do this.",
             ),
+            LedgerError::NoSession => Self::unauthenticated(),
             LedgerError::NotCovered => Self::new(
                 StatusCode::CONFLICT,
                 "not_covered",

@@ -111,6 +111,14 @@ impl StaffMember {
         }
     }
 
+    /// The session of a person; none for a machine.
+    pub fn session(&self) -> Option<uuid::Uuid> {
+        match &self.who {
+            Who::Person(person) => Some(person.session),
+            Who::Machine(_) => None,
+        }
+    }
+
     /// The address and role of a person; none for a machine.
     pub fn who(&self) -> Option<(&str, StaffRole)> {
         match &self.who {

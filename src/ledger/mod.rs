@@ -16,7 +16,7 @@ pub use read::{
 };
 
 use crate::{
-    ids::{MovementId, OrderId, PaymentMethodId, ProposalId, StaffId},
+    ids::{MovementId, OrderId, PaymentMethodId, ProposalId},
     money::Money,
     tenancy::{Executor, Role, Tx, Web},
 };
@@ -63,6 +63,9 @@ pub enum LedgerError {
     /// A member of staff may not report on the money of their own order.
     #[error("somebody else must say so: it is their own order")]
     OwnOrder,
+    /// Only a person in a live session may report on money and parcels.
+    #[error("only a person who is signed in may say so")]
+    NoSession,
     #[error(transparent)]
     Database(sqlx::Error),
 }
@@ -79,6 +82,7 @@ impl From<sqlx::Error> for LedgerError {
                 | "gift_card_covers",
             ) => Self::NotCovered,
             Some("not_their_own_order") => Self::OwnOrder,
+            Some("said_in_a_live_session") => Self::NoSession,
             _ => Self::Database(error),
         }
     }
@@ -272,16 +276,28 @@ pub async fn record(
     Ok(())
 }
 
-/// Records a refund of a payment that somebody made at its provider. False when no payment has that reference.
+/// What became of the news of a refund that somebody made at the provider.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::Type)]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
+pub enum Elsewhere {
+    Recorded,
+    /// The store had reported it, or it was a task of the staff's: that movement has the provider's reference now.
+    Matched,
+    Known,
+    /// No payment has the reference that the refund names.
+    NoPayment,
+}
+
+/// Records a refund of a payment that somebody made at its provider, once.
 pub async fn record_refund_of(
     tx: &mut Tx<Executor>,
     payment: &str,
     amount_minor: i64,
     (provider, reference): (Provider, &str),
     now: DateTime<Utc>,
-) -> Result<bool, LedgerError> {
+) -> Result<Elsewhere, LedgerError> {
     Ok(sqlx::query_scalar!(
-        r#"SELECT record_refund($1, $2, $3, $4, $5) AS "done!""#,
+        r#"SELECT record_refund($1, $2, $3, $4, $5) AS "done!: Elsewhere""#,
         payment,
         amount_minor,
         provider as Provider as _,
@@ -292,20 +308,39 @@ pub async fn record_refund_of(
     .await?)
 }
 
-/// Records the answer of a member of staff: whether money moved that only people can move. False when no such movement waits.
+/// Locks the money of an order until the transaction ends, so that what is compared with it is not recorded by another meanwhile.
+pub async fn lock(tx: &mut Tx<Executor>, order: OrderId) -> Result<(), sqlx::Error> {
+    sqlx::query!("SELECT lock_balance($1)", order.as_uuid())
+        .fetch_one(&mut **tx)
+        .await
+        .map(drop)
+}
+
+/// What a member of staff says about money or a parcel, as the audit names it.
+#[derive(Clone, Copy)]
+pub struct Statement<'a> {
+    /// The session in which it is said. None for a machine, whose word is not enough.
+    pub session: Option<Uuid>,
+    /// The id of the HTTP request.
+    pub request: Option<&'a str>,
+    pub at: DateTime<Utc>,
+}
+
+/// Records the answer of a member of staff: whether money moved that only people can move. The database notes it in the audit. False when no
+/// such movement waits.
 pub async fn settle_by_staff(
     tx: &mut Tx<Web>,
     movement: MovementId,
     moved: bool,
-    by: Option<StaffId>,
-    now: DateTime<Utc>,
+    said: Statement<'_>,
 ) -> Result<bool, LedgerError> {
     Ok(sqlx::query_scalar!(
-        r#"SELECT settle_by_staff($1, $2, $3, $4) AS "done!""#,
+        r#"SELECT settle_by_staff($1, $2, $3, $4, $5) AS "done!""#,
         movement.as_uuid(),
         moved,
-        by.map(StaffId::as_uuid),
-        now
+        said.session,
+        said.request,
+        said.at
     )
     .fetch_one(&mut **tx)
     .await?)

@@ -28,6 +28,9 @@ pub struct Movement {
     /// For money out: how often it was requested again after a failure.
     pub retries: i32,
     pub created_at: DateTime<Utc>,
+    /// The earliest time at which the provider can have been asked for it. A database that was restored asks again under the same id, so this
+    /// is when its proposal was made.
+    pub requested_since: DateTime<Utc>,
     /// The provider's references of the payment method and its customer.
     pub method_reference: Option<String>,
     pub customer: Option<String>,
@@ -47,6 +50,7 @@ struct MovementRow {
     proposal: Option<ProposalId>,
     retries: i32,
     created_at: DateTime<Utc>,
+    requested_since: DateTime<Utc>,
     method_reference: Option<String>,
     customer: Option<String>,
 }
@@ -155,6 +159,7 @@ pub async fn get<R: Role>(tx: &mut Tx<R>, id: MovementId) -> Result<Option<Movem
         r#"SELECT m.id AS "id: MovementId", m.shopper_id AS "shopper: ShopperId", m.order_id AS "order: OrderId", m.direction AS "direction: Direction",
             m.provider AS "provider: Provider", m.state AS "state: MovementState", m.amount_minor, m.currency, m.reference,
             s.reference AS "source_reference?", m.proposal_id AS "proposal: ProposalId", m.retries, m.created_at,
+            least(m.created_at, (SELECT q.created_at FROM proposals q WHERE (q.tenant_id, q.id) = (m.tenant_id, m.proposal_id))) AS "requested_since!",
             p.reference AS method_reference, p.customer
         FROM money_movements m JOIN payment_methods p ON (p.tenant_id, p.id) = (m.tenant_id, m.payment_method_id)
             LEFT JOIN money_movements s ON (s.tenant_id, s.id) = (m.tenant_id, m.source_id)
@@ -178,6 +183,7 @@ pub async fn get<R: Role>(tx: &mut Tx<R>, id: MovementId) -> Result<Option<Movem
             proposal: row.proposal,
             retries: row.retries,
             created_at: row.created_at,
+            requested_since: row.requested_since,
             method_reference: row.method_reference,
             customer: row.customer,
         })

@@ -124,7 +124,7 @@ impl From<LedgerError> for ChangeError {
     fn from(error: LedgerError) -> Self {
         match error {
             // The money that was to be paid out was paid out in another way meanwhile.
-            LedgerError::NotCovered | LedgerError::OwnOrder => Self::Stale,
+            LedgerError::NotCovered | LedgerError::OwnOrder | LedgerError::NoSession => Self::Stale,
             LedgerError::Database(error) => Self::Database(error),
         }
     }
@@ -258,8 +258,9 @@ async fn give_back<T: Serialize + Sync>(
     let method = method(tx, target, payment_method_id).await?;
     let items = serde_json::to_value(&items.0).map_err(|error| sqlx::Error::Encode(Box::new(error)))?;
     sqlx::query!(
-        "INSERT INTO returns (tenant_id, shopper_id, id, proposal_id, order_id, kind, items, payment_method_id, difference_minor, created_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        "INSERT INTO returns (tenant_id, shopper_id, id, proposal_id, order_id, kind, items, payment_method_id, difference_minor, created_at, ordered)
+        SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, coalesce(jsonb_object_agg(l.item_id, l.quantity), '{}')
+        FROM (SELECT item_id, sum(quantity) AS quantity FROM order_lines WHERE tenant_id = $1 AND order_id = $5 GROUP BY item_id) l",
         tx.tenant_id().as_uuid(),
         target.shopper.as_uuid(),
         Uuid::now_v7(),

@@ -48,6 +48,9 @@ pub struct Order {
     pub shipments: Vec<Shipment>,
     pub payments: Vec<Payment>,
     pub address: Address,
+    /// What open returns and exchanges have promised to pay out. Only write tools read it (`tools::write`).
+    #[serde(skip)]
+    pub promised: Option<Money>,
     /// The address of each product's picture, by product. Only for pages: models and other systems are not told it.
     #[serde(skip)]
     pub pictures: BTreeMap<String, String>,
@@ -89,7 +92,7 @@ pub struct Payment {
     /// True while the movement is not confirmed by whoever moves the money.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub pending: bool,
-    /// For a payment: the part that has not been refunded.
+    /// For a payment: the part that has not been refunded, and for write tools, that is not promised either.
     #[serde(skip)]
     pub left: Money,
 }
@@ -196,6 +199,7 @@ pub async fn by_number<R: Role>(tx: &mut Tx<R>, number: &str) -> Result<Option<O
             .map(|payment| payment.0.paid_in(currency))
             .collect(),
         address: row.address.0,
+        promised: None,
         pictures: row.pictures.into_iter().map(|picture| picture.0).collect(),
     }))
 }

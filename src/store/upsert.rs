@@ -45,7 +45,7 @@ pub enum UpsertError {
 impl From<LedgerError> for UpsertError {
     fn from(error: LedgerError) -> Self {
         match error {
-            LedgerError::NotCovered | LedgerError::OwnOrder => Self::RefundedMoreThanPaid,
+            LedgerError::NotCovered | LedgerError::OwnOrder | LedgerError::NoSession => Self::RefundedMoreThanPaid,
             LedgerError::Database(error) => Self::Database(error),
         }
     }
@@ -234,6 +234,7 @@ async fn order(tx: &mut Tx<Executor>, store: &Tenant, order: &OrderRecord) -> Re
     let known = orders::by_number(tx, &order.number)
         .await?
         .filter(|known| !known.lines.is_empty());
+    ledger::lock(tx, stored).await?;
     let told = reconcile(&ledger::known(tx, stored).await?, order, store.currency)?;
     let now = crate::clock::now();
     for request in &told.confirmed {

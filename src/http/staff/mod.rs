@@ -24,6 +24,7 @@ use chrono::{DateTime, Utc};
 use crate::{
     http::{App, problem::Problem, request_id},
     identity::StaffMember,
+    ledger::Statement,
     tenancy::{
         Pool, Tx, Web,
         audit::{Actor, Entry, append},
@@ -62,7 +63,24 @@ impl StaffChange {
         self.staff.actor().in_request(self.request.clone())
     }
 
-    /// Appends the audit entry and commits. If `found` is false, nothing is committed and the answer is 404.
+    /// What this caller says about money or a parcel.
+    fn statement(&self) -> Statement<'_> {
+        Statement {
+            session: self.staff.session(),
+            request: self.request.as_deref(),
+            at: self.now,
+        }
+    }
+
+    /// Commits what the database has noted in the audit by itself. Where nothing was found nothing was done: 404.
+    async fn finish_noted(tx: Tx<Web>, found: bool) -> Result<(), Problem> {
+        match found {
+            true => Ok(tx.commit().await?),
+            false => Err(Problem::not_found()),
+        }
+    }
+
+    /// Notes in the audit what was done, and commits. Where nothing was found nothing was done: 404.
     async fn finish(
         self,
         mut tx: Tx<Web>,

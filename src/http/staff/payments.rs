@@ -65,9 +65,7 @@ pub async fn fail(change: StaffChange, Path(id): Path<MovementId>) -> Result<Sta
 
 async fn settle(change: StaffChange, id: MovementId, moved: bool) -> Result<StatusCode, Problem> {
     let mut tx = change.begin().await?;
-    let by = change.staff.person().map(|(id, _)| id);
-    let found = ledger::settle_by_staff(&mut tx, id, moved, by, change.now).await?;
-    let action = if moved { "payment.confirm" } else { "payment.fail" };
-    change.finish(tx, found, action, ("payment", id)).await?;
+    let found = ledger::settle_by_staff(&mut tx, id, moved, change.statement()).await?;
+    StaffChange::finish_noted(tx, found).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -174,10 +174,8 @@ pub async fn call_off(change: StaffChange, Path(id): Path<ProposalId>) -> Result
 
 async fn end_return(change: StaffChange, id: ProposalId, has_come: bool) -> Result<StatusCode, Problem> {
     let mut tx = change.begin().await?;
-    let by = change.staff.person().map(|(id, _)| id);
-    let found = returns::end(&mut tx, id, has_come, by, change.now).await?;
-    let action = if has_come { "return.receive" } else { "return.call_off" };
-    change.finish(tx, found, action, ("proposal", id)).await?;
+    let found = returns::end(&mut tx, id, has_come, change.statement()).await?;
+    StaffChange::finish_noted(tx, found).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

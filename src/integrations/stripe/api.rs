@@ -1,6 +1,7 @@
 //! Charges, payment pages and refunds at Stripe. Each request has an idempotency key, so that a movement happens only once.
 //!
-//! Stripe forgets a key after 24 hours. Before a movement that old is requested again, Stripe is asked whether it knows the movement.
+//! Stripe forgets a key after 24 hours. Before a movement that old is requested again, Stripe is asked whether it knows the movement. A
+//! movement's id, and so its key, is the same when a restored database executes its proposal again (`movement_id` in the migrations).
 
 use chrono::{DateTime, Duration, Utc};
 use secrecy::{ExposeSecret, SecretString};
@@ -86,7 +87,7 @@ async fn charge(
     if movement.state != MovementState::Requested {
         return Ok(Sent::Done(movement.reference.clone()));
     }
-    if now - movement.created_at > IDEMPOTENCY_KEY_TTL {
+    if now - movement.requested_since > IDEMPOTENCY_KEY_TTL {
         let query = format!("metadata['movement']:'{}'", movement.id);
         let found = match call.get("/v1/payment_intents/search", &[("query", &query)]).await {
             Ok(found) => found,
@@ -98,7 +99,10 @@ async fn charge(
             .find(|intent| is(intent, "succeeded"))
             .or_else(|| all().find(|intent| is(intent, "processing")))
             .or_else(|| all().find(|intent| !is(intent, "canceled")));
-        return follow(call, claimed, movement, made.unwrap_or(&Value::Null), now).await;
+        // A movement that is younger than its proposal was not requested from this database before: it is charged if Stripe knows nothing of it.
+        if made.is_some() || now - movement.created_at > IDEMPOTENCY_KEY_TTL {
+            return follow(call, claimed, movement, made.unwrap_or(&Value::Null), now).await;
+        }
     }
     let amount = movement.amount.minor.to_string();
     let currency = movement.amount.currency.to_string().to_lowercase();
@@ -259,7 +263,7 @@ async fn refund(
         "payment_intent"
     };
     let id = movement.id.to_string();
-    if now - movement.created_at > IDEMPOTENCY_KEY_TTL {
+    if now - movement.requested_since > IDEMPOTENCY_KEY_TTL {
         let listed = match call.get("/v1/refunds", &[(kind, payment), ("limit", "100")]).await {
             Ok(listed) => listed,
             Err(Failure::Sent(sent) | Failure::Declined(sent, _)) => return Ok(sent),
@@ -305,6 +309,14 @@ async fn refunded(
     let Some(reference) = refund["id"].as_str() else {
         return Ok(later("the answer cannot be read"));
     };
+    if refund["amount"]
+        .as_i64()
+        .is_some_and(|amount| amount != movement.amount.minor)
+    {
+        return Ok(Sent::Never(
+            "the provider refunded another amount than was asked for".into(),
+        ));
+    }
     match refund["status"].as_str() {
         Some("failed" | "canceled") => {
             ledger::fail(
@@ -370,6 +382,11 @@ impl Call<'_> {
                 // The provider's code, such as `charge_already_refunded`, never its text.
                 let sent = Sent::Never(format!("{error} {}", code(&body)));
                 match status.as_u16() {
+                    // The movement was requested before with other contents, as after a restore. When the key is forgotten, the movement is
+                    // looked up.
+                    _ if body["error"]["type"] == "idempotency_error" => Err(Failure::Sent(later(
+                        "the provider knows this request with other contents",
+                    ))),
                     402 => Err(Failure::Declined(sent, body["error"].clone())),
                     // The key was revoked or lacks a permission. Whether the call was made before is unknown; a call with a new key will
                     // tell.

@@ -11,7 +11,7 @@ use crate::{
         event_source::{Event, Outcome},
         webhook_delivery,
     },
-    ledger::{self, Direction, Provider},
+    ledger::{self, Direction, Elsewhere, Provider},
     store::upsert::UpsertError,
     tenancy::{
         Executor, Tx,
@@ -138,24 +138,26 @@ enum Refund {
     Elsewhere,
 }
 
-/// Records a refund that somebody made at Stripe. False when no movement has its payment as the reference.
+/// Records a refund that somebody made at Stripe. Returns what became of it, and its amount in minor units.
 async fn record_elsewhere(
     tx: &mut Tx<Executor>,
     refund: &Value,
     reference: &str,
     now: DateTime<Utc>,
-) -> Result<Option<i64>, UpsertError> {
-    let Some(amount) = refund["amount"].as_i64() else {
-        return Ok(None);
-    };
-    for payment in ["payment_intent", "charge"] {
-        if let Some(payment) = refund[payment].as_str()
-            && ledger::record_refund_of(tx, payment, amount, (Provider::Stripe, reference), now).await?
-        {
-            return Ok(Some(amount));
+) -> Result<(Elsewhere, i64), UpsertError> {
+    let amount = refund["amount"].as_i64().unwrap_or(0);
+    if amount > 0 {
+        for payment in ["payment_intent", "charge"] {
+            let Some(payment) = refund[payment].as_str() else {
+                continue;
+            };
+            match ledger::record_refund_of(tx, payment, amount, (Provider::Stripe, reference), now).await? {
+                Elsewhere::NoPayment => {}
+                done => return Ok((done, amount)),
+            }
         }
     }
-    Ok(None)
+    Ok((Elsewhere::NoPayment, amount))
 }
 
 const PAST: Outcome = Outcome::Ignored("another refund of the same money came after it");
@@ -180,8 +182,11 @@ async fn refunded(
         }
         Refund::Elsewhere => {}
     }
-    let Some(amount) = record_elsewhere(tx, refund, reference, now).await? else {
-        return Ok(Outcome::Ignored("this refund is not ours"));
+    let amount = match record_elsewhere(tx, refund, reference, now).await? {
+        (Elsewhere::Recorded, amount) => amount,
+        (Elsewhere::Matched, _) => return Ok(Outcome::Done),
+        (Elsewhere::Known, _) => return Ok(Outcome::Ignored("known already")),
+        (Elsewhere::NoPayment, _) => return Ok(Outcome::Ignored("this refund is not ours")),
     };
     let data = json!({ "amount_minor": amount });
     let system = Actor::system();

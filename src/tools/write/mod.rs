@@ -12,6 +12,7 @@ pub mod exchange_items;
 pub mod hand_off;
 pub mod request_refund;
 pub mod return_items;
+mod units;
 mod wording;
 
 use std::collections::BTreeMap;
@@ -19,9 +20,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use validator::Validate;
 
+use self::units::{UNDER_WAY, unit_of, units_left};
 use super::Contract;
 use crate::{
-    approvals::{OrderRef, Plan, PlanError, policy::Policy},
+    approvals::{OrderRef, Plan, PlanError, policy::Policy, returns},
     ids::ShopperId,
     ledger,
     money::{Currency, Money},
@@ -63,8 +65,40 @@ pub struct ItemChange {
     pub new_item_id: String,
 }
 
+/// An order. What is promised to returns and exchanges under way is set aside: it counts as left of no payment.
 async fn order<R: Role>(tx: &mut Tx<R>, number: &str) -> Result<Order, PlanError> {
-    orders::by_number(tx, number).await?.ok_or(PlanError::NotFound("order"))
+    let mut order = orders::by_number(tx, number)
+        .await?
+        .ok_or(PlanError::NotFound("order"))?;
+    for (method, promised) in returns::promised(tx, order.id).await? {
+        set_aside(&mut order, &method, promised);
+    }
+    Ok(order)
+}
+
+/// Sets aside what will be paid out to a method, as the ledger takes it: from that method's payments first, then from the others.
+fn set_aside(order: &mut Order, method: &str, promised: i64) {
+    let (own, others): (Vec<_>, Vec<_>) = order
+        .payments
+        .iter_mut()
+        .partition(|payment| payment.payment_method_id == method);
+    let mut rest = promised;
+    for payment in own.into_iter().chain(others) {
+        let part = rest.min(payment.left.minor);
+        payment.left.minor -= part;
+        rest -= part;
+    }
+    let before = order.promised.map_or(0, |before| before.minor);
+    let set_aside = before + promised - rest;
+    order.promised = (set_aside > 0).then(|| Money::new(set_aside, order.total.currency));
+}
+
+/// Refuses to move money that a return or exchange under way will pay out.
+fn must_promise_nothing(order: &Order) -> Result<(), PlanError> {
+    match order.promised {
+        Some(_) => Err(PlanError::rule(UNDER_WAY)),
+        None => Ok(()),
+    }
 }
 
 /// Refuses to plan on an order in any other state.
@@ -74,39 +108,6 @@ fn must_be(order: &Order, status: OrderStatus, what: &str) -> Result<(), PlanErr
     } else {
         Err(PlanError::rule(format!("only a {what} order can be changed this way")))
     }
-}
-
-/// How many units of each line the shopper still has: those that came back and were paid out are gone. Refuses while a return or exchange
-/// of the order is under way, whatever status the shop's platform reports meanwhile.
-async fn units_left<R: Role>(tx: &mut Tx<R>, order: &Order) -> Result<Vec<u32>, PlanError> {
-    let found = sqlx::query!(
-        r#"SELECT kind, items, settled_at IS NULL AS "is_open!" FROM returns WHERE tenant_id = $2 AND order_id = $1 AND called_off_at IS NULL"#,
-        order.id.as_uuid(),
-        tx.tenant_id().as_uuid()
-    )
-    .fetch_all(&mut **tx)
-    .await?;
-    if found.iter().any(|row| row.is_open) {
-        return Err(PlanError::rule("a return or exchange of this order is under way"));
-    }
-    let mut left: Vec<u32> = order.lines.iter().map(|line| line.quantity).collect();
-    let returned = found
-        .into_iter()
-        .filter(|row| row.kind == "return")
-        .map(|row| row.items);
-    let returned = returned.filter_map(|items| serde_json::from_value::<Vec<String>>(items).ok());
-    for item in returned.flatten() {
-        // The platform may have removed the line from the order.
-        if let Some(at) = unit_of(&order.lines, &left, &item) {
-            left[at] -= 1;
-        }
-    }
-    Ok(left)
-}
-
-/// The line from which a unit of an item can be taken.
-fn unit_of(lines: &[Line], left: &[u32], item: &str) -> Option<usize> {
-    (0..left.len()).find(|&at| lines[at].item_id == item && left[at] > 0)
 }
 
 /// The shopper's payment methods, by id.
@@ -197,7 +198,7 @@ impl<'a> Ledger<'a> {
     }
 }
 
-/// What was paid and can still be refunded, for each method that has any, in the order of their first payment.
+/// What was paid, can still be refunded and is not promised, for each method that has any, in the order of their first payment.
 fn unrefunded(order: &Order) -> Vec<(String, Money)> {
     let mut left: Vec<(String, Money)> = Vec::new();
     for payment in order.payments.iter().filter(|payment| payment.left.minor > 0) {
@@ -293,5 +294,6 @@ fn order_ref(order: &Order) -> Option<OrderRef> {
         number: order.number.clone(),
         version: order.version,
         refunded: (refunded > 0).then(|| Money::new(refunded, order.total.currency)),
+        promised: order.promised,
     })
 }

@@ -40,7 +40,7 @@ impl WriteTool for RequestRefund {
         effect: Effect::MovesMoney,
         requires: &[
             "the amount is more than nothing",
-            "the amount is at most what was paid less what was refunded",
+            "the amount is at most what was paid less what was refunded and what returns under way will pay out",
         ],
         may_retry: true,
         side_effects: &["a refund", "a receipt by mail"],

@@ -3,6 +3,7 @@
 use chrono::Utc;
 use countersign::{
     cli::import,
+    config::Settings,
     identity::StaffRole::{Admin, Approver},
     integrations::credentials::Kind,
     keyring::hmac_sha256,
@@ -19,7 +20,30 @@ use crate::support::{
     stripe_books::{Books, ChargeOutcome, RefundOutcome},
 };
 
+mod held;
 mod payouts;
+mod refunds_elsewhere;
+mod restore;
+mod returns;
+mod web_role;
+
+/// An order of Mia's as her store reports it: number, status, units of the lantern, and its payments and refunds.
+fn order_of(number: &str, status: &str, lanterns: u32, payments: Value) -> Value {
+    json!({ "type": "order", "number": number, "shopper": "mia", "status": status,
+        "address": { "address1": "4 Quay Street", "city": "Portland", "zip": "04101", "country": "USA" },
+        "lines": [{ "product_id": "lantern", "item_id": "lantern-brass", "name": "lantern", "price": "64.00", "quantity": lanterns }],
+        "payments": payments })
+}
+
+/// A payment or refund as the store reports it.
+fn by_card(kind: &str, amount: &str, reference: Option<&str>) -> Value {
+    match reference {
+        Some(reference) => {
+            json!({ "kind": kind, "amount": amount, "payment_method": "card-mia", "reference": reference })
+        }
+        None => json!({ "kind": kind, "amount": amount, "payment_method": "card-mia" }),
+    }
+}
 
 const WEBHOOK_SECRET: &str = "whsec_stripe_of_the_tests";
 
@@ -41,9 +65,18 @@ const ORDERS: [(&str, &str, &str, &str, &str); 4] = [
 
 impl Shop {
     async fn open() -> Self {
+        Self::open_with(|_| ()).await
+    }
+
+    /// With settings changed before the start.
+    async fn open_with(change: impl FnOnce(&mut Settings)) -> Self {
         let stripe = FakeStripe::start().await;
         let url = stripe.url.clone();
-        let app = TestApp::start_with_settings(move |settings| settings.outside.stripe_url = url).await;
+        let app = TestApp::start_with_settings(move |settings| {
+            settings.outside.stripe_url = url;
+            change(settings);
+        })
+        .await;
         app.give_secret(Kind::Stripe, None, "sk_test_of_the_tests").await;
         app.give_secret(Kind::StripeWebhook, None, WEBHOOK_SECRET).await;
         app.execute_sql("UPDATE tenants SET demo_payments = false").await;
@@ -113,21 +146,64 @@ impl Shop {
         });
         let Some(event) = event else { return };
         for _ in 0..=usize::from(doubled) {
-            let (body, time) = (event.to_string(), Utc::now().timestamp());
-            let signature = hex::encode(hmac_sha256(
-                WEBHOOK_SECRET.as_bytes(),
-                format!("{time}.{body}").as_bytes(),
-            ));
-            let url = format!("{}/v1/webhooks/{}/stripe", self.app.url, self.app.store.key.as_str());
-            let sent = self
-                .app
-                .http
-                .post(url)
-                .header("stripe-signature", format!("t={time},v1={signature}"));
-            let (status, answer) = answer(sent.body(body)).await;
-            assert!(status.is_success(), "{status} {answer}");
+            self.send(&event).await;
         }
         self.wait_until_idle().await;
+    }
+
+    /// Sends an event as the provider does.
+    async fn send(&self, event: &Value) {
+        let (body, time) = (event.to_string(), Utc::now().timestamp());
+        let signature = hex::encode(hmac_sha256(
+            WEBHOOK_SECRET.as_bytes(),
+            format!("{time}.{body}").as_bytes(),
+        ));
+        let url = format!("{}/v1/webhooks/{}/stripe", self.app.url, self.app.store.key.as_str());
+        let sent = self
+            .app
+            .http
+            .post(url)
+            .header("stripe-signature", format!("t={time},v1={signature}"));
+        let (status, answer) = answer(sent.body(body)).await;
+        assert!(status.is_success(), "{status} {answer}");
+    }
+
+    /// The store's own system reports an order.
+    async fn import(&self, order: &Value) {
+        let lines = std::iter::once(Ok(order.to_string()));
+        let report = import::from_lines(&self.app.pools.executor, &self.app.store.tenant, lines).await;
+        assert_eq!(report.expect("imports").rejected, []);
+    }
+
+    /// What came in for an order, what of it is held, and what went out.
+    async fn balance(&self, number: &str) -> (i64, i64, i64) {
+        let row = sqlx::query(
+            "SELECT paid_in, held, paid_out FROM order_balances b JOIN orders o ON o.id = b.order_id WHERE o.number = $1 AND o.tenant_id = $2",
+        )
+        .bind(number)
+        .bind(self.app.store.tenant.id.as_uuid())
+        .fetch_one(&mut self.app.superuser().await)
+        .await
+        .expect("reads");
+        (row.get(0), row.get(1), row.get(2))
+    }
+
+    /// Staff have the parcel of a return or exchange.
+    async fn receive(&self, proposal: &Value) {
+        let path = format!(
+            "/v1/staff/proposals/{}/received",
+            proposal["id"].as_str().expect("an id")
+        );
+        assert_eq!(answer(self.kim.request("POST", &path)).await.0, StatusCode::NO_CONTENT);
+        self.wait_until_idle().await;
+    }
+
+    /// What the shopper reads when a request is refused before it becomes a proposal.
+    async fn refused(&self, tool: &str, arguments: Value) -> String {
+        self.app
+            .model
+            .script([Reply::call(tool, arguments), Reply::EchoToolResult]);
+        self.mia.ask_text("please").await
     }
 
     async fn deliver_all(&self) {
