@@ -6,6 +6,7 @@ pub mod catalogue;
 pub mod changes;
 pub mod help;
 mod mentions;
+pub mod order_number;
 pub mod orders;
 pub mod privacy;
 pub mod profile;

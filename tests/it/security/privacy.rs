@@ -84,6 +84,7 @@ const KEPT: &[&str] = &[
     "order_lines.product_id",
     "orders.bare_number",
     "orders.currency",
+    "orders.folded_number",
     "orders.number",
     "orders.reference",
     "orders.status",
