@@ -22,7 +22,7 @@ use crate::language::Language;
 
 pub use chain::{Chain, Link};
 pub use deadline::Deadlines;
-pub use fallback_rules::OfflineModel;
+pub use fallback_rules::{OfflineModel, suggestions, wants_person};
 pub use openai::{OpenAiModel, OpenAiSettings};
 pub use price::Price;
 pub use scripted::ScriptedModel;
