@@ -6,4 +6,5 @@ mod handoff;
 mod languages;
 mod model_failures;
 mod orders;
+mod rules;
 mod sending;

@@ -70,6 +70,7 @@ const KEPT: &[&str] = &[
     "decisions.verdict",
     "messages.author",
     "messages.source",
+    "messages.suggestions",
     "money_movements.currency",
     "money_movements.direction",
     "money_movements.failure",
