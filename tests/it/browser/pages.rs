@@ -68,12 +68,14 @@ async fn a_return_is_proposed_countersigned_and_mailed() {
     shopper.go(&format!("{}/?as=mia", demo.url)).await;
     shopper.opens_chat().await;
     shopper.says("I want to return order #1002.").await;
+    shopper.reads("Return Fisherman Sweater of order #1002?").await;
+    shopper.presses("Yes").await;
     shopper.reads("A person will decide").await;
     shopper.until(&chat("chat.querySelector('.proposal')")).await;
     let said = shopper
         .run(&format!("return {}", chat("chat.querySelectorAll('.shopper').length")))
         .await;
-    assert_eq!(said, json!(1), "said at once after opening, shown once");
+    assert_eq!(said, json!(2), "said at once after opening, and the yes; each shown once");
     shopper.picture("desk-light-proposal").await;
     staff.signs_in(&demo).await;
     staff.until("document.querySelector('.queue a')").await;
@@ -262,6 +264,8 @@ async fn furnish(demo: &Demo, browser: &Browser, text: &str) -> Vec<String> {
         .until(&chat("chat.querySelectorAll('.assistant').length === 1"))
         .await;
     browser.says("I want to return order #1002.").await;
+    browser.reads("Return Fisherman Sweater of order #1002?").await;
+    browser.presses("Yes").await;
     browser.reads("A person will decide").await;
     browser.says("a person please").await;
     browser.reads("called someone").await;
