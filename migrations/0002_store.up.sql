@@ -82,8 +82,11 @@ CREATE TABLE orders (
     shopper_id  uuid NOT NULL,
     id          uuid NOT NULL,
     number      text NOT NULL CHECK (length(number) BETWEEN 1 AND 64),
-    -- The number that orders are looked up by. Shops print a leading # that shoppers leave out, and no two orders may differ by it alone.
+    -- Shops print a leading #, and no two orders may differ by it alone.
     bare_number text NOT NULL GENERATED ALWAYS AS (ltrim(number, '#')) STORED,
+    -- What it is looked up by: the number in the one spelling that `store::order_number::fold` gives. The program writes it, because SQL does
+    -- not know the digits and letters of every script in every locale. Two orders may share it; then only the exact number finds one.
+    folded_number text NOT NULL,
     status      text NOT NULL CHECK (status IN ('pending', 'pending_items_modified', 'processed', 'delivered',
                                                 'cancelled', 'return_requested', 'exchange_requested')),
     currency    text NOT NULL CHECK (currency ~ '^[A-Z]{3}$'),
@@ -99,6 +102,7 @@ CREATE TABLE orders (
     FOREIGN KEY (tenant_id, shopper_id) REFERENCES shoppers
 );
 CALL protect_table('orders', true);
+CREATE INDEX orders_by_folded_number ON orders (tenant_id, folded_number);
 CREATE POLICY proved ON orders FOR SELECT TO countersign_reader USING (id = app_order());
 
 -- The tables below repeat the order's shopper_id so that row-level security needs no join. The foreign key keeps it consistent.

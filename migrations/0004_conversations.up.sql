@@ -75,6 +75,8 @@ CREATE TABLE messages (
     created_at      timestamptz NOT NULL,
     -- The help articles that a search returned in the turn: `[{"title", "slug", "language"}]`.
     citations       jsonb,
+    -- What the shopper may press below it.
+    suggestions     text[] NOT NULL DEFAULT '{}',
     PRIMARY KEY (tenant_id, id),
     FOREIGN KEY (tenant_id, shopper_id, conversation_id) REFERENCES conversations (tenant_id, shopper_id, id) ON UPDATE CASCADE
 );

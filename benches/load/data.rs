@@ -33,8 +33,8 @@ pub async fn load(admin: &PgConnectOptions, orders: u32, folder: &Path) -> Vec<S
         INSERT INTO sessions (tenant_id, shopper_id, id, token_hash, created_at, last_seen_at, idle_until, expires_at)
             SELECT tid(t), sid(t, s), gen_random_uuid(), decode(lpad(to_hex(s), 64, '0'), 'hex'), now(), now(), now() + interval '1 day', now() + interval '1 day'
             FROM generate_series(1, {TENANTS}) t, generate_series(1, {SHOPPERS}) s;
-        INSERT INTO orders (tenant_id, shopper_id, id, number, status, currency, address, placed_at)
-            SELECT tid(t), sid(t, 1 + n % {SHOPPERS}), sid(t, n), '#' || n, 'delivered', 'USD',
+        INSERT INTO orders (tenant_id, shopper_id, id, number, folded_number, status, currency, address, placed_at)
+            SELECT tid(t), sid(t, 1 + n % {SHOPPERS}), sid(t, n), '#' || n, n::text, 'delivered', 'USD',
                 '{{"address1":"4 Quay Street","address2":"","city":"Portland","state":"ME","zip":"04101","country":"USA"}}', now()
             FROM generate_series(1, {TENANTS}) t, generate_series(1, {each}) n;
         INSERT INTO order_lines (tenant_id, shopper_id, order_id, position, product_id, item_id, name, options, price_minor, quantity)

@@ -81,6 +81,10 @@ pub struct Message {
     /// The help articles that the answer is based on: see `GET /v1/help/{language}/{slug}`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub citations: Vec<Citation>,
+    /// What the shopper may answer by pressing a button: short texts, each of which is sent as a message when it is pressed. They belong to
+    /// the newest message of a conversation alone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub suggestions: Vec<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::Type, utoipa::ToSchema)]

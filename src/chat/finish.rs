@@ -11,7 +11,7 @@ use super::{
 use crate::{
     ids::MessageId,
     language::TextKey,
-    model::Source,
+    model::{self, Source},
     tenancy::audit::{self, Actor, Entry},
     tools,
 };
@@ -61,6 +61,10 @@ impl Turn {
                 text = format!("{text}\n\n{away} {}", said(by_mail));
             }
         }
+        let suggestions = match source {
+            Source::Offline => model::suggestions(&text, self.language),
+            _ => Vec::new(),
+        };
         let message = Message {
             id: MessageId::new(),
             author: if self.held { Author::System } else { Author::Assistant },
@@ -68,6 +72,7 @@ impl Turn {
             text,
             created_at: now,
             citations: draft.citations,
+            suggestions,
         };
         closing.extend([Event::Message(message.clone()), Event::Done { turn_id: self.id }]);
         self.close(message, (&draft.calls, draft.guard.breach), closing, false)

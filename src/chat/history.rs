@@ -105,7 +105,7 @@ pub async fn messages(
 ) -> Result<Vec<Message>, sqlx::Error> {
     let rows = sqlx::query!(
         r#"SELECT id AS "id: MessageId", author AS "author: Author", source AS "source: Source", body, created_at,
-            citations AS "citations: Json<Vec<Citation>>" FROM messages
+            citations AS "citations: Json<Vec<Citation>>", suggestions FROM messages
         WHERE conversation_id = $1 AND ($3::uuid IS NULL OR (created_at, id) > (SELECT created_at, id FROM messages WHERE id = $3))
         ORDER BY created_at, id LIMIT $2"#,
         conversation.as_uuid(),
@@ -121,6 +121,7 @@ pub async fn messages(
         text: row.body,
         created_at: row.created_at,
         citations: row.citations.map(|citations| citations.0).unwrap_or_default(),
+        suggestions: row.suggestions,
     });
     Ok(messages.collect())
 }

@@ -24,7 +24,7 @@ use crate::{
     ids::{ConversationId, MessageId, TurnId},
     keyring::Keyring,
     language::Language,
-    model::{Link, ToolDefinition, budget::GuestNetworks},
+    model::{self, Link, ToolDefinition, budget::GuestNetworks},
     telemetry,
     tenancy::{Tx, Web},
 };
@@ -178,7 +178,8 @@ impl Chat {
             message: new.message,
             log,
             guard,
-            by_rules: message.by_rules,
+            // Who asks for a person is heard before any model is asked: the rules call one at once.
+            by_rules: message.by_rules || model::wants_person(&message.text),
             held,
             stopping: self.stopping.clone(),
         };

@@ -158,8 +158,8 @@ pub(super) async fn end(
             FROM turn, unnest($7::uuid[], $8::text[], $9::text[], $10::text[], $11::text[], $12::timestamptz[])
                 AS c(id, tool, arguments, outcome, reason, at)),
         touched AS (UPDATE conversations SET updated_at = $6 FROM turn WHERE conversations.id = $13)
-        INSERT INTO messages (tenant_id, shopper_id, id, conversation_id, turn_id, author, source, body, created_at, citations)
-        SELECT $1, $2, $14, $13, turn.id, $15, $16, $17, $6, nullif($18::jsonb, '[]') FROM turn"#,
+        INSERT INTO messages (tenant_id, shopper_id, id, conversation_id, turn_id, author, source, body, created_at, citations, suggestions)
+        SELECT $1, $2, $14, $13, turn.id, $15, $16, $17, $6, nullif($18::jsonb, '[]'), $19 FROM turn"#,
         tx.tenant_id().as_uuid(),
         shopper.as_uuid(),
         ending.turn.as_uuid(),
@@ -177,7 +177,8 @@ pub(super) async fn end(
         ending.message.author as Author as _,
         ending.message.source as Source as _,
         ending.message.text,
-        Json(&ending.message.citations) as _
+        Json(&ending.message.citations) as _,
+        &ending.message.suggestions
     )
     .execute(&mut **tx)
     .await?;
@@ -237,6 +238,7 @@ pub(super) fn interruption(turn: TurnId, language: Language, now: DateTime<Utc>)
         text: text.clone(),
         created_at: now,
         citations: Vec::new(),
+        suggestions: Vec::new(),
     };
     let error = Event::Error {
         code: "interrupted".into(),

@@ -35,7 +35,8 @@ use crate::{
 pub struct SendMessage {
     /// The conversation to continue. Without it a new one is started.
     conversation_id: Option<ConversationId>,
-    /// 1 to 4,000 characters.
+    /// 1 to 4,000 characters. Characters that nobody sees, such as marks of direction from a paste, are taken out before they are counted.
+    #[serde(deserialize_with = "crate::text::cleaned")]
     #[validate(length(min = 1, max = 4000), custom(function = crate::text::multi_line), custom(function = crate::text::not_blank))]
     #[schema(example = "Where is my order #1001?")]
     text: String,

@@ -315,6 +315,7 @@ pub async fn change_password(
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OrderProof {
+    #[serde(deserialize_with = "crate::text::cleaned")]
     #[validate(length(min = 1, max = 64), custom(function = crate::text::single_line))]
     #[schema(example = "#1001")]
     order_number: String,

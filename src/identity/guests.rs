@@ -14,6 +14,7 @@ use crate::{
     ids::{OrderId, ShopperId},
     keyring::{self, Keyring},
     network::Network,
+    store::order_number,
     tenancy::{Scope, Tx, Web},
 };
 
@@ -64,9 +65,12 @@ impl Identity {
         self.may_mail(&mut tx, &email, device).await?;
         let order = sqlx::query!(
             r#"SELECT o.id AS "id: OrderId", o.shopper_id AS "shopper: ShopperId" FROM orders o JOIN shoppers s USING (tenant_id, shopper_id)
-            WHERE o.bare_number = ltrim($1, '#') AND s.email = $2"#,
-            number,
-            email
+            WHERE o.tenant_id = $3 AND o.folded_number = $1 AND s.email = $2 AND (o.bare_number = $4 OR NOT EXISTS (SELECT FROM orders other
+                WHERE other.tenant_id = o.tenant_id AND other.shopper_id = o.shopper_id AND other.folded_number = o.folded_number AND other.id <> o.id))"#,
+            order_number::fold(number),
+            email,
+            tx.tenant_id().as_uuid(),
+            number.trim().trim_start_matches('#')
         )
         .fetch_optional(&mut *tx)
         .await?;

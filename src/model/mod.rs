@@ -38,7 +38,7 @@ pub use chain::{Chain, Link};
 pub use deadline::Deadlines;
 pub use dialect::{Adaptation, Dialect};
 pub use endpoint::Endpoint;
-pub use fallback_rules::OfflineModel;
+pub use fallback_rules::{OfflineModel, suggestions, wants_person};
 pub use fault_text::SettingNames;
 pub use price::{Price, PricedModel};
 pub use protocol::{EndpointSettings, Sampling, Wire};

@@ -8,6 +8,7 @@ pub mod changes;
 pub mod erasure;
 pub mod help;
 mod mentions;
+pub mod order_number;
 pub mod orders;
 pub mod privacy;
 pub mod profile;

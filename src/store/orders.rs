@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::types::Json;
 use validator::Validate;
 
-use super::{Address, Options};
+use super::{Address, Options, order_number};
 use crate::{
     ids::{OrderId, ShopperId},
     money::{Currency, Money},
@@ -154,7 +154,8 @@ struct PaymentRow {
     confirmed: bool,
 }
 
-/// The bound shopper's order with this number. The leading `#` that many shops print may be left out or added.
+/// The bound shopper's order of this number, in whatever spelling (`order_number::fold`). Where two of a shopper's orders differ by spelling
+/// alone, only the exact one is found.
 pub async fn by_number<R: Role>(tx: &mut Tx<R>, number: &str) -> Result<Option<Order>, sqlx::Error> {
     // Lines, shipments and payments come as JSON arrays in the field order of their rows: the cheapest shape for Postgres to build.
     let row = sqlx::query_as!(
@@ -170,8 +171,15 @@ pub async fn by_number<R: Role>(tx: &mut Tx<R>, number: &str) -> Result<Option<O
                 WHERE (p.tenant_id, p.order_id) = (o.tenant_id, o.id) ORDER BY p.position) AS "payments!: Vec<Json<PaymentRow>>",
             ARRAY(SELECT json_build_array(g.external_id, g.picture) FROM products g WHERE g.tenant_id = o.tenant_id AND g.picture IS NOT NULL
                 AND g.external_id IN (SELECT l.product_id FROM order_lines l WHERE (l.tenant_id, l.order_id) = (o.tenant_id, o.id))) AS "pictures!: Vec<Json<(String, String)>>"
-        FROM orders o WHERE o.bare_number = $1"#,
-        number.trim_start_matches('#')
+        FROM orders o WHERE o.tenant_id = $1 AND ($2::uuid IS NULL OR o.shopper_id = $2 OR o.id = $3)
+            AND o.folded_number = $4 AND (o.bare_number = $5 OR NOT EXISTS (SELECT FROM orders other
+                WHERE other.tenant_id = o.tenant_id AND other.shopper_id = o.shopper_id AND other.folded_number = o.folded_number AND other.id <> o.id))
+        ORDER BY o.bare_number = $5 DESC LIMIT 1"#,
+        tx.tenant_id().as_uuid(),
+        tx.shopper_id().map(ShopperId::as_uuid),
+        tx.proved_order().map(OrderId::as_uuid),
+        order_number::fold(number),
+        number.trim().trim_start_matches('#')
     )
     .fetch_optional(&mut **tx)
     .await?;
@@ -204,7 +212,29 @@ pub async fn by_number<R: Role>(tx: &mut Tx<R>, number: &str) -> Result<Option<O
     }))
 }
 
-/// The bound shopper's orders, newest first, at most `limit`; with `after`, only those older than it.
+/// The number of the one order of the bound shopper that a parcel of this tracking number belongs to.
+pub async fn number_by_tracking<R: Role>(tx: &mut Tx<R>, tracking: &str) -> Result<Option<String>, sqlx::Error> {
+    let tracking = order_number::plain(tracking).to_ascii_lowercase();
+    let tracking: String = tracking.chars().filter(char::is_ascii_alphanumeric).collect();
+    // Fewer characters are no carrier's, and could be anything.
+    if tracking.len() < 6 {
+        return Ok(None);
+    }
+    let numbers = sqlx::query_scalar!(
+        "SELECT DISTINCT o.number FROM orders o JOIN shipments s ON (s.tenant_id, s.order_id) = (o.tenant_id, o.id)
+        WHERE o.tenant_id = $1 AND (o.shopper_id = $2 OR o.id = $3)
+            AND lower(regexp_replace(s.tracking_number, '[^A-Za-z0-9]', '', 'g')) = $4 LIMIT 2",
+        tx.tenant_id().as_uuid(),
+        tx.shopper_id().map(ShopperId::as_uuid),
+        tx.proved_order().map(OrderId::as_uuid),
+        tracking
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    Ok(<[String; 1]>::try_from(numbers).ok().map(|[number]| number))
+}
+
+/// The bound shopper's orders, newest first, at most `limit`, those older than `after` when it is given.
 pub async fn list<R: Role>(
     tx: &mut Tx<R>,
     limit: u32,

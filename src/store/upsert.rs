@@ -7,6 +7,7 @@ use uuid::Uuid;
 use validator::Validate;
 
 use super::{
+    order_number,
     orders::{self, Line, OrderStatus, PaymentKind, Shipment},
     profile,
     records::{LineRecord, OrderRecord, PaymentMethodKind, PaymentRecord, ProductRecord, Record, ShopperRecord},
@@ -215,8 +216,9 @@ async fn order(tx: &mut Tx<Executor>, store: &Tenant, order: &OrderRecord) -> Re
     .await?
     .ok_or_else(|| UpsertError::NoShopper(order.shopper.clone()))?;
     let stored = sqlx::query_scalar!(
-        r#"INSERT INTO orders (tenant_id, shopper_id, id, number, status, currency, address, placed_at, reference) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-        ON CONFLICT (tenant_id, bare_number) DO UPDATE SET number = excluded.number, reference = coalesce(excluded.reference, orders.reference) WHERE orders.shopper_id = excluded.shopper_id
+        r#"INSERT INTO orders (tenant_id, shopper_id, id, number, folded_number, status, currency, address, placed_at, reference)
+        VALUES ($1, $2, $3, $4, $10, $5, $6, $7, $8, $9)
+        ON CONFLICT (tenant_id, bare_number) DO UPDATE SET number = excluded.number, folded_number = excluded.folded_number, reference = coalesce(excluded.reference, orders.reference) WHERE orders.shopper_id = excluded.shopper_id
         RETURNING id AS "id: OrderId""#,
         store.id.as_uuid(),
         shopper.as_uuid(),
@@ -226,7 +228,8 @@ async fn order(tx: &mut Tx<Executor>, store: &Tenant, order: &OrderRecord) -> Re
         store.currency.to_string(),
         Json(&order.address) as _,
         order.placed_at,
-        order.reference
+        order.reference,
+        order_number::fold(&order.number)
     )
     .fetch_optional(&mut **tx)
     .await?

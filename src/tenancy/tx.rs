@@ -113,6 +113,16 @@ impl<R: Role> Tx<R> {
         self.scope.tenant
     }
 
+    /// The shopper this transaction is bound to; none sees a whole tenant.
+    pub fn shopper_id(&self) -> Option<ShopperId> {
+        self.scope.shopper
+    }
+
+    /// The one order that the guest of this transaction has proved.
+    pub fn proved_order(&self) -> Option<OrderId> {
+        self.scope.order
+    }
+
     pub async fn commit(self) -> Result<(), sqlx::Error> {
         self.inner.commit().await
     }

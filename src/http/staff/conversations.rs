@@ -61,7 +61,8 @@ pub struct WholeConversation {
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StaffAnswer {
-    /// 1 to 4,000 characters.
+    /// 1 to 4,000 characters, without those that nobody sees.
+    #[serde(deserialize_with = "crate::text::cleaned")]
     #[validate(length(min = 1, max = 4000), custom(function = crate::text::multi_line), custom(function = crate::text::not_blank))]
     #[schema(example = "I have looked into it: your parcel arrives tomorrow.")]
     text: String,

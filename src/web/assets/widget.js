@@ -211,9 +211,28 @@
 
   // --- Messages.
   const shown = new Set();
+  /** What may be pressed below the newest message. */
+  let offered = null;
+  function offer(texts) {
+    const press = (text) => async () => {
+      offered?.remove();
+      // The answer that offers it may still be on its way to its end.
+      while (busy || sending) await sleep(50);
+      send(text);
+    };
+    const button = (text) => make("button", { type: "button", dir: "auto", onclick: press(text) }, text);
+    offered = make(
+      "div.buttons.suggestions",
+      { role: "group", "aria-label": say("suggestions") },
+      ...texts.map(button),
+    );
+    log.append(offered);
+    bottom();
+  }
   function bubble(author, text, id) {
     if (id && shown.has(id)) return null;
     if (id) shown.add(id);
+    offered?.remove();
     const names = { shopper: "you", assistant: "bot", staff: "person", system: "system" };
     const body = make("p.text", { dir: "auto" }, text);
     log.append(make(`div.message.${author}`, {}, make("span.author", {}, say(names[author])), body));
@@ -227,6 +246,7 @@
     const body = bubble(message.author, message.text, message.id);
     if (!body) return;
     if (message.citations) body.after(sources(message.citations));
+    if (message.suggestions) offer(message.suggestions);
     if (message.author !== "shopper" && !kept.guest) orderCards(message.text);
   }
   /** The help articles that an answer cites. A click on one loads its text. */

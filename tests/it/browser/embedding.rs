@@ -99,11 +99,8 @@ async fn it_works_on_a_strict_page_of_another_site_right_to_left_on_the_smallest
         ))
         .await;
     browser.wait_for_text("Gern.").await;
-    let person = json!({ "tool": "hand_off", "arguments": { "summary": "Fragt nach einer Rücksendung." } });
-    demo.model_says(json!([{ "calls": [person] }, { "text": "Es kommt jemand." }]))
-        .await;
     browser.says("Ein Mensch, bitte").await;
-    browser.wait_for_text("Es kommt jemand.").await;
+    browser.wait_for_text("jemanden aus unserem Team gerufen").await;
     browser
         .wait_for(&chat(
             "chat.querySelector('.proposal p').textContent === 'Jemanden aus unserem Team rufen.'",

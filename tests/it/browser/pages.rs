@@ -68,12 +68,18 @@ async fn a_return_is_proposed_countersigned_and_mailed() {
     shopper.go(&format!("{}/?as=mia", demo.url)).await;
     shopper.opens_chat().await;
     shopper.says("I want to return order #1002.").await;
+    shopper.wait_for_text("Return Fisherman Sweater of order #1002?").await;
+    shopper.presses("Yes").await;
     shopper.wait_for_text("A person will decide").await;
     shopper.wait_for(&chat("chat.querySelector('.proposal')")).await;
     let said = shopper
         .run(&format!("return {}", chat("chat.querySelectorAll('.shopper').length")))
         .await;
-    assert_eq!(said, json!(1), "said at once after opening, shown once");
+    assert_eq!(
+        said,
+        json!(2),
+        "said at once after opening, and the yes; each shown once"
+    );
     shopper.screenshot("desk-light-proposal").await;
     staff.signs_in(&demo).await;
     staff.wait_for("document.querySelector('.queue a')").await;
@@ -264,6 +270,8 @@ async fn create_data_for_every_page(demo: &Demo, browser: &Browser, text: &str) 
         .wait_for(&chat("chat.querySelectorAll('.assistant').length === 1"))
         .await;
     browser.says("I want to return order #1002.").await;
+    browser.wait_for_text("Return Fisherman Sweater of order #1002?").await;
+    browser.presses("Yes").await;
     browser.wait_for_text("A person will decide").await;
     browser.says("a person please").await;
     browser.wait_for_text("called someone").await;

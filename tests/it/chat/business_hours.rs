@@ -18,12 +18,8 @@ async fn put(staff: &TestStaff, hours: &Value) -> (StatusCode, Value) {
     answer(staff.request("PUT", PATH).json(hours)).await
 }
 
-/// Asks for a person and returns the text of the answer.
-async fn calls(app: &TestApp, shopper: &TestShopper) -> String {
-    app.model.script([
-        Reply::call("hand_off", json!({ "summary": "Wants a person." })),
-        Reply::text("I have called somebody."),
-    ]);
+/// Asks for a person.
+async fn calls(shopper: &TestShopper) -> String {
     shopper.ask_text("A person please").await
 }
 
@@ -36,7 +32,10 @@ async fn who_asks_for_a_person_while_nobody_is_there_is_told_when_somebody_is_ba
     let viewer = app.staff("viewer@s.example", StaffRole::Viewer).await;
     let (mia, noah, guest) = (app.shopper("mia").await, app.shopper("noah").await, app.guest().await);
     assert_eq!(admin.read(PATH).await.1["hours"], Value::Null);
-    assert_eq!(calls(&app, &noah).await, "I have called somebody.");
+    assert_eq!(
+        calls(&noah).await,
+        "I have called someone of our staff, who will answer you here."
+    );
 
     assert_eq!(put(&viewer, &office()).await.0, StatusCode::FORBIDDEN);
     for (field, value, told) in [
@@ -64,17 +63,17 @@ async fn who_asks_for_a_person_while_nobody_is_there_is_told_when_somebody_is_ba
     assert_eq!(viewer.read(PATH).await.1["hours"], office());
     let elsewhere = app.shopper_of_other_store("mia").await;
 
-    let told = calls(&app, &mia).await;
+    let told = calls(&mia).await;
     assert_eq!(
         told,
-        "I have called somebody.\n\nOur staff is away now and back on Tuesday, 1 December, at 09:00 (Berlin time). \
+        "I have called someone of our staff, who will answer you here.\n\nOur staff is away now and back on Tuesday, 1 December, at 09:00 (Berlin time). \
          If you have gone by then, the answer comes by mail."
     );
-    let told = calls(&app, &guest).await;
+    let told = calls(&guest).await;
     assert!(told.contains("Sign in here, and the answer comes by mail"), "{told}");
     assert_eq!(
-        calls(&app, &elsewhere).await,
-        "I have called somebody.",
+        calls(&elsewhere).await,
+        "I have called someone of our staff, who will answer you here.",
         "another store's hours are its own"
     );
     app.model.script([Reply::text("Hello.")]);
@@ -82,13 +81,12 @@ async fn who_asks_for_a_person_while_nobody_is_there_is_told_when_somebody_is_ba
     // On Tuesday, one minute before nine and then at nine.
     app.clock.stop_at("2026-12-01T07:59:00Z".parse().expect("a time"));
     let noah = app.shopper("noah").await;
-    assert!(
-        calls(&app, &noah)
-            .await
-            .contains("back on Tuesday, 1 December, at 09:00")
-    );
+    assert!(calls(&noah).await.contains("back on Tuesday, 1 December, at 09:00"));
     app.clock.stop_at("2026-12-01T08:00:00Z".parse().expect("a time"));
-    assert_eq!(calls(&app, &noah).await, "I have called somebody.");
+    assert_eq!(
+        calls(&noah).await,
+        "I have called someone of our staff, who will answer you here."
+    );
 
     app.clock.stop_at("2026-11-28T12:00:01Z".parse().expect("a time"));
     assert_eq!(answer(admin.request("DELETE", PATH)).await.0, StatusCode::NO_CONTENT);
@@ -145,9 +143,9 @@ async fn staff_hears_by_mail_of_who_waits_and_nobody_came_to() {
         app.staff("viewer@s.example", StaffRole::Viewer).await,
     );
     let (mia, noah) = (app.shopper("mia").await, app.shopper("noah").await);
-    calls(&app, &mia).await;
-    calls(&app, &noah).await;
-    // Two calls a moment apart cause one mail, unless a quarter of an hour ends between them.
+    calls(&mia).await;
+    calls(&noah).await;
+    // Two calls a moment apart are one mail, unless a quarter of an hour ends between them.
     app.wait_for_count("SELECT count(*) FROM conversations WHERE waiting_since IS NOT NULL", 2)
         .await;
     app.wait_for_count("SELECT least(count(*), 1) FROM outbox WHERE kind = 'people_wait' AND state = 'queued' AND due_at > now() + interval '2 minutes'", 1)

@@ -187,10 +187,6 @@ async fn a_person_holds_a_conversation_and_who_has_gone_reads_the_answer_in_a_ma
         app.staff("viewer@s.example", StaffRole::Viewer).await,
     );
     let mia = app.shopper("mia").await;
-    app.model.script([
-        Reply::call("hand_off", json!({ "summary": "Wants a person." })),
-        Reply::text("I have called somebody."),
-    ]);
     let said = mia.ask("A person please").await;
     let conversation = said["conversation_id"].as_str().expect("an id");
     let (place, asked) = (

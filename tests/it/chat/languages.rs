@@ -118,14 +118,10 @@ async fn people_and_their_hours_are_announced_in_it() {
         answer(admin.request("PUT", "/v1/staff/hours").json(&office)).await.0,
         StatusCode::NO_CONTENT
     );
-    app.model.script([
-        Reply::call("hand_off", json!({ "summary": "Möchte einen Menschen." })),
-        Reply::text("Ich habe jemanden gerufen."),
-    ]);
     let first = mia.ask_in("de", json!({ "text": "Ein Mensch, bitte" })).await;
     assert_eq!(
         said(&first),
-        "Ich habe jemanden gerufen.\n\nUnser Team ist gerade nicht da und kommt am Montag, 30.11., um 09:00 Uhr wieder (Ortszeit Berlin). \
+        "Ich habe jemanden aus unserem Team gerufen, der Ihnen hier antwortet.\n\nUnser Team ist gerade nicht da und kommt am Montag, 30.11., um 09:00 Uhr wieder (Ortszeit Berlin). \
          Wenn Sie dann nicht mehr hier sind, kommt die Antwort per Mail."
     );
     let conversation = first["conversation_id"].as_str().expect("an id");

@@ -8,5 +8,6 @@ mod model_dialects;
 mod model_failures;
 mod model_streams;
 mod orders;
+mod rules;
 mod sending;
 mod store_model;
