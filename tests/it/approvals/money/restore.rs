@@ -113,3 +113,21 @@ async fn what_was_executed_after_the_dump_moves_no_money_again_after_the_restore
         assert_eq!(ended, 3, "each of them was executed again");
     }
 }
+
+#[tokio::test]
+async fn what_is_approved_the_next_day_is_charged_and_needs_no_page() {
+    let shop = Shop::open().await;
+    let proposal = shop
+        .mia
+        .propose(&shop.app, "change_order_items", dearer("card-mia"))
+        .await;
+    shop.app.clock.advance(chrono::Duration::hours(21));
+    let kim = shop.app.staff("jo@shop.example", Approver).await;
+    assert_eq!(kim.approve(&proposal).await.0, StatusCode::OK);
+    shop.wait_until_idle().await;
+    shop.app
+        .wait_for_count("SELECT count(*) FROM proposals WHERE state = 'executed'", 1)
+        .await;
+    shop.stripe.books(|books| assert!(books.open_pages().is_empty()));
+    shop.check_at_rest("charged the next day").await;
+}
