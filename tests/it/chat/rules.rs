@@ -167,20 +167,16 @@ async fn what_is_not_understood_offers_buttons_that_a_reload_shows_again() {
 #[tokio::test]
 async fn a_person_is_called_before_any_model_is_asked() {
     let app = TestApp::start().await;
-    let mia = app.shopper("mia").await;
-    for said in [
-        "I want to talk to a person",
-        "Ich möchte mit einem Mitarbeiter sprechen",
+    for (shopper, said) in [
+        ("mia", "I want to talk to a person"),
+        ("noah", "Ich möchte mit einem Mitarbeiter sprechen"),
     ] {
-        let called = says(&mia, &Value::Null, said).await;
+        let called = says(&app.shopper(shopper).await, &Value::Null, said).await;
         assert_eq!(tools(&called), ["hand_off"], "{called}");
     }
     assert_eq!(app.model.requests().len(), 0);
-    assert_eq!(
-        app.count("SELECT count(*) FROM conversations WHERE waiting_since IS NOT NULL")
-            .await,
-        2
-    );
+    app.wait_for_count("SELECT count(*) FROM conversations WHERE waiting_since IS NOT NULL", 2)
+        .await;
     app.model.script([Reply::text("No, an assistant.")]);
     let asked = says(&mia, &Value::Null, "Is a person reading this?").await;
     assert_eq!(text(&asked), "No, an assistant.");
