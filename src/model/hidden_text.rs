@@ -4,12 +4,14 @@
 //! those of the models' own chat templates.
 
 /// The marks around reasoning.
-const REASONING: [(&str, &str); 9] = [
+const REASONING: [(&str, &str); 10] = [
     ("<think>", "</think>"),
     ("<thinking>", "</thinking>"),
     ("<thought>", "</thought>"),
     ("<reasoning>", "</reasoning>"),
     ("<seed:think>", "</seed:think>"),
+    // A small model that makes up the result of a call.
+    ("<tool_response>", "</tool_response>"),
     ("[THINK]", "[/THINK]"),
     ("◁think▷", "◁/think▷"),
     ("<|START_THINKING|>", "<|END_THINKING|>"),

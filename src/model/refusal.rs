@@ -122,6 +122,7 @@ impl Refusal {
                     "invalid api key",
                     "incorrect api key",
                     "api_key_invalid",
+                    "no_db_connection",
                 ]) =>
             {
                 ModelError::KeyRefused

@@ -178,7 +178,7 @@ async fn a_person_is_called_before_any_model_is_asked() {
     app.wait_for_count("SELECT count(*) FROM conversations WHERE waiting_since IS NOT NULL", 2)
         .await;
     app.model.script([Reply::text("No, an assistant.")]);
-    let asked = says(&mia, &Value::Null, "Is a person reading this?").await;
+    let asked = says(&app.shopper("mia").await, &Value::Null, "Is a person reading this?").await;
     assert_eq!(text(&asked), "No, an assistant.");
 }
 
