@@ -295,7 +295,7 @@ impl Chat {
 pub(super) fn is_gone(error: &sqlx::Error) -> bool {
     error
         .as_database_error()
-        .is_some_and(|error| error.is_foreign_key_violation())
+        .is_some_and(sqlx::error::DatabaseError::is_foreign_key_violation)
 }
 
 /// The conversation that a message is added to.

@@ -32,6 +32,7 @@ use crate::{
         (status = 401, body = ProblemDetails, content_type = "application/problem+json", description = "The signature is not valid"),
         (status = 408, body = ProblemDetails, content_type = "application/problem+json", description = "The body did not arrive in time"),
         (status = 413, body = ProblemDetails, content_type = "application/problem+json", description = "The body is too large"), NotFound))]
+#[allow(clippy::too_many_arguments, reason = "each is an extractor of the request")]
 pub async fn receive(
     State(web): State<Pool<Web>>,
     State(clock): State<Clock>,

@@ -63,7 +63,7 @@ pub(super) fn answer_to(question: Option<&Question>, message: &str) -> Option<An
     let is = |core: &[&str], fillers: &[&str], phrases: &[&str]| {
         let fits = |word: &&str| core.contains(word) || fillers.contains(word) || is_number(word);
         phrases.contains(&whole.as_str())
-            || words.first().is_some_and(|first| core.contains(first)) && words.iter().all(|word| fits(&word))
+            || words.first().is_some_and(|first| core.contains(first)) && words.iter().all(fits)
     };
     if is(&YES, &YES_FILLERS, &YES_PHRASES) || message.trim() == "👍" {
         Some(Answer::Yes)
