@@ -650,7 +650,7 @@ async fn a_guest_solves_the_challenge_first_and_a_shopper_need_not() {
     app.shopper("mia").await;
 
     let gone = TestApp::offline_with_settings(|settings| {
-        settings.challenge = challenge("http://127.0.0.1:9/siteverify".into())
+        settings.challenge = challenge("http://127.0.0.1:9/siteverify".into());
     })
     .await;
     let request = gone
