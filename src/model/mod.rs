@@ -15,6 +15,7 @@ mod fallback_rules;
 mod fault_text;
 mod hidden_text;
 mod json_schema;
+mod partial_answer;
 mod per_model;
 mod price;
 mod protocol;

@@ -2,15 +2,16 @@
 
 use std::{collections::BTreeSet, pin::Pin, sync::Arc};
 
-use futures::{Stream, future::BoxFuture};
+use futures::{Stream, StreamExt, future::BoxFuture};
 use secrecy::SecretString;
 use serde_json::Value;
 
 use super::{
     Chunk, Deadlines, ModelError, Price, Prompt,
     dialect::{Adaptations, Dialect},
-    server_sent_events::{OpenError, StreamEvent},
+    server_sent_events::{self, OpenError, StreamEvent},
 };
+use crate::telemetry::traces;
 
 /// The protocol of an endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -163,4 +164,11 @@ pub(super) enum Progress {
 pub(super) fn http_client() -> reqwest::Client {
     static CLIENT: std::sync::LazyLock<reqwest::Client> = std::sync::LazyLock::new(reqwest::Client::new);
     CLIENT.clone()
+}
+
+/// Sends `body` by `request`, and gives back the events of the answer. The provider can go on from our trace.
+pub(super) async fn post(request: reqwest::RequestBuilder, body: Value) -> Result<EventStream, OpenError> {
+    let request = request.headers(traces::trace_headers()).json(&body).build();
+    let request = request.map_err(|_| ModelError::UnknownModel)?;
+    Ok(server_sent_events::open(&http_client(), request).await?.boxed())
 }

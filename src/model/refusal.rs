@@ -100,7 +100,7 @@ impl Refusal {
 
     /// What the refusal means.
     pub fn error(&self) -> ModelError {
-        let says = |words: &[&str]| words.iter().any(|words| self.text.contains(words));
+        let says = |words: &[&str]| self.says(words);
         match self.status {
             401 | 403 => ModelError::KeyRefused,
             402 => ModelError::NoCredit,

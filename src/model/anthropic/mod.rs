@@ -3,17 +3,16 @@
 mod request;
 mod stream;
 
-use futures::{StreamExt, future::BoxFuture};
+use futures::future::BoxFuture;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
 use super::{
-    ModelError, Prompt,
+    Prompt,
     dialect::Adaptations,
-    protocol::{Addressee, AnswerReader, EndpointSettings, EventStream, Protocol, Sampling, http_client},
-    server_sent_events::{self, OpenError},
+    protocol::{Addressee, AnswerReader, EndpointSettings, EventStream, Protocol, Sampling, http_client, post},
+    server_sent_events::OpenError,
 };
-use crate::telemetry::traces;
 use stream::MessagesReader;
 
 /// The version of the API that this speaks.
@@ -44,18 +43,11 @@ impl Protocol for AnthropicMessages {
     }
 
     fn open(&self, body: Value) -> BoxFuture<'_, Result<EventStream, OpenError>> {
-        Box::pin(async move {
-            let client = http_client();
-            let request = client
-                .post(&self.url)
-                .header("x-api-key", self.api_key.expose_secret())
-                .header("anthropic-version", VERSION)
-                .headers(traces::trace_headers())
-                .json(&body)
-                .build()
-                .map_err(|_| ModelError::UnknownModel)?;
-            Ok(server_sent_events::open(&client, request).await?.boxed() as EventStream)
-        })
+        let request = http_client()
+            .post(&self.url)
+            .header("x-api-key", self.api_key.expose_secret())
+            .header("anthropic-version", VERSION);
+        Box::pin(post(request, body))
     }
 
     fn reader(&self, prompt: &Prompt, _: &Adaptations) -> Box<dyn AnswerReader> {

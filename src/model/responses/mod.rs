@@ -3,17 +3,16 @@
 mod request;
 mod stream;
 
-use futures::{StreamExt, future::BoxFuture};
+use futures::future::BoxFuture;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
 use super::{
-    ModelError, Prompt,
+    Prompt,
     dialect::Adaptations,
-    protocol::{Addressee, AnswerReader, EndpointSettings, EventStream, Protocol, Sampling, http_client},
-    server_sent_events::{self, OpenError},
+    protocol::{Addressee, AnswerReader, EndpointSettings, EventStream, Protocol, Sampling, http_client, post},
+    server_sent_events::OpenError,
 };
-use crate::telemetry::traces;
 use stream::ResponseReader;
 
 pub struct OpenAiResponses {
@@ -41,17 +40,8 @@ impl Protocol for OpenAiResponses {
     }
 
     fn open(&self, body: Value) -> BoxFuture<'_, Result<EventStream, OpenError>> {
-        Box::pin(async move {
-            let client = http_client();
-            let request = client
-                .post(&self.url)
-                .bearer_auth(self.api_key.expose_secret())
-                .headers(traces::trace_headers())
-                .json(&body)
-                .build()
-                .map_err(|_| ModelError::UnknownModel)?;
-            Ok(server_sent_events::open(&client, request).await?.boxed() as EventStream)
-        })
+        let request = http_client().post(&self.url).bearer_auth(self.api_key.expose_secret());
+        Box::pin(post(request, body))
     }
 
     fn reader(&self, prompt: &Prompt, _: &Adaptations) -> Box<dyn AnswerReader> {

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::support::{
     FakeOpenAi, Reply, TestApp,
-    app::{LONG_DEADLINES, openai},
+    app::{LONG_DEADLINES, endpoint, openai},
     fake_openai::delta,
 };
 
@@ -47,12 +47,9 @@ async fn errors_garbage_and_cut_streams_end_in_a_fallback_and_the_conversation_g
 #[tokio::test]
 async fn another_model_is_asked_before_the_rules_and_each_is_billed_for_itself() {
     let second = FakeOpenAi::start().await;
-    let settings = match openai(&second, LONG_DEADLINES) {
-        ModelSettings::Endpoint(settings) => EndpointSettings {
-            model: "second-model".into(),
-            ..settings
-        },
-        offline => panic!("{offline:?}"),
+    let settings = EndpointSettings {
+        model: "second-model".into(),
+        ..endpoint(&second, LONG_DEADLINES)
     };
     let app = TestApp::start_with_settings(|changed| changed.second_model = Some(settings)).await;
     app.model.script([Reply::Status(503, String::new())]);

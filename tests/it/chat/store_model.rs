@@ -16,7 +16,7 @@ use tokio::net::TcpListener;
 
 use crate::support::{
     FakeOpenAi, Reply, TestApp, TestStaff,
-    app::{LONG_DEADLINES, openai},
+    app::{LONG_DEADLINES, endpoint},
     shopper::answer,
 };
 
@@ -150,12 +150,9 @@ async fn a_choice_that_has_no_price_any_more_gives_way_to_the_default_and_staff_
 #[tokio::test]
 async fn the_second_model_is_its_own_whatever_a_store_has_chosen() {
     let second = FakeOpenAi::start().await;
-    let settings = match openai(&second, LONG_DEADLINES) {
-        ModelSettings::Endpoint(settings) => EndpointSettings {
-            model: "second-model".into(),
-            ..settings
-        },
-        offline => panic!("{offline:?}"),
+    let settings = EndpointSettings {
+        model: "second-model".into(),
+        ..endpoint(&second, LONG_DEADLINES)
     };
     let app = TestApp::start_with_settings(|changed| {
         changed.second_model = Some(settings);
@@ -180,15 +177,12 @@ async fn the_second_model_is_its_own_whatever_a_store_has_chosen() {
 #[tokio::test]
 async fn what_one_model_refuses_another_of_the_same_endpoint_is_still_sent() {
     let model = FakeOpenAi::start().await;
-    let settings = match openai(&model, LONG_DEADLINES) {
-        ModelSettings::Endpoint(settings) => EndpointSettings {
-            sampling: Sampling {
-                temperature: Some(0.2),
-                ..Sampling::default()
-            },
-            ..settings
+    let settings = EndpointSettings {
+        sampling: Sampling {
+            temperature: Some(0.2),
+            ..Sampling::default()
         },
-        offline => panic!("{offline:?}"),
+        ..endpoint(&model, LONG_DEADLINES)
     };
     let app = TestApp::start_changed_with(model, ModelSettings::Endpoint(settings), |changed| {
         changed.priced_models = vec![priced("large", "10/20")];

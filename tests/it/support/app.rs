@@ -266,22 +266,24 @@ impl TestApp {
 
 /// Model settings for the fake endpoint, with a price of zero.
 pub fn free(model: &FakeOpenAi) -> ModelSettings {
-    match openai(model, LONG_DEADLINES) {
-        ModelSettings::Endpoint(settings) => ModelSettings::Endpoint(EndpointSettings {
-            price: "0/0".parse().expect("a price"),
-            ..settings
-        }),
-        offline => offline,
-    }
+    ModelSettings::Endpoint(EndpointSettings {
+        price: "0/0".parse().expect("a price"),
+        ..endpoint(model, LONG_DEADLINES)
+    })
 }
 
 /// Model settings for the fake endpoint.
 pub fn openai(model: &FakeOpenAi, deadlines: Deadlines) -> ModelSettings {
+    ModelSettings::Endpoint(endpoint(model, deadlines))
+}
+
+/// The settings of the fake endpoint itself.
+pub fn endpoint(model: &FakeOpenAi, deadlines: Deadlines) -> EndpointSettings {
     let price = "1/2".parse().expect("a price");
-    ModelSettings::Endpoint(EndpointSettings {
+    EndpointSettings {
         deadlines,
         ..EndpointSettings::new(model.base_url(), "sk-fake".into(), "fake-model".to_owned(), price)
-    })
+    }
 }
 
 impl TestStore {
