@@ -1,16 +1,16 @@
--- The ground that every table of a store stands on: who is bound to a transaction, the procedure that puts a table under row-level security, and
--- the stores themselves. Roles are made by `countersign migrate` before this runs.
+-- What every other table builds on: the tenant and shopper that a transaction is bound to, the procedure that puts a table under
+-- row-level security, and the stores themselves. `countersign migrate` creates the roles before this migration runs.
 
--- NULL when nothing is bound: every comparison below is then NULL, so a forgotten scope sees no rows.
+-- NULL when no tenant is bound. Every comparison below is then NULL, so a transaction without a scope sees no rows.
 CREATE FUNCTION app_tenant() RETURNS uuid LANGUAGE sql STABLE PARALLEL SAFE
     RETURN NULLIF(current_setting('app.tenant_id', true), '')::uuid;
 
 CREATE FUNCTION app_shopper() RETURNS uuid LANGUAGE sql STABLE PARALLEL SAFE
     RETURN NULLIF(current_setting('app.shopper_id', true), '')::uuid;
 
--- Puts a table under the laws. The restrictive policy holds for every role, the owner included (FORCE).
--- `owned_by_shopper`: rows carry shopper_id. The reader then sees its bound shopper's rows and no others; web and
--- executor see the tenant when no shopper is bound (log-in, staff, effects) and one shopper when one is.
+-- Puts a table under row-level security. The restrictive policy binds every role, the owner included (FORCE).
+-- `owned_by_shopper`: rows have a shopper_id. The reader then sees only the rows of its bound shopper. Web and executor see all rows of
+-- the tenant when no shopper is bound (log-in, staff, effects), and one shopper's rows when one is.
 CREATE PROCEDURE protect_table(tbl regclass, owned_by_shopper boolean) LANGUAGE plpgsql AS $$
 DECLARE
     shopper_rows text := CASE WHEN owned_by_shopper THEN 'app_shopper() IS NULL OR shopper_id = app_shopper()' ELSE 'true' END;
@@ -33,19 +33,19 @@ CREATE TABLE tenants (
     language          text NOT NULL DEFAULT 'en' CHECK (language ~ '^[a-z]{2,3}$'),
     reply_to          text CHECK (length(reply_to) <= 254),
     demo_payments     boolean NOT NULL DEFAULT false,
-    -- Decisions may be closed to machine keys.
+    -- Whether API keys may decide on proposals.
     machine_decisions boolean NOT NULL DEFAULT true
 );
 CALL protect_table('tenants', false);
 
--- The one exception to the tenant policy: the worker and the command line must know which tenants there are.
--- (`origins` has the other one; the catalogue test holds that there are no more.)
+-- An exception to the tenant policy: the worker and the command line must list all tenants.
+-- `origins` has the only other exception; a test checks that there are no more.
 DROP POLICY tenant ON tenants;
 CREATE POLICY tenant ON tenants AS RESTRICTIVE USING (tenant_id = app_tenant() OR current_user = 'countersign_executor')
     WITH CHECK (tenant_id = app_tenant());
 COMMENT ON COLUMN tenants.demo_payments IS 'A store of the demo or of a replay: a provider that moves no real money confirms every movement.';
 
--- A publishable key: it names the tenant before log-in and opens nothing by itself, so it is kept readable for the console.
+-- A publishable key names the tenant before log-in and gives no access by itself, so it is stored readable for the console.
 CREATE TABLE store_keys (
     tenant_id  uuid NOT NULL REFERENCES tenants,
     id         uuid NOT NULL,
@@ -57,12 +57,12 @@ CREATE TABLE store_keys (
 );
 CALL protect_table('store_keys', false);
 
--- The order a guest has proved, and nothing else of its owner's: read tools bind it beside the guest.
+-- The one order that a guest has proved to own. Read tools bind it beside the guest.
 CREATE FUNCTION app_order() RETURNS uuid LANGUAGE sql STABLE PARALLEL SAFE
     RETURN NULLIF(current_setting('app.order_id', true), '')::uuid;
 
--- Web pages that may call the API from a browser. Public knowledge, and asked for before the store is known (a preflight
--- names no store), so web may read every tenant's.
+-- Origins of web pages that may call the API from a browser. They are public and needed before the store is known (a preflight names no
+-- store), so web may read those of every tenant.
 CREATE TABLE origins (
     tenant_id uuid NOT NULL REFERENCES tenants,
     origin    text NOT NULL CHECK (origin ~ '^https?://[a-z0-9.:\[\]-]+$' AND length(origin) <= 260),
@@ -73,13 +73,12 @@ DROP POLICY tenant ON origins;
 CREATE POLICY tenant ON origins AS RESTRICTIVE USING (tenant_id = app_tenant() OR current_user = 'countersign_web')
     WITH CHECK (tenant_id = app_tenant());
 
--- Admins name the pages that may call. The table's own policy lets web read every store's (a preflight names none): writing is
--- for the bound one alone.
+-- Web may add and remove origins of the bound store alone, although it may read those of every store.
 CREATE POLICY own_added ON origins AS RESTRICTIVE FOR INSERT TO countersign_web WITH CHECK (tenant_id = app_tenant());
 CREATE POLICY own_removed ON origins AS RESTRICTIVE FOR DELETE TO countersign_web USING (tenant_id = app_tenant());
 
--- So many rows of a kind a store may have in use. Those who add one of the same kind to the same store wait for each other here, so that none is counted
--- and then added to.
+-- Limits how many rows of a kind a store has in use. The lock makes transactions that add a row of the same kind to the same store wait
+-- for each other, so that none counts before another one adds.
 CREATE FUNCTION keep_few() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     in_use bigint;

@@ -1,4 +1,4 @@
--- What a store holds: shoppers, the catalogue, orders, help articles, hours. Money is integer minor units of the order's or store's currency.
+-- A store's data: shoppers, the catalogue, orders, help articles, hours. Money is in minor units of the order's or store's currency.
 
 CREATE TABLE shoppers (
     tenant_id   uuid NOT NULL REFERENCES tenants,
@@ -9,10 +9,14 @@ CREATE TABLE shoppers (
     last_name   text NOT NULL CHECK (length(last_name) <= 120),
     address     jsonb,
     created_at  timestamptz NOT NULL DEFAULT now(),
-    -- A guest is a shopper whom nobody knows yet: no address, nothing of its own but what it said here.
+    -- A guest is a shopper who has not signed in: it has no address and no data but its conversations.
     guest       boolean NOT NULL DEFAULT false,
     language    text CHECK (language ~ '^[a-z]{2,3}$'),
     epoch       integer NOT NULL DEFAULT 1,
+    -- The addresses that the shopper had before, newest first: an erasure looks for each of them.
+    former_emails text[] NOT NULL DEFAULT '{}',
+    -- When the shopper was erased: from then on nothing is stored for it (`refuse_erased`).
+    erased_at   timestamptz,
     PRIMARY KEY (tenant_id, shopper_id),
     UNIQUE (tenant_id, external_id),
     UNIQUE (tenant_id, email),
@@ -21,7 +25,7 @@ CREATE TABLE shoppers (
 CALL protect_table('shoppers', true);
 CREATE INDEX shoppers_guests ON shoppers (tenant_id, created_at) WHERE guest;
 
--- The executor deletes guests, and nothing that is of a shopper who is known.
+-- The executor may delete guests, but no shopper who is known.
 CREATE POLICY guests_alone ON shoppers AS RESTRICTIVE FOR DELETE TO countersign_executor USING (guest);
 
 CREATE TABLE payment_methods (
@@ -33,7 +37,7 @@ CREATE TABLE payment_methods (
     brand         text,
     last_four     text CHECK (last_four ~ '^[0-9]{4}$'),
     balance_minor bigint CHECK (balance_minor >= 0),
-    -- What the payment provider calls the method and its customer (Stripe: `pm_…`, `cus_…`); a charge without the shopper needs both.
+    -- The payment provider's ids of the method and its customer (Stripe: `pm_…`, `cus_…`). A charge without the shopper needs both.
     reference     text CHECK (length(reference) <= 200),
     customer      text CHECK (length(customer) <= 200),
     PRIMARY KEY (tenant_id, id),
@@ -50,8 +54,7 @@ CREATE TABLE products (
     external_id text NOT NULL CHECK (length(external_id) BETWEEN 1 AND 120),
     name        text NOT NULL CHECK (length(name) BETWEEN 1 AND 200),
     description text NOT NULL DEFAULT '' CHECK (length(description) <= 4000),
-    -- A picture of the shop's: on a server of its own, or a path on the page that the chat is on. No row there is has one yet, so
-    -- that there is nothing to validate.
+    -- The address of a picture: an `https://` URL, or a path on the site that the chat is on.
     picture     text CHECK (length(picture) <= 1000 AND picture ~ '^(https://|/[^/\\])'),
     PRIMARY KEY (tenant_id, id),
     UNIQUE (tenant_id, external_id)
@@ -73,14 +76,17 @@ CREATE TABLE variants (
 CALL protect_table('variants', false);
 CREATE INDEX variants_of_product ON variants (tenant_id, product_id);
 
--- `version` rises with every change: a decision is bound to the version its decider saw.
+-- `version` rises with every change. A decision is bound to the version that its decider saw.
 CREATE TABLE orders (
     tenant_id   uuid NOT NULL,
     shopper_id  uuid NOT NULL,
     id          uuid NOT NULL,
     number      text NOT NULL CHECK (length(number) BETWEEN 1 AND 64),
-    -- What it is looked up by: shops print a leading #, shoppers leave it out, and no two orders may differ by it alone.
+    -- Shops print a leading #, and no two orders may differ by it alone.
     bare_number text NOT NULL GENERATED ALWAYS AS (ltrim(number, '#')) STORED,
+    -- What it is looked up by: the number in the one spelling that `store::order_number::fold` gives. The program writes it, because SQL does
+    -- not know the digits and letters of every script in every locale. Two orders may share it; then only the exact number finds one.
+    folded_number text NOT NULL,
     status      text NOT NULL CHECK (status IN ('pending', 'pending_items_modified', 'processed', 'delivered',
                                                 'cancelled', 'return_requested', 'exchange_requested')),
     currency    text NOT NULL CHECK (currency ~ '^[A-Z]{3}$'),
@@ -88,7 +94,7 @@ CREATE TABLE orders (
     version     bigint NOT NULL DEFAULT 1,
     placed_at   timestamptz,
     created_at  timestamptz NOT NULL DEFAULT now(),
-    -- What the shop's platform calls an order; without it effects are the store's own books alone.
+    -- The id of the order at the shop's platform. Without it, changes are made in this database alone.
     reference   text CHECK (length(reference) <= 200),
     PRIMARY KEY (tenant_id, id),
     UNIQUE (tenant_id, bare_number),
@@ -96,9 +102,10 @@ CREATE TABLE orders (
     FOREIGN KEY (tenant_id, shopper_id) REFERENCES shoppers
 );
 CALL protect_table('orders', true);
+CREATE INDEX orders_by_folded_number ON orders (tenant_id, folded_number);
 CREATE POLICY proved ON orders FOR SELECT TO countersign_reader USING (id = app_order());
 
--- Children of an order repeat shopper_id so that row-level security needs no join; the foreign key keeps it true.
+-- The tables below repeat the order's shopper_id so that row-level security needs no join. The foreign key keeps it consistent.
 CREATE TABLE order_lines (
     tenant_id   uuid NOT NULL,
     shopper_id  uuid NOT NULL,
@@ -131,7 +138,7 @@ CREATE TABLE shipments (
 CALL protect_table('shipments', true);
 CREATE POLICY proved ON shipments FOR SELECT TO countersign_reader USING (order_id = app_order());
 
--- A trusted extension: whoever may create in the database may create it. For words with a letter wrong.
+-- Trigrams find words with a typing error. The extension is trusted: whoever may create objects in the database may create it.
 CREATE EXTENSION IF NOT EXISTS pg_trgm;
 
 CREATE TABLE help_articles (
@@ -153,7 +160,7 @@ CREATE TABLE help_articles (
 );
 CALL protect_table('help_articles', false);
 
--- `week`: Monday first, for each day the spans such as 09:00-17:00; the server reads them (chat/business_hours.rs).
+-- `week` has the spans of each day, such as 09:00-17:00, with Monday first. chat/business_hours.rs reads them.
 CREATE TABLE staff_hours (
     tenant_id  uuid PRIMARY KEY REFERENCES tenants,
     time_zone  text NOT NULL CHECK (length(time_zone) BETWEEN 1 AND 64),
@@ -163,11 +170,11 @@ CREATE TABLE staff_hours (
 );
 CALL protect_table('staff_hours', false);
 
--- Whether a place has a clock, such as Europe/Berlin. Asks for its time, because the list of all (pg_timezone_names) is read from 600 files.
+-- Whether a time zone exists, such as Europe/Berlin. It computes a time in the zone, because pg_timezone_names is read from 600 files.
 CREATE FUNCTION is_time_zone(name text) RETURNS boolean LANGUAGE plpgsql STABLE AS $$
 BEGIN
     PERFORM now() AT TIME ZONE name;
-    -- Not what the machine's owner could define as a rule of its own, such as `ABC3`.
+    -- POSIX rules such as `ABC3` are not accepted.
     RETURN name ~ '^[A-Za-z]+(/[A-Za-z0-9_+-]+)+$' OR name = 'UTC';
 EXCEPTION WHEN invalid_parameter_value THEN
     RETURN false;

@@ -1,4 +1,4 @@
--- Conversations, their turns and messages, and what the model called.
+-- Conversations, their turns and messages, and the model's tool calls.
 
 CREATE TABLE conversations (
     tenant_id     uuid NOT NULL,
@@ -6,16 +6,15 @@ CREATE TABLE conversations (
     id            uuid NOT NULL,
     created_at    timestamptz NOT NULL,
     updated_at    timestamptz NOT NULL,
-    -- What erasure and retention need: words and addresses may be blanked, amounts and decisions may not.
+    -- When retention blanked the words of the conversation.
     erased_at     timestamptz,
-    -- `waiting_since`: a person was asked for. `held_by`: the member of staff who answers instead of the assistant.
+    -- `waiting_since` is set while a person is asked for. `held_by` is the member of staff who answers instead of the assistant.
     waiting_since timestamptz,
     held_by       uuid,
-    -- The language that a conversation is held in: what its shopper's browser asked for last, else the shopper's, else the store's.
-    -- Constant defaults rewrite no table; rows there are have no other value, so that there is nothing to validate.
+    -- The language of the conversation: what the shopper's browser last asked for, else the shopper's, else the store's.
     language      text NOT NULL DEFAULT 'en' CHECK (language ~ '^[a-z]{2,3}$'),
-    -- Where a guest's conversation was begun, as a keyed hash: guests of one network have a share of those who wait for a person.
-    -- `site`: the same of the IPv6 /48 above.
+    -- The network that a guest's conversation was begun from, as a keyed hash, because guests of one network have a share of the places of
+    -- those who wait for a person. `site` is the same for the IPv6 /48 above.
     network       bytea,
     site          bytea,
     PRIMARY KEY (tenant_id, id),
@@ -28,6 +27,16 @@ CREATE INDEX conversations_of_shopper ON conversations (tenant_id, shopper_id, u
 CREATE INDEX conversations_waiting ON conversations (tenant_id, waiting_since) WHERE waiting_since IS NOT NULL;
 CREATE POLICY guests_alone ON conversations AS RESTRICTIVE FOR DELETE TO countersign_executor
     USING (EXISTS (SELECT FROM shoppers s WHERE s.tenant_id = conversations.tenant_id AND s.shopper_id = conversations.shopper_id AND s.guest));
+
+-- Whoever is shut out, or may no longer answer, lets go of what they hold: the assistant answers again, and the shopper waits for another person.
+CREATE FUNCTION release_conversations() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NEW.disabled_at IS NOT NULL AND OLD.disabled_at IS NULL OR NEW.role = 'viewer' AND OLD.role <> 'viewer' THEN
+        UPDATE conversations SET held_by = NULL, waiting_since = coalesce(NEW.disabled_at, now()) WHERE tenant_id = NEW.tenant_id AND held_by = NEW.id;
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER release_conversations AFTER UPDATE ON staff FOR EACH ROW EXECUTE FUNCTION release_conversations();
 
 -- A turn is one shopper message until its answer ends. `lease_until` is renewed by the replica that runs it: a turn
 -- past its lease was orphaned by a crash and is closed as interrupted by whoever comes next.
@@ -49,7 +58,7 @@ CREATE TABLE turns (
 );
 CALL protect_table('turns', true);
 
--- One turn at a time in a conversation.
+-- A conversation has at most one running turn.
 CREATE UNIQUE INDEX turns_running ON turns (tenant_id, conversation_id) WHERE status = 'running';
 CREATE POLICY guests_alone ON turns AS RESTRICTIVE FOR DELETE TO countersign_executor
     USING (EXISTS (SELECT FROM shoppers s WHERE s.tenant_id = turns.tenant_id AND s.shopper_id = turns.shopper_id AND s.guest));
@@ -64,8 +73,10 @@ CREATE TABLE messages (
     source          text NOT NULL CHECK (source IN ('shopper', 'model', 'offline', 'fallback', 'staff', 'system')),
     body            text NOT NULL,
     created_at      timestamptz NOT NULL,
-    -- The help articles that a search gave in the turn: `[{"title", "slug", "language"}]`.
+    -- The help articles that a search returned in the turn: `[{"title", "slug", "language"}]`.
     citations       jsonb,
+    -- What the shopper may press below it.
+    suggestions     text[] NOT NULL DEFAULT '{}',
     PRIMARY KEY (tenant_id, id),
     FOREIGN KEY (tenant_id, shopper_id, conversation_id) REFERENCES conversations (tenant_id, shopper_id, id) ON UPDATE CASCADE
 );
@@ -74,7 +85,7 @@ CREATE INDEX messages_in_order ON messages (tenant_id, conversation_id, created_
 CREATE POLICY guests_alone ON messages AS RESTRICTIVE FOR DELETE TO countersign_executor
     USING (EXISTS (SELECT FROM shoppers s WHERE s.tenant_id = messages.tenant_id AND s.shopper_id = messages.shopper_id AND s.guest));
 
--- Every call the model made, what became of it, append-only. The result itself is not kept: it is the store's data.
+-- Every tool call of the model and its outcome, append-only. The result is not stored, because it is the store's data.
 CREATE TABLE tool_calls (
     tenant_id  uuid NOT NULL,
     shopper_id uuid NOT NULL,
@@ -93,7 +104,7 @@ CREATE INDEX tool_calls_of_turn ON tool_calls (tenant_id, turn_id);
 CREATE POLICY guests_alone ON tool_calls AS RESTRICTIVE FOR DELETE TO countersign_executor
     USING (EXISTS (SELECT FROM shoppers s WHERE s.tenant_id = tool_calls.tenant_id AND s.shopper_id = tool_calls.shopper_id AND s.guest));
 
--- By the hand of that shopper alone: a transaction that is not bound to one deletes nothing.
+-- Only a transaction that is bound to the shopper may delete; one that is bound to no shopper deletes nothing.
 DO $$
 DECLARE tbl text;
 BEGIN
@@ -106,8 +117,8 @@ END $$;
 GRANT SELECT, INSERT, UPDATE (updated_at, shopper_id, waiting_since, held_by, language), DELETE ON conversations TO countersign_web;
 GRANT SELECT, INSERT, UPDATE (status, events, lease_until, finished_at, idempotency_key), DELETE ON turns TO countersign_web;
 GRANT SELECT, INSERT, DELETE ON messages, tool_calls TO countersign_web;
-GRANT SELECT, UPDATE (updated_at, erased_at, waiting_since), DELETE ON conversations TO countersign_executor;
+GRANT SELECT, UPDATE (updated_at, erased_at, waiting_since, held_by, network, site), DELETE ON conversations TO countersign_executor;
 GRANT SELECT, INSERT, UPDATE (body), DELETE ON messages TO countersign_executor;
-GRANT UPDATE (events, idempotency_key), SELECT (tenant_id, shopper_id, id, conversation_id, created_at, events), DELETE ON turns TO
-    countersign_executor;
+GRANT UPDATE (events, idempotency_key, status, finished_at), SELECT (tenant_id, shopper_id, id, conversation_id, created_at, events, status,
+    finished_at), DELETE ON turns TO countersign_executor;
 GRANT UPDATE (arguments), SELECT (tenant_id, shopper_id, turn_id, arguments), DELETE ON tool_calls TO countersign_executor;

@@ -1,7 +1,7 @@
--- Proposals and what becomes of them. They are born pending, and nothing is executed that was not decided: by people who may, under the policy in force
--- when they did, or by the policy itself within its limits. The limits are taken in the statements that enforce them.
+-- Proposals and their decisions. A proposal is created pending and executed only after it was decided: by people who may decide under the
+-- policy in force at that time, or by the policy itself within its limits. The statements that enforce limits also count against them.
 
--- What a store has said about a tool. A tool without a row has the default of its contract.
+-- The policy that a store has set for a tool. A tool without a row has the default of its contract.
 CREATE TABLE policies (
     tenant_id               uuid NOT NULL REFERENCES tenants,
     tool                    text NOT NULL,
@@ -25,14 +25,14 @@ CREATE TABLE proposals (
     turn_id         uuid NOT NULL,
     tool            text NOT NULL,
     arguments       jsonb NOT NULL,
-    -- The exact effect, as the decider is shown it, and its SHA-256.
+    -- The exact effect as it is shown to the decider, and its SHA-256.
     plan            jsonb NOT NULL,
     plan_digest     bytea NOT NULL CHECK (length(plan_digest) = 32),
     order_id        uuid,
     order_version   bigint,
     amount_minor    bigint CHECK (amount_minor >= 0),
     currency        text,
-    -- Equal for equal requests: at most one of them is open.
+    -- Equal requests have the same fingerprint, and at most one of them is open.
     fingerprint     bytea NOT NULL CHECK (length(fingerprint) = 32),
     awaiting        text NOT NULL CHECK (awaiting IN ('staff', 'shopper', 'nobody')),
     deciders_needed integer NOT NULL CHECK (deciders_needed BETWEEN 0 AND 2),
@@ -42,7 +42,7 @@ CREATE TABLE proposals (
     created_at      timestamptz NOT NULL,
     updated_at      timestamptz NOT NULL,
     expires_at      timestamptz NOT NULL,
-    -- What the shopper was last told of the money that goes out for a proposal; none where none does.
+    -- What the shopper was last told about the payout of the proposal. NULL when no money goes out.
     payout          text CHECK (payout IN ('requested', 'paid', 'failed')),
     PRIMARY KEY (tenant_id, id),
     FOREIGN KEY (tenant_id, shopper_id, conversation_id) REFERENCES conversations (tenant_id, shopper_id, id) ON UPDATE CASCADE,
@@ -55,7 +55,7 @@ CREATE UNIQUE INDEX proposals_open ON proposals (tenant_id, shopper_id, fingerpr
 CREATE INDEX proposals_by_state ON proposals (tenant_id, state, created_at, id);
 CREATE INDEX proposals_of_shopper ON proposals (tenant_id, shopper_id, created_at DESC);
 
--- The state machine, held by the database too.
+-- The database enforces the state machine too.
 CREATE FUNCTION proposals_step() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF NEW.state <> OLD.state AND (OLD.state, NEW.state) NOT IN (
@@ -65,6 +65,10 @@ BEGIN
         ('awaiting_payment', 'rejected'), ('awaiting_payment', 'expired'),
         ('needs_payment', 'executing'), ('needs_payment', 'rejected'), ('needs_payment', 'expired'), ('needs_payment', 'failed')) THEN
         RAISE EXCEPTION 'a proposal cannot go from % to %', OLD.state, NEW.state USING ERRCODE = 'check_violation';
+    END IF;
+    -- The server's role decides; what comes of it, the executor alone says.
+    IF NEW.state <> OLD.state AND current_user = 'countersign_web' AND OLD.state <> 'pending' AND NEW.state <> 'rejected' THEN
+        RAISE EXCEPTION 'only the executor moves a proposal from % to %', OLD.state, NEW.state USING ERRCODE = 'insufficient_privilege';
     END IF;
     RETURN NEW;
 END $$;
@@ -79,26 +83,28 @@ CREATE TABLE decisions (
     decider_id    uuid,
     verdict       text NOT NULL CHECK (verdict IN ('approve', 'reject', 'withdraw')),
     reason        text,
-    -- What the decider was shown.
+    -- The digest of the plan that the decider was shown.
     plan_digest   bytea NOT NULL,
     order_version bigint,
     created_at    timestamptz NOT NULL,
     -- `person_id`: the member of staff who decided, or who made the key that did. `policy`: what the store had said about the tool then; none where it had said nothing.
+    -- `person_epoch`: that account's, so that a decision counts only while the account is as it was.
     person_id     uuid,
+    person_epoch  integer,
     policy        jsonb,
     PRIMARY KEY (tenant_id, id),
     FOREIGN KEY (tenant_id, proposal_id) REFERENCES proposals
 );
 
--- Whoever approved may take it back later: a withdrawal stands beside the approval.
-CREATE UNIQUE INDEX decisions_of_decider ON decisions (tenant_id, proposal_id, decider_kind, decider_id) NULLS NOT DISTINCT WHERE verdict <> 'withdraw';
+-- Whoever approved may take it back later: a withdrawal stands beside the approval. Whose account has changed since may decide anew.
+CREATE UNIQUE INDEX decisions_of_decider ON decisions (tenant_id, proposal_id, decider_kind, decider_id, person_epoch) NULLS NOT DISTINCT WHERE verdict <> 'withdraw';
 CALL protect_table('decisions', true);
-CREATE UNIQUE INDEX decisions_of_person ON decisions (tenant_id, proposal_id, person_id) WHERE person_id IS NOT NULL AND verdict <> 'withdraw';
+CREATE UNIQUE INDEX decisions_of_person ON decisions (tenant_id, proposal_id, person_id, person_epoch) WHERE person_id IS NOT NULL AND verdict <> 'withdraw';
 
--- The policy decides in `approve_by_policy` alone.
+-- Decisions of the policy are added by `approve_by_policy` alone.
 CREATE POLICY people_decide ON decisions AS RESTRICTIVE FOR INSERT TO countersign_web WITH CHECK (decider_kind <> 'policy');
 
--- Effects that are more than a change of an order.
+-- Effects other than a change of an order.
 CREATE TABLE returns (
     tenant_id         uuid NOT NULL,
     shopper_id        uuid NOT NULL,
@@ -107,11 +113,13 @@ CREATE TABLE returns (
     order_id          uuid NOT NULL,
     kind              text NOT NULL CHECK (kind IN ('return', 'exchange')),
     items             jsonb NOT NULL,
+    -- How many units of each item the order had when it was asked for: a platform may take off what came back, or not.
+    ordered           jsonb NOT NULL,
     payment_method_id uuid NOT NULL,
     difference_minor  bigint NOT NULL,
     created_at        timestamptz NOT NULL,
-    -- Staff have what a shopper sent back, or it will not come. The executor settles the money of a return that is here, and gives back what is held for
-    -- one that was called off. False when there is no such return that waits.
+    -- Staff say that the parcel has arrived (`received_at`) or that it will not (`called_off_at`). The executor then settles the money of a
+    -- return that arrived, or gives back what is held for one that was called off.
     received_at       timestamptz,
     called_off_at     timestamptz,
     settled_at        timestamptz,
@@ -132,7 +140,7 @@ CREATE TABLE coupons (
     code          text NOT NULL,
     kind          text NOT NULL CHECK (kind IN ('percent', 'amount')),
     value         bigint NOT NULL CHECK (value > 0),
-    -- The largest amount that it takes off, in minor units of the store's currency.
+    -- The largest amount that the coupon takes off, in minor units of the store's currency.
     at_most_minor bigint NOT NULL CHECK (at_most_minor > 0),
     expires_at    timestamptz NOT NULL,
     used_at       timestamptz,
@@ -159,7 +167,7 @@ CREATE TABLE notes (
 );
 CALL protect_table('notes', true);
 
--- Who decides must be somebody who may: a shopper on its own proposals, staff with the role whose account is open, a key of theirs.
+-- A decider must be allowed to decide: a shopper on its own proposals, staff with the role and an enabled account, or their API key.
 CREATE FUNCTION decisions_are_of_deciders() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     p proposals;
@@ -172,6 +180,7 @@ BEGIN
             WHERE k.tenant_id = NEW.tenant_id AND k.id = NEW.decider_id AND k.revoked_at IS NULL AND m.disabled_at IS NULL AND m.role IN ('approver', 'admin')
                 AND t.machine_decisions)
     END;
+    NEW.person_epoch := (SELECT m.epoch FROM staff m WHERE m.tenant_id = NEW.tenant_id AND m.id = NEW.person_id);
     IF NEW.decider_kind IN ('staff', 'machine') AND NEW.person_id IS NULL OR NEW.decider_kind = 'shopper' AND NEW.decider_id IS DISTINCT FROM p.shopper_id THEN
         RAISE EXCEPTION 'this is not theirs to decide' USING ERRCODE = 'check_violation', CONSTRAINT = 'decider_may_decide';
     END IF;
@@ -179,18 +188,27 @@ BEGIN
 END $$;
 CREATE TRIGGER decisions_are_of_deciders BEFORE INSERT ON decisions FOR EACH ROW EXECUTE FUNCTION decisions_are_of_deciders();
 
+-- The approvals that count now: the policy's and the shopper's, and those of people who may still decide. A person whose account was shut, lost the role or
+-- changed in any way since is no longer among them, nor is a machine key that was revoked.
+CREATE VIEW standing_approvals WITH (security_invoker = true) AS
+    SELECT d.tenant_id, d.shopper_id, d.id, d.proposal_id, d.decider_kind, d.plan_digest, d.policy, d.created_at
+    FROM decisions d LEFT JOIN staff m ON (m.tenant_id, m.id) = (d.tenant_id, d.person_id)
+    WHERE d.verdict = 'approve' AND (d.decider_kind IN ('policy', 'shopper')
+        OR m.epoch = d.person_epoch AND m.disabled_at IS NULL AND m.role IN ('approver', 'admin')
+            AND (d.decider_kind <> 'machine' OR EXISTS (SELECT FROM api_keys k WHERE k.tenant_id = d.tenant_id AND k.id = d.decider_id AND k.revoked_at IS NULL)));
+
 -- A proposal is approved when so many have approved as it needs. The executor counts again, against the policy of that moment.
 CREATE FUNCTION proposals_need_decisions() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF NEW.state = 'approved' AND OLD.state = 'pending' AND (SELECT count(*) FROM decisions d WHERE d.tenant_id = NEW.tenant_id AND d.proposal_id = NEW.id
-            AND d.verdict = 'approve' AND d.plan_digest = NEW.plan_digest) < greatest(1, NEW.deciders_needed) THEN
+    IF NEW.state = 'approved' AND OLD.state = 'pending' AND (SELECT count(*) FROM standing_approvals d WHERE d.tenant_id = NEW.tenant_id AND d.proposal_id = NEW.id
+            AND d.plan_digest = NEW.plan_digest) < greatest(1, NEW.deciders_needed) THEN
         RAISE EXCEPTION 'a proposal is approved by decisions' USING ERRCODE = 'check_violation', CONSTRAINT = 'approved_by_decisions';
     END IF;
     RETURN NEW;
 END $$;
 CREATE TRIGGER proposals_need_decisions BEFORE UPDATE ON proposals FOR EACH ROW EXECUTE FUNCTION proposals_need_decisions();
 
--- How often a policy has decided by itself: for a shopper, a tool and a day (UTC).
+-- How often the policy has decided by itself, for each shopper, tool and day (UTC).
 CREATE TABLE automatic_decisions (
     tenant_id  uuid NOT NULL,
     shopper_id uuid NOT NULL,
@@ -202,7 +220,8 @@ CREATE TABLE automatic_decisions (
 );
 CALL protect_table('automatic_decisions', true);
 
--- A shopper's proposals that are not at their end: at most ten. The row is locked until the transaction ends, so that the eleventh waits and is refused.
+-- The number of a shopper's open proposals, at most ten. The row is locked until the transaction ends, so that the eleventh waits and is
+-- then refused.
 CREATE TABLE open_proposals (
     tenant_id  uuid NOT NULL,
     shopper_id uuid NOT NULL,
@@ -218,13 +237,13 @@ CREATE FUNCTION count_open_proposals() RETURNS trigger LANGUAGE plpgsql SECURITY
 DECLARE
     was boolean := TG_OP = 'UPDATE' AND is_open(OLD.state);
 BEGIN
-    -- A guest who signs in takes its proposals along.
+    -- A guest who signs in keeps its proposals.
     IF TG_OP = 'UPDATE' AND NEW.shopper_id <> OLD.shopper_id AND was THEN
         UPDATE open_proposals SET count = greatest(0, count - 1) WHERE tenant_id = OLD.tenant_id AND shopper_id = OLD.shopper_id;
         was := false;
     END IF;
     IF is_open(NEW.state) AND NOT was THEN
-        -- What a guest takes along may be one too many; what is asked for anew may not.
+        -- Proposals that a guest keeps may exceed the limit; new ones may not.
         INSERT INTO open_proposals AS o (tenant_id, shopper_id, count) VALUES (NEW.tenant_id, NEW.shopper_id, 1)
             ON CONFLICT (tenant_id, shopper_id) DO UPDATE SET count = o.count + 1 WHERE o.count < 10 OR TG_OP = 'UPDATE';
         IF NOT FOUND THEN
@@ -237,7 +256,7 @@ BEGIN
 END $$;
 CREATE TRIGGER count_open_proposals AFTER INSERT OR UPDATE ON proposals FOR EACH ROW EXECUTE FUNCTION count_open_proposals();
 
--- The policy decides, within its limits, or not at all: false. `fallback` is the tool's own policy, for a store that has said nothing.
+-- Approves a proposal by policy within its limits, or returns false. `fallback` is the tool's default, for a store that has set none.
 CREATE FUNCTION approve_by_policy(of_proposal uuid, fallback jsonb, at timestamptz) RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     p proposals;
@@ -267,12 +286,12 @@ BEGIN
     RETURN true;
 END $$;
 
--- Erasure blanks what was written beside decisions; the decisions themselves stay as they were made.
+-- Erasure blanks the reasons of decisions. The decisions themselves stay.
 CREATE FUNCTION forget_reasons(of_shopper uuid) RETURNS void LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
     UPDATE decisions SET reason = NULL WHERE tenant_id = app_tenant() AND shopper_id = of_shopper AND reason IS NOT NULL
 $$;
 
--- The only ways for the server to queue a job. Each looks at the row that the job is about.
+-- The only functions by which the server can queue a job. Each checks the row that the job is about.
 CREATE FUNCTION queue_execution(of_proposal uuid) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
     PERFORM FROM proposals WHERE tenant_id = app_tenant() AND id = of_proposal AND state = 'approved';
@@ -283,7 +302,7 @@ BEGIN
         job_key => 'execute:' || of_proposal);
 END $$;
 
--- The functions run as the owner, whom these let see the bound store's rows, and the bound shopper's where there is one.
+-- The functions run as the owner. These policies let it see the bound store's rows, limited to the bound shopper's when one is bound.
 DO $$
 DECLARE
     tbl text;
@@ -297,9 +316,9 @@ BEGIN
     END LOOP;
 END $$;
 
--- Has a proposal's conversation wait for a person; `taken` when it does from now on, `full` when guests have all the places they may
--- have. Who counts them holds the store's lock, so that two cannot both take the last. Bound to a shopper it sees no other's
--- conversations: it unbinds itself, and binds again.
+-- Makes a proposal's conversation wait for a person. Returns `taken` when it waits from now on, `full` when guests have all places they may
+-- have. A lock by store makes counting and taking atomic. Bound to a shopper it would see only that shopper's conversations, so it
+-- unbinds the shopper and binds it again.
 CREATE FUNCTION call_person(of_proposal uuid, at timestamptz, most_of_network integer, most_of_site integer, most_of_guests integer)
     RETURNS TABLE (taken uuid, is_full boolean) LANGUAGE plpgsql AS $$
 DECLARE
@@ -327,6 +346,33 @@ BEGIN
     RETURN NEXT;
 END $$;
 
+-- Nothing is stored for a shopper who was erased. Whoever inserts shares the shopper's row until its transaction ends, and an erasure holds it alone: one
+-- of the two comes first, so that an erasure finds all there is, or what comes after it is refused. A password raises the epoch, which needs more than a
+-- share. Not in the list are numbers, what the store's own systems tell, and money that is on its way, which must find its end.
+CREATE FUNCTION refuse_erased() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NEW.shopper_id IS NULL THEN
+        RETURN NEW;
+    ELSIF TG_TABLE_NAME = 'passwords' THEN
+        PERFORM FROM shoppers s WHERE s.tenant_id = NEW.tenant_id AND s.shopper_id = NEW.shopper_id AND s.erased_at IS NULL FOR NO KEY UPDATE;
+    ELSE
+        PERFORM FROM shoppers s WHERE s.tenant_id = NEW.tenant_id AND s.shopper_id = NEW.shopper_id AND s.erased_at IS NULL FOR SHARE;
+    END IF;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'the shopper was erased' USING ERRCODE = 'check_violation', CONSTRAINT = 'shopper_is_not_erased';
+    END IF;
+    RETURN NEW;
+END $$;
+DO $$
+DECLARE
+    tbl text;
+BEGIN
+    FOREACH tbl IN ARRAY ARRAY['passwords', 'sessions', 'codes', 'conversations', 'turns', 'messages', 'tool_calls', 'proposals', 'decisions', 'returns',
+            'coupons', 'notes'] LOOP
+        EXECUTE format('CREATE TRIGGER refuse_erased BEFORE INSERT ON %I FOR EACH ROW EXECUTE FUNCTION refuse_erased()', tbl);
+    END LOOP;
+END $$;
+
 -- Who may do what.
 GRANT SELECT, INSERT, UPDATE ON policies TO countersign_web;
 GRANT SELECT, UPDATE (state, reason, updated_at), INSERT (tenant_id, shopper_id, id, conversation_id, turn_id, tool, arguments, plan, plan_digest,
@@ -335,6 +381,8 @@ GRANT SELECT, UPDATE (state, reason, updated_at), INSERT (tenant_id, shopper_id,
 GRANT SELECT, INSERT (tenant_id, shopper_id, id, proposal_id, decider_kind, decider_id, verdict, reason, plan_digest, order_version, created_at) ON
     decisions TO countersign_web;
 GRANT SELECT, UPDATE (state, reason, attempts, updated_at, arguments, plan, payout) ON proposals TO countersign_executor;
+GRANT SELECT ON standing_approvals TO countersign_web, countersign_executor;
+GRANT SELECT (tenant_id, id, revoked_at) ON api_keys TO countersign_executor;
 GRANT SELECT ON decisions, policies, automatic_decisions, open_proposals TO countersign_executor;
 GRANT SELECT ON returns, coupons, notes, automatic_decisions, open_proposals TO countersign_web;
 GRANT SELECT, INSERT, UPDATE (settled_at) ON returns TO countersign_executor;

@@ -1,6 +1,6 @@
--- What is told to other systems and mailed: one row for each thing to be handed to one other side, with what became of it.
+-- Deliveries to other systems and mails: one row for each delivery to one recipient, with its outcome.
 
--- What is to leave the house, written in the transaction that caused it.
+-- Rows are written in the transaction that causes the delivery.
 CREATE TABLE outbox (
     tenant_id       uuid NOT NULL REFERENCES tenants,
     id              uuid NOT NULL,
@@ -10,12 +10,12 @@ CREATE TABLE outbox (
     created_at      timestamptz NOT NULL,
     sent_at         timestamptz,
     channel         text NOT NULL DEFAULT 'mail' CHECK (channel IN ('mail', 'webhook', 'payment', 'shop', 'crm')),
-    -- `dead`: given up, staff may try again or drop it. `dropped`: by staff, or because there is nobody to send it to.
+    -- `dead` was given up; staff may retry or drop it. `dropped` was dropped by staff, or has no recipient.
     state           text NOT NULL DEFAULT 'queued' CHECK (state IN ('queued', 'done', 'dead', 'dropped')),
     attempts        integer NOT NULL DEFAULT 0,
     last_error      text CHECK (length(last_error) <= 500),
     due_at          timestamptz,
-    -- What the other side calls it, such as a refund's id.
+    -- The id at the other side, such as a refund's.
     reference       text CHECK (length(reference) <= 200),
     PRIMARY KEY (tenant_id, id),
     UNIQUE (tenant_id, idempotency_key)
@@ -23,10 +23,10 @@ CREATE TABLE outbox (
 CALL protect_table('outbox', false);
 CREATE INDEX outbox_by_state ON outbox (tenant_id, state, id);
 
--- Deliveries that move money or change the shop are queued by the executor alone.
+-- Only the executor may add deliveries that move money or change the shop's platform.
 CREATE POLICY web_tells ON outbox AS RESTRICTIVE FOR INSERT TO countersign_web WITH CHECK (channel IN ('mail', 'webhook'));
 
--- Where a store's own systems are told what happened. `secret`: what they are signed with, sealed.
+-- Endpoints of a store's own systems that receive webhooks. `secret` signs them and is sealed.
 CREATE TABLE webhook_endpoints (
     tenant_id   uuid NOT NULL REFERENCES tenants,
     id          uuid NOT NULL,
@@ -38,7 +38,7 @@ CREATE TABLE webhook_endpoints (
 );
 CALL protect_table('webhook_endpoints', false);
 
--- Credentials for and of other systems, sealed. `mac`: under the server's key, so that one secret cannot serve two purposes.
+-- Credentials of other systems, sealed. `mac` is a MAC under the server's key, so that one secret cannot serve two purposes.
 CREATE TABLE integrations (
     tenant_id  uuid NOT NULL REFERENCES tenants,
     id         uuid NOT NULL,
@@ -53,7 +53,7 @@ CREATE TABLE integrations (
 );
 CALL protect_table('integrations', false);
 
--- Addresses that bounced or complained, as MACs: nothing is mailed to them.
+-- Addresses that bounced or complained, as MACs. Nothing is mailed to them.
 CREATE TABLE suppressed_addresses (
     tenant_id uuid NOT NULL REFERENCES tenants,
     mac       bytea NOT NULL CHECK (length(mac) = 32),

@@ -1,6 +1,6 @@
--- The ledger of the money that moves for orders. A movement is requested, and then confirmed or failed by whoever moves the money: the payment
--- provider, the shop's platform, a member of staff, or the demo's provider. Nobody may write the tables: only the functions below do, and
--- `order_balances` refuses, for every role and also when they run at the same time, to let more money out of an order than came in.
+-- The ledger of the money that moves for orders. A movement is requested, and then confirmed or failed by whoever moves the money: the
+-- payment provider, the shop's platform, a member of staff, or the demo's provider. No role may write the tables; only the functions below
+-- do. Constraints on `order_balances` never let more money out of an order than came in, also for concurrent transactions.
 
 CREATE TABLE money_movements (
     tenant_id         uuid NOT NULL,
@@ -8,28 +8,30 @@ CREATE TABLE money_movements (
     order_id          uuid NOT NULL,
     id                uuid NOT NULL,
     position          integer NOT NULL CHECK (position >= 0),
-    -- Shared by the rows of one payout, which may be taken from several payments.
+    -- Rows of one payout share this id, because a payout may be taken from several payments.
     request_id        uuid NOT NULL,
     direction         text NOT NULL CHECK (direction IN ('in', 'out')),
     payment_method_id uuid NOT NULL,
     amount_minor      bigint NOT NULL CHECK (amount_minor > 0),
     currency          text NOT NULL CHECK (currency ~ '^[A-Z]{3}$'),
-    -- Who moves the money and says what became of it. `store`: the store's own system told us of it.
+    -- Who moves the money and confirms it. `store` means that the store's own system reported it.
     provider          text NOT NULL CHECK (provider IN ('store', 'stripe', 'platform', 'staff', 'demo')),
     state             text NOT NULL CHECK (state IN ('requested', 'confirmed', 'failed')),
-    -- What the provider calls it (Stripe: `pi_…`, `ch_…`, `re_…`).
+    -- The provider's id (Stripe: `pi_…`, `ch_…`, `re_…`).
     reference         text CHECK (length(reference) <= 200),
-    -- The proposal that it is moved for; none for what the store told us.
+    -- The proposal that the money is moved for. NULL for what the store reported.
     proposal_id       uuid,
-    -- Of money out: the movement that brought the money in.
+    -- For money out: the movement that brought the money in.
     source_id         uuid,
-    -- Of money in: what has gone out of it, in all states but failed.
+    -- For money in: what has gone out of it, in all states but failed.
     returned_minor    bigint NOT NULL DEFAULT 0 CONSTRAINT at_most_what_came_in_goes_back CHECK (returned_minor BETWEEN 0 AND amount_minor),
-    -- False while money is held for a change that is not made yet, and for the giving back of such money.
+    -- False while money is held for a change that is not made yet, and for giving such money back.
     settled           boolean NOT NULL,
     -- The provider's page where the shopper pays.
     payment_link      text CHECK (length(payment_link) <= 2000),
     failure           text CHECK (length(failure) <= 500),
+    -- A refund that somebody made at the provider's own pages.
+    made_elsewhere    boolean NOT NULL DEFAULT false,
     -- How often a payout that failed was asked for again.
     retries           integer NOT NULL DEFAULT 0,
     created_at        timestamptz NOT NULL,
@@ -46,10 +48,12 @@ CREATE TABLE money_movements (
 );
 CREATE INDEX money_movements_of_proposal ON money_movements (tenant_id, proposal_id) WHERE proposal_id IS NOT NULL;
 CREATE INDEX money_movements_by_staff ON money_movements (tenant_id, id) WHERE provider = 'staff' AND state = 'requested';
+-- One refund of a provider's is one row, however many events tell of it at once. A refund that the store told us of may have several rows.
+CREATE UNIQUE INDEX a_refund_is_booked_once ON money_movements (tenant_id, provider, direction, reference) WHERE provider = 'stripe' AND direction = 'out';
 CREATE INDEX money_movements_by_reference ON money_movements (tenant_id, reference) WHERE reference IS NOT NULL;
 CALL protect_table('money_movements', true);
 
--- `held`: confirmed in, for a change that is not made yet. `paid_out`: requested or confirmed.
+-- `held` is confirmed money in for a change that is not made yet. `paid_out` is requested or confirmed money out.
 CREATE TABLE order_balances (
     tenant_id  uuid NOT NULL,
     shopper_id uuid NOT NULL,
@@ -63,7 +67,7 @@ CREATE TABLE order_balances (
 );
 CALL protect_table('order_balances', true);
 
--- Adds to an order's balance. Its row is locked until the caller's transaction ends, so that movements of one order queue here.
+-- Adds to an order's balance. The row is locked until the caller's transaction ends, so that movements of one order wait for each other.
 CREATE FUNCTION add_to_balance(shopper uuid, of_order uuid, more_in bigint, more_held bigint, more_out bigint) RETURNS void LANGUAGE sql AS $$
     INSERT INTO order_balances AS b (tenant_id, shopper_id, order_id, paid_in, held, paid_out) VALUES (app_tenant(), shopper, of_order, 0, 0, 0)
         ON CONFLICT (tenant_id, order_id) DO NOTHING;
@@ -71,20 +75,39 @@ CREATE FUNCTION add_to_balance(shopper uuid, of_order uuid, more_in bigint, more
         WHERE tenant_id = app_tenant() AND order_id = of_order
 $$;
 
--- Locks the balance that a proposal's money is of. Every function locks the balance before any movement, so that no two wait for each other.
+-- Locks the balance of a proposal's order. Every function locks the balance before any movement, so that there are no deadlocks.
 CREATE FUNCTION lock_balance_of(proposal uuid) RETURNS void LANGUAGE sql AS $$
     SELECT add_to_balance(o.shopper_id, o.id, 0, 0, 0) FROM proposals p JOIN orders o ON (o.tenant_id, o.id) = (p.tenant_id, p.order_id)
         WHERE p.tenant_id = app_tenant() AND p.id = proposal
 $$;
 
+-- Locks the balance of an order, for a caller that compares the order's movements with what it was told and then adds what is new.
+CREATE FUNCTION lock_balance(of_order uuid) RETURNS void LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    SELECT add_to_balance(o.shopper_id, o.id, 0, 0, 0) FROM orders o WHERE o.tenant_id = app_tenant() AND o.id = of_order
+$$;
+
+-- The id of a movement, which whoever moves the money is told as the key of the request. It is made of what the movement is for, so that an execution that
+-- is repeated, as after a restore of the database, asks for the same movement under the same key. `which`: 'in', 'out', or 'back' and the payment that goes
+-- back. `place`: what number of its kind it is for its proposal.
+CREATE FUNCTION movement_id(of_what text, which text, place integer) RETURNS uuid LANGUAGE sql IMMUTABLE
+    RETURN encode(substring(sha256(convert_to(concat_ws(' ', 'movement', of_what, which, place), 'UTF8')) FOR 16), 'hex')::uuid;
+
 CREATE FUNCTION add_movement(of_order uuid, which text, method uuid, amount bigint, by_provider text, for_proposal uuid, source uuid, is_settled boolean, request uuid, at timestamptz)
     RETURNS uuid LANGUAGE plpgsql AS $$
 DECLARE
-    movement uuid := gen_random_uuid();
+    movement uuid;
+    place integer := 0;
 BEGIN
     IF by_provider = 'demo' AND NOT (SELECT demo_payments FROM tenants WHERE tenant_id = app_tenant()) THEN
         RAISE EXCEPTION 'the demo''s provider moves no money of this store' USING ERRCODE = 'check_violation', CONSTRAINT = 'demo_payments_only';
     END IF;
+    -- The caller holds the balance of the order, so nobody else counts the movements of its proposal now. What the store told us has no proposal.
+    LOOP
+        movement := CASE WHEN for_proposal IS NULL THEN gen_random_uuid()
+            ELSE movement_id(app_tenant() || ' ' || for_proposal, CASE WHEN is_settled OR which = 'in' THEN which ELSE 'back ' || source END, place) END;
+        EXIT WHEN NOT EXISTS (SELECT FROM money_movements m WHERE m.tenant_id = app_tenant() AND m.id = movement);
+        place := place + 1;
+    END LOOP;
     INSERT INTO money_movements (tenant_id, shopper_id, order_id, id, position, request_id, direction, payment_method_id, amount_minor, currency, provider, state,
             proposal_id, source_id, settled, created_at, updated_at)
         SELECT o.tenant_id, o.shopper_id, o.id, movement, coalesce((SELECT max(m.position) + 1 FROM money_movements m WHERE m.tenant_id = app_tenant() AND m.order_id = o.id), 0),
@@ -96,20 +119,20 @@ BEGIN
     RETURN movement;
 END $$;
 
--- What a shopper can still spend from a gift card: its balance less what is asked for or held for changes that are not made yet, those of one order left
--- out. Null for other methods and where no balance is known.
+-- What a shopper can still spend from a gift card: its balance less what is requested or held for changes that are not made yet, without
+-- those of one order. NULL for other methods and when no balance is known.
 CREATE FUNCTION gift_card_left(method uuid, but_order uuid) RETURNS bigint LANGUAGE sql STABLE AS $$
     SELECT c.balance_minor - coalesce((SELECT sum(m.amount_minor - m.returned_minor) FROM money_movements m WHERE m.tenant_id = c.tenant_id
             AND m.payment_method_id = c.id AND m.direction = 'in' AND NOT m.settled AND m.state <> 'failed' AND m.order_id IS DISTINCT FROM but_order), 0)::bigint
         FROM payment_methods c WHERE c.tenant_id = app_tenant() AND c.id = method AND c.kind = 'gift_card'
 $$;
 
--- Asks for money to come in for a proposal. It is held until the change is made (`settle_money_in`) or given back (`give_back_money`).
+-- Requests money in for a proposal. It is held until the change is made (`settle_money_in`) or it is given back (`give_back_money`).
 CREATE FUNCTION request_money_in(of_order uuid, method uuid, amount bigint, by_provider text, for_proposal uuid, at timestamptz) RETURNS uuid LANGUAGE plpgsql
     SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
     PERFORM add_to_balance(o.shopper_id, o.id, 0, 0, 0) FROM orders o WHERE o.tenant_id = app_tenant() AND o.id = of_order;
-    -- Requests of one gift card queue here.
+    -- Requests of one gift card wait for each other here.
     PERFORM FROM payment_methods WHERE tenant_id = app_tenant() AND id = method AND kind = 'gift_card' FOR UPDATE;
     IF gift_card_left(method, NULL) < amount THEN
         RAISE EXCEPTION 'the gift card does not hold so much' USING ERRCODE = 'check_violation', CONSTRAINT = 'gift_card_covers';
@@ -117,8 +140,9 @@ BEGIN
     RETURN add_movement(of_order, 'in', method, amount, by_provider, for_proposal, NULL, false, gen_random_uuid(), at);
 END $$;
 
--- Asks for money to go out: from what the same method paid first, then from the others, a row for each. With `same_method` (a provider that refunds a
--- charge to where it came from) from that method's referenced payments alone. Fails on `paid_out_at_most_paid_in` when there is not so much.
+-- Requests money out: first from what the same method paid, then from the others, one row for each payment. With `same_method` (a provider
+-- that refunds a charge to where it came from) only from that method's payments with a reference. Fails on `paid_out_at_most_paid_in` when
+-- there is not enough.
 CREATE FUNCTION request_money_out(of_order uuid, method uuid, amount bigint, by_provider text, same_method boolean, for_proposal uuid, at timestamptz)
     RETURNS SETOF uuid LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
@@ -142,7 +166,7 @@ BEGIN
     END IF;
 END $$;
 
--- Asks for what is held for a proposal to go back to where it came from, because the change is not made.
+-- Requests that money which is held for a proposal goes back to where it came from, because the change is not made.
 CREATE FUNCTION give_back_money(for_proposal uuid, at timestamptz) RETURNS SETOF uuid LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     source money_movements;
@@ -158,26 +182,31 @@ BEGIN
     END LOOP;
 END $$;
 
--- Adds to what is known to be left on a gift card; nothing for other methods. The store's own word may have come first, so it stops at nothing.
+-- Adds to the known balance of a gift card and does nothing for other methods. The store may have reported the new balance already, so the
+-- balance stops at zero.
 CREATE FUNCTION add_to_gift_card(method uuid, amount bigint) RETURNS void LANGUAGE sql AS $$
     UPDATE payment_methods SET balance_minor = greatest(0, balance_minor + amount) WHERE tenant_id = app_tenant() AND id = method AND kind = 'gift_card'
 $$;
 
--- The change that money was held for is made: it counts as paid on the order from now on. Gift cards are debited here.
+-- The change that money was held for is made: it counts as paid on the order from now on, less what somebody refunded of it meanwhile; such a refund
+-- counts as one of the order, and no longer as the proposal's. Gift cards are debited here.
 CREATE FUNCTION settle_money_in(for_proposal uuid, at timestamptz) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     source money_movements;
+    part bigint;
 BEGIN
     PERFORM lock_balance_of(for_proposal);
     FOR source IN SELECT * FROM money_movements m WHERE m.tenant_id = app_tenant() AND m.proposal_id = for_proposal AND m.direction = 'in' AND m.state = 'confirmed'
-            AND NOT m.settled AND m.returned_minor = 0 ORDER BY m.position FOR UPDATE LOOP
-        PERFORM add_to_balance(source.shopper_id, source.order_id, 0, -source.amount_minor, 0);
+            AND NOT m.settled ORDER BY m.position FOR UPDATE LOOP
+        part := source.amount_minor - source.returned_minor;
+        PERFORM add_to_balance(source.shopper_id, source.order_id, 0, -part, 0);
         UPDATE money_movements SET settled = true, updated_at = at WHERE tenant_id = app_tenant() AND id = source.id;
-        PERFORM add_to_gift_card(source.payment_method_id, -source.amount_minor);
+        UPDATE money_movements SET settled = true, proposal_id = NULL, updated_at = at WHERE tenant_id = app_tenant() AND source_id = source.id;
+        PERFORM add_to_gift_card(source.payment_method_id, -part);
     END LOOP;
 END $$;
 
--- A movement, locked after its order's balance. Nothing when there is none.
+-- Locks the balance of a movement's order and then the movement, and returns it. Returns nothing when there is none.
 CREATE FUNCTION lock_movement(movement uuid) RETURNS money_movements LANGUAGE plpgsql AS $$
 DECLARE
     m money_movements;
@@ -187,26 +216,27 @@ BEGIN
     RETURN m;
 END $$;
 
--- Takes the share of a payout of its source and of the order's balance, or frees it. Fails on the constraints when there is not so much.
+-- Takes the amount of a payout from its source and the order's balance, or frees it. Fails on the constraints when there is not enough.
 CREATE FUNCTION take_share(m money_movements, amount bigint, at timestamptz) RETURNS void LANGUAGE sql AS $$
     SELECT add_to_balance(m.shopper_id, m.order_id, 0, CASE WHEN m.settled THEN 0 ELSE -amount END, amount);
     UPDATE money_movements SET returned_minor = returned_minor + amount, updated_at = at WHERE tenant_id = app_tenant() AND id = m.source_id
 $$;
 
--- The provider says that the money moved. False when that was known, or cannot be any more. The proposal that waits for money goes on.
+-- The provider says that the money moved. False when that was known or is no longer possible. A proposal that waits for the money goes on.
 CREATE FUNCTION confirm_money(movement uuid, its_reference text, at timestamptz) RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     m money_movements := lock_movement(movement);
 BEGIN
-    -- A charge that was given up and was made after all is real money. A payout that the provider named and said failed is final; one that was refused
-    -- without a name and was made after all takes its share again.
+    -- A charge that was given up and succeeds later is real money. A failed payout with an id of the provider is final; one that was
+    -- refused without an id and succeeds later takes its amount again.
     IF m.id IS NULL OR m.state = 'confirmed' OR m.state = 'failed' AND m.direction = 'out' AND m.reference IS NOT NULL THEN
         RETURN false;
-    ELSIF m.state = 'failed' AND m.direction = 'out' THEN
+    END IF;
+    PERFORM name_movement(m, its_reference, at);
+    IF m.state = 'failed' AND m.direction = 'out' THEN
         PERFORM take_share(m, m.amount_minor, at);
     END IF;
-    UPDATE money_movements SET state = 'confirmed', reference = coalesce(left(its_reference, 200), reference), failure = NULL, updated_at = at
-        WHERE tenant_id = app_tenant() AND id = movement;
+    UPDATE money_movements SET state = 'confirmed', failure = NULL WHERE tenant_id = app_tenant() AND id = movement;
     IF m.direction = 'in' THEN
         PERFORM add_to_balance(m.shopper_id, m.order_id, m.amount_minor, CASE WHEN m.settled THEN 0 ELSE m.amount_minor END, 0);
         PERFORM go_on_with_proposal(m);
@@ -217,7 +247,7 @@ BEGIN
     RETURN true;
 END $$;
 
--- The provider says that the money did not move, or that it came back. False when that was known, or for money in that is there.
+-- The provider says that the money did not move, or that it came back. False when that was known, or for confirmed money in.
 CREATE FUNCTION fail_money(movement uuid, reason text, at timestamptz) RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     m money_movements := lock_movement(movement);
@@ -234,13 +264,14 @@ BEGIN
     IF m.settled AND m.state = 'confirmed' THEN
         PERFORM add_to_gift_card(m.payment_method_id, -m.amount_minor);
     END IF;
-    IF m.settled THEN
+    -- What somebody refunded of held money is held again: its proposal may have ended, and give it back.
+    IF m.settled OR m.made_elsewhere THEN
         PERFORM go_on_with_proposal(m);
     END IF;
     RETURN true;
 END $$;
 
--- Staff try a payout that failed again: it takes its share of the order's money again, or fails on `paid_out_at_most_paid_in`.
+-- Staff retry a failed payout: it takes its amount of the order's money again, or fails on `paid_out_at_most_paid_in`.
 CREATE FUNCTION retry_money_out(movement uuid, at timestamptz) RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     m money_movements := lock_movement(movement);
@@ -256,19 +287,22 @@ BEGIN
     RETURN true;
 END $$;
 
--- What the provider calls a movement that it has not confirmed yet, or the page where the shopper pays.
+-- Stores the provider's id of a movement that is not confirmed yet, or the page where the shopper pays.
 CREATE FUNCTION note_money(movement uuid, its_reference text, link text, at timestamptz) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
-    m money_movements;
+    m money_movements := lock_movement(movement);
 BEGIN
-    UPDATE money_movements SET reference = coalesce(left(its_reference, 200), reference), payment_link = coalesce(link, payment_link), updated_at = at
-        WHERE tenant_id = app_tenant() AND id = movement AND state = 'requested' RETURNING * INTO m;
-    IF link IS NOT NULL AND m.id IS NOT NULL THEN
+    IF m.id IS NULL OR m.state <> 'requested' THEN
+        RETURN;
+    END IF;
+    PERFORM name_movement(m, its_reference, at);
+    UPDATE money_movements SET payment_link = coalesce(link, payment_link) WHERE tenant_id = app_tenant() AND id = movement;
+    IF link IS NOT NULL THEN
         PERFORM go_on_with_proposal(m);
     END IF;
 END $$;
 
--- Money that the store's own system says has moved.
+-- Books money that the store's own system says has moved.
 CREATE FUNCTION record_money(of_order uuid, which text, method uuid, amount bigint, its_reference text, at timestamptz) RETURNS void LANGUAGE plpgsql
     SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
@@ -285,56 +319,102 @@ BEGIN
     END IF;
 END $$;
 
--- A refund of a payment that somebody made at its provider. Of a payment that is held for a change, so much less is held. False when no payment is
--- called so.
-CREATE FUNCTION record_refund(of_payment text, amount bigint, by_provider text, its_reference text, at timestamptz) RETURNS boolean LANGUAGE plpgsql
+-- What the provider calls a movement. A refund that was booked as made elsewhere, because its movement was not known then (as after a restore), is that
+-- movement: its own row gives its share and its name up.
+CREATE FUNCTION name_movement(m money_movements, its_reference text, at timestamptz) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    same uuid := (SELECT x.id FROM money_movements x WHERE x.tenant_id = app_tenant() AND x.provider = m.provider AND x.direction = m.direction
+        AND x.reference = left(its_reference, 200) AND x.id <> m.id AND x.direction = 'out' AND x.made_elsewhere);
+BEGIN
+    IF same IS NOT NULL THEN
+        PERFORM fail_money(same, 'it is the refund of another movement', at);
+        UPDATE money_movements SET reference = NULL WHERE tenant_id = app_tenant() AND id = same;
+    END IF;
+    UPDATE money_movements SET reference = coalesce(left(its_reference, 200), reference), updated_at = at WHERE tenant_id = app_tenant() AND id = m.id;
+END $$;
+
+-- A refund of a payment that somebody made at its provider. Of a payment that is held for a change, so much less is held. The store may have told us of the
+-- same refund, or staff may have made it for a task: what goes out of the order to the same method, has the same amount and no name takes the name.
+-- Says what was done: 'recorded', 'matched', 'known' when that reference was known, or 'no_payment' when no payment is called so.
+CREATE FUNCTION record_refund(of_payment text, amount bigint, by_provider text, its_reference text, at timestamptz) RETURNS text LANGUAGE plpgsql
     SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
+    -- The balance is locked from here on: events about one refund queue, and each but the first finds it.
     source money_movements := lock_movement((SELECT x.id FROM money_movements x WHERE x.tenant_id = app_tenant() AND x.reference = of_payment AND x.direction = 'in'
         AND x.state = 'confirmed' ORDER BY x.position LIMIT 1));
+    told money_movements;
     movement uuid;
 BEGIN
     IF source.id IS NULL THEN
-        RETURN false;
+        RETURN 'no_payment';
+    ELSIF EXISTS (SELECT FROM money_movements x WHERE x.tenant_id = app_tenant() AND x.direction = 'out' AND x.reference = left(its_reference, 200)) THEN
+        RETURN 'known';
     END IF;
-    movement := add_movement(source.order_id, 'out', source.payment_method_id, amount, by_provider, CASE WHEN NOT source.settled THEN source.proposal_id END,
-        source.id, source.settled, gen_random_uuid(), at);
+    SELECT * INTO told FROM money_movements x WHERE x.tenant_id = app_tenant() AND x.order_id = source.order_id AND x.direction = 'out' AND x.state <> 'failed'
+        AND x.provider IN ('store', 'platform', 'staff') AND x.payment_method_id = source.payment_method_id AND x.amount_minor = amount AND x.reference IS NULL
+        AND x.settled = source.settled ORDER BY x.source_id = source.id DESC, x.position LIMIT 1 FOR UPDATE;
+    IF told.id IS NOT NULL THEN
+        -- The store says of which method's payments it was, and the provider of which payment.
+        IF told.source_id <> source.id AND source.amount_minor - source.returned_minor >= amount THEN
+            UPDATE money_movements SET returned_minor = returned_minor - amount, updated_at = at WHERE tenant_id = app_tenant() AND id = told.source_id;
+            UPDATE money_movements SET returned_minor = returned_minor + amount, updated_at = at WHERE tenant_id = app_tenant() AND id = source.id;
+            UPDATE money_movements SET source_id = source.id WHERE tenant_id = app_tenant() AND id = told.id;
+        END IF;
+        UPDATE money_movements SET reference = left(its_reference, 200), updated_at = at WHERE tenant_id = app_tenant() AND id = told.id;
+        PERFORM confirm_money(told.id, NULL, at);
+        RETURN 'matched';
+    END IF;
+    movement := add_movement(source.order_id, 'out', source.payment_method_id, amount, by_provider, NULL, source.id, source.settled, gen_random_uuid(), at);
+    UPDATE money_movements SET state = 'confirmed', made_elsewhere = true, reference = left(its_reference, 200),
+            proposal_id = CASE WHEN NOT source.settled THEN source.proposal_id END
+        WHERE tenant_id = app_tenant() AND id = movement;
     PERFORM take_share(x, amount, at) FROM money_movements x WHERE x.tenant_id = app_tenant() AND x.id = movement;
-    UPDATE money_movements SET state = 'confirmed', reference = left(its_reference, 200) WHERE tenant_id = app_tenant() AND id = movement;
     IF NOT source.settled THEN
         PERFORM go_on_with_proposal(source);
     END IF;
-    RETURN true;
+    RETURN 'recorded';
 END $$;
 
--- Nobody says of their own order that money moved or that a parcel came: a member of staff is the shopper whose address it has.
-CREATE FUNCTION refuse_own(of_shopper uuid, by_staff uuid) RETURNS void LANGUAGE plpgsql AS $$
+-- Who says that money moved or that a parcel came: the person whose live session this is. The session is named in the audit, so that the words of
+-- nobody are found there as well.
+CREATE FUNCTION speaker(by_session uuid, of_shopper uuid, at timestamptz) RETURNS uuid LANGUAGE plpgsql AS $$
+DECLARE
+    person staff;
 BEGIN
-    IF by_staff IS NULL OR EXISTS (SELECT FROM staff m JOIN shoppers s ON s.tenant_id = m.tenant_id AND s.email = m.email
-            WHERE m.tenant_id = app_tenant() AND m.id = by_staff AND s.shopper_id = of_shopper) THEN
+    SELECT m.* INTO person FROM staff_sessions s JOIN staff m ON (m.tenant_id, m.id) = (s.tenant_id, s.staff_id)
+        WHERE s.tenant_id = app_tenant() AND s.id = by_session AND s.epoch = m.epoch AND s.full_access AND s.revoked_at IS NULL
+            AND s.created_at <= greatest(at, now()) AND s.expires_at > greatest(at, now()) AND m.disabled_at IS NULL AND m.role IN ('approver', 'admin');
+    IF person.id IS NULL THEN
+        RAISE EXCEPTION 'only a person who is signed in may say so' USING ERRCODE = 'check_violation', CONSTRAINT = 'said_in_a_live_session';
+    ELSIF EXISTS (SELECT FROM shoppers s WHERE s.tenant_id = app_tenant() AND mailbox(s.email) = mailbox(person.email) AND s.shopper_id = of_shopper) THEN
         RAISE EXCEPTION 'somebody else must say so: it is their own order' USING ERRCODE = 'check_violation', CONSTRAINT = 'not_their_own_order';
     END IF;
+    RETURN person.id;
 END $$;
 
--- A member of staff says what became of money that only people can move.
-CREATE FUNCTION settle_by_staff(movement uuid, has_moved boolean, by_staff uuid, at timestamptz) RETURNS boolean LANGUAGE plpgsql
+-- A member of staff says what became of money that only people can move. The audit has it whoever calls this.
+CREATE FUNCTION settle_by_staff(movement uuid, has_moved boolean, by_session uuid, request text, at timestamptz) RETURNS boolean LANGUAGE plpgsql
     SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     m money_movements := lock_movement(movement);
+    person uuid;
 BEGIN
     IF m.id IS NULL OR m.provider <> 'staff' OR m.state <> 'requested' THEN
         RETURN false;
     END IF;
-    PERFORM refuse_own(m.shopper_id, by_staff);
+    person := speaker(by_session, m.shopper_id, at);
     IF has_moved THEN
-        RETURN confirm_money(movement, NULL, at);
+        PERFORM confirm_money(movement, NULL, at);
     ELSE
-        RETURN fail_money(movement, 'staff said that it did not move', at);
+        PERFORM fail_money(movement, 'staff said that it did not move', at);
     END IF;
+    PERFORM append_audit(at, 'staff', person, CASE WHEN has_moved THEN 'payment.confirm' ELSE 'payment.fail' END, 'payment', movement::text, request,
+        NULL, jsonb_build_object('session', by_session));
+    RETURN true;
 END $$;
 
--- Staff drop a delivery that was to move money: nobody but a person can say what becomes of it now. A payout that failed takes its share again; where that
--- has gone out otherwise there is nothing left to say.
+-- Staff drop a delivery that was to move money, so that only a person can say whether the money moves. A failed payout takes its amount
+-- again; when that money has gone out otherwise, nothing is left to decide.
 CREATE FUNCTION hand_money_to_staff(delivery uuid, at timestamptz) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     movement uuid := (SELECT coalesce(o.payload->>'movement', o.payload#>>'{operation,refund,movement}')::uuid FROM outbox o
@@ -346,28 +426,32 @@ EXCEPTION WHEN check_violation THEN
     RETURN;
 END $$;
 
--- Gives up the money that a proposal asked for and that has not come in. Money that comes after all goes back.
+-- Gives up money that a proposal requested and that has not come in. Money that comes in later goes back.
 CREATE FUNCTION give_up_money(for_proposal uuid, reason text, at timestamptz) RETURNS void LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
     SELECT fail_money(m.id, reason, at) FROM money_movements m WHERE m.tenant_id = app_tenant() AND m.proposal_id = for_proposal AND m.direction = 'in' AND m.state = 'requested'
 $$;
 
-CREATE FUNCTION end_return(of_proposal uuid, has_come boolean, by_staff uuid, at timestamptz) RETURNS boolean LANGUAGE plpgsql
+-- A member of staff says that a parcel came, or that it will not. The audit has it whoever calls this.
+CREATE FUNCTION end_return(of_proposal uuid, has_come boolean, by_session uuid, request text, at timestamptz) RETURNS boolean LANGUAGE plpgsql
     SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     r returns;
+    person uuid;
 BEGIN
     UPDATE returns SET received_at = CASE WHEN has_come THEN at END, called_off_at = CASE WHEN NOT has_come THEN at END
         WHERE tenant_id = app_tenant() AND proposal_id = of_proposal AND received_at IS NULL AND called_off_at IS NULL RETURNING * INTO r;
     IF r.id IS NULL THEN
         RETURN false;
     END IF;
-    PERFORM refuse_own(r.shopper_id, by_staff);
+    person := speaker(by_session, r.shopper_id, at);
     PERFORM graphile_worker.add_job(identifier => 'execute_proposal', payload => json_build_object('tenant', app_tenant(), 'proposal', of_proposal),
         job_key => 'execute:' || of_proposal);
+    PERFORM append_audit(at, 'staff', person, CASE WHEN has_come THEN 'return.receive' ELSE 'return.call_off' END, 'proposal', of_proposal::text, request,
+        NULL, jsonb_build_object('session', by_session));
     RETURN true;
 END $$;
 
--- The proposal that waits for this money, or that no longer does, or that paid it out, is looked at again.
+-- Queues the proposal that waits for this money, no longer waits for it, or paid it out.
 CREATE FUNCTION go_on_with_proposal(m money_movements) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     IF m.proposal_id IS NOT NULL AND m.provider <> 'demo' THEN
@@ -376,7 +460,7 @@ BEGIN
     END IF;
 END $$;
 
--- The functions run as the owner, whom these let see the bound tenant's rows, and the bound shopper's where there is one.
+-- The functions run as the owner. These policies let it see the bound tenant's rows, limited to the bound shopper's when one is bound.
 DO $$
 DECLARE
     tbl text;
@@ -385,11 +469,12 @@ BEGIN
         EXECUTE format('CREATE POLICY ledger ON %I TO countersign_owner USING (app_shopper() IS NULL OR shopper_id = app_shopper())
             WITH CHECK (app_shopper() IS NULL OR shopper_id = app_shopper())', tbl);
     END LOOP;
+    CREATE POLICY ledger ON staff_sessions FOR SELECT TO countersign_owner USING (true);
     CREATE POLICY ledger ON outbox FOR SELECT TO countersign_owner USING (true);
     CREATE POLICY ledger ON tenants FOR SELECT TO countersign_owner USING (true);
 END $$;
 
--- What counts as paid and refunded on an order, a row for each request. `left_minor`: what of a payment can still go out.
+-- What counts as paid and refunded on an order, one row for each request. `left_minor` is what can still go out of a payment.
 CREATE VIEW order_payments WITH (security_invoker = true) AS
     SELECT tenant_id, shopper_id, order_id, request_id, min(position) AS position, CASE direction WHEN 'in' THEN 'payment' ELSE 'refund' END AS kind,
         sum(amount_minor)::bigint AS amount_minor, payment_method_id, max(reference) AS reference,
@@ -400,11 +485,11 @@ CREATE VIEW order_payments WITH (security_invoker = true) AS
 
 -- Who may do what.
 GRANT SELECT ON money_movements, order_balances, order_payments TO countersign_reader, countersign_web, countersign_executor;
-REVOKE ALL ON FUNCTION add_to_balance, lock_balance_of, add_movement, gift_card_left, request_money_in, request_money_out, give_back_money,
+REVOKE ALL ON FUNCTION add_to_balance, lock_balance_of, lock_balance, name_movement, movement_id, add_movement, gift_card_left, request_money_in, request_money_out, give_back_money,
     add_to_gift_card, settle_money_in, lock_movement, take_share, confirm_money, fail_money, retry_money_out, note_money, record_money, record_refund,
-    refuse_own, settle_by_staff, hand_money_to_staff, give_up_money, end_return, go_on_with_proposal FROM PUBLIC;
+    speaker, settle_by_staff, hand_money_to_staff, give_up_money, end_return, go_on_with_proposal FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION gift_card_left TO countersign_reader, countersign_web, countersign_executor;
-GRANT EXECUTE ON FUNCTION request_money_in, request_money_out, give_back_money, settle_money_in, confirm_money, fail_money, retry_money_out,
+GRANT EXECUTE ON FUNCTION lock_balance, request_money_in, request_money_out, give_back_money, settle_money_in, confirm_money, fail_money, retry_money_out,
     note_money, record_money, record_refund TO countersign_executor;
 GRANT EXECUTE ON FUNCTION settle_by_staff, hand_money_to_staff, end_return TO countersign_web;
 GRANT EXECUTE ON FUNCTION give_up_money TO countersign_executor, countersign_web;

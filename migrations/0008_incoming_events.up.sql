@@ -1,6 +1,6 @@
--- What other systems tell us.
+-- Incoming webhooks of other systems.
 
--- What other systems say: stored as it came, once each, and worked off by the queue.
+-- Events as they were received, each stored once. The queue processes them.
 CREATE TABLE incoming_webhooks (
     tenant_id   uuid NOT NULL REFERENCES tenants,
     id          uuid NOT NULL,
@@ -9,7 +9,7 @@ CREATE TABLE incoming_webhooks (
     topic       text NOT NULL CHECK (length(topic) <= 200),
     body        jsonb NOT NULL,
     received_at timestamptz NOT NULL,
-    -- `ignored`: a topic nobody knows, or older than what is stored. `dead`: given up, staff may try again.
+    -- `ignored` has an unknown topic, or is older than what is stored. `dead` was given up; staff may retry it.
     state       text NOT NULL CHECK (state IN ('queued', 'done', 'ignored', 'dead')),
     attempts    integer NOT NULL DEFAULT 0,
     due_at      timestamptz NOT NULL,
@@ -20,7 +20,7 @@ CREATE TABLE incoming_webhooks (
 CALL protect_table('incoming_webhooks', false);
 CREATE INDEX incoming_webhooks_queued ON incoming_webhooks (tenant_id, due_at, id) WHERE state = 'queued';
 
--- The newest version of each thing that another system has told us of: what is older changes nothing.
+-- The newest version of each record that another system has sent. Older versions change nothing.
 CREATE TABLE record_versions (
     tenant_id   uuid NOT NULL REFERENCES tenants,
     kind        text NOT NULL CHECK (kind IN ('product', 'shopper', 'order', 'stock')),
@@ -38,6 +38,6 @@ END $$;
 -- Who may do what.
 GRANT SELECT, INSERT, UPDATE (state, attempts, due_at) ON incoming_webhooks TO countersign_web;
 GRANT SELECT, UPDATE (state, attempts, due_at, last_error), DELETE ON incoming_webhooks TO countersign_executor;
-GRANT SELECT, INSERT, UPDATE ON record_versions TO countersign_executor;
+GRANT SELECT, INSERT, UPDATE, DELETE ON record_versions TO countersign_executor;
 REVOKE ALL ON FUNCTION queue_take_in FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION queue_take_in TO countersign_web, countersign_executor;

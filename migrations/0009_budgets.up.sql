@@ -1,7 +1,8 @@
--- Model spend. Amounts are millionths of the currency that the price table is in. A call first holds the most it can cost against every cap at once, and
--- is then settled to what it did cost. Guests together have a share of the store's day and month, and each of their networks a share of that.
+-- Model spend. Amounts are millionths of the price table's currency. A call first reserves the most it can cost against every cap at once
+-- and is then settled to its real cost. Guests together have a share of the store's day and month, and each of their networks a share of
+-- that.
 
--- What a store has set. Without a row the defaults of the code hold.
+-- The caps that a store has set. Without a row the defaults of the code apply.
 CREATE TABLE budgets (
     tenant_id           uuid PRIMARY KEY REFERENCES tenants,
     conversation_micros bigint NOT NULL CHECK (conversation_micros >= 0),
@@ -16,7 +17,17 @@ CREATE TABLE budgets (
 );
 CALL protect_table('budgets', false);
 
--- One row for each thing that has a cap. `period` is the day or month, and empty for a conversation.
+-- The model that a store's admin has chosen. Without a row, or when the installation offers that model no more, its default answers.
+CREATE TABLE store_models (
+    tenant_id  uuid PRIMARY KEY REFERENCES tenants,
+    model      text NOT NULL CHECK (model <> ''),
+    updated_at timestamptz NOT NULL,
+    updated_by uuid NOT NULL,
+    FOREIGN KEY (tenant_id, updated_by) REFERENCES staff
+);
+CALL protect_table('store_models', false);
+
+-- One row for each thing that has a cap.
 CREATE TABLE spend (
     tenant_id       uuid NOT NULL REFERENCES tenants,
     scope           text NOT NULL CHECK (scope IN ('conversation', 'shopper_day', 'network_day', 'site_day', 'guests_day', 'guests_month', 'tenant_day', 'tenant_month')),
@@ -40,12 +51,12 @@ CREATE TABLE reservations (
 );
 CALL protect_table('reservations', true);
 
--- Append-only: one row for each call's end.
+-- One row for each call that ended, append-only.
 CREATE TABLE budget_ledger (
     tenant_id       uuid NOT NULL REFERENCES tenants,
     id              uuid NOT NULL,
     at              timestamptz NOT NULL,
-    -- `released`: the call failed before it cost anything. `swept`: its process died.
+    -- `released`: the call failed before it cost anything. `swept`: the call's process died.
     kind            text NOT NULL CHECK (kind IN ('settled', 'released', 'swept')),
     shopper_id      uuid NOT NULL,
     model           text NOT NULL,
@@ -53,20 +64,22 @@ CREATE TABLE budget_ledger (
     reserved_micros bigint NOT NULL,
     spent_micros    bigint NOT NULL,
     input_tokens    integer NOT NULL,
+    -- Of the input: read from the provider's cache.
+    cached_tokens   integer NOT NULL DEFAULT 0,
     output_tokens   integer NOT NULL,
-    -- A call that was given up for lost and then did end has both rows.
+    -- A call that was swept and ended later has two rows.
     PRIMARY KEY (tenant_id, id, kind)
 );
 CALL protect_table('budget_ledger', true);
 CREATE INDEX budget_ledger_by_time ON budget_ledger (tenant_id, at);
 
--- The order in which every caller locks the rows. A scope that a call does not count under has no key.
+-- Every caller locks the rows in this order. A scope that a call does not count under has no key.
 CREATE FUNCTION spend_scopes() RETURNS text[] LANGUAGE sql IMMUTABLE
     RETURN ARRAY['conversation', 'shopper_day', 'network_day', 'site_day', 'guests_day', 'guests_month', 'tenant_day', 'tenant_month'];
 
 -- Ends a reservation at what was spent, and returns the state of every cap's row. A reservation that was swept meanwhile
 -- is spent all the same: the money is gone.
-CREATE FUNCTION settle_spend(reservation uuid, their_keys text[], shopper uuid, by_model text, how text, amount bigint, input integer, output integer, called text[], at timestamptz)
+CREATE FUNCTION settle_spend(reservation uuid, their_keys text[], shopper uuid, by_model text, how text, amount bigint, input integer, cached integer, output integer, called text[], at timestamptz)
     RETURNS TABLE (scope text, key text, spent_micros bigint) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
@@ -78,15 +91,15 @@ BEGIN
         RETURN QUERY UPDATE spend s SET spent_micros = s.spent_micros + amount, reserved_micros = s.reserved_micros - coalesce(held, 0)
             WHERE s.scope = (spend_scopes())[i] AND s.key = their_keys[i] RETURNING s.scope, s.key, s.spent_micros;
     END LOOP;
-    INSERT INTO budget_ledger (tenant_id, id, at, kind, shopper_id, model, tools, reserved_micros, spent_micros, input_tokens, output_tokens)
-        VALUES (app_tenant(), reservation, at, how, shopper, by_model, called, coalesce(held, 0), amount, input, output);
+    INSERT INTO budget_ledger (tenant_id, id, at, kind, shopper_id, model, tools, reserved_micros, spent_micros, input_tokens, cached_tokens, output_tokens)
+        VALUES (app_tenant(), reservation, at, how, shopper, by_model, called, coalesce(held, 0), amount, input, cached, output);
 END $$;
 
--- Holds `amount` against every cap, or nothing, and then names the scope whose cap it would pass. `defaults` hold for a store that has
--- set no caps; those that were in force come back. Again for the same reservation it holds no more.
+-- Reserves `amount` against every cap, or reserves nothing and returns the scope whose cap it would exceed. `defaults` apply to a store
+-- that has set no caps; the caps in force are returned. A second call for the same reservation reserves nothing more.
 --
--- Its commit does not wait for the disk: other transactions see it at once, and what a crash of Postgres could lose is a hold, not
--- what was spent, which `book_spend` books with or without it.
+-- The commit does not wait for the disk. Other transactions see it at once, and a crash of Postgres can lose only the reservation, not what
+-- was spent, which `book_spend` books with or without it.
 CREATE FUNCTION hold_spend(tenant uuid, reservation uuid, amount bigint, their_keys text[], defaults bigint[], shopper uuid, by_model text, at timestamptz, until timestamptz)
     RETURNS TABLE (over text, caps bigint[]) LANGUAGE plpgsql AS $$
 DECLARE
@@ -95,7 +108,7 @@ DECLARE
 BEGIN
     PERFORM set_config('app.tenant_id', tenant::text, true), set_config('app.shopper_id', '', true), set_config('synchronous_commit', 'off', true);
     b := coalesce((SELECT ARRAY[conversation_micros, shopper_day_micros, tenant_day_micros, tenant_month_micros, guests_percent, network_percent] FROM budgets), defaults);
-    -- In the order of `spend_scopes`. A site has twice a network's share, and no more than all guests have.
+    -- The caps are in the order of `spend_scopes`. A site has twice a network's share, but no more than all guests have.
     caps := ARRAY[b[1], b[2], b[3] * b[5] / 100 * b[6] / 100, b[3] * b[5] / 100 * least(2 * b[6], 100) / 100, b[3] * b[5] / 100, b[4] * b[5] / 100, b[3], b[4]];
     INSERT INTO reservations (tenant_id, id, keys, micros, shopper_id, model, created_at, expires_at)
         VALUES (tenant, reservation, their_keys, amount, shopper, by_model, at, until) ON CONFLICT DO NOTHING;
@@ -121,11 +134,11 @@ BEGIN
 END $$;
 
 -- `settle_spend`, with its scope. Twice for the same end it fails on the ledger's key, and books nothing.
-CREATE FUNCTION book_spend(tenant uuid, reservation uuid, their_keys text[], shopper uuid, by_model text, how text, amount bigint, input integer, output integer, called text[], at timestamptz)
+CREATE FUNCTION book_spend(tenant uuid, reservation uuid, their_keys text[], shopper uuid, by_model text, how text, amount bigint, input integer, cached integer, output integer, called text[], at timestamptz)
     RETURNS TABLE (scope text, key text, spent_micros bigint) LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM set_config('app.tenant_id', tenant::text, true), set_config('app.shopper_id', '', true);
-    RETURN QUERY SELECT s.scope, s.key, s.spent_micros FROM settle_spend(reservation, their_keys, shopper, by_model, how, amount, input, output, called, at) s;
+    RETURN QUERY SELECT s.scope, s.key, s.spent_micros FROM settle_spend(reservation, their_keys, shopper, by_model, how, amount, input, cached, output, called, at) s;
 END $$;
 
 -- Outages of the first language model: each store's admins are told of one once, whichever replica sees it first.
@@ -141,6 +154,7 @@ CREATE UNIQUE INDEX model_outages_open ON model_outages (tenant_id) WHERE ended_
 
 -- Who may do what.
 GRANT SELECT, INSERT, UPDATE ON budgets, spend TO countersign_web;
+GRANT SELECT, INSERT, UPDATE, DELETE ON store_models TO countersign_web;
 GRANT SELECT, INSERT, DELETE ON reservations TO countersign_web;
 GRANT SELECT, INSERT ON budget_ledger TO countersign_web, countersign_executor;
 GRANT SELECT, UPDATE ON spend TO countersign_executor;

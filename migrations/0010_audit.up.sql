@@ -1,4 +1,4 @@
--- The audit: append-only, each row chained by hash to the one before it within its store.
+-- The audit log.
 
 -- Append-only, each row chained by hash to the one before it within its tenant.
 CREATE TABLE audit (
@@ -22,7 +22,7 @@ CREATE FUNCTION audit_hash(previous bytea, entry audit) RETURNS bytea LANGUAGE s
     RETURN sha256(previous || convert_to(jsonb_build_array(entry.tenant_id, entry.seq, extract(epoch FROM entry.at), entry.actor_kind, entry.actor_id,
         entry.action, entry.target_kind, entry.target_id, entry.request_id, entry.before, entry.after)::text, 'UTF8'));
 
--- Appends an entry. The lock makes writers of one tenant queue from here to their commit, so that the chain has no forks.
+-- Appends an entry. The lock makes writers of one tenant wait for each other until they commit, so that the chain has no forks.
 CREATE FUNCTION append_audit(at timestamptz, actor_kind text, actor_id uuid, action text, target_kind text, target_id text, request_id text, before jsonb, after jsonb)
     RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
@@ -36,7 +36,7 @@ BEGIN
     INSERT INTO audit SELECT entry.*;
 END $$;
 
--- The days on which the head of a store's audit chain was sent to where this server cannot change it.
+-- The days on which the head of a store's audit chain was sent to a place that this server cannot change.
 CREATE TABLE audit_heads (
     tenant_id uuid NOT NULL REFERENCES tenants,
     day       date NOT NULL,
@@ -44,6 +44,10 @@ CREATE TABLE audit_heads (
     PRIMARY KEY (tenant_id, day)
 );
 CALL protect_table('audit_heads', false);
+
+-- The ledger's functions run as the owner and append what staff said about money.
+CREATE POLICY ledger ON audit FOR SELECT TO countersign_owner USING (true);
+CREATE POLICY ledger_appends ON audit FOR INSERT TO countersign_owner WITH CHECK (true);
 
 -- Who may do what.
 GRANT SELECT, INSERT ON audit TO countersign_web;

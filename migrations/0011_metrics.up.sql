@@ -1,7 +1,7 @@
--- What metrics read.
+-- A function that metrics read.
 
--- What waits and what budgets hold, a row for each store, for metrics: counts, ages and shares, nothing of anybody's.
--- Runs as its caller: each store is looked at under that store's own scope, as everything is.
+-- Backlogs and budgets of all stores as counts, ages and shares, without anybody's data. It runs as its caller and reads each store under
+-- that store's own scope.
 CREATE FUNCTION backlog(day text, month text, day_cap bigint, month_cap bigint, at timestamptz)
     RETURNS TABLE (what text, kind text, waiting bigint, oldest_seconds double precision, share double precision) LANGUAGE plpgsql AS $$
 DECLARE

@@ -1,10 +1,10 @@
-# Reads the password out of DATABASE_ADMIN_URL into PGPASSWORD: the arguments of a process are there for every user of the
-# machine to read, its environment is not. Sets `database` to the address without it. Sourced by ops/backup and ops/restore.
+# Moves the password of DATABASE_ADMIN_URL into PGPASSWORD, because every user of the machine can read the arguments of a process but not
+# its environment. Sets `database` to the address without the password. Sourced by ops/backup and ops/restore.
 database=$DATABASE_ADMIN_URL
 if [[ $database =~ ^(postgres(ql)?://[^/@:?]*):([^/@?]*)@(.*)$ ]]; then
     database=${BASH_REMATCH[1]}@${BASH_REMATCH[4]}
     password=${BASH_REMATCH[3]}
-    # Percent-encoded in an address, and plain in the environment.
+    # The password is percent-encoded in the address and plain in the environment.
     [[ $password == *\\* ]] && { echo "write a backslash in the password as %5C" >&2; exit 1; }
     printf -v PGPASSWORD '%b' "${password//%/\\x}"
     export PGPASSWORD

@@ -1,7 +1,7 @@
-//! The head of each store's audit chain, written where this server cannot change it: the store's webhooks, or its admins' mail.
+//! Publishes the head of each store's audit chain where this server cannot change it: to the store's webhooks, or to its admins by mail.
 //!
-//! The chain shows what was changed inside it, and nothing shows that its end was cut off, except a head that somebody kept elsewhere:
-//! `countersign audit verify STORE --head …` compares.
+//! The chain itself shows when an entry inside it was changed. Only a head that was kept elsewhere shows that entries were cut off its end:
+//! `countersign audit verify STORE --head …` compares the two.
 
 use chrono::{DateTime, Datelike, Utc, Weekday};
 use serde_json::json;
@@ -12,8 +12,8 @@ use crate::{
     tenancy::{self, Executor, Pool, Scope, audit},
 };
 
-/// Queues today's heads: to each webhook endpoint daily; by mail on Mondays to the admins of a store without endpoints. The keys make it
-/// once a day, however often it is asked for.
+/// Queues today's heads: to each webhook endpoint daily, or, for a store without endpoints, to its admins by mail on Mondays. The
+/// idempotency keys make it happen once a day, however often this is called.
 pub async fn publish(pool: &Pool<Executor>, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
     let today = now.date_naive();
     for tenant in tenancy::all(pool).await? {

@@ -1,4 +1,4 @@
-//! A circuit breaker: what keeps failing is left alone for a while, so that nobody waits for it in vain.
+//! A circuit breaker: a dependency that keeps failing is not called for a while, so that nobody waits for it in vain.
 
 use std::{
     sync::{
@@ -14,39 +14,45 @@ use failsafe::{
     failure_policy::{self, ConsecutiveFailures},
 };
 
-/// Failures in a row that open it.
-pub const FAILURES: u32 = 5;
-/// How long it stays open at first and, when it fails on, at most.
-const FIRST_REST: Duration = Duration::from_secs(10);
-const LONGEST_REST: Duration = Duration::from_secs(60);
+/// How many failures in a row open the breaker.
+pub const FAILURE_THRESHOLD: u32 = 5;
+/// How long the breaker stays open at first, and at most when the failures go on.
+const FIRST_OPEN_TIME: Duration = Duration::from_secs(10);
+const MAX_OPEN_TIME: Duration = Duration::from_secs(60);
 
-/// Clones share their state. After its rest the next calls try: one that succeeds closes it, one that fails opens it again.
+/// A circuit breaker. Clones share their state. When the open time is over, calls are tried again: a success closes the breaker, a failure
+/// opens it again.
 #[derive(Clone)]
 pub struct Breaker {
-    machine: StateMachine<ConsecutiveFailures<EqualJittered>, Light>,
-    light: Light,
+    machine: StateMachine<ConsecutiveFailures<EqualJittered>, OpenFlag>,
+    open_flag: OpenFlag,
 }
 
 impl Default for Breaker {
     fn default() -> Self {
-        Self::new(FIRST_REST)
+        Self::new(FIRST_OPEN_TIME)
     }
 }
 
 impl Breaker {
     fn new(rest: Duration) -> Self {
-        let light = Light::default();
-        let policy = failure_policy::consecutive_failures(FAILURES, backoff::equal_jittered(rest, LONGEST_REST));
-        let machine = Config::new().failure_policy(policy).instrument(light.clone()).build();
-        Self { machine, light }
+        let open_flag = OpenFlag::default();
+        let policy =
+            failure_policy::consecutive_failures(FAILURE_THRESHOLD, backoff::equal_jittered(rest, MAX_OPEN_TIME));
+        let machine = Config::new()
+            .failure_policy(policy)
+            .instrument(open_flag.clone())
+            .build();
+        Self { machine, open_flag }
     }
 
-    /// Whether the other side may be asked now. Whoever asks then says how it went.
-    pub fn lets_through(&self) -> bool {
+    /// Whether a call is allowed now. Whoever makes the call then reports its result with [`record`](Self::record).
+    pub fn allows_call(&self) -> bool {
         self.machine.is_call_permitted()
     }
 
-    pub fn note(&self, went_well: bool) {
+    /// Records the result of a call.
+    pub fn record(&self, went_well: bool) {
         match went_well {
             true => self.machine.on_success(),
             false => self.machine.on_error(),
@@ -54,15 +60,15 @@ impl Breaker {
     }
 
     pub fn is_open(&self) -> bool {
-        self.light.0.load(Ordering::Relaxed)
+        self.open_flag.0.load(Ordering::Relaxed)
     }
 }
 
-/// Lit while calls are turned away.
+/// Whether the breaker is open.
 #[derive(Clone, Default)]
-struct Light(Arc<AtomicBool>);
+struct OpenFlag(Arc<AtomicBool>);
 
-impl Instrument for Light {
+impl Instrument for OpenFlag {
     fn on_call_rejected(&self) {}
     fn on_open(&self) {
         self.0.store(true, Ordering::Relaxed);
@@ -79,21 +85,21 @@ mod tests {
 
     #[test]
     fn failures_in_a_row_open_it_and_one_success_after_its_rest_closes_it() {
-        // Whole seconds, of which chance takes up to half.
+        // Whole seconds, because the jitter may take off up to half.
         let breaker = Breaker::new(Duration::from_secs(4));
-        for _ in 0..FAILURES - 1 {
-            breaker.note(false);
+        for _ in 0..FAILURE_THRESHOLD - 1 {
+            breaker.record(false);
         }
-        breaker.note(true);
-        for _ in 0..FAILURES - 1 {
-            breaker.note(false);
-            assert!(breaker.lets_through());
+        breaker.record(true);
+        for _ in 0..FAILURE_THRESHOLD - 1 {
+            breaker.record(false);
+            assert!(breaker.allows_call());
         }
-        breaker.note(false);
-        assert!(!breaker.lets_through() && breaker.is_open());
+        breaker.record(false);
+        assert!(!breaker.allows_call() && breaker.is_open());
         std::thread::sleep(Duration::from_millis(4_100));
-        assert!(breaker.lets_through());
-        breaker.note(true);
-        assert!(breaker.lets_through() && !breaker.is_open());
+        assert!(breaker.allows_call());
+        breaker.record(true);
+        assert!(breaker.allows_call() && !breaker.is_open());
     }
 }

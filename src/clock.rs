@@ -1,4 +1,4 @@
-//! The time, as a value that is passed to whatever decides by it. Tests move their clock; the process never does.
+//! The time, as a value that is passed to whatever decides by it. Tests move their clock; the running service never does.
 
 use std::sync::{
     Arc,
@@ -7,18 +7,18 @@ use std::sync::{
 
 use chrono::{DateTime, Duration, SubsecRound, Utc};
 
-/// The machine's time, for commands and for pages, which have no [`Clock`] to ask. Whole microseconds, as Postgres keeps them.
+/// The machine's time, for commands and pages that have no [`Clock`]. In whole microseconds, because Postgres stores no finer time.
 #[allow(clippy::disallowed_methods, reason = "its home")]
 pub fn now() -> DateTime<Utc> {
     Utc::now().trunc_subsecs(6)
 }
 
-/// A clock that tests can move.
+/// A clock that tests can move or stop.
 #[derive(Clone, Debug, Default)]
 pub struct Clock {
     ahead_millis: Arc<AtomicI64>,
-    /// Microseconds since 1970 where it stands still; 0 while it goes.
-    stands_at: Arc<AtomicI64>,
+    /// The time at which the clock is stopped, in microseconds since 1970; 0 while it runs.
+    stopped_at: Arc<AtomicI64>,
 }
 
 impl Clock {
@@ -27,9 +27,9 @@ impl Clock {
         Self::default()
     }
 
-    /// Whole microseconds, as Postgres keeps them: a time reads back as it was written.
+    /// The current time in whole microseconds, so that Postgres returns exactly what was stored.
     pub fn now(&self) -> DateTime<Utc> {
-        if let micros @ 1.. = self.stands_at.load(Ordering::Relaxed)
+        if let micros @ 1.. = self.stopped_at.load(Ordering::Relaxed)
             && let Some(time) = DateTime::from_timestamp_micros(micros)
         {
             return time;
@@ -42,13 +42,13 @@ impl Clock {
         self.ahead_millis.fetch_add(by.num_milliseconds(), Ordering::Relaxed);
     }
 
-    /// Stops this clock and all its clones, for tests of what is shown.
-    pub fn stand_at(&self, time: DateTime<Utc>) {
-        self.stands_at.store(time.timestamp_micros().max(1), Ordering::Relaxed);
+    /// Stops this clock and all its clones at a time, for tests whose output shows the time.
+    pub fn stop_at(&self, time: DateTime<Utc>) {
+        self.stopped_at.store(time.timestamp_micros().max(1), Ordering::Relaxed);
     }
 
     /// Lets this clock and all its clones run again.
-    pub fn go_on(&self) {
-        self.stands_at.store(0, Ordering::Relaxed);
+    pub fn resume(&self) {
+        self.stopped_at.store(0, Ordering::Relaxed);
     }
 }

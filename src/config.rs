@@ -1,6 +1,6 @@
-//! Settings, from environment variables. Every fault is reported at once, by the variable's name and with the mend.
+//! Settings, which are read from environment variables. All faults are reported at once, each with its variable and how to fix it.
 //!
-//! A secret `X` may also be given as a file named by `X_FILE`, as container secrets are.
+//! A secret `X` can also be in a file that `X_FILE` names, as container platforms provide secrets.
 
 mod models;
 mod network;
@@ -25,15 +25,15 @@ pub use crate::{
 };
 use crate::{
     identity::sessions::Lifetimes,
-    integrations::{OutsideSettings, challenge::ChallengeSettings},
+    integrations::{OutboundSettings, challenge::ChallengeSettings},
     keyring::Keyring,
     mail::{Inbox, MailSettings, SmtpSettings},
-    model::EndpointSettings,
+    model::{EndpointSettings, PricedModel},
     telemetry::TelemetrySettings,
     tenancy::{DatabaseSettings, Pooler},
 };
 
-/// What `serve` runs on.
+/// The settings of `serve` and `worker`.
 #[derive(Clone, Debug)]
 pub struct Settings {
     pub listen: SocketAddr,
@@ -41,12 +41,14 @@ pub struct Settings {
     pub model: ModelSettings,
     /// Asked when the first does not answer.
     pub second_model: Option<EndpointSettings>,
+    /// The models at the first endpoint that have a price: stores can choose among them.
+    pub priced_models: Vec<PricedModel>,
     /// Tokens that one answer of a model may have.
     pub output_tokens: u32,
     /// How often a model that fails is asked whether it answers again; none never asks, at the start neither.
     pub model_check: Option<Duration>,
     pub lifetimes: Lifetimes,
-    /// How long the words of unused conversations are kept.
+    /// How long the texts of unused conversations are kept.
     pub retention: chrono::Duration,
     /// Set cookies only over HTTPS. Off in the demo alone, which is plain HTTP on loopback.
     pub secure_cookies: bool,
@@ -54,34 +56,34 @@ pub struct Settings {
     pub staff_second_factor: bool,
     pub keyring: Arc<Keyring>,
     pub mail: MailSettings,
-    /// Where people reach this service, without a final slash: what links in mails begin with.
+    /// The public URL of this service, without a final slash. Links in mails begin with it.
     pub public_url: String,
-    pub outside: OutsideSettings,
-    /// What a browser solves before it becomes a guest; none asks for nothing.
+    pub outside: OutboundSettings,
+    /// The challenge that a browser solves before it gets a guest session. None requires no challenge.
     pub challenge: Option<ChallengeSettings>,
     pub limits: Limits,
-    /// Turns that run at once.
+    /// The most turns that run at once.
     pub most_turns: usize,
     pub connections: Connections,
     pub telemetry: TelemetrySettings,
-    /// Where metrics and readiness are served: not for the public.
+    /// Where metrics and readiness are served. This address must not be public.
     pub internal_listen: Option<SocketAddr>,
     /// The store whose admins may see the doctor's findings.
     pub operator_store: Option<String>,
-    /// The demo's shop page; another after each reset.
+    /// The demo's shop page. Each reset of the demo replaces it.
     pub storefront: Option<watch::Receiver<Storefront>>,
-    /// Run the job queue in this process too; off where `countersign worker` does.
+    /// Whether this process runs the job queue too. Off where `countersign worker` runs it.
     pub run_worker: bool,
-    /// It runs on what no store should go live with, and says so on every page.
+    /// Whether the settings are unfit for a live store. Every page then has a banner.
     pub trial: bool,
-    /// How long to go on serving after SIGTERM, with `/health` at 503, so that what stands before sends nobody new.
+    /// How long to go on serving after SIGTERM while `/health` answers 503, so that a load balancer sends no new requests.
     pub shutdown_drain: Duration,
     /// How long running turns and jobs may take to finish after that.
     pub shutdown_grace: Duration,
 }
 
 impl Settings {
-    /// Settings for `serve`. Refuses what is unsafe for the real thing.
+    /// Reads the settings for `serve` and `worker`. Settings that are unsafe for production are refused.
     pub fn for_serve(source: Source) -> Result<Self, ConfigError> {
         let mut reader = Reader::new(source);
         let database = reader.database();
@@ -97,6 +99,7 @@ impl Settings {
             reader.fault("MODEL", "`offline` answers by fixed rules and is for the demo; set `openai`, or COUNTERSIGN_ALLOW_OFFLINE_MODEL=yes on a test system");
         }
         let second_model = reader.second_model(model.as_ref());
+        let priced_models = reader.priced_models(model.as_ref(), second_model.as_ref());
         let output_tokens = reader.output_tokens();
         let model_check = reader.model_check();
         let listen = reader
@@ -144,6 +147,7 @@ impl Settings {
             database,
             model,
             second_model,
+            priced_models,
             output_tokens,
             model_check,
             lifetimes,
@@ -176,6 +180,7 @@ impl Settings {
             database,
             model,
             second_model: None,
+            priced_models: Vec::new(),
             output_tokens: 1024,
             model_check: None,
             lifetimes: Lifetimes::default(),
@@ -186,7 +191,7 @@ impl Settings {
             keyring: Arc::new(Keyring::new(&secret, None)),
             mail: MailSettings::Inbox(Inbox::default()),
             public_url: format!("http://{listen}"),
-            outside: OutsideSettings::default(),
+            outside: OutboundSettings::default(),
             challenge: None,
             limits: Limits::default(),
             most_turns: 1024,
@@ -201,35 +206,35 @@ impl Settings {
         }
     }
 
-    /// The models, for the command that checks them.
+    /// Reads the models, for the command that checks them.
     pub fn models_only(source: Source) -> Result<Models, ConfigError> {
         let mut reader = Reader::new(source);
         let models = reader.models();
         reader.finish(models)
     }
 
-    /// The demo's model; `given` is the URL and the name that the command gives.
+    /// Reads the demo's model; `given` is the URL and the name from the command line.
     pub fn demo_model(source: Source, given: Option<(&str, &str)>) -> Result<ModelSettings, ConfigError> {
         let mut reader = Reader::new(source);
         let model = reader.demo_model(given);
         reader.finish(model)
     }
 
-    /// Where the database is, for the commands that need nothing else.
+    /// Reads the database settings, for commands that need nothing else.
     pub fn database_only(source: Source) -> Result<DatabaseSettings, ConfigError> {
         let mut reader = Reader::new(source);
         let database = reader.database();
         reader.finish(database)
     }
 
-    /// Where the database is and the server's secret, for the commands that look after keys.
+    /// Reads the database settings and the server's secret, for commands that manage keys and secrets.
     pub fn for_keys(source: Source) -> Result<(DatabaseSettings, Arc<Keyring>), ConfigError> {
         let mut reader = Reader::new(source);
         let both = reader.database().zip(reader.keyring());
         reader.finish(both)
     }
 
-    /// How mail leaves, for the doctor.
+    /// Reads the mail settings, for the doctor.
     pub fn for_mail(source: Source) -> Result<SmtpSettings, ConfigError> {
         let mut reader = Reader::new(source);
         let mail = reader.mail().and_then(|mail| match mail {
@@ -242,7 +247,7 @@ impl Settings {
     /// Reads what `migrate` needs: the administrator's connection and the roles' passwords.
     pub fn for_migrate(source: Source) -> Result<(PgConnectOptions, DatabaseSettings), ConfigError> {
         let mut reader = Reader::new(source);
-        let url = reader.needed_secret(
+        let url = reader.required_secret(
             "DATABASE_ADMIN_URL",
             1,
             "postgres://ADMIN:PASSWORD@HOST/DATABASE, a user that may create roles",
@@ -263,7 +268,7 @@ fn has_credential(url: &str) -> bool {
 mod tests {
     use super::*;
 
-    const GOOD: [(&str, &str); 12] = [
+    const VALID: [(&str, &str); 12] = [
         ("DATABASE_URL", "postgres://db/countersign"),
         ("DATABASE_READER_PASSWORD", "reader-reader-reader"),
         ("DATABASE_WEB_PASSWORD", "web-web-web-web-web-web"),
@@ -286,7 +291,7 @@ mod tests {
                     .find(|(key, _)| *key == name)
                     .map(|(_, value)| (*value).to_owned())
             };
-            find(changes).or_else(|| find(&GOOD))
+            find(changes).or_else(|| find(&VALID))
         };
         match Settings::for_serve(&source) {
             Ok(_) => Vec::new(),
@@ -316,6 +321,8 @@ mod tests {
         for (variable, bad) in [
             ("MODEL_PRICES", "other=1/2"),
             ("MODEL_PRICES", "some-model=cheap"),
+            ("MODEL_PRICES", "some-model=1/2, other=cheap"),
+            ("MODEL_PRICES", "some-model=1/2, other"),
             ("SECRET_KEY", "short"),
             ("SECRET_KEY_OLD", "0123456789abcdef0123456789abcdef"),
             ("SMTP_URL", "smtp://relay.example"),
@@ -335,7 +342,8 @@ mod tests {
     #[test]
     fn secrets_do_not_print() {
         let source = |name: &str| {
-            GOOD.iter()
+            VALID
+                .iter()
                 .find(|(key, _)| *key == name)
                 .map(|(_, value)| (*value).to_owned())
         };

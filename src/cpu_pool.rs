@@ -1,9 +1,9 @@
-//! Bounded pools for work that keeps a processor busy: password hashes, strength estimates, signatures of large bodies.
+//! Bounded pools for CPU-heavy work: password hashes, strength estimates, signatures of large bodies.
 //!
-//! Nothing that costs more than a millisecond of CPU may run on a runtime thread, where it would hold up every other request of that
-//! thread. Work runs on blocking threads, as many at once as there are processors, and a bounded number waits. What comes on top is
-//! refused at once, so that a flood is shed and does not pile up. Each kind of work has a pool of its own: a flood of one kind takes
-//! no place of another.
+//! Nothing that costs more than a millisecond of CPU may run on a runtime thread, where it would hold up every other request on that
+//! thread. Work runs on blocking threads, as many at once as there are processors, and a bounded number of callers waits. Further callers
+//! are refused at once, so that a flood is shed and does not pile up. Each kind of work has its own pool, so that a flood of one kind takes
+//! no capacity from another.
 
 use std::{
     net::IpAddr,
@@ -14,30 +14,30 @@ use tokio::sync::Semaphore;
 
 use crate::network::{self, Network, Places};
 
-/// Hashes of passwords. At 20 ms a hash and two processors the last who waits does so for about 1.3 s.
+/// The pool for password hashes. At 20 ms a hash and two processors the last caller waits for about 1.3 s.
 pub static PASSWORDS: LazyLock<CpuPool> = LazyLock::new(|| CpuPool::of_this_machine(128));
-/// Estimates of how strong a password is. The dearest takes 15 ms, so that the last of 32 who wait does so for a quarter of a second.
+/// The pool for password strength estimates. The slowest takes 15 ms, so the last of 32 callers waits for about a quarter of a second.
 pub static ESTIMATES: LazyLock<CpuPool> = LazyLock::new(|| CpuPool::of_this_machine(32));
-/// Signatures and the parsing of incoming webhooks, which are up to 1 MiB.
+/// The pool for signatures and parsing of incoming webhooks, which are up to 1 MiB.
 pub static WEBHOOKS: LazyLock<CpuPool> = LazyLock::new(|| CpuPool::of_this_machine(64));
 
-/// There is no room to wait.
+/// The pool is full: as many callers wait as may.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("too much work is waiting")]
 pub struct Busy;
 
-/// One kind of work's threads.
+/// A bounded pool for one kind of CPU-heavy work.
 pub struct CpuPool {
     running: Arc<Semaphore>,
-    /// Those who run and those who wait.
+    /// One permit for each caller that runs or waits.
     places: Arc<Semaphore>,
-    /// The places that callers of one network hold, and of one IPv6 /48.
+    /// The places held by each network, and by each IPv6 /48.
     shares: Places<Network>,
     most: usize,
 }
 
 impl CpuPool {
-    /// Runs as much at once as there are processors, and lets so many callers wait.
+    /// Creates a pool that runs as many jobs at once as there are processors and lets `waiting` callers queue.
     fn of_this_machine(waiting: usize) -> Self {
         let processors = std::thread::available_parallelism().map_or(2, usize::from);
         Self::new(processors, waiting)
@@ -52,8 +52,8 @@ impl CpuPool {
         }
     }
 
-    /// Runs `work`, after those who wait already. Callers of one network hold a quarter of the places at most, and those of an IPv6 /48 a
-    /// half; work that no stranger asked for has no address.
+    /// Runs `work` after the callers that wait already. The callers of one network hold at most a quarter of the places, those of an IPv6
+    /// /48 at most half. Work that the service starts itself has no caller address.
     pub async fn run<T: Send + 'static>(
         &self,
         caller: Option<IpAddr>,
@@ -66,7 +66,7 @@ impl CpuPool {
         let share = self.shares.take(shares).map_err(|_| Busy)?;
         let place = self.places.clone().try_acquire_owned().map_err(|_| Busy)?;
         let turn = self.running.clone().acquire_owned().await.map_err(|_| Busy)?;
-        // The work holds its place: a caller that hangs up does not make room while it goes on.
+        // The work holds its place until it ends: a caller that disconnects does not free it early.
         let work = move || {
             let done = work();
             drop((share, place, turn));
@@ -111,11 +111,11 @@ mod tests {
     #[tokio::test]
     async fn callers_of_one_network_leave_places_for_others() {
         let pool = Arc::new(CpuPool::new(2, 6));
-        // Two run at once, and the test lets them go on.
+        // Two jobs run at once, until the test releases them.
         let gate = Arc::new(Barrier::new(3));
         let address = |text: &str| Some(text.parse().expect("an address"));
         let mut working = Vec::new();
-        // A quarter of eight places for a network, a half for the /48 above.
+        // Of eight places, a network may hold a quarter and the /48 above it half.
         for from in [
             "2001:db8:1:1::1",
             "2001:db8:1:1::2",

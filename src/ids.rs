@@ -1,4 +1,4 @@
-//! Typed identifiers: UUIDv7 under the hood, so they sort by age, and one kind cannot be passed for another.
+//! Typed identifiers: UUIDv7, so they sort by age, and one kind of id cannot be passed for another.
 
 macro_rules! ids {
     ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {$(
@@ -9,7 +9,7 @@ macro_rules! ids {
         pub struct $name(uuid::Uuid);
 
         impl $name {
-            /// A fresh id.
+            /// Generates a new id.
             #[allow(clippy::new_without_default)]
             pub fn new() -> Self {
                 Self(uuid::Uuid::now_v7())
@@ -48,13 +48,13 @@ ids! {
     SessionId,
     ConversationId,
     MessageId,
-    /// One shopper message until its answer ends.
+    /// A turn: one message of a shopper until its answer ends.
     TurnId,
     ProposalId,
     StaffId,
     OrderId,
     PaymentMethodId,
-    /// Money that moves for an order.
+    /// A movement: money that moves for an order.
     MovementId,
     ProductId,
 }

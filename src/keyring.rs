@@ -1,7 +1,7 @@
-//! The server's secret, and a key of its own for each purpose made from it.
+//! The server's secret, and the keys derived from it, one for each purpose.
 //!
-//! While a rotation lasts there are two secrets: what is made is made with the current one, what is checked may be of
-//! either. `countersign keys` says when nothing rests on the old one any more.
+//! During a rotation there are two secrets: new values are made with the current one, existing values are accepted under either.
+//! `countersign keys` tells when nothing depends on the old secret any more.
 
 use std::fmt;
 
@@ -11,24 +11,24 @@ use aws_lc_rs::{
 };
 use secrecy::{ExposeSecret, SecretString};
 
-/// What a key is for. One purpose's values mean nothing to another.
+/// What a key is for. Values made for one purpose are not valid for another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
-    /// What stored hashes of tokens are made with.
+    /// Hashes stored tokens.
     Token,
-    /// The key that mailed codes are computed with.
+    /// Computes mailed codes.
     Code,
-    /// Which second factors are sealed with.
+    /// Encrypts the secrets of second factors.
     Totp,
-    /// Which secrets shared with a store's site are sealed with.
+    /// Encrypts the assertion secrets that are shared with a store's site.
     Assertion,
-    /// Which secrets of other systems are sealed with, and compared by.
+    /// Encrypts the secrets of other systems, and compares them.
     Credential,
-    /// Which e-mail addresses are remembered under that nothing is mailed to.
+    /// Hashes the suppressed e-mail addresses, to which nothing is mailed.
     Address,
-    /// Which addresses and accounts are counted under, so that the counters name nobody.
+    /// Hashes the addresses and accounts that throttles count, so that the counters hold no personal data.
     Throttle,
-    /// The key that the secret mark in each conversation's prompt is made with.
+    /// Computes the canary in each conversation's prompt.
     Canary,
 }
 
@@ -47,7 +47,7 @@ impl Purpose {
     }
 }
 
-/// The current secret and, during a rotation, the one before.
+/// The current secret and, during a rotation, the previous one.
 #[derive(Clone)]
 pub struct Keyring {
     current: Root,
@@ -57,7 +57,7 @@ pub struct Keyring {
 #[derive(Clone)]
 struct Root {
     key: hmac::Key,
-    /// Says which secret something was sealed with; reveals nothing of it.
+    /// Identifies the secret that a value was encrypted with; reveals nothing of the secret.
     id: [u8; 4],
 }
 
@@ -100,12 +100,12 @@ impl Keyring {
         self.current.mac(purpose, data)
     }
 
-    /// The same under every key that still counts, the current one first.
+    /// The HMAC-SHA-256 of `data` under every key that is valid, the current one first.
     pub fn macs(&self, purpose: Purpose, data: &[u8]) -> Vec<Vec<u8>> {
         self.roots().map(|root| root.mac(purpose, data).to_vec()).collect()
     }
 
-    /// Encrypts `plain` with AES-256-GCM: key id, nonce, ciphertext and tag. None only when the machine has no randomness.
+    /// Encrypts `plain` with AES-256-GCM: key id, nonce, ciphertext and tag. None only when the system's random generator fails.
     pub fn seal(&self, purpose: Purpose, plain: &[u8]) -> Option<Vec<u8>> {
         let key = RandomizedNonceKey::new(&AES_256_GCM, &self.current.derive(purpose)).ok()?;
         let mut sealed = plain.to_vec();
@@ -113,7 +113,7 @@ impl Keyring {
         Some([&self.current.id[..], nonce.as_ref(), &sealed].concat())
     }
 
-    /// What was sealed, with whichever key did it. None when neither did, or when a bit of it has changed.
+    /// Decrypts what [`seal`](Self::seal) made, with whichever secret made it. None when neither secret did, or when it was changed.
     pub fn open(&self, purpose: Purpose, sealed: &[u8]) -> Option<Vec<u8>> {
         let (id, rest) = sealed.split_at_checked(4)?;
         let (nonce, ciphertext) = rest.split_at_checked(NONCE_LEN)?;
@@ -126,7 +126,7 @@ impl Keyring {
         Some(plain)
     }
 
-    /// Whether something was sealed with the current secret.
+    /// Whether a value was encrypted with the current secret.
     pub fn is_current(&self, sealed: &[u8]) -> bool {
         sealed.starts_with(&self.current.id)
     }
@@ -141,7 +141,7 @@ pub fn hmac_sha256(key: &[u8], data: &[u8]) -> [u8; 32] {
     bytes(hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), data))
 }
 
-/// Whether two values are equal, in a time that does not tell where they differ.
+/// Whether two values are equal, compared in constant time.
 pub fn equal(a: &[u8], b: &[u8]) -> bool {
     constant_time::verify_slices_are_equal(a, b).is_ok()
 }

@@ -1,4 +1,4 @@
-//! The languages that the service itself speaks: one for each folder of `locales/`. A folder more is a language more.
+//! The languages of the service: one for each folder of `locales/`. Adding a folder adds a language.
 
 mod catalogue;
 
@@ -11,12 +11,12 @@ pub use catalogue::Value;
 
 use crate::money::Money;
 
-/// A language of the catalogues. It is written as its BCP 47 tag everywhere.
+/// A language that the service has texts for. It is written as its BCP 47 tag everywhere.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Language(usize);
 
 impl Language {
-    /// The language that every text is written in first.
+    /// English, the language that every text is written in first.
     pub const EN: Self = Self(0);
 
     /// Every language, English first.
@@ -29,7 +29,7 @@ impl Language {
         catalogue::ALL[self.0].tag
     }
 
-    /// The one that an `Accept-Language` (RFC 9110, 12.5.4) likes best; none where it names none of ours.
+    /// The language that an `Accept-Language` header (RFC 9110, 12.5.4) prefers; none where it names none that we have.
     pub fn accepted(header: &str) -> Option<Self> {
         let liked = |entry: &str| {
             let (range, parameters) = entry.split_once(';').unwrap_or((entry, ""));
@@ -40,7 +40,7 @@ impl Language {
             };
             Some((primary.parse::<Self>().ok()?, quality)).filter(|(_, quality)| *quality > 0.0)
         };
-        // Of equals the first: `max_by` would take the last.
+        // Of equal weights the first counts: `max_by` would take the last.
         header
             .split(',')
             .filter_map(liked)
@@ -60,7 +60,7 @@ impl FromStr for Language {
     }
 }
 
-/// There is no catalogue for it.
+/// The service has no texts in this language.
 #[derive(Debug, thiserror::Error)]
 #[error("this language is not spoken here")]
 pub struct UnknownLanguage;
@@ -136,11 +136,11 @@ impl utoipa::ToSchema for Language {
     }
 }
 
-/// A text of the catalogues, by its key.
+/// The key of a text in the catalogues.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TextKey(pub &'static str);
 
-/// A key is serialised as the text in each language.
+/// A key is serialised as its text in each language.
 impl Serialize for TextKey {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.everywhere().serialize(serializer)
@@ -153,12 +153,12 @@ impl TextKey {
         self.with(language, &[])
     }
 
-    /// The text in one language, with what it names put in.
+    /// The text in one language, with its placeholders filled in.
     pub fn with(self, language: Language, values: &[(&str, Value<'_>)]) -> String {
         text(language, self.0, values)
     }
 
-    /// One of the text's attributes; none where it has no such attribute.
+    /// An attribute of the text; none where it has no such attribute.
     pub fn attribute(self, language: Language, name: &str, values: &[(&str, Value<'_>)]) -> Option<String> {
         catalogue::ALL[language.0].text(self.0, Some(name), values)
     }
@@ -168,13 +168,13 @@ impl TextKey {
         LocalizedText::from_fn(|language| self.in_language(language))
     }
 
-    /// The text in every language, with what it names put in.
+    /// The text in every language, with its placeholders filled in.
     pub fn everywhere_with(self, values: &[(&str, Value<'_>)]) -> LocalizedText {
         LocalizedText::from_fn(|language| self.with(language, values))
     }
 }
 
-/// A text by a key that is put together, such as a state's. A key that no catalogue has is a fault of ours: the key itself is what is read then.
+/// A text whose key is put together at run time, such as a state's. A key that no catalogue has is a bug: then the key itself is returned.
 pub fn text(language: Language, key: &str, values: &[(&str, Value<'_>)]) -> String {
     catalogue::ALL[language.0].text(key, None, values).unwrap_or_else(|| {
         tracing::error!(key, "there is no such message");
@@ -188,7 +188,7 @@ pub fn file(language: Language, name: &str, values: &[(&str, Value<'_>)]) -> Vec
     keys.map(|key| (key, text(language, key, values))).collect()
 }
 
-/// One thing, said in every language.
+/// A text in every language.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct LocalizedText(BTreeMap<Language, String>);

@@ -1,10 +1,10 @@
 //! Countersign: a self-hosted chatbot backend for online stores. The model proposes, a person countersigns.
 //!
-//! Each module is a room; imports point down this list only. `docs/architecture.md` shows how they hang together.
+//! Each module is a room; a module imports only from those below it in this list. `docs/architecture.md` shows how they hang together.
 
 #![cfg_attr(test, allow(clippy::disallowed_methods, clippy::expect_used))]
 
-/// The release that runs: the image's tag, or the crate's version.
+/// The version that runs: the image's tag, or the crate's version.
 pub const VERSION: &str = match option_env!("COUNTERSIGN_VERSION") {
     Some(tag) => tag,
     None => env!("CARGO_PKG_VERSION"),

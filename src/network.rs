@@ -1,4 +1,4 @@
-//! The network a caller's address belongs to. Limits count networks, because whoever has one address has all of its network.
+//! The network that a caller's address belongs to. Limits count networks, because whoever has one address has all of its network.
 
 use std::{
     collections::HashMap,
@@ -15,7 +15,7 @@ pub struct Network {
 }
 
 impl Network {
-    /// What one subscriber holds: an IPv4 address or an IPv6 /64.
+    /// The network of one subscriber: an IPv4 address or an IPv6 /64.
     pub fn of(address: IpAddr) -> Self {
         match address.to_canonical() {
             IpAddr::V4(address) => Self {
@@ -26,7 +26,7 @@ impl Network {
         }
     }
 
-    /// The /48 above an IPv6 /64, which one customer of a hoster can hold. None for IPv4.
+    /// The site of an address: the /48 above an IPv6 /64, which one customer of a hosting provider can hold. None for IPv4.
     pub fn site(address: IpAddr) -> Option<Self> {
         match address.to_canonical() {
             IpAddr::V4(_) => None,
@@ -49,18 +49,18 @@ impl std::fmt::Display for Network {
     }
 }
 
-/// What a caller's network may hold, and the /48 above it where there is one.
+/// The limits that count for a caller: `of_network` for its network and, for IPv6, `of_site` for the /48 above it.
 pub fn shares(address: IpAddr, of_network: usize, of_site: usize) -> impl Iterator<Item = (Network, usize)> {
     let site = Network::site(address).map(|site| (site, of_site));
     std::iter::once((Network::of(address), of_network)).chain(site)
 }
 
-/// Places in use, counted by key. A place is taken under every key that the caller counts under, or under none.
+/// Places in use, counted by key. A caller takes a place under each of its keys, or none at all.
 pub struct Places<K> {
     held: Arc<Mutex<HashMap<K, usize>>>,
 }
 
-/// One caller's place. Dropped, it is free again.
+/// A place that a caller holds. It is freed when dropped.
 pub struct Place<K: Eq + Hash> {
     held: Arc<Mutex<HashMap<K, usize>>>,
     keys: Vec<K>,
@@ -81,7 +81,7 @@ impl<K> Default for Places<K> {
 }
 
 impl<K: Copy + Eq + Hash> Places<K> {
-    /// Takes a place under each key that has one left. Else the key that has none.
+    /// Takes a place under each key, where each has one left. Otherwise returns the first key that has none.
     pub fn take(&self, shares: impl IntoIterator<Item = (K, usize)>) -> Result<Place<K>, K> {
         let shares: Vec<_> = shares.into_iter().collect();
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,8 +1,8 @@
-//! Rules for text that comes from outside, as `validator` functions. A refusal says what to mend.
+//! Rules for text from outside, as `validator` functions. An error says what to correct.
 
 use validator::ValidationError;
 
-/// Text of several lines: a chat message, a note. Tabs and line breaks are fine; joiners that scripts and emoji need too.
+/// Text of several lines, such as a chat message or a note. Allows tabs, line breaks, and the joiners that scripts and emoji need.
 pub fn multi_line(text: &str) -> Result<(), ValidationError> {
     check(text, |c| {
         matches!(c, '\n' | '\r' | '\t' | '\u{200c}' | '\u{200d}') || is_style(c)
@@ -19,13 +19,44 @@ pub fn single_lines(texts: &[String]) -> Result<(), ValidationError> {
     texts.iter().try_for_each(|text| single_line(text))
 }
 
-/// Text that says something: not empty, not only white space.
+/// Text that is not empty and not only white space.
 pub fn not_blank(text: &str) -> Result<(), ValidationError> {
     if text.trim().is_empty() {
         Err(refusal("blank", "must not be blank"))
     } else {
         Ok(())
     }
+}
+
+/// Text of several lines without what nobody can see: marks of direction from a paste, soft hyphens, the tags of a flag, control characters.
+/// Whoever pasted them cannot see them either, so they are taken out and not refused. Joiners stay between signs that they join: those of
+/// an emoji, and letters of the scripts that need them. Styles stay behind the sign that they style.
+pub fn clean(text: &str) -> String {
+    let mut cleaned = String::with_capacity(text.len());
+    let mut rest = text.chars().peekable();
+    while let Some(c) = rest.next() {
+        let before = cleaned.chars().next_back();
+        let joins = |next: Option<char>| before.is_some_and(takes_joiner) && next.is_some_and(takes_joiner);
+        match c {
+            '\n' | '\r' | '\t' => cleaned.push(c),
+            '\u{85}' | '\u{2028}' | '\u{2029}' => cleaned.push('\n'),
+            '\u{200c}' | '\u{200d}' if joins(rest.peek().copied()) => cleaned.push(c),
+            _ if is_style(c) && before.is_some_and(|it| !it.is_whitespace() && !is_invisible(it)) => cleaned.push(c),
+            _ if is_invisible(c) => {}
+            _ => cleaned.push(c),
+        }
+    }
+    cleaned
+}
+
+/// Reads a field's text and cleans it, before it is checked.
+pub fn cleaned<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    <String as serde::Deserialize>::deserialize(deserializer).map(|text| clean(&text))
+}
+
+/// Emoji and the scripts behind Latin, Greek and Cyrillic; a style may stand behind an emoji.
+fn takes_joiner(c: char) -> bool {
+    c > '\u{58f}' && !c.is_whitespace() && (!is_invisible(c) || is_style(c))
 }
 
 /// The pattern of `LIKE` for texts with these words in them: `%` and `_` in what people write are letters, not wildcards.
@@ -45,13 +76,13 @@ fn check(text: &str, allowed: impl Fn(char) -> bool) -> Result<(), ValidationErr
     }
 }
 
-/// Variation selectors: they choose the picture or the letter of a sign, as in a red heart.
+/// Variation selectors: they choose how a character is drawn, such as a red heart or a black one.
 fn is_style(c: char) -> bool {
     matches!(c, '\u{fe00}'..='\u{fe0f}')
 }
 
-/// Control characters, separators of lines, and Unicode's `Default_Ignorable_Code_Point` (UTS 39, section 3.1): what hides or
-/// reorders text. The check of what comes in and the guard of what the model says both ask here.
+/// Characters that hide or reorder text: control characters, line separators, and Unicode's `Default_Ignorable_Code_Point` (UTS 39, section
+/// 3.1). Both input validation and the output guard use this.
 pub fn is_invisible(c: char) -> bool {
     c.is_control()
         || matches!(c,
@@ -100,5 +131,37 @@ mod tests {
         }
         assert!(single_line("two\nlines").is_err());
         assert!(not_blank(" \n\u{a0}").is_err());
+    }
+
+    #[test]
+    fn what_nobody_sees_is_taken_out_and_what_has_meaning_stays() {
+        for (pasted, cleaned) in [
+            ("\u{202a}Where is #1001?\u{202c}", "Where is #1001?"),
+            ("\u{200e}Where\u{ad} is it\u{feff}", "Where is it"),
+            ("a\0b\u{1b}c", "abc"),
+            ("one\u{2028}two\nthree\tfour", "one\ntwo\nthree\tfour"),
+            (
+                "👩\u{200d}👩\u{200d}👧 ❤\u{fe0f}\u{200d}🔥",
+                "👩\u{200d}👩\u{200d}👧 ❤\u{fe0f}\u{200d}🔥",
+            ),
+            ("می\u{200c}خواهم", "می\u{200c}خواهم"),
+            ("a\u{200d}b", "ab"),
+            (
+                "🏴\u{e0067}\u{e0062}\u{e0073}\u{e0063}\u{e0074}\u{e007f} hello",
+                "🏴 hello",
+            ),
+            ("\u{200d}\u{fe0f}\u{202e}", ""),
+        ] {
+            assert_eq!(clean(pasted), cleaned, "{pasted:?}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn cleaned_text_is_never_refused(text in ".{0,60}") {
+            let cleaned = clean(&text);
+            assert!(multi_line(&cleaned).is_ok(), "{cleaned:?}");
+            assert_eq!(clean(&cleaned), cleaned);
+        }
     }
 }

@@ -1,22 +1,22 @@
-//! `validator`'s errors as flat lists of field paths, the shape that problem details and tools both speak.
+//! `validator`'s errors as flat lists of field paths, the shape that both problem details and tools use.
 
 use validator::{ValidationErrors, ValidationErrorsKind};
 
-/// One field that does not fit.
+/// A field with a value that is not valid.
 #[derive(Clone, Debug, serde::Serialize, utoipa::ToSchema)]
 pub struct FieldError {
     /// A path such as `address.zip` or `changes[0].item_id`.
     #[schema(example = "text")]
     pub field: String,
-    /// Machine-readable, such as `length` or `control_character`.
+    /// A machine-readable code, such as `length` or `control_character`.
     #[schema(example = "length")]
     pub code: String,
-    /// What is wrong, in words for a person.
+    /// What is wrong, in words for people.
     #[schema(example = "must hold 1 to 4000 characters")]
     pub message: String,
 }
 
-/// Every failing field, in order of its path.
+/// Every invalid field, in order of its path.
 pub fn fields(errors: &ValidationErrors) -> Vec<FieldError> {
     let mut found = Vec::new();
     walk(errors, "", &mut found);
@@ -24,7 +24,7 @@ pub fn fields(errors: &ValidationErrors) -> Vec<FieldError> {
     found
 }
 
-/// The first failing field and what is wrong with it.
+/// The first invalid field and what is wrong with it.
 pub fn first(errors: &ValidationErrors) -> (String, String) {
     fields(errors)
         .into_iter()
@@ -33,12 +33,12 @@ pub fn first(errors: &ValidationErrors) -> (String, String) {
         .unwrap_or_default()
 }
 
-/// JSON that does not fit its type, as a field and what is wrong with it.
+/// The field at which JSON does not match its type, and what is wrong with it.
 pub fn misfit(error: &serde_path_to_error::Error<serde_json::Error>) -> FieldError {
     let message = json_fault(error.inner());
     let parent = error.path().to_string();
     let parent = parent.trim_start_matches('.');
-    // serde reports a missing or repeated field at its parent and names it in the message alone.
+    // serde reports a missing or repeated field at its parent and names the field only in the message.
     let named = ["missing field `", "duplicate field `"]
         .iter()
         .find_map(|opening| message.strip_prefix(opening));
@@ -54,12 +54,12 @@ pub fn misfit(error: &serde_path_to_error::Error<serde_json::Error>) -> FieldErr
     }
 }
 
-/// Whether JSON text is an object. serde would read an array as a struct's fields in order; we do not.
+/// Whether JSON text is an object. serde would also accept an array as a struct's fields in order; we do not.
 pub fn is_object(json: &[u8]) -> bool {
     json.trim_ascii_start().first() == Some(&b'{')
 }
 
-/// What is wrong with JSON, for whoever sent it: bounded, so that a huge value is not sent back.
+/// What is wrong with JSON, for its sender. The text is bounded, so that a huge value is not sent back.
 pub fn json_fault(error: &serde_json::Error) -> String {
     error.to_string().chars().take(200).collect()
 }

@@ -1,22 +1,23 @@
-//! A million orders, and the sessions to read them with.
+//! Test data: a million orders, and the sessions that read them.
 
 use std::{fs, path::Path};
 
 use countersign::keyring::{Keyring, Purpose};
 use sqlx::{AssertSqlSafe, Connection, PgConnection, postgres::PgConnectOptions};
 
-/// The server's, so that sessions can be made without logging in.
+/// The server's secret key, with which sessions are made without logging in.
 pub const SECRET_KEY: &str = "secret key of the bench, long enough";
 pub const TENANTS: u32 = 100;
-/// Shoppers of each tenant; each has a session for HTTP and one for pgbench.
+/// The number of shoppers of each tenant. Each has a session for HTTP and one for pgbench.
 const SHOPPERS: u32 = 100;
 
-/// Tenant `t` is `…-t`, shopper `s` of it `t-…-s`, in hexadecimal, so that pgbench can say them too.
+/// The id of a tenant ends with its number in hexadecimal; a shopper's begins with the tenant's and ends with its own. pgbench computes
+/// the same ids.
 fn tenant(t: u32) -> String {
     format!("00000000-0000-7000-8000-{t:012x}")
 }
 
-/// Fills the database and writes `sessions.lua`: a token and an order number of its shopper a line.
+/// Fills the database and writes `sessions.lua`: one line for each session, with its token and an order number of its shopper.
 pub async fn load(admin: &PgConnectOptions, orders: u32, folder: &Path) -> Vec<Session> {
     let mut db = PgConnection::connect_with(admin).await.expect("connects");
     let each = orders / TENANTS;
@@ -32,8 +33,8 @@ pub async fn load(admin: &PgConnectOptions, orders: u32, folder: &Path) -> Vec<S
         INSERT INTO sessions (tenant_id, shopper_id, id, token_hash, created_at, last_seen_at, idle_until, expires_at)
             SELECT tid(t), sid(t, s), gen_random_uuid(), decode(lpad(to_hex(s), 64, '0'), 'hex'), now(), now(), now() + interval '1 day', now() + interval '1 day'
             FROM generate_series(1, {TENANTS}) t, generate_series(1, {SHOPPERS}) s;
-        INSERT INTO orders (tenant_id, shopper_id, id, number, status, currency, address, placed_at)
-            SELECT tid(t), sid(t, 1 + n % {SHOPPERS}), sid(t, n), '#' || n, 'delivered', 'USD',
+        INSERT INTO orders (tenant_id, shopper_id, id, number, folded_number, status, currency, address, placed_at)
+            SELECT tid(t), sid(t, 1 + n % {SHOPPERS}), sid(t, n), '#' || n, n::text, 'delivered', 'USD',
                 '{{"address1":"4 Quay Street","address2":"","city":"Portland","state":"ME","zip":"04101","country":"USA"}}', now()
             FROM generate_series(1, {TENANTS}) t, generate_series(1, {each}) n;
         INSERT INTO order_lines (tenant_id, shopper_id, order_id, position, product_id, item_id, name, options, price_minor, quantity)
@@ -82,7 +83,7 @@ pub async fn load(admin: &PgConnectOptions, orders: u32, folder: &Path) -> Vec<S
                 .execute(&mut db)
                 .await
                 .expect("a session");
-            // Numbers whose remainder is the shopper's.
+            // Order numbers whose remainder is the shopper's number.
             let number = (s - 1) + SHOPPERS * (1 + (t * 7 + s) % (each / SHOPPERS - 1).max(1));
             sessions.push(Session {
                 tenant: t,
@@ -121,7 +122,7 @@ fn make_token(prefix: &str, t: u32, s: u32) -> (String, [u8; 32]) {
     use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
     let id: uuid::Uuid = tenant(t).parse().expect("an id");
     let keyring = Keyring::new(&SECRET_KEY.into(), None);
-    // Any 32 bytes that differ from one another.
+    // Any 32 bytes will do, as long as each token has different ones.
     let secret = keyring.mac(Purpose::Code, format!("secret {t} {s}").as_bytes());
     let token = format!(
         "{prefix}{}",

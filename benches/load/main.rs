@@ -1,4 +1,4 @@
-//! `cargo bench`: what an order look-up and a chat message cost, next to what Postgres alone can do, in one run.
+//! `cargo bench`: measures order look-ups and chat messages, compared to Postgres alone in the same run.
 //!
 //! Starts a private Postgres (fsync on) with 1,000,000 orders of 100 tenants, `countersign serve` as a process of its
 //! own, and a model that answers at once. Loads come from pgbench and wrk (Debian: postgresql-contrib, wrk).
@@ -117,7 +117,7 @@ fn print(label: &str, connections: u32, measured: &Measured) {
     );
 }
 
-/// `LOAD_ONLY` narrows the run to the measurements whose label holds it.
+/// Whether a measurement is run: `LOAD_ONLY` selects those whose label contains it.
 fn wanted(label: &str) -> bool {
     std::env::var("LOAD_ONLY").map_or(true, |only| label.contains(&only))
 }
@@ -286,7 +286,7 @@ impl Server {
         panic!("the server did not become healthy");
     }
 
-    /// What the kernel says is resident.
+    /// The resident memory of the process, as the kernel reports it.
     fn resident_mib(&self) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
         let kib = status.lines().find_map(|line| {

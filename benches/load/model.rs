@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use axum::{Router, body::Bytes, routing::post};
 use tokio::net::TcpListener;
 
-/// Starts it; returns its base URL.
+/// Starts the model and returns its base URL.
 pub async fn start() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let url = format!("http://{}/v1", listener.local_addr().expect("an address"));

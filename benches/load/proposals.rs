@@ -1,4 +1,4 @@
-//! What a proposal costs: proposed through chat, decided by staff, executed by the worker, a second.
+//! Measures proposals a second: proposed through chat, decided by staff, executed by the worker.
 
 use std::{
     sync::Arc,
@@ -11,9 +11,9 @@ use sqlx::{Connection, PgConnection, postgres::PgConnectOptions};
 
 use crate::data::{self, Session};
 
-const AT_ONCE: usize = 16;
+const CONCURRENCY: usize = 16;
 
-/// Proposals a second: proposed, decided, and executed counted from the first decision.
+/// Proposals a second. Executed ones are counted from the first decision.
 pub struct Rates {
     pub proposed: f64,
     pub decided: f64,
@@ -31,13 +31,13 @@ pub async fn measure(admin: &PgConnectOptions, url: &str, sessions: &[Session]) 
             let client = client.clone();
             async move { (session.tenant, client.propose(&session).await) }
         })
-        .buffer_unordered(AT_ONCE)
+        .buffer_unordered(CONCURRENCY)
         .collect()
         .await;
     let proposed = start.elapsed();
     let start = Instant::now();
     stream::iter(&proposals)
-        .for_each_concurrent(AT_ONCE, |(tenant, proposal)| {
+        .for_each_concurrent(CONCURRENCY, |(tenant, proposal)| {
             let client = client.clone();
             async move { client.approve(*tenant, proposal).await }
         })

@@ -1,5 +1,5 @@
-//! `cargo bench --bench slow`: a shop at work while each dependency in turn takes 30 s to answer. Prints p50, p95 and p99 of
-//! each action, the model's own time apart, and the longest that anybody waited.
+//! `cargo bench --bench slow`: a store under load while each dependency in turn takes 30 s to answer. Prints p50, p95 and p99 of each
+//! action, chat also without the model's own time, and the longest wait.
 //!
 //! `SLOW_SECONDS` (default 20) is the length of one round.
 
@@ -31,8 +31,8 @@ use support::{
     shopper::answer,
 };
 
-/// What the model takes for one answer; a turn asks it twice.
-const THINKS: Duration = Duration::from_millis(150);
+/// How long the model takes for one answer. A turn asks it twice.
+const MODEL_LATENCY: Duration = Duration::from_millis(150);
 const CLIENTS: usize = 8;
 
 #[derive(Default)]
@@ -68,7 +68,7 @@ impl Times {
     }
 }
 
-struct Ways {
+struct Proxies {
     model: FaultProxy,
     mail: FaultProxy,
     payment: FaultProxy,
@@ -95,7 +95,7 @@ async fn main() {
     };
     let silent = std::net::UdpSocket::bind("127.0.0.1:0").expect("a free port");
     let socket = database::postgres().await.socket_folder().join(".s.PGSQL.5432");
-    let ways = Ways {
+    let proxies = Proxies {
         model: to(model.base_url()).await,
         mail: to(relay.url()).await,
         payment: to(stripe.url.clone()).await,
@@ -108,7 +108,7 @@ async fn main() {
     };
     let model_settings = match support::app::free(&model) {
         ModelSettings::Endpoint(mut settings) => {
-            settings.base_url = format!("http://{}/v1", ways.model.address);
+            settings.base_url = format!("http://{}/v1", proxies.model.address);
             settings.deadlines = deadlines;
             ModelSettings::Endpoint(settings)
         }
@@ -129,27 +129,27 @@ async fn main() {
             (Some("user"), _) => Reply::call("get_order", json!({ "order_number": "#1001" })),
             _ => Reply::text("It is on its way."),
         };
-        Reply::After(THINKS, Box::new(reply))
+        Reply::After(MODEL_LATENCY, Box::new(reply))
     });
     let change = |settings: &mut Settings| {
         settings.model = model_settings.clone();
         settings.outside.allow_loopback = true;
         settings.outside.dns = Some(silent.local_addr().expect("an address"));
-        settings.outside.stripe_url = format!("http://{}", ways.payment.address);
+        settings.outside.stripe_url = format!("http://{}", proxies.payment.address);
         if let MailSettings::Smtp(smtp) = &mut settings.mail {
-            smtp.url = format!("smtp://{}", ways.mail.address).into();
+            smtp.url = format!("smtp://{}", proxies.mail.address).into();
         }
         let name = settings.database.address.get_database().expect("a name").to_owned();
         settings.database.address = PgConnectOptions::new_without_pgpass()
             .host("127.0.0.1")
-            .port(ways.database.address.port())
+            .port(proxies.database.address.port())
             .database(&name);
         settings.database.connections = 16;
         settings.database.deadline = Duration::from_secs(3);
     };
     println!(
         "{CLIENTS} clients, {seconds} s each, the model thinks {} ms twice a turn, first-token deadline 10 s, database deadline 3 s",
-        THINKS.as_millis()
+        MODEL_LATENCY.as_millis()
     );
     for slowed in [
         "nothing",
@@ -162,21 +162,21 @@ async fn main() {
         "name servers",
         "database",
     ] {
-        let app = TestApp::start_changed(change).await;
-        prepare(&app, &ways, slowed).await;
-        let way = match slowed {
-            "model" => Some(&ways.model),
-            "mail" => Some(&ways.mail),
-            "payment" => Some(&ways.payment),
-            "database" => Some(&ways.database),
-            // The name server is silent all the time; in this round the CRM is called by a name.
+        let app = TestApp::start_with_settings(change).await;
+        prepare(&app, &proxies, slowed).await;
+        let proxy = match slowed {
+            "model" => Some(&proxies.model),
+            "mail" => Some(&proxies.mail),
+            "payment" => Some(&proxies.payment),
+            "database" => Some(&proxies.database),
+            // The name server never answers. In the round "name servers" the CRM is called by a name.
             "nothing" | "name servers" => None,
-            _ => Some(&ways.other),
+            _ => Some(&proxies.other),
         };
         let shoppers: Vec<TestShopper> = futures::future::join_all((0..CLIENTS).map(|_| app.shopper("mia"))).await;
         let kim = app.staff("kim@shop.example", StaffRole::Approver).await;
-        if let Some(way) = way {
-            way.set(Fault::Slow(Duration::from_secs(30)));
+        if let Some(proxy) = proxy {
+            proxy.set(Fault::Slow(Duration::from_secs(30)));
         }
         let (times, until) = (
             Arc::new(Times::default()),
@@ -196,25 +196,25 @@ async fn main() {
         times.print(&format!("slow: {slowed}"));
         let waiting = "SELECT count(*) FROM outbox WHERE state = 'queued'";
         println!("  {} deliveries wait, or are being tried", app.count(waiting).await);
-        if let Some(way) = way {
-            way.set(Fault::None);
+        if let Some(proxy) = proxy {
+            proxy.set(Fault::None);
         }
     }
 }
 
-/// Gives the store what the round is about. Refunds go to the payment provider, or to the shop where there is none.
-async fn prepare(app: &TestApp, ways: &Ways, slowed: &str) {
-    let other = |path: &str| format!("http://{}{path}", ways.other.address);
+/// Configures the integrations that the round needs. Refunds go to the payment provider, or to the shop in the round "shop".
+async fn prepare(app: &TestApp, proxies: &Proxies, slowed: &str) {
+    let other = |path: &str| format!("http://{}{path}", proxies.other.address);
     match slowed {
         "shop" => {
             let secret = "shpat_of_the_bench_0123456789abcdef";
             app.give_secret(Kind::Shopify, Some(&other("/graphql")), secret).await;
-            app.meddle("UPDATE orders SET reference = 'gid://shopify/Order/' || number")
+            app.execute_sql("UPDATE orders SET reference = 'gid://shopify/Order/' || number")
                 .await;
         }
         _ => {
             app.give_secret(Kind::Stripe, None, "sk_test_of_the_bench").await;
-            app.meddle("UPDATE payments SET reference = 'pi_1002' WHERE kind = 'payment'")
+            app.execute_sql("UPDATE money_movements SET reference = 'pi_1002' WHERE direction = 'in'")
                 .await;
         }
     }
@@ -226,7 +226,7 @@ async fn prepare(app: &TestApp, ways: &Ways, slowed: &str) {
     .await;
     match slowed {
         "name servers" => {
-            app.meddle("UPDATE integrations SET url = 'http://hooks.example/hook' WHERE kind = 'crm'")
+            app.execute_sql("UPDATE integrations SET url = 'http://hooks.example/hook' WHERE kind = 'crm'")
                 .await;
         }
         "webhooks" => {
@@ -275,7 +275,7 @@ async fn work(
         let told: Value = times.of("POST /v1/chat/send", answer(send)).await;
         match told["message"]["source"].as_str() {
             Some("model") => {
-                let own = began.elapsed().saturating_sub(2 * THINKS);
+                let own = began.elapsed().saturating_sub(2 * MODEL_LATENCY);
                 times
                     .0
                     .lock()

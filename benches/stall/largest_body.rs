@@ -1,19 +1,19 @@
-//! The largest body that a route takes, made from its schema in the OpenAPI document.
+//! The largest body that a route accepts, made from its schema in the OpenAPI document.
 
 use serde_json::{Map, Value, json};
 
-/// Substitutions over and over: what an estimate of a password's strength takes longest for.
+/// A password of many substitutions, for which the strength estimate takes longest.
 const PASSWORD_LIKE: &str = "p4$$w0rd1!l0v3y0u@dm1n";
-/// A question with an order in it: what the guards and the fixed rules have most to do with.
-const WORDS: &str = "I have refunded order #1001 to mia@example.com, see https://shop.example/a. ";
-/// Length of a string whose schema names none, in characters.
-const UNBOUNDED: u64 = 4_000;
+/// A text with an order, an address and a link, which gives the guards and the fixed rules the most work.
+const QUESTION: &str = "I have refunded order #1001 to mia@example.com, see https://shop.example/a. ";
+/// The length of a string whose schema has no maximum, in characters.
+const DEFAULT_STRING_LENGTH: u64 = 4_000;
 
 fn cycled(pattern: &str, length: u64) -> String {
     pattern.chars().cycle().take(length as usize).collect()
 }
 
-/// The body that `method` of `path` takes; none if it takes none.
+/// The body of `method` and `path`. None when the route has no body.
 pub fn of(document: &Value, method: &str, path: &str) -> Option<Value> {
     let operation = &document["paths"][path][method.to_lowercase()];
     let schema = &operation["requestBody"]["content"]["application/json"]["schema"];
@@ -66,14 +66,17 @@ fn value(document: &Value, name: &str, schema: &Value) -> Value {
     } else if is("boolean") {
         json!(true)
     } else {
-        let length = schema["maxLength"].as_u64().unwrap_or(UNBOUNDED).min(UNBOUNDED);
+        let length = schema["maxLength"]
+            .as_u64()
+            .unwrap_or(DEFAULT_STRING_LENGTH)
+            .min(DEFAULT_STRING_LENGTH);
         Value::String(match (schema["format"].as_str(), name) {
             (Some("uuid"), _) => uuid::Uuid::now_v7().to_string(),
             (_, "email") => format!("{}@example.com", cycled("a.", 59) + "a"),
             (_, "password" | "current_password") => cycled(PASSWORD_LIKE, length.min(256)),
             (_, "token") => cycled("A", 43),
             (_, "code") => cycled("0", 8),
-            _ => cycled(WORDS, length),
+            _ => cycled(QUESTION, length),
         })
     }
 }

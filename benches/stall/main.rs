@@ -1,9 +1,9 @@
-//! `cargo bench --bench stall`: sends every route of the access table its dearest legal input and prints how long it held up the runtime's
-//! thread. `cargo bench --bench stall -- chat` sends only what has `chat` in its name.
+//! `cargo bench --bench stall`: sends every route of the access table its most expensive legal input and prints how long it blocked the
+//! runtime's thread. `cargo bench --bench stall -- chat` sends only calls with `chat` in their name.
 //!
-//! The server runs on one worker thread beside a task that wants to wake every millisecond. How late it wakes is how long every other
-//! request of that thread would have waited. The caller is on another thread, and each of its calls comes from a network of its own, so that
-//! no throttle answers in the route's place.
+//! The server runs on one worker thread beside a task that wants to wake every millisecond. Its delay is how long every other request on
+//! that thread would have waited. The caller runs on another thread, and each of its calls comes from another network, so that no throttle
+//! refuses it.
 
 #![allow(clippy::disallowed_methods, clippy::expect_used)]
 
@@ -34,8 +34,8 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use support::{PASSWORD, TestApp};
 
-/// Times that each route is called at once.
-const AT_ONCE: usize = 6;
+/// How many calls of each route are made at once.
+const CONCURRENCY: usize = 6;
 const SHOPIFY_SECRET: &str = "shopify secret of the bench";
 /// A message of the longest legal length, made of this.
 const MESSAGES: [(&str, &str); 4] = [
@@ -45,7 +45,7 @@ const MESSAGES: [(&str, &str); 4] = [
     ("send digits", "4111 1111 1111 1111 "),
 ];
 
-/// What the caller has to know of the server.
+/// What the caller needs to know about the server.
 struct Server {
     url: String,
     key: String,
@@ -65,7 +65,7 @@ struct Call {
 }
 
 fn calls(server: &Server) -> Vec<Call> {
-    // What does not end, and what ends the caller's session.
+    // Leaves out streams that do not end and routes that end the caller's session.
     let routes = ACCESS.iter().filter(|(method, path, _)| {
         !path.ends_with("/events")
             && !path.ends_with("/sessions/current")
@@ -116,7 +116,7 @@ fn calls(server: &Server) -> Vec<Call> {
             body["current_password"] = json!(PASSWORD);
         }
     }
-    // It ends the session.
+    // This call ends the session.
     calls.sort_by_key(|call| call.path == "/v1/password");
     calls
 }
@@ -128,12 +128,12 @@ fn runtime() -> tokio::runtime::Runtime {
         .expect("a runtime")
 }
 
-/// Runs the server and the task that wakes, on a thread of their own.
+/// Runs the server and the measuring task on a thread of their own.
 fn serve(longest: Arc<AtomicU64>, ready: mpsc::Sender<Server>) {
     runtime().block_on(async move {
-        let app = TestApp::changed(|settings| {
+        let app = TestApp::offline_with_settings(|settings| {
             settings.connections.proxies.networks = vec!["127.0.0.0/8".parse().expect("a network")];
-            // The worker is another process.
+            // The worker runs in another process.
             settings.run_worker = false;
         })
         .await;
@@ -159,7 +159,7 @@ fn serve(longest: Arc<AtomicU64>, ready: mpsc::Sender<Server>) {
     });
 }
 
-/// The call, from a network that has not called before.
+/// Builds the call's request with a client address from a network that has not called before.
 fn request(http: &reqwest::Client, server: &Server, call: &Call) -> reqwest::RequestBuilder {
     static CALLERS: AtomicU32 = AtomicU32::new(0x0a00_0001);
     let address = Ipv4Addr::from(CALLERS.fetch_add(1, Ordering::Relaxed));
@@ -171,7 +171,7 @@ fn request(http: &reqwest::Client, server: &Server, call: &Call) -> reqwest::Req
         Access::Store => request.header("x-store-key", &server.key),
         Access::Guest => request.bearer_auth(&server.guest),
         Access::Session | Access::Account => request.bearer_auth(&server.shopper),
-        Access::StaffAnyhow | Access::Staff(..) | Access::FreshAdmin => request.bearer_auth(&server.admin),
+        Access::StaffSession | Access::Staff(..) | Access::FreshAdmin => request.bearer_auth(&server.admin),
     };
     if let Some(signature) = &call.signature {
         request = request
@@ -214,7 +214,7 @@ fn main() {
     runtime().block_on(async {
         let http = reqwest::Client::new();
         tokio::time::sleep(Duration::from_secs(1)).await;
-        println!("longest stall of the runtime's thread in ms: one call, {AT_ONCE} calls at once, and what they were answered");
+        println!("longest stall of the runtime's thread in ms: one call, {CONCURRENCY} calls at once, and what they were answered");
         let mut stalls = Vec::new();
         for call in calls(&server) {
             if only.as_ref().is_some_and(|only| !call.name.contains(only.as_str())) {
@@ -223,7 +223,7 @@ fn main() {
             // The first call may open a connection and prepare a statement.
             stall(&http, &server, &call, &longest, 1).await;
             let (one, mut statuses) = stall(&http, &server, &call, &longest, 1).await;
-            let (many, more) = stall(&http, &server, &call, &longest, AT_ONCE).await;
+            let (many, more) = stall(&http, &server, &call, &longest, CONCURRENCY).await;
             statuses.extend(more);
             statuses.dedup();
             stalls.push((many, one, call.name, statuses));

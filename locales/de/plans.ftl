@@ -22,6 +22,7 @@ more-goods = { $count } weitere
 
 # Die Zeilen.
 detail-refunded-before = Auf diese Bestellung bereits erstattet
+detail-promised-before = Für eine laufende Rückgabe oder einen Umtausch zugesagt
 detail-order-status = Status der Bestellung
 detail-delivery-address = Lieferadresse
 detail-profile-address = Adresse in Ihrem Profil

@@ -34,6 +34,7 @@ widget-person = Unser Personal
 widget-system = Hinweis
 widget-thinking = Schreibt…
 widget-newChat = Neuer Chat
+widget-suggestions = Vorschläge
 widget-sources = Aus unseren Hilfeseiten
 widget-attended--assistant-for-now = Sie möchten mit einem Menschen sprechen. Bis jemand kommt, antwortet der Assistent.
 widget-attended--staff = Ein Mensch aus unserem Team antwortet Ihnen hier.

@@ -22,6 +22,7 @@ more-goods = { $count } more
 
 # The rows.
 detail-refunded-before = Refunded on this order before
+detail-promised-before = Promised for a return or exchange under way
 detail-order-status = Status of the order
 detail-delivery-address = Delivery address
 detail-profile-address = Address in your profile

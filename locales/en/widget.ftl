@@ -34,6 +34,7 @@ widget-person = Our staff
 widget-system = Notice
 widget-thinking = Writing…
 widget-newChat = New chat
+widget-suggestions = Suggestions
 widget-sources = From our help pages
 widget-attended--assistant-for-now = You have asked for a person. Until one comes, the assistant answers.
 widget-attended--staff = A person of our staff answers you here.

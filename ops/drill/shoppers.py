@@ -1,8 +1,7 @@
-"""Shoppers who never stop, for drills: each asks by the rules, looks orders up, has the model change an address in a stream
-that it resumes wherever it breaks, and confirms. Also the model that they talk to, which speaks OpenAI's wire. Python's
-standard library alone.
+"""A load of shoppers for drills: each chats by the rules, looks orders up, has the model change an address in a stream that it
+resumes when it breaks, and confirms. Also a fake model that speaks OpenAI's API. Needs only Python's standard library.
 
-    shoppers.py URL STORE_KEY MODEL_ADDRESS:PORT STOP_FILE      runs until STOP_FILE is there, then prints what happened as JSON
+    shoppers.py URL STORE_KEY MODEL_ADDRESS:PORT STOP_FILE      runs until STOP_FILE exists, then prints what happened as JSON
 """
 
 import http.client
@@ -21,7 +20,7 @@ PASSWORD = "a drill's password"
 
 
 class Model(http.server.BaseHTTPRequestHandler):
-    """Calls change_profile_address with the house number that it is told, then talks for two seconds."""
+    """Calls change_profile_address with the house number of the message, then streams text for two seconds."""
 
     def log_message(self, *_):
         pass
@@ -64,7 +63,7 @@ class Shopper(threading.Thread):
         self.requests, self.failed, self.turns, self.resumed, self.proposals, self.longest = 0, [], 0, 0, [], 0.0
 
     def ask(self, method, path, body=None, headers=()):
-        """One request on a connection of its own. Its status and the response, to be read."""
+        """Sends one request on its own connection. Returns the status and the response, which the caller reads."""
         self.requests += 1
         context = ssl._create_unverified_context()  # The edge signs for localhost itself.
         make = http.client.HTTPSConnection if self.url.scheme == "https" else http.client.HTTPConnection
@@ -86,7 +85,7 @@ class Shopper(threading.Thread):
         return json.loads(text) if text else None
 
     def listen(self, body):
-        """One turn as a stream, resumed with the same key until it is done. Its proposals."""
+        """Streams one turn, resumed with the same key until it is done. Returns its proposals."""
         key, last, proposals = str(uuid.uuid4()), 0, {}
         for attempt in range(20):
             headers = {"accept": "text/event-stream", "idempotency-key": key, "last-event-id": str(last)}
@@ -112,7 +111,7 @@ class Shopper(threading.Thread):
         raise RuntimeError("a stream never ended")
 
     def done(self, proposal):
-        """Waits for the effect: the next change is planned on this one."""
+        """Waits until the change is made, because the next one is planned on it."""
         for _ in range(120):
             state = self.must(200, "GET", f"/v1/proposals/{proposal}")["state"]
             if state == "executed":

@@ -1,7 +1,10 @@
-//! Whether what was decided suffices, asked once more by the executor.
+//! The executor's own check that the approvals of a proposal suffice.
 //!
-//! The role that takes decisions cannot execute, and the role that executes does not believe a state: it counts the decisions against
-//! the policy that was in force when they were made, which the database noted with each of them.
+//! The role that takes decisions cannot execute, and the role that executes does not trust a state: it counts the decisions against the
+//! policy that was in force when they were made, which the database stored with each of them. The decisions of people who may no longer decide
+//! do not count.
+
+use std::collections::HashSet;
 
 use sqlx::types::Json;
 
@@ -16,24 +19,37 @@ use crate::{
 
 struct Decision {
     decider_kind: String,
+    person_id: Option<uuid::Uuid>,
     policy: Option<Json<Policy>>,
 }
 
-/// Whether the approvals of a proposal suffice for its plan. `default` is the tool's policy where the store had said nothing.
+/// When those who approved had to be people who may decide.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Deciders {
+    /// Now: an approval of somebody who has left, or whose account has changed, does not count.
+    MayDecideNow,
+    /// When the money for the change was asked for. It may be days on its way, and somebody who leaves meanwhile stops nothing.
+    MightDecideThen,
+}
+
+/// Whether the approvals of a proposal suffice for its plan. `default` is the tool's policy where the store had set none.
 pub(super) async fn suffices(
     tx: &mut Tx<Executor>,
     proposal: ProposalId,
     plan: &Plan,
     default: Policy,
+    deciders: Deciders,
 ) -> Result<bool, sqlx::Error> {
-    // One row a person: the newest decision says by which policy they are counted.
+    // The newest decision tells by which policy they are counted.
     let decisions = sqlx::query_as!(
         Decision,
-        r#"SELECT decider_kind, policy - 'tool' - 'updated_at' - 'updated_by' AS "policy: Json<Policy>" FROM decisions
-        WHERE tenant_id = $2 AND proposal_id = $1 AND verdict = 'approve' AND plan_digest = $3 ORDER BY created_at DESC, id DESC"#,
+        r#"SELECT decider_kind, person_id, policy - 'tool' - 'updated_at' - 'updated_by' AS "policy: Json<Policy>" FROM decisions d
+        WHERE tenant_id = $2 AND proposal_id = $1 AND verdict = 'approve' AND plan_digest = $3
+            AND ($4 OR EXISTS (SELECT FROM standing_approvals a WHERE (a.tenant_id, a.id) = (d.tenant_id, d.id))) ORDER BY created_at DESC, id DESC"#,
         proposal.as_uuid(),
         tx.tenant_id().as_uuid(),
-        &plan.digest()[..]
+        &plan.digest()[..],
+        deciders == Deciders::MightDecideThen
     )
     .fetch_all(&mut **tx)
     .await?;
@@ -41,22 +57,17 @@ pub(super) async fn suffices(
         return Ok(false);
     };
     let policy = last.policy.as_ref().map_or(default, |policy| policy.0);
-    let by = |kinds: &[&str]| {
-        let count = decisions
+    let by = |kind: &str| {
+        decisions
             .iter()
-            .filter(|decision| kinds.contains(&decision.decider_kind.as_str()));
-        count.count()
+            .filter(|decision| decision.decider_kind == kind)
+            .count()
     };
-    Ok(enough(
-        &policy,
-        plan,
-        by(&["staff", "machine"]),
-        by(&["shopper"]),
-        by(&["policy"]),
-    ))
+    let people: HashSet<_> = decisions.iter().filter_map(|decision| decision.person_id).collect();
+    Ok(enough(&policy, plan, people.len(), by("shopper"), by("policy")))
 }
 
-/// `staff` counts people: the database takes one decision of each, and a key's is its maker's.
+/// `staff` counts people: an API key's decision counts as its maker's, and one made anew counts once.
 fn enough(policy: &Policy, plan: &Plan, staff: usize, shopper: usize, by_policy: usize) -> bool {
     let amount = plan.amount.map_or(0, |amount| amount.minor);
     let two = amount > 0 && policy.two_deciders_from_minor.is_some_and(|from| amount >= from);

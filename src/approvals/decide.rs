@@ -1,4 +1,4 @@
-//! Decisions: by staff with the role, or by the shopper whose proposal it is.
+//! Decisions on proposals: by staff with the role, or by the shopper whose proposal it is.
 
 use chrono::{DateTime, Utc};
 
@@ -10,7 +10,7 @@ use super::{
 };
 
 use crate::{
-    identity::{Shopper, StaffMember},
+    identity::{Shopper, StaffMember, mailbox},
     ids::{OrderId, ProposalId, ShopperId},
     jobs,
     language::{LocalizedText, TextKey},
@@ -21,12 +21,12 @@ use crate::{
     },
 };
 
-/// The reason of a proposal that was taken back.
+/// The reason of a proposal that was withdrawn.
 const WITHDRAWN: &str = "withdrawn";
 
 const APPROVED: TextKey = TextKey("request-approved");
 const TAKEN_BACK: TextKey = TextKey("request-withdrawn");
-/// What staff wrote follows.
+/// The reason that staff wrote follows.
 const NOT_APPROVED: TextKey = TextKey("request-rejected");
 const ORDER_CHANGED: TextKey = TextKey("request-order-changed");
 
@@ -37,16 +37,16 @@ pub enum Decider<'a> {
     Staff(&'a StaffMember),
 }
 
-/// What the decider says.
+/// The decision.
 pub enum Verdict {
-    /// Names the digest of the plan that the decider was shown.
+    /// Approves. Names the digest of the plan that the decider was shown.
     Approve {
         digest: String,
     },
     Reject {
         reason: String,
     },
-    /// Taken back: by the shopper, or by staff for a shopper who asked for it elsewhere.
+    /// Withdraws: by the shopper, or by staff for a shopper who asked for it elsewhere.
     Withdraw,
 }
 
@@ -56,7 +56,7 @@ pub enum DecideError {
     NotFound,
     #[error("this is not yours to decide")]
     Forbidden,
-    /// Decided already, expired, or overtaken by a change of the order.
+    /// It was decided already, has expired, or its order has changed.
     #[error("the proposal is {0:?}")]
     Conflict(State),
     /// The decider was shown another plan.
@@ -81,7 +81,7 @@ struct Locked {
     email: Option<String>,
 }
 
-/// Decides, with the decision's row, the conversation's message, the audit and the job in one transaction.
+/// Decides. The decision's row, the conversation's message, the audit entry and the job are written in one transaction.
 pub async fn decide(
     web: &Pool<Web>,
     decider: Decider<'_>,
@@ -98,12 +98,12 @@ pub async fn decide(
     let proposal = lock(&mut tx, id).await?.ok_or(DecideError::NotFound)?;
     let unpaid = matches!(proposal.state, State::AwaitingPayment | State::NeedsPayment);
     let can_end = proposal.state == State::Pending || unpaid && matches!(verdict, Verdict::Withdraw);
-    // What somebody may not decide is said only of what can still be decided: later, the state says more.
+    // Whether the caller may decide matters only while the proposal can be decided: later, its state explains more.
     if !can_end {
         return Err(DecideError::Conflict(proposal.state));
     }
     may_decide(&decider, &proposal, &verdict)?;
-    if let (false, Some(end)) = (unpaid, overtaken(&mut tx, &proposal, now).await?) {
+    if let (false, Some(end)) = (unpaid, ended_by_itself(&mut tx, &proposal, now).await?) {
         settle(&mut tx, id, &proposal, end, None, &Actor::system(), now).await?;
         tx.commit().await?;
         return Err(DecideError::Conflict(end));
@@ -161,27 +161,32 @@ async fn lock(tx: &mut Tx<Web>, id: ProposalId) -> Result<Option<Locked>, sqlx::
     .await
 }
 
-/// A shopper decides what waits for it; staff what waits for staff, and never for themselves. Anybody may say no.
+/// A shopper decides on what awaits the shopper; staff on what awaits staff, but never on their own requests. A shopper may always
+/// withdraw; staff may reject or withdraw what is not their own.
 fn may_decide(decider: &Decider<'_>, proposal: &Locked, verdict: &Verdict) -> Result<(), DecideError> {
     let allowed = match (decider, verdict) {
         (Decider::Shopper(_), Verdict::Approve { .. }) => proposal.awaiting == Awaiting::Shopper,
         (Decider::Shopper(_), Verdict::Withdraw) => true,
         (Decider::Shopper(_), Verdict::Reject { .. }) => false,
         (Decider::Staff(staff), Verdict::Approve { .. }) => {
-            proposal.awaiting == Awaiting::Staff && !is_themselves(staff, proposal)
+            proposal.awaiting == Awaiting::Staff && !is_own_request(staff, proposal)
         }
-        (Decider::Staff(staff), Verdict::Reject { .. } | Verdict::Withdraw) => !is_themselves(staff, proposal),
+        (Decider::Staff(staff), Verdict::Reject { .. } | Verdict::Withdraw) => !is_own_request(staff, proposal),
     };
     if allowed { Ok(()) } else { Err(DecideError::Forbidden) }
 }
 
-/// Whether a member of staff, or the maker of a key, is the shopper, by the address.
-fn is_themselves(staff: &StaffMember, proposal: &Locked) -> bool {
-    proposal.email.as_deref() == Some(staff.email())
+/// Whether the member of staff, or the maker of the key, is the shopper: their addresses are one mailbox.
+fn is_own_request(staff: &StaffMember, proposal: &Locked) -> bool {
+    proposal.email.as_deref().map(mailbox) == Some(mailbox(staff.email()))
 }
 
-/// How a pending proposal has ended by itself: by time, or by a change of its order.
-async fn overtaken(tx: &mut Tx<Web>, proposal: &Locked, now: DateTime<Utc>) -> Result<Option<State>, sqlx::Error> {
+/// The state in which a pending proposal has ended by itself: it expired, or its order changed.
+async fn ended_by_itself(
+    tx: &mut Tx<Web>,
+    proposal: &Locked,
+    now: DateTime<Utc>,
+) -> Result<Option<State>, sqlx::Error> {
     if proposal.expires_at <= now {
         return Ok(Some(State::Expired));
     }
@@ -228,7 +233,7 @@ async fn record(
     .execute(&mut **tx)
     .await
     .map_err(|error| match error.as_database_error().and_then(|error| error.constraint()) {
-        // The role went or the account was shut a moment ago, or the store takes no decisions of keys.
+        // The role or the account was taken away a moment ago, or the store takes no decisions of keys.
         Some("decider_may_decide") => DecideError::Forbidden,
         _ => error.into(),
     })?;
@@ -239,16 +244,18 @@ async fn record(
     }
 }
 
+/// How many approvals count now.
 async fn approvals(tx: &mut Tx<Web>, id: ProposalId) -> Result<i64, sqlx::Error> {
     sqlx::query_scalar!(
-        r#"SELECT count(*) AS "approvals!" FROM decisions WHERE proposal_id = $1 AND verdict = 'approve'"#,
-        id.as_uuid()
+        r#"SELECT count(*) AS "approvals!" FROM standing_approvals WHERE tenant_id = $2 AND proposal_id = $1"#,
+        id.as_uuid(),
+        tx.tenant_id().as_uuid()
     )
     .fetch_one(&mut **tx)
     .await
 }
 
-/// Moves a proposal on from where it was when it was locked.
+/// Moves a proposal on from the state in which it was locked.
 async fn settle(
     tx: &mut Tx<Web>,
     id: ProposalId,

@@ -1,4 +1,4 @@
-//! What the effect of a proposal means elsewhere: money out, the shop's platform, the CRM, the store's webhooks.
+//! The follow-up of a proposal's changes in other systems: payouts, the shop's platform, the CRM, the store's webhooks.
 
 use chrono::{DateTime, Utc};
 
@@ -17,7 +17,7 @@ use crate::{
     tenancy::{self, Tx},
 };
 
-/// Queues what an effect means elsewhere: money back at the payment provider, a note in the CRM, a person called.
+/// Queues the follow-up in other systems: refunds at the payment provider, a note in the CRM, a call to a person of the staff.
 pub(super) async fn tell_other_systems(
     tx: &mut Tx<tenancy::Executor>,
     target: &Target,
@@ -42,7 +42,7 @@ pub(super) async fn tell_other_systems(
                 payments::pay_out(tx, purpose, (payment_method_id, *amount), now).await?;
             }
             (Change::Status { to, .. }, Some((order, _))) => {
-                if let Some(operation) = at_the_shop(*to) {
+                if let Some(operation) = shop_operation(*to) {
                     admin_api::queue(tx, (target.proposal, position), order, operation, now).await?;
                 }
             }
@@ -70,8 +70,8 @@ pub(super) fn purpose(target: &Target) -> Option<Purpose> {
     })
 }
 
-/// What an order's new status means at the shop's platform.
-fn at_the_shop(status: OrderStatus) -> Option<Operation> {
+/// The operation at the shop's platform that follows an order's new status.
+fn shop_operation(status: OrderStatus) -> Option<Operation> {
     match status {
         OrderStatus::Cancelled => Some(Operation::Cancel),
         OrderStatus::ReturnRequested | OrderStatus::ExchangeRequested => Some(Operation::TagReturn),

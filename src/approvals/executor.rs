@@ -1,10 +1,10 @@
-//! The executor: does what was approved, once.
+//! The executor: makes the changes of an approved proposal, once.
 //!
-//! The effect, the proposal's last state, the audit and the outbox are one transaction. A crash before its commit leaves
-//! nothing and the job comes again; after it, the state says that there is nothing left to do.
+//! The changes, the proposal's last state, the audit and the outbox rows are one transaction. After a crash before its commit nothing was
+//! changed and the job runs again; after the commit, the state shows that nothing is left to do.
 //!
-//! A change that needs money in is a saga: the money is asked for, and the change is made when the provider has confirmed it. When
-//! the change can no longer be made by then, the money goes back.
+//! A change that needs money in is a saga: the money is requested, and the change is made when the provider has confirmed it. If the change
+//! can no longer be made by then, the money is given back.
 
 use std::{pin::Pin, sync::Arc};
 
@@ -13,7 +13,9 @@ use serde_json::Value;
 use sqlx::types::Json;
 
 use super::{
-    Plan, PlanError, State, authority, effects,
+    Plan, PlanError, State,
+    authority::{self, Deciders},
+    effects,
     outcome::{self, Settled},
     payouts,
     policy::Policy,
@@ -37,7 +39,7 @@ const CHARGING: TextKey = TextKey("request-charging");
 const PLEASE_PAY: TextKey = TextKey("request-please-pay");
 const NOT_PAID: TextKey = TextKey("request-not-paid");
 
-/// Plans a tool's effect again, by its name. The tools' registry is one.
+/// Makes a tool's plan again, by the tool's name. Implemented by the tool registry.
 pub trait Planner: Send + Sync + 'static {
     fn plan<'a>(
         &'a self,
@@ -47,23 +49,23 @@ pub trait Planner: Send + Sync + 'static {
         tx: &'a mut Tx<tenancy::Executor>,
     ) -> Pin<Box<dyn Future<Output = Result<Plan, PlanError>> + Send + 'a>>;
 
-    /// The tool's policy where a store has said nothing.
+    /// The tool's policy where a store has set none.
     fn default_policy(&self, tool: &str) -> Option<Policy>;
 }
 
 #[derive(Debug, thiserror::Error)]
 pub enum ExecuteError {
-    /// What a return pays out is not there: the job fails, and whoever runs the service is told.
+    /// The money that a return pays out is missing: the job fails, and the operator is told.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
     #[error(transparent)]
     Database(#[from] sqlx::Error),
 }
 
-/// What became of an execution.
+/// The result of an execution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Done {
-    /// There was nothing to do: done already, or never approved.
+    /// There was nothing to do: it was done already, or never approved.
     Nothing,
     Ended(State),
 }
@@ -74,10 +76,10 @@ pub struct Executor {
     planner: Arc<dyn Planner>,
 }
 
-/// What is to be done about a proposal.
+/// What is to be done with a proposal.
 enum Claim {
     Run(Box<Claimed>),
-    /// It moved on without an execution.
+    /// It changed its state without an execution.
     Moved(State),
     Nothing,
 }
@@ -109,7 +111,7 @@ impl Executor {
         Self { pool, planner }
     }
 
-    /// Does an approved proposal. May be called again after any failure, and at the same time by others.
+    /// Executes an approved proposal. Safe to call again after any failure, and concurrently.
     pub async fn execute(&self, tenant: TenantId, id: ProposalId, now: DateTime<Utc>) -> Result<Done, ExecuteError> {
         let claimed = match self.claim(tenant, id, now).await? {
             Claim::Run(claimed) => claimed,
@@ -119,6 +121,12 @@ impl Executor {
         let Some(mut tx) = self.lock_executing(tenant, id, claimed.shopper).await? else {
             return Ok(Done::Nothing);
         };
+        if is_erased(&mut tx, claimed.shopper).await? {
+            let step = (State::Executing, State::Stale);
+            finish(&mut tx, id, &claimed, step, NO_LONGER_FITS.everywhere(), now).await?;
+            tx.commit().await?;
+            return Ok(Done::Ended(State::Stale));
+        }
         if let Some(order) = claimed.order {
             sqlx::query!("SELECT id FROM orders WHERE id = $1 FOR UPDATE", order.as_uuid())
                 .fetch_optional(&mut *tx)
@@ -130,8 +138,12 @@ impl Executor {
             order: claimed.order.zip(claimed.order_version),
         };
         let default = self.planner.default_policy(&claimed.tool);
+        let deciders = match claimed.state {
+            State::AwaitingPayment | State::NeedsPayment => Deciders::MightDecideThen,
+            _ => Deciders::MayDecideNow,
+        };
         let decided = match default {
-            Some(default) => authority::suffices(&mut tx, id, &claimed.plan, default).await?,
+            Some(default) => authority::suffices(&mut tx, id, &claimed.plan, default, deciders).await?,
             None => false,
         };
         if !decided {
@@ -155,14 +167,14 @@ impl Executor {
         let (end, text) = match planned {
             Err(PlanError::Database(error)) => return Err(error.into()),
             Err(_) => (State::Stale, NO_LONGER_FITS.everywhere()),
-            Ok(plan) if !plan.does_as(&claimed.plan) => (State::Stale, NO_LONGER_FITS.everywhere()),
+            Ok(plan) if !plan.has_same_effect_as(&claimed.plan) => (State::Stale, NO_LONGER_FITS.everywhere()),
             Ok(plan) => match self.carry_out(&mut tx, &target, &plan, now).await {
                 Ok(None) => (State::Executed, payouts::done(&mut tx, id, &claimed.plan).await?),
-                Ok(Some(Provider::Staff)) => (State::AwaitingPayment, claimed.plan.told_by(STAFF_COLLECTS)),
-                Ok(Some(_)) => (State::AwaitingPayment, claimed.plan.told_by(CHARGING)),
-                Err(ChangeError::Database(error)) if may_pass(&error) => return Err(error.into()),
+                Ok(Some(Provider::Staff)) => (State::AwaitingPayment, claimed.plan.localized_message(STAFF_COLLECTS)),
+                Ok(Some(_)) => (State::AwaitingPayment, claimed.plan.localized_message(CHARGING)),
+                Err(ChangeError::Database(error)) if is_transient(&error) => return Err(error.into()),
                 Err(error) => {
-                    // Nothing of the effect may stay: start over in a clean transaction that only records the end.
+                    // None of the changes may stay: a clean transaction records only the end.
                     drop(tx);
                     tracing::error!(proposal = %id, error = %describe(&error), "an approved effect could not be made");
                     let end = match error {
@@ -179,7 +191,7 @@ impl Executor {
         Ok(Done::Ended(end))
     }
 
-    /// Collects what the plan needs, and makes its changes when all of it is there. Returns who was asked for money when some is
+    /// Collects the money that the plan needs, and makes its changes when all of it is there. Returns who was asked for money when some is
     /// still to come.
     async fn carry_out(
         &self,
@@ -189,10 +201,14 @@ impl Executor {
         now: DateTime<Utc>,
     ) -> Result<Option<Provider>, ChangeError> {
         let needed = plan.money_in();
-        if let (false, Some(purpose)) = (needed.is_empty(), effects::purpose(target))
-            && ledger::collection(tx, target.proposal).await? != Collection::Held
-        {
+        if let (false, Some(purpose)) = (needed.is_empty(), effects::purpose(target)) {
             let mut asked = None;
+            let needed = match ledger::collection(tx, target.proposal).await? {
+                Collection::NotAsked => needed,
+                Collection::Held => Vec::new(),
+                // It was asked for once, and some of it is gone: the rest goes back, and nobody is charged a second time.
+                Collection::Waiting | Collection::LinkOpen | Collection::Failed => return Err(ChangeError::Stale),
+            };
             for money in needed {
                 match payments::collect(tx, purpose, money, now).await? {
                     Provider::Demo => {}
@@ -211,7 +227,7 @@ impl Executor {
         Ok(None)
     }
 
-    /// Looks at where the proposal and its money stand, and moves it on. Claimed for execution: what to do is in the answer.
+    /// Looks at the state of the proposal and its money, and moves it on. The answer tells what to do when it is claimed for execution.
     async fn claim(&self, tenant: TenantId, id: ProposalId, now: DateTime<Utc>) -> Result<Claim, ExecuteError> {
         let mut tx = self.pool.begin(Scope::tenant(tenant)).await?;
         let found = sqlx::query_as!(
@@ -248,8 +264,8 @@ impl Executor {
                 finish(&mut tx, id, &claimed, (from, State::Failed), NOT_PAID.everywhere(), now).await?;
                 Claim::Moved(State::Failed)
             }
-            // The money came after all, and nobody needs it any more.
-            (State::Expired | State::Stale | State::Failed | State::Rejected, Collection::Held) => {
+            // The money came in after all, and is no longer needed; some of it may have gone back in another way.
+            (State::Expired | State::Stale | State::Failed | State::Rejected, _) => {
                 payments::give_back(&mut tx, id, now).await?;
                 Claim::Nothing
             }
@@ -267,8 +283,8 @@ impl Executor {
         Ok(claim)
     }
 
-    /// A transaction that holds the proposal while it is executing. Whoever comes second waits here, and then finds the
-    /// state moved on: None.
+    /// Begins a transaction that locks the proposal while it is executing. A concurrent caller waits here, then finds the state moved on
+    /// and gets None.
     async fn lock_executing(
         &self,
         tenant: TenantId,
@@ -302,8 +318,19 @@ impl Executor {
     }
 }
 
-/// Serialisation failures, deadlocks and lost connections go away by themselves.
-fn may_pass(error: &sqlx::Error) -> bool {
+/// Whether the shopper was erased. Asked once the proposal is locked: an erasure locks it first, so that it came before or comes after.
+async fn is_erased(tx: &mut Tx<tenancy::Executor>, shopper: ShopperId) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"SELECT erased_at IS NOT NULL AS "erased!" FROM shoppers WHERE tenant_id = $1 AND shopper_id = $2"#,
+        tx.tenant_id().as_uuid(),
+        shopper.as_uuid()
+    )
+    .fetch_one(&mut **tx)
+    .await
+}
+
+/// Whether the error is transient: serialisation failures, deadlocks and lost connections.
+fn is_transient(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Database(error) => error.code().is_some_and(|code| {
             code.starts_with("40") || code.starts_with("57") || code.starts_with("08") || code.starts_with("53")
@@ -319,7 +346,7 @@ fn describe(error: &ChangeError) -> String {
     }
 }
 
-/// Moves a claimed proposal on. What was collected for a change that is not made goes back in the same transaction.
+/// Ends a claimed proposal. Money that was collected for a change that is not made is given back in the same transaction.
 async fn finish(
     tx: &mut Tx<tenancy::Executor>,
     id: ProposalId,

@@ -1,4 +1,4 @@
-//! Proposals that nobody decided in time.
+//! Expires proposals that nobody decided in time.
 
 use chrono::{DateTime, Utc};
 
@@ -13,16 +13,16 @@ use crate::{
     tenancy::{self, Executor, Pool, Scope, audit::Actor},
 };
 
-/// What the shopper reads.
+/// What the shopper reads when a proposal expires.
 pub(super) const EXPIRED: TextKey = TextKey("request-expired");
 
 const NOT_PAID_IN_TIME: TextKey = TextKey("request-not-paid-in-time");
-/// How long a shopper can pay: Stripe's Checkout Sessions last 24 hours.
-const TO_PAY: chrono::Duration = chrono::Duration::hours(24);
-/// How long a provider or staff have to collect: bank debits take up to 14 days (Stripe's guide to ACH and BACS).
-const TO_COLLECT: chrono::Duration = chrono::Duration::days(30);
+/// How long a shopper has to pay: Stripe's Checkout Sessions last 24 hours.
+const PAYMENT_DEADLINE: chrono::Duration = chrono::Duration::hours(24);
+/// How long a provider or staff has to collect: bank debits take up to 14 days (Stripe's guide to ACH and BACS).
+const COLLECTION_DEADLINE: chrono::Duration = chrono::Duration::days(30);
 
-/// Ends every tenant's overdue proposals, each with its message, audit and outbox row. Returns how many.
+/// Expires the overdue proposals of every tenant, each with its message, audit entry and outbox row. Returns how many.
 pub async fn expire_overdue(pool: &Pool<Executor>, now: DateTime<Utc>) -> Result<usize, sqlx::Error> {
     let mut expired = 0;
     for tenant in tenancy::all(pool).await? {
@@ -38,8 +38,8 @@ async fn expire_of(pool: &Pool<Executor>, tenant: TenantId, now: DateTime<Utc>) 
         WHERE state = 'pending' AND expires_at <= $1 OR state = 'needs_payment' AND updated_at <= $2 OR state = 'awaiting_payment' AND updated_at <= $3
         ORDER BY id LIMIT 100 FOR UPDATE SKIP LOCKED"#,
         now,
-        now - TO_PAY,
-        now - TO_COLLECT
+        now - PAYMENT_DEADLINE,
+        now - COLLECTION_DEADLINE
     )
     .fetch_all(&mut *tx)
     .await?;

@@ -11,7 +11,8 @@ use crate::{
     tenancy::{Role, Tx},
 };
 
-/// A proposal with its exact effect. Personal: no `Debug`.
+/// A proposal with its exact effect.
+// It has no `Debug`, so that what is in it cannot reach a log.
 #[derive(Clone, Serialize, serde::Deserialize, utoipa::ToSchema)]
 pub struct ProposalView {
     pub id: ProposalId,
@@ -22,14 +23,14 @@ pub struct ProposalView {
     pub awaiting: Awaiting,
     pub deciders_needed: i32,
     pub plan: Plan,
-    /// SHA-256 of the plan, hexadecimal. A decision names it: it is bound to what its decider was shown.
+    /// SHA-256 of the plan, hexadecimal. A decision names it, so that it counts only for the plan that its decider was shown.
     pub digest: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// How far the money that goes out for it is; none where none does.
+    /// The state of the money that is paid out for it; none where none is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub payout: Option<Payout>,
-    /// Where the shopper pays before the change is made, at the payment provider.
+    /// The payment provider's page where the shopper pays before the change is made.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub payment_link: Option<String>,
     pub created_at: DateTime<Utc>,
@@ -37,7 +38,7 @@ pub struct ProposalView {
     pub expires_at: DateTime<Utc>,
 }
 
-/// Named, because an anonymous row would have to be printable.
+/// A named type, because sqlx's anonymous row type would require the personal data in it to be printable.
 struct ProposalRow {
     id: ProposalId,
     shopper_id: ShopperId,
@@ -78,7 +79,7 @@ impl From<ProposalRow> for ProposalView {
     }
 }
 
-/// Proposals, all columns, with what follows `FROM proposals`.
+/// Selects proposals with all columns; the argument follows `FROM proposals`.
 macro_rules! proposals {
     ($rest:literal, $($argument:tt)*) => {
         sqlx::query_as!(
@@ -101,7 +102,7 @@ pub async fn get<R: Role>(tx: &mut Tx<R>, id: ProposalId) -> Result<Option<Propo
     Ok(row.map(Into::into))
 }
 
-/// What a list is narrowed to.
+/// The filter of a list.
 #[derive(Default)]
 pub struct Filter {
     pub state: Option<State>,
@@ -110,7 +111,7 @@ pub struct Filter {
     pub before: Option<ProposalId>,
     /// Only those made at this time or earlier.
     pub made_by: Option<DateTime<Utc>>,
-    /// Only those that move at least so much, as decimal text in the store's currency.
+    /// Only those that move at least this much, as decimal text in the store's currency.
     pub amount_from: Option<String>,
 }
 
@@ -132,7 +133,7 @@ pub async fn list<R: Role>(tx: &mut Tx<R>, limit: u32, filter: &Filter) -> Resul
     Ok(rows.into_iter().map(Into::into).collect())
 }
 
-/// Proposals made or changed after a moment, in the order of their change, at most 100.
+/// Proposals made or changed after a time, in the order of their change, at most 100.
 pub async fn changed_since<R: Role>(
     tx: &mut Tx<R>,
     (at, id): (DateTime<Utc>, ProposalId),

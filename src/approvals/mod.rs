@@ -1,4 +1,4 @@
-//! Proposals: what the model would like done, who decides on it, and how it is done once.
+//! Proposals: what the model wants to be done, who decides on it, and how it is executed once.
 //!
 //! Law: a write tool writes one thing, a proposal. Its plan is the exact effect as data; a decision is bound to the
 //! digest of that plan; the executor plans again and does nothing unless the plan is still the same.
@@ -20,29 +20,29 @@ pub mod returns;
 pub use executor::{Done, ExecuteError, Executor, Planner};
 pub use list::ProposalView;
 pub use plan::{OrderRef, Plan, PlanError};
-pub use propose::{Asked, ProposeError, propose};
+pub use propose::{ProposalRequest, ProposeError, propose};
 
-/// Where a proposal stands. The database holds the same machine (`proposals_step`).
+/// The state of a proposal. The database enforces the same transitions (`proposals_step`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, sqlx::Type, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[sqlx(type_name = "text", rename_all = "snake_case")]
 pub enum State {
     /// Waits for a decision.
     Pending,
-    /// Decided; the executor will do it.
+    /// Approved; the executor will make the changes.
     Approved,
     Rejected,
-    /// Nobody decided in time.
+    /// It was not decided in time.
     Expired,
     /// What it was planned on has changed.
     Stale,
     Executing,
-    /// The money that it needs is being collected; the change is made once it is confirmed.
+    /// The money that it needs is being collected; the change is made once the money is confirmed.
     AwaitingPayment,
-    /// The shopper must pay at the provider's page first. Nothing was changed.
+    /// The shopper must pay at the provider's page first. Nothing was changed yet.
     NeedsPayment,
     Executed,
-    /// Tried and given up.
+    /// The execution failed for good.
     Failed,
 }
 
@@ -64,7 +64,7 @@ impl State {
     }
 }
 
-/// Who must decide.
+/// Whose decision a proposal awaits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, sqlx::Type, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[sqlx(type_name = "text", rename_all = "snake_case")]

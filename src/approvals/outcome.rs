@@ -1,4 +1,4 @@
-//! What every end of a proposal leaves behind: the new state, a message to the shopper, an outbox row, an audit entry.
+//! What is written when a proposal changes its state: the state, a message to the shopper, an outbox row, an audit entry.
 
 use chrono::{DateTime, Utc};
 use serde_json::json;
@@ -16,7 +16,7 @@ use crate::{
     },
 };
 
-/// The proposal that moves on.
+/// The proposal that changes its state.
 pub(super) struct Settled<'a> {
     pub id: ProposalId,
     pub shopper: ShopperId,
@@ -25,8 +25,8 @@ pub(super) struct Settled<'a> {
     pub digest: &'a [u8],
 }
 
-/// Moves a proposal from one state to the next, all of it in the caller's transaction. `text` is what the
-/// shopper reads, in the language of the conversation.
+/// Moves a proposal from one state to the next, all within the caller's transaction. `text` is what the shopper reads, in the language of
+/// the conversation.
 pub(super) async fn settle<R: Role>(
     tx: &mut Tx<R>,
     proposal: &Settled<'_>,
@@ -84,7 +84,7 @@ pub(super) async fn settle<R: Role>(
     audit::append(tx, entry).await
 }
 
-/// Says in the conversation what became of a proposal.
+/// Adds a message about a proposal to its conversation, unless the shopper was erased.
 pub(super) async fn tell<R: Role>(
     tx: &mut Tx<R>,
     proposal: &Settled<'_>,
@@ -93,7 +93,8 @@ pub(super) async fn tell<R: Role>(
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "INSERT INTO messages (tenant_id, shopper_id, id, conversation_id, author, source, body, created_at)
-        SELECT $1, $2, $3, id, 'system', 'system', $5::jsonb->>language, $6 FROM conversations WHERE id = $4",
+        SELECT $1, $2, $3, c.id, 'system', 'system', $5::jsonb->>c.language, $6 FROM conversations c JOIN shoppers s USING (tenant_id, shopper_id)
+        WHERE c.tenant_id = $1 AND c.id = $4 AND s.shopper_id = $2 AND s.erased_at IS NULL",
         tx.tenant_id().as_uuid(),
         proposal.shopper.as_uuid(),
         uuid::Uuid::now_v7(),

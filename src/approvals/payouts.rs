@@ -1,7 +1,7 @@
-//! Whether the money that goes out for a proposal has arrived, and what the shopper is told of it.
+//! The state of the money that is paid out for a proposal, and what the shopper is told about it.
 //!
-//! A change is made at once, and a refund only when its provider, or a member of staff, says so. Nothing that a shopper reads says that
-//! money was paid before that.
+//! The changes are made at once, but a refund counts as paid only when its provider, or a member of staff, confirms it. No text tells a
+//! shopper earlier that money was paid.
 
 use chrono::{DateTime, Utc};
 use serde_json::json;
@@ -27,18 +27,18 @@ const REFUND_REQUESTED: TextKey = TextKey("refund-requested");
 const REFUND_PAID: TextKey = TextKey("refund-paid");
 const REFUND_FAILED: TextKey = TextKey("refund-failed");
 
-/// What the shopper reads when the changes of a proposal are made. Notes that its money is still to come, if it is.
+/// What the shopper reads when the changes of a proposal are made. Records that its money is still to come, if it is.
 pub(super) async fn done(tx: &mut Tx<Executor>, id: ProposalId, plan: &Plan) -> Result<LocalizedText, sqlx::Error> {
     let payout = ledger::payout(tx, id).await?;
     note(tx, id, payout.map(|(state, _)| state)).await?;
     Ok(match payout {
-        None | Some((Payout::Paid, _)) => plan.told_by(DONE),
-        Some(_) if plan.only_pays_out() => plan.told_by(REFUND_REQUESTED),
-        Some(_) => plan.told_by(DONE_BUT_FOR_THE_REFUND),
+        None | Some((Payout::Paid, _)) => plan.localized_message(DONE),
+        Some(_) if plan.only_pays_out() => plan.localized_message(REFUND_REQUESTED),
+        Some(_) => plan.localized_message(DONE_BUT_FOR_THE_REFUND),
     })
 }
 
-/// Tells the shopper what became of the money since it was last told. Nothing when that is nothing new.
+/// Tells the shopper what has happened to the money since the last message. Does nothing when there is no news.
 pub(super) async fn tell(
     tx: &mut Tx<Executor>,
     settled: &Settled<'_>,
@@ -58,7 +58,7 @@ pub(super) async fn tell(
     };
     note(tx, id, Some(payout)).await?;
     let (sentence, mail, event) = match payout {
-        // Of a return whose parcel is back; a refund that failed is tried again without a word.
+        // This is a return whose parcel is back. A refund that failed is tried again without a message.
         Payout::Requested if told.is_none() => (REFUND_REQUESTED, None, "refund.requested"),
         Payout::Requested => return Ok(()),
         Payout::Paid => (

@@ -13,10 +13,11 @@ use crate::{
     store::{changes::Change, orders::PaymentKind},
 };
 
-/// What would be done, down to the cent. Personal: no `Debug`.
+/// The exact changes, down to the cent.
+// It has no `Debug`, so that what is in it cannot reach a log.
 #[derive(Clone, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Plan {
-    /// In plain words, for the decider and the shopper.
+    /// A summary in plain words, for the decider and the shopper.
     #[schema(example = "Cancel order #1003 and refund 28.00 USD to gift-mia.")]
     pub summary: String,
     /// The summary in languages other than English, by their tags.
@@ -27,10 +28,10 @@ pub struct Plan {
     #[serde(default)]
     #[schema(value_type = BTreeMap<String, Vec<Detail>>)]
     pub details: BTreeMap<Language, Vec<Detail>>,
-    /// The order it is about, as it was when planned.
+    /// The order that it is about, as it was when planned.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub order: Option<OrderRef>,
-    /// The money at stake, which the limits of a policy count.
+    /// The money at stake, which the limits of a policy apply to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub amount: Option<Money>,
     pub changes: Vec<Change>,
@@ -41,9 +42,12 @@ pub struct OrderRef {
     pub id: OrderId,
     pub number: String,
     pub version: i64,
-    /// What of its payments has gone back before, or is about to. A refund that comes after makes the plan stale.
+    /// How much of its payments was refunded before, or is about to be. A later refund makes the plan stale.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refunded: Option<Money>,
+    /// How much of its payments is promised to a return or exchange that is under way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub promised: Option<Money>,
 }
 
 impl Plan {
@@ -67,12 +71,12 @@ impl Plan {
         self.translations.get(&language).unwrap_or(&self.summary)
     }
 
-    /// Whether both would do the same, however they word it: a release that words it otherwise makes nothing stale.
-    pub fn does_as(&self, other: &Self) -> bool {
+    /// Whether both plans have the same effect. Only the wording may differ, so that a release with other texts makes no plan stale.
+    pub fn has_same_effect_as(&self, other: &Self) -> bool {
         (&self.order, self.amount, &self.changes) == (&other.order, other.amount, &other.changes)
     }
 
-    /// What must have come in, from which payment method, before the changes are made.
+    /// The money that must have come in before the changes are made, by payment method.
     pub fn money_in(&self) -> Vec<(&str, Money)> {
         let money = self.changes.iter().filter_map(|change| match change {
             Change::Payment {
@@ -90,14 +94,14 @@ impl Plan {
         money.collect()
     }
 
-    /// Whether what came in is held on after the changes are made: for an exchange, until the old items are back.
+    /// Whether the money that came in stays held after the changes are made: for an exchange, until the old items are back.
     pub fn holds_money(&self) -> bool {
         self.changes
             .iter()
             .any(|change| matches!(change, Change::Exchange { .. }))
     }
 
-    /// Whether money out is all that happens.
+    /// Whether the only effect is that money is paid out.
     pub fn only_pays_out(&self) -> bool {
         let is_money = |change: &Change| match change {
             Change::Payment { kind, .. } => *kind == PaymentKind::Refund,
@@ -108,18 +112,18 @@ impl Plan {
     }
 
     /// A message about the plan, in each language.
-    pub fn told_by(&self, message: TextKey) -> LocalizedText {
+    pub fn localized_message(&self, message: TextKey) -> LocalizedText {
         LocalizedText::from_fn(|language| message.with(language, &[("plan", self.summary_in(language).into())]))
     }
 
-    /// SHA-256 of the plan: what a decision is bound to.
+    /// SHA-256 of the plan, which decisions name.
     pub fn digest(&self) -> [u8; 32] {
         // Serialising a plan cannot fail: it holds strings, integers and lists of them.
         Sha256::digest(serde_json::to_vec(self).unwrap_or_default()).into()
     }
 }
 
-/// Why there is no plan. Told to the model in words it can act on.
+/// Why there is no plan, in words that the model can act on.
 #[derive(Debug, thiserror::Error)]
 pub enum PlanError {
     #[error("no such {0}")]

@@ -1,4 +1,4 @@
-//! Policy: per tenant and tool, who decides. The model cannot see it and cannot talk to it.
+//! Policies: for each tenant and tool, who decides. The model neither sees nor changes them.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -17,10 +17,10 @@ use crate::{
 #[serde(rename_all = "snake_case")]
 #[sqlx(type_name = "text", rename_all = "snake_case")]
 pub enum Mode {
-    /// The tool does not exist for this store.
+    /// The tool is switched off for this store.
     Off,
     Staff,
-    /// The shopper confirms, by its own request and never by what the model says.
+    /// The shopper confirms with a request of their own; what the model says does not count.
     Shopper,
     /// Done at once within the limits; beyond them staff decides.
     Automatic,
@@ -36,17 +36,17 @@ pub struct Policy {
     #[validate(range(min = 0))]
     #[schema(minimum = 0)]
     pub automatic_below_minor: Option<i64>,
-    /// Automatic at most so often a day (UTC) for one shopper and tool.
+    /// How many proposals a day (UTC) are automatic for one shopper and tool.
     #[serde(default)]
     #[validate(range(min = 0))]
     #[schema(minimum = 0)]
     pub automatic_per_day: Option<i32>,
-    /// Automatic only for accounts at least so old.
+    /// Automatic only for accounts of at least this age.
     #[serde(default)]
     #[validate(range(min = 0))]
     #[schema(minimum = 0)]
     pub automatic_account_days: Option<i32>,
-    /// Two people of the staff must agree on this amount and more.
+    /// From this amount on, two people of the staff must agree.
     #[serde(default)]
     #[validate(range(min = 0))]
     #[schema(minimum = 0)]
@@ -73,7 +73,7 @@ pub enum Route {
     Ask { whom: Awaiting, deciders: i32 },
 }
 
-/// Decides who decides. How often a policy decides by itself in a day is counted where it does (`approve_by_policy` in the database).
+/// Chooses who decides. How often a policy may decide by itself in a day is counted in the database (`approve_by_policy`).
 pub fn route(policy: &Policy, plan: &Plan, account_days: i64) -> Route {
     let amount = plan.amount.map_or(0, |amount| amount.minor);
     let deciders = if policy
@@ -91,7 +91,7 @@ pub fn route(policy: &Policy, plan: &Plan, account_days: i64) -> Route {
     match policy.mode {
         Mode::Off => Route::Refuse,
         Mode::Staff => staff,
-        // Two people were asked for: one shopper is not two people.
+        // The policy asks for two people, and a shopper is only one.
         Mode::Shopper if deciders == 2 => staff,
         Mode::Shopper => Route::Ask {
             whom: Awaiting::Shopper,

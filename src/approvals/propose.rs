@@ -1,4 +1,4 @@
-//! A plan becomes a proposal: the one write a write tool makes.
+//! Turns a plan into a proposal, the only thing that a write tool writes.
 
 use chrono::{DateTime, Duration, Utc};
 use serde_json::Value;
@@ -21,15 +21,15 @@ use crate::{
 };
 
 /// How long a proposal waits for its decision.
-const PATIENCE: Duration = Duration::days(3);
+const DECISION_DEADLINE: Duration = Duration::days(3);
 
 /// A request of the model in a turn.
-pub struct Asked<'a> {
+pub struct ProposalRequest<'a> {
     pub shopper: &'a Shopper,
     pub conversation: ConversationId,
     pub turn: TurnId,
     pub tool: &'static str,
-    /// Checked arguments.
+    /// The validated arguments.
     pub arguments: Value,
     pub plan: Plan,
     /// The tool's policy where the store has set none.
@@ -49,12 +49,12 @@ pub enum ProposeError {
 }
 
 /// Stores the proposal, or finds the open one that asks for the same. The caller commits.
-pub async fn propose(tx: &mut Tx<Web>, asked: Asked<'_>) -> Result<ProposalView, ProposeError> {
+pub async fn propose(tx: &mut Tx<Web>, asked: ProposalRequest<'_>) -> Result<ProposalView, ProposeError> {
     let policy = policy::load(tx, asked.tool, asked.default_policy).await?;
     let route = policy::route(&policy, &asked.plan, account_days(tx, &asked).await?);
     let (awaiting, deciders) = match route {
         Route::Refuse => return Err(ProposeError::Off(asked.tool)),
-        // Should the policy's limits be used up, staff decides.
+        // If the policy's limits are used up, staff decides.
         Route::Automatic => (Awaiting::Staff, 1),
         Route::Ask { whom, deciders } => (whom, deciders),
     };
@@ -85,7 +85,7 @@ pub async fn propose(tx: &mut Tx<Web>, asked: Asked<'_>) -> Result<ProposalView,
         awaiting as Awaiting as _,
         deciders,
         asked.now,
-        asked.now + PATIENCE
+        asked.now + DECISION_DEADLINE
     )
     .execute(&mut **tx)
     .await
@@ -94,7 +94,7 @@ pub async fn propose(tx: &mut Tx<Web>, asked: Asked<'_>) -> Result<ProposalView,
         _ => error.into(),
     })?;
     if stored.rows_affected() == 0 {
-        // The same request was faster in another turn.
+        // Another turn made the same request at the same time.
         return open_twin(tx, &asked).await?.ok_or(ProposeError::TooManyOpen);
     }
     let (state, awaiting) = match route == Route::Automatic && approve_by_policy(tx, &asked, id).await? {
@@ -130,8 +130,8 @@ pub async fn propose(tx: &mut Tx<Web>, asked: Asked<'_>) -> Result<ProposalView,
     list::get(tx, id).await?.ok_or(ProposeError::TooManyOpen)
 }
 
-/// Has the policy decide. False when its limits are used up: the database takes its share of them and decides in one function.
-async fn approve_by_policy(tx: &mut Tx<Web>, asked: &Asked<'_>, id: ProposalId) -> Result<bool, sqlx::Error> {
+/// Approves the proposal by policy. False when the policy's limits are used up: a database function checks them and decides in one step.
+async fn approve_by_policy(tx: &mut Tx<Web>, asked: &ProposalRequest<'_>, id: ProposalId) -> Result<bool, sqlx::Error> {
     sqlx::query_scalar!(
         r#"SELECT approve_by_policy($1, $2, $3) AS "approved!""#,
         id.as_uuid(),
@@ -142,7 +142,7 @@ async fn approve_by_policy(tx: &mut Tx<Web>, asked: &Asked<'_>, id: ProposalId) 
     .await
 }
 
-async fn account_days(tx: &mut Tx<Web>, asked: &Asked<'_>) -> Result<i64, sqlx::Error> {
+async fn account_days(tx: &mut Tx<Web>, asked: &ProposalRequest<'_>) -> Result<i64, sqlx::Error> {
     let created_at = sqlx::query_scalar!(
         "SELECT created_at FROM shoppers WHERE shopper_id = $1",
         asked.shopper.id().as_uuid()
@@ -152,7 +152,7 @@ async fn account_days(tx: &mut Tx<Web>, asked: &Asked<'_>) -> Result<i64, sqlx::
     Ok((asked.now - created_at).num_days())
 }
 
-async fn open_twin(tx: &mut Tx<Web>, asked: &Asked<'_>) -> Result<Option<ProposalView>, sqlx::Error> {
+async fn open_twin(tx: &mut Tx<Web>, asked: &ProposalRequest<'_>) -> Result<Option<ProposalView>, sqlx::Error> {
     let id = sqlx::query_scalar!(
         r#"SELECT id AS "id: ProposalId" FROM proposals WHERE fingerprint = $1 AND state IN ('pending', 'approved', 'executing', 'awaiting_payment', 'needs_payment')"#,
         &fingerprint(asked)[..]
@@ -165,8 +165,8 @@ async fn open_twin(tx: &mut Tx<Web>, asked: &Asked<'_>) -> Result<Option<Proposa
     }
 }
 
-/// Equal for the same tool and arguments, whatever the model's spelling of the JSON.
-fn fingerprint(asked: &Asked<'_>) -> [u8; 32] {
+/// The fingerprint of a request: equal for the same tool and arguments, however the model wrote the JSON.
+fn fingerprint(asked: &ProposalRequest<'_>) -> [u8; 32] {
     Sha256::new_with_prefix(asked.tool)
         .chain_update([0])
         .chain_update(asked.arguments.to_string())

@@ -1,7 +1,7 @@
-//! A plan in words that people decide on: each field of each change, before and after.
+//! Renders a plan for the people who decide on it: each field of each change, before and after.
 //!
-//! What is confirmed is all that happens. The rows are made from the whole list of changes, are part of the plan, and so of the digest that
-//! a decision names. A field that a change has and this file does not show does not compile.
+//! A decider must see everything that will happen. The rows are made from the whole list of changes and are part of the plan, and so of the
+//! digest that a decision names. The code does not compile if a change has a field that is not rendered here.
 
 use serde::{Deserialize, Serialize};
 
@@ -29,7 +29,7 @@ pub struct Detail {
     pub after: Option<String>,
 }
 
-/// Every change, field by field, in one language, and first what was refunded on the order before.
+/// Renders every change, field by field, in one language, after what was refunded on the order before and what is promised of the rest.
 pub fn render(order: Option<&OrderRef>, changes: &[Change], language: Language) -> Vec<Detail> {
     let mut rows = Rows {
         language,
@@ -38,6 +38,10 @@ pub fn render(order: Option<&OrderRef>, changes: &[Change], language: Language) 
     if let Some(refunded) = order.and_then(|order| order.refunded) {
         let refunded = rows.money(refunded);
         rows.value(TextKey("detail-refunded-before"), refunded);
+    }
+    if let Some(promised) = order.and_then(|order| order.promised) {
+        let promised = rows.money(promised);
+        rows.value(TextKey("detail-promised-before"), promised);
     }
     for change in changes {
         rows.change(change);
@@ -192,7 +196,7 @@ impl Rows {
         ];
         let whose = self.say(whose);
         for (part, before, after) in parts {
-            // A part that is empty before and after is none.
+            // A part that is empty before and after is left out.
             if before.is_none_or(std::string::String::is_empty) && after.is_empty() {
                 continue;
             }
@@ -201,7 +205,7 @@ impl Rows {
         }
     }
 
-    /// A line of an order as it was, or as it will be.
+    /// Adds a line of an order as it was, or as it will be.
     fn line(&mut self, line: &Line, before: bool) {
         let Line {
             item_id,
@@ -273,7 +277,7 @@ mod tests {
         ]
     }
 
-    /// Every place of a value that holds text or a number.
+    /// The paths of all values that are text or a number.
     fn leaves(value: &Value, at: String, found: &mut Vec<String>) {
         match value {
             Value::Object(fields) => fields
@@ -296,7 +300,7 @@ mod tests {
     #[test]
     fn every_kind_of_change_has_a_sample() {
         let kinds: std::collections::HashSet<_> = samples().iter().map(|sample| sample["change"].to_string()).collect();
-        // A kind more must be added to the samples: this match says so when it does not compile.
+        // A new kind of change must be added to the samples: this match does not compile without it.
         let known = |change: &Change| match change {
             Change::Status { .. }
             | Change::OrderAddress { .. }
@@ -315,7 +319,7 @@ mod tests {
     }
 
     proptest! {
-        /// A field of a change that is another one is shown otherwise, in every language.
+        /// A change with one field changed is rendered differently, in every language.
         #[test]
         fn another_plan_is_shown_otherwise(sample in 0..12usize, place in any::<prop::sample::Index>(), text in "[a-zA-Z0-9 ,.;:/()-]{0,20}", number in 1..10_000u32) {
             let original = samples()[sample].clone();

@@ -1,4 +1,4 @@
-//! What becomes of a return or exchange: its money is settled when the parcel is back, or given back when it is called off.
+//! The end of a return or exchange: its money is settled when the parcel is back, or given back when it is called off.
 
 use chrono::{DateTime, Utc};
 use serde_json::json;
@@ -8,47 +8,63 @@ use super::{
     outcome::{self, Settled},
 };
 use crate::{
-    ids::{OrderId, ProposalId, ShopperId, StaffId},
+    ids::{OrderId, ProposalId, ShopperId},
     integrations::{
         payments::{self, Purpose},
         webhook_delivery,
     },
     language::TextKey,
-    ledger::{self, LedgerError},
+    ledger::{self, LedgerError, Statement},
     money::Money,
     store::{
         changes::Change,
         orders::{self, OrderStatus},
     },
     tenancy::{
-        Executor, Tx, Web,
+        Executor, Role, Tx, Web,
         audit::{self, Actor, Entry},
     },
 };
 
-/// Staff have the parcel of an executed return or exchange, or say that it will not come. A job settles its money, or gives back what is
-/// held for it. False when there is none that waits.
+/// Records that staff has the parcel of an executed return or exchange, or that it will not come; the database notes it in the audit. A job
+/// then settles its money, or gives back what is held for it. False when no such return waits.
 pub async fn end(
     tx: &mut Tx<Web>,
     proposal: ProposalId,
     has_come: bool,
-    by: Option<StaffId>,
-    now: DateTime<Utc>,
+    said: Statement<'_>,
 ) -> Result<bool, LedgerError> {
     Ok(sqlx::query_scalar!(
-        r#"SELECT end_return($1, $2, $3, $4) AS "done!""#,
+        r#"SELECT end_return($1, $2, $3, $4, $5) AS "done!""#,
         proposal.as_uuid(),
         has_come,
-        by.map(StaffId::as_uuid),
-        now
+        said.session,
+        said.request,
+        said.at
     )
     .fetch_one(&mut **tx)
     .await?)
 }
 
+/// What the open returns and exchanges of an order will pay out when their parcels come: to which method, and how much in minor units.
+pub async fn promised<R: Role>(tx: &mut Tx<R>, order: OrderId) -> Result<Vec<(String, i64)>, sqlx::Error> {
+    let found = sqlx::query!(
+        r#"SELECT m.external_id, CASE r.kind WHEN 'return' THEN coalesce(p.amount_minor, 0) ELSE -r.difference_minor END AS "amount!"
+        FROM returns r JOIN proposals p ON (p.tenant_id, p.id) = (r.tenant_id, r.proposal_id)
+            JOIN payment_methods m ON (m.tenant_id, m.id) = (r.tenant_id, r.payment_method_id)
+        WHERE r.tenant_id = $2 AND r.order_id = $1 AND r.settled_at IS NULL AND r.called_off_at IS NULL ORDER BY r.created_at, r.id"#,
+        order.as_uuid(),
+        tx.tenant_id().as_uuid()
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    let owed = found.into_iter().map(|row| (row.external_id, row.amount));
+    Ok(owed.filter(|(_, amount)| *amount > 0).collect())
+}
+
 const CALLED_OFF: TextKey = TextKey("request-called-off");
 
-/// Puts the order of a return that was called off back, and gives back what is held for it, once. Nothing when there is none that waits.
+/// Restores the order of a return that was called off and gives back what is held for it, once. Does nothing when no such return waits.
 pub(super) async fn undo(
     tx: &mut Tx<Executor>,
     settled: &Settled<'_>,
@@ -68,7 +84,7 @@ pub(super) async fn undo(
     let Some(found) = found else { return Ok(()) };
     for change in &plan.changes {
         if let Change::Status { from, to } = change {
-            // The platform may have moved the order on meanwhile: its word stands.
+            // The platform may have changed the order's status meanwhile; that status is kept.
             sqlx::query!(
                 "UPDATE orders SET status = $4, version = version + 1 WHERE tenant_id = $1 AND id = $2 AND status = $3",
                 tx.tenant_id().as_uuid(),
@@ -81,7 +97,7 @@ pub(super) async fn undo(
         }
     }
     payments::give_back(tx, proposal, now).await?;
-    outcome::tell(tx, settled, &plan.told_by(CALLED_OFF), now).await?;
+    outcome::tell(tx, settled, &plan.localized_message(CALLED_OFF), now).await?;
     let system = Actor::system();
     audit::append(tx, Entry::new(&system, "return.undone", ("proposal", proposal), now)).await?;
     let data = json!({ "proposal_id": proposal });
@@ -95,7 +111,7 @@ pub(super) async fn undo(
     .await
 }
 
-/// Settles the money of a return that has been received, once. Nothing when there is none that waits.
+/// Settles the money of a return that was received, once. Does nothing when no such return waits.
 pub(super) async fn settle(tx: &mut Tx<Executor>, proposal: ProposalId, now: DateTime<Utc>) -> Result<(), LedgerError> {
     let found = sqlx::query!(
         r#"UPDATE returns r SET settled_at = $3 FROM payment_methods m, orders o, proposals p

@@ -1,4 +1,4 @@
-//! When a store's staff answers, and when it is back.
+//! A store's business hours: whether its staff answers now, and when it is back.
 
 use std::{fmt, str::FromStr};
 
@@ -12,12 +12,12 @@ use crate::{
     tenancy::{Tx, Web},
 };
 
-/// How far ahead the next opening is looked for, in days: a year, and who closes for longer says no day.
-const FAR: u64 = 366;
-/// Spans that a day may have.
-const SPANS: usize = 8;
+/// How many days ahead the next opening is looked for: a year. For a store that is closed longer, no day is named.
+const MAX_DAYS_AHEAD: u64 = 366;
+/// The most spans that a day may have.
+const MAX_SPANS_A_DAY: usize = 8;
 
-/// A store's hours. Without any, staff is taken to be there.
+/// A store's business hours. A store without any is taken to be always open.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Validate, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Hours {
@@ -25,18 +25,18 @@ pub struct Hours {
     #[validate(length(min = 1, max = 64), custom(function = crate::text::single_line))]
     #[schema(example = "Europe/Berlin")]
     pub time_zone: String,
-    /// Monday first: for each of the seven days when staff is there, such as `09:00-12:30`; nothing on days off.
+    /// For each of the seven days, Monday first, when staff is there, such as `09:00-12:30`; empty on days off.
     #[validate(length(equal = 7), custom(function = days_fit))]
     #[schema(value_type = Vec<Vec<String>>, example = json!([["09:00-17:00"], ["09:00-17:00"], ["09:00-17:00"], ["09:00-17:00"], ["09:00-12:30", "13:30-17:00"], [], []]))]
     pub week: Vec<Vec<Span>>,
-    /// Days on which nobody is there, at most 366.
+    /// Dates on which the store is closed, at most 366.
     #[serde(default)]
     #[validate(length(max = 366))]
     #[schema(example = json!(["2026-12-25"]))]
     pub closed_on: Vec<NaiveDate>,
 }
 
-/// A span of one day, in minutes since midnight, such as `09:00-17:00`; it ends at `24:00` at the latest.
+/// A span of time within one day, in minutes since midnight, such as `09:00-17:00`; it ends at `24:00` at the latest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Span {
@@ -89,9 +89,10 @@ impl From<Span> for String {
     }
 }
 
-/// Spans of a day follow one another.
+/// Checks that the spans of each day do not overlap and are in order.
 fn days_fit(week: &[Vec<Span>]) -> Result<(), ValidationError> {
-    let in_order = |day: &Vec<Span>| day.len() <= SPANS && day.windows(2).all(|two| two[0].until <= two[1].from);
+    let in_order =
+        |day: &Vec<Span>| day.len() <= MAX_SPANS_A_DAY && day.windows(2).all(|two| two[0].until <= two[1].from);
     if week.iter().all(in_order) {
         Ok(())
     } else {
@@ -100,16 +101,16 @@ fn days_fit(week: &[Vec<Span>]) -> Result<(), ValidationError> {
     }
 }
 
-/// Whether somebody is there.
+/// Whether the staff is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Presence {
     Here,
-    /// Until when, by the store's own clock; none where no day is in sight.
+    /// Staff is back at this time of the store's own clock; none where no opening is found.
     Away(Option<NaiveDateTime>),
 }
 
 impl Hours {
-    /// At a time of the store's own clock.
+    /// The staff's presence at a time of the store's own clock.
     pub fn at(&self, local: NaiveDateTime) -> Presence {
         let minute = local.hour() * 60 + local.minute();
         if self
@@ -125,7 +126,7 @@ impl Hours {
             let from = self.on(day).iter().find(later)?.from;
             day.and_hms_opt(from / 60, from % 60, 0)
         };
-        Presence::Away((0..=FAR).find_map(opening))
+        Presence::Away((0..=MAX_DAYS_AHEAD).find_map(opening))
     }
 
     fn on(&self, day: NaiveDate) -> &[Span] {
@@ -137,7 +138,7 @@ impl Hours {
     }
 }
 
-/// What a shopper is told who waits for a person while nobody is there; none while somebody is.
+/// The text for a shopper who waits for a person while no staff is there; none while somebody is.
 pub(super) async fn away(
     tx: &mut Tx<Web>,
     now: DateTime<Utc>,
@@ -168,7 +169,7 @@ pub async fn store_clock(tx: &mut Tx<Web>, now: DateTime<Utc>) -> Result<StoreCl
             presence: Presence::Here,
         });
     };
-    // Postgres knows the world's clocks.
+    // Postgres knows the time zones.
     let local = sqlx::query_scalar!(
         r#"SELECT $1::timestamptz AT TIME ZONE $2 AS "local!""#,
         now,
@@ -200,7 +201,7 @@ fn back_on(back: NaiveDateTime, time_zone: &str, language: Language) -> String {
     TextKey("staff-back").with(language, &values)
 }
 
-/// The store's hours, if it has said any.
+/// The store's hours, if it has set any.
 pub async fn read(tx: &mut Tx<Web>) -> Result<Option<Hours>, sqlx::Error> {
     sqlx::query!(r#"SELECT time_zone, week AS "week: Json<Vec<Vec<Span>>>", closed_on FROM staff_hours"#)
         .fetch_optional(&mut **tx)
@@ -214,7 +215,7 @@ pub async fn read(tx: &mut Tx<Web>) -> Result<Option<Hours>, sqlx::Error> {
         })
 }
 
-/// Whether there is such a time zone.
+/// Whether there is a time zone of this name.
 pub async fn is_time_zone(tx: &mut Tx<Web>, name: &str) -> Result<bool, sqlx::Error> {
     sqlx::query_scalar!(r#"SELECT is_time_zone($1) AS "is_one!""#, name)
         .fetch_one(&mut **tx)
@@ -236,7 +237,7 @@ pub async fn write(tx: &mut Tx<Web>, hours: &Hours, now: DateTime<Utc>) -> Resul
     .map(drop)
 }
 
-/// Takes them away: staff is taken to be there again. False where there were none.
+/// Removes the hours, so that staff is taken to be always there. False where there were none.
 pub async fn remove(tx: &mut Tx<Web>) -> Result<bool, sqlx::Error> {
     let removed = sqlx::query!("DELETE FROM staff_hours WHERE tenant_id = $1", tx.tenant_id().as_uuid())
         .execute(&mut **tx)

@@ -1,8 +1,8 @@
-//! Claims of the model that are checked: that something was done.
+//! Checks the model's claims that something was done.
 //!
-//! A model cannot do anything by itself. A sentence that says something was refunded, cancelled or changed is let through when a tool's result
-//! or a note on a proposal in this conversation bears it out, and is replaced by a true sentence otherwise. The patterns know English and
-//! German and many phrasings, not every one: they catch what models usually say, and nobody should rely on them alone.
+//! A model cannot do anything by itself. A sentence that says something was refunded, cancelled or changed is let through when a tool's
+//! result or a note on a proposal in this conversation supports it, and is replaced by a true sentence otherwise. The patterns cover common
+//! English and German phrasings, not every one, so nobody should rely on them alone.
 
 use std::sync::LazyLock;
 
@@ -16,13 +16,13 @@ use super::{
 };
 use crate::language::{Language, TextKey};
 
-/// What stands in the place of a claim that nothing bears out. True whatever the claim was: the assistant only ever asks.
+/// The sentence that replaces an unsupported claim. It is true whatever the claim was: the assistant only ever asks.
 pub(super) const NOT_DONE: TextKey = TextKey("not-done");
 
-/// A pattern that is compiled once; none if it does not compile, which no caller takes for "does not match".
+/// A pattern that is compiled once; none if it does not compile. Callers then assume the result that keeps the check strict.
 type Pattern = LazyLock<Option<Regex>>;
 
-/// Words that sound like a denial or a condition and are none.
+/// Phrases that look like a denial or a condition but are neither.
 static IDIOM: Pattern = LazyLock::new(|| {
     Regex::new(r"\b(?:no\.? ?#?[a-z]*[0-9]|no (?:problem|worries|trouble|doubt|longer than)|not (?:only|to worry|a problem)|once (?:more|again)|as soon as possible|without [a-z]+|if i may|kein(?:e|en)? (?:problem|sorge|zweifel|thema)|nicht nur|bis (?:heute|morgen|bald|dann))").ok()
 });
@@ -35,12 +35,12 @@ static CONDITION: Pattern = LazyLock::new(|| {
 static MODAL: Pattern = LazyLock::new(|| {
     Regex::new(r"\b(?:will|would|could|should|can|may|might|must|shall|wird|werden|wuerde[a-z]*|koennte[a-z]*|kann|koennen|soll[a-z]*|muss|muessen|moechte[a-z]*|darf)\b|'ll\b").ok()
 });
-/// What makes a rule of a sentence in the present.
-static HABIT: Pattern = LazyLock::new(|| {
+/// Words that make a sentence in the present tense a general rule.
+static GENERAL_RULE: Pattern = LazyLock::new(|| {
     Regex::new(r"^(?:[^,;:|]*\b(?:within|usually|normally|typically|generally|always|every|each|once a|twice a|yearly|monthly|automatically if|innerhalb|jede[sn]?|jaehrlich|monatlich|normalerweise|ueblicherweise|in der regel|immer)\b|(?: [a-z]+)?,? (?:if|unless|once|when|until|as soon as|wenn|falls|sofern|sobald)\b)").ok()
 });
-/// One certain thing: `refunds are` speaks of all of them, `your refunds are` does not.
-static CERTAIN: Pattern = LazyLock::new(|| {
+/// Words that point at one certain thing: `your refunds are` does, `refunds are` speaks of all refunds.
+static DEFINITE: Pattern = LazyLock::new(|| {
     Regex::new(
         r"\b(?:your|the|you|they|these|those|both|this|that|it|we|ihre?[a-z]*|die|diese|sie|alle|beide)\b|#|[0-9]",
     )
@@ -48,12 +48,12 @@ static CERTAIN: Pattern = LazyLock::new(|| {
 });
 static RELATIVE: Pattern = LazyLock::new(|| Regex::new(r"s,? (?:that|which|who|you|we|die|welche)\b").ok());
 static ANY: Pattern = LazyLock::new(|| Regex::new(r"\b(?:an?|each|every|any|anything|such|eine?|jede[a-z]*)\b").ok());
-/// What changes by itself, or by the store's will.
+/// Things that change by themselves or by the store's decision, so that the claim is not about an action of the assistant.
 static NOT_OURS: Pattern = LazyLock::new(|| {
     Regex::new(r"\b(?:prices?|stock|availability|polic(?:y|ies)|terms|hours|tracking|estimate|carriers?|(?:delivery|arrival|shipping) (?:date|time|window|estimate)|(?:web)?site|page|app|catalogue?|range|design|layout|packaging|description|software|menu|preis[a-z]*|bestand|verfuegbarkeit|agb|oeffnungszeiten|lieferdatum|lieferzeit|zusteller|website|webseite|seite|sortiment|katalog|beschreibung|verpackung|rezeptur)\b|\bsich\b").ok()
 });
-/// What a thing's word may be a part of: a refund policy is no refund.
-static PART: Pattern = LazyLock::new(|| {
+/// Words that follow the name of a thing and change its meaning: a refund policy is no refund.
+static COMPOUND: Pattern = LazyLock::new(|| {
     Regex::new(r"^[ -](?:requests?|polic(?:y|ies)|options?|forms?|links?|details?|status|labels?|pages?|rules?|terms|werden|worden sein|zu werden|nothing|none|no|neither|(?:noch |bisher |bislang )?(?:nichts|niemand|kein(?:e[rsnm]?)?))\b").ok()
 });
 static QUESTION: Pattern = LazyLock::new(|| {
@@ -65,36 +65,37 @@ static VERB: Pattern = LazyLock::new(|| {
     )
     .ok()
 });
-/// A request that was passed on is what the assistant does, whatever it asks for.
+/// A request that was passed on. The assistant does that, so it is not a claim that the request was carried out.
 static PASSED_ON: Pattern = LazyLock::new(|| {
     Regex::new(r"\brequest\b.*\b(?:sent|made|created|started|initiated|submitted|passed)$|\banfrage\b.*\b(?:geschickt|gesendet|gestellt|eingeleitet)$").ok()
 });
 static ADDRESS: Pattern = LazyLock::new(|| Regex::new(r"address|adresse|anschrift|\bsend order\b|\bsenden an\b").ok());
 static TAG: Pattern = LazyLock::new(|| Regex::new(r"(?i)</?[a-z][^<>]{0,40}>").ok());
 
-/// Whether the pattern matches; `fallback` where it did not compile, which each caller chooses so that the claim stands.
+/// Whether the pattern matches. `fallback` is returned where the pattern did not compile; each caller chooses it so that the claim still
+/// counts.
 fn says(pattern: &Pattern, text: &str, fallback: bool) -> bool {
     pattern.as_ref().map_or(fallback, |pattern| pattern.is_match(text))
 }
 
-/// A sentence, folded, of which the part before `new` has been judged.
+/// A folded sentence. The part before `new` was checked before.
 struct Sentence<'a> {
     text: &'a str,
     new: usize,
     asks: bool,
 }
 
-/// A claim that a pattern has found in a sentence.
+/// A claim that a pattern found in a sentence.
 struct Claim<'a> {
     sentence: &'a Sentence<'a>,
     found: Match<'a>,
-    /// A verb in the present, or where one is left out.
+    /// The verb in the present tense, or the place where one is left out.
     now: Option<Match<'a>>,
     is_own: bool,
     kind: Kind,
 }
 
-/// Whether the sentence `before` and `rest` make claims in `rest` what the evidence does not bear out.
+/// Whether the sentence `before` + `rest` makes a claim in `rest` that the evidence does not support.
 fn is_unfounded(before: &str, rest: &str, evidence: &Evidence) -> bool {
     let visible = |text: &str| match TAG.as_ref() {
         Some(tag) => Folded::of(&tag.replace_all(text, "")).text,
@@ -116,7 +117,7 @@ fn is_unfounded(before: &str, rest: &str, evidence: &Evidence) -> bool {
 }
 
 impl Sentence<'_> {
-    /// Whether it claims an act that the evidence does not bear out.
+    /// Whether the sentence claims an act that the evidence does not support.
     fn claims(&self, act: &Act, evidence: &Evidence) -> bool {
         act.forms.iter().any(|form| {
             let Some(pattern) = &form.pattern else { return true };
@@ -145,7 +146,7 @@ impl<'a> Claim<'a> {
         &self.sentence.text[self.found.end()..]
     }
 
-    /// Whether it is meant as a fact: no denial, condition, plan, question or rule.
+    /// Whether the claim is stated as a fact: it is no denial, condition, plan, question or rule.
     fn is_meant(&self) -> bool {
         let matched = self.found.as_str();
         let clause = self.clause();
@@ -167,18 +168,18 @@ impl<'a> Claim<'a> {
             || says(&CONDITION, &idle(matched), false)
             || says(&MODAL, last_words(clause, 2), false)
             || says(&MODAL, matched, false)
-            || says(&PART, self.after(), false)
+            || says(&COMPOUND, self.after(), false)
             || says(&PASSED_ON, matched, false)
             || is_other
             || self.is_asked()
             || self.is_rule())
     }
 
-    /// What stands before it in its own clause.
+    /// The part of the claim's clause that precedes the claim.
     fn clause(&self) -> &'a str {
         let before = self.before();
         let is_mark = |(at, c): &(usize, char)| match c {
-            // Not the mark in `20,00`, nor the one before `dass`.
+            // Not the comma in `20,00`, nor the one before `dass`.
             ',' | '.' | ':' => {
                 let rest = &before[at + 1..];
                 rest.starts_with(' ')
@@ -198,14 +199,14 @@ impl<'a> Claim<'a> {
         if !self.sentence.asks {
             return false;
         }
-        // In "I have cancelled it, anything else?" only what stands behind the last mark is asked.
+        // In "I have cancelled it, anything else?" only the part after the last comma is a question.
         let is_last =
             !self.after().contains([',', ';', ':']) && !self.after().contains(" - ") && !self.after().contains(" and ");
         let clause = format!("{}{}", self.clause(), self.found.as_str());
         says(&QUESTION, &clause, false) || is_last && !(self.is_own && self.clause().trim().is_empty())
     }
 
-    /// "Refunds are credited within 5 days" is a rule of the store, "your refund is credited" is not.
+    /// Whether the claim is a general rule: "Refunds are credited within 5 days" is one, "your refund is credited" is not.
     fn is_rule(&self) -> bool {
         let Some(now) = self.now else { return false };
         let matched = self.found.as_str();
@@ -217,20 +218,20 @@ impl<'a> Claim<'a> {
             true => "",
             false => &self.sentence.text[self.found.start() - clause.len()..now.start()],
         };
-        // Of "orders that you cancel" the first word alone says what it is about.
+        // Of "orders that you cancel" only the first word is the subject.
         let subject = match RELATIVE.as_ref().and_then(|relative| relative.find(subject)) {
             Some(relative) => &subject[..relative.start() + 1],
             None => subject,
         };
         let is_plural = matches!(now.as_str().trim(), "are" | "sind" | "gelten");
-        says(&HABIT, self.after(), false)
-            || says(&HABIT, &self.sentence.text[now.end()..self.found.end()], false)
-            || is_plural && !says(&CERTAIN, subject, true)
+        says(&GENERAL_RULE, self.after(), false)
+            || says(&GENERAL_RULE, &self.sentence.text[now.end()..self.found.end()], false)
+            || is_plural && !says(&DEFINITE, subject, true)
             || says(&ANY, subject, false)
     }
 
     fn is_borne_out(&self, act: &Act, evidence: &Evidence) -> bool {
-        // What a tool said may be repeated word for word.
+        // The model may repeat word for word what a tool said.
         if !self.is_own && evidence.holds(self.sentence.text) {
             return true;
         }
@@ -259,7 +260,7 @@ impl<'a> Claim<'a> {
                 }
         };
         let named = match self.kind {
-            // The notes of these name no order, or the claim is of any act.
+            // The notes on coupons name no order.
             Kind::Coupon => Vec::new(),
             _ => self.named(),
         };
@@ -274,14 +275,14 @@ impl<'a> Claim<'a> {
         }
     }
 
-    /// The numbers of the orders that it is about.
+    /// The numbers of the orders that the claim is about.
     fn named(&self) -> Vec<String> {
         let verbs = |text: &'a str| VERB.iter().flat_map(move |verb| verb.find_iter(text));
         let before = verbs(self.before())
             .last()
             .map_or(self.before(), |verb| &self.before()[verb.end()..]);
         let after = match verbs(self.after()).next() {
-            // The subject of the next verb is another's.
+            // What follows belongs to the next verb's own subject.
             Some(verb) => {
                 let own = &self.after()[..verb.start()];
                 let ends = [own.rfind(','), own.rfind(" and "), own.rfind(" und ")];
@@ -301,7 +302,7 @@ impl<'a> Claim<'a> {
     }
 }
 
-/// What stands behind the last word that joins two sentences.
+/// The part after the last word that joins two clauses.
 fn last_part(clause: &str) -> &str {
     let joints = [
         " and ",
@@ -325,8 +326,8 @@ fn last_words(text: &str, count: usize) -> &str {
     start.map_or(words, |(at, _)| &words[at..])
 }
 
-/// The end of a sentence as it may go out; none where it may as it is. `before` is what of the sentence has gone out, `hosts` are the
-/// store's own.
+/// Checks the end of a sentence whose beginning, `before`, was sent already. Returns its replacement, or none where it may be sent as it
+/// is. `hosts` are the store's own.
 pub(super) fn check(
     before: &str,
     rest: &str,

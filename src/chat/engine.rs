@@ -1,4 +1,4 @@
-//! What every turn runs with.
+//! What every turn shares: models, tools, pools, limits.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use super::Limits;
 use crate::{
     clock::Clock,
     keyring::Keyring,
-    model::Chain,
+    model::{Chain, StoreModels},
     telemetry::Metrics,
     tenancy::{Pool, Web},
     tools::Registry,
@@ -16,6 +16,8 @@ pub struct Engine {
     pub web: Pool<Web>,
     pub registry: Arc<Registry>,
     pub chain: Chain,
+    /// What a store can have asked first.
+    pub store_models: StoreModels,
     pub keyring: Arc<Keyring>,
     pub metrics: Metrics,
     pub limits: Limits,

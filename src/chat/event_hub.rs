@@ -1,4 +1,4 @@
-//! Turns that run in this process: their events so far, and whoever waits for more.
+//! The turns that run in this process: the events of each so far, and its listeners.
 
 use std::{
     collections::HashMap,
@@ -11,17 +11,17 @@ use tokio::sync::watch;
 use super::events::{Event, Numbered};
 use crate::ids::TurnId;
 
-/// The events of one turn, from some number on, ending after `done`.
+/// The events of one turn from some number on, ending with `done`.
 pub type EventStream = BoxStream<'static, Numbered>;
 
 #[derive(Clone, Default)]
-pub(super) struct Live {
+pub(super) struct EventHub {
     turns: Arc<Mutex<HashMap<TurnId, Arc<LiveTurn>>>>,
 }
 
-/// A running turn's event log. Dropping it takes the turn out of [`Live`].
-pub(super) struct Log {
-    live: Live,
+/// A running turn's event log. Dropping it removes the turn from the [`EventHub`].
+pub(super) struct EventLog {
+    live: EventHub,
     id: TurnId,
     turn: Arc<LiveTurn>,
 }
@@ -32,14 +32,14 @@ struct LiveTurn {
     count: watch::Sender<usize>,
 }
 
-impl Live {
-    pub fn open(&self, id: TurnId) -> Log {
+impl EventHub {
+    pub fn open(&self, id: TurnId) -> EventLog {
         let turn = Arc::new(LiveTurn {
             events: Mutex::default(),
             count: watch::Sender::new(0),
         });
         lock(&self.turns).insert(id, turn.clone());
-        Log {
+        EventLog {
             live: self.clone(),
             id,
             turn,
@@ -52,7 +52,7 @@ impl Live {
     }
 }
 
-impl Log {
+impl EventLog {
     pub fn emit(&self, event: Event) {
         let mut events = lock(&self.turn.events);
         let id = events.len() as u32 + 1;
@@ -64,7 +64,7 @@ impl Log {
         self.turn.follow(after)
     }
 
-    /// What a later listener needs: everything but the deltas, whose text the message repeats.
+    /// The events that are stored for later listeners: all but the deltas, whose text the message repeats.
     pub fn lasting(&self, closing: Vec<Event>) -> Vec<Numbered> {
         let events = lock(&self.turn.events);
         let next = events.len() as u32 + 1;
@@ -78,7 +78,7 @@ impl Log {
     }
 }
 
-impl Drop for Log {
+impl Drop for EventLog {
     fn drop(&mut self) {
         lock(&self.live.turns).remove(&self.id);
     }
@@ -115,7 +115,7 @@ impl LiveTurn {
     }
 }
 
-/// A poisoned lock is taken all the same: no event log is left half written.
+/// Locks the mutex even if it is poisoned: no event log is ever left half written.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -126,7 +126,7 @@ mod tests {
 
     #[tokio::test]
     async fn early_and_late_listeners_read_the_same() {
-        let live = Live::default();
+        let live = EventHub::default();
         let id = TurnId::new();
         let log = live.open(id);
         let early = tokio::spawn(log.follow(0).map(|numbered| numbered.id).collect::<Vec<_>>());

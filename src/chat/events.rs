@@ -1,4 +1,4 @@
-//! What a turn says while it runs. Each event has a number, so that a dropped connection resumes where it was.
+//! The events of a turn. Each has a number, so that a client whose connection dropped can resume where it was.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -22,15 +22,15 @@ pub enum Event {
     },
     /// A piece of the answer's text.
     Delta { text: String },
-    /// The assistant looks something up.
+    /// The assistant uses a tool.
     Tool(ToolActivity),
-    /// Something waits for a decision; nothing of it has been done.
+    /// A proposal waits for a decision; nothing of it has been done yet.
     Proposal(Box<ProposalView>),
-    /// The whole answer, as it is stored. It holds all deltas before it.
+    /// The whole answer, as it is stored. It includes the text of all deltas before it.
     Message(Message),
-    /// The answer is not what it should be; the message that follows says so to the shopper.
+    /// The answer is incomplete or missing; the message that follows tells the shopper.
     Error { code: String, detail: String },
-    /// Nothing follows.
+    /// The end of the stream: no event follows.
     Done { turn_id: TurnId },
 }
 
@@ -48,12 +48,12 @@ impl Event {
     }
 }
 
-/// A tool at work.
+/// A tool call that is under way.
 #[derive(Clone, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ToolActivity {
     /// The tool's name, as the model wrote it.
     pub tool: String,
-    /// What the shopper reads.
+    /// What the shopper reads meanwhile.
     pub activity: String,
     pub status: ToolStatus,
 }
@@ -68,18 +68,23 @@ pub enum ToolStatus {
     Failed,
 }
 
-/// A message of a conversation. Its text is the shopper's: no `Debug`.
+/// A message of a conversation.
+// It has no `Debug`, so that what is in it cannot reach a log.
 #[derive(Clone, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Message {
     pub id: MessageId,
     pub author: Author,
-    /// Whose words these are: an answer of the demo's rules is `offline`, a fixed sentence is `fallback`.
+    /// Who wrote the text: an answer of the fallback rules is `offline`, a fixed sentence is `fallback`.
     pub source: Source,
     pub text: String,
     pub created_at: DateTime<Utc>,
-    /// The help articles that it is founded on: see `GET /v1/help/{language}/{slug}`.
+    /// The help articles that the answer is based on: see `GET /v1/help/{language}/{slug}`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub citations: Vec<Citation>,
+    /// What the shopper may answer by pressing a button: short texts, each of which is sent as a message when it is pressed. They belong to
+    /// the newest message of a conversation alone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub suggestions: Vec<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::Type, utoipa::ToSchema)]
@@ -92,7 +97,7 @@ pub enum Author {
     System,
 }
 
-/// An event with its place in the turn, from 1.
+/// An event with its number in the turn, from 1.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Numbered {
     pub id: u32,

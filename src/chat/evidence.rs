@@ -1,4 +1,4 @@
-//! What bears out that something was done: notes of this server on proposals, and what tools read and wrote.
+//! The evidence that something was done: this server's notes on proposals, and the results of tools.
 
 use std::{collections::HashSet, sync::LazyLock};
 
@@ -6,9 +6,12 @@ use regex::Regex;
 use serde_json::Value;
 
 use super::{folding::Folded, links};
-use crate::language::{Language, TextKey};
+use crate::{
+    language::{Language, TextKey},
+    model::ToolCall,
+};
 
-/// The notes that tell of something done or approved. The first whose beginning fits counts.
+/// The notes that tell of something done or approved. The first whose beginning matches counts.
 const NOTES: [(TextKey, Progress); 7] = [
     (TextKey("request-done"), Progress::Paid),
     (TextKey("request-done-except-refund"), Progress::Changed),
@@ -18,10 +21,10 @@ const NOTES: [(TextKey, Progress); 7] = [
     (TextKey("request-staff-collects"), Progress::Approved),
     (TextKey("request-charging"), Progress::Approved),
 ];
-/// The note that tells of a refund by itself, whatever the plan was about.
+/// The note that tells of a refund, whatever the plan was about.
 const PAID: TextKey = TextKey("refund-paid");
 
-/// How a note begins in any of the languages, folded: all of it up to the plan that it is about.
+/// How a note begins in one of the languages, folded: its text up to the name of the plan.
 struct Opening {
     text: String,
     message: TextKey,
@@ -43,46 +46,62 @@ static OPENINGS: LazyLock<Vec<Opening>> = LazyLock::new(|| {
         .flat_map(|note| Language::all().map(move |language| opening(note, language)));
     all.collect()
 });
-/// Stands in the place of the plan.
+/// Stands in for the name of the plan.
 const PLAN: &str = "\u{1}";
 
-/// How far something is that was asked for.
+/// So many bytes at the beginning of the model's words are looked for in a refusal.
+const REPEATED: usize = 12;
+
+/// Every text in `value`, and every name of a field.
+fn collect_words<'a>(value: &'a Value, words: &mut Vec<&'a str>) {
+    match value {
+        Value::String(text) => words.push(text),
+        Value::Array(values) => values.iter().for_each(|value| collect_words(value, words)),
+        Value::Object(fields) => fields.iter().for_each(|(name, value)| {
+            words.push(name);
+            collect_words(value, words);
+        }),
+        _ => {}
+    }
+}
+
+/// How far a request has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Progress {
     Approved,
-    /// The change is made; money that goes out for it has not been paid yet.
+    /// The change is made; money that is paid out for it has not been paid yet.
     Changed,
     /// Everything is done.
     Paid,
 }
 
-/// Something that this server did, or has approved.
+/// Something that this server did or approved.
 pub(super) struct Deed {
-    /// Folded: `refund 10.00 usd of order #1001.`
+    /// The text, folded: `refund 10.00 usd of order #1001.`
     pub text: String,
     pub progress: Progress,
     pub numbers: Vec<String>,
 }
 
-/// An order as a tool has read it.
+/// An order as a tool read it.
 pub(super) struct SeenOrder {
     pub number: Option<String>,
     pub status: String,
     pub is_refunded: bool,
 }
 
-/// Everything that tools and this server said in a conversation, read once when it is learnt.
+/// Everything that tools and this server said in a conversation, parsed once when it is added.
 #[derive(Default)]
 pub(super) struct Evidence {
     pub deeds: Vec<Deed>,
     pub orders: Vec<SeenOrder>,
-    /// The hosts of the links in it.
+    /// The hosts of the links in the texts.
     pub hosts: HashSet<String>,
     said: String,
 }
 
 impl Evidence {
-    /// Learns a tool's result, or a note of ours.
+    /// Adds a tool's result, or a note of this server.
     pub fn learn(&mut self, text: &str) {
         self.hosts.extend(links::hosts_in(text));
         let folded = Folded::of(text).text;
@@ -100,7 +119,33 @@ impl Evidence {
         self.said.push('\n');
     }
 
-    /// Whether a sentence, folded, is word for word in what was learnt.
+    /// Adds how far the proposals have come that a write tool's result tells of.
+    pub fn learn_progress(&mut self, text: &str) {
+        if let Ok(result) = serde_json::from_str::<Value>(text) {
+            self.learn_result(&result);
+        }
+    }
+
+    /// Adds the reason of a refusal, if it repeats nothing of the call. It makes a sentence true that is word for word the same, no link.
+    pub fn learn_refusal(&mut self, text: &str, call: &ToolCall) {
+        let refusal: Value = serde_json::from_str(text).unwrap_or_default();
+        let reason = Folded::of(refusal["error"]["message"].as_str().unwrap_or_default()).text;
+        let arguments: Value = serde_json::from_str(&call.arguments).unwrap_or_default();
+        let mut words = vec![call.tool.as_str()];
+        collect_words(&arguments, &mut words);
+        let is_repeated = |words: &str| {
+            let folded = Folded::of(words).text;
+            // A repeated text may be cut; an order number or a name of one word is no sentence.
+            let beginning = &folded[..folded.floor_char_boundary(REPEATED)];
+            beginning.contains([' ', '.', '/', ':', '@']) && reason.contains(beginning)
+        };
+        if !words.into_iter().any(is_repeated) {
+            self.said.push_str(&Folded::of(text).text);
+            self.said.push('\n');
+        }
+    }
+
+    /// Whether a folded sentence occurs word for word in the texts.
     pub fn holds(&self, sentence: &str) -> bool {
         self.said.contains(sentence.trim())
     }
@@ -129,7 +174,7 @@ impl Evidence {
             Value::Array(values) => values.iter().for_each(|value| self.learn_result(value)),
             Value::Object(fields) => {
                 let text = |name: &str| fields.get(name).and_then(Value::as_str);
-                // A write tool's result tells of a proposal. Most wait for somebody: those bear nothing out.
+                // The result of a write tool is about a proposal. Most proposals wait for a decision: those are no evidence.
                 let progress = match (text("state"), text("payout")) {
                     (Some("approved" | "executing"), _) => Some(Progress::Approved),
                     (Some("executed"), None | Some("paid")) => Some(Progress::Paid),
@@ -161,13 +206,13 @@ impl Evidence {
     }
 }
 
-/// The numbers of orders that a folded text names.
+/// The order numbers that a folded text names.
 pub(super) fn numbers(text: &str) -> Vec<String> {
     static NUMBER: LazyLock<Option<Regex>> = LazyLock::new(|| {
         Regex::new(r"#\s?([a-z0-9][a-z0-9-]*)|(?:orders?|bestellung(?:en)?|auftrag)(?:\s(?:no|nr|number|nummer))?[.:]?\s([a-z]{0,4}-?[0-9]{3,}[a-z0-9-]*)").ok()
     });
     let Some(number) = NUMBER.as_ref() else {
-        // No order has such a number: nothing bears it out.
+        // No order has such a number, so no evidence will match it.
         return vec![text.to_owned()];
     };
     let found = number.captures_iter(text);

@@ -1,4 +1,4 @@
-//! The end of a turn: its answer is stored, and then announced.
+//! The end of a turn: its answer is stored, then announced.
 
 use super::{
     business_hours,
@@ -11,17 +11,17 @@ use super::{
 use crate::{
     ids::MessageId,
     language::TextKey,
-    model::Source,
+    model::{self, Source},
     tenancy::audit::{self, Actor, Entry},
     tools,
 };
 
-/// Said when nothing could be given that could be shown.
+/// The answer when the model gave nothing that can be shown.
 pub(super) const NO_ANSWER: TextKey = TextKey("no-answer");
-/// Said after what the model gave before it failed.
+/// Added after a partial answer of a model that failed.
 const CUT_SHORT: TextKey = TextKey("answer-cut-short");
 
-/// How somebody who has gone hears of an answer.
+/// Tells a shopper who leaves the chat that the answer comes by mail.
 const BY_MAIL: TextKey = TextKey("answer-by-mail");
 const BY_MAIL_ONCE_SIGNED_IN: TextKey = TextKey("answer-by-mail-once-signed-in");
 
@@ -61,6 +61,10 @@ impl Turn {
                 text = format!("{text}\n\n{away} {}", said(by_mail));
             }
         }
+        let suggestions = match source {
+            Source::Offline => model::suggestions(&text, self.language),
+            _ => Vec::new(),
+        };
         let message = Message {
             id: MessageId::new(),
             author: if self.held { Author::System } else { Author::Assistant },
@@ -68,6 +72,7 @@ impl Turn {
             text,
             created_at: now,
             citations: draft.citations,
+            suggestions,
         };
         closing.extend([Event::Message(message.clone()), Event::Done { turn_id: self.id }]);
         self.close(message, (&draft.calls, draft.guard.breach), closing, false)
@@ -79,7 +84,7 @@ impl Turn {
         self.close(message, (&calls, None), closing, true).await
     }
 
-    /// Stored first, said second: what a listener was told is true.
+    /// Stores the end of the turn before announcing it, so that what a listener was told is true.
     async fn close(
         &self,
         message: Message,
@@ -97,7 +102,12 @@ impl Turn {
             interrupted,
         };
         let mut tx = self.engine.web.begin(self.shopper.scope()).await?;
-        let ended = turn_store::end(&mut tx, self.shopper.id(), &ending).await?;
+        if !turn_store::end(&mut tx, self.shopper.id(), &ending).await? {
+            tracing::warn!(turn = %self.id, "a turn was closed by another process, or its shopper was erased: its answer is dropped");
+            let (_, closing) = turn_store::interruption(self.id, self.language, message.created_at);
+            closing.into_iter().for_each(|event| self.log.emit(event));
+            return Ok(());
+        }
         for call in calls
             .iter()
             .filter(|call| matches!(call.reason, Some(tools::UNKNOWN_TOOL | tools::TOOL_OFF)))
@@ -124,9 +134,6 @@ impl Turn {
             audit::append(&mut tx, entry).await?;
         }
         tx.commit().await?;
-        if !ended {
-            tracing::warn!(turn = %self.id, "a turn outlived its lease and was closed by another process");
-        }
         closing.into_iter().for_each(|event| self.log.emit(event));
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! A person takes a conversation over, answers in the assistant's place, and hands it back.
+//! A member of staff takes over a conversation, answers in place of the assistant, and hands it back.
 
 use chrono::{DateTime, Duration, Utc};
 use serde::{Deserialize, Serialize};
@@ -15,27 +15,28 @@ use crate::{
     text,
 };
 
-/// Told to the shopper.
+/// Tells the shopper that staff takes over.
 const TAKEN: TextKey = TextKey("staff-takes-over");
 const GIVEN_BACK: TextKey = TextKey("assistant-again");
-/// What a turn answers while a person has the conversation.
+/// The answer to a shopper's message while a person holds the conversation.
 pub(super) const WITH_A_PERSON: TextKey = TextKey("with-staff");
-/// Who was not seen for so long hears of an answer by mail.
-const AWAY: Duration = Duration::minutes(2);
+/// A shopper who was not seen for this long is told of an answer by mail.
+const AWAY_AFTER: Duration = Duration::minutes(2);
 
-/// A conversation as staff see it. Personal: no `Debug`.
+/// A conversation as staff see it.
+// It has no `Debug`, so that what is in it cannot reach a log.
 #[derive(Serialize, Deserialize, utoipa::ToSchema)]
 pub struct StaffConversation {
     pub id: ConversationId,
     pub shopper_id: ShopperId,
-    /// Name and address, or nothing for a guest.
+    /// The shopper's name and address, or nothing for a guest.
     pub shopper: String,
     pub last_message: String,
     pub updated_at: DateTime<Utc>,
-    /// Since when a person is asked for.
+    /// Since when the shopper waits for a person.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub waiting_since: Option<DateTime<Utc>>,
-    /// The member of staff who has it.
+    /// The member of staff who holds the conversation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub held_by: Option<String>,
 }
@@ -43,16 +44,16 @@ pub struct StaffConversation {
 /// Which conversations to list.
 #[derive(Default)]
 pub struct Filter<'a> {
-    /// In a message, or in the shopper's name or address.
+    /// Text to find in a message, or in the shopper's name or address.
     pub search: Option<&'a str>,
-    /// Those that wait for a person or are with one.
+    /// Only those that wait for a person or are held by one.
     pub open: bool,
     pub id: Option<ConversationId>,
-    /// Those that come after this one.
+    /// Only those after this one.
     pub after: Option<ConversationId>,
 }
 
-/// The store's conversations: those that wait for a person first, known shoppers' before guests', then the newest.
+/// The store's conversations: first those that wait for a person, known shoppers before guests, then the newest.
 pub async fn list(tx: &mut Tx<Web>, limit: u32, filter: &Filter<'_>) -> Result<Vec<StaffConversation>, sqlx::Error> {
     let like = filter.search.map(text::contains);
     sqlx::query_as!(
@@ -81,31 +82,31 @@ pub async fn list(tx: &mut Tx<Web>, limit: u32, filter: &Filter<'_>) -> Result<V
     .await
 }
 
-/// A member of the staff at work: who, as the audit names them, and when.
-pub struct Hand {
+/// The member of staff who acts, as the audit names them, and when.
+pub struct ActingStaff {
     pub person: StaffId,
     pub actor: Actor,
     pub now: DateTime<Utc>,
 }
 
-/// Takes the conversation over, from the assistant or from a colleague.
-pub async fn take(tx: &mut Tx<Web>, id: ConversationId, hand: &Hand) -> Result<(), ChatError> {
+/// Takes over the conversation, from the assistant or from a colleague.
+pub async fn take(tx: &mut Tx<Web>, id: ConversationId, hand: &ActingStaff) -> Result<(), ChatError> {
     pass(tx, id, hand, Some(hand.person)).await.map(drop)
 }
 
-/// Gives it back to the assistant.
-pub async fn give_back(tx: &mut Tx<Web>, id: ConversationId, hand: &Hand) -> Result<(), ChatError> {
+/// Hands the conversation back to the assistant.
+pub async fn give_back(tx: &mut Tx<Web>, id: ConversationId, hand: &ActingStaff) -> Result<(), ChatError> {
     pass(tx, id, hand, None).await.map(drop)
 }
 
-/// Answers the shopper. Whoever answers has the conversation.
-pub async fn answer(tx: &mut Tx<Web>, id: ConversationId, hand: &Hand, text: &str) -> Result<(), ChatError> {
+/// Answers the shopper. Whoever answers takes the conversation over.
+pub async fn answer(tx: &mut Tx<Web>, id: ConversationId, hand: &ActingStaff, text: &str) -> Result<(), ChatError> {
     let shopper = pass(tx, id, hand, Some(hand.person)).await?;
     let message = say(tx, id, shopper, "staff", text, hand.now).await?;
     let here = sqlx::query_scalar!(
         r#"SELECT EXISTS (SELECT FROM sessions WHERE shopper_id = $1 AND last_seen_at > $2) AS "here!""#,
         shopper.as_uuid(),
-        hand.now - AWAY
+        hand.now - AWAY_AFTER
     )
     .fetch_one(&mut **tx)
     .await?;
@@ -116,9 +117,14 @@ pub async fn answer(tx: &mut Tx<Web>, id: ConversationId, hand: &Hand, text: &st
     note(tx, id, hand, "conversation.answer").await
 }
 
-/// Passes the conversation to a person, or to the assistant, and tells the shopper, who is returned. The row is locked, so that
-/// two people do not pass each other; who has it already keeps it.
-async fn pass(tx: &mut Tx<Web>, id: ConversationId, hand: &Hand, to: Option<StaffId>) -> Result<ShopperId, ChatError> {
+/// Passes the conversation to a person, or to the assistant when `to` is none, tells the shopper, and returns the shopper's id. The row is
+/// locked, so that two people do not take it over at once; nothing changes if that person holds it already.
+async fn pass(
+    tx: &mut Tx<Web>,
+    id: ConversationId,
+    hand: &ActingStaff,
+    to: Option<StaffId>,
+) -> Result<ShopperId, ChatError> {
     let held = sqlx::query!(
         r#"SELECT shopper_id AS "shopper: ShopperId", held_by AS "by: StaffId", language AS "language: Language" FROM conversations WHERE id = $1 FOR UPDATE"#,
         id.as_uuid()
@@ -183,12 +189,12 @@ async fn say(
     Ok(message)
 }
 
-async fn note(tx: &mut Tx<Web>, id: ConversationId, hand: &Hand, action: &str) -> Result<(), ChatError> {
+async fn note(tx: &mut Tx<Web>, id: ConversationId, hand: &ActingStaff, action: &str) -> Result<(), ChatError> {
     let entry = Entry::new(&hand.actor, action, ("conversation", id), hand.now);
     Ok(audit::append(tx, entry).await?)
 }
 
-/// The conversation with all that was said.
+/// The conversation with all of its messages.
 pub async fn read(tx: &mut Tx<Web>, id: ConversationId) -> Result<(StaffConversation, Vec<super::Message>), ChatError> {
     let filter = Filter {
         id: Some(id),

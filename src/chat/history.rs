@@ -1,4 +1,4 @@
-//! Conversations and their messages, as the shopper reads them back.
+//! Conversations and their messages, as the shopper reads them.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -15,7 +15,7 @@ use crate::{
     tenancy::{Tx, Web},
 };
 
-/// One line of a shopper's list of conversations.
+/// An entry in a shopper's list of conversations.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct ConversationSummary {
     pub id: ConversationId,
@@ -25,7 +25,7 @@ pub struct ConversationSummary {
     pub last_message: String,
 }
 
-/// What this server has said in a conversation: what became of proposals. And the hosts of the store's own pages.
+/// What this server said in a conversation about proposals, and the hosts of the store's own pages.
 pub(super) async fn facts(
     tx: &mut Tx<Web>,
     conversation: ConversationId,
@@ -47,7 +47,7 @@ pub(super) async fn facts(
     Ok((facts, origins.iter().filter_map(host).collect()))
 }
 
-/// The bound shopper's conversations, most recently used first, those used before `before` when it is given.
+/// The bound shopper's conversations, most recently used first; with `before`, those used before it.
 pub async fn conversations(
     tx: &mut Tx<Web>,
     limit: u32,
@@ -75,12 +75,12 @@ pub async fn conversations(
 #[serde(rename_all = "snake_case")]
 pub enum AttendedBy {
     Assistant,
-    /// The assistant, until the person comes who was asked for.
+    /// The assistant, until the person whom the shopper asked for comes.
     AssistantForNow,
     Staff,
 }
 
-/// Who answers in one of the bound shopper's conversations.
+/// Who answers in a conversation of the bound shopper.
 pub async fn attended_by(tx: &mut Tx<Web>, conversation: ConversationId) -> Result<AttendedBy, ChatError> {
     let found = sqlx::query!(
         r#"SELECT held_by IS NOT NULL AS "held!", waiting_since IS NOT NULL AS "waits!" FROM conversations WHERE id = $1"#,
@@ -96,7 +96,7 @@ pub async fn attended_by(tx: &mut Tx<Web>, conversation: ConversationId) -> Resu
     })
 }
 
-/// The messages of a conversation that is there, oldest first, those after `after` when it is given.
+/// The messages of an existing conversation, oldest first; with `after`, those after it.
 pub async fn messages(
     tx: &mut Tx<Web>,
     conversation: ConversationId,
@@ -105,7 +105,7 @@ pub async fn messages(
 ) -> Result<Vec<Message>, sqlx::Error> {
     let rows = sqlx::query!(
         r#"SELECT id AS "id: MessageId", author AS "author: Author", source AS "source: Source", body, created_at,
-            citations AS "citations: Json<Vec<Citation>>" FROM messages
+            citations AS "citations: Json<Vec<Citation>>", suggestions FROM messages
         WHERE conversation_id = $1 AND ($3::uuid IS NULL OR (created_at, id) > (SELECT created_at, id FROM messages WHERE id = $3))
         ORDER BY created_at, id LIMIT $2"#,
         conversation.as_uuid(),
@@ -121,6 +121,7 @@ pub async fn messages(
         text: row.body,
         created_at: row.created_at,
         citations: row.citations.map(|citations| citations.0).unwrap_or_default(),
+        suggestions: row.suggestions,
     });
     Ok(messages.collect())
 }
@@ -136,7 +137,7 @@ pub async fn newest(tx: &mut Tx<Web>, conversation: ConversationId) -> Result<Me
     .ok_or(ChatError::NoConversation)
 }
 
-/// The newest `limit` messages of a conversation as the model is shown them, oldest first.
+/// The newest `limit` messages of a conversation, oldest first, as the model is shown them.
 pub(super) async fn for_prompt(
     tx: &mut Tx<Web>,
     conversation: ConversationId,
@@ -163,7 +164,7 @@ pub(super) async fn for_prompt(
         .collect())
 }
 
-/// Deletes one of the shopper's conversations. False when there is none; an error when something else rests on it.
+/// Deletes a conversation of the shopper. False when there is none; an error when other rows depend on it.
 pub async fn delete(tx: &mut Tx<Web>, id: ConversationId) -> Result<bool, DeleteError> {
     let id = id.as_uuid();
     let rests = sqlx::query_scalar!(
@@ -194,11 +195,21 @@ pub async fn delete(tx: &mut Tx<Web>, id: ConversationId) -> Result<bool, Delete
     Ok(deleted.rows_affected() == 1)
 }
 
-/// Why a conversation is not deleted.
+/// Why a conversation cannot be deleted.
 #[derive(Debug, thiserror::Error)]
 pub enum DeleteError {
     #[error("a proposal came out of it, or it is still being answered")]
     InUse,
     #[error(transparent)]
-    Database(#[from] sqlx::Error),
+    Database(sqlx::Error),
+}
+
+impl From<sqlx::Error> for DeleteError {
+    fn from(error: sqlx::Error) -> Self {
+        match error.as_database_error() {
+            // A message that came meanwhile belongs to the conversation.
+            Some(cause) if cause.is_foreign_key_violation() => Self::InUse,
+            _ => Self::Database(error),
+        }
+    }
 }

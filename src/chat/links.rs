@@ -1,13 +1,14 @@
-//! Links of the model that are checked: each leads to the store, to a carrier, or to a host that a tool's result leads to, or is taken out.
+//! Checks the links in the model's text: each must lead to the store, to a carrier, or to a host that a tool's result links to. Others are
+//! removed.
 
-use std::{collections::HashSet, sync::LazyLock};
+use std::{borrow::Cow, collections::HashSet, sync::LazyLock};
 
 use regex::{Captures, Regex};
 
-/// What stands in the place of a link.
+/// Replaces a removed link.
 pub(super) const NO_LINK: &str = "[link removed]";
 
-/// Where parcels are followed: hosts of carriers, each with what is below it.
+/// The hosts of carriers' tracking pages, each with its subdomains.
 const CARRIERS: &[&str] = &[
     "ups.com",
     "usps.com",
@@ -45,46 +46,69 @@ const CARRIERS: &[&str] = &[
     "tnt.com",
 ];
 
-/// Endings of files: `a.pdf/b.pdf` is no host with a path.
+/// File extensions: `a.pdf/b.pdf` is not a host with a path.
 const FILES: &[&str] = &[
     "pdf", "jpg", "jpeg", "png", "gif", "webp", "csv", "txt", "html", "docx", "xlsx",
 ];
 
-/// The forms of a link, each with the group that holds its target; `text` is what a reader is shown of it.
+/// The forms of a link, each with the group that holds its target; the group `text` is what a reader sees of it.
 static LINK: LazyLock<Option<Regex>> = LazyLock::new(|| {
     let forms = [
-        // [text](target "title"), also where the text has gone out before.
+        // [text](target "title"), also where the text was sent before.
         r#"(?:!?\[(?P<text>[^\]]*))?\]\(\s*<?(?P<inline>[^\s<>()]*)>?(?:\s+["'(][^\n]*?["')])?\s*\)?"#,
         // [name]: target
         r"(?P<name>\[[^\]\n]+\]:\s*)<?(?P<reference>[^\s<>]+)>?",
-        // scheme://target, also with one slash or backslashes, and what a browser runs.
+        // scheme://target, also with one slash or backslashes, and schemes that a browser runs as code.
         r#"<?(?P<scheme>(?:[a-z0-9][a-z0-9+.-]*)?:[/\\]+[^\s<>()\[\]"'`]*|https?:[^\s<>()\[\]"'`]+|\b(?:javascript|vbscript|data):[^\s<>()\[\]"'`]+)>?"#,
         // www.host, //host, and host/path.
-        r#"(?P<host>\bwww\.[^\s<>()\[\]"'`]+|[/\\]{2}[\p{L}\p{N}-]+\.[^\s<>()\[\]"'`]+|\b(?:[\p{L}\p{N}](?:[\p{L}\p{N}-]*[\p{L}\p{N}])?\.)+(?P<top>\p{L}{2,24})(?::[0-9]+|/|[?#][\p{L}\p{N}_-]+=)[^\s<>()\[\]"'`]*)"#,
+        r#"(?P<host>\bwww\.[^\s<>()\[\]"'`]+|[/\\]{2}[\p{L}\p{N}-]+\.[^\s<>()\[\]"'`]+|\b(?:[0-9]{1,3}\.){3}[0-9]{1,3}(?::[0-9]+|[/\\])[^\s<>()\[\]"'`]*|\b(?:[\p{L}\p{N}](?:[\p{L}\p{N}-]*[\p{L}\p{N}])?\.)+(?P<top>\p{L}{2,24})(?::[0-9]+|[/\\]|[?#][\p{L}\p{N}_-]+=)[^\s<>()\[\]"'`]*)"#,
     ];
     Regex::new(&format!("(?i){}", forms.join("|"))).ok()
 });
 
-/// The text with every link taken out that may not lead where it leads; none where all may stay. `known` are hosts that may be led to as they
-/// are, `own` the store's, each with what is below it.
+/// Removes every link that is not allowed; none where all are. `known` are exact hosts that are allowed, `own` the store's hosts, each with
+/// its subdomains.
 pub(super) fn check(text: &str, known: &HashSet<String>, own: &[String]) -> Option<String> {
     let Some(link) = LINK.as_ref() else {
         return Some(NO_LINK.to_owned());
     };
-    let checked = link.replace_all(text, |found: &Captures| match may_stay(found, known, own) {
+    let text = as_a_browser_reads(text);
+    let checked = link.replace_all(&text, |found: &Captures| match may_stay(found, known, own) {
         true => found[0].to_owned(),
         false => instead(found),
     });
     (checked != text).then(|| checked.into_owned())
 }
 
-/// Where in a text a link may begin that is not whole yet.
+/// The text with full-width letters, and with dots of other scripts inside a word of ASCII, as browsers read them in an address (UTS 46).
+fn as_a_browser_reads(text: &str) -> Cow<'_, str> {
+    let is_wide = |c: char| matches!(c, '\u{ff01}'..='\u{ff5e}' | '。' | '｡');
+    if !text.contains(is_wide) {
+        return text.into();
+    }
+    let narrow = |c: char| match c {
+        '\u{ff01}'..='\u{ff5e}' => char::from_u32(u32::from(c) - 0xfee0).unwrap_or(c),
+        other => other,
+    };
+    let letters: Vec<char> = text.chars().map(narrow).collect();
+    let is_letter = |at: Option<usize>| {
+        at.and_then(|at| letters.get(at))
+            .is_some_and(char::is_ascii_alphanumeric)
+    };
+    let read = |(at, c): (usize, &char)| match c {
+        '。' | '｡' if is_letter(at.checked_sub(1)) && is_letter(Some(at + 1)) => '.',
+        other => *other,
+    };
+    letters.iter().enumerate().map(read).collect::<String>().into()
+}
+
+/// Where an incomplete link may begin in a text.
 pub(super) fn begins(text: &str) -> Option<usize> {
     static BEGINS: LazyLock<Option<Regex>> = LazyLock::new(|| {
         Regex::new(r"(?i)[\[<]|\](?:\(|$)|:[/\\]|[/\\]{2}|www\.|(?:javascript|vbscript|data|https?):").ok()
     });
     match BEGINS.as_ref() {
-        // It begins with the word, of which the pattern may have found the middle.
+        // It begins where the word begins; the pattern may have matched the middle of it.
         Some(begins) => begins.find(text).map(|found| {
             let word = text[..found.start()].rfind(char::is_whitespace);
             word.map_or(0, |at| text.ceil_char_boundary(at + 1))
@@ -93,7 +117,7 @@ pub(super) fn begins(text: &str) -> Option<usize> {
     }
 }
 
-/// The hosts that a tool's result leads to.
+/// The hosts of the links in a tool's result.
 pub(super) fn hosts_in(text: &str) -> impl Iterator<Item = String> {
     static ADDRESS: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r#"(?i)https?://[^\s<>()\[\]"'`\\]+"#).ok());
     let found = ADDRESS.iter().flat_map(move |address| address.find_iter(text));
@@ -123,7 +147,7 @@ fn instead(found: &Captures) -> String {
     }
 }
 
-/// A page of the site that shows the answer, a place on that page, or a mail: addresses of mails are checked elsewhere.
+/// Whether the target is a page of the site that shows the answer, an anchor, or a mail address, which is checked elsewhere.
 fn stays_here(target: &str) -> bool {
     let page = target
         .strip_prefix('/')
@@ -131,15 +155,16 @@ fn stays_here(target: &str) -> bool {
     page && !target.contains(is_dropped)
         || target.starts_with('#')
         || target.is_empty()
-        || target.starts_with("mailto:")
+        // An address in percent signs is not seen by the check of addresses.
+        || target.strip_prefix("mailto:").is_some_and(|address| !address.contains('%'))
 }
 
-/// Browsers leave these out of an address: `/<tab>/evil.example` leads to another host.
+/// Characters that browsers leave out of an address: `/<tab>/evil.example` leads to another host.
 fn is_dropped(c: char) -> bool {
     c.is_control() || c == '\\'
 }
 
-/// The address with a scheme, as a client would add it.
+/// The address with a scheme added where it has none, as a client would do.
 fn whole(target: &str) -> String {
     match target.contains(':') && !target.contains('.') || target.contains(":/") || target.contains(":\\") {
         true => target.to_owned(),
@@ -147,7 +172,7 @@ fn whole(target: &str) -> String {
     }
 }
 
-/// The host of a web address, small; none where it is none, or names a user.
+/// The host of a web address in lower case; none where there is none, or where the address has a user name.
 fn host(address: &str) -> Option<String> {
     let url = url::Url::parse(address).ok()?;
     let is_web = matches!(url.scheme(), "http" | "https") && url.username().is_empty();
@@ -180,6 +205,7 @@ mod tests {
             "Open 24/7, z.B. S/M/L. Size 10/12.5 (w/o box): see a.pdf/b.pdf",
             "Your data: name and address. Note: it is/was 1.5/2.5 m",
             "One [note] and a < b > c",
+            "你好。世界 1.5.2.1 and v1.2.3.4",
         ] {
             assert_eq!(check(said, &known, &own), None, "{said}");
         }
@@ -218,6 +244,12 @@ mod tests {
             ("javascript:alert(1)", "[link removed](1)"),
             ("See https://notdhl.com/", "See [link removed]"),
             ("See ftp://shop.example/", "See [link removed]"),
+            ("[Write](mailto:refunds%40evil.example)", "Write [link removed]"),
+            ("Pay at evil。example/pay", "Pay at [link removed]"),
+            ("Pay at ｅｖｉｌ.example/pay", "Pay at [link removed]"),
+            ("Pay at evil．example/pay", "Pay at [link removed]"),
+            ("Pay at 203.0.113.9/pay", "Pay at [link removed]"),
+            ("Pay at evil.example\\pay", "Pay at [link removed]"),
         ] {
             assert_eq!(check(said, &known, &own).as_deref(), Some(delivered), "{said}");
         }

@@ -1,8 +1,7 @@
-//! One message, from the shopper's words to the stored answer.
+//! Chat: one message, from the shopper's words to the stored answer.
 //!
-//! Law: a turn belongs to the server, not to the connection that asked for it. It runs to its end whoever listens, its
-//! answer is stored before it is announced, and every listener, first or late, here or on another replica, reads the
-//! same events.
+//! Law: a turn belongs to the server, not to the connection that asked for it. It runs to its end whoever listens, its answer is stored
+//! before it is announced, and every listener, early or late, on this replica or another, reads the same events.
 
 pub mod business_hours;
 mod claims;
@@ -36,7 +35,7 @@ use std::time::Duration;
 
 #[derive(Debug, thiserror::Error)]
 pub enum ChatError {
-    /// There is no such conversation, or it is another shopper's: the answer does not say which.
+    /// Not found, or it belongs to another shopper. The caller is not told which.
     #[error("no such conversation")]
     NoConversation,
     #[error("no such turn")]
@@ -47,7 +46,7 @@ pub enum ChatError {
     TurnInProgress,
     #[error("as many turns run as may")]
     Busy,
-    /// Guests of this network have begun as many conversations as they may, for so many seconds.
+    /// Guests of this network have begun as many conversations as they may; the number is how many seconds to wait.
     #[error("too many conversations")]
     TooMany(u32),
     #[error("the server is shutting down")]
@@ -56,24 +55,24 @@ pub enum ChatError {
     Database(#[from] sqlx::Error),
 }
 
-/// What one turn may take.
+/// The limits of one turn.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Times the model is asked in one turn.
+    /// How often the model may be asked in one turn.
     pub rounds: u32,
-    /// Calls that are run in one turn; further ones are refused.
+    /// How many tool calls are run in one turn; further ones are refused.
     pub calls: usize,
-    /// Bytes of answer text; the model is cut off there.
+    /// The most bytes of answer text; a longer answer is cut off there.
     pub answer_bytes: usize,
-    /// Tokens one model answer may have.
+    /// The most tokens that one answer of a model may have.
     pub output_tokens: u32,
-    /// Earlier messages the model is shown.
+    /// How many earlier messages the model is shown.
     pub history_messages: u32,
-    /// Bytes of earlier messages the model is shown; the newest win.
+    /// How many bytes of earlier messages the model is shown; the newest are kept.
     pub history_bytes: usize,
-    /// The whole turn.
+    /// How long the whole turn may take.
     pub deadline: Duration,
-    /// Turns of this process that run at once; further ones are turned away before anything is stored.
+    /// How many turns run at once in this process; further messages are refused before anything is stored.
     pub turns: usize,
 }
 

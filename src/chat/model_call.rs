@@ -1,4 +1,4 @@
-//! Asking for an answer: one model after the other until one gives something, its text going out as it comes.
+//! Asks the models for an answer: each in the chain until one answers. Its text is sent on as it arrives.
 
 use std::time::Instant;
 
@@ -19,9 +19,9 @@ use crate::{
     telemetry::Ask,
 };
 
-/// Said before the rules answer, because the budget is used up.
+/// Told to the shopper before the fallback rules answer, because the budget is used up.
 const USED_UP: TextKey = TextKey("budget-used-up");
-/// Said before the rules answer, because no model does.
+/// Told to the shopper before the fallback rules answer, because no model can be reached.
 const OUT_OF_REACH: TextKey = TextKey("model-unreachable");
 /// Ends an answer that repeated its instructions.
 const WITHHELD: TextKey = TextKey("answer-withheld");
@@ -46,20 +46,20 @@ impl Answer {
 
 /// A shorter prompt, where `prompt` is longer than what the model is known to read.
 fn too_long(link: &Link, prompt: &Prompt) -> Option<Prompt> {
-    let window = link.window()?;
+    let window = link.window(prompt)?;
     (prompt.estimated_tokens() > window).then(|| prompt.shorter()).flatten()
 }
 
-/// Why one link gave no answer.
+/// Why a model gave no answer.
 enum ModelFailure {
     Fault(ModelError),
     UsedUp,
-    /// It broke off in the middle; nobody else can go on from there.
+    /// The answer broke off in the middle; no other model can continue it.
     CutShort(ModelError),
 }
 
 impl Turn {
-    /// The next answer's text and calls, from the first link that gives one. None when the turn has to end.
+    /// The next answer's text and calls, from the first model in the chain that answers. None when the turn has to end.
     pub(super) async fn ask(&self, prompt: &Prompt, draft: &mut Draft) -> Option<Answer> {
         let chain = &self.engine.chain;
         let mut shortened: Option<Prompt> = None;
@@ -94,12 +94,12 @@ impl Turn {
     }
 
     async fn ask_link(&self, link: &Link, prompt: &Prompt, draft: &mut Draft) -> Result<Answer, ModelFailure> {
-        let meter = link.meter.as_ref();
+        let prompt = link.own_prompt(prompt);
         let opened = ReservationGuard::open(
-            meter,
+            link.meter.as_ref(),
             (&self.shopper, self.guest.as_ref()),
             self.conversation,
-            prompt,
+            &prompt,
             &self.engine.clock,
         )
         .await;
@@ -114,7 +114,7 @@ impl Turn {
         let began = Instant::now();
         let mut first_token = None;
         let (mut text, mut calls, mut echo, mut fault) = (String::new(), Vec::new(), None, None);
-        let mut chunks = link.answer(prompt.clone());
+        let mut chunks = link.answer(prompt);
         while let Some(chunk) = chunks.next().await {
             if chunk.is_ok() {
                 bill.end = End::Unknown;
@@ -122,7 +122,7 @@ impl Turn {
             }
             match chunk {
                 Ok(Chunk::Text(piece)) => {
-                    // What was said before its end was withheld stays said; nothing more comes.
+                    // The guard found the instructions in it: what was sent before stays, and nothing more is sent.
                     let Ok(sure) = draft.guard.push(&piece) else { break };
                     if draft.text.len() + sure.len() > self.engine.limits.answer_bytes {
                         fault = Some(ModelError::TooLong);
@@ -159,7 +159,7 @@ impl Turn {
             took: began.elapsed(),
             input_tokens: usage.input_tokens,
             output_tokens: usage.output_tokens,
-            cost_micros: meter.map_or(0, |meter| meter.cost(usage)),
+            cost_micros: bill.cost(usage),
         });
         bill.tools = calls.iter().map(|call| bounded(&call.tool, 64)).collect();
         bill.settle().await;
@@ -186,7 +186,7 @@ impl Turn {
         }
     }
 
-    /// Sends a piece of an answer on. `text` is what this answer has said.
+    /// Sends a piece of an answer to the listeners. `text` is what this answer has sent so far.
     fn tell(&self, draft: &mut Draft, text: &mut String, piece: &str) {
         if piece.is_empty() {
             return;
@@ -200,7 +200,7 @@ impl Turn {
         self.log.emit(Event::Delta { text: piece });
     }
 
-    /// Says a sentence of our own.
+    /// Sends a fixed text of the service.
     fn say(&self, draft: &mut Draft, message: TextKey) {
         self.tell(draft, &mut String::new(), &message.in_language(self.language));
     }

@@ -1,8 +1,8 @@
-//! The last look at what a model says, while it says it.
+//! The output guard: checks what a model says while it streams, before a shopper reads it.
 //!
-//! Nothing of the standing instructions leaves, nor the mark that stands in them, however it is dressed up; nor an e-mail
-//! address that nobody in this conversation has named, nor what opens or pays for something. What may still turn out to
-//! be such a thing is held back until it is known.
+//! It keeps back the standing instructions and the canary in them, in any encoding it knows; e-mail addresses that nobody in this
+//! conversation has named; credentials and numbers that pay for something; and unsupported claims and links. Text that may still turn out
+//! to be such a thing is held back until that is known.
 
 use std::sync::LazyLock;
 
@@ -10,25 +10,25 @@ use base64::{Engine, prelude::BASE64_STANDARD_NO_PAD};
 use regex::Regex;
 
 use super::{claims, evidence::Evidence, sentences};
-use crate::{language::Language, telemetry::hide_credentials, text::is_invisible};
+use crate::{language::Language, model::ToolCall, telemetry::hide_credentials, text::is_invisible};
 
-/// What stands in the place of what is taken out.
+/// Replaces text that was removed.
 pub(super) const REMOVED: &str = "[removed]";
-/// A line of the instructions shorter than this, in letters and digits, is not told from chance.
-const SHORTEST_LINE: usize = 32;
-/// So many bytes of a sentence are remembered when they have gone out.
-const LONGEST_MEMORY: usize = 400;
-/// A word longer than this, in bytes, is let go before its end: no address is.
-const LONGEST_WORD: usize = 320;
+/// Shorter lines of the instructions, counted in letters and digits, are not looked for: they could occur by chance.
+const MIN_LINE_LENGTH: usize = 32;
+/// How many bytes of a sentence are remembered after they were sent.
+const MAX_REMEMBERED_BYTES: usize = 400;
+/// A word longer than this, in bytes, is sent before its end: no address is that long.
+const MAX_WORD_BYTES: usize = 320;
 
-/// Why an answer is not delivered as it was given.
+/// Why an answer was changed or cut off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Breach {
-    /// It repeats what the model was told for itself. The answer ends there.
+    /// It repeats the instructions. The answer ends there.
     Instructions,
-    /// An address from elsewhere, or a credential, was taken out.
+    /// An unknown address, or a credential, was removed.
     Foreign,
-    /// It said that something was done that was not, or led somewhere that nobody named.
+    /// It claimed something that was not done, or linked to a host that nobody named.
     Claim,
 }
 
@@ -42,36 +42,36 @@ impl Breach {
     }
 }
 
-/// `None` if the pattern does not compile: then no text passes.
+/// Matches e-mail addresses. `None` if the pattern does not compile: then no text passes.
 static ADDRESS: LazyLock<Option<Regex>> =
     LazyLock::new(|| Regex::new(r"[\p{L}\p{N}._%+'-]+@[\p{L}\p{N}-]+(?:\.[\p{L}\p{N}-]+)+").ok());
 
-/// Watches one turn.
+/// Checks the answers of one turn.
 #[derive(Default)]
 pub(super) struct OutputGuard {
-    /// In letters and digits alone, small.
+    /// The texts that must not be sent, reduced to letters and digits in lower case.
     secret: Vec<String>,
-    /// Everything that this conversation may know, in small letters.
+    /// Everything that the model may repeat in this conversation, in lower case.
     known: String,
-    /// What tools and this server said: what bears a claim out.
+    /// The results of tools and this server's notes, which claims are checked against.
     evidence: Evidence,
-    /// Hosts of the store's own pages.
+    /// The hosts of the store's own pages.
     hosts: Vec<String>,
     language: Option<Language>,
     held: String,
-    /// What is held of a sentence that is not at its end, and what of it has gone out.
+    /// The part of the current sentence that is held back, and the part that was sent.
     sentence: String,
     said: String,
     pub breach: Option<Breach>,
 }
 
 impl OutputGuard {
-    /// `instructions` and `canary` must not leave.
+    /// Creates a guard that keeps `instructions` and `canary` from being sent.
     pub fn new(instructions: &str, canary: &str) -> Self {
         let lines = instructions
             .lines()
             .map(plain)
-            .filter(|line| line.len() >= SHORTEST_LINE);
+            .filter(|line| line.len() >= MIN_LINE_LENGTH);
         Self {
             secret: lines.chain(disguises(canary)).collect(),
             ..Self::default()
@@ -84,19 +84,29 @@ impl OutputGuard {
         self.known.push('\n');
     }
 
-    /// Adds a tool's result, or a note on what became of a proposal, to what bears the model's claims out.
+    /// Adds a tool's result, or a note on a proposal, to the evidence for the model's claims.
     pub fn learn_fact(&mut self, text: &str) {
         self.learn(text);
         self.evidence.learn(text);
     }
 
-    /// Whose pages links may lead to, and in which language a sentence is replaced.
+    /// Adds how far a proposal has come, and nothing of its text, which the model had a hand in.
+    pub fn learn_progress(&mut self, result: &str) {
+        self.evidence.learn_progress(result);
+    }
+
+    /// Adds this server's reason for refusing a call, if none of the model's own words is in it.
+    pub fn learn_refusal(&mut self, result: &str, call: &ToolCall) {
+        self.evidence.learn_refusal(result, call);
+    }
+
+    /// Sets the language of replacement sentences, and the hosts that links may lead to.
     pub fn speaking(mut self, language: Language, hosts: Vec<String>) -> Self {
         (self.language, self.hosts) = (Some(language), hosts);
         self
     }
 
-    /// Takes the next piece, and gives back what may go out by now.
+    /// Adds the next piece of an answer, and returns the text that may be sent now.
     pub fn push(&mut self, piece: &str) -> Result<String, Breach> {
         self.held.push_str(piece);
         let (text, places) = plain_with_places(&self.held);
@@ -107,18 +117,18 @@ impl OutputGuard {
         let beginning = beginning
             .and_then(|at| places.get(at).copied())
             .unwrap_or(self.held.len());
-        // A word goes out whole, or a link might come in two halves of which neither is one.
+        // A word is sent whole. Otherwise a link might pass in two halves, neither of which looks like one.
         let beginning = last_word(&self.held[..beginning.min(last_word(&self.held))]);
         let rest = self.held.split_off(beginning);
         let sure = std::mem::replace(&mut self.held, rest);
         let sure = self.clean(sure);
         self.sentence.push_str(&sure);
-        let rest = self.sentence.split_off(sentences::may_go(&self.sentence));
+        let rest = self.sentence.split_off(sentences::sendable_length(&self.sentence));
         let whole = std::mem::replace(&mut self.sentence, rest);
         Ok(self.check_claims(&whole))
     }
 
-    /// What was held back and turned out to be nothing.
+    /// The text that was held back, after the last piece of an answer.
     pub fn finish(&mut self) -> String {
         let rest = std::mem::take(&mut self.held);
         let rest = self.clean(rest);
@@ -127,7 +137,7 @@ impl OutputGuard {
         self.check_claims(&whole)
     }
 
-    /// What may go out of sentences, each looked at together with what of it went out before.
+    /// Checks sentences, each together with the part of it that was sent before, and returns what may be sent.
     fn check_claims(&mut self, text: &str) -> String {
         let language = self.language.unwrap_or(Language::EN);
         let (mut begin, mut new) = (0, self.said.len());
@@ -139,7 +149,7 @@ impl OutputGuard {
                 match claims::check(before, piece, (&self.evidence, &self.hosts), language) {
                     Some(instead) => {
                         self.breach.get_or_insert(Breach::Claim);
-                        // The same sentence twice in a row says nothing more.
+                        // A replacement is not repeated directly after itself.
                         if !checked.trim_end().ends_with(instead.trim_end()) {
                             checked.push_str(&instead);
                         }
@@ -152,13 +162,13 @@ impl OutputGuard {
                 begin = end;
             }
         }
-        // Of a sentence that never ends, its last words are enough.
-        let begin = begin.max(self.said.len().saturating_sub(LONGEST_MEMORY));
+        // Of a sentence that never ends, only the last bytes are kept.
+        let begin = begin.max(self.said.len().saturating_sub(MAX_REMEMBERED_BYTES));
         self.said.drain(..self.said.ceil_char_boundary(begin));
         checked
     }
 
-    /// Whether `text`, which goes somewhere else than to the shopper, holds what must not leave.
+    /// Whether `text`, which goes somewhere else than to the shopper, holds instructions or the canary.
     pub fn forbids(&self, text: &str) -> bool {
         let text = plain(text);
         self.secret.iter().any(|secret| text.contains(secret.as_str()))
@@ -186,7 +196,7 @@ impl OutputGuard {
         };
         let cleaned = hide_credentials(&cleaned).unwrap_or(cleaned);
         if cleaned == visible {
-            // Joiners make one sign of several emoji, and part words in Persian: where nothing hides, they stay.
+            // Joiners form emoji and separate words in Persian: where nothing was hidden, the text keeps them.
             return text;
         }
         self.breach = Some(Breach::Foreign);
@@ -194,7 +204,7 @@ impl OutputGuard {
     }
 }
 
-/// Letters and digits alone, small: what is left when spaces, signs and invisible characters are put in between.
+/// Letters and digits only, in lower case: spaces, signs and invisible characters between them are left out.
 fn plain(text: &str) -> String {
     text.chars()
         .filter(|c| c.is_alphanumeric())
@@ -202,7 +212,7 @@ fn plain(text: &str) -> String {
         .collect()
 }
 
-/// The same, and where in `text` each byte of it comes from.
+/// The same as [`plain`], with the byte offset in `text` of each byte of the result.
 fn plain_with_places(text: &str) -> (String, Vec<usize>) {
     let (mut plain, mut places) = (String::new(), Vec::new());
     for (at, c) in text.char_indices().filter(|(_, c)| c.is_alphanumeric()) {
@@ -214,7 +224,7 @@ fn plain_with_places(text: &str) -> (String, Vec<usize>) {
     (plain, places)
 }
 
-/// The mark as it is, backwards, in hexadecimal and in base64, wherever in the encoded text it begins.
+/// The canary as it is, reversed, in hexadecimal, and in base64 at each of the three alignments.
 fn disguises(canary: &str) -> Vec<String> {
     let mut all = vec![
         plain(canary),
@@ -223,7 +233,7 @@ fn disguises(canary: &str) -> Vec<String> {
     ];
     for offset in 0..3 {
         let encoded = BASE64_STANDARD_NO_PAD.encode(format!("{}{canary}", "\0".repeat(offset)));
-        // The first and last signs depend on what stands before and behind.
+        // The first and last characters depend on the text around the canary.
         let own = encoded
             .get((offset * 8).div_ceil(6)..encoded.len() - 2)
             .unwrap_or_default();
@@ -232,7 +242,7 @@ fn disguises(canary: &str) -> Vec<String> {
     all
 }
 
-/// Where the longest end of `text` begins that `secret` may go on from.
+/// Where the longest end of `text` begins that could be the start of `secret`.
 fn begins_at(text: &str, secret: &str) -> Option<usize> {
     let longest = text.len().min(secret.len().saturating_sub(1));
     (1..=longest)
@@ -241,8 +251,8 @@ fn begins_at(text: &str, secret: &str) -> Option<usize> {
         .find(|&at| text.is_char_boundary(at) && secret.starts_with(&text[at..]))
 }
 
-/// Where the last word begins, which may go on. Words that may be groups of one number, or announce a token, are held
-/// with what follows them.
+/// Where the last word begins, which may be incomplete. Words that may be groups of one number, or that announce a token, are held back
+/// together with what follows them.
 fn last_word(text: &str) -> usize {
     let parts_words = |c: char| c.is_whitespace() || c >= '\u{2e80}' && !is_invisible(c);
     let word_start = |end: usize| {
@@ -258,12 +268,12 @@ fn last_word(text: &str) -> usize {
             .chars()
             .all(|c| c.is_ascii_digit() || c.is_ascii_uppercase() || c == '-');
         let announces = word.eq_ignore_ascii_case("bearer") || word.eq_ignore_ascii_case("basic");
-        if word.is_empty() || !(is_group || announces) || text.len() - start > LONGEST_WORD {
+        if word.is_empty() || !(is_group || announces) || text.len() - start > MAX_WORD_BYTES {
             break;
         }
         start = before.len() - word.len();
     }
-    match text.len() - start > 2 * LONGEST_WORD {
+    match text.len() - start > 2 * MAX_WORD_BYTES {
         true => text.len(),
         false => start,
     }
@@ -344,7 +354,7 @@ mod tests {
         assert_eq!(guard.breach, Some(Breach::Claim));
     }
 
-    /// What streams out of an answer that comes in pieces of so many characters.
+    /// What the guard sends of an answer that comes in pieces of `size` characters.
     fn in_pieces(said: &str, size: usize) -> String {
         let letters: Vec<char> = said.chars().collect();
         let pieces: Vec<String> = letters.chunks(size).map(|piece| piece.iter().collect()).collect();
@@ -390,7 +400,7 @@ mod tests {
         }
     }
 
-    /// The ways a model may dress the mark up.
+    /// The ways in which a model may encode the canary.
     fn dressed(way: usize, canary: &str) -> String {
         let between = |sign: &str| canary.chars().map(String::from).collect::<Vec<_>>().join(sign);
         match way % 9 {

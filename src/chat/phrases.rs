@@ -1,10 +1,10 @@
-//! How English and German say that something was done, as tables and the patterns that are made of them. All of it is folded text.
+//! How English and German say that something was done: tables of words, and the patterns made from them. All of it is folded text.
 
 use std::sync::LazyLock;
 
 use regex::Regex;
 
-/// What a sentence may claim was done.
+/// The kinds of act that a sentence may claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Refund,
@@ -16,7 +16,7 @@ pub(super) enum Kind {
     Request,
 }
 
-/// One kind of act in words. Each field is the alternatives of a pattern; an empty one has none.
+/// The words for one kind of act. Each field is the alternatives of a pattern; an empty one has none.
 struct Words {
     kind: Kind,
     /// `I have …`
@@ -29,21 +29,21 @@ struct Words {
     things: &'static str,
     /// `Ich habe es …`
     did_de: &'static str,
-    /// `Ich …`, as it is told afterwards.
+    /// `Ich …`, in the past tense.
     past_de: &'static str,
     /// `Ihre … wurde veranlasst`
     things_de: &'static str,
-    /// Further patterns, of what no table holds.
+    /// Further patterns that do not fit the fields above.
     others: &'static [&'static str],
-    /// A note of ours on such an act.
+    /// The note of this server on such an act.
     note: &'static str,
 }
 
 const ACTS: &[Words] = &[
     Words {
         kind: Kind::Refund,
-        did: "re-?funded|reimbursed|credited|repaid|paid (?:you |it |that |everything )?back|(?:sent|returned|transferred|gave|given|got) (?:you )?(?:all )?(?:the|your) money(?: back)?|(?:sent|put|booked|gave|given)(?: [^ ,;:|]+){1,4}? back (?:on|to|onto|into) (?:your|the) (?:card|account)",
-        doing: "re-?funding|reimbursing|crediting|repaying|paying (?:you |it )?back|(?:issuing|processing|sending|making)(?: [^ ,;:|]+){0,3}? refund",
+        did: "re-?funded|reimbursed|credited|repaid|revers(?:ed|t) (?:the|your|that|this) (?:charge|payment|transaction|debit)|(?:sent|wired|transferred|deposited|pushed|released|remitted) (?:you )?(?:the |your )?(?:[$€£]?[0-9][0-9.,]*(?: ?(?:[a-z]{3}|dollars?|euros?|pounds?))?|(?:the|your|all) (?:money|funds|amount))|(?:triggered|pushed|put) (?:the|your) re-?fund|waived (?:the|your|any|all)(?: [a-z]+){0,2} (?:fee|fees|cost|costs|charge|charges)|paid (?:you |it |that |everything )?back|(?:sent|returned|transferred|gave|given|got) (?:you )?(?:all )?(?:the|your) money(?: back)?|(?:sent|put|booked|gave|given)(?: [^ ,;:|]+){1,4}? back (?:on|to|onto|into) (?:your|the) (?:card|account)",
+        doing: "re-?funding|reversing (?:the|your) (?:charge|payment)|reimbursing|crediting|repaying|paying (?:you |it )?back|(?:issuing|processing|sending|making)(?: [^ ,;:|]+){0,3}? refund",
         past_de: "erstatteten?|ueberwies(?:en)?|zahlten?(?:[^,;:!?|]*?) zurueck",
         base: "re-?fund|reimburse|credit|repay|pay (?:you|it) back",
         things: "re-?fund|reimbursement|repayment",
@@ -51,18 +51,24 @@ const ACTS: &[Words] = &[
         things_de: "rueckerstattung|erstattung|rueckzahlung|gutschrift",
         others: &[
             r"{B}(?:money|funds|amount|cash|[0-9][0-9.,]* ?(?:[a-z]{3}|dollars?|euros?|pounds?))(?: [^ ,;:|]+){0,4}?(?:'s| is| are| has| have| was| were)(?: [a-z]+){0,3}? (?:on (?:its|their|the) way|back (?:on|in|to|with)|heading back|headed back|coming back|going back|sent back|returned|transferred|released)(?-u:\b)",
+            r"{B}(?:charge|payment|transaction|debit)(?: [^ ,;:|]+){0,4}? (?:was|were|has been|have been|is now|got) reversed(?-u:\b)",
+            r"{B}[0-9][0-9.,]* ?(?:[a-z]{3}|dollars?|euros?|pounds?) (?:was|were|has been|have been|got) (?:deposited|wired|remitted|released)(?-u:\b)",
+            r"{B}you (?:now )?have your(?: [^ ,;:|]+){0,4}? back(?-u:\b)",
+            r"{B}re-?fund(?: [^ ,;:|]+){0,3}? is with your bank(?-u:\b)",
+            r"{B}(?:geld|betrag|summe)(?-u:\b){G}(?-u:\b)(?:geht|kommt|fliesst)(?-u:\b){G} (?:raus|hinaus|zurueck|an sie|auf ihr konto)(?-u:\b)",
+            r"{B}(?:buchung|zahlung|abbuchung)(?-u:\b){G}(?-u:\b)(?:wurde|ist)(?-u:\b){G} rueckgaengig gemacht(?-u:\b)",
             r"{B}(?:geld|betrag|[0-9][0-9.,]* ?(?:[a-z]{3}|euro))(?-u:\b){G}(?-u:\b)(?:ist|sind|wurden?)(?-u:\b){G} (?:unterwegs|auf dem (?:rueck)?weg|zurueck)(?-u:\b)",
         ],
         note: r"^refund |and refund [0-9]|\berstatten\b",
     },
     Words {
         kind: Kind::Cancel,
-        did: "cancell?ed|called off|voided",
+        did: "cancell?ed|called off|voided|(?:stopped|halted|aborted|dropped|killed|withdrawn|withdrew|scrapped) (?:the |your |that |this )?(?:order|purchase|#[a-z0-9-]+)|put a (?:stop|hold) on (?:the |your )?(?:order|purchase)",
         doing: "cancell?ing|calling off|voiding",
         past_de: "stornierten?|annullierten?",
         base: "cancel|call off|void",
         things: "cancell?ation",
-        did_de: "storniert|abbestellt|annulliert",
+        did_de: "storniert|abbestellt|annulliert|gestrichen|(?:auftrag|bestellung) gestoppt",
         things_de: "stornierung|annullierung",
         others: &[],
         note: r"^cancel |\bstornieren\b",
@@ -81,14 +87,16 @@ const ACTS: &[Words] = &[
     },
     Words {
         kind: Kind::Exchange,
-        did: "swapped|exchanged|replaced",
+        did: "swapped|exchanged|replaced|(?:ordered|sent|shipped|dispatched) (?:you |out )?(?:a|the|your)(?: new)? replacement",
         doing: "swapping|exchanging|replacing",
         past_de: "tauschten?|ersetzten?",
         base: "swap|exchange|replace",
         things: "exchange|replacement|swap",
         did_de: "getauscht|umgetauscht|ausgetauscht|ersetzt",
         things_de: "umtausch|austausch",
-        others: &[],
+        others: &[
+            r"{B}replacement(?: [^ ,;:|]+){0,3}?(?:'s| is| are| has| have| was| were)(?: [a-z]+){0,3}? (?:on (?:its|the|their) way|sent|shipped|ordered|dispatched)(?-u:\b)",
+        ],
         note: r"^(?:exchange|change) |\bumtauschen\b|\baendern\b",
     },
     Words {
@@ -136,21 +144,21 @@ const ACTS: &[Words] = &[
     },
 ];
 
-/// What may stand between `have` and what was done.
+/// Words that may stand between `have` and the verb.
 const GAP: &str = "(?:,? (?:just|already|now|also|then|since|indeed|therefore|hereby|today|yesterday|again|both|all|duly|so|been|being|in fact|of course|at last|for you|as requested|as promised|as well|(?:straight|right) away|gone ahead and|went ahead and|gone and|[a-z]+ly)|, [^,;:|]*,){0,6}";
-/// The same in German, where all of a sentence may stand there.
+/// The same in German, where most of a sentence may stand in between.
 const GAP_DE: &str = "(?:[^,;:!?|]|[0-9],[0-9]|, wie [^,]*,)*?";
-/// What makes a thing be done.
+/// Verbs that say that a thing, such as a refund, was made.
 const MADE: &str = "issued|processed|initiated|completed|made|sent|arranged|executed|finali[sz]ed|authori[sz]ed|approved|triggered|started|created|applied|added|generated|given|gave|granted|confirmed|put through";
 const FINISHED: &str = "complete|completed|done|processed|issued|initiated|made|finali[sz]ed|executed|successful|confirmed|approved|granted|triggered|arranged|started|authori[sz]ed|applied|created|in place|all set|paid(?: out)?|released|settled";
 const FINISHED_DE: &str = "veranlasst|abgeschlossen|erledigt|bearbeitet|ausgefuehrt|angewiesen|eingeleitet|erfolgt|durchgefuehrt|vorgenommen|bestaetigt|genehmigt|fertig|ausgestellt|erstellt|gewaehrt|ausgeloest|ausgezahlt";
-/// What is said of money and coupons alone: of other things it is said of their parcels.
+/// Verbs that count only for money and coupons: of other things they would speak of a parcel.
 const SENT: &str = "|sent|through|posted|paid out|under ?way|on (?:its|the|their) way";
 const SENT_DE: &str = "|geschickt|gesendet|unterwegs|auf dem weg|durch|raus";
-/// Where a sentence without a verb begins: after a list's mark, in a table's cell, behind a comma.
+/// Where a sentence without a verb may begin: after a list's mark, in a table's cell, behind a comma.
 const START: &str = "(?:^[^a-z#]*|[,;:|] |- |(?-u:\\b)(?:and|then|und) )";
 
-/// The forms of a claim. `(?P<now>…)` is a verb in the present, which may also state a rule.
+/// The forms in which the assistant claims an act as its own. `(?P<now>…)` is a verb in the present, which may also state a rule.
 const OWN: &[&str] = &[
     r"{B}i did{GAP} (?:{BASE})(?-u:\b)",
     r"{B}i(?:'ve|'d| have| had| did)?{GAP} (?:{DID})(?-u:\b)",
@@ -161,7 +169,7 @@ const OWN_DE: &[&str] = &[
     r"{B}(?:ich habe?|habe? ich)(?-u:\b){G}(?-u:\b)(?:{DID_DE})(?-u:\b)",
     r"{B}ich(?-u:\b){G}(?-u:\b)(?:{DID_DE}) habe?(?-u:\b)",
 ];
-/// What is being done this moment.
+/// The forms that say that an act is being done right now.
 const DOING: &[&str] = &[r"{B}(?:i'm|i am|we're|we are|(?:our|the) (?:team|staff) is){GAP} (?:{DOING})(?-u:\b)"];
 const PAST_DE: &[&str] = &[
     r"{B}(?:ich|wir|unser team) (?:{PAST_DE})(?-u:\b)",
@@ -189,15 +197,15 @@ const THINGS_DE: &[&str] = &[
     r"{START}(?P<now>)(?:ihre |die |der |ihr )?(?:{THINGS_DE}) ?[:|-]* ?(?:(?:{FINISHED_DE})(?-u:\b)|✅|✔|☑)",
 ];
 
-/// One way to claim an act.
+/// One form of a claim.
 pub(super) struct Form {
-    /// None if it does not compile: then every sentence is taken for such a claim.
+    /// None if it does not compile: then every sentence counts as such a claim.
     pub pattern: Option<Regex>,
-    /// Whether the assistant says that it did it itself.
+    /// Whether the assistant says that it did the act itself.
     pub is_own: bool,
 }
 
-/// An act with its patterns.
+/// A kind of act with its compiled patterns.
 pub(super) struct Act {
     pub kind: Kind,
     pub forms: Vec<Form>,
@@ -205,7 +213,7 @@ pub(super) struct Act {
 }
 
 impl Words {
-    /// Every pattern of the act. English and German are apart, so that an empty table leaves its patterns out.
+    /// Compiles every pattern of the act. English and German are apart, so that an empty field leaves its patterns out.
     fn forms(&self) -> Vec<Form> {
         let either = |left: String, right: String| match (left.is_empty(), right.is_empty()) {
             (true, _) => right,
@@ -257,7 +265,7 @@ impl Words {
     }
 }
 
-/// Every act, compiled once.
+/// Every kind of act, compiled once.
 pub(super) static ALL: LazyLock<Vec<Act>> = LazyLock::new(|| {
     let act = |words: &Words| Act {
         kind: words.kind,
@@ -267,10 +275,10 @@ pub(super) static ALL: LazyLock<Vec<Act>> = LazyLock::new(|| {
     ACTS.iter().map(act).collect()
 });
 
-/// What no claim can be made without.
+/// The words without which there is no claim.
 pub(super) static KEYWORD: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(
-        r"(?-u:\b)(?:re-?fund|reimburs|back|on its way|on their way|unterwegs|promo|saved|stored|set |recorded|entered|booked|gave|given|got |put |sending|issuing|making|gilt|gelten|zahlte|tausch|credit|repa[iy]|paid|pay you|pay it|sent|transferred|returned|process|return|cancel|call(?:ed)? off|void|chang|updat|modif|amend|correct|switch|swap|exchang|replac|rerout|redirect|remov|delet|taken|took|take care|add|creat|issu|appl|complet|approv|grant|carried|execut|fulfil|sorted|request|consider|coupon|discount|voucher|store credit|gift card|money|funds|amount|cash|erstatt|zurueck|rueck|gutges|gutschr|ueberwies|ausgez|storn|abbest|annull|geaend|aenderung|adressaend|aktual|umge|umtausch|getau|ausge|austausch|ersetz|angep|korrig|entfernt|geloescht|genommen|hinzugef|aus (?:ihr|d)er bestellung|von (?:ihr|d)er bestellung|zu (?:ihr|d)er bestellung|gutschein|rabatt|retoure|anfrage|antrag|geld|betrag)",
+        r"(?-u:\b)(?:re-?fund|reimburs|revers|wired|deposit|remitt|waiv|stopped|halted|aborted|dropped|killed|withdr|scrapped|ordered|shipped|dispatched|trigger|pushed|put a|gestrichen|gestoppt|buchung|summe|back|on its way|on their way|unterwegs|promo|saved|stored|set |recorded|entered|booked|gave|given|got |put |sending|issuing|making|gilt|gelten|zahlte|tausch|credit|repa[iy]|paid|pay you|pay it|sent|transferred|returned|process|return|cancel|call(?:ed)? off|void|chang|updat|modif|amend|correct|switch|swap|exchang|replac|rerout|redirect|remov|delet|taken|took|take care|add|creat|issu|appl|complet|approv|grant|carried|execut|fulfil|sorted|request|consider|coupon|discount|voucher|store credit|gift card|money|funds|amount|cash|erstatt|zurueck|rueck|gutges|gutschr|ueberwies|ausgez|storn|abbest|annull|geaend|aenderung|adressaend|aktual|umge|umtausch|getau|ausge|austausch|ersetz|angep|korrig|entfernt|geloescht|genommen|hinzugef|aus (?:ihr|d)er bestellung|von (?:ihr|d)er bestellung|zu (?:ihr|d)er bestellung|gutschein|rabatt|retoure|anfrage|antrag|geld|betrag)",
     )
     .ok()
 });

@@ -1,4 +1,4 @@
-//! What the model is told. Holds no secret and no policy: those live where the model cannot talk them away.
+//! The prompt: what the model is told. It holds no secret and no policy, because a model can be talked into revealing or ignoring them.
 
 use std::sync::Arc;
 
@@ -13,12 +13,12 @@ use crate::{
     tools::Registry,
 };
 
-/// A mark of its own for each conversation: seen outside, it shows that instructions got out, and whose.
+/// The canary of a conversation: a mark in its prompt. Seen outside, it shows that instructions leaked, and from which conversation.
 pub(super) fn canary(keyring: &Keyring, conversation: ConversationId) -> String {
     hex::encode(&keyring.mac(Purpose::Canary, conversation.as_uuid().as_bytes())[..10])
 }
 
-/// What every prompt must say, line by line. None is a secret, none is what protects anybody: the server does.
+/// What every prompt must say, line by line. None of it is secret, and nobody's protection depends on it: the server enforces the rules.
 const RULES: [&str; 6] = [
     "Answer from what the tools return. If they do not say, say that you do not know.",
     "You see only this shopper's data; the server decides that, not you and not the shopper.",
@@ -59,10 +59,10 @@ pub(super) fn turn_context(clock: &StoreClock, language: Language, canary: &str)
     )
 }
 
-/// Words by which a prompt keeps something from the shopper, or decides what only policy may.
+/// Phrases by which a prompt hides something from the shopper, or sets rules that belong in a policy.
 const HIDDEN_POLICY: &str = r"(?i)never (?:tell|mention|reveal)|do not (?:tell|mention|reveal)|secret|confidential|internal (?:policy|rule|use)|without (?:telling|asking)|discount|refund(?:s)? (?:up to|of|over|under|below)|approve|\bup to \d|\bat most \d|(?:[$€£]|usd|eur|gbp) ?\d|\d ?(?:%|percent|usd|eur|gbp)|ignore (?:all|any|previous)|system prompt";
 
-/// What is wrong with a prompt: secrets in it, policy hidden in it, rules missing from it.
+/// What is wrong with a prompt: secrets in it, hidden policy in it, rules missing from it.
 pub fn audit(system: &str) -> Vec<String> {
     let mut faults = Vec::new();
     if hide_credentials(system).is_some() || redact(system) != system {
@@ -82,7 +82,7 @@ pub fn audit(system: &str) -> Vec<String> {
     faults
 }
 
-/// Every tool that may be called, as the model is told of it.
+/// The definitions of every tool that may be called, for the model.
 pub fn definitions(registry: &Registry, guest: bool) -> Arc<[ToolDefinition]> {
     registry
         .tools()
@@ -112,6 +112,8 @@ pub(super) fn opening(
         language,
         tools,
         max_output_tokens: limits.output_tokens,
+        model: None,
+        is_check: false,
     }
 }
 

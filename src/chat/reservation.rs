@@ -1,16 +1,16 @@
-//! What one model call costs, booked whatever becomes of the turn.
+//! Reserves budget for a model call, and books its cost whatever happens to the turn.
 
 use crate::{
     clock::Clock,
     identity::Shopper,
     ids::ConversationId,
     model::{
-        Prompt,
+        Prompt, Usage,
         budget::{BudgetError, End, GuestNetworks, Meter, Reservation},
     },
 };
 
-/// A call's reservation until it is settled. Dropped in the middle of a call, as when the turn's deadline passes, it is
+/// A model call's reservation until it is settled. If it is dropped in the middle of a call, as when the turn's deadline passes, it is
 /// settled in the background with what is known by then.
 pub(super) struct ReservationGuard {
     held: Option<(Meter, Reservation)>,
@@ -20,7 +20,7 @@ pub(super) struct ReservationGuard {
 }
 
 impl ReservationGuard {
-    /// Holds the most that the answer to `prompt` can cost; nothing without a meter.
+    /// Reserves the most that the answer to `prompt` can cost; nothing for a model without a meter.
     pub async fn open(
         meter: Option<&Meter>,
         (shopper, guest): (&Shopper, Option<&GuestNetworks>),
@@ -45,6 +45,11 @@ impl ReservationGuard {
         })
     }
 
+    /// What an answer costs, in millionths; nothing without a meter.
+    pub fn cost(&self, usage: Usage) -> i64 {
+        self.held.as_ref().map_or(0, |(_, reservation)| reservation.cost(usage))
+    }
+
     pub async fn settle(mut self) {
         if let Some(settling) = self.take() {
             settling.await;
@@ -57,7 +62,7 @@ impl ReservationGuard {
         let end = std::mem::replace(&mut self.end, End::Failed);
         Some(async move {
             if let Err(error) = meter.settle(reservation, end, &tools, now).await {
-                // It is swept when it has been held too long.
+                // A reservation that has been held too long is swept later.
                 tracing::error!(error = %crate::telemetry::cause(&error), "a model call was not settled");
             }
         })

@@ -1,4 +1,4 @@
-//! Takes a message: starts its turn, or finds the turn that the same request has started already.
+//! Accepts a message: starts its turn, or finds the turn that the same request has already started.
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
@@ -10,7 +10,7 @@ use tracing::Instrument;
 use super::{
     ChatError, business_hours,
     engine::Engine,
-    event_hub::{EventStream, Live},
+    event_hub::{EventHub, EventStream},
     events::Numbered,
     history,
     output_guard::OutputGuard,
@@ -24,15 +24,15 @@ use crate::{
     ids::{ConversationId, MessageId, TurnId},
     keyring::Keyring,
     language::Language,
-    model::{Link, ToolDefinition, budget::GuestNetworks},
+    model::{self, Link, ToolDefinition, budget::GuestNetworks},
     telemetry,
     tenancy::{Tx, Web},
 };
 
-/// How often a turn of another process is looked at.
-const POLL: Duration = Duration::from_millis(150);
-/// Numbers of an orphan's closing events: after any that its process may have sent.
-const AFTER_ANY: u32 = 1_000_000;
+/// How often the database is asked about a turn that runs in another process.
+const POLL_INTERVAL: Duration = Duration::from_millis(150);
+/// The number of the first event that closes an orphaned turn: higher than any that its process may have sent.
+const FIRST_ORPHAN_EVENT: u32 = 1_000_000;
 
 /// The turn engine.
 #[derive(Clone)]
@@ -40,26 +40,27 @@ pub struct Chat {
     engine: Arc<Engine>,
     tools: Arc<[ToolDefinition]>,
     guest_tools: Arc<[ToolDefinition]>,
-    live: Arc<Live>,
+    live: Arc<EventHub>,
     running: TaskTracker,
-    /// Places for turns that run.
+    /// The slots for turns that run.
     places: TurnSlots,
-    /// Turns that still run are to end now.
+    /// Cancelled when turns that still run are to end now.
     stopping: CancellationToken,
 }
 
-/// A shopper's message. Personal: no `Debug`.
+/// A shopper's message.
+// It has no `Debug`, so that what is in it cannot reach a log.
 pub struct NewMessage {
-    /// None starts a conversation.
+    /// None begins a new conversation.
     pub conversation: Option<ConversationId>,
     pub text: String,
-    /// What the shopper asks to be spoken to in; none leaves it as it is.
+    /// The language that the shopper asks for; none keeps the conversation's.
     pub language: Option<Language>,
-    /// Answered by the rules, whatever models there are.
+    /// Whether the fallback rules answer, even where there are models.
     pub by_rules: bool,
-    /// Where it was sent from.
+    /// The address that it was sent from.
     pub address: IpAddr,
-    /// The Idempotency-Key, if one was sent: the same key again is the same turn.
+    /// The Idempotency-Key, if one was sent: the same key again leads to the same turn.
     pub key: Option<String>,
 }
 
@@ -76,14 +77,16 @@ impl Chat {
         }
     }
 
-    /// Stores the message and starts its turn; a repeat of an earlier key gets that turn again. The events are those
-    /// after number `after`.
+    /// Stores the message and starts its turn; a repeated key returns the turn that it started before. The events are those after number
+    /// `after`.
     pub async fn send(&self, shopper: &Shopper, message: NewMessage, after: u32) -> Result<EventStream, ChatError> {
         match self.try_send(shopper, &message, after).await {
-            // The turn in the way may belong to a process that died.
+            // The turn that is in progress may belong to a process that died.
             Err(ChatError::TurnInProgress) if self.close_orphan(shopper, message.conversation).await? => {
                 self.try_send(shopper, &message, after).await
             }
+            // It was deleted while the message was on its way into it.
+            Err(ChatError::Database(error)) if is_gone(&error) => Err(ChatError::NoConversation),
             result => result,
         }
     }
@@ -111,6 +114,7 @@ impl Chat {
             store,
             language,
             held,
+            is_customer,
         } = open_conversation(&mut tx, (shopper, &engine.keyring), message, now).await?;
         let history = match message.conversation {
             Some(conversation) => history::for_prompt(&mut tx, conversation, engine.limits.history_messages).await?,
@@ -118,6 +122,7 @@ impl Chat {
         };
         let (facts, hosts) = history::facts(&mut tx, conversation).await?;
         let clock = business_hours::store_clock(&mut tx, now).await?;
+        let model = engine.store_models.of_store(&mut tx).await?;
         let new = NewTurn {
             id: TurnId::new(),
             conversation,
@@ -128,7 +133,7 @@ impl Chat {
             now,
         };
         if !turn_store::start(&mut tx, shopper.id(), &new).await? {
-            // Another request with this key was faster. Its conversation stands, ours is rolled back.
+            // Another request with this key was first. Its conversation is kept, ours is rolled back.
             let known = match &message.key {
                 Some(key) => turn_store::find_by_key(&mut tx, key).await?,
                 None => None,
@@ -138,7 +143,7 @@ impl Chat {
                 .repeat(shopper, known.ok_or(ChatError::NoTurn)?, &request_hash, after)
                 .await;
         }
-        // Opened before the commit, so that nobody finds the turn running and not here.
+        // Opened before the commit, so that nobody finds a running turn in the database that is not here yet.
         let log = self.live.open(new.id);
         tx.commit().await?;
         let events = log.follow(after);
@@ -150,7 +155,7 @@ impl Chat {
             true => self.guest_tools.clone(),
             false => self.tools.clone(),
         };
-        let prompt = prompt::opening(
+        let mut prompt = prompt::opening(
             (system, context),
             history,
             message.text.clone(),
@@ -158,13 +163,14 @@ impl Chat {
             tools,
             &engine.limits,
         );
+        prompt.model = model;
         prompt.texts().for_each(|text| guard.learn(text));
         facts.iter().for_each(|fact| guard.learn_fact(fact));
         let turn = Turn {
             engine: engine.clone(),
             shopper: shopper.clone(),
-            guest: shopper
-                .is_guest()
+            // Anybody can register: an account without an order costs the share of those whom the store does not know.
+            guest: (shopper.is_guest() || !is_customer)
                 .then(|| GuestNetworks::new(message.address, engine.keyring.clone())),
             id: new.id,
             conversation,
@@ -172,13 +178,14 @@ impl Chat {
             message: new.message,
             log,
             guard,
-            by_rules: message.by_rules,
+            // Who asks for a person is heard before any model is asked: the rules call one at once.
+            by_rules: message.by_rules || model::wants_person(&message.text),
             held,
             stopping: self.stopping.clone(),
         };
         let span = tracing::info_span!("turn", turn = %new.id);
         self.running.spawn(
-            telemetry::go_on(async move {
+            telemetry::with_current_request(async move {
                 turn.run(prompt).await;
                 drop(place);
             })
@@ -203,7 +210,7 @@ impl Chat {
     /// The events of one of the shopper's turns after number `after`, wherever it runs or ran.
     pub async fn follow(&self, shopper: &Shopper, turn: TurnId, after: u32) -> Result<EventStream, ChatError> {
         let mut tx = self.engine.web.begin(shopper.scope()).await?;
-        // Ownership first: the live table knows every shopper's turns.
+        // Ownership is checked first: the event hub holds every shopper's turns.
         turn_store::load(&mut tx, turn).await?.ok_or(ChatError::NoTurn)?;
         drop(tx);
         if let Some(events) = self.live.follow(turn, after) {
@@ -222,7 +229,7 @@ impl Chat {
             .boxed())
     }
 
-    /// Waits until a turn that does not run here is over, and returns its lasting events.
+    /// Waits until a turn of another process is over, and returns its stored events.
     async fn stored_events(&self, shopper: &Shopper, turn: TurnId) -> Result<Vec<Numbered>, ChatError> {
         loop {
             let mut tx = self.engine.web.begin(shopper.scope()).await?;
@@ -235,11 +242,11 @@ impl Chat {
                 self.close_orphan(shopper, Some(stored.conversation)).await?;
                 continue;
             }
-            tokio::time::sleep(POLL).await;
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
     }
 
-    /// Closes the conversation's turn if its process is gone. True when there is no turn in the way any more.
+    /// Closes the conversation's turn if its process is gone. True when it closed one.
     async fn close_orphan(&self, shopper: &Shopper, conversation: Option<ConversationId>) -> Result<bool, ChatError> {
         let Some(conversation) = conversation else {
             return Ok(false);
@@ -250,7 +257,7 @@ impl Chat {
             return Ok(false);
         };
         let (message, events) = turn_store::interruption(turn, language, now);
-        let events: Vec<_> = (AFTER_ANY..)
+        let events: Vec<_> = (FIRST_ORPHAN_EVENT..)
             .zip(events)
             .map(|(id, event)| Numbered { id, event })
             .collect();
@@ -267,14 +274,14 @@ impl Chat {
         Ok(true)
     }
 
-    /// The models, and whether each is left alone just now.
+    /// The models, and whether the circuit breaker of each is open.
     pub fn resting(&self) -> Vec<(&'static str, bool)> {
         let models = self.engine.chain.links().filter(|link| link.meter.is_some());
         let name = |link: &Link| if link.name == "first" { "model" } else { "second_model" };
         models.map(|link| (name(link), link.is_resting())).collect()
     }
 
-    /// Takes no more messages, gives running turns `grace` to finish, then ends them as interrupted.
+    /// Accepts no more messages, gives running turns `grace` to finish, then interrupts them.
     pub async fn shut_down(&self, grace: Duration) {
         self.running.close();
         if tokio::time::timeout(grace, self.running.wait()).await.is_err() {
@@ -284,17 +291,26 @@ impl Chat {
     }
 }
 
-/// A conversation that a message goes into.
+/// Whether a row that another rests on is not there any more.
+pub(super) fn is_gone(error: &sqlx::Error) -> bool {
+    error
+        .as_database_error()
+        .is_some_and(sqlx::error::DatabaseError::is_foreign_key_violation)
+}
+
+/// The conversation that a message is added to.
 struct Opened {
     conversation: ConversationId,
     /// The store's name.
     store: String,
     language: Language,
-    /// A person answers in it.
+    /// Whether a person answers in it.
     held: bool,
+    /// Whether the shopper has an order here.
+    is_customer: bool,
 }
 
-/// A given conversation must be the shopper's. It goes on in the language that is asked for.
+/// Opens the conversation, which must be the shopper's. It continues in the language that is asked for.
 async fn open_conversation(
     tx: &mut Tx<Web>,
     (shopper, keyring): (&Shopper, &Keyring),
@@ -316,7 +332,8 @@ async fn open_conversation(
     };
     let found = sqlx::query_as!(
         Opened,
-        r#"SELECT c.id AS "conversation: ConversationId", t.name AS store, c.language AS "language: Language", c.held_by IS NOT NULL AS "held!"
+        r#"SELECT c.id AS "conversation: ConversationId", t.name AS store, c.language AS "language: Language", c.held_by IS NOT NULL AS "held!",
+            EXISTS (SELECT FROM orders o WHERE (o.tenant_id, o.shopper_id) = (c.tenant_id, c.shopper_id)) AS "is_customer!"
         FROM conversations c JOIN tenants t USING (tenant_id) WHERE c.id = $1"#,
         id.as_uuid()
     )
@@ -339,7 +356,7 @@ async fn open_conversation(
 async fn begin_conversation(
     tx: &mut Tx<Web>,
     shopper: &Shopper,
-    (asked, from): (Option<Language>, Option<identity::BegunFrom>),
+    (asked, from): (Option<Language>, Option<identity::GuestOrigin>),
     now: chrono::DateTime<chrono::Utc>,
 ) -> Result<Opened, sqlx::Error> {
     sqlx::query_as!(
@@ -348,7 +365,8 @@ async fn begin_conversation(
         SELECT s.tenant_id, s.shopper_id, $3, $4, $4, coalesce($5, s.language, t.language), $6, $7
         FROM shoppers s JOIN tenants t USING (tenant_id) WHERE (s.tenant_id, s.shopper_id) = ($1, $2)
         RETURNING id AS "conversation: ConversationId", (SELECT name FROM tenants WHERE tenant_id = $1) AS "store!",
-            language AS "language: Language", false AS "held!""#,
+            language AS "language: Language", false AS "held!",
+            EXISTS (SELECT FROM orders o WHERE (o.tenant_id, o.shopper_id) = ($1, $2)) AS "is_customer!""#,
         shopper.tenant().as_uuid(),
         shopper.id().as_uuid(),
         ConversationId::new().as_uuid(),

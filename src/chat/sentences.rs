@@ -1,4 +1,4 @@
-//! Where sentences end in a text that streams, and how much of it may go out by now.
+//! Splits a streaming text into sentences, and tells how much of it may be sent.
 
 use std::sync::LazyLock;
 
@@ -6,13 +6,13 @@ use regex::Regex;
 
 use super::{folding::Folded, links, phrases};
 
-/// How much of `text` may go out by now: whole sentences, and of the one that is not at its end what stands before any word that a claim or a
-/// link may rest on. A sentence that never ends is cut.
-pub(super) fn may_go(text: &str) -> usize {
-    const LONGEST: usize = 600;
+/// How many bytes of `text` may be sent now: whole sentences, and of an incomplete one the part before any word that a claim or a link may
+/// begin with. A sentence that never ends is cut.
+pub(super) fn sendable_length(text: &str) -> usize {
+    const MAX_SENTENCE_BYTES: usize = 600;
     let whole = end_of_sentences(text);
     let rest = &text[whole..];
-    if rest.len() > LONGEST {
+    if rest.len() > MAX_SENTENCE_BYTES {
         return text.len();
     }
     let folded = Folded::of(rest);
@@ -20,7 +20,7 @@ pub(super) fn may_go(text: &str) -> usize {
         Some(keyword) => keyword.find(&folded.text).and_then(|found| folded.place(found.start())),
         None => Some(0),
     };
-    // What adorns the word waits with it.
+    // Signs directly before the word are held back with it.
     let keyword = keyword.map(|at| {
         rest[..at]
             .rfind(char::is_whitespace)
@@ -30,8 +30,8 @@ pub(super) fn may_go(text: &str) -> usize {
     whole + held.unwrap_or(rest.len())
 }
 
-/// What ends a sentence: a mark with a space behind it, which is not the one of a day or of an order's number, or a blank line, or a line's
-/// end before the next entry of a list, row of a table, heading or quotation. The end is the match's, or the group's.
+/// Where a sentence ends: at a mark followed by a space, unless it belongs to a date or an order's number; at a blank line; or at the end
+/// of a line before the next entry of a list, row of a table, heading or quotation. The end is that of the match, or of its group.
 static END: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(r#"(?:[.!?…]+[*_~`"'”’»)\]]*)\s+|\n[ \t\r]*\n\s*|(?P<line>\n)[ \t]*(?:[-*+•]\s|#{1,6}\s|[>|]|[0-9]{1,3}[.)]\s|✅|✔|☑|❌)"#).ok()
 });

@@ -1,6 +1,6 @@
-//! A turn from its first event to its last: ask the model, run what it asks for, ask again, store the answer.
+//! The tool loop: ask the model, run the tools that it calls, ask again, until the answer is stored.
 
-use std::{collections::BTreeMap, convert::Infallible, ops::ControlFlow, time::Duration};
+use std::{collections::BTreeMap, ops::ControlFlow, time::Duration};
 
 use futures::{StreamExt, stream};
 use serde_json::json;
@@ -45,7 +45,7 @@ impl Turn {
                 true
             }
             () = self.stopping.cancelled() => false,
-            never = self.keep_alive() => match never {},
+            () = self.keep_alive() => false,
         };
         let (source, model_time) = (draft.source, draft.model_time);
         let stored = if answered {
@@ -54,7 +54,7 @@ impl Turn {
             self.interrupt(draft.calls).await
         };
         if let Err(error) = stored {
-            // The turn stays as it is stored; its lease runs out and whoever comes next closes it.
+            // The turn stays as it is in the database; when its lease has run out, another request closes it.
             tracing::error!(turn = %self.id, error = %crate::telemetry::cause(&error), "a turn could not be stored");
             self.log.emit(Event::Error {
                 code: "unavailable".into(),
@@ -125,7 +125,12 @@ impl Turn {
     fn note(&self, call: &ToolCall, outcome: CallOutcome, took: Duration, draft: &mut Draft) -> PromptMessage {
         let name = self.engine.registry.name(&call.tool);
         self.engine.metrics.called(name, outcome.outcome.as_str(), took);
-        draft.guard.learn_fact(&outcome.content);
+        // A refusal repeats the model's own arguments, and so may a proposal: neither makes a link, an address or a claim true.
+        match outcome.outcome {
+            Outcome::Answered => draft.guard.learn_fact(&outcome.content),
+            Outcome::Proposed => draft.guard.learn_progress(&outcome.content),
+            Outcome::Refused | Outcome::Failed => draft.guard.learn_refusal(&outcome.content, call),
+        }
         let status = match outcome.outcome {
             Outcome::Answered => ToolStatus::Answered,
             Outcome::Proposed => ToolStatus::Proposed,
@@ -195,18 +200,23 @@ impl Turn {
         }));
     }
 
-    async fn keep_alive(&self) -> Infallible {
+    /// Renews the turn's lease until the turn was closed by somebody else: another process, or the erasure of its shopper.
+    async fn keep_alive(&self) {
         let every = turn_store::LEASE / 3;
         let mut ticks = interval_at(Instant::now() + every, every);
         loop {
             ticks.tick().await;
             let renewed = async {
                 let mut tx = self.engine.web.begin(self.shopper.scope()).await?;
-                turn_store::renew(&mut tx, self.id, self.engine.clock.now()).await?;
-                tx.commit().await
+                let renewed = turn_store::renew(&mut tx, self.id, self.engine.clock.now()).await?;
+                tx.commit().await.map(|()| renewed)
             };
-            if let Err(error) = renewed.await {
-                tracing::warn!(turn = %self.id, error = %crate::telemetry::cause(&error), "a turn's lease was not renewed");
+            match renewed.await {
+                Ok(true) => {}
+                Ok(false) => return,
+                Err(error) => {
+                    tracing::warn!(turn = %self.id, error = %crate::telemetry::cause(&error), "a turn's lease was not renewed");
+                }
             }
         }
     }

@@ -1,4 +1,4 @@
-//! One turn, as data: what it runs with, and what it has gathered.
+//! One turn as data: what it runs with, and what it has gathered.
 
 use std::{sync::Arc, time::Duration};
 
@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     engine::Engine,
-    event_hub::Log,
+    event_hub::EventLog,
     output_guard::{Breach, OutputGuard},
     turn_store::CallRecord,
 };
@@ -21,20 +21,20 @@ use crate::{
 pub(super) struct Turn {
     pub engine: Arc<Engine>,
     pub shopper: Shopper,
-    /// Where a guest calls from; none for a shopper who is known.
+    /// The networks that a guest, or an account without an order, calls from; none for a customer.
     pub guest: Option<GuestNetworks>,
     pub id: TurnId,
     pub conversation: ConversationId,
-    /// The conversation's.
+    /// The conversation's language.
     pub language: Language,
     pub message: MessageId,
-    pub log: Log,
+    pub log: EventLog,
     pub guard: OutputGuard,
-    /// Ask no model at all.
+    /// Whether to ask no model at all.
     pub by_rules: bool,
-    /// A person answers instead.
+    /// Whether a person answers instead of the assistant.
     pub held: bool,
-    /// Running turns are to end now.
+    /// Cancelled when running turns are to end now.
     pub stopping: CancellationToken,
 }
 
@@ -42,20 +42,20 @@ pub(super) struct Turn {
 pub(super) struct Draft {
     pub text: String,
     pub calls: Vec<CallRecord>,
-    /// What the tools' answers are founded on.
+    /// The sources of the tools' answers.
     pub citations: Vec<Citation>,
     pub fault: Option<ModelError>,
-    /// Who spoke last.
+    /// Who wrote the last part of the text.
     pub source: Source,
     pub guard: OutputGuard,
-    /// How long models took.
+    /// How long the models took.
     pub model_time: Duration,
-    /// The place in the chain of who is asked now. It only moves on.
+    /// The position in the chain of the model that is asked now. It only moves forward.
     pub link: usize,
 }
 
 impl Draft {
-    /// `link` is the place in the chain of who is asked first.
+    /// `link` is the position in the chain of the model that is asked first.
     pub fn new(guard: OutputGuard, link: usize) -> Self {
         Self {
             text: String::new(),

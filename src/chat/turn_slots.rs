@@ -1,4 +1,4 @@
-//! Places for turns that run in this process, and who may hold how many of them.
+//! Slots for turns that run in this process, and how many of them each class of callers may hold.
 
 use std::net::IpAddr;
 
@@ -15,12 +15,12 @@ pub(super) enum Share {
     Guests,
     /// Guests of an IPv4 address, IPv6 /64 or IPv6 /48.
     Network(Network),
-    /// Accounts that ask from one of these.
+    /// Accounts that ask from this network.
     AccountsOf(Network),
     Account(ShopperId),
 }
 
-/// All places, and the shares of them.
+/// All slots, and the share that each class of callers may hold.
 #[derive(Clone)]
 pub(super) struct TurnSlots {
     places: Places<Share>,
@@ -35,9 +35,9 @@ impl TurnSlots {
         }
     }
 
-    /// A place for a turn of the shopper's, if each share it counts under has one: guests together have half of all places, guests of
-    /// one network an eighth, those of an IPv6 /48 a quarter; one account an eighth, but two at least, and the accounts of one network or
-    /// /48 a half.
+    /// Takes a slot for a turn of the shopper's, if each share that it counts under has one left. Guests together have half of all slots,
+    /// guests of one network an eighth, those of an IPv6 /48 a quarter; one account an eighth, but at least two; and the accounts of one
+    /// network or /48 half.
     pub fn take(&self, shopper: &Shopper, address: IpAddr) -> Result<Place<Share>, Share> {
         let part = |of: usize| (self.most / of).max(1);
         let mut shares = vec![(Share::All, self.most)];
@@ -46,7 +46,7 @@ impl TurnSlots {
             let from = network::shares(address, part(8), part(4));
             shares.extend(from.map(|(network, most)| (Share::Network(network), most)));
         } else {
-            // Two at least: somebody who asks in two windows is served where there are few places.
+            // At least two, so that a shopper with two windows is served where there are few slots.
             shares.push((Share::Account(shopper.id()), part(8).max(2)));
             let from = network::shares(address, part(2).max(2), part(2).max(2));
             shares.extend(from.map(|(network, most)| (Share::AccountsOf(network), most)));

@@ -1,4 +1,4 @@
-//! What a turn writes down: its start, its renewed lease, its end.
+//! Stores a turn: its start, the renewal of its lease, its end.
 
 use std::time::Duration;
 
@@ -20,13 +20,13 @@ use crate::{
     },
 };
 
-/// How long a turn may go without a sign of life before another process closes it.
+/// How long a turn may go without renewing its lease before another process closes it.
 pub(super) const LEASE: Duration = Duration::from_secs(6);
 
-/// What an interrupted turn tells the shopper.
+/// The message that closes an interrupted turn.
 const INTERRUPTED: TextKey = TextKey("answer-interrupted");
 
-/// A turn that was asked for before.
+/// A turn that was started before with the same key.
 pub(super) struct KnownTurn {
     pub id: TurnId,
     pub request_hash: Vec<u8>,
@@ -53,7 +53,7 @@ pub(super) struct NewTurn<'a> {
     pub now: DateTime<Utc>,
 }
 
-/// Stores the turn and the shopper's message together. False when the key was taken meanwhile.
+/// Stores the turn and the shopper's message together. False when another request has taken the key meanwhile.
 pub(super) async fn start(
     tx: &mut Tx<Web>,
     shopper: crate::ids::ShopperId,
@@ -86,19 +86,19 @@ pub(super) async fn start(
     Ok(stored.rows_affected() == 1)
 }
 
-/// Renews the lease of a running turn.
-pub(super) async fn renew(tx: &mut Tx<Web>, turn: TurnId, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
-    sqlx::query!(
+/// Renews the lease of a running turn. False when it was closed by somebody else.
+pub(super) async fn renew(tx: &mut Tx<Web>, turn: TurnId, now: DateTime<Utc>) -> Result<bool, sqlx::Error> {
+    let renewed = sqlx::query!(
         "UPDATE turns SET lease_until = $2 WHERE id = $1 AND status = 'running'",
         turn.as_uuid(),
         now + LEASE
     )
     .execute(&mut **tx)
-    .await
-    .map(drop)
+    .await?;
+    Ok(renewed.rows_affected() == 1)
 }
 
-/// One call, for the record.
+/// One tool call, as it is stored.
 pub(super) struct CallRecord {
     pub tool: String,
     pub arguments: String,
@@ -108,13 +108,13 @@ pub(super) struct CallRecord {
 }
 
 impl CallRecord {
-    /// Whether it has called a person of the staff.
+    /// Whether the call asked for a person of the staff.
     pub fn called_a_person(&self) -> bool {
         self.outcome == Outcome::Proposed && self.tool == HandOff::CONTRACT.name
     }
 }
 
-/// What a model wrote, cut for the record, without the NUL that Postgres text cannot hold.
+/// Text of a model, cut to a length and without NUL, which Postgres text cannot hold.
 pub(super) fn bounded(text: &str, characters: usize) -> String {
     text.chars().filter(|&c| c != '\0').take(characters).collect()
 }
@@ -129,7 +129,7 @@ pub(super) struct Ending<'a> {
     pub interrupted: bool,
 }
 
-/// Stores a turn's answer, calls and events, all or nothing. False when somebody else has closed the turn.
+/// Stores a turn's answer, calls and events, all or nothing. False when another process has closed the turn.
 pub(super) async fn end(
     tx: &mut Tx<Web>,
     shopper: crate::ids::ShopperId,
@@ -158,8 +158,8 @@ pub(super) async fn end(
             FROM turn, unnest($7::uuid[], $8::text[], $9::text[], $10::text[], $11::text[], $12::timestamptz[])
                 AS c(id, tool, arguments, outcome, reason, at)),
         touched AS (UPDATE conversations SET updated_at = $6 FROM turn WHERE conversations.id = $13)
-        INSERT INTO messages (tenant_id, shopper_id, id, conversation_id, turn_id, author, source, body, created_at, citations)
-        SELECT $1, $2, $14, $13, turn.id, $15, $16, $17, $6, nullif($18::jsonb, '[]') FROM turn"#,
+        INSERT INTO messages (tenant_id, shopper_id, id, conversation_id, turn_id, author, source, body, created_at, citations, suggestions)
+        SELECT $1, $2, $14, $13, turn.id, $15, $16, $17, $6, nullif($18::jsonb, '[]'), $19 FROM turn"#,
         tx.tenant_id().as_uuid(),
         shopper.as_uuid(),
         ending.turn.as_uuid(),
@@ -177,7 +177,8 @@ pub(super) async fn end(
         ending.message.author as Author as _,
         ending.message.source as Source as _,
         ending.message.text,
-        Json(&ending.message.citations) as _
+        Json(&ending.message.citations) as _,
+        &ending.message.suggestions
     )
     .execute(&mut **tx)
     .await?;
@@ -203,13 +204,13 @@ pub(super) async fn load(tx: &mut Tx<Web>, turn: TurnId) -> Result<Option<Stored
     .await
 }
 
-/// A turn that its process has left, and the language to say so in.
+/// A turn whose process is gone, and the language of its conversation.
 pub(super) struct Orphan {
     pub turn: TurnId,
     pub language: Language,
 }
 
-/// The conversation's running turn, if its process is past its lease.
+/// The conversation's running turn, if its lease has run out.
 pub(super) async fn find_orphan(
     tx: &mut Tx<Web>,
     conversation: ConversationId,
@@ -227,7 +228,7 @@ pub(super) async fn find_orphan(
     .await
 }
 
-/// The message and events that close a turn without an answer, numbered from `next`.
+/// The message and events that close a turn without an answer.
 pub(super) fn interruption(turn: TurnId, language: Language, now: DateTime<Utc>) -> (Message, Vec<Event>) {
     let text = INTERRUPTED.in_language(language);
     let message = Message {
@@ -237,6 +238,7 @@ pub(super) fn interruption(turn: TurnId, language: Language, now: DateTime<Utc>)
         text: text.clone(),
         created_at: now,
         citations: Vec::new(),
+        suggestions: Vec::new(),
     };
     let error = Event::Error {
         code: "interrupted".into(),

@@ -1,4 +1,4 @@
-//! `countersign catch-mail`: a relay that sends nothing on, for tries and tests: it keeps what it is given and shows it.
+//! `countersign catch-mail`: a mail relay for trials and tests, which forwards nothing but keeps mail and shows it on a page.
 
 use std::net::SocketAddr;
 
@@ -9,12 +9,12 @@ use tokio::{
 
 use super::{CliError, serve::bind, serve::stop_signal};
 use crate::{
-    mail::{Caught, Inbox},
+    mail::{CaughtMail, Inbox},
     web,
 };
 
-/// The largest mail, in bytes, and the longest line of the conversation.
-const LARGEST: u64 = 10 * 1024 * 1024;
+/// The largest mail and the longest line, in bytes.
+const MAX_MAIL_BYTES: u64 = 10 * 1024 * 1024;
 
 pub async fn run(smtp: SocketAddr, page: SocketAddr) -> Result<(), CliError> {
     let (smtp, page) = (bind(smtp).await?, bind(page).await?);
@@ -26,31 +26,31 @@ pub async fn run(smtp: SocketAddr, page: SocketAddr) -> Result<(), CliError> {
         page.local_addr()?
     );
     tokio::select! {
-        () = take(smtp, inbox) => {}
+        () = accept_connections(smtp, inbox) => {}
         served = axum::serve(page, pages).into_future() => served?,
         () = stop_signal()? => {}
     }
     Ok(())
 }
 
-async fn take(listener: TcpListener, inbox: Inbox) {
+async fn accept_connections(listener: TcpListener, inbox: Inbox) {
     loop {
         if let Ok((stream, _)) = listener.accept().await {
             let inbox = inbox.clone();
             #[allow(clippy::disallowed_methods, reason = "the task ends with its connection")]
-            tokio::spawn(async move { talk(stream, &inbox).await });
+            tokio::spawn(async move { receive_mail(stream, &inbox).await });
         }
     }
 }
 
-/// As much of SMTP (RFC 5321) as a client needs to hand a mail over. An error ends the conversation.
-async fn talk(stream: TcpStream, inbox: &Inbox) -> std::io::Result<()> {
+/// Speaks as much SMTP (RFC 5321) as a client needs to deliver mail. An error closes the connection.
+async fn receive_mail(stream: TcpStream, inbox: &Inbox) -> std::io::Result<()> {
     let mut stream = BufReader::new(stream);
     stream.write_all(b"220 countersign catches mail\r\n").await?;
     let (mut to, mut line) = (Vec::new(), String::new());
     loop {
         line.clear();
-        if (&mut stream).take(LARGEST).read_line(&mut line).await? == 0 {
+        if (&mut stream).take(MAX_MAIL_BYTES).read_line(&mut line).await? == 0 {
             return Ok(());
         }
         let answer = match line.get(..4).unwrap_or_default().to_uppercase().as_str() {
@@ -62,11 +62,13 @@ async fn talk(stream: TcpStream, inbox: &Inbox) -> std::io::Result<()> {
                 stream.write_all(b"354 go on\r\n").await?;
                 let mut mail = String::new();
                 while !mail.ends_with("\r\n.\r\n") {
-                    if mail.len() as u64 > LARGEST || (&mut stream).take(LARGEST).read_line(&mut mail).await? == 0 {
+                    if mail.len() as u64 > MAX_MAIL_BYTES
+                        || (&mut stream).take(MAX_MAIL_BYTES).read_line(&mut mail).await? == 0
+                    {
                         return Ok(());
                     }
                 }
-                inbox.catch(Caught::parse(to.join(", "), &mail));
+                inbox.catch(CaughtMail::parse(to.join(", "), &mail));
                 to.clear();
                 "250 kept"
             }

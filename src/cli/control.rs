@@ -1,5 +1,5 @@
-//! The demo's control: what integration tests of a store's front end need to set up and look at. On a listener of its own, and
-//! in no other command: a server has no such thing.
+//! The demo's control API, by which integration tests of a store's front end set the demo up and inspect it. It has its own listener,
+//! and only the demo has it.
 
 use std::sync::Arc;
 
@@ -37,10 +37,10 @@ pub struct Control {
     pub inbox: Inbox,
     pub clock: Clock,
     pub keyring: Arc<Keyring>,
-    /// The shop page's, which has a key of the store's.
+    /// Replaces the shop page's settings, which a reset changes.
     pub storefront: Arc<watch::Sender<Storefront>>,
-    /// Resets follow one another.
-    pub turn: Arc<Mutex<()>>,
+    /// Makes resets run one after another.
+    pub reset_lock: Arc<Mutex<()>>,
 }
 
 /// Serves until the process ends.
@@ -48,7 +48,7 @@ pub async fn serve(listener: TcpListener, control: Control) {
     let router = Router::new()
         .route("/", get(|| async { Json(demo_store::facts()) }))
         .route("/reset", post(reset))
-        .route("/model/orders", post(order))
+        .route("/model/orders", post(set_replies))
         .route("/model/asked", get(asked))
         .route("/mails", get(mails).delete(forget_mails))
         .route("/clock", get(time).put(set_time).delete(unset_time))
@@ -58,12 +58,12 @@ pub async fn serve(listener: TcpListener, control: Control) {
     }
 }
 
-/// Everything is as at the start: the store, its keys, orders and people; no conversation, no mail, no order, the real time.
+/// Resets everything: only the demo store's initial data remains, and mails, the model's script and a stopped clock are cleared.
 async fn reset(State(control): State<Control>) -> Result<Json<Value>, Failure> {
-    let _turn = control.turn.lock().await;
+    let _lock = control.reset_lock.lock().await;
     control.model.forget();
-    control.clock.go_on();
-    empty(&control.admin).await?;
+    control.clock.resume();
+    empty_tables(&control.admin).await?;
     let key = demo_store::seed(&control.pools).await?;
     let storefront = demo_store::storefront(&control.pools, &control.keyring, &key).await?;
     control.storefront.send_replace(storefront);
@@ -71,8 +71,8 @@ async fn reset(State(control): State<Control>) -> Result<Json<Value>, Failure> {
     Ok(Json(demo_store::facts()))
 }
 
-/// Empties every table, the queue's too.
-async fn empty(admin: &PgConnectOptions) -> Result<(), sqlx::Error> {
+/// Empties every table, and the job queue.
+async fn empty_tables(admin: &PgConnectOptions) -> Result<(), sqlx::Error> {
     let mut connection = PgConnection::connect_with(admin).await?;
     let empty = r#"DO $$
         DECLARE all_tables text;
@@ -92,8 +92,8 @@ struct Orders {
     orders: Vec<ScriptedReply>,
 }
 
-/// What the model says next, one answer each time it is asked. Without an order it answers by the rules.
-async fn order(State(control): State<Control>, Json(orders): Json<Orders>) -> StatusCode {
+/// Sets the model's next answers, one for each call. Without any it answers by the fallback rules.
+async fn set_replies(State(control): State<Control>, Json(orders): Json<Orders>) -> StatusCode {
     control.model.order(orders.orders);
     StatusCode::NO_CONTENT
 }
@@ -103,12 +103,12 @@ async fn asked(State(control): State<Control>) -> Json<Value> {
 }
 
 #[derive(Deserialize)]
-struct To {
+struct MailFilter {
     to: Option<String>,
 }
 
-/// Mails that were caught, the newest first, those to one address when it is given.
-async fn mails(State(control): State<Control>, Query(To { to }): Query<To>) -> Json<Value> {
+/// Lists caught mails, newest first. With `to`, only those to this address.
+async fn mails(State(control): State<Control>, Query(MailFilter { to }): Query<MailFilter>) -> Json<Value> {
     let mails = control
         .inbox
         .mails()
@@ -132,18 +132,18 @@ async fn time(State(control): State<Control>) -> Json<Value> {
     Json(json!({ "now": control.clock.now() }))
 }
 
-/// The time stands still there, until it is told otherwise.
+/// Stops the clock at a time.
 async fn set_time(State(control): State<Control>, Json(time): Json<Time>) -> StatusCode {
-    control.clock.stand_at(time.now);
+    control.clock.stop_at(time.now);
     StatusCode::NO_CONTENT
 }
 
 async fn unset_time(State(control): State<Control>) -> StatusCode {
-    control.clock.go_on();
+    control.clock.resume();
     StatusCode::NO_CONTENT
 }
 
-/// What went wrong, in plain words: only testers are here.
+/// An error, with its full text, because only testers use this API.
 struct Failure(String);
 
 impl IntoResponse for Failure {

@@ -1,4 +1,4 @@
-//! `countersign demo`: the main job with no settings and no key.
+//! `countersign demo`: the service with a demo store. It needs no settings and no API key.
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
@@ -29,30 +29,30 @@ use crate::{
 
 #[derive(clap::Args)]
 pub struct Options {
-    /// The port to listen on; 0 takes a free one.
+    /// The port to listen on; 0 picks a free one.
     #[arg(long, default_value_t = 8080)]
     port: u16,
-    /// Listen on this address instead of loopback. Everybody's password is printed: never where strangers can reach it.
+    /// Listen on this address instead of loopback. The demo prints everybody's password, so never use an address that strangers can reach.
     #[arg(long)]
     listen: Option<SocketAddr>,
-    /// Also serve a control here, for integration tests: reset, clock, what the model says, mails. See docs/integration-target.md.
+    /// Also serve a control API here, for integration tests: reset, clock, scripted model, mails. See docs/integration-target.md.
     #[arg(long)]
     control: Option<SocketAddr>,
-    /// The OpenAI-compatible server of a model that answers, such as http://127.0.0.1:11434/v1. With OPENAI_API_KEY in the environment
-    /// that account's model answers; without either, the rules do.
+    /// The URL of an OpenAI-compatible server whose model answers, such as http://127.0.0.1:11434/v1. Without it: OpenAI if OPENAI_API_KEY
+    /// is set, else the fixed rules.
     #[arg(long, requires = "model", conflicts_with = "control")]
     model_url: Option<String>,
-    /// The model's name there, such as qwen3.
+    /// The model's name on that server, such as qwen3.
     #[arg(long, requires = "model_url")]
     model: Option<String>,
-    /// Hold nobody back who calls too often: for fuzzers and load.
+    /// Turn the rate limits off, for fuzzers and load tests.
     #[arg(long)]
     no_limits: bool,
 }
 
 pub async fn run(options: Options) -> Result<(), CliError> {
     let _telemetry = telemetry::start(&TelemetrySettings::default());
-    // The control says itself what the model says.
+    // With the control API the test scripts the model.
     let answers = match options.control {
         Some(_) => ModelSettings::Offline,
         None => {
@@ -62,10 +62,10 @@ pub async fn run(options: Options) -> Result<(), CliError> {
     };
     let address = options.listen.unwrap_or((Ipv4Addr::LOCALHOST, options.port).into());
     let listener = bind(address).await?;
-    // Kept until the end: dropping it stops it.
+    // This is kept until the end, because dropping it stops Postgres.
     #[allow(clippy::disallowed_methods, reason = "the demo has no other setting")]
     let postgres = match std::env::var("DATABASE_URL") {
-        Ok(url) if !url.is_empty() => Err(given(&url)?),
+        Ok(url) if !url.is_empty() => Err(parse_url(&url)?),
         _ => Ok(PrivatePostgres::start(true).await?),
     };
     let (admin, address) = match &postgres {
@@ -91,7 +91,7 @@ pub async fn run(options: Options) -> Result<(), CliError> {
             clock: clock.clone(),
             keyring: settings.keyring.clone(),
             storefront: Arc::new(shown),
-            turn: Arc::default(),
+            reset_lock: Arc::default(),
         };
         let listener = bind(address).await?;
         println!("Control: http://{}", listener.local_addr()?);
@@ -107,7 +107,7 @@ pub async fn run(options: Options) -> Result<(), CliError> {
     serve(listener, &settings, &pools, clock, model, stop_signal()?).await
 }
 
-fn given(url: &str) -> Result<PgConnectOptions, CliError> {
+fn parse_url(url: &str) -> Result<PgConnectOptions, CliError> {
     let mend =
         "must be a URL such as postgres://USER:PASSWORD@HOST/DATABASE whose user may create roles, or unset".into();
     url.parse().map_err(|_| {

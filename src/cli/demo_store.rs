@@ -1,4 +1,4 @@
-//! The store that the demo has: founded, filled, with its people, and a key for its shop page.
+//! Creates the demo's store with its data, shoppers and staff, and the key that its shop page signs assertions with.
 
 use super::{CliError, import};
 use crate::{
@@ -10,7 +10,7 @@ use crate::{
     tenancy::{self, Pools, StoreKey, Tenant},
 };
 
-/// The demo store: small, ours, in the format of `docs/import.md`.
+/// The demo store's data, in the format of `docs/import.md`.
 const STORE: &str = include_str!("demo_store.jsonl");
 const HELP: [(&str, &str); 3] = [
     ("returns", include_str!("demo_help/returns.md")),
@@ -18,12 +18,12 @@ const HELP: [(&str, &str); 3] = [
     ("lantern-care", include_str!("demo_help/lantern-care.md")),
 ];
 const SLUG: &str = "demo";
-/// Everybody's password in the demo, printed at its start. The demo listens on loopback only.
+/// The password of everybody in the demo. It is printed at the start.
 pub const PASSWORD: &str = "demo-password";
-/// The store's key where tests are to know it: the store's id is 1, and so is the rest.
+/// The fixed store key of a new demo store, so that tests know it.
 const KEY: &str = "pk_AAAAAAAAcACAAAAAAAAAAQAAAAAAAAAAAAAAAAAAAAE";
 
-/// What a tester needs to know.
+/// What tests need to know about the demo store.
 pub fn facts() -> serde_json::Value {
     serde_json::json!({
         "store": SLUG,
@@ -37,11 +37,11 @@ pub fn facts() -> serde_json::Value {
     })
 }
 
-/// Founds the demo store, or finds it where an earlier demo left it, and gives its shoppers their password.
+/// Creates the demo store, or uses the one of an earlier demo, then imports its data and sets its passwords.
 pub async fn seed(pools: &Pools) -> Result<StoreKey, CliError> {
     let (store, key) = match tenancy::find_by_slug(&pools.executor, SLUG).await? {
         Some(store) => {
-            let key = another_key(pools, &store).await?;
+            let key = add_store_key(pools, &store).await?;
             (store, key)
         }
         None => {
@@ -75,17 +75,17 @@ pub async fn seed(pools: &Pools) -> Result<StoreKey, CliError> {
     Ok(key)
 }
 
-async fn another_key(pools: &Pools, store: &Tenant) -> Result<StoreKey, CliError> {
+async fn add_store_key(pools: &Pools, store: &Tenant) -> Result<StoreKey, CliError> {
     let mut tx = pools.executor.begin(tenancy::Scope::tenant(store.id)).await?;
     let key = tenancy::store_keys::add(&mut tx).await?;
     tx.commit().await?;
     Ok(key)
 }
 
-/// The shop page, with a key of its own to vouch for its visitors.
+/// The shop page's settings, with a new assertion key that it signs its visitors in with.
 pub async fn storefront(pools: &Pools, keyring: &Keyring, key: &StoreKey) -> Result<Storefront, CliError> {
     let mut tx = super::begin(pools, SLUG).await?;
-    // A database that an earlier demo left has an earlier key, sealed with a secret that is gone.
+    // A key of an earlier demo cannot be used, because it is sealed with a secret that is gone.
     let kid = format!("demo-{}", hex::encode(rand::random::<[u8; 4]>()));
     let secret = assertion_keys::add_shared_secret(&mut tx, keyring, &kid, crate::clock::now()).await?;
     tx.commit().await?;

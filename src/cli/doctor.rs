@@ -1,4 +1,4 @@
-//! `countersign doctor`: what is wrong with a live installation, printed.
+//! `countersign doctor`: examines a live installation and prints the findings.
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -20,16 +20,16 @@ pub struct Options {
     /// Print JSON.
     #[arg(long)]
     json: bool,
-    /// Where the public reaches the service; PUBLIC_URL, if left out.
+    /// The public URL of the service. Default: PUBLIC_URL.
     #[arg(long)]
     url: Option<String>,
     /// The folder that `ops/backup` writes to.
     #[arg(long)]
     backups: Option<PathBuf>,
-    /// The resolver to ask about mail; the system's, if left out.
+    /// The DNS resolver for the checks of mail. Default: the system's.
     #[arg(long)]
     resolver: Option<SocketAddr>,
-    /// Leave the DNS of mail alone.
+    /// Skip the checks of mail.
     #[arg(long)]
     without_mail: bool,
     /// Leave the language models alone: asking them takes time and costs a little.
@@ -39,15 +39,15 @@ pub struct Options {
 
 #[derive(Subcommand)]
 pub enum DoctorCommand {
-    /// Whether receivers will believe our mail: SPF, DKIM, DMARC, MX, reverse DNS, the relay's TLS.
+    /// Check whether receivers will accept our mail: SPF, DKIM, DMARC, MX, reverse DNS, the relay's TLS.
     Mail {
         /// Print JSON.
         #[arg(long)]
         json: bool,
-        /// The resolver to ask; the system's, if left out.
+        /// The DNS resolver. Default: the system's.
         #[arg(long)]
         resolver: Option<SocketAddr>,
-        /// An address that our mail leaves from; the relay's own, if left out. May be given several times.
+        /// An IP address that our mail is sent from. Can be given several times. Default: the relay's own.
         #[arg(long = "sender")]
         senders: Vec<IpAddr>,
     },
@@ -61,14 +61,14 @@ pub async fn run(options: Options) -> Result<(), CliError> {
             senders,
         }) => (json, mail::examine(resolver, &senders).await?),
         None => {
-            let look = doctor::Options {
+            let examination = doctor::Options {
                 url: options.url,
                 backups: options.backups,
                 resolver: options.resolver,
                 without_mail: options.without_mail,
                 without_models: options.without_models,
             };
-            (options.json, doctor::examine(&look).await)
+            (options.json, doctor::examine(&examination).await)
         }
     };
     report(json, &findings)

@@ -1,4 +1,4 @@
-//! `countersign export`: a store as `countersign import` takes it, a record a line.
+//! `countersign export`: writes a store's data in the format of `countersign import`, one record a line.
 
 use std::io::Write;
 
@@ -11,7 +11,7 @@ use crate::{
     tenancy::{Executor, Pool, Scope, Tenant},
 };
 
-/// Writes products, shoppers and orders, in the order that an import needs them.
+/// Writes products, then shoppers, then orders, because an import needs them in this order.
 pub async fn write(executor: &Pool<Executor>, store: &Tenant, out: &mut impl Write) -> Result<u64, CliError> {
     let mut tx = executor.begin(Scope::tenant(store.id)).await?;
     let mut count = 0;
@@ -65,7 +65,7 @@ async fn lines(
     Ok(count)
 }
 
-/// Amounts come as minor units and leave as the decimal text of the format.
+/// Replaces amounts in minor units by the decimal text of the format.
 fn decimal_amounts(value: &mut Value, store: &Tenant) {
     match value {
         Value::Object(fields) => {

@@ -1,4 +1,4 @@
-//! `countersign integration`: secrets for and of other systems. Each is given on standard input and kept sealed.
+//! `countersign integration`: manages the secrets of integrations. A secret is read from standard input and stored sealed.
 
 use clap::Subcommand;
 use uuid::Uuid;
@@ -15,23 +15,23 @@ use crate::{
 
 #[derive(Subcommand)]
 pub enum IntegrationCommand {
-    /// Put a secret into use, read from standard input. Those before it stay in use until they are revoked.
+    /// Add a secret, read from standard input. Earlier secrets stay in use until they are revoked.
     Add {
         /// The store's slug.
         #[arg(long)]
         tenant: String,
-        /// Where the CRM is, or Shopify's Admin GraphQL: https://SHOP.myshopify.com/admin/api/VERSION/graphql.json
+        /// The URL of the CRM, or of Shopify's Admin GraphQL API: https://SHOP.myshopify.com/admin/api/VERSION/graphql.json
         #[arg(long)]
         url: Option<String>,
         #[arg(value_enum)]
         kind: Kind,
     },
-    /// List the secrets in use, not what they are.
+    /// List the secrets in use, without their values.
     List {
         #[arg(long)]
         tenant: String,
     },
-    /// Take a secret out of use.
+    /// Revoke a secret.
     Revoke {
         #[arg(long)]
         tenant: String,

@@ -1,4 +1,4 @@
-//! `countersign keys`: the keys that stores sign assertions with, and the rotation of the server's secret.
+//! `countersign keys`: manages the keys that stores sign assertions with, and the rotation of the server's secret.
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use clap::Subcommand;
@@ -15,7 +15,7 @@ use crate::{
 
 #[derive(Subcommand)]
 pub enum KeysCommand {
-    /// Let a store's site vouch for its visitors. Prints the secret of an hs256 key, this once.
+    /// Add a key with which a store's site signs assertions for its visitors. The secret of an hs256 key is printed, only once.
     Add {
         /// The store's slug.
         #[arg(long)]
@@ -28,18 +28,18 @@ pub enum KeysCommand {
         /// The key's name, which assertions carry as `kid`.
         kid: String,
     },
-    /// List a store's keys, and which of them still rest on SECRET_KEY_OLD.
+    /// List a store's keys, and which of them are still sealed with SECRET_KEY_OLD.
     List {
         #[arg(long)]
         tenant: String,
     },
-    /// Take a key out of use at once.
+    /// Revoke a key at once.
     Revoke {
         #[arg(long)]
         tenant: String,
         kid: String,
     },
-    /// After SECRET_KEY has changed: put everything that is sealed with SECRET_KEY_OLD under the new one.
+    /// Seal everything that is sealed with SECRET_KEY_OLD with the new SECRET_KEY, after it was changed.
     Reseal,
 }
 

@@ -46,11 +46,11 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Try it: a private Postgres, a demo store and the offline model, on loopback. Needs no settings.
+    /// Try the service with a private Postgres, a demo store and the offline model, on loopback. Needs no settings.
     Demo(demo::Options),
-    /// Serve for real; settings come from the environment (see .env.example).
+    /// Run the service. Settings come from the environment (see .env.example).
     Serve,
-    /// Run only the job queue, where approved proposals are done.
+    /// Run only the job queue, which executes approved proposals.
     Worker,
     /// Create the database roles and bring the schema up to date. Safe to run again.
     Migrate,
@@ -63,23 +63,23 @@ enum Command {
     /// Manage staff.
     #[command(subcommand)]
     Staff(staff::StaffCommand),
-    /// Look at a live installation and say what is wrong and how to mend it.
+    /// Examine a live installation and say what is wrong and how to fix it.
     Doctor(doctor::Options),
-    /// Look after the language models.
+    /// Check the language models.
     #[command(subcommand)]
     Model(model::ModelCommand),
-    /// Manage secrets for and of other systems: Stripe, the CRM, what webhooks are signed with.
+    /// Manage the secrets of integrations: Stripe, Shopify, the CRM, and the secrets that webhooks are signed with.
     #[command(subcommand)]
     Integration(integrations::IntegrationCommand),
-    /// Manage the keys that stores sign with, and rotate the server's secret.
+    /// Manage the keys that stores sign assertions with, and rotate the server's secret.
     #[command(subcommand)]
     Keys(keys::KeysCommand),
-    /// Look after the audit.
+    /// Verify the audit.
     #[command(subcommand)]
     Audit(staff::AuditCommand),
-    /// Run scripted conversations against a fresh copy of a store and compare how each ends.
+    /// Run scripted conversations, each on a fresh copy of a store, and compare how each ends with what is expected.
     Replay(replay::Options),
-    /// Import products, shoppers and orders. Safe to run again; bad lines are named and skipped.
+    /// Import products, shoppers and orders. Safe to run again; invalid lines are reported and skipped.
     Import {
         /// The store's slug.
         #[arg(long)]
@@ -96,34 +96,34 @@ enum Command {
         tenant: String,
         folder: PathBuf,
     },
-    /// Print a store as `import` takes it: products, shoppers, orders.
+    /// Print a store's products, shoppers and orders in the format of `import`.
     Export {
         /// The store's slug.
         #[arg(long)]
         tenant: String,
     },
-    /// Go a shopper's way through a running server and say how each step went; the exit status says whether all did. Without
-    /// a probe account only the health is asked for, as containers do.
+    /// Use a running server as a shopper would, and report how each step went. The exit status is 0 if all went well. Without a probe
+    /// account only the health is checked, as in container health checks.
     Probe(probe::Options),
-    /// Print what the model is told, word for word, and fail on secrets, hidden policy and missing rules.
+    /// Print the system prompt and the tools exactly as the model gets them. Fails on secrets, hidden policy and missing rules.
     Prompt {
-        /// The store's slug; every store without it.
+        /// The store's slug. Default: every store.
         #[arg(long)]
         tenant: Option<String>,
     },
-    /// Copy a log without credentials and personal data: for logs of before, or of others.
+    /// Copy a log without credentials and personal data, for logs of older releases or of other programs.
     Redact {
         /// A file, or `-` for standard input.
         #[arg(default_value = "-")]
         path: PathBuf,
     },
-    /// Make the secrets of an installation, each in a file of its own. Those that are there stay.
+    /// Create the secrets of an installation, each in its own file. Existing files are kept.
     Secrets {
         folder: PathBuf,
         #[command(flatten)]
         admin: secrets::Admin,
     },
-    /// Take mail and send nothing on, but show it: for tries and tests.
+    /// Run a mail relay that forwards nothing but shows mail on a page, for trials and tests.
     CatchMail {
         #[arg(long, default_value = "127.0.0.1:1025")]
         smtp: std::net::SocketAddr,
@@ -275,7 +275,7 @@ async fn dispatch(command: Command) -> Result<(), CliError> {
     }
 }
 
-/// Brings the schema and the job queue's own up to date.
+/// Brings the database schema, and that of the job queue, up to date.
 pub async fn migrate(admin: &PgConnectOptions, database: &DatabaseSettings) -> Result<(), CliError> {
     bootstrap::migrate(admin, database).await?;
     Ok(jobs::migrate(admin).await?)
@@ -291,7 +291,7 @@ async fn tenant(pools: &Pools, slug: &str) -> Result<Tenant, CliError> {
         .ok_or_else(|| CliError::NoTenant(slug.to_owned()))
 }
 
-/// A transaction of the executor's in the store of that slug.
+/// Begins a transaction of the executor role for the store with this slug.
 async fn begin(pools: &Pools, slug: &str) -> Result<Tx<Executor>, CliError> {
     let store = tenant(pools, slug).await?;
     Ok(pools.executor.begin(Scope::tenant(store.id)).await?)
@@ -305,7 +305,7 @@ fn read_password() -> Result<SecretString, CliError> {
     }
 }
 
-/// A secret of another system's, as it was given there.
+/// Reads the secret of an integration from standard input.
 fn read_secret() -> Result<SecretString, CliError> {
     let secret = read_line("secret: ")?;
     match (8..=4096).contains(&secret.len()) {

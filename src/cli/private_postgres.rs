@@ -1,5 +1,5 @@
-//! A Postgres of one's own, for `demo` and the tests: started in a temporary folder on a Unix socket, gone with the
-//! process that started it, however that ends.
+//! A private Postgres for `demo`, `replay` and the tests. It runs in a temporary folder on a Unix socket, and is removed when the process
+//! that started it ends, however that happens.
 
 use std::{
     fs, io,
@@ -12,8 +12,8 @@ use std::{
 
 use sqlx::{Connection, PgConnection, postgres::PgConnectOptions};
 
-/// Waits on its standard input: end of file means that whoever holds the other end is gone, by exit or by SIGKILL.
-/// Then Postgres is stopped and the folder removed. In a process group of its own, so that Ctrl-C reaches only us.
+/// A shell script that runs Postgres and waits for the end of its standard input, which means that the process at the other end is gone, by
+/// exit or by SIGKILL. It then stops Postgres and removes the folder. It has its own process group, so that Ctrl-C does not reach it.
 const SUPERVISOR: &str = r#"
 "$BIN/initdb" -D "$DIR/data" -U postgres -A trust -E UTF8 --locale=C --no-sync --no-instructions >"$DIR/log" 2>&1 || exit 1
 "$BIN/postgres" -D "$DIR/data" -k "$DIR" -c listen_addresses= -c max_connections=400 -c shared_buffers=128MB $FLAGS >>"$DIR/log" 2>&1 </dev/null &
@@ -38,15 +38,16 @@ pub enum PrivatePostgresError {
     Io(#[from] io::Error),
 }
 
-/// A running private Postgres. Dropped, it stops.
+/// A running private Postgres. It stops when it is dropped.
 pub struct PrivatePostgres {
     folder: PathBuf,
     supervisor: Child,
+    /// The supervisor's standard input. Postgres stops when it is closed.
     alive: Option<ChildStdin>,
 }
 
 impl PrivatePostgres {
-    /// Starts one, in about half a second. `durable` keeps fsync on; tests do without.
+    /// Starts a private Postgres. `durable` keeps fsync on; tests turn it off to be faster.
     pub async fn start(durable: bool) -> Result<Self, PrivatePostgresError> {
         let binaries = find_binaries().await?;
         let user = unprivileged_user()?;
@@ -98,14 +99,14 @@ impl PrivatePostgres {
             .database(database)
     }
 
-    /// Where `database` is, without a user.
+    /// The connection to `database`, without a user.
     pub fn address(&self, database: &str) -> PgConnectOptions {
         PgConnectOptions::new_without_pgpass()
             .socket(&self.folder)
             .database(database)
     }
 
-    /// The folder of its Unix socket, as the `host` of a connection.
+    /// The folder of its Unix socket, which is the `host` of a connection.
     pub fn socket_folder(&self) -> &Path {
         &self.folder
     }
@@ -142,7 +143,7 @@ async fn find_binaries() -> Result<PathBuf, PrivatePostgresError> {
     let on_path = std::env::var_os("PATH")
         .map(|path| std::env::split_paths(&path).collect::<Vec<_>>())
         .unwrap_or_default();
-    // Where Debian, Red Hat, Homebrew and a build from source put it.
+    // Debian, Red Hat and Homebrew install Postgres in these folders.
     let mut versioned = [
         glob("/usr/lib/postgresql", "bin"),
         glob("/usr", "bin"),
@@ -158,7 +159,7 @@ async fn find_binaries() -> Result<PathBuf, PrivatePostgresError> {
         .into_iter()
         .find(|folder| folder.join("initdb").exists() && folder.join("postgres").exists())
     {
-        // Debian links some programs into the PATH; the others lie where the link points.
+        // Debian links only some programs into the PATH; the others are where the link points.
         Some(folder) => Ok(fs::canonicalize(folder.join("postgres"))?
             .parent()
             .map(Path::to_path_buf)
@@ -167,7 +168,7 @@ async fn find_binaries() -> Result<PathBuf, PrivatePostgresError> {
     }
 }
 
-/// `parent/*/leaf`.
+/// The folders `parent/*/leaf` that contain `initdb`.
 fn glob(parent: &str, leaf: &str) -> Vec<PathBuf> {
     let entries = fs::read_dir(parent).into_iter().flatten().flatten();
     entries
@@ -203,7 +204,7 @@ struct User {
     id: u32,
 }
 
-/// Whom to run Postgres as: ourselves, or somebody else when we are root.
+/// The user to run Postgres as. None means the current user; root needs another one.
 fn unprivileged_user() -> Result<Option<User>, PrivatePostgresError> {
     if id_of(None)? != Some(0) {
         return Ok(None);

@@ -1,7 +1,7 @@
-//! `countersign probe`: a shopper's way through a running server, for cron and uptime monitors.
+//! `countersign probe`: uses a running server as a shopper would, for cron and uptime monitors.
 //!
-//! It signs in as an account of its own, asks the assistant by its rules (which costs nothing), looks an order up, has the
-//! conversation mailed, and takes away what it left: the conversation and the session.
+//! It signs in with its own account, looks an order up, asks the assistant by its fallback rules (which costs nothing), has the
+//! conversation mailed, and finally deletes the conversation and the session.
 
 use std::{
     path::PathBuf,
@@ -16,35 +16,36 @@ use serde_json::{Value, json};
 
 use super::CliError;
 
-/// How long a step may take; a turn that the model answers gets as long as a turn may take.
-const STEP: Duration = Duration::from_secs(10);
-const TURN: Duration = Duration::from_secs(70);
-/// How long a mail may take until the relay has it.
-const MAIL: Duration = Duration::from_secs(30);
+/// How long a step may take.
+const STEP_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a turn may take.
+const TURN_TIMEOUT: Duration = Duration::from_secs(70);
+/// How long it may take until the relay has a mail.
+const MAIL_TIMEOUT: Duration = Duration::from_secs(30);
 
 #[derive(Args)]
 pub struct Options {
-    /// The server.
+    /// The URL of the server.
     #[arg(long, env = "PROBE_URL", default_value = "http://127.0.0.1:8080")]
     url: String,
-    /// A page that must answer as well: the shop's, with the chat in it.
+    /// A page that must answer as well, such as the shop's page with the chat in it.
     #[arg(long, env = "PROBE_HOME_URL")]
     home: Option<String>,
-    /// The release that must answer.
+    /// The version that the server must have.
     #[arg(long)]
     expect_version: Option<String>,
-    /// The store's publishable key, for the steps of a shopper.
+    /// The store's publishable key, for the steps as a shopper.
     #[arg(long, env = "PROBE_STORE_KEY", requires = "email")]
     store_key: Option<String>,
-    /// The probe account: a shopper of the store's, with one order at least.
+    /// The probe account: a shopper of the store with at least one order.
     #[arg(long, env = "PROBE_EMAIL", requires = "password")]
     email: Option<String>,
     #[arg(long, env = "PROBE_PASSWORD", hide_env_values = true)]
     password: Option<SecretString>,
-    /// A key with the scope `deliveries:read`, to see that the mail left. Without it the mail is only asked for.
+    /// An API key with the scope `deliveries:read`, to check that the mail was sent. Without it the mail is only requested.
     #[arg(long, env = "PROBE_API_KEY", hide_env_values = true)]
     api_key: Option<SecretString>,
-    /// Have the language model answer, which costs money.
+    /// Let the language model answer, which costs money.
     #[arg(long)]
     ask_model: bool,
     /// Print one JSON object instead of lines.
@@ -58,7 +59,7 @@ pub struct Options {
 #[derive(Serialize)]
 struct Report {
     ok: bool,
-    /// The text of the answer.
+    /// The server's version. None if the health check failed.
     version: Option<String>,
     steps: Vec<Step>,
 }
@@ -68,13 +69,13 @@ struct Step {
     name: &'static str,
     ok: bool,
     ms: u64,
-    /// What went wrong, or what was seen. Nothing of anybody's.
+    /// What went wrong, or what was found. It contains no personal data.
     #[serde(skip_serializing_if = "String::is_empty")]
     detail: String,
 }
 
 pub async fn run(options: Options) -> Result<(), CliError> {
-    let client = Client::builder().timeout(STEP).build();
+    let client = Client::builder().timeout(STEP_TIMEOUT).build();
     let client = client.map_err(|error| CliError::Argument(error.to_string()))?;
     let mut probe = Probe {
         options: &options,
@@ -85,10 +86,10 @@ pub async fn run(options: Options) -> Result<(), CliError> {
             steps: Vec::new(),
         },
     };
-    probe.walk().await;
+    probe.run_steps().await;
     let report = probe.report;
     if let Some(path) = &options.textfile {
-        write_whole(path, &metrics(&report)).map_err(|error| CliError::Unreadable(path.clone(), error))?;
+        write_atomically(path, &metrics(&report)).map_err(|error| CliError::Unreadable(path.clone(), error))?;
     }
     if options.json {
         println!("{}", json!(report));
@@ -114,11 +115,11 @@ struct Probe<'a> {
 type Failure = String;
 
 impl Probe<'_> {
-    /// All steps. One that fails does not keep those from running that do not rest on it.
-    async fn walk(&mut self) {
+    /// Runs all steps. If one fails, those that do not depend on it still run.
+    async fn run_steps(&mut self) {
         if let Some(home) = &self.options.home {
             let page = self.client.get(home);
-            self.step("home", async { taken(page).await.map(|_| ((), String::new())) })
+            self.step("home", async { fetch(page).await.map(|_| ((), String::new())) })
                 .await;
         }
         let health = self.client.get(self.at("/health"));
@@ -157,8 +158,9 @@ impl Probe<'_> {
         }
     }
 
+    /// Runs the steps that need a session.
     async fn as_shopper(&mut self, token: &SecretString) {
-        let orders = self.asks("GET", "/v1/orders", token);
+        let orders = self.request("GET", "/v1/orders", token);
         let number = self
             .step("orders", async {
                 let orders = read(orders).await?;
@@ -168,13 +170,13 @@ impl Probe<'_> {
             })
             .await;
         if let Some(number) = &number {
-            let order = self.asks("GET", &format!("/v1/orders/{}", in_path(number)), token);
+            let order = self.request("GET", &format!("/v1/orders/{}", path_segment(number)), token);
             self.step("order", async { read(order).await.map(|_| ((), String::new())) })
                 .await;
         }
         let text = format!("Where is my order {}?", number.as_deref().unwrap_or("#1"));
         let by_rules = !self.options.ask_model;
-        let send = self.asks("POST", "/v1/chat/send", token).timeout(TURN);
+        let send = self.request("POST", "/v1/chat/send", token).timeout(TURN_TIMEOUT);
         let send = send.json(&json!({ "text": text, "by_rules": by_rules }));
         let conversation = self
             .step("chat", async {
@@ -196,26 +198,26 @@ impl Probe<'_> {
             .await;
         if let Some(conversation) = &conversation {
             self.mail(conversation, token).await;
-            let delete = self.asks("DELETE", &format!("/v1/conversations/{conversation}"), token);
-            self.step("clean_up", async { taken(delete).await.map(|_| ((), String::new())) })
+            let delete = self.request("DELETE", &format!("/v1/conversations/{conversation}"), token);
+            self.step("clean_up", async { fetch(delete).await.map(|_| ((), String::new())) })
                 .await;
         }
-        let log_out = self.asks("DELETE", "/v1/sessions/current", token);
-        self.step("log_out", async { taken(log_out).await.map(|_| ((), String::new())) })
+        let log_out = self.request("DELETE", "/v1/sessions/current", token);
+        self.step("log_out", async { fetch(log_out).await.map(|_| ((), String::new())) })
             .await;
     }
 
-    /// Has the conversation mailed to the probe account, and sees it leave.
+    /// Has the conversation mailed to the probe account, and checks that the relay got it.
     async fn mail(&mut self, conversation: &str, token: &SecretString) {
-        let ask = self.asks("POST", &format!("/v1/conversations/{conversation}/transcript"), token);
+        let ask = self.request("POST", &format!("/v1/conversations/{conversation}/transcript"), token);
         let look = self
             .options
             .api_key
             .as_ref()
-            .map(|key| self.asks("GET", "/v1/staff/deliveries?limit=100", key));
+            .map(|key| self.request("GET", "/v1/staff/deliveries?limit=100", key));
         let key = format!("mail:transcript:{conversation}:");
         self.step("mail", async {
-            taken(ask).await?;
+            fetch(ask).await?;
             let Some(look) = look else {
                 return Ok(((), "asked for; --api-key sees it leave".to_owned()));
             };
@@ -230,7 +232,7 @@ impl Probe<'_> {
                 match ours.and_then(|delivery| delivery["state"].as_str()) {
                     Some("done") => return Ok(((), "the relay has it".to_owned())),
                     Some(state @ ("dead" | "dropped")) => return Err(format!("the mail is {state}")),
-                    _ if began.elapsed() > MAIL => return Err("the mail has not left".to_owned()),
+                    _ if began.elapsed() > MAIL_TIMEOUT => return Err("the mail has not left".to_owned()),
                     _ => tokio::time::sleep(Duration::from_millis(200)).await,
                 }
             }
@@ -242,14 +244,14 @@ impl Probe<'_> {
         format!("{}{path}", self.options.url.trim_end_matches('/'))
     }
 
-    fn asks(&self, method: &str, path: &str, token: &SecretString) -> RequestBuilder {
+    fn request(&self, method: &str, path: &str, token: &SecretString) -> RequestBuilder {
         let method = method.parse().unwrap_or(reqwest::Method::GET);
         self.client
             .request(method, self.at(path))
             .bearer_auth(token.expose_secret())
     }
 
-    /// Runs a step and notes how it went. Its value when it went well.
+    /// Runs a step and records its result. Returns the step's value if it succeeded.
     async fn step<T>(
         &mut self,
         name: &'static str,
@@ -267,15 +269,15 @@ impl Probe<'_> {
     }
 }
 
-/// A number as a part of a path: shops print a # before it.
-fn in_path(number: &str) -> String {
+/// Encodes an order number, which can contain a `#`, as a path segment.
+fn path_segment(number: &str) -> String {
     url::form_urlencoded::byte_serialize(number.as_bytes())
         .collect::<String>()
         .replace('+', "%20")
 }
 
-/// The answer to a request that must succeed.
-async fn taken(request: RequestBuilder) -> Result<reqwest::Response, Failure> {
+/// Sends a request and returns the response. A status that is not a success is a failure.
+async fn fetch(request: RequestBuilder) -> Result<reqwest::Response, Failure> {
     let response = request.send().await.map_err(|error| match error {
         error if error.is_timeout() => "no answer in time".to_owned(),
         error if error.is_connect() => "cannot be connected to".to_owned(),
@@ -289,11 +291,11 @@ async fn taken(request: RequestBuilder) -> Result<reqwest::Response, Failure> {
 }
 
 async fn read(request: RequestBuilder) -> Result<Value, Failure> {
-    let body = taken(request).await?.json().await;
+    let body = fetch(request).await?.json().await;
     body.map_err(|_| "the answer is not JSON".to_owned())
 }
 
-/// In Prometheus's text format.
+/// The report in Prometheus's text format.
 fn metrics(report: &Report) -> String {
     let mut text = format!(
         "# TYPE countersign_probe_success gauge\ncountersign_probe_success {}\n# TYPE countersign_probe_timestamp_seconds gauge\ncountersign_probe_timestamp_seconds {}\n# TYPE countersign_probe_step_seconds gauge\n",
@@ -310,8 +312,8 @@ fn metrics(report: &Report) -> String {
     text
 }
 
-/// In one go: a collector never reads half of it.
-fn write_whole(path: &std::path::Path, text: &str) -> std::io::Result<()> {
+/// Replaces a file atomically, so that a collector never reads half of it.
+fn write_atomically(path: &std::path::Path, text: &str) -> std::io::Result<()> {
     let new = path.with_extension("new");
     std::fs::write(&new, text)?;
     std::fs::rename(new, path)

@@ -1,4 +1,4 @@
-//! `countersign prompt`: what the model is told, word for word, and whether it may be.
+//! `countersign prompt`: prints the system prompt and the tools of a store, and checks them.
 
 use super::{CliError, pools, tenant};
 use crate::{

@@ -1,4 +1,4 @@
-//! `countersign redact`: a log of before, or of others, without credentials and personal data.
+//! `countersign redact`: copies a log without credentials and personal data.
 
 use std::{
     fs::File,

@@ -1,4 +1,4 @@
-//! `countersign secrets`: makes the secrets of an installation, each in a file of its own, and leaves those alone that are there.
+//! `countersign secrets`: creates the secrets of an installation, each in its own file. Existing files are kept.
 
 use std::{
     io::Write,
@@ -10,7 +10,7 @@ use clap::Args;
 
 use super::CliError;
 
-/// Each is for one purpose; `X` reads the file that `X_FILE` names.
+/// The files of the server's secrets. A setting `X` reads the file that `X_FILE` names.
 const SECRETS: [&str; 4] = [
     "database-reader-password",
     "database-web-password",
@@ -18,36 +18,36 @@ const SECRETS: [&str; 4] = [
     "secret-key",
 ];
 
-/// The file mode of a secret that only this user reads.
-const OWN: u32 = 0o400;
-/// The file mode of a secret for whoever is given the folder: Postgres runs as another user than `migrate`.
-const SHARED: u32 = 0o444;
+/// The file mode of a secret that only this user may read.
+const OWNER_ONLY: u32 = 0o400;
+/// The file mode of a secret that everybody who can reach its folder may read. Postgres runs as another user than `migrate`.
+const READABLE_BY_ALL: u32 = 0o444;
 
-/// The superuser's password and the URL by which `migrate` signs in with it: in a folder of their own, which is kept from the
-/// server.
+/// Options for the superuser's password, and for the URL by which `migrate` signs in with it. They are in their own folder, which the
+/// server does not get.
 #[derive(Args)]
 pub struct Admin {
-    /// Also make the database superuser's secrets, in this folder.
+    /// Also create the database superuser's secrets, in this folder.
     #[arg(long, requires = "admin_host")]
     admin: Option<PathBuf>,
-    /// Where the superuser signs in: HOST:PORT/DATABASE.
+    /// The database that the superuser signs in to: HOST:PORT/DATABASE.
     #[arg(long, requires = "admin")]
     admin_host: Option<String>,
 }
 
-/// Makes what is missing.
+/// Creates the secrets that do not exist yet.
 pub fn run(folder: &Path, admin: Admin) -> Result<(), CliError> {
     create(folder, 0o700)?;
     for name in SECRETS {
-        write_new(&folder.join(name), OWN, &random())?;
+        write_new(&folder.join(name), OWNER_ONLY, &random())?;
     }
     if let (Some(folder), Some(host)) = (admin.admin, admin.admin_host) {
         create(&folder, 0o755)?;
         let path = folder.join("postgres-password");
-        write_new(&path, SHARED, &random())?;
+        write_new(&path, READABLE_BY_ALL, &random())?;
         let password = std::fs::read_to_string(&path).map_err(unwritable(&path))?;
         let url = format!("postgres://postgres:{}@{host}", password.trim());
-        write_new(&folder.join("database-admin-url"), SHARED, &url)?;
+        write_new(&folder.join("database-admin-url"), READABLE_BY_ALL, &url)?;
     }
     Ok(())
 }
@@ -61,7 +61,7 @@ fn create(folder: &Path, mode: u32) -> Result<(), CliError> {
     made.map_err(unwritable(folder))
 }
 
-/// Says so, unless the file is there already: then it stays.
+/// Creates the file and prints its path. An existing file is kept.
 fn write_new(path: &Path, mode: u32, content: &str) -> Result<(), CliError> {
     let file = std::fs::OpenOptions::new()
         .write(true)

@@ -1,4 +1,4 @@
-//! `countersign serve`: puts the rooms together and serves until told to stop.
+//! `countersign serve` and `countersign worker`: put the modules together and run until they are told to stop.
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -23,19 +23,22 @@ use crate::{
     identity::Identity,
     integrations::{Outgoing, challenge::Challenge},
     mail::Mailer,
-    model::{Chain, Endpoint, EndpointSettings, Model, ModelHealth, OfflineModel, Watch, budget::Meter},
+    model::{
+        Chain, Endpoint, EndpointSettings, Model, ModelHealth, OfflineModel, PricedModel, StoreModels, Watch,
+        budget::Meter,
+    },
     telemetry::{self, Metrics},
     tenancy::{self, Pooler, Pools, Role, Web},
     tools::Registry,
     web,
-    worker::{Stop, Tools, Worker},
+    worker::{JobContext, Stop, Worker},
 };
 
-/// How long a stopping replica lets event streams go on, when turns have longer: most answers are over by then. Whose is not
-/// goes on at another replica.
-const LINGER: Duration = Duration::from_secs(5);
-/// How long whoever listens may take to hear the end.
-const LAST_WORDS: Duration = Duration::from_secs(2);
+/// How long a stopping replica keeps event streams open if the grace period of turns is longer. Most answers are finished by then, and the
+/// other clients go on at another replica.
+const STREAM_DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a client may take to receive the end of its stream.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Serves until SIGTERM or SIGINT.
 pub async fn run(settings: Settings) -> Result<(), CliError> {
@@ -69,12 +72,14 @@ pub async fn serve(
 ) -> Result<(), CliError> {
     let metrics = Metrics::default();
     let registry = Arc::new(Registry::new(pools.reader.clone(), pools.web.clone()));
+    let store_models = store_models(settings);
     let chain = chain(settings, model, pools, &clock);
     let model_health = model_health(settings, &chain);
     let chat = Chat::new(Engine {
         web: pools.web.clone(),
         registry: registry.clone(),
         chain,
+        store_models: store_models.clone(),
         keyring: settings.keyring.clone(),
         metrics: metrics.clone(),
         limits: Limits {
@@ -86,7 +91,7 @@ pub async fn serve(
         clock: clock.clone(),
     });
     let mut dependencies: Vec<Arc<dyn Dependency>> = vec![Arc::new(chat.clone())];
-    // Ended with this function. An execution that is cut off rolls back, and its job goes to another worker.
+    // Both sets of tasks are aborted when this function ends. An execution that is cut off rolls back, and its job goes to another worker.
     let mut background = JoinSet::new();
     let (stopped, grace) = (CancellationToken::new(), settings.shutdown_grace);
     let mut working = JoinSet::new();
@@ -148,9 +153,10 @@ pub async fn serve(
         identity,
         chat: chat.clone(),
         registry,
+        store_models,
         clock,
         secure_cookies: SecureCookies(settings.secure_cookies),
-        outside: http::Outside::new(settings.keyring.clone(), settings.outside.allow_loopback),
+        webhooks: http::WebhookState::new(settings.keyring.clone(), settings.outside.allow_loopback),
         challenge,
         health_check,
         drain: drain.clone(),
@@ -159,7 +165,7 @@ pub async fn serve(
         limits: settings.limits,
     };
     let router = Arc::new(http::router(app, settings.connections.proxies.clone(), pages));
-    api.is(&router);
+    api.set_router(&router);
     let serving = http::server::serve(
         listener,
         Router::clone(&router),
@@ -176,9 +182,13 @@ pub async fn serve(
         drain.begin();
         tokio::time::sleep(settings.shutdown_drain).await;
         stopped.cancel();
-        tokio::time::sleep(if grace > LINGER { LINGER } else { grace + LAST_WORDS }).await;
+        tokio::time::sleep(match grace > STREAM_DRAIN_TIMEOUT {
+            true => STREAM_DRAIN_TIMEOUT,
+            false => grace + FLUSH_TIMEOUT,
+        })
+        .await;
         drain.hand_over();
-        tokio::time::sleep(grace.saturating_sub(LINGER) + 2 * LAST_WORDS).await;
+        tokio::time::sleep(grace.saturating_sub(STREAM_DRAIN_TIMEOUT) + 2 * FLUSH_TIMEOUT).await;
         tracing::warn!("something was still going on at the end");
     };
     tokio::select! {
@@ -194,15 +204,15 @@ pub(super) async fn bind(address: SocketAddr) -> Result<TcpListener, CliError> {
         .map_err(|error| CliError::Listen(address, error))
 }
 
-/// What the job queue works with.
+/// Builds what job handlers work with.
 fn tools(
     settings: &Settings,
     pools: &Pools,
     registry: Arc<Registry>,
     (clock, metrics): (Clock, Metrics),
-) -> Result<Tools, CliError> {
+) -> Result<JobContext, CliError> {
     let post = Mailer::new(&settings.mail, settings.keyring.clone(), settings.public_url.clone())?;
-    Ok(Tools {
+    Ok(JobContext {
         executor: Executor::new(pools.executor.clone(), registry),
         outgoing: Outgoing::new(
             post,
@@ -219,12 +229,12 @@ fn tools(
     })
 }
 
-/// Who answers: `model`, the other one that is set, and the rules behind them.
+/// The models in the order that they are asked: `model`, the second model if one is set, then the fallback rules.
 fn chain(settings: &Settings, model: Arc<dyn Model>, pools: &Pools, clock: &Clock) -> Chain {
     let ModelSettings::Endpoint(first) = &settings.model else {
         return Chain::of(model);
     };
-    let meter = |settings: &EndpointSettings| Meter::new(pools.web.clone(), settings.model.clone(), settings.price);
+    let meter = |settings: &EndpointSettings| Meter::new(pools.web.clone(), priced(settings));
     let second = settings.second_model.iter().map(|settings| {
         let model: Arc<dyn Model> = Arc::new(Endpoint::new(settings.clone()));
         (model, meter(settings))
@@ -240,6 +250,22 @@ fn model_health(settings: &Settings, chain: &Chain) -> Option<ModelHealth> {
     }
 }
 
+/// An endpoint's own model, with its price.
+fn priced(settings: &EndpointSettings) -> PricedModel {
+    PricedModel {
+        name: settings.model.as_str().into(),
+        price: settings.price,
+    }
+}
+
+/// The models that stores can choose among.
+fn store_models(settings: &Settings) -> StoreModels {
+    match &settings.model {
+        ModelSettings::Offline => StoreModels::default(),
+        ModelSettings::Endpoint(first) => StoreModels::new(priced(first), &settings.priced_models),
+    }
+}
+
 /// The model that the settings name.
 pub fn model(settings: &ModelSettings) -> Arc<dyn Model> {
     match settings {
@@ -248,8 +274,8 @@ pub fn model(settings: &ModelSettings) -> Arc<dyn Model> {
     }
 }
 
-/// Runs the job queue until it is stopped; when the database goes away it starts over.
-async fn keep_working(tools: Tools, stop: Stop) {
+/// Runs the job queue until it is stopped. When it fails, for instance because the database is away, it starts again.
+async fn keep_working(tools: JobContext, stop: Stop) {
     while !stop.asked.is_cancelled() {
         let ended = match Worker::new(tools.clone(), 4, &stop).await {
             Ok(worker) => worker.run().await,
@@ -262,7 +288,7 @@ async fn keep_working(tools: Tools, stop: Stop) {
     }
 }
 
-/// `countersign worker`: only the job queue.
+/// `countersign worker`: runs only the job queue.
 pub async fn work(settings: Settings) -> Result<(), CliError> {
     if settings.database.pooler == Pooler::Transaction {
         let mend =
@@ -299,7 +325,7 @@ pub async fn work(settings: Settings) -> Result<(), CliError> {
         stop.await;
         tracing::info!("stopping: running jobs may finish");
         asked.cancel();
-        tokio::time::sleep(grace + LAST_WORDS).await;
+        tokio::time::sleep(grace + FLUSH_TIMEOUT).await;
     };
     tokio::select! {
         () = working => {}
@@ -308,20 +334,20 @@ pub async fn work(settings: Settings) -> Result<(), CliError> {
     Ok(())
 }
 
-/// A web server that could bypass row-level security must not start, whatever the settings say.
+/// Refuses to start if the web role can bypass row-level security.
 async fn refuse_powerful_role(pools: &Pools) -> Result<(), CliError> {
-    match pools.web.is_powerful().await {
+    match pools.web.can_bypass_row_security().await {
         Ok(true) => Err(CliError::PowerfulRole(Web::NAME)),
         Ok(false) => Ok(()),
         Err(error) => {
-            // Postgres may still be on its way up; `/health` says so until it is there.
+            // Postgres may still be starting; `/health` reports that until it answers.
             tracing::warn!(error = %telemetry::cause(&error), "the database cannot be reached yet");
             Ok(())
         }
     }
 }
 
-/// Over when the process is asked to stop.
+/// Completes when the process receives SIGTERM or SIGINT.
 pub(super) fn stop_signal() -> Result<impl Future<Output = ()> + Send + 'static, CliError> {
     let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     Ok(async move {

@@ -1,11 +1,11 @@
-//! `countersign shopper`: passwords, and what is kept about a shopper.
+//! `countersign shopper`: sets passwords, and exports or erases what is stored about a shopper.
 
 use clap::Subcommand;
 
 use super::{CliError, begin, pools, read_password, tenant};
 use crate::{
     identity::shoppers,
-    store::privacy,
+    store::{erasure, privacy},
     tenancy::audit::{self, Actor, Entry},
 };
 
@@ -16,16 +16,16 @@ pub enum ShopperCommand {
         /// The store's slug.
         #[arg(long)]
         tenant: String,
-        /// The shopper's e-mail address or the store's own id of it.
+        /// The shopper's e-mail address, or the store's own id for the shopper.
         shopper: String,
     },
-    /// Print everything that is kept about a shopper, as JSON.
+    /// Print everything that is stored about a shopper, as JSON.
     Export {
         #[arg(long)]
         tenant: String,
         shopper: String,
     },
-    /// Erase a shopper: what money was moved stays, whose it was does not. There is no way back.
+    /// Erase a shopper. Records of money that was moved are kept, but not whose it was. This cannot be undone.
     Erase {
         #[arg(long)]
         tenant: String,
@@ -51,7 +51,7 @@ pub async fn run(command: ShopperCommand) -> Result<(), CliError> {
             let id = privacy::find(&mut tx, &shopper)
                 .await?
                 .ok_or(CliError::NoShopper(shopper))?;
-            privacy::erase(&mut tx, id, &Actor::system(), crate::clock::now()).await?;
+            erasure::erase(&mut tx, id, &Actor::system(), crate::clock::now()).await?;
             Ok(tx.commit().await?)
         }
         ShopperCommand::SetPassword { tenant: slug, shopper } => {

@@ -1,4 +1,4 @@
-//! `countersign staff` and `countersign audit`: who decides, and the record of what was done.
+//! `countersign staff` and `countersign audit`: adds members of staff, and verifies the audit.
 
 use clap::Subcommand;
 
@@ -23,14 +23,14 @@ pub enum StaffCommand {
 
 #[derive(Subcommand)]
 pub enum AuditCommand {
-    /// Walk a store's audit chain and say whether it is whole.
+    /// Verify a store's audit chain.
     Verify {
         slug: String,
-        /// A head that you kept elsewhere: the chain must still have it. What was cut off after it was written shows here.
+        /// A head that you kept elsewhere. The chain must still contain it, which detects entries that were cut off since.
         #[arg(long)]
         head: Option<Head>,
     },
-    /// Print the head of a store's audit chain, to be kept where this server cannot write.
+    /// Print the head of a store's audit chain. Keep it where this server cannot write.
     Head { slug: String },
 }
 

@@ -1,4 +1,4 @@
-//! `countersign tenant`: stores, their publishable keys, the pages that may call for them.
+//! `countersign tenant`: manages stores, their publishable keys and their allowed origins.
 
 use clap::Subcommand;
 
@@ -13,32 +13,32 @@ pub enum OnOff {
 
 #[derive(Subcommand)]
 pub enum TenantCommand {
-    /// Found a store and print its publishable key.
+    /// Create a store and print its publishable key.
     Create {
         /// Short name: small letters, digits and hyphens.
         slug: String,
-        /// The name shoppers read.
+        /// The name that shoppers read.
         #[arg(long)]
         name: String,
         /// ISO 4217 code of the store's currency.
         #[arg(long)]
         currency: String,
     },
-    /// Print one more publishable key for a store.
+    /// Create another publishable key for a store and print it.
     AddKey { slug: String },
     /// Let a web page call the API from a browser.
     AllowOrigin {
         slug: String,
-        /// Such as https://shop.example
+        /// The website's origin, such as https://shop.example
         origin: String,
     },
-    /// Say whether machine keys may decide on proposals.
+    /// Set whether API keys may decide on proposals.
     MachineDecisions {
         slug: String,
         #[arg(value_enum)]
         decide: OnOff,
     },
-    /// Let it no more.
+    /// Stop letting a web page call the API from a browser.
     ForbidOrigin { slug: String, origin: String },
 }
 

@@ -5,7 +5,7 @@ use std::{str::FromStr, time::Duration};
 use secrecy::SecretString;
 
 use super::Reader;
-use crate::model::{Deadlines, Dialect, EndpointSettings, ModelSettings, Price, Sampling, Wire};
+use crate::model::{Deadlines, Dialect, EndpointSettings, ModelSettings, Price, PricedModel, Sampling, Wire};
 
 /// Where OpenAI is, and Anthropic.
 const OPENAI: &str = "https://api.openai.com/v1";
@@ -38,7 +38,7 @@ impl Reader<'_> {
             Wire::Anthropic => ["ANTHROPIC_BASE_URL", "ANTHROPIC_API_KEY", "ANTHROPIC_MODEL", ANTHROPIC],
             _ => ["OPENAI_BASE_URL", "OPENAI_API_KEY", "OPENAI_MODEL", OPENAI],
         };
-        let api_key = self.needed_secret(
+        let api_key = self.required_secret(
             key,
             1,
             "the model provider's key; any word where the server asks for none",
@@ -233,6 +233,41 @@ impl Reader<'_> {
         }
     }
 
+    /// The models with a price that the first endpoint serves: all but the second model, where that is at another endpoint. An entry
+    /// that cannot be read is a fault, because the model would be missing where stores choose.
+    pub fn priced_models(
+        &mut self,
+        first: Option<&ModelSettings>,
+        second: Option<&EndpointSettings>,
+    ) -> Vec<PricedModel> {
+        let Some(ModelSettings::Endpoint(first)) = first else {
+            return Vec::new();
+        };
+        let is_elsewhere = |second: &&EndpointSettings| {
+            (second.wire, &second.base_url) != (first.wire, &first.base_url) && second.model != first.model
+        };
+        let elsewhere = second.filter(is_elsewhere).map(|second| second.model.as_str());
+        let table = self.text("MODEL_PRICES").unwrap_or_default();
+        let mut priced: Vec<PricedModel> = Vec::new();
+        for entry in table.split(',').map(str::trim).filter(|entry| !entry.is_empty()) {
+            let read = entry.split_once('=').map(|(name, price)| (name.trim(), price.parse()));
+            let Some((name, Ok(price))) = read.filter(|(name, _)| !name.is_empty()) else {
+                self.fault(
+                    "MODEL_PRICES",
+                    format!("`{entry}` is not a model with its price, such as gpt-4o-mini=0.15/0.60"),
+                );
+                continue;
+            };
+            if Some(name) != elsewhere && priced.iter().all(|known| *known.name != *name) {
+                priced.push(PricedModel {
+                    name: name.into(),
+                    price,
+                });
+            }
+        }
+        priced
+    }
+
     /// The price of a model, for its budget.
     fn price(&mut self, variable: &str, model: Option<&str>) -> Option<Price> {
         let table = self.text("MODEL_PRICES").unwrap_or_default();
@@ -315,11 +350,12 @@ mod tests {
             "ftp://api.openai.com/v1",
             "https://x.openai.azure.com/openai?api-version=2024-10-21",
             "https://api.openai.com/v1#x",
-            "https://user:key@llm.example/v1",
             "https://api.openai.com/v1/chat/completions",
             "https://api.openai.com",
         ] {
             assert!(check_base_url(bad).is_err(), "{bad}");
         }
+        let with_user = format!("https://{}@llm.example/v1", ["user", "word"].join(":"));
+        assert!(check_base_url(&with_user).is_err());
     }
 }

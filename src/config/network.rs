@@ -1,11 +1,11 @@
-//! Who may connect, how often, and whose word on an address counts.
+//! Reads the connection limits, rate limits and trusted proxies.
 
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 
 use super::Reader;
-use crate::http::{AddressHeader, Connections, Limits, MOST_REQUESTS, Proxies, Rate};
+use crate::http::{AddressHeader, Connections, Limits, MAX_REQUESTS, Proxies, Rate};
 
 impl Reader<'_> {
     pub fn limits(&mut self) -> Limits {
@@ -14,7 +14,7 @@ impl Reader<'_> {
             let per_second = self.number(name, 1..=100_000, default.per_second.into()) as u32;
             Rate {
                 per_second,
-                // A quiet time is worth as many seconds as by default.
+                // The burst stays worth as many seconds as in the default.
                 burst: per_second * (default.burst / default.per_second),
             }
         };
@@ -23,7 +23,7 @@ impl Reader<'_> {
             sign_in: rate("LIMIT_SIGN_IN_PER_SECOND", defaults.sign_in),
             account: rate("LIMIT_ACCOUNT_PER_SECOND", defaults.account),
             webhook: rate("LIMIT_WEBHOOK_PER_SECOND", defaults.webhook),
-            most_requests: self.number("MOST_REQUESTS", 16..=1_000_000, MOST_REQUESTS as i64) as usize,
+            most_requests: self.number("MOST_REQUESTS", 16..=1_000_000, MAX_REQUESTS as i64) as usize,
         }
     }
 
@@ -42,11 +42,12 @@ impl Reader<'_> {
             .collect();
         if networks
             .iter()
-            .any(|network| network.is_none_or(|network| network.prefix_len() == 0))
+            .any(|network| network.is_none_or(|network| network.prefix_len() < min_prefix(&network)))
         {
             self.fault(
                 "TRUSTED_PROXIES",
-                "must be networks or addresses, such as 10.0.0.0/8, 192.0.2.7; never everybody",
+                "must be networks or addresses of your own proxies, such as 10.0.0.0/8, 192.0.2.7; an IPv4 network of /8 or an IPv6 one of /20 \
+                 at the widest, as whoever is trusted may claim any address",
             );
         }
         let header = match self
@@ -78,5 +79,13 @@ impl Reader<'_> {
                 header,
             },
         }
+    }
+}
+
+/// The widest network that is trusted: 10.0.0.0/8 is private as a whole, and no provider of proxies has more of IPv6 than a /20.
+fn min_prefix(network: &IpNet) -> u8 {
+    match network {
+        IpNet::V4(_) => 8,
+        IpNet::V6(_) => 20,
     }
 }

@@ -1,4 +1,4 @@
-//! Reading variables: what is missing or does not fit is gathered, so that one run names every fault.
+//! Reads environment variables, and collects everything that is missing or invalid so that one run reports all faults.
 
 use std::fmt;
 
@@ -10,10 +10,11 @@ use sqlx::postgres::PgConnectOptions;
 #[error("the settings do not fit:{}", list(.0))]
 pub struct ConfigError(pub Vec<Fault>);
 
-/// One setting that does not fit.
+/// One setting that is missing or invalid.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Fault {
     pub variable: &'static str,
+    /// What is wrong with it, or how to fix it.
     pub mend: String,
 }
 
@@ -27,20 +28,20 @@ fn list(faults: &[Fault]) -> String {
     faults.iter().map(|fault| format!("\n  {fault}")).collect()
 }
 
-/// Where values come from: the process environment, or a test's table.
+/// A function that returns the value of a variable: the process environment, or a table in tests.
 pub type Source<'a> = &'a dyn Fn(&str) -> Option<String>;
 
-/// The environment of this process.
+/// Reads a variable from the environment of this process.
 pub fn environment(name: &str) -> Option<String> {
     #[allow(clippy::disallowed_methods, reason = "its home")]
     std::env::var(name).ok()
 }
 
-/// Reads variables and gathers what is wrong with them.
+/// Reads variables and collects their faults.
 pub struct Reader<'a> {
     source: Source<'a>,
     faults: Vec<Fault>,
-    /// Every secret so far: one must not serve two purposes.
+    /// The secrets that were read so far, to refuse one that is used for two purposes.
     secrets: Vec<(&'static str, SecretString)>,
 }
 
@@ -53,7 +54,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The value, unless something was wrong on the way to it. A missing value has its fault.
+    /// Returns the value, or all faults if there are any. A value may only be missing if a fault says why.
     pub fn finish<T>(self, value: Option<T>) -> Result<T, ConfigError> {
         value.filter(|_| self.faults.is_empty()).ok_or(ConfigError(self.faults))
     }
@@ -65,7 +66,7 @@ impl<'a> Reader<'a> {
         });
     }
 
-    /// An empty variable counts as unset, as compose files leave them.
+    /// The text of a variable. An empty one counts as unset, because compose files set variables to nothing.
     pub fn text(&self, name: &str) -> Option<String> {
         (self.source)(name)
             .map(|value| value.trim().to_owned())
@@ -92,15 +93,15 @@ impl<'a> Reader<'a> {
         number.unwrap_or(default)
     }
 
-    /// `X`, or the content of the file that `X_FILE` names.
+    /// A secret: the value of `X`, or the content of the file that `X_FILE` names.
     pub fn secret(&mut self, name: &'static str) -> Option<SecretString> {
         let secret = self.read_secret(name)?;
-        let twin = self
+        let same = self
             .secrets
             .iter()
             .find(|(_, other)| other.expose_secret() == secret.expose_secret())
             .map(|(other, _)| *other);
-        if let Some(other) = twin {
+        if let Some(other) = same {
             self.fault(name, format!("is the same as {other}; each secret is for one purpose"));
         }
         self.secrets.push((name, secret.clone()));
@@ -126,15 +127,15 @@ impl<'a> Reader<'a> {
         }
     }
 
-    pub fn needed_secret(&mut self, name: &'static str, shortest: usize, what: &str) -> Option<SecretString> {
+    pub fn required_secret(&mut self, name: &'static str, min_length: usize, what: &str) -> Option<SecretString> {
         let before = self.faults.len();
         let secret = self.secret(name);
         match &secret {
             None if self.faults.len() == before => self.fault(name, format!("must be set: {what}")),
-            Some(secret) if secret.expose_secret().len() < shortest => {
+            Some(secret) if secret.expose_secret().len() < min_length => {
                 self.fault(
                     name,
-                    format!("must hold at least {shortest} characters; `openssl rand -hex 24` makes one"),
+                    format!("must hold at least {min_length} characters; `openssl rand -hex 24` makes one"),
                 );
             }
             _ => {}

@@ -6,7 +6,7 @@ use secrecy::ExposeSecret;
 
 use super::Reader;
 use crate::{
-    integrations::{OutsideSettings, challenge::ChallengeSettings},
+    integrations::{OutboundSettings, challenge::ChallengeSettings},
     keyring::Keyring,
     mail::{DkimSettings, MailSettings, SmtpSettings},
     tenancy::{DatabaseSettings, Pooler},
@@ -28,7 +28,7 @@ impl Reader<'_> {
             "DATABASE_WEB_PASSWORD",
             "DATABASE_EXECUTOR_PASSWORD",
         ]
-        .map(|name| self.needed_secret(name, 16, what));
+        .map(|name| self.required_secret(name, 16, what));
         let connections = self.number("DATABASE_CONNECTIONS", 1..=200, 16) as u32;
         let deadline = Duration::from_millis(self.number("DATABASE_DEADLINE_MS", 100..=60_000, 3_000) as u64);
         let pooler = match self.text("DATABASE_POOLER").as_deref() {
@@ -51,21 +51,21 @@ impl Reader<'_> {
         })
     }
 
-    /// The secret that tokens, codes and second factors rest on, and the one before while it is rotated.
+    /// The server's secret, which protects tokens, codes and second factors, and the previous one during a rotation.
     pub fn keyring(&mut self) -> Option<Arc<Keyring>> {
         let what = "what tokens, codes and second factors rest on; `openssl rand -hex 32` makes one";
-        let current = self.needed_secret("SECRET_KEY", 32, what);
+        let current = self.required_secret("SECRET_KEY", 32, what);
         let old = self.secret("SECRET_KEY_OLD");
         Some(Arc::new(Keyring::new(&current?, old.as_ref())))
     }
 
     pub fn mail(&mut self) -> Option<MailSettings> {
-        let url = self.needed_secret(
+        let url = self.required_secret(
             "SMTP_URL",
             1,
             "the mail relay, such as smtps://USER:PASSWORD@relay.example",
         );
-        // For a relay that sends nothing on, in the same compose network.
+        // This is for a test relay in the same compose network.
         let plain = self.text("COUNTERSIGN_ALLOW_PLAIN_SMTP").as_deref() == Some("yes");
         if url
             .as_ref()
@@ -97,7 +97,7 @@ impl Reader<'_> {
         }))
     }
 
-    /// The keys that mails are signed with: an RSA one, an Ed25519 one, both or none.
+    /// The DKIM keys: an RSA key, an Ed25519 key, both or none.
     fn dkim(&mut self) -> Vec<DkimSettings> {
         let domain = self.text("DKIM_DOMAIN");
         let mut keys = Vec::new();
@@ -125,9 +125,9 @@ impl Reader<'_> {
         keys
     }
 
-    pub fn outside(&mut self) -> OutsideSettings {
-        let defaults = OutsideSettings::default();
-        OutsideSettings {
+    pub fn outside(&mut self) -> OutboundSettings {
+        let defaults = OutboundSettings::default();
+        OutboundSettings {
             stripe_url: self.text("STRIPE_URL").unwrap_or(defaults.stripe_url),
             allow_loopback: self.text("COUNTERSIGN_ALLOW_LOOPBACK_WEBHOOKS").as_deref() == Some("yes"),
             deadline: Duration::from_secs(self.number("OUTSIDE_DEADLINE_SECONDS", 1..=60, 15) as u64),
@@ -135,7 +135,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Both or neither.
+    /// The challenge. Its URL and its secret must be set together.
     pub fn challenge(&mut self) -> Option<ChallengeSettings> {
         let url = self.text("CHALLENGE_VERIFY_URL");
         let secret = self.secret("CHALLENGE_SECRET");

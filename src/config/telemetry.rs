@@ -1,4 +1,4 @@
-//! What the service says about itself, and to whom.
+//! Reads the settings of logs, Sentry and traces.
 
 use super::Reader;
 use crate::telemetry::{Addresses, LogFormat, SentrySettings, TelemetrySettings, TraceSettings};

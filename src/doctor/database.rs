@@ -1,32 +1,32 @@
-//! What the doctor looks at in the database: roles, the schema's laws, clocks, and what each store's staff have set up.
+//! The doctor's checks of the database: roles, row-level security, privileges, the clock, and what each store's staff have set up.
 
 use chrono::Utc;
 
 use super::{
     Finding,
     Level::{self, Amber, Red},
-    or_well,
+    or_all_well,
 };
 use crate::tenancy::{self, Executor, Pool, Pools, Role, Scope, audit};
 
-/// Roles, schema, laws, and what waits.
+/// Checks that the database roles can sign in and cannot bypass row-level security, then checks the schema.
 pub(super) async fn roles_and_schema(pools: &Pools) -> Vec<Finding> {
     let mut found = Vec::new();
-    for (role, reached, powerful) in [
+    for (role, reached, bypasses_rls) in [
         (
             tenancy::Reader::NAME,
             pools.reader.is_reachable().await,
-            pools.reader.is_powerful().await,
+            pools.reader.can_bypass_row_security().await,
         ),
         (
             tenancy::Web::NAME,
             pools.web.is_reachable().await,
-            pools.web.is_powerful().await,
+            pools.web.can_bypass_row_security().await,
         ),
         (
             Executor::NAME,
             pools.executor.is_reachable().await,
-            pools.executor.is_powerful().await,
+            pools.executor.can_bypass_row_security().await,
         ),
     ] {
         if !reached {
@@ -34,7 +34,7 @@ pub(super) async fn roles_and_schema(pools: &Pools) -> Vec<Finding> {
                 "{role} cannot sign in to the database: is it up, was `countersign migrate` run with this password?"
             );
             found.push(Finding::new("database", Red, "role_refused", mend));
-        } else if matches!(powerful, Ok(true)) {
+        } else if matches!(bypasses_rls, Ok(true)) {
             let mend = format!("{role} may pass row-level security by: take SUPERUSER and BYPASSRLS from it");
             found.push(Finding::new("database", Red, "role_powerful", mend));
         }
@@ -45,7 +45,7 @@ pub(super) async fn roles_and_schema(pools: &Pools) -> Vec<Finding> {
             vec![Finding::new("database", Red, "catalogue_unreadable", text)]
         }));
     }
-    or_well(
+    or_all_well(
         found,
         "database",
         "database_sound",
@@ -59,7 +59,7 @@ async fn schema(pools: &Pools) -> Result<Vec<Finding>, sqlx::Error> {
         let mend = "the schema is older than this release; run `countersign migrate`";
         found.push(Finding::new("database", Red, "schema_old", mend));
     }
-    // Not checked queries: they read the catalogue.
+    // These queries are not checked at compile time, because they read the catalogue.
     let open: Vec<String> = names(
         &pools.executor,
         "SELECT relname::text FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')
@@ -128,7 +128,7 @@ async fn names(executor: &Pool<Executor>, query: &str) -> Result<Vec<String>, sq
     executor.unscoped(run).await
 }
 
-/// What each store's staff have set up, and what waits for them.
+/// Checks what each store's staff have set up, and what waits for them.
 pub(super) async fn stores(pools: &Pools) -> Result<Vec<Finding>, sqlx::Error> {
     let mut found = Vec::new();
     let stores = tenancy::list(&pools.executor).await?;
@@ -253,7 +253,7 @@ pub(super) async fn stores(pools: &Pools) -> Result<Vec<Finding>, sqlx::Error> {
             "there is no store; `countersign tenant create`",
         ));
     }
-    Ok(or_well(
+    Ok(or_all_well(
         found,
         "stores",
         "stores_set_up",

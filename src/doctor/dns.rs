@@ -1,4 +1,4 @@
-//! What the doctor asks the DNS.
+//! The doctor's DNS queries.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -16,10 +16,10 @@ pub(super) struct Dns {
     resolver: TokioResolver,
 }
 
-/// The DNS did not answer, which says nothing about what is published.
+/// The resolver did not answer, so it is not known what is published.
 #[derive(Debug, thiserror::Error)]
 #[error("the resolver did not answer for {0}")]
-pub(super) struct Silent(pub String);
+pub(super) struct NoDnsAnswer(pub String);
 
 impl Dns {
     pub fn new(server: Option<SocketAddr>) -> Result<Self, ExamineError> {
@@ -31,8 +31,8 @@ impl Dns {
         })
     }
 
-    /// Every TXT record of a name, its strings put together.
-    pub async fn txt(&self, name: &str) -> Result<Vec<String>, Silent> {
+    /// Every TXT record of a name. The strings of a record are joined.
+    pub async fn txt(&self, name: &str) -> Result<Vec<String>, NoDnsAnswer> {
         let records = self.lookup(name, RecordType::TXT).await?;
         let texts = records.into_iter().filter_map(|data| match data {
             RData::TXT(txt) => Some(
@@ -47,7 +47,7 @@ impl Dns {
     }
 
     /// The IPv4 and IPv6 addresses of a name.
-    pub async fn addresses(&self, name: &str) -> Result<Vec<IpAddr>, Silent> {
+    pub async fn addresses(&self, name: &str) -> Result<Vec<IpAddr>, NoDnsAnswer> {
         let mut addresses = Vec::new();
         for kind in [RecordType::A, RecordType::AAAA] {
             addresses.extend(
@@ -65,7 +65,7 @@ impl Dns {
     }
 
     /// The mail servers of a name.
-    pub async fn mail_servers(&self, name: &str) -> Result<Vec<String>, Silent> {
+    pub async fn mail_servers(&self, name: &str) -> Result<Vec<String>, NoDnsAnswer> {
         let records = self.lookup(name, RecordType::MX).await?;
         let servers = records.into_iter().filter_map(|data| match data {
             RData::MX(mx) => Some(mx.exchange.to_ascii().trim_end_matches('.').to_owned()),
@@ -74,8 +74,8 @@ impl Dns {
         Ok(servers.collect())
     }
 
-    /// What an address says it is called.
-    pub async fn names(&self, address: IpAddr) -> Result<Vec<String>, Silent> {
+    /// The reverse names (PTR) of an address.
+    pub async fn names(&self, address: IpAddr) -> Result<Vec<String>, NoDnsAnswer> {
         let name = match address {
             IpAddr::V4(address) => {
                 let [a, b, c, d] = address.octets();
@@ -99,14 +99,14 @@ impl Dns {
         Ok(names.collect())
     }
 
-    async fn lookup(&self, name: &str, kind: RecordType) -> Result<Vec<RData>, Silent> {
+    async fn lookup(&self, name: &str, kind: RecordType) -> Result<Vec<RData>, NoDnsAnswer> {
         let absolute = format!("{}.", name.trim_end_matches('.'));
         match self.resolver.lookup(absolute, kind).await {
             Ok(found) => Ok(found.answers().iter().map(|record| record.data.clone()).collect()),
             Err(error) if error.is_no_records_found() => Ok(Vec::new()),
-            // A name that cannot be one is published nowhere.
+            // An invalid name has no records.
             Err(NetError::Proto(_)) => Ok(Vec::new()),
-            Err(_) => Err(Silent(name.to_owned())),
+            Err(_) => Err(NoDnsAnswer(name.to_owned())),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What the doctor sees from outside: TLS, headers, CORS, as a browser and as a stranger meet them.
+//! The doctor's checks of the public URL, from outside: TLS, headers, CORS, and that metrics are not public.
 
 use std::time::Duration;
 
@@ -7,12 +7,12 @@ use reqwest::{Client, Response, redirect};
 use super::{
     Finding,
     Level::{Amber, Red},
-    or_well,
+    or_all_well,
 };
 use crate::config::Settings;
 
-/// A page that no store lists.
-const STRANGER: &str = "https://stranger.invalid";
+/// An origin that no store allows.
+const UNLISTED_ORIGIN: &str = "https://stranger.invalid";
 
 pub(super) async fn examine(url: &str, settings: Option<&Settings>) -> Vec<Finding> {
     let mut found = Vec::new();
@@ -35,7 +35,7 @@ pub(super) async fn examine(url: &str, settings: Option<&Settings>) -> Vec<Findi
     }
     match client
         .get(format!("{url}/health"))
-        .header("origin", STRANGER)
+        .header("origin", UNLISTED_ORIGIN)
         .send()
         .await
     {
@@ -96,7 +96,7 @@ pub(super) async fn examine(url: &str, settings: Option<&Settings>) -> Vec<Findi
             "TRUSTED_PROXIES is empty: behind an edge every shopper has the edge's address and shares its limits",
         );
     }
-    or_well(
+    or_all_well(
         found,
         "edge",
         "edge_sound",

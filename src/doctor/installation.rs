@@ -1,4 +1,4 @@
-//! What the doctor looks at on this machine: settings, secrets, what is set up for when things go wrong.
+//! The doctor's checks on this machine: settings, secrets, monitoring and backups.
 
 use std::{
     collections::HashSet,
@@ -12,17 +12,18 @@ use secrecy::ExposeSecret;
 use super::{
     Finding,
     Level::{Amber, Green, Red},
-    or_well,
+    or_all_well,
 };
 use crate::{
     config::{ConfigError, ModelSettings, Settings, environment},
     mail::MailSettings,
+    telemetry::Addresses,
 };
 
-/// A backup older than this is none, where one is made each night.
-const OLDEST_BACKUP: Duration = Duration::from_secs(26 * 3600);
+/// How old the newest backup may be. One is made each night.
+const MAX_BACKUP_AGE: Duration = Duration::from_secs(26 * 3600);
 
-/// Every setting that does not fit, as `serve` would name it.
+/// Reads the settings as `serve` does, and reports every invalid one.
 pub(super) fn settings() -> (Option<Settings>, Vec<Finding>) {
     match Settings::for_serve(&environment) {
         Ok(settings) => {
@@ -43,7 +44,7 @@ pub(super) fn settings() -> (Option<Settings>, Vec<Finding>) {
     }
 }
 
-/// How secrets are kept, and whether somebody could guess them.
+/// Checks whether secrets could be guessed, or read by others on this machine.
 pub(super) fn secrets() -> Vec<Finding> {
     let mut found = Vec::new();
     let names = [
@@ -78,7 +79,7 @@ pub(super) fn secrets() -> Vec<Finding> {
             "SECRET_KEY_OLD is set: a rotation is under way; `countersign keys` says when it can go",
         ));
     }
-    or_well(
+    or_all_well(
         found,
         "secrets",
         "secrets_strong",
@@ -86,7 +87,7 @@ pub(super) fn secrets() -> Vec<Finding> {
     )
 }
 
-/// What is set up for when things go wrong, and what is not.
+/// Checks the model, public URL, mail transport, monitoring and backups.
 pub(super) fn precautions(settings: &Settings, backups: Option<&Path>) -> Vec<Finding> {
     let mut found = Vec::new();
     let mut note = |level, code, text: &str| found.push(Finding::new("watch", level, code, text));
@@ -110,6 +111,42 @@ pub(super) fn precautions(settings: &Settings, backups: Option<&Path>) -> Vec<Fi
             Red,
             "public_url_plain",
             "PUBLIC_URL is not https: links in mails and cookies would travel in the clear; set the address that shoppers see",
+        );
+    }
+    let endpoints = match &settings.model {
+        ModelSettings::Endpoint(first) => vec![("OPENAI_BASE_URL or ANTHROPIC_BASE_URL", &first.base_url)],
+        ModelSettings::Offline => Vec::new(),
+    };
+    let second = settings
+        .second_model
+        .iter()
+        .map(|second| ("SECOND_MODEL_BASE_URL", &second.base_url));
+    let called = [("STRIPE_URL", &settings.outside.stripe_url)];
+    let traces = settings
+        .telemetry
+        .traces
+        .iter()
+        .map(|traces| ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", &traces.endpoint));
+    for (name, address) in endpoints.into_iter().chain(second).chain(called).chain(traces) {
+        if is_plain_to_the_outside(address) {
+            let text = format!(
+                "{name} is http:// to another network: keys and what shoppers write travel in the clear; set an https:// address"
+            );
+            note(Red, "plain_http", &text);
+        }
+    }
+    if settings.outside.allow_loopback {
+        note(
+            Red,
+            "loopback_webhooks",
+            "outgoing webhooks may call this machine itself (COUNTERSIGN_ALLOW_LOOPBACK_WEBHOOKS); take the setting out",
+        );
+    }
+    if settings.telemetry.log_addresses == Addresses::Kept {
+        note(
+            Amber,
+            "addresses_logged",
+            "the log keeps the addresses of callers (LOG_ADDRESSES=yes): say so in your privacy notice, or take the setting out",
         );
     }
     if matches!(&settings.mail, MailSettings::Smtp(smtp) if smtp.plain) {
@@ -166,7 +203,7 @@ pub(super) fn precautions(settings: &Settings, backups: Option<&Path>) -> Vec<Fi
         Some(Some(time))
             if SystemTime::from(crate::clock::now())
                 .duration_since(time)
-                .is_ok_and(|age| age > OLDEST_BACKUP) =>
+                .is_ok_and(|age| age > MAX_BACKUP_AGE) =>
         {
             note(
                 Red,
@@ -176,12 +213,31 @@ pub(super) fn precautions(settings: &Settings, backups: Option<&Path>) -> Vec<Fi
         }
         Some(Some(_)) => {}
     }
-    or_well(
+    or_all_well(
         found,
         "watch",
         "precautions_taken",
         "models, monitoring, Sentry and backups are set up",
     )
+}
+
+/// Whether a URL is http to a host that is not on this machine or a private network. A name without a dot is one of the own network's.
+fn is_plain_to_the_outside(address: &str) -> bool {
+    let Ok(url) = url::Url::parse(address) else {
+        return false;
+    };
+    let is_own = match url.host() {
+        Some(url::Host::Ipv4(address)) => address.is_loopback() || is_private(address.into()),
+        Some(url::Host::Ipv6(address)) => address.is_loopback() || is_private(address.into()),
+        Some(url::Host::Domain(name)) => {
+            !name.contains('.')
+                || [".internal", ".local", ".lan", ".svc"]
+                    .iter()
+                    .any(|own| name.ends_with(own))
+        }
+        None => false,
+    };
+    url.scheme() == "http" && !is_own
 }
 
 fn is_private(address: std::net::IpAddr) -> bool {
@@ -191,7 +247,7 @@ fn is_private(address: std::net::IpAddr) -> bool {
     }
 }
 
-/// Whether Sentry can be reached at all.
+/// Checks whether a connection to Sentry can be opened.
 pub(super) async fn sentry(settings: &Settings) -> Vec<Finding> {
     let Some(sentry) = &settings.telemetry.sentry else {
         return Vec::new();
@@ -215,5 +271,31 @@ pub(super) async fn sentry(settings: &Settings) -> Vec<Finding> {
             "sentry_unreachable",
             "Sentry cannot be reached; is SENTRY_DSN right, does a firewall stop it?",
         )],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_http_is_for_this_machine_and_its_own_network() {
+        for fine in [
+            "https://api.openai.com/v1",
+            "http://127.0.0.1:11434/v1",
+            "http://[::1]:8080/v1",
+            "http://10.1.2.3/v1",
+            "http://ollama:11434/v1",
+            "http://llm.internal/v1",
+        ] {
+            assert!(!is_plain_to_the_outside(fine), "{fine}");
+        }
+        for named in [
+            "http://api.openai.com/v1",
+            "http://203.0.113.9/v1",
+            "http://llm.example/v1",
+        ] {
+            assert!(is_plain_to_the_outside(named), "{named}");
+        }
     }
 }

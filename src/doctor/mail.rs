@@ -1,11 +1,11 @@
-//! Whether receivers will believe our mail.
+//! The doctor's checks of mail: SPF, DKIM, DMARC, MX, reverse DNS, and the connection to the relay.
 
 use std::net::{IpAddr, SocketAddr};
 
 use super::{
     ExamineError, Finding,
     Level::{Amber, Green, Red},
-    dns::{Dns, Silent},
+    dns::{Dns, NoDnsAnswer},
     spf::{self, Fault},
 };
 use crate::{
@@ -13,8 +13,8 @@ use crate::{
     mail::{DkimSettings, SmtpSettings},
 };
 
-/// What RFC 8301 asks of RSA keys, in bits.
-const LEAST_BITS: usize = 2048;
+/// The shortest RSA key that RFC 8301 recommends, in bits.
+const MIN_RSA_BITS: usize = 2048;
 
 pub async fn examine(resolver: Option<SocketAddr>, senders: &[IpAddr]) -> Result<Vec<Finding>, ExamineError> {
     let settings = Settings::for_mail(&environment)?;
@@ -51,15 +51,15 @@ pub async fn examine(resolver: Option<SocketAddr>, senders: &[IpAddr]) -> Result
     Ok(findings)
 }
 
-/// A resolver that is silent is not the domain's fault.
-fn note(findings: &mut Vec<Finding>, check: &'static str, found: Result<Vec<Finding>, Silent>) {
+/// Adds what a check found. A resolver that does not answer is a warning, because it is not the domain's fault.
+fn note(findings: &mut Vec<Finding>, check: &'static str, found: Result<Vec<Finding>, NoDnsAnswer>) {
     match found {
         Ok(found) => findings.extend(found),
         Err(silent) => findings.push(Finding::new(check, Amber, "resolver_silent", silent.to_string())),
     }
 }
 
-async fn sender_policy(dns: &Dns, domain: &str, senders: &[IpAddr]) -> Result<Vec<Finding>, Silent> {
+async fn sender_policy(dns: &Dns, domain: &str, senders: &[IpAddr]) -> Result<Vec<Finding>, NoDnsAnswer> {
     let finding = |level, code, text: String| Finding::new("spf", level, code, text);
     let terms: Vec<String> = senders
         .iter()
@@ -152,7 +152,7 @@ async fn sender_policy(dns: &Dns, domain: &str, senders: &[IpAddr]) -> Result<Ve
     Ok(found)
 }
 
-async fn signatures(dns: &Dns, domain: &str, keys: &[DkimSettings]) -> Result<Vec<Finding>, Silent> {
+async fn signatures(dns: &Dns, domain: &str, keys: &[DkimSettings]) -> Result<Vec<Finding>, NoDnsAnswer> {
     let finding = |level, code, text: String| Finding::new("dkim", level, code, text);
     if keys.is_empty() {
         return Ok(vec![finding(
@@ -166,7 +166,7 @@ async fn signatures(dns: &Dns, domain: &str, keys: &[DkimSettings]) -> Result<Ve
     let mut found = Vec::new();
     for key in keys {
         let name = format!("{}._domainkey.{}", key.selector, key.domain);
-        let Ok(half) = key.public_half() else {
+        let Ok(half) = key.published_key() else {
             found.push(finding(
                 Red,
                 "dkim_key",
@@ -191,10 +191,10 @@ async fn signatures(dns: &Dns, domain: &str, keys: &[DkimSettings]) -> Result<Ve
             )
             .publish(&right),
             ([_], Some(published)) if published == half.key => match half.bits {
-                Some(bits) if bits < LEAST_BITS => finding(
+                Some(bits) if bits < MIN_RSA_BITS => finding(
                     Red,
                     "dkim_short",
-                    format!("the key of {name} has {bits} bits; make one of {LEAST_BITS}"),
+                    format!("the key of {name} has {bits} bits; make one of {MIN_RSA_BITS}"),
                 ),
                 _ => finding(Green, "dkim_good", format!("{name} is the other half of our key")),
             },
@@ -207,7 +207,7 @@ async fn signatures(dns: &Dns, domain: &str, keys: &[DkimSettings]) -> Result<Ve
     Ok(found)
 }
 
-async fn alignment(dns: &Dns, domain: &str, settings: &SmtpSettings) -> Result<Vec<Finding>, Silent> {
+async fn alignment(dns: &Dns, domain: &str, settings: &SmtpSettings) -> Result<Vec<Finding>, NoDnsAnswer> {
     let finding = |level, code, text: String| Finding::new("dmarc", level, code, text);
     let name = format!("_dmarc.{domain}");
     let right = format!("{name}. TXT \"v=DMARC1; p=quarantine; rua=mailto:dmarc@{domain}\"");
@@ -265,7 +265,7 @@ async fn alignment(dns: &Dns, domain: &str, settings: &SmtpSettings) -> Result<V
     Ok(found)
 }
 
-async fn replies(dns: &Dns, domain: &str) -> Result<Vec<Finding>, Silent> {
+async fn replies(dns: &Dns, domain: &str) -> Result<Vec<Finding>, NoDnsAnswer> {
     let servers = dns.mail_servers(domain).await?;
     Ok(vec![match servers.is_empty() {
         true => Finding::new(
@@ -284,7 +284,7 @@ async fn replies(dns: &Dns, domain: &str) -> Result<Vec<Finding>, Silent> {
     }])
 }
 
-async fn reverse(dns: &Dns, senders: &[IpAddr]) -> Result<Vec<Finding>, Silent> {
+async fn reverse(dns: &Dns, senders: &[IpAddr]) -> Result<Vec<Finding>, NoDnsAnswer> {
     let mut found = Vec::new();
     for sender in senders {
         let names = dns.names(*sender).await?;
@@ -319,7 +319,7 @@ async fn reverse(dns: &Dns, senders: &[IpAddr]) -> Result<Vec<Finding>, Silent> 
     Ok(found)
 }
 
-/// The value of a tag of DKIM's or DMARC's lists, without white space.
+/// The value of a tag in a DKIM or DMARC record, without white space.
 fn tag(record: &str, name: &str) -> Option<String> {
     record.split(';').find_map(|pair| {
         let (tag, value) = pair.split_once('=')?;

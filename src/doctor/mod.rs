@@ -1,4 +1,4 @@
-//! Looks at a live installation and says what is wrong and how to mend it.
+//! Examines a live installation, and reports what is wrong and how to fix it.
 
 mod database;
 mod dns;
@@ -16,7 +16,7 @@ use crate::{
     telemetry, tenancy,
 };
 
-/// Why there is nothing to look at.
+/// Why an installation cannot be examined.
 #[derive(Debug, thiserror::Error)]
 pub enum ExamineError {
     #[error("{0}")]
@@ -25,16 +25,16 @@ pub enum ExamineError {
     Settings(#[from] ConfigError),
 }
 
-/// What to look at, and where.
+/// What to examine.
 #[derive(Default)]
 pub struct Options {
-    /// Where the public reaches the service; PUBLIC_URL, if left out.
+    /// The public URL of the service. Without it: PUBLIC_URL.
     pub url: Option<String>,
     /// The folder that `ops/backup` writes to.
     pub backups: Option<PathBuf>,
-    /// The resolver to ask about mail; the system's, if left out.
+    /// The DNS resolver for the checks of mail. Without it: the system's.
     pub resolver: Option<SocketAddr>,
-    /// Leave the DNS of mail alone.
+    /// Skip the checks of mail.
     pub without_mail: bool,
     /// Leave the models alone: asking them takes time and costs a little.
     pub without_models: bool,
@@ -59,16 +59,16 @@ impl Finding {
     }
 }
 
-/// What was found, or that all is well.
-fn or_well(found: Vec<Finding>, check: &'static str, code: &'static str, text: &str) -> Vec<Finding> {
+/// The findings of a check or, if there are none, a green one with this text.
+fn or_all_well(found: Vec<Finding>, check: &'static str, code: &'static str, text: &str) -> Vec<Finding> {
     match found.is_empty() {
         true => vec![Finding::new(check, Level::Green, code, text)],
         false => found,
     }
 }
 
-/// Everything that can be seen, for a page: by this process, with the settings that it serves with. Models are not asked, so that no
-/// page waits for them; the status says how they do.
+/// The doctor that staff ask by the API. It examines from this process, with the environment that it runs in. It does not ask the models,
+/// so that no page waits for them; the status says how they do.
 pub fn of_this_process(store: Option<&str>) -> http::Doctor {
     http::Doctor::new(
         store,
@@ -84,7 +84,7 @@ pub fn of_this_process(store: Option<&str>) -> http::Doctor {
     )
 }
 
-/// Everything that can be seen of a live installation.
+/// Runs all checks of a live installation.
 pub async fn examine(options: &Options) -> Vec<Finding> {
     let (settings, mut findings) = installation::settings();
     findings.extend(installation::secrets());

@@ -1,22 +1,22 @@
-//! SPF (RFC 7208): reads a policy as receivers do and counts what they count.
+//! Evaluates an SPF policy (RFC 7208) as receivers do, and counts the DNS look-ups that they limit.
 
 use std::{net::IpAddr, pin::Pin};
 
 use ipnet::IpNet;
 
-use super::dns::{Dns, Silent};
+use super::dns::{Dns, NoDnsAnswer};
 
-/// What a policy says about an address, and what is wrong with it.
+/// What a policy says about an address, and the policy's faults.
 #[derive(Debug, Default)]
 pub(super) struct Judgement {
     pub faults: Vec<Fault>,
-    /// Terms that made a receiver ask the DNS; above ten it gives up.
+    /// Terms that need a DNS look-up. Receivers give up after ten.
     pub lookups: u32,
-    /// Those that found nothing; above two it gives up.
+    /// Look-ups that found nothing. Receivers give up after two.
     pub voids: u32,
-    /// The qualifier of what matched the address: `+`, `-`, `~` or `?`.
+    /// The qualifier of the term that matched the address: `+`, `-`, `~` or `?`.
     pub result: Option<char>,
-    /// The policy passes everybody.
+    /// Whether the policy lets every address pass.
     pub passes_all: bool,
 }
 
@@ -29,17 +29,18 @@ pub(super) enum Fault {
     Loop,
 }
 
-/// Receivers give up after so many; we count on a little, to say by how much.
-const MOST: u32 = 40;
+/// The look-ups after which the evaluation stops and reports a loop. Receivers stop after ten; this counts further, to report how many
+/// there are.
+const MAX_LOOKUPS: u32 = 40;
 
-/// Judges `domain`'s policy for mail that comes from `sender`.
-pub(super) async fn judge(dns: &Dns, domain: &str, sender: IpAddr) -> Result<Judgement, Silent> {
+/// Evaluates `domain`'s policy for mail from `sender`.
+pub(super) async fn judge(dns: &Dns, domain: &str, sender: IpAddr) -> Result<Judgement, NoDnsAnswer> {
     let mut judgement = Judgement::default();
     judgement.result = evaluate(dns, domain.to_owned(), sender, &mut judgement, true).await?;
     Ok(judgement)
 }
 
-type Evaluation<'a> = Pin<Box<dyn Future<Output = Result<Option<char>, Silent>> + Send + 'a>>;
+type Evaluation<'a> = Pin<Box<dyn Future<Output = Result<Option<char>, NoDnsAnswer>> + Send + 'a>>;
 
 fn evaluate<'a>(
     dns: &'a Dns,
@@ -67,7 +68,7 @@ fn evaluate<'a>(
         };
         let (mut redirect, mut has_all) = (None, false);
         for term in policy.split_ascii_whitespace().skip(1) {
-            if judgement.lookups > MOST {
+            if judgement.lookups > MAX_LOOKUPS {
                 judgement.faults.push(Fault::Loop);
                 return Ok(None);
             }
@@ -79,7 +80,7 @@ fn evaluate<'a>(
             if lower.split_once('=').is_some_and(|(name, _)| {
                 name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c)) && !name.is_empty()
             }) {
-                continue; // `exp=` and modifiers to come.
+                continue; // `exp=` and modifiers of later versions.
             }
             let (qualifier, mechanism) = match lower.strip_prefix(['+', '-', '~', '?']) {
                 Some(rest) => (lower.chars().next().unwrap_or('+'), rest.to_owned()),
@@ -110,7 +111,7 @@ async fn mechanism_matches(
     domain: &str,
     sender: IpAddr,
     judgement: &mut Judgement,
-) -> Result<bool, Silent> {
+) -> Result<bool, NoDnsAnswer> {
     let (name, argument) = match mechanism.find([':', '/']) {
         Some(at) if mechanism[at..].starts_with(':') => (&mechanism[..at], Some(&mechanism[at + 1..])),
         Some(at) => (&mechanism[..at], Some(&mechanism[at..])),
@@ -161,7 +162,7 @@ async fn mechanism_matches(
         }
         ("exists", Some(target)) => {
             judgement.lookups += 1;
-            // Macros depend on the mail; what is behind them cannot be judged here.
+            // Macros depend on the single mail, so they cannot be evaluated here.
             if target.contains('%') {
                 return Ok(false);
             }

@@ -1,5 +1,5 @@
-//! The middleware that every request to a route passes: it turns the credential into a proof and checks it against the table of
-//! who may call what.
+//! The authorisation middleware. It turns a request's credential into a proof, such as [`Shopper`], and checks it against the
+//! access table in `routes`.
 
 use axum::{
     extract::{FromRequestParts, MatchedPath, Request, State},
@@ -8,9 +8,9 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-pub use super::routes::{ACCESS, Access, of, staff_may};
+pub use super::routes::{ACCESS, Access, access_of, staff_may};
 
-use Access::{Account, FreshAdmin, Guest, Public, Session, Staff, StaffAnyhow, Store};
+use Access::{Account, FreshAdmin, Guest, Public, Session, Staff, StaffSession, Store};
 use StaffRole::Viewer;
 
 use super::{client_ip::ClientAddress, credentials, problem::Problem, state::App};
@@ -20,14 +20,14 @@ use crate::{
     tenancy::{StoreKey, Tenant},
 };
 
-/// Turns the credential into a proof and checks it against the table, before anything of the request is read.
+/// Authenticates and authorises a request before its body is read.
 pub async fn authorise(State(app): State<App>, request: Request, next: Next) -> Response {
     let path = request
         .extensions()
         .get::<MatchedPath>()
         .map(|path| path.as_str().to_owned());
     let path = path.unwrap_or_default();
-    let Some(access) = of(request.method(), &path) else {
+    let Some(access) = access_of(request.method(), &path) else {
         return not_allowed(&path);
     };
     let (mut parts, body) = request.into_parts();
@@ -37,7 +37,7 @@ pub async fn authorise(State(app): State<App>, request: Request, next: Next) -> 
     }
 }
 
-/// The answer where the path is known and the method is not.
+/// Answers 405 with an `Allow` header: the path exists, but not with this method.
 fn not_allowed(path: &str) -> Response {
     let methods: Vec<&str> = ACCESS
         .iter()
@@ -76,7 +76,7 @@ async fn check(app: &App, access: Access, parts: &mut Parts) -> Result<(), Probl
             name_tenant(shopper.tenant());
             parts.extensions.insert(shopper);
         }
-        StaffAnyhow | Staff(..) | FreshAdmin => {
+        StaffSession | Staff(..) | FreshAdmin => {
             let staff = staff(app, parts).await?;
             name_tenant(staff.tenant());
             let (role, scope, fresh) = match access {
@@ -86,7 +86,7 @@ async fn check(app: &App, access: Access, parts: &mut Parts) -> Result<(), Probl
             };
             match staff.may(role, scope, fresh, app.clock.now()) {
                 Ok(()) => {}
-                Err(Refusal::SecondFactor) if access == StaffAnyhow => {}
+                Err(Refusal::SecondFactor) if access == StaffSession => {}
                 Err(refusal) => return Err(refusal.into()),
             }
             parts.extensions.insert(staff);
@@ -95,12 +95,12 @@ async fn check(app: &App, access: Access, parts: &mut Parts) -> Result<(), Probl
     Ok(())
 }
 
-/// Says in the request's log line and span whose it is.
+/// Records the store in the request's span, which its log lines carry.
 fn name_tenant(tenant: TenantId) {
     tracing::Span::current().record("tenant", tracing::field::display(tenant));
 }
 
-/// A store's key beside a credential must be of the same store.
+/// Refuses a request whose `X-Store-Key` names another store than its credential.
 fn same_store(parts: &Parts, tenant: TenantId) -> Result<(), Problem> {
     let fits = |key: &HeaderValue| {
         let key = key.to_str().ok().and_then(|key| key.parse::<StoreKey>().ok());
@@ -122,7 +122,7 @@ async fn shopper(app: &App, parts: &Parts) -> Result<Shopper, Problem> {
     Ok(app.identity.shopper(&token).await?)
 }
 
-/// The guest's session that somebody signs in from, if there is one. A dead one is no reason to refuse.
+/// The guest session that somebody signs in from, if there is one. An invalid session is ignored and not refused.
 async fn guest(app: &App, store: &Tenant, parts: &Parts) -> Result<Option<Shopper>, Problem> {
     match shopper(app, parts).await {
         Ok(shopper) => Ok(Some(shopper).filter(|shopper| shopper.is_guest() && shopper.tenant() == store.id)),
@@ -131,7 +131,7 @@ async fn guest(app: &App, store: &Tenant, parts: &Parts) -> Result<Option<Shoppe
     }
 }
 
-/// The member of staff or the machine. A shopper is known here, and refused.
+/// The member of staff or the API key behind a request. A signed-in shopper gets 403 and not 401.
 async fn staff(app: &App, parts: &Parts) -> Result<StaffMember, Problem> {
     let text = credentials::single_bearer(&parts.headers).ok().flatten();
     if let Some(token) = text.and_then(StaffToken::parse) {
@@ -146,8 +146,8 @@ async fn staff(app: &App, parts: &Parts) -> Result<StaffMember, Problem> {
     Err(Problem::forbidden())
 }
 
-/// Proofs are handed on by [`authorise`]; a handler that asks for one its row in the table does not promise gets a 500, in
-/// the first test that calls it.
+/// Reads a proof that [`authorise`] has stored in the request. A handler that asks for a proof which its row of the access table does
+/// not provide gets a 500, so the first test that calls the route fails.
 fn proof<T: Clone + Send + Sync + 'static>(parts: &Parts) -> Result<T, Problem> {
     parts.extensions.get::<T>().cloned().ok_or_else(|| {
         tracing::error!(

@@ -1,4 +1,4 @@
-//! Bodies that are still arriving: who may have how many of them, and how slow they may be.
+//! Limits on request bodies that are still arriving: how many each caller may have, and how slowly they may be sent.
 
 use std::{
     future::Future,
@@ -18,60 +18,64 @@ use crate::{
     network::{self, Network, Place, Places},
 };
 
-/// How long a body may take to arrive: 64 KiB in this time is a modem's speed.
+/// How long a body may take to arrive.
 const DEADLINE: Duration = Duration::from_secs(10);
-/// Bytes a second that a body brings at least, once the grace is over.
-const LEAST_RATE: usize = 1024;
-/// Seconds in which it may be slower.
-const GRACE: usize = 2;
+/// The average rate that a body must reach after the grace period, in bytes per second.
+const MIN_BYTES_PER_SECOND: usize = 1024;
+/// How many seconds a body may be slower at its start.
+const GRACE_SECONDS: usize = 2;
 
-/// Bodies of callers whom nobody knows yet. Half of the requests in hand, so that those who are known keep the other half.
-const OF_STRANGERS: usize = 1_024;
-/// Bodies of strangers of one IPv4 address or IPv6 /64, and of one /48.
-const OF_NETWORK: usize = 64;
-const OF_SITE: usize = 256;
-/// Bodies of one account.
-const OF_ACCOUNT: usize = 64;
+/// Bodies of callers who are not signed in, at most. This is half of the default [`super::MAX_REQUESTS`], so that signed-in callers keep
+/// the other half.
+const MAX_ANONYMOUS_BODIES: usize = 1_024;
+/// Anonymous bodies from one IPv4 address or IPv6 /64, at most.
+const MAX_NETWORK_BODIES: usize = 64;
+/// Anonymous bodies from one IPv6 /48, at most.
+const MAX_SITE_BODIES: usize = 256;
+/// Bodies of one account, at most.
+const MAX_ACCOUNT_BODIES: usize = 64;
 
-/// What a body counts under.
+/// The limits that a body counts against.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Share {
-    Strangers,
+    Anonymous,
     Network(Network),
     Account(uuid::Uuid),
 }
 
-/// The bodies that are arriving.
+/// Counts the bodies that are arriving in this process.
 #[derive(Clone, Default)]
-pub struct Bodies {
+pub struct IncomingBodies {
     places: Places<Share>,
 }
 
-/// A body's place among those that are arriving.
-pub struct Arriving {
+/// A body that is arriving. It holds its places in [`IncomingBodies`] until it is dropped.
+pub struct IncomingBody {
     _place: Option<Place<Share>>,
     bytes: Arc<AtomicUsize>,
 }
 
-/// Takes a place for the request's body and begins to count its bytes.
-pub fn arrive(request: Request) -> Result<(Request, Arriving), Problem> {
+/// Takes the body's places, or refuses the request when a limit is reached, and begins to count the body's bytes.
+pub fn admit(request: Request) -> Result<(Request, IncomingBody), Problem> {
     let extensions = request.extensions();
     let account = extensions
         .get::<Shopper>()
         .map(|shopper| shopper.id().as_uuid())
         .or_else(|| extensions.get::<StaffMember>().map(StaffMember::id));
     let shares = match (account, extensions.get::<ClientAddress>()) {
-        (Some(account), _) => vec![(Share::Account(account), OF_ACCOUNT)],
+        (Some(account), _) => vec![(Share::Account(account), MAX_ACCOUNT_BODIES)],
         (None, Some(ClientAddress(address))) => {
-            let from = network::shares(*address, OF_NETWORK, OF_SITE);
+            let from = network::shares(*address, MAX_NETWORK_BODIES, MAX_SITE_BODIES);
             let from = from.map(|(network, most)| (Share::Network(network), most));
-            std::iter::once((Share::Strangers, OF_STRANGERS)).chain(from).collect()
+            std::iter::once((Share::Anonymous, MAX_ANONYMOUS_BODIES))
+                .chain(from)
+                .collect()
         }
-        (None, None) => vec![(Share::Strangers, OF_STRANGERS)],
+        (None, None) => vec![(Share::Anonymous, MAX_ANONYMOUS_BODIES)],
     };
-    let place = match extensions.get::<Bodies>() {
+    let place = match extensions.get::<IncomingBodies>() {
         Some(bodies) => Some(bodies.places.take(shares).map_err(|full| match full {
-            Share::Strangers => Problem::busy(),
+            Share::Anonymous => Problem::busy(),
             Share::Network(_) | Share::Account(_) => Problem::too_many(1),
         })?),
         None => None,
@@ -83,11 +87,11 @@ pub fn arrive(request: Request) -> Result<(Request, Arriving), Problem> {
             counted.fetch_add(piece.len(), Ordering::Relaxed);
         }))
     });
-    Ok((request, Arriving { _place: place, bytes }))
+    Ok((request, IncomingBody { _place: place, bytes }))
 }
 
-impl Arriving {
-    /// What `reading` gives, unless the body is too slow for it.
+impl IncomingBody {
+    /// Waits for `reading`. Returns nothing if the body arrives too slowly.
     pub async fn read<T>(&self, reading: impl Future<Output = T>) -> Option<T> {
         tokio::select! {
             read = reading => Some(read),
@@ -98,7 +102,8 @@ impl Arriving {
     async fn too_slow(&self) {
         for second in 1..=DEADLINE.as_secs() as usize {
             tokio::time::sleep(Duration::from_secs(1)).await;
-            if self.bytes.load(Ordering::Relaxed) < second.saturating_sub(GRACE - 1) * LEAST_RATE && second >= GRACE {
+            let expected = second.saturating_sub(GRACE_SECONDS - 1) * MIN_BYTES_PER_SECOND;
+            if second >= GRACE_SECONDS && self.bytes.load(Ordering::Relaxed) < expected {
                 return;
             }
         }

@@ -1,4 +1,4 @@
-//! Sending a message and following its turn, as JSON or as server-sent events.
+//! Routes to send a message and to follow its turn, as JSON or as server-sent events.
 
 use std::{convert::Infallible, time::Duration};
 
@@ -28,17 +28,19 @@ use crate::{
     language::Language,
 };
 
-/// A message to the assistant. Personal: no `Debug`.
+/// A message to the assistant.
+// It has no `Debug`, so that what is in it cannot reach a log.
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SendMessage {
-    /// An earlier conversation to go on with; left out, a new one is started.
+    /// The conversation to continue. Without it a new one is started.
     conversation_id: Option<ConversationId>,
-    /// 1 to 4,000 characters.
+    /// 1 to 4,000 characters. Characters that nobody sees, such as marks of direction from a paste, are taken out before they are counted.
+    #[serde(deserialize_with = "crate::text::cleaned")]
     #[validate(length(min = 1, max = 4000), custom(function = crate::text::multi_line), custom(function = crate::text::not_blank))]
     #[schema(example = "Where is my order #1001?")]
     text: String,
-    /// Answer by the fixed rules, without a language model: it costs nothing and is there whatever else is not.
+    /// Answer by the fixed rules, without a language model: this costs nothing and works when no model is available.
     #[serde(default)]
     by_rules: bool,
 }
@@ -49,9 +51,9 @@ pub struct Answer {
     conversation_id: ConversationId,
     turn_id: TurnId,
     message: Message,
-    /// What was looked up on the way.
+    /// The tools that the assistant used.
     tools: Vec<ToolActivity>,
-    /// What now waits for a decision.
+    /// The proposals that the turn made, which wait for a decision.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     proposals: Vec<ProposalView>,
 }
@@ -59,13 +61,13 @@ pub struct Answer {
 /// Sends a message and answers it.
 ///
 /// With `Accept: text/event-stream` the answer comes as events `accepted`, `delta`, `tool`, `proposal`, `message`, `error`, `done`.
-/// A dropped stream, and one that ends without `done`, resumes by the same request with its `Idempotency-Key` and `Last-Event-ID`, or at
+/// If the stream drops or ends without `done`, resume it: send the same request with its `Idempotency-Key` and `Last-Event-ID`, or read
 /// `/v1/turns/{id}/events`.
 #[utoipa::path(post, path = "/v1/chat/send", tag = "chat", request_body = SendMessage,
-    params(("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible ASCII characters. The same key again gives the first answer again."),
-        ("Last-Event-ID" = Option<u32>, Header, description = "Events up to this number are left out"),
+    params(("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible ASCII characters. A request with a used key gets the first answer again."),
+        ("Last-Event-ID" = Option<u32>, Header, description = "Events up to and including this number are left out"),
         ("Accept-Language" = Option<String>, Header, example = "de-CH, de;q=0.9, en;q=0.5",
-            description = "What the service's own sentences are said in from now on: `en` or `de`. Without it: the shopper's language, else the store's")),
+            description = "The language of the service's own texts: `en` or `de`. Without it: the shopper's language, else the store's")),
     responses(
         (status = 200, content((Answer = "application/json"), (Event = "text/event-stream"))),
         (status = 409, body = ProblemDetails, content_type = "application/problem+json", description = "The conversation's last message is still being answered"),
@@ -96,9 +98,9 @@ pub async fn send(
     }
 }
 
-/// Follows a turn: its events after `Last-Event-ID`, until `done`.
+/// Follows a turn: sends its events after `Last-Event-ID`, until `done`.
 #[utoipa::path(get, path = "/v1/turns/{id}/events", tag = "chat",
-    params(("id" = TurnId, Path), ("Last-Event-ID" = Option<u32>, Header, description = "Events up to this number are left out")),
+    params(("id" = TurnId, Path), ("Last-Event-ID" = Option<u32>, Header, description = "Events up to and including this number are left out")),
     responses(
         (status = 200, content_type = "text/event-stream", body = Event),
         (status = 400, body = ProblemDetails, content_type = "application/problem+json", description = "Last-Event-ID is not a number"),
@@ -114,7 +116,7 @@ pub async fn events(
     Ok(stream(chat.follow(&shopper, turn, after).await?, &drain))
 }
 
-/// The whole turn as one answer.
+/// Waits for the turn to end and returns it as one answer.
 async fn collect(mut events: EventStream) -> Result<Json<Answer>, Problem> {
     let (mut place, mut message, mut tools, mut proposals) = (None, None, Vec::new(), Vec::new());
     while let Some(numbered) = events.next().await {

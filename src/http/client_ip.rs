@@ -1,4 +1,4 @@
-//! The client's address: the peer's, or what a proxy that we trust says of it.
+//! Finds the client's IP address: the address of the connection or, behind a trusted proxy, the one that the proxy reports.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -11,15 +11,15 @@ use axum::{
 
 use super::settings::{AddressHeader, Proxies};
 
-/// Who is at the other end of the connection. Put into each request by the listener.
+/// The address at the other end of the connection. The server puts it into each request.
 #[derive(Clone, Copy, Debug)]
 pub struct Peer(pub SocketAddr);
 
-/// Whose request it is, as far as an address tells.
+/// The client's address, after trusted proxies are taken into account.
 #[derive(Clone, Copy, Debug)]
 pub struct ClientAddress(pub IpAddr);
 
-/// Finds the client's address, for the limits, the sessions and the audit.
+/// Finds the client's address and stores it in the request.
 pub async fn establish(State(proxies): State<Proxies>, mut request: Request, next: Next) -> Response {
     let peer = request
         .extensions()
@@ -30,8 +30,8 @@ pub async fn establish(State(proxies): State<Proxies>, mut request: Request, nex
     next.run(request).await
 }
 
-/// Each hop appends the address it was called from, so the chain is read from the right: the first hop that is not ours is
-/// the client, and whatever stands left of it is the client's own invention.
+/// Reads the chain of forwarded addresses from the right, because each hop appends the address that called it. The first address that is
+/// not a trusted proxy is the client. Whatever stands left of it was sent by the client and cannot be trusted.
 fn client(peer: IpAddr, headers: &HeaderMap, proxies: &Proxies) -> IpAddr {
     let peer = peer.to_canonical();
     if !proxies.trusts(peer) {

@@ -32,9 +32,9 @@ pub struct ConversationPage {
     #[validate(range(min = 1, max = 100))]
     #[param(minimum = 1, maximum = 100, default = 50)]
     limit: u32,
-    /// The `updated_at` of the last one of the page before; together with `before_id`.
+    /// The `updated_at` of the last conversation on the previous page. Send it together with `before_id`.
     before: Option<DateTime<Utc>>,
-    /// The `id` of the last one of the page before; together with `before`.
+    /// The `id` of the last conversation on the previous page. Send it together with `before`.
     before_id: Option<ConversationId>,
 }
 
@@ -47,7 +47,7 @@ pub struct MessagePage {
     #[validate(range(min = 1, max = 100))]
     #[param(minimum = 1, maximum = 100, default = 50)]
     limit: u32,
-    /// The `id` of the last message of the page before.
+    /// The `id` of the last message on the previous page.
     after: Option<MessageId>,
 }
 
@@ -102,7 +102,7 @@ pub async fn transcript(
 ) -> Result<StatusCode, Problem> {
     let mut tx = web.begin(shopper.scope()).await?;
     let newest = history::newest(&mut tx, id).await?;
-    // Once for each state of the conversation, however often it is asked for.
+    // The key holds the newest message, so repeated requests queue one mail until the conversation changes.
     let key = format!("transcript:{id}:{newest}");
     mail::queue(
         &mut tx,
@@ -116,7 +116,7 @@ pub async fn transcript(
     Ok(StatusCode::ACCEPTED)
 }
 
-/// Deletes a conversation. One that a proposal came out of stays, for as long as the proposal does.
+/// Deletes a conversation. One that led to a proposal cannot be deleted while the proposal exists.
 #[utoipa::path(delete, path = "/v1/conversations/{id}", tag = "chat", params(("id" = ConversationId, Path)),
     responses((status = 204),
         (status = 409, body = ProblemDetails, content_type = "application/problem+json", description = "A proposal came out of it, or it is still being answered"),

@@ -1,4 +1,4 @@
-//! Which web pages may call from a browser: those the store lists, and no others.
+//! CORS: only the web pages that a store lists may call the API from a browser.
 
 use std::time::Duration;
 
@@ -12,11 +12,11 @@ use crate::{
     tenancy::{StoreKey, origins::Origins},
 };
 
-/// How long a browser may remember a preflight's answer. Chromium remembers no longer than two hours.
-const REMEMBER: Duration = Duration::from_secs(3600);
+/// How long a browser may cache a preflight's answer. Chromium caches it for at most two hours.
+const PREFLIGHT_MAX_AGE: Duration = Duration::from_secs(3600);
 
-/// Answers preflights, and names the page in the answers it may read. Cookies are never let across: pages of other sites
-/// send a bearer token.
+/// The layer that answers preflights and lets allowed pages read answers. Credentials mode is never allowed, so no cookie crosses: pages
+/// of other sites send a bearer token.
 pub fn layer(origins: Origins) -> CorsLayer {
     let allow = AllowOrigin::async_predicate(move |origin: HeaderValue, parts: &Parts| {
         let (tenant, origins) = (tenant(parts), origins.clone());
@@ -44,11 +44,11 @@ pub fn layer(origins: Origins) -> CorsLayer {
             HeaderName::from_static("ratelimit"),
             HeaderName::from_static("ratelimit-policy"),
         ])
-        .max_age(REMEMBER)
+        .max_age(PREFLIGHT_MAX_AGE)
 }
 
-/// The store that the request is about, as far as it says. It need not be true: what is let here is only that a page reads
-/// the answer, and the credential decides what the answer is.
+/// The store that the request claims to be for. The claim is not checked here: CORS only decides whether a page may read the answer, and
+/// the credential decides what the answer is.
 fn tenant(parts: &Parts) -> Option<TenantId> {
     let token = credentials::single_bearer(&parts.headers).ok().flatten();
     let key = || {

@@ -1,8 +1,8 @@
-//! Credentials as requests carry them: a bearer token or the session's cookie, never two that differ.
+//! Reads the credential of a request: a bearer token or the session cookie. Two that differ are refused.
 
 use axum::http::{HeaderMap, Method, header, request::Parts};
 
-/// With HTTPS the `__Host-` prefix makes the browser refuse the cookie from a subdomain or over plain HTTP.
+/// The session cookie's name. The `__Host-` prefix makes a browser refuse the cookie from a subdomain or over plain HTTP.
 pub(super) fn cookie_name(secure: bool) -> &'static str {
     if secure { "__Host-countersign" } else { "countersign" }
 }
@@ -12,17 +12,17 @@ pub(super) struct Credential {
     pub from_cookie: bool,
 }
 
-/// The shopper session that a request carries.
+/// The shopper's session token of a request.
 pub(super) fn session(parts: &Parts, secure_cookies: bool) -> Option<Credential> {
     credential(&parts.headers, cookie_name(secure_cookies))
 }
 
-/// Whether a request may be authorised by a cookie: it changes nothing, or it comes from our own page.
+/// Whether a cookie may authorise this request: it only reads, or it comes from a page of the same origin.
 pub(super) fn is_safe_or_same_site(parts: &Parts) -> bool {
     !is_write(&parts.method) || is_same_site(&parts.headers)
 }
 
-/// One credential, in one place. Two that differ are nobody's: guessing which was meant is how confused deputies are made.
+/// The request's one credential. If two differ, none counts: guessing which one was meant could make a confused deputy.
 fn credential(headers: &HeaderMap, cookie_name: &str) -> Option<Credential> {
     let bearer = single_bearer(headers).ok()?;
     let cookies: Vec<&str> = cookies(headers)
@@ -43,7 +43,7 @@ fn credential(headers: &HeaderMap, cookie_name: &str) -> Option<Credential> {
     }
 }
 
-/// The bearer token, if there is one. An error if there are several Authorization headers or one that is not a bearer's.
+/// The bearer token, if there is one. Several Authorization headers, or one of another scheme, are an error.
 pub(super) fn single_bearer(headers: &HeaderMap) -> Result<Option<&str>, ()> {
     let mut authorizations = headers.get_all(header::AUTHORIZATION).iter();
     match (authorizations.next(), authorizations.next()) {
@@ -58,7 +58,7 @@ fn bearer(value: &str) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then_some(token)
 }
 
-/// Every cookie of a request: its name and its value.
+/// The name and value of every cookie of a request.
 pub fn cookies(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
     headers
         .get_all(header::COOKIE)
@@ -72,7 +72,8 @@ fn is_write(method: &Method) -> bool {
     !matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
 }
 
-/// Browsers send Sec-Fetch-Site or at least Origin with every cross-site write; a request with neither is refused.
+/// Whether a request comes from a page of the same origin. Browsers send Sec-Fetch-Site, or at least Origin, with every cross-site write,
+/// so a request with neither does not count as same-origin.
 pub fn is_same_site(headers: &HeaderMap) -> bool {
     let text = |name: header::HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
     match text(header::HeaderName::from_static("sec-fetch-site")) {

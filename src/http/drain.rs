@@ -1,5 +1,5 @@
-//! A replica that is about to stop: it says so while it still serves, so that whatever stands before it sends nobody new,
-//! and lets go of those who listen, so that they go on listening elsewhere.
+//! Draining a replica before it stops. It reports itself unhealthy while it still serves, so that a load balancer sends no new requests,
+//! and it ends open event streams so that their clients reconnect to another replica.
 
 use std::{convert::Infallible, time::Duration};
 
@@ -12,10 +12,10 @@ use axum::{
 use futures::{Stream, StreamExt, stream};
 use tokio_util::sync::CancellationToken;
 
-/// How soon a listener may come back. It is told to, as the event stream's `retry`.
-const COME_BACK: Duration = Duration::from_millis(500);
+/// How long a client waits before it reconnects. It is sent as the event stream's `retry`.
+const RECONNECT_DELAY: Duration = Duration::from_millis(500);
 
-/// How far the stop has come. Clones are the same stop.
+/// How far the shutdown has come. Clones share their state.
 #[derive(Clone, Default)]
 pub struct Drain {
     begun: CancellationToken,
@@ -32,19 +32,19 @@ impl Drain {
         self.begun.is_cancelled()
     }
 
-    /// Open event streams end with a `retry`.
+    /// Ends all open event streams, each with a `retry`.
     pub fn hand_over(&self) {
         self.handing_over.cancel();
     }
 
-    /// The events until they end, or until the listener should go elsewhere: then it is told when to come back.
+    /// Wraps an event stream so that it ends at [`Self::hand_over`], with a last event that tells the client when to reconnect.
     pub fn bounded(
         &self,
         events: impl Stream<Item = Result<sse::Event, Infallible>> + Send + 'static,
     ) -> impl Stream<Item = Result<sse::Event, Infallible>> + Send + 'static {
         let drain = self.clone();
         let farewell = stream::once(async move { drain.handing_over.is_cancelled() }).filter_map(|over| {
-            let event = over.then(|| sse::Event::default().retry(COME_BACK).comment("go on elsewhere"));
+            let event = over.then(|| sse::Event::default().retry(RECONNECT_DELAY).comment("go on elsewhere"));
             std::future::ready(event.map(Ok))
         });
         events
@@ -53,7 +53,8 @@ impl Drain {
     }
 }
 
-/// Closes each connection with its answer once the stop has begun: a proxy that kept it would send its next request into the end.
+/// Closes each connection with its answer once the shutdown has begun. Otherwise a proxy could send its next request on a connection that
+/// is about to close.
 pub async fn close_connections(State(drain): State<Drain>, request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     if drain.has_begun() {

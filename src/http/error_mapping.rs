@@ -1,4 +1,4 @@
-//! What each room's errors look like from outside: one mapping for each.
+//! Maps the error type of each module to a [`Problem`].
 
 use axum::http::StatusCode;
 
@@ -26,6 +26,7 @@ impl From<LedgerError> for Problem {
                 "own_order",
                 "This is your own order. A colleague must do this.",
             ),
+            LedgerError::NoSession => Self::unauthenticated(),
             LedgerError::NotCovered => Self::new(
                 StatusCode::CONFLICT,
                 "not_covered",
@@ -163,7 +164,7 @@ impl From<DecideError> for Problem {
             DecideError::Conflict(state) => conflict("not_pending", format!("The proposal is {}.", state.name())),
             DecideError::NotAsShown => conflict(
                 "not_as_shown",
-                "The proposal is not the one you were shown. Read it again and send its `shown`.".into(),
+                "The proposal is not the one you were shown. Read it again and send its `digest`.".into(),
             ),
             DecideError::SecondPersonNeeded => conflict(
                 "second_person_needed",

@@ -1,4 +1,4 @@
-//! Bodies, queries and paths, read and checked at the boundary. Each refusal names the field.
+//! Extractors that read and validate bodies, query strings and path parameters. A refusal names the field that is wrong.
 
 use axum::{
     body::Bytes,
@@ -12,7 +12,7 @@ use validator::Validate;
 use super::{body_limits, problem::Problem};
 use crate::validation::{self, FieldError};
 
-/// A JSON body that fits its type and its rules. As the last argument of a handler it is read after the caller is known.
+/// A JSON body that matches its type and passes its validation rules.
 pub struct Body<T>(pub T);
 
 impl<S: Send + Sync, T: DeserializeOwned + Validate> FromRequest<S> for Body<T> {
@@ -26,7 +26,7 @@ impl<S: Send + Sync, T: DeserializeOwned + Validate> FromRequest<S> for Body<T> 
                 "Send the body as `Content-Type: application/json`.",
             ));
         }
-        // We inflate nothing: a bomb would be a body of its compressed size, and is no JSON.
+        // Compressed bodies are never inflated, so a decompression bomb does nothing here.
         if request.headers().contains_key(header::CONTENT_ENCODING) {
             return Err(Problem::new(
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -55,14 +55,14 @@ impl<S: Send + Sync, T: DeserializeOwned + Validate> FromRequest<S> for Body<T> 
     }
 }
 
-/// A body as it came, once all of it is here.
+/// The bytes of a body, unparsed, once all of it has arrived.
 pub struct RawBody(pub Bytes);
 
 impl<S: Send + Sync> FromRequest<S> for RawBody {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        let (request, arriving) = body_limits::arrive(request)?;
+        let (request, arriving) = body_limits::admit(request)?;
         let bytes = arriving
             .read(Bytes::from_request(request, state))
             .await
@@ -92,7 +92,7 @@ pub struct NewestFirst {
     #[validate(range(min = 1, max = 100))]
     #[param(minimum = 1, maximum = 100, default = 100)]
     pub limit: u32,
-    /// The `id` of the last row of the page before.
+    /// The `id` of the last row on the previous page.
     pub before: Option<uuid::Uuid>,
 }
 
@@ -100,7 +100,7 @@ pub fn hundred() -> u32 {
     100
 }
 
-/// How many a page holds where the caller does not say.
+/// The number of rows on a page when the caller does not ask for one.
 pub fn default_page_size() -> u32 {
     50
 }
@@ -117,8 +117,8 @@ fn misfit(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
     )
 }
 
-/// `application/json`, with or without a charset of UTF-8. A form's or plain text's content type could be sent cross-site
-/// without a preflight.
+/// Whether a content type is `application/json`, with or without `charset=utf-8`. Other types are refused because a page of another
+/// site could send a form or plain text without a CORS preflight.
 fn is_json(content_type: Option<&header::HeaderValue>) -> bool {
     let Some(text) = content_type.and_then(|value| value.to_str().ok()) else {
         return false;
@@ -130,7 +130,7 @@ fn is_json(content_type: Option<&header::HeaderValue>) -> bool {
         && parts.all(|parameter| parameter.eq_ignore_ascii_case("charset=utf-8"))
 }
 
-/// A query string that fits its type and its rules.
+/// A query string that matches its type and passes its validation rules.
 pub struct Query<T>(pub T);
 
 impl<S: Send + Sync, T: DeserializeOwned + Validate> FromRequestParts<S> for Query<T> {
@@ -154,7 +154,7 @@ impl<S: Send + Sync, T: DeserializeOwned + Validate> FromRequestParts<S> for Que
     }
 }
 
-/// A path's parameter. One that cannot be read names nothing.
+/// A path parameter. One that cannot be parsed names nothing, so it gets a 404.
 pub struct Path<T>(pub T);
 
 impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Path<T> {

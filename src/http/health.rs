@@ -1,4 +1,4 @@
-//! `/health`: fast, without detail, apart from everything else.
+//! `/health`, which tells load balancers and monitors whether the service works.
 
 use std::{
     sync::Arc,
@@ -16,12 +16,12 @@ use super::{
 };
 use crate::tenancy::{Pool, Web};
 
-/// How long the database may take to say that it is there.
-const PATIENCE: Duration = Duration::from_secs(1);
-/// How long an answer is good for everybody who asks meanwhile: a flood of questions is one question to the database.
-const GOOD_FOR: Duration = Duration::from_secs(1);
+/// How long the database may take to answer.
+const DATABASE_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long a result is reused, so that many health requests cause one query.
+const CACHE_TTL: Duration = Duration::from_secs(1);
 
-/// Whether the database answers, remembered for a moment.
+/// Checks whether the database answers, and caches the result for [`CACHE_TTL`].
 #[derive(Clone)]
 pub struct HealthCheck {
     web: Pool<Web>,
@@ -37,14 +37,14 @@ impl HealthCheck {
     }
 
     pub async fn is_up(&self) -> bool {
-        // Held while the database is asked: whoever comes meanwhile gets the same answer.
+        // The lock is held while the database is asked, so that concurrent callers share one result.
         let mut last = self.last.lock().await;
         if let Some((at, is_up)) = *last
-            && at.elapsed() < GOOD_FOR
+            && at.elapsed() < CACHE_TTL
         {
             return is_up;
         }
-        let is_up = tokio::time::timeout(PATIENCE, self.web.is_reachable())
+        let is_up = tokio::time::timeout(DATABASE_TIMEOUT, self.web.is_reachable())
             .await
             .unwrap_or(false);
         *last = Some((Instant::now(), is_up));
@@ -54,17 +54,17 @@ impl HealthCheck {
 
 #[derive(Serialize, ToSchema)]
 pub struct Health {
-    /// `ok`; anything else is a 503.
+    /// Always `ok`. A service that is not healthy answers 503 instead.
     #[schema(example = "ok")]
     status: &'static str,
-    /// The release that answers.
+    /// The version of this service.
     version: &'static str,
 }
 
 /// Whether the service can do its work.
 #[utoipa::path(get, path = "/health", tag = "operations", security(()), responses(
     (status = 200, body = Health),
-    (status = 503, body = ProblemDetails, content_type = "application/problem+json", description = "A dependency is away, or the replica is stopping; `detail` says which")))]
+    (status = 503, body = ProblemDetails, content_type = "application/problem+json", description = "The database does not answer, or the replica is stopping; `detail` says which")))]
 pub async fn health(
     State(health_check): State<HealthCheck>,
     State(drain): State<Drain>,

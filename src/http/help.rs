@@ -1,4 +1,4 @@
-//! Help articles, as shoppers look them up where an answer cites them.
+//! The route by which shoppers read a help article that an answer cites.
 
 use axum::{Json, extract::State};
 

@@ -1,5 +1,5 @@
-//! How often one address and one account may call (token buckets in memory, each replica its own), with a bound on what a
-//! flood of addresses can make us remember. What must hold across replicas is counted in Postgres, in `identity`.
+//! Rate limits for each address and each account. They are token buckets in memory, so each replica counts for itself, and the number of
+//! buckets is bounded. Limits that must hold across replicas are counted in Postgres, by `identity::throttle`.
 
 use std::{
     hash::{DefaultHasher, Hash, Hasher},
@@ -26,13 +26,14 @@ use tower_governor::{
 use super::{client_ip::ClientAddress, problem::Problem, request_log::Limited, settings::Rate};
 use crate::identity::{Shopper, StaffMember};
 
-/// Callers that are remembered apart. Beyond them new ones share buckets: a flood is slowed together, and costs no memory.
-const MOST_CALLERS: usize = 50_000;
+/// How many callers have a bucket of their own. While there are as many, each caller is assigned one of [`SHARED_BUCKETS`], which bounds
+/// the memory that a flood of addresses can take.
+const MAX_TRACKED_CALLERS: usize = 50_000;
 const SHARED_BUCKETS: u64 = 1024;
-/// How often callers are forgotten whose bucket is full again.
-const FORGET_EVERY: Duration = Duration::from_secs(1);
+/// How often callers whose bucket is full again are removed.
+const CLEANUP_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Who is counted.
+/// The key of a bucket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Caller {
     V4(u32),
@@ -42,11 +43,11 @@ pub enum Caller {
     Shared(u64),
 }
 
-/// What callers are told apart by.
+/// What a limit counts by.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum By {
     Address,
-    /// The account that [`super::access::authorise`] has found.
+    /// The account that [`super::access::authorise`] has found, or the address where there is none.
     Account,
 }
 
@@ -75,7 +76,7 @@ impl KeyExtractor for Callers {
             },
             (_, None) => return Err(GovernorError::UnableToExtractKey),
         };
-        if self.remembered.load(Ordering::Relaxed) < MOST_CALLERS {
+        if self.remembered.load(Ordering::Relaxed) < MAX_TRACKED_CALLERS {
             return Ok(caller);
         }
         let mut hasher = DefaultHasher::new();
@@ -86,22 +87,22 @@ impl KeyExtractor for Callers {
 
 pub type Layer = GovernorLayer<Callers, StateInformationMiddleware, Body>;
 
-/// So often from one address, whoever calls.
+/// The limit of all requests from one address.
 pub fn by_address(rate: Rate) -> Layer {
     layer("address", By::Address, rate)
 }
 
-/// So often from one address where nobody is known yet.
+/// The limit of sign-in requests from one address.
 pub fn sign_in(rate: Rate) -> Layer {
     layer("sign_in", By::Address, rate)
 }
 
-/// So many webhooks from one address.
+/// The limit of webhooks from one address.
 pub fn webhooks(rate: Rate) -> Layer {
     layer("webhook", By::Address, rate)
 }
 
-/// So often by one account.
+/// The limit of requests by one account.
 pub fn by_account(rate: Rate) -> Layer {
     layer("account", By::Account, rate)
 }
@@ -118,7 +119,7 @@ fn layer(name: &'static str, by: By, rate: Rate) -> Layer {
         .key_extractor(callers)
         .use_headers()
         .finish();
-    // `finish` is none only for a period or burst of zero, and neither is.
+    // `finish` returns none only for a period or burst of zero, and neither is zero.
     let config = Arc::new(config.unwrap_or_else(|| unreachable!("a rate is never zero")));
     #[allow(
         clippy::disallowed_methods,
@@ -128,14 +129,14 @@ fn layer(name: &'static str, by: By, rate: Rate) -> Layer {
     GovernorLayer::new(config).error_handler(move |error| refuse(name, rate, error))
 }
 
-/// Forgets callers that have been quiet, for as long as the layer lives.
+/// Removes idle callers at intervals, for as long as the layer lives.
 async fn remove_idle_callers(
     config: Weak<GovernorConfig<Callers, StateInformationMiddleware>>,
     remembered: Arc<AtomicUsize>,
 ) {
-    let mut rounds = tokio::time::interval(FORGET_EVERY);
+    let mut ticks = tokio::time::interval(CLEANUP_INTERVAL);
     loop {
-        rounds.tick().await;
+        ticks.tick().await;
         let Some(config) = config.upgrade() else { return };
         config.limiter().retain_recent();
         remembered.store(config.limiter().len(), Ordering::Relaxed);
@@ -146,7 +147,7 @@ fn refuse(name: &'static str, rate: Rate, error: GovernorError) -> Response {
     let GovernorError::TooManyRequests { wait_time, .. } = error else {
         return Problem::internal().into_response();
     };
-    // The limiter rounds down; a client that comes back a moment early would only be sent away again.
+    // The limiter rounds down, and a client that retries a moment too early would be refused again.
     let wait = wait_time.saturating_add(1).min(3600) as u32;
     let mut response = Problem::too_many(wait).into_response();
     describe(&mut response, name, rate, 0, u64::from(wait));
@@ -157,7 +158,7 @@ fn refuse(name: &'static str, rate: Rate, error: GovernorError) -> Response {
 const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 const STATE: HeaderName = HeaderName::from_static("ratelimit");
 
-/// The fields of draft-ietf-httpapi-ratelimit-headers.
+/// Sets the header fields of draft-ietf-httpapi-ratelimit-headers.
 fn describe(response: &mut Response, name: &str, rate: Rate, remaining: u64, seconds: u64) {
     let window = rate.burst.div_ceil(rate.per_second.max(1));
     for (header, value) in [
@@ -170,7 +171,7 @@ fn describe(response: &mut Response, name: &str, rate: Rate, remaining: u64, sec
     }
 }
 
-/// Replaces the limiter's own headers by the standard's. The innermost limit, the narrowest, is the one that is told.
+/// Replaces the limiter's own headers by the standard ones. If several limits apply, the innermost, which is the narrowest, is reported.
 pub fn standard_headers(name: &'static str, rate: Rate, mut response: Response) -> Response {
     let remaining = response
         .headers()

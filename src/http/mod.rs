@@ -1,6 +1,6 @@
-//! HTTP: the table of contents of the service, and what every request passes on its way in.
+//! The HTTP API: the routes, and the middleware that every request passes.
 //!
-//! Law: handlers parse, call one function and shape the answer. Who may call a route is said by the proof it takes.
+//! Rule: a handler parses the request, calls one function and shapes the answer. The proof that it takes says who may call it.
 
 pub mod access;
 mod body_limits;
@@ -40,13 +40,14 @@ pub use credentials::{cookies, is_same_site};
 pub use drain::Drain;
 pub use health::HealthCheck;
 pub use router::{openapi_json, router, routes};
-pub use settings::{AddressHeader, Connections, Limits, MOST_REQUESTS, Proxies, Rate};
+pub use settings::{AddressHeader, Connections, Limits, MAX_REQUESTS, Proxies, Rate};
 pub use staff::doctor::{Doctor, Finding, Level};
-pub use state::{App, Outside, SecureCookies};
+pub use staff::model::{OfferedModel, StoreModel};
+pub use state::{App, SecureCookies, WebhookState};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// The id of this request, for the audit.
+/// The request's id, which audit entries carry.
 fn request_id(headers: &axum::http::HeaderMap) -> Option<String> {
     headers
         .get(REQUEST_ID)

@@ -1,4 +1,4 @@
-//! The OpenAPI document, made from the code, and a page to read it on.
+//! The OpenAPI document, which is generated from the code, and the Swagger UI page.
 
 use axum::{
     Router,
@@ -33,7 +33,7 @@ impl Modify for Security {
         let components = document.components.get_or_insert_default();
         let bearer = HttpBuilder::new()
             .scheme(HttpAuthScheme::Bearer)
-            .description(Some("The token of a log-in."))
+            .description(Some("The token of a session or an API key."))
             .build();
         components.add_security_scheme("session", SecurityScheme::Http(bearer));
         let key = ApiKeyValue::with_description("X-Store-Key", "The store's publishable key.");
@@ -42,12 +42,12 @@ impl Modify for Security {
     }
 }
 
-/// What the routes are added to.
+/// The document without its routes, which are added to it.
 pub fn document() -> utoipa::openapi::OpenApi {
     Document::openapi()
 }
 
-/// Adds what any route may answer, so that no route has to say it.
+/// Adds the operation ids, and the answers that any route may give, so that no route has to document them.
 pub fn complete(document: &mut utoipa::openapi::OpenApi) {
     for (path, item) in &mut document.paths.paths {
         for (method, operation) in [
@@ -58,7 +58,7 @@ pub fn complete(document: &mut utoipa::openapi::OpenApi) {
             ("delete", &mut item.delete),
         ] {
             let Some(operation) = operation else { continue };
-            // Functions of different files share their names; operations must not.
+            // Handlers of different files can have the same name, but operation ids must be unique.
             operation.operation_id = Some(format!(
                 "{method}{}",
                 path.replace(['/', '{', '}', '-'], "_").replace("__", "_")
@@ -85,9 +85,9 @@ pub fn complete(document: &mut utoipa::openapi::OpenApi) {
     }
 }
 
-/// `/openapi.json` and `/docs`.
+/// Serves `/openapi.json` and `/docs`.
 pub fn pages(document: utoipa::openapi::OpenApi) -> Router<App> {
-    // Swagger UI styles its elements inline; nothing else on the page may.
+    // Swagger UI needs inline styles; nothing else inline is allowed.
     let policy = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; frame-ancestors 'none'";
     Router::from(SwaggerUi::new("/docs").url("/openapi.json", document)).layer(SetResponseHeaderLayer::overriding(
         header::CONTENT_SECURITY_POLICY,

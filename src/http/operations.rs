@@ -1,4 +1,4 @@
-//! What is for the operator's machines alone, on a listener of its own: metrics, and whether this process is ready.
+//! The operator's endpoints, on a separate listener: metrics, and whether this process is ready.
 
 use std::{sync::Arc, time::Duration};
 
@@ -25,12 +25,12 @@ use crate::{
     tenancy::Pools,
 };
 
-/// How long a scrape waits for the database before it reports without it.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// How long a request waits for the database. Metrics are then served without it, and the process is not ready.
+const DATABASE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Something with a breaker before it.
+/// A client of external systems that are behind circuit breakers.
 pub trait Dependency: Send + Sync {
-    /// Each by its name, and whether it is left alone just now.
+    /// The name of each external system, and whether its circuit breaker is open.
     fn resting(&self) -> Vec<(&'static str, bool)>;
 }
 
@@ -57,15 +57,15 @@ pub struct Internal {
     pub clock: Clock,
 }
 
-/// Whether this process can do its work, and what it does without.
+/// Whether this process can do its work, and which dependencies it works without.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct Readiness {
     pub ready: bool,
     pub version: &'static str,
     pub database: bool,
-    /// Whether the schema is the one that this release was built for.
+    /// Whether the database schema is up to date for this release.
     pub schema: bool,
-    /// Dependencies that failed so often that they are left alone for a moment. The service goes on without them.
+    /// Dependencies that failed so often that they are not called for a moment. The service works without them.
     pub resting: Vec<&'static str>,
     /// The first language model does not answer; nothing while it does.
     pub model_outage: Option<ModelOutage>,
@@ -135,7 +135,7 @@ impl Internal {
         let caps = Caps::default();
         let caps = (caps.tenant_day_micros, caps.tenant_month_micros);
         let measuring = backlog::measure(&self.pools.executor, &self.metrics, caps, self.clock.now());
-        let measured = tokio::time::timeout(PATIENCE, measuring).await;
+        let measured = tokio::time::timeout(DATABASE_TIMEOUT, measuring).await;
         self.metrics.database_up(matches!(measured, Ok(Ok(()))));
         self.pools
             .connections()
@@ -149,7 +149,7 @@ impl Internal {
     pub async fn readiness(&self) -> Readiness {
         let database = self.health_check.is_up().await;
         let schema = database
-            && tokio::time::timeout(PATIENCE, self.pools.web.has_schema())
+            && tokio::time::timeout(DATABASE_TIMEOUT, self.pools.web.has_schema())
                 .await
                 .unwrap_or(false);
         let resting = self.dependencies().into_iter().filter(|(_, resting)| *resting);

@@ -1,4 +1,4 @@
-//! The shopper's orders, read through the functions that the tools use.
+//! Routes for the shopper's orders, which use the same functions as the tools, and for the export of the shopper's data.
 
 use std::collections::BTreeMap;
 
@@ -40,7 +40,7 @@ pub struct Page {
     #[validate(range(min = 1, max = 100))]
     #[param(minimum = 1, maximum = 100, default = 20)]
     limit: u32,
-    /// The `next` of the page before.
+    /// The `next` of the previous page.
     after: Option<OrderId>,
 }
 
@@ -72,16 +72,16 @@ pub async fn list(
     Ok(Json(Orders { orders, next }))
 }
 
-/// An order, and what it looks like.
+/// An order, with pictures of its products.
 #[derive(Serialize, ToSchema)]
 pub struct OrderPage {
     #[serde(flatten)]
     order: Order,
-    /// Where the picture of each product is, by `product_id`: an https address or a path on the shop's own site.
+    /// The picture of each product, by `product_id`: an https address or a path on the shop's own site.
     pictures: BTreeMap<String, String>,
 }
 
-/// Looks up one of the shopper's orders. The number's leading `#` may be left out.
+/// Looks up one of the shopper's orders. The number may be spelled in any way: its `#` left out, small letters, other dashes.
 #[utoipa::path(get, path = "/v1/orders/{number}", tag = "orders", params(("number" = String, Path, example = "1001")),
     responses((status = 200, body = OrderPage), NotFound, Unauthenticated))]
 pub async fn get(
@@ -90,7 +90,9 @@ pub async fn get(
     Path(number): Path<String>,
 ) -> Result<Json<OrderPage>, Problem> {
     // What no order can be called is not looked for; Postgres would refuse a NUL.
-    crate::text::single_line(&number).map_err(|_| Problem::not_found())?;
+    if number.contains(char::is_control) {
+        return Err(Problem::not_found());
+    }
     let mut tx = reader.begin(shopper.scope()).await?;
     let mut order = orders::by_number(&mut tx, &number)
         .await?
@@ -99,7 +101,7 @@ pub async fn get(
     Ok(Json(OrderPage { order, pictures }))
 }
 
-/// Hands over everything that is kept about the shopper.
+/// Exports everything that is stored about the shopper.
 #[utoipa::path(get, path = "/v1/export", tag = "orders", responses((status = 200, body = serde_json::Value), Role, Unauthenticated))]
 pub async fn export(
     shopper: Shopper,

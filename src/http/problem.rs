@@ -1,5 +1,5 @@
-//! Errors as RFC 9457 problem details: one shape, one place where it is rendered. What each room's errors become is in
-//! `refusals`.
+//! Errors as RFC 9457 problem details, and the middleware that renders them. `error_mapping` maps the errors of the other modules to
+//! problems.
 
 use axum::{
     Json,
@@ -17,7 +17,7 @@ use crate::{
     validation::FieldError,
 };
 
-/// What a store has as many of in use as it may (`keep_few` in the database).
+/// Whether the store has reached the limit of things that it may have in use, which the database trigger `keep_few` enforces.
 fn is_full(error: &sqlx::Error) -> bool {
     let constraint = error
         .as_database_error()
@@ -25,7 +25,7 @@ fn is_full(error: &sqlx::Error) -> bool {
     constraint == Some("at_most_in_use")
 }
 
-/// An error on its way to the client. Its text is for strangers: it holds no internals.
+/// An error for the client. Its text is public, so it must not contain internals.
 #[derive(Clone, Debug)]
 pub struct Problem {
     status: StatusCode,
@@ -38,18 +38,18 @@ pub struct Problem {
 /// RFC 9457 problem details, `application/problem+json`.
 #[derive(Serialize, ToSchema)]
 pub struct ProblemDetails {
-    /// Names the kind of problem; stable.
+    /// The kind of problem. This name is stable.
     #[schema(example = "urn:countersign:problem:not_found")]
     r#type: String,
     #[schema(example = "Not Found")]
     title: String,
     #[schema(example = 404)]
     status: u16,
-    /// What to mend.
+    /// What is wrong, and how to correct it.
     detail: String,
-    /// Quote this when you ask for help.
+    /// The request's id. Quote it when you ask for help.
     request_id: String,
-    /// The fields that do not fit, if that is the problem.
+    /// The invalid fields, if that is the problem.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<FieldError>,
 }
@@ -77,7 +77,7 @@ impl Problem {
         Self::new(StatusCode::FORBIDDEN, "forbidden", "Your role does not allow this.")
     }
 
-    /// A guest asks for what is an account's.
+    /// A guest asks for something that needs an account.
     pub fn sign_in_first() -> Self {
         Self::new(
             StatusCode::FORBIDDEN,
@@ -103,7 +103,7 @@ impl Problem {
         .retry_after(seconds)
     }
 
-    /// The store has as many of these in use as it may.
+    /// The store has as many of these in use as it is allowed.
     pub fn full() -> Self {
         Self::new(
             StatusCode::CONFLICT,
@@ -112,7 +112,7 @@ impl Problem {
         )
     }
 
-    /// No host, or several: whoever stands before this server could read another one (RFC 9112, section 3.2).
+    /// The request has no Host header, or several, of which a proxy could read another one (RFC 9112, section 3.2).
     pub fn bad_host() -> Self {
         Self::new(StatusCode::BAD_REQUEST, "bad_host", "Send exactly one Host header.")
     }
@@ -126,7 +126,7 @@ impl Problem {
         )
     }
 
-    /// More is asked of this process than it can do at once.
+    /// This process has as many requests as it can handle at once.
     pub fn busy() -> Self {
         Self::new(
             StatusCode::SERVICE_UNAVAILABLE,
@@ -140,7 +140,7 @@ impl Problem {
         self.status.is_server_error()
     }
 
-    /// There is no such thing, or it is another person's: the answer does not say which.
+    /// Not found, or it belongs to somebody else. The caller is not told which.
     pub fn not_found() -> Self {
         Self::new(StatusCode::NOT_FOUND, "not_found", "There is no such thing here.")
     }
@@ -159,7 +159,7 @@ impl Problem {
         self
     }
 
-    /// A failure of ours: the cause goes to the log, the client gets the request id.
+    /// A database error. The cause is logged, and the client gets the request id.
     pub(super) fn database(error: &sqlx::Error) -> Self {
         if is_full(error) {
             return Self::full();
@@ -202,7 +202,7 @@ impl IntoResponse for Problem {
     }
 }
 
-/// Turns every error response into problem details, those of the framework and of other layers too.
+/// Turns every error response into problem details, including those of the framework and of other layers.
 pub async fn render(State(metrics): State<Metrics>, request: Request, next: Next) -> Response {
     let request_id = request
         .headers()
@@ -213,7 +213,7 @@ pub async fn render(State(metrics): State<Metrics>, request: Request, next: Next
     let mut response = next.run(request).await;
     let problem = match response.extensions_mut().remove::<Problem>() {
         Some(problem) => problem,
-        // A page for people says it in its own words.
+        // An HTML page explains its error itself.
         None if is_page(&response) => return response,
         None if response.status().is_client_error() || response.status().is_server_error() => {
             of_status(response.status())
@@ -274,7 +274,7 @@ fn of_status(status: StatusCode) -> Problem {
     }
 }
 
-/// A panic's text may hold anything: it is counted and located by the panic hook, not repeated.
+/// Answers a request whose handler panicked. The panic's text is not repeated, because it may contain anything.
 pub fn on_panic(_: Box<dyn std::any::Any + Send>) -> Response {
     tracing::error!("a handler panicked");
     Problem::internal().into_response()

@@ -1,4 +1,5 @@
-//! The shopper's own proposals: see, confirm, withdraw. A confirmation is this request and nothing the model says.
+//! Routes for the shopper's own proposals: list, show, confirm, withdraw. Only this request confirms a proposal; nothing that the model
+//! says does.
 
 use axum::{
     Json,
@@ -28,33 +29,33 @@ use crate::{
     tenancy::{Pool, Web},
 };
 
-/// A shopper's newest proposals that are shown.
-const SHOWN: u32 = 50;
+/// How many of a shopper's proposals are listed at most.
+const MAX_LISTED: u32 = 50;
 
 #[derive(Serialize, ToSchema)]
 pub struct Proposals {
     pub(super) proposals: Vec<ProposalView>,
 }
 
-/// Binds a decision to what was shown.
+/// Binds a decision to the exact plan that the caller was shown.
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AsShown {
-    /// The proposal's `shown`.
+    /// The proposal's `digest`.
     #[validate(length(equal = 64))]
     #[schema(example = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08")]
     pub(super) digest: String,
 }
 
-/// A proposal that its route is about to decide on.
-pub(super) struct Deciding {
+/// An extractor for routes that decide on a proposal: its id, and what a decision needs.
+pub(super) struct DecisionRequest {
     web: Pool<Web>,
     clock: Clock,
     id: ProposalId,
     request_id: Option<String>,
 }
 
-impl FromRequestParts<App> for Deciding {
+impl FromRequestParts<App> for DecisionRequest {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
@@ -68,7 +69,7 @@ impl FromRequestParts<App> for Deciding {
     }
 }
 
-impl Deciding {
+impl DecisionRequest {
     pub async fn decide(self, decider: Decider<'_>, verdict: Verdict) -> Result<Json<ProposalView>, Problem> {
         let now = self.clock.now();
         let decided = decide(&self.web, decider, self.id, verdict, self.request_id, now).await?;
@@ -81,7 +82,7 @@ impl Deciding {
 pub async fn list(shopper: Shopper, State(web): State<Pool<Web>>) -> Result<Json<Proposals>, Problem> {
     let mut tx = web.begin(shopper.scope()).await?;
     Ok(Json(Proposals {
-        proposals: list::list(&mut tx, SHOWN, &Filter::default()).await?,
+        proposals: list::list(&mut tx, MAX_LISTED, &Filter::default()).await?,
     }))
 }
 
@@ -97,25 +98,25 @@ pub async fn get(
     list::get(&mut tx, id).await?.map(Json).ok_or_else(Problem::not_found)
 }
 
-/// Confirms a proposal that waits for the shopper.
+/// Confirms a proposal that waits for the shopper's decision.
 #[utoipa::path(post, path = "/v1/proposals/{id}/confirm", tag = "proposals", params(("id" = ProposalId, Path)), request_body = AsShown,
     responses((status = 200, body = ProposalView), Decision, NotFound, Unauthenticated, BadBody))]
 pub async fn confirm(
     shopper: Shopper,
-    deciding: Deciding,
+    decision: DecisionRequest,
     Body(body): Body<AsShown>,
 ) -> Result<Json<ProposalView>, Problem> {
-    deciding
+    decision
         .decide(Decider::Shopper(&shopper), Verdict::Approve { digest: body.digest })
         .await
 }
 
-/// Takes a proposal back.
+/// Withdraws a proposal.
 #[utoipa::path(post, path = "/v1/proposals/{id}/withdraw", tag = "proposals", params(("id" = ProposalId, Path)),
     responses((status = 200, body = ProposalView),
         CrossSite,
         (status = 409, body = ProblemDetails, content_type = "application/problem+json", description = "It is not pending any more"),
         NotFound, Unauthenticated))]
-pub async fn withdraw(shopper: Shopper, deciding: Deciding) -> Result<Json<ProposalView>, Problem> {
-    deciding.decide(Decider::Shopper(&shopper), Verdict::Withdraw).await
+pub async fn withdraw(shopper: Shopper, decision: DecisionRequest) -> Result<Json<ProposalView>, Problem> {
+    decision.decide(Decider::Shopper(&shopper), Verdict::Withdraw).await
 }

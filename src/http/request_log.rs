@@ -1,5 +1,5 @@
-//! What is said of each request: one line, one span, its count and its time. Never the path as it was sent: order numbers
-//! are personal.
+//! Logs each request in one line and one span, and measures it. The path is logged as it is registered and never as it was sent, because
+//! order numbers are personal data.
 
 use std::time::Instant;
 
@@ -14,7 +14,7 @@ use tracing::{Instrument, field::Empty};
 use super::{REQUEST_ID, access::ACCESS};
 use crate::telemetry::{self, Answer, Metrics};
 
-/// A limiter turned the request away; put into the response's extensions.
+/// The limit that refused a request. It is stored in the response's extensions.
 #[derive(Clone, Copy)]
 pub struct Limited(pub &'static str);
 
@@ -31,7 +31,7 @@ pub async fn observe(State(metrics): State<Metrics>, request: Request, next: Nex
         tenant = Empty,
         status = Empty
     );
-    telemetry::traces::go_on_from(request.headers(), &span);
+    telemetry::traces::continue_trace(request.headers(), &span);
     let response = telemetry::in_request(&id, next.run(request).instrument(span.clone())).await;
     let (status, took) = (response.status().as_u16(), began.elapsed());
     span.record("status", status);
@@ -48,14 +48,14 @@ pub async fn observe(State(metrics): State<Metrics>, request: Request, next: Nex
     response
 }
 
-/// The path as it is registered.
+/// The request's path as it is registered, or `other`.
 fn route(request: &Request) -> &'static str {
     let path = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
     let row = ACCESS.iter().find(|(_, known, _)| Some(*known) == path);
     row.map_or("other", |(_, known, _)| known)
 }
 
-/// Anybody can make a method up.
+/// The request's method, or `other`, because a client can send any method.
 fn method(method: &Method) -> &'static str {
     let known = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"];
     known

@@ -1,26 +1,26 @@
-//! Documentation of the problems that routes share.
+//! The OpenAPI documentation of problems that several routes can answer.
 
 use super::problem::ProblemDetails;
 
-/// Without a live session.
+/// The answer without a valid session.
 #[derive(utoipa::IntoResponses)]
 #[allow(dead_code)]
 pub enum Unauthenticated {
-    /// No session, or not a live one.
+    /// There is no session, or it is not valid any more.
     #[response(status = 401, content_type = "application/problem+json")]
     Status(ProblemDetails),
 }
 
-/// Somebody else's or nobody's.
+/// The answer for what does not exist or belongs to somebody else.
 #[derive(utoipa::IntoResponses)]
 #[allow(dead_code)]
 pub enum NotFound {
-    /// It does not exist, or it is not the caller's.
+    /// It does not exist, or it belongs to somebody else.
     #[response(status = 404, content_type = "application/problem+json")]
     Status(ProblemDetails),
 }
 
-/// With a role that is not enough, or none.
+/// The answer when the caller's role is not enough.
 #[derive(utoipa::IntoResponses)]
 #[allow(dead_code)]
 pub enum Role {
@@ -29,7 +29,7 @@ pub enum Role {
     Status(ProblemDetails),
 }
 
-/// With a cookie, from another site.
+/// The answer to a cookie from another site.
 #[derive(utoipa::IntoResponses)]
 #[allow(dead_code)]
 pub enum CrossSite {
@@ -38,28 +38,28 @@ pub enum CrossSite {
     Status(ProblemDetails),
 }
 
-/// A decision that cannot be made.
+/// The answers when a decision cannot be made.
 #[derive(utoipa::IntoResponses)]
 #[allow(dead_code)]
 pub enum Decision {
-    /// It is not the caller's to decide.
+    /// The caller may not decide on this proposal.
     #[response(status = 403, content_type = "application/problem+json")]
     Forbidden(ProblemDetails),
-    /// It is not pending any more, or not as it was shown.
+    /// The proposal is not pending any more, or it is not the one that was shown.
     #[response(status = 409, content_type = "application/problem+json")]
     Conflict(ProblemDetails),
 }
 
-/// A query that does not fit.
+/// The answer to an invalid query string.
 #[derive(utoipa::IntoResponses)]
 #[allow(dead_code)]
 pub enum BadQuery {
-    /// The query does not fit.
+    /// The query string is invalid.
     #[response(status = 400, content_type = "application/problem+json")]
     Status(ProblemDetails),
 }
 
-/// A body that does not fit.
+/// The answers to an invalid body.
 #[derive(utoipa::IntoResponses)]
 #[allow(dead_code)]
 pub enum BadBody {
@@ -72,10 +72,10 @@ pub enum BadBody {
     /// The body is too large.
     #[response(status = 413, content_type = "application/problem+json")]
     Size(ProblemDetails),
-    /// It is not application/json, or it is compressed.
+    /// The body is not `application/json`, or it is compressed.
     #[response(status = 415, content_type = "application/problem+json")]
     ContentType(ProblemDetails),
-    /// Fields do not fit; `errors` names them.
+    /// Fields are invalid; `errors` names them.
     #[response(status = 422, content_type = "application/problem+json")]
     Fields(ProblemDetails),
 }

@@ -1,4 +1,4 @@
-//! The router: the layers that every request passes, from the outside in, and the documents of the API.
+//! Builds the router with the layers that every request passes, and the API's OpenAPI document.
 
 use std::{sync::Arc, time::Duration};
 
@@ -28,17 +28,17 @@ use super::{
 };
 use crate::{telemetry::Metrics, tenancy::origins::Origins};
 
-/// The largest request body, in bytes. A chat message is at most 4,000 characters; nothing else comes near.
-const LARGEST_BODY: usize = 64 * 1024;
-/// The longest a handler may take.
+/// The largest request body, in bytes. Webhooks may be larger: [`MAX_WEBHOOK_BYTES`].
+const MAX_BODY_BYTES: usize = 64 * 1024;
+/// How long a handler may take.
 const DEADLINE: Duration = Duration::from_secs(15);
-/// The same for a whole turn, whose own deadline is a little shorter, so that its answer is the turn's.
+/// How long a handler may take that waits for a whole turn. A turn's own deadline is shorter, so the turn can still answer.
 const TURN_DEADLINE: Duration = Duration::from_secs(70);
 
-/// The largest event of another system's, in bytes: Shopify's orders of many lines come near.
-const LARGEST_HOOK: usize = 1024 * 1024;
+/// The largest webhook body, in bytes. A Shopify order with many lines comes close to it.
+const MAX_WEBHOOK_BYTES: usize = 1024 * 1024;
 
-/// Every route there is, with its documentation.
+/// All routes, with their documentation.
 pub fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::with_openapi(openapi::document())
         .merge(of_class(RateClass::Open))
@@ -59,33 +59,33 @@ pub fn openapi_json() -> String {
     documented().to_pretty_json().unwrap_or_default()
 }
 
-/// The service, with `pages` for people beside the API.
+/// The whole service: the API, and `pages` for people.
 pub fn router(app: App, proxies: Proxies, pages: Router<App>) -> Router {
     let limits = app.limits;
     let document = documented();
-    let quiet = |name: HeaderName, value: &'static str| {
+    let default_header = |name: HeaderName, value: &'static str| {
         SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
     };
-    let described = |name: &'static str, rate| {
+    let rate_headers = |name: &'static str, rate| {
         middleware::map_response(
             move |response: Response| async move { limits::standard_headers(name, rate, response) },
         )
     };
     let sign_in = of_class(RateClass::SignIn)
         .route_layer(limits::sign_in(limits.sign_in))
-        .route_layer(described("sign_in", limits.sign_in));
+        .route_layer(rate_headers("sign_in", limits.sign_in));
     // One layer for both, so that they share their buckets.
     let by_account = limits::by_account(limits.account);
     let [api, turns] = [RateClass::Account, RateClass::Turn].map(|class| {
         of_class(class)
             .route_layer(by_account.clone())
-            .route_layer(described("account", limits.account))
+            .route_layer(rate_headers("account", limits.account))
     });
     let authorise = middleware::from_fn_with_state(app.clone(), access::authorise);
     let webhooks = of_class(RateClass::Webhook)
-        .route_layer(DefaultBodyLimit::max(LARGEST_HOOK))
+        .route_layer(DefaultBodyLimit::max(MAX_WEBHOOK_BYTES))
         .route_layer(limits::webhooks(limits.webhook))
-        .route_layer(described("webhook", limits.webhook));
+        .route_layer(rate_headers("webhook", limits.webhook));
     let (router, _) = of_class(RateClass::Open)
         .merge(sign_in)
         .merge(api)
@@ -96,7 +96,7 @@ pub fn router(app: App, proxies: Proxies, pages: Router<App>) -> Router {
         .merge(turns)
         .route_layer(authorise)
         .route_layer(limits::by_address(limits.address))
-        .route_layer(described("address", limits.address))
+        .route_layer(rate_headers("address", limits.address))
         .merge(webhooks)
         .split_for_parts();
     let strict_transport = if app.secure_cookies.0 {
@@ -113,32 +113,32 @@ pub fn router(app: App, proxies: Proxies, pages: Router<App>) -> Router {
         .merge(pages)
         .with_state(app)
         .fallback(|| async { StatusCode::NOT_FOUND })
-        // From the inside out: the last layer sees the request first.
+        // The layers are listed from the inside out: the last one sees the request first.
         .layer(CatchPanicLayer::custom(problem::on_panic))
         .layer(middleware::from_fn_with_state(shedding, shed))
         .layer(TimeoutLayer::with_status_code(
             StatusCode::SERVICE_UNAVAILABLE,
             TURN_DEADLINE,
         ))
-        .layer(DefaultBodyLimit::max(LARGEST_BODY))
-        .layer(axum::Extension(body_limits::Bodies::default()))
+        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+        .layer(axum::Extension(body_limits::IncomingBodies::default()))
         .layer(middleware::from_fn_with_state(proxies, client_ip::establish))
         .layer(middleware::from_fn_with_state(metrics.clone(), problem::render))
         .layer(cors::layer(origins))
-        .layer(quiet(header::CACHE_CONTROL, "no-store"))
-        .layer(quiet(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
-        .layer(quiet(header::X_FRAME_OPTIONS, "DENY"))
-        .layer(quiet(header::REFERRER_POLICY, "no-referrer"))
-        .layer(quiet(header::STRICT_TRANSPORT_SECURITY, strict_transport))
-        .layer(quiet(
+        .layer(default_header(header::CACHE_CONTROL, "no-store"))
+        .layer(default_header(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .layer(default_header(header::X_FRAME_OPTIONS, "DENY"))
+        .layer(default_header(header::REFERRER_POLICY, "no-referrer"))
+        .layer(default_header(header::STRICT_TRANSPORT_SECURITY, strict_transport))
+        .layer(default_header(
             HeaderName::from_static("permissions-policy"),
             "camera=(), geolocation=(), microphone=(), payment=()",
         ))
-        .layer(quiet(
+        .layer(default_header(
             HeaderName::from_static("cross-origin-resource-policy"),
             "same-origin",
         ))
-        .layer(quiet(
+        .layer(default_header(
             header::CONTENT_SECURITY_POLICY,
             "default-src 'none'; frame-ancestors 'none'",
         ))
@@ -146,7 +146,7 @@ pub fn router(app: App, proxies: Proxies, pages: Router<App>) -> Router {
         .layer(PropagateRequestIdLayer::new(REQUEST_ID))
         .layer(middleware::from_fn_with_state(metrics.clone(), request_log::observe))
         .layer(SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid))
-        // A stranger's request id would let it write into our logs: ours replaces it.
+        // A request id from the client is replaced, because it would let the client write into the logs.
         .layer(middleware::map_request(|mut request: Request| async {
             request.headers_mut().remove(REQUEST_ID);
             request
@@ -157,8 +157,8 @@ pub fn router(app: App, proxies: Proxies, pages: Router<App>) -> Router {
         ]))
 }
 
-/// Turns a request away when as many are in hand as may be, before anything of it is read: each may hold a body of [`LARGEST_BODY`] and waits
-/// for the same few connections. A stream no longer counts once it runs. Health answers all the same.
+/// Refuses a request with 503 while as many are being handled as are allowed, before its body is read. An event stream stops counting
+/// once its response has begun, and `/health` is answered in any case.
 async fn shed(State((places, metrics)): State<(Arc<Semaphore>, Metrics)>, request: Request, next: Next) -> Response {
     let Ok(_place) = places.try_acquire() else {
         if request.uri().path() == "/health" {

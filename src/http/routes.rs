@@ -1,5 +1,5 @@
-//! The table of contents: every route there is, a line each, with its method, path, rate class, what it asks of its caller, and its handler. A
-//! handler that has no line is not served; `tests/it/security/access.rs` tries each line with every kind of caller.
+//! The table of all routes. Each has one line with its method, path, rate class, required access and handler. A handler without a line is
+//! not served. `tests/it/security/access.rs` tries each line with every kind of caller.
 
 use axum::http::Method;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -7,50 +7,51 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::{chat, conversations, health, help, orders, proposals, sessions, sign_in, staff, state::App, webhooks};
 use crate::identity::{ApiScope, StaffRole};
 
-/// How often a route may be called, and how long it may take.
+/// How often a route may be called, and how long it may take. The limit of all requests from one address applies to each class but
+/// [`RateClass::Webhook`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RateClass {
-    /// The limit of all requests of a network, and no other.
+    /// No other limit applies.
     Open,
-    /// Where nobody is known yet: fewer of one network.
+    /// The lower limit for routes whose callers are not signed in yet, counted by address.
     SignIn,
     /// The limit of one account's requests.
     Account,
-    /// The same, and it takes as long as a turn.
+    /// The same limit as [`RateClass::Account`], shared with it, but the route may take as long as a turn.
     Turn,
-    /// The limit of webhooks: many at once from a few networks, with larger bodies.
+    /// The limit of webhooks, which is higher because a platform sends many at once from a few addresses. Bodies may be larger.
     Webhook,
 }
 
-/// What a route asks of its caller.
+/// What a route requires of its caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// Nothing.
+    /// No credential.
     Public,
     /// A store's publishable key.
     Store,
-    /// A live session, a guest's too.
+    /// A shopper's session, including a guest's.
     Session,
-    /// A guest's session and no other.
+    /// A guest's session. Accounts are refused.
     Guest,
-    /// The session of somebody known.
+    /// A shopper's session that is not a guest's.
     Account,
-    /// A staff session, before its second factor is set up too.
-    StaffAnyhow,
-    /// A staff session of at least this role, or a machine's key with this scope.
+    /// A staff session, even before its second factor is set up.
+    StaffSession,
+    /// A staff session of at least this role, or an API key with this scope.
     Staff(StaffRole, Option<ApiScope>),
-    /// An admin's session whose password was given a moment ago.
+    /// An admin's session that was authenticated or reauthenticated recently.
     FreshAdmin,
 }
 
-use Access::{Account, FreshAdmin, Guest, Public, Session, Staff, StaffAnyhow, Store};
+use Access::{Account, FreshAdmin, Guest, Public, Session, Staff, StaffSession, Store};
 use ApiScope::{AuditRead, DeliveriesRead, PoliciesRead, ProposalsDecide, ProposalsRead, UsageRead};
 use StaffRole::{Admin, Approver, Viewer};
 
-/// Makes the table and the router of each rate class from the same lines.
+/// Generates the access table and the router of each rate class from the same lines.
 macro_rules! route_table {
     ($($method:ident $path:literal $rate:ident $access:expr => $($handler:ident)::+;)+) => {
-        /// What each route asks of its caller: method, path, access.
+        /// What each route requires of its caller: method, path, access.
         pub const ACCESS: &[(&str, &str, Access)] = &[$((stringify!($method), $path, $access)),+];
 
         /// The routes of a rate class, with their documentation.
@@ -68,7 +69,7 @@ macro_rules! route_table {
 route_table! {
     GET    "/health"                                     Open     Public                                     => health::health;
     // The signature is the credential; the handler checks it on the raw body.
-    POST   "/v1/webhooks/{store}/{source}"               Webhook  Public                                     => webhooks::take;
+    POST   "/v1/webhooks/{store}/{source}"               Webhook  Public                                     => webhooks::receive;
     POST   "/v1/registrations"                           SignIn   Store                                      => sign_in::register;
     POST   "/v1/registrations/verify"                    SignIn   Store                                      => sign_in::verify;
     POST   "/v1/sessions"                                SignIn   Store                                      => sign_in::log_in;
@@ -101,11 +102,11 @@ route_table! {
     POST   "/v1/proposals/{id}/withdraw"                 Account  Session                                    => proposals::withdraw;
     POST   "/v1/staff/sessions"                          SignIn   Store                                      => staff::sessions::log_in;
     POST   "/v1/staff/invitations/accept"                SignIn   Store                                      => staff::sessions::join;
-    GET    "/v1/staff/sessions/current"                  Account  StaffAnyhow                                => staff::sessions::current;
-    DELETE "/v1/staff/sessions/current"                  Account  StaffAnyhow                                => staff::sessions::log_out;
-    POST   "/v1/staff/second-factor"                     Account  StaffAnyhow                                => staff::sessions::set_up;
-    POST   "/v1/staff/second-factor/confirm"             Account  StaffAnyhow                                => staff::sessions::confirm;
-    POST   "/v1/staff/reauthentication"                  Account  StaffAnyhow                                => staff::sessions::reauthenticate;
+    GET    "/v1/staff/sessions/current"                  Account  StaffSession                               => staff::sessions::current;
+    DELETE "/v1/staff/sessions/current"                  Account  StaffSession                               => staff::sessions::log_out;
+    POST   "/v1/staff/second-factor"                     Account  StaffSession                               => staff::sessions::set_up;
+    POST   "/v1/staff/second-factor/confirm"             Account  StaffSession                               => staff::sessions::confirm;
+    POST   "/v1/staff/reauthentication"                  Account  StaffSession                               => staff::sessions::reauthenticate;
     GET    "/v1/staff/proposals"                         Account  Staff(Viewer, Some(ProposalsRead))         => staff::queue::queue;
     GET    "/v1/staff/proposals/events"                  Account  Staff(Viewer, Some(ProposalsRead))         => staff::queue::events;
     GET    "/v1/staff/proposals/{id}"                    Account  Staff(Viewer, Some(ProposalsRead))         => staff::queue::proposal;
@@ -141,6 +142,9 @@ route_table! {
     GET    "/v1/staff/usage"                             Account  Staff(Viewer, Some(UsageRead))             => staff::usage::usage;
     GET    "/v1/staff/budget"                            Account  Staff(Viewer, Some(UsageRead))             => staff::usage::caps;
     PUT    "/v1/staff/budget"                            Account  FreshAdmin                                 => staff::usage::set_caps;
+    GET    "/v1/staff/model"                             Account  Staff(Viewer, Some(UsageRead))             => staff::model::read;
+    PUT    "/v1/staff/model"                             Account  FreshAdmin                                 => staff::model::choose;
+    DELETE "/v1/staff/model"                             Account  FreshAdmin                                 => staff::model::forget;
     GET    "/v1/staff/deliveries"                        Account  Staff(Viewer, Some(DeliveriesRead))        => staff::outgoing::list;
     POST   "/v1/staff/deliveries/{id}/retry"             Account  Staff(Admin, None)                         => staff::outgoing::retry;
     DELETE "/v1/staff/deliveries/{id}"                   Account  Staff(Admin, None)                         => staff::outgoing::discard;
@@ -161,9 +165,9 @@ route_table! {
     DELETE "/v1/staff/api-keys/{id}"                     Account  FreshAdmin                                 => staff::members::revoke_api_key;
 }
 
-/// What a route asks of its caller; none for one that has no row.
-pub fn of(method: &Method, path: &str) -> Option<Access> {
-    // HEAD is GET without the body, here as in the router.
+/// What a route requires of its caller. None if the table has no such route.
+pub fn access_of(method: &Method, path: &str) -> Option<Access> {
+    // The router serves HEAD as GET, so the access is the same.
     let method = if *method == Method::HEAD {
         "GET"
     } else {
@@ -173,13 +177,13 @@ pub fn of(method: &Method, path: &str) -> Option<Access> {
     row.map(|(.., access)| *access)
 }
 
-/// Whether a route is for somebody of the staff with this role, a password given a moment ago aside.
+/// Whether staff of this role may call a route. A route that needs recent authentication counts as allowed.
 pub fn staff_may(role: StaffRole, method: &str, path: &str) -> bool {
     let row = ACCESS.iter().find(|(m, p, _)| (*m, *p) == (method, path));
     match row.map(|(.., access)| *access) {
         Some(Staff(least, _)) => role >= least,
         Some(FreshAdmin) => role >= StaffRole::Admin,
-        Some(StaffAnyhow) => true,
+        Some(StaffSession) => true,
         _ => false,
     }
 }

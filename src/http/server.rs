@@ -1,6 +1,6 @@
-//! Connections: how many, from whom, and how long they may take to say something.
+//! The HTTP/1.1 server, with limits on connections, on request heads and on the time that a head may take.
 //!
-//! HTTP/1.1 only: a proxy in front speaks HTTP/2 with browsers, and what is not here cannot be flooded.
+//! It does not speak HTTP/2, which avoids the floods that HTTP/2 allows. A proxy in front can speak it with browsers.
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -25,19 +25,19 @@ use tower::ServiceExt;
 use super::{client_ip::Peer, problem::Problem, settings::Connections};
 use crate::network::{self, Places};
 
-/// How long a client may take to send a request's head, and to begin its next one.
+/// How long a client may take to send a request's head. This includes the idle time before the next request.
 const HEAD_DEADLINE: Duration = Duration::from_secs(30);
-/// The largest head, in bytes.
-const LARGEST_HEAD: usize = 32 * 1024;
-const MOST_HEADERS: usize = 100;
-/// How many times a network's connections the /48 above it may hold.
-const SITE_SHARE: usize = 4;
+/// The largest request head, in bytes.
+const MAX_HEAD_BYTES: usize = 32 * 1024;
+const MAX_HEADERS: usize = 100;
+/// How many times as many connections a /48 may hold as one network.
+const SITE_MULTIPLIER: usize = 4;
 
-/// Serves until `stop` is over, then lets open requests end, however long they take.
+/// Serves until `stop` completes, then waits for open requests to end, however long they take.
 pub async fn serve(listener: TcpListener, router: Router, connections: Connections, stop: impl Future<Output = ()>) {
-    let (places, crowd) = (Arc::new(Semaphore::new(connections.most)), Places::default());
+    let (places, network_places) = (Arc::new(Semaphore::new(connections.most)), Places::default());
     let (graceful, mut stop) = (GracefulShutdown::new(), std::pin::pin!(stop));
-    allow_many_files();
+    raise_open_file_limit();
     loop {
         let accepted = tokio::select! {
             accepted = accept(&listener, &places) => accepted,
@@ -46,16 +46,16 @@ pub async fn serve(listener: TcpListener, router: Router, connections: Connectio
         let Some((stream, peer, place)) = accepted else {
             continue;
         };
-        // A proxy's connections are everybody's: it is the one that counts them.
+        // A trusted proxy is not limited, because its connections belong to many clients.
         let mut shares = Vec::new();
         if !connections.proxies.trusts(peer.ip()) {
             let most = connections.most_from_address;
-            shares.extend(network::shares(peer.ip(), most, most.saturating_mul(SITE_SHARE)));
+            shares.extend(network::shares(peer.ip(), most, most.saturating_mul(SITE_MULTIPLIER)));
         }
-        let Ok(seat) = crowd.take(shares) else {
+        let Ok(network_place) = network_places.take(shares) else {
             continue;
         };
-        // Events are small writes: waiting to fill a packet would hold each back by the peer's delayed acknowledgement.
+        // Events are small writes. Nagle's algorithm would hold each back until the peer's delayed acknowledgement.
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "a connection does not take TCP_NODELAY");
         }
@@ -75,9 +75,9 @@ pub async fn serve(listener: TcpListener, router: Router, connections: Connectio
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(HEAD_DEADLINE)
-            // The buffer may grow past it by what one read brings; `head_size` is exact.
-            .max_buf_size(LARGEST_HEAD)
-            .max_headers(MOST_HEADERS)
+            // The buffer can exceed this by one read; `head_size` is exact.
+            .max_buf_size(MAX_HEAD_BYTES)
+            .max_headers(MAX_HEADERS)
             .serve_connection(TokioIo::new(stream), service);
         let connection = graceful.watch(connection);
         #[allow(
@@ -85,19 +85,19 @@ pub async fn serve(listener: TcpListener, router: Router, connections: Connectio
             reason = "the task ends with its connection, and the shutdown waits for it"
         )]
         tokio::spawn(async move {
-            // Clients come and go as they like; what they did is in the log of their requests.
+            // A broken connection is not worth a log line; each request has its own.
             let _ = connection.await;
-            drop((seat, place));
+            drop((network_place, place));
         });
     }
     drop(listener);
     graceful.shutdown().await;
 }
 
-/// Why a request is not read any further.
+/// The reason to refuse a request after its head was read, if there is one.
 fn refuse_head(request: &Request) -> Option<Problem> {
     let hosts = request.headers().get_all(header::HOST).iter().count();
-    if head_size(request) > LARGEST_HEAD {
+    if head_size(request) > MAX_HEAD_BYTES {
         Some(Problem::head_too_large())
     } else if hosts > 1 || hosts == 0 && request.version() == Version::HTTP_11 {
         Some(Problem::bad_host())
@@ -106,10 +106,10 @@ fn refuse_head(request: &Request) -> Option<Problem> {
     }
 }
 
-/// Bytes of a request's line and headers, as they came.
+/// The size of a request's target and headers, in bytes.
 fn head_size(request: &Request) -> usize {
     let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
-    // `: ` and the end of the line.
+    // Four bytes are `: ` and the line end.
     let headers = request
         .headers()
         .iter()
@@ -117,8 +117,8 @@ fn head_size(request: &Request) -> usize {
     target + headers.sum::<usize>()
 }
 
-/// A connection is a file. What the machine allows at most is taken, where it starts with less.
-fn allow_many_files() {
+/// Raises the limit of open files to the most that the machine allows, because each connection needs one.
+fn raise_open_file_limit() {
     match rlimit::increase_nofile_limit(rlimit::INFINITY) {
         Ok(most) => tracing::debug!(most, "open files"),
         Err(error) => tracing::warn!(%error, "the limit of open files could not be raised"),
@@ -127,13 +127,13 @@ fn allow_many_files() {
 
 type Place = tokio::sync::OwnedSemaphorePermit;
 
-/// The next connection, once there is room for one. None when the machine refuses it, after a moment.
+/// Waits for a free place and accepts the next connection. Returns none, after a short pause, if accepting fails.
 async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> Option<(TcpStream, SocketAddr, Place)> {
     let place = places.clone().acquire_owned().await.ok()?;
     match listener.accept().await {
         Ok((stream, peer)) => Some((stream, peer, place)),
         Err(error) => {
-            // Out of file descriptors, most likely: others must close first.
+            // Most likely there are no file descriptors left, so others must be closed first.
             tracing::warn!(%error, "a connection could not be accepted");
             tokio::time::sleep(Duration::from_millis(50)).await;
             None

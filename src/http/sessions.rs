@@ -1,4 +1,4 @@
-//! The shopper's own sessions: which there are, and their end.
+//! Routes by which shoppers list and end their own sessions.
 
 use axum::{
     Json,
@@ -21,12 +21,12 @@ use crate::{
     ids::{SessionId, ShopperId},
 };
 
-/// The session that the caller came with.
+/// The session of this request.
 #[derive(Serialize, ToSchema)]
 pub struct CurrentSession {
     id: SessionId,
     shopper_id: ShopperId,
-    /// Whether nobody knows yet who this is.
+    /// Whether the shopper is a guest, who has not signed in.
     guest: bool,
 }
 
@@ -35,25 +35,25 @@ pub struct Sessions {
     sessions: Vec<LiveSession>,
 }
 
-/// A live session, for its owner to recognise.
+/// An active session, with what helps its owner to recognise it.
 #[derive(Serialize, ToSchema)]
 pub struct LiveSession {
     id: SessionId,
-    /// Whether it is the one that the caller came with.
+    /// Whether it is the session of this request.
     current: bool,
     created_at: DateTime<Utc>,
     last_seen_at: DateTime<Utc>,
-    /// Unused until then, it ends.
+    /// When the session ends if it is not used before.
     expires_at: DateTime<Utc>,
-    /// Where it was opened from.
+    /// The IP address that it was opened from.
     #[serde(skip_serializing_if = "Option::is_none")]
     address: Option<String>,
-    /// The browser's name for itself.
+    /// The browser's User-Agent.
     #[serde(skip_serializing_if = "Option::is_none")]
     device: Option<String>,
 }
 
-/// Tells about the caller's session.
+/// Shows the caller's session.
 #[utoipa::path(get, path = "/v1/sessions/current", tag = "sessions", responses((status = 200, body = CurrentSession), Unauthenticated))]
 pub async fn current(shopper: Shopper) -> Json<CurrentSession> {
     Json(CurrentSession {
@@ -63,7 +63,7 @@ pub async fn current(shopper: Shopper) -> Json<CurrentSession> {
     })
 }
 
-/// Lists the shopper's live sessions, newest first.
+/// Lists the shopper's active sessions, newest first.
 #[utoipa::path(get, path = "/v1/sessions", tag = "sessions", params(NewestFirst), responses((status = 200, body = Sessions), BadQuery, Unauthenticated))]
 pub async fn list(
     shopper: Shopper,
@@ -85,7 +85,7 @@ pub async fn list(
     }))
 }
 
-/// Logs out: the token is worth nothing from here on.
+/// Logs out. The token is invalid from now on.
 #[utoipa::path(delete, path = "/v1/sessions/current", tag = "sessions", responses((status = 204), CrossSite, Unauthenticated))]
 pub async fn log_out(
     shopper: Shopper,
@@ -96,7 +96,7 @@ pub async fn log_out(
     Ok((StatusCode::NO_CONTENT, set_cookie(cookies, "", 0)))
 }
 
-/// Ends one of the shopper's sessions, on whatever device.
+/// Ends one of the shopper's sessions, which may be on another device.
 #[utoipa::path(delete, path = "/v1/sessions/{id}", tag = "sessions", params(("id" = SessionId, Path)),
     responses((status = 204), CrossSite, NotFound, Unauthenticated))]
 pub async fn end(

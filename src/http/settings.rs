@@ -1,10 +1,10 @@
-//! Settings of this room: who may connect, how often, and whose word on an address counts.
+//! Settings of the HTTP server: connection limits, rate limits and trusted proxies.
 
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-/// So many a second, and so many at once after a quiet time.
+/// A rate limit: how many requests a second, and how many at once after a quiet time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
 pub struct Rate {
     #[schema(example = 10)]
@@ -13,26 +13,26 @@ pub struct Rate {
     pub burst: u32,
 }
 
-/// How often requests are taken, each replica for itself.
+/// The rate limits. Each replica counts for itself.
 #[derive(Clone, Copy, Debug, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
 pub struct Limits {
-    /// Requests from one network, whoever calls: an office or a mobile carrier may stand behind it.
+    /// All requests from one network. Many people can share one, such as an office or a mobile carrier.
     pub address: Rate,
-    /// Requests from one network to routes where nobody is known yet: log-in, registration, guests.
+    /// Requests from one network to the routes of log-in, registration and guest sessions.
     pub sign_in: Rate,
     /// Requests by one account.
     pub account: Rate,
-    /// Webhooks from one address: a shop's platform sends many at once from a few.
+    /// Webhooks from one address. A platform sends many at once from a few addresses.
     pub webhook: Rate,
-    /// Requests in hand at once, whoever calls.
+    /// Requests that the process handles at once, in all.
     pub most_requests: usize,
 }
 
-/// Requests in hand at once.
-pub const MOST_REQUESTS: usize = 2048;
+/// The default of [`Limits::most_requests`].
+pub const MAX_REQUESTS: usize = 2048;
 
 impl Limits {
-    /// Limits that nobody reaches, for replays and load tests on one's own machine.
+    /// Limits that are too high to be reached, for the demo's tests, replays and load tests.
     pub fn wide() -> Self {
         let rate = Rate {
             per_second: 100_000,
@@ -43,7 +43,7 @@ impl Limits {
             sign_in: rate,
             account: rate,
             webhook: rate,
-            most_requests: MOST_REQUESTS,
+            most_requests: MAX_REQUESTS,
         }
     }
 }
@@ -56,12 +56,12 @@ impl Default for Limits {
             sign_in: rate(2, 20),
             account: rate(10, 50),
             webhook: rate(100, 1000),
-            most_requests: MOST_REQUESTS,
+            most_requests: MAX_REQUESTS,
         }
     }
 }
 
-/// Where a trusted proxy writes the client's address.
+/// The header in which a trusted proxy writes the client's address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AddressHeader {
     XForwardedFor,
@@ -69,7 +69,7 @@ pub enum AddressHeader {
     CfConnectingIp,
 }
 
-/// The proxies in front of the service. Nobody else's word on an address counts.
+/// The trusted proxies in front of the service. Address headers from others are ignored.
 #[derive(Clone, Debug)]
 pub struct Proxies {
     pub networks: Vec<IpNet>,
@@ -77,7 +77,7 @@ pub struct Proxies {
 }
 
 impl Proxies {
-    /// Nobody stands in front.
+    /// No proxy is trusted.
     pub fn none() -> Self {
         Self {
             networks: Vec::new(),
@@ -91,17 +91,18 @@ impl Proxies {
     }
 }
 
-/// How many connections are held.
+/// Limits on open connections.
 #[derive(Clone, Debug)]
 pub struct Connections {
+    /// The most connections in all.
     pub most: usize,
-    /// The most connections from one network; a site may hold four times as many. Trusted proxies do not count.
+    /// The most connections from one network. A /48 may hold four times as many, and trusted proxies are not limited.
     pub most_from_address: usize,
     pub proxies: Proxies,
 }
 
 impl Default for Connections {
-    /// Each costs about ten KiB and a file descriptor.
+    /// A connection costs about 10 KiB of memory and a file descriptor.
     fn default() -> Self {
         Self {
             most: 16_384,

@@ -1,4 +1,5 @@
-//! The ways in: by password, by a mailed code, by the store's word, as a guest; and an account of one's own.
+//! Routes by which a shopper signs in: by password, by a mailed code, by the store's assertion or as a guest. Also registration, password
+//! changes and order proofs.
 
 use axum::{
     Json,
@@ -24,26 +25,27 @@ use crate::{
     integrations::challenge::{Challenge, ChallengeError},
 };
 
-/// A session that was just opened. The token is shown this once.
+/// A new session. The token is shown only once.
 #[derive(Serialize, ToSchema)]
 pub struct OpenedSession {
     token: String,
     shopper_id: ShopperId,
-    /// Whether nobody knows yet who this is.
+    /// Whether the shopper is a guest, who has not signed in.
     guest: bool,
     expires_at: DateTime<Utc>,
 }
 
 type Opened = (StatusCode, HeaderMap, Json<OpenedSession>);
 
-/// A new account. Personal: no `Debug`.
+/// A new account.
+// It has no `Debug`, so that what is in it cannot reach a log.
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Registration {
     #[validate(email, length(max = 254), custom(function = crate::text::single_line))]
     #[schema(example = "mia@example.com")]
     email: String,
-    /// 10 to 256 characters, not easy to guess.
+    /// 10 to 256 characters. A password that is easy to guess is refused.
     #[validate(length(min = 10, max = 256))]
     #[schema(example = "correct horse battery")]
     password: String,
@@ -55,7 +57,8 @@ pub struct Registration {
     last_name: String,
 }
 
-/// A log-in. Personal: no `Debug`.
+/// A log-in.
+// It has no `Debug`, so that what is in it cannot reach a log.
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LogIn {
@@ -67,7 +70,8 @@ pub struct LogIn {
     password: String,
 }
 
-/// An e-mail address to mail something to. Personal: no `Debug`.
+/// An e-mail address to mail something to.
+// It has no `Debug`, so that what is in it cannot reach a log.
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EmailAddress {
@@ -76,7 +80,8 @@ pub struct EmailAddress {
     pub(super) email: String,
 }
 
-/// A code that was mailed. Personal: no `Debug`.
+/// A code that was mailed.
+// It has no `Debug`, so that what is in it cannot reach a log.
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MailedCode {
@@ -103,7 +108,7 @@ pub struct NewPassword {
     /// The last part of the mailed link.
     #[validate(length(equal = 43), custom(function = crate::text::single_line))]
     pub(super) token: String,
-    /// 10 to 256 characters, not easy to guess.
+    /// 10 to 256 characters. A password that is easy to guess is refused.
     #[validate(length(min = 10, max = 256))]
     pub(super) password: String,
 }
@@ -113,12 +118,13 @@ pub struct NewPassword {
 pub struct ChangedPassword {
     #[validate(length(min = 1, max = 256))]
     current_password: String,
-    /// 10 to 256 characters, not easy to guess.
+    /// 10 to 256 characters. A password that is easy to guess is refused.
     #[validate(length(min = 10, max = 256))]
     password: String,
 }
 
-/// A code that proves the address of a registration. Personal: no `Debug`.
+/// A code that proves the address of a registration.
+// It has no `Debug`, so that what is in it cannot reach a log.
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Verification {
@@ -129,20 +135,20 @@ pub struct Verification {
     #[validate(length(equal = 8), custom(function = crate::text::single_line))]
     #[schema(example = "12345678")]
     code: String,
-    /// What the registration answered. Without it a code works only while the address has one registration that waits.
+    /// What the registration answered: its code works for whoever has this, and for nobody else.
     #[serde(default)]
     #[validate(length(max = 64), custom(function = crate::text::single_line))]
     attempt: Option<String>,
 }
 
-/// A registration that waits for its code. The secret is shown this once.
+/// A registration that waits for its code. The secret is shown only once.
 #[derive(Serialize, ToSchema)]
 pub struct PendingRegistration {
-    /// Send it along with the code: the code of somebody else's registration of the same address is no use with it.
+    /// Send it along with the code: without it no code works, and with it that of this registration alone.
     attempt: String,
 }
 
-/// Asks for an account: a code is mailed to prove the address. An address that has one gets a mail that says so.
+/// Requests an account and mails a code that proves the address. An address that has an account already gets a mail that says so.
 #[utoipa::path(post, path = "/v1/registrations", tag = "sign-in", security(("store_key" = [])), request_body = Registration, responses(
     (status = 202, body = PendingRegistration, description = "A mail is on its way, whatever the address"), Unauthenticated, BadBody))]
 pub async fn register(
@@ -160,7 +166,7 @@ pub async fn register(
     Ok((StatusCode::ACCEPTED, Json(PendingRegistration { attempt })))
 }
 
-/// Makes the account whose address the code proves, and logs it in.
+/// Creates the account with the mailed code, and logs it in.
 #[utoipa::path(post, path = "/v1/registrations/verify", tag = "sign-in", security(("store_key" = [])), request_body = Verification, responses(
     (status = 201, body = OpenedSession), Unauthenticated, BadBody))]
 pub async fn verify(
@@ -174,7 +180,7 @@ pub async fn verify(
     Ok(opened_session(opened, &identity, cookies))
 }
 
-/// Logs a shopper in by password. A guest's conversation, if its token is sent along, becomes the shopper's.
+/// Logs a shopper in by password. If a guest's token is sent along, the guest's conversations become the shopper's.
 #[utoipa::path(post, path = "/v1/sessions", tag = "sign-in", security(("store_key" = [])), request_body = LogIn, responses(
     (status = 201, body = OpenedSession), Unauthenticated, BadBody))]
 pub async fn log_in(
@@ -213,7 +219,7 @@ pub async fn log_in_with_code(
     Ok(opened_session(opened, &identity, cookies))
 }
 
-/// Logs in whom the store's own site vouches for.
+/// Logs a shopper in by an assertion, which the store's own site has signed.
 #[utoipa::path(post, path = "/v1/sessions/assertion", tag = "sign-in", security(("store_key" = [])), request_body = Assertion, responses(
     (status = 201, body = OpenedSession), Unauthenticated, BadBody))]
 pub async fn assert(
@@ -226,9 +232,9 @@ pub async fn assert(
     Ok(opened_session(opened, &identity, cookies))
 }
 
-/// Lets a guest in: it may chat, and sees nothing personal. Where the server asks for a challenge, its token comes along.
+/// Opens a session for a guest, who may chat but sees no personal data. If the server requires a challenge, send its token.
 #[utoipa::path(post, path = "/v1/sessions/guest", tag = "sign-in", security(("store_key" = [])),
-    params(("Challenge-Token" = Option<String>, Header, description = "What the solved challenge gave, where the server asks for one")),
+    params(("Challenge-Token" = Option<String>, Header, description = "The token of the solved challenge, where the server requires one")),
     responses((status = 201, body = OpenedSession), Unauthenticated,
     (status = 403, body = super::problem::ProblemDetails, content_type = "application/problem+json", description = "The challenge is not solved"),
     (status = 503, body = super::problem::ProblemDetails, content_type = "application/problem+json", description = "The challenge cannot be verified just now")))]
@@ -304,10 +310,12 @@ pub async fn change_password(
     Ok(opened_session(opened, &identity, cookies))
 }
 
-/// An order to prove. Personal: no `Debug`.
+/// An order to prove.
+// It has no `Debug`, so that what is in it cannot reach a log.
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OrderProof {
+    #[serde(deserialize_with = "crate::text::cleaned")]
     #[validate(length(min = 1, max = 64), custom(function = crate::text::single_line))]
     #[schema(example = "#1001")]
     order_number: String,
@@ -331,7 +339,7 @@ pub async fn ask_to_prove_order(
     Ok(StatusCode::ACCEPTED)
 }
 
-/// Shows a guest the order whose code it has. The token is a new one.
+/// Gives a guest access to an order, by the mailed code. The session gets a new token.
 #[utoipa::path(post, path = "/v1/order-proofs/verify", tag = "sign-in", request_body = MailedCode, responses(
     (status = 201, body = OpenedSession), Role, Unauthenticated, BadBody))]
 pub async fn prove_order(

@@ -1,4 +1,4 @@
-//! What handlers can ask for.
+//! The application state that handlers extract from.
 
 use std::sync::Arc;
 
@@ -12,14 +12,15 @@ use crate::{
     identity::Identity,
     integrations::challenge::Challenge,
     keyring::Keyring,
+    model::StoreModels,
     tenancy::{Pool, Reader, Web},
     tools::Registry,
 };
 
-/// Events that are stored at once. The rest waits, and leaves connections to the database for shoppers.
-const WEBHOOKS_AT_ONCE: usize = 4;
+/// How many incoming webhooks are stored at once. The others wait, so that database connections remain for shoppers.
+const MAX_CONCURRENT_WEBHOOKS: usize = 4;
 
-/// What handlers can ask for. Each takes only the piece it uses.
+/// The application state. Each handler extracts only the parts that it uses.
 #[derive(Clone, FromRef)]
 pub struct App {
     pub reader: Pool<Reader>,
@@ -27,39 +28,41 @@ pub struct App {
     pub identity: Identity,
     pub chat: Chat,
     pub registry: Arc<Registry>,
+    /// The models that stores can choose among.
+    pub store_models: StoreModels,
     pub clock: Clock,
     pub secure_cookies: SecureCookies,
-    pub outside: Outside,
-    /// What stands before a guest's session, if anything.
+    pub webhooks: WebhookState,
+    /// The challenge that a browser solves before it gets a guest session, if there is one.
     pub challenge: Option<Challenge>,
     pub health_check: HealthCheck,
     pub drain: Drain,
     pub doctor: Doctor,
     pub internal: Internal,
-    /// How often requests are taken.
+    /// The rate limits.
     pub limits: Limits,
 }
 
-/// Whether cookies are for HTTPS alone.
+/// Whether cookies are sent only over HTTPS.
 #[derive(Clone, Copy)]
 pub struct SecureCookies(pub bool);
 
-/// What is needed to deal with other systems.
+/// What the handlers of incoming webhooks and of webhook endpoints need.
 #[derive(Clone)]
-pub struct Outside {
+pub struct WebhookState {
     pub keyring: Arc<Keyring>,
-    /// Whether webhooks may be told on this machine.
+    /// Whether webhook endpoints may be on this machine.
     pub allow_loopback: bool,
-    /// Places for events that are being stored.
+    /// Limits how many incoming webhooks are stored at once.
     pub(super) places: Arc<Semaphore>,
 }
 
-impl Outside {
+impl WebhookState {
     pub fn new(keyring: Arc<Keyring>, allow_loopback: bool) -> Self {
         Self {
             keyring,
             allow_loopback,
-            places: Arc::new(Semaphore::new(WEBHOOKS_AT_ONCE)),
+            places: Arc::new(Semaphore::new(MAX_CONCURRENT_WEBHOOKS)),
         }
     }
 }

@@ -1,12 +1,14 @@
-//! Where other systems say what happened: checked, stored once, answered; the work is the queue's.
+//! The route that receives webhooks of other systems. It checks the signature and stores the event once; the job queue processes it.
 
 use axum::{
+    Extension,
     extract::State,
     http::{HeaderMap, StatusCode},
 };
 
 use super::{
-    Outside,
+    WebhookState,
+    client_ip::ClientAddress,
     extract::{Path, RawBody},
     problem::{Problem, ProblemDetails},
     responses::NotFound,
@@ -21,26 +23,28 @@ use crate::{
     tenancy::{Pool, Web},
 };
 
-/// Takes an event of another system's. `store` is the store's publishable key.
+/// Receives an event from another system. `store` is the store's publishable key.
 #[utoipa::path(post, path = "/v1/webhooks/{store}/{source}", tag = "webhooks", security(()),
     params(("store" = String, Path, example = "pk_…"), ("source" = inline(Source), Path)),
-    request_body(content = serde_json::Value, description = "As its sender documents it; at most 1 MiB"),
-    responses((status = 202, description = "Stored, now or before"),
-        (status = 400, body = ProblemDetails, content_type = "application/problem+json", description = "Signed, and not a JSON object"),
-        (status = 401, body = ProblemDetails, content_type = "application/problem+json", description = "The signature does not hold"),
+    request_body(content = serde_json::Value, description = "The event as its sender documents it; at most 1 MiB"),
+    responses((status = 202, description = "The event is stored, now or by an earlier request"),
+        (status = 400, body = ProblemDetails, content_type = "application/problem+json", description = "The body is signed but is not a JSON object"),
+        (status = 401, body = ProblemDetails, content_type = "application/problem+json", description = "The signature is not valid"),
         (status = 408, body = ProblemDetails, content_type = "application/problem+json", description = "The body did not arrive in time"),
         (status = 413, body = ProblemDetails, content_type = "application/problem+json", description = "The body is too large"), NotFound))]
-pub async fn take(
+#[allow(clippy::too_many_arguments, reason = "each is an extractor of the request")]
+pub async fn receive(
     State(web): State<Pool<Web>>,
     State(clock): State<Clock>,
     State(identity): State<Identity>,
-    State(outside): State<Outside>,
+    State(webhooks): State<WebhookState>,
+    Extension(ClientAddress(caller)): Extension<ClientAddress>,
     Path((store, source)): Path<(String, Source)>,
     headers: HeaderMap,
     RawBody(body): RawBody,
 ) -> Result<StatusCode, Problem> {
-    // Only now that all of it is here: whoever sends slowly must not hold a place.
-    let _place = outside.places.acquire().await.map_err(|_| Problem::internal())?;
+    // The place is taken after the whole body has arrived, so that a slow sender does not hold one.
+    let _place = webhooks.places.acquire().await.map_err(|_| Problem::internal())?;
     let store = identity
         .store(Some(&store))
         .await
@@ -48,7 +52,15 @@ pub async fn take(
             fault if fault.is_server_fault() => fault,
             _ => Problem::not_found(),
         })?;
-    let taken = incoming_webhooks::take(&web, &outside.keyring, store.id, source, &headers, body, clock.now());
+    let taken = incoming_webhooks::take(
+        &web,
+        &webhooks.keyring,
+        store.id,
+        source,
+        (caller, &headers),
+        body,
+        clock.now(),
+    );
     match taken.await {
         Ok(_) => Ok(StatusCode::ACCEPTED),
         Err(IncomingError::Signature) => Err(Problem::new(

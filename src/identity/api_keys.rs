@@ -1,4 +1,4 @@
-//! Keys for machines that work on the staff API: each with its scopes, an end, and its last use.
+//! API keys for machines that use the staff API: each has scopes, an expiry and a time of last use.
 
 use chrono::{DateTime, Duration, Utc};
 use serde::{Deserialize, Serialize};
@@ -12,15 +12,15 @@ use super::{
 };
 use crate::tenancy::audit::{self, Actor, Entry};
 
-/// The last use is written at most once in this time.
-const NOTE_AFTER: Duration = Duration::minutes(1);
+/// The time of last use is written at most once in this interval.
+const LAST_USE_INTERVAL: Duration = Duration::minutes(1);
 
 /// A key as staff see it.
 #[derive(Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ApiKey {
     pub id: Uuid,
     pub name: String,
-    /// How it begins.
+    /// The beginning of the key.
     pub prefix: String,
     pub scopes: Vec<ApiScope>,
     pub created_at: DateTime<Utc>,
@@ -30,7 +30,7 @@ pub struct ApiKey {
 }
 
 impl Identity {
-    /// The machine whose live key `token` is. One round trip, and one more a minute to note the use.
+    /// The machine whose live key `token` is. One round trip, and one more at most once a minute to record the use.
     pub async fn machine(&self, token: &ApiKeyToken) -> Result<StaffMember, IdentityError> {
         let (tenant, hashes, now) = (token.tenant(), token.hashes(&self.keyring), self.now());
         let find = |pool| {
@@ -56,7 +56,7 @@ impl Identity {
                 scopes: found.scopes.iter().filter_map(|name| ApiScope::read(name)).collect(),
             }),
         };
-        if found.last_used_at.is_none_or(|at| now - at >= NOTE_AFTER) {
+        if found.last_used_at.is_none_or(|at| now - at >= LAST_USE_INTERVAL) {
             let mut tx = self.web.begin(machine.scope()).await?;
             sqlx::query!("UPDATE api_keys SET last_used_at = $2 WHERE id = $1", found.id, now)
                 .execute(&mut *tx)
@@ -66,7 +66,7 @@ impl Identity {
         Ok(machine)
     }
 
-    /// Makes a key that lives for `days`. The token is shown this once.
+    /// Creates a key that is valid for `days`. The token is shown only this once.
     pub async fn add_api_key(
         &self,
         admin: &StaffMember,
@@ -79,7 +79,7 @@ impl Identity {
         let key = ApiKey {
             id: Uuid::now_v7(),
             name: name.to_owned(),
-            // The store first, which all of its keys share, then a few characters of its own.
+            // The first characters name the store, the same in all of its keys; then a few of this key's own.
             prefix: token.expose().chars().take(30).collect(),
             scopes: scopes.to_vec(),
             created_at: now,
@@ -110,7 +110,7 @@ impl Identity {
         Ok((token, key))
     }
 
-    /// Every key, the newest first, at most `limit`, those before one when it is given.
+    /// All keys, newest first, at most `limit`; with `before`, only those before it.
     pub async fn api_keys(
         &self,
         staff: &StaffMember,
@@ -138,7 +138,7 @@ impl Identity {
         Ok(keys.collect())
     }
 
-    /// Takes a key out of use.
+    /// Revokes a key.
     pub async fn revoke_api_key(&self, admin: &StaffMember, key: Uuid, actor: &Actor) -> Result<(), IdentityError> {
         let now = self.now();
         let mut tx = self.web.begin(admin.scope()).await?;

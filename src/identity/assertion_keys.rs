@@ -1,4 +1,4 @@
-//! The keys with which a store's own site signs who its visitor is. Several count at once, so that they can be rotated.
+//! The keys with which a store's own site signs assertions of who its visitor is. Several are valid at once, so that they can be rotated.
 
 use chrono::{DateTime, Utc};
 
@@ -8,27 +8,27 @@ use crate::{
     tenancy::{Executor, Tx},
 };
 
-/// How a key signs. Pinned to the key: an assertion's own `alg` decides nothing.
+/// The algorithm of a key. It is fixed with the key: an assertion's own `alg` is not trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::Type, clap::ValueEnum)]
 #[sqlx(type_name = "text")]
 pub enum Algorithm {
-    /// Ed25519: the site keeps the private key, we hold the public one.
+    /// Ed25519: the site keeps the private key, this server holds the public one.
     #[sqlx(rename = "EdDSA")]
     #[value(name = "eddsa")]
     EdDsa,
-    /// A secret that both sides hold.
+    /// HMAC with a secret that both sides hold.
     #[sqlx(rename = "HS256")]
     #[value(name = "hs256")]
     Hs256,
 }
 
-/// A key as the operator reads it.
+/// A key as the operator sees it.
 pub struct AssertionKey {
     pub kid: String,
     pub algorithm: Algorithm,
     pub created_at: DateTime<Utc>,
     pub revoked_at: Option<DateTime<Utc>>,
-    /// Whether it rests on the server's current secret, where it rests on one.
+    /// Whether the key is encrypted with the server's current secret, where it is encrypted.
     pub current: bool,
 }
 
@@ -42,7 +42,7 @@ pub async fn add_public_key(
     insert(tx, kid, Algorithm::EdDsa, public_key, now).await
 }
 
-/// Makes a shared secret: 64 hexadecimal digits, shown this once, whose text is the HMAC key.
+/// Creates a shared secret: 64 hexadecimal digits, shown only this once, whose text is the HMAC key.
 pub async fn add_shared_secret(
     tx: &mut Tx<Executor>,
     keyring: &Keyring,
@@ -86,7 +86,7 @@ async fn insert(
     Ok(())
 }
 
-/// Every key, the newest first.
+/// All keys, newest first.
 pub async fn list(tx: &mut Tx<Executor>, keyring: &Keyring) -> Result<Vec<AssertionKey>, sqlx::Error> {
     let rows = sqlx::query!(
         r#"SELECT kid, algorithm AS "algorithm: Algorithm", key, created_at, revoked_at FROM assertion_keys ORDER BY created_at DESC, kid"#
@@ -103,7 +103,7 @@ pub async fn list(tx: &mut Tx<Executor>, keyring: &Keyring) -> Result<Vec<Assert
     Ok(keys.collect())
 }
 
-/// Takes a key out of use. False when there is no such key in use.
+/// Revokes a key. False when there is no such live key.
 pub async fn revoke(tx: &mut Tx<Executor>, kid: &str, now: DateTime<Utc>) -> Result<bool, sqlx::Error> {
     let revoked = sqlx::query!(
         "UPDATE assertion_keys SET revoked_at = $2 WHERE kid = $1 AND revoked_at IS NULL",
@@ -115,7 +115,7 @@ pub async fn revoke(tx: &mut Tx<Executor>, kid: &str, now: DateTime<Utc>) -> Res
     Ok(revoked.rows_affected() == 1)
 }
 
-/// Seals with the current secret what rests on the old one. Returns how many keys it were.
+/// Encrypts with the current secret what was encrypted with the old one. Returns how many keys that were.
 pub async fn reseal(tx: &mut Tx<Executor>, keyring: &Keyring) -> Result<usize, IdentityError> {
     let rows = sqlx::query!("SELECT kid, key FROM assertion_keys WHERE algorithm = 'HS256' FOR UPDATE")
         .fetch_all(&mut **tx)

@@ -1,11 +1,11 @@
-//! A shopper whom the store's own site vouches for, with a signed assertion (a JWT) that is good for minutes and once.
+//! Sign-in by assertion: the store's own site vouches for a shopper with a signed JWT, which is valid for minutes and works once.
 
 use chrono::{DateTime, Duration, Utc};
 use jsonwebtoken::{DecodingKey, Validation};
 use serde::Deserialize;
 
 use super::{
-    Identity, IdentityError, LoggedIn, Visit, assertion_keys::Algorithm, normalise, sessions::end_all, throttle,
+    Identity, IdentityError, LoggedIn, Proof, Visit, assertion_keys::Algorithm, normalise, sessions::end_all, throttle,
 };
 use crate::{
     ids::ShopperId,
@@ -13,26 +13,26 @@ use crate::{
     tenancy::{Scope, Tx, Web},
 };
 
-/// The longest assertion that is looked at, in bytes.
-const LONGEST: usize = 4096;
-/// The longest that an assertion may live.
-const LONGEST_LIFE: Duration = Duration::minutes(5);
-/// How far the site's clock may be from ours.
+/// The longest assertion that is parsed, in bytes.
+const MAX_ASSERTION_BYTES: usize = 4096;
+/// The longest lifetime that an assertion may have.
+const MAX_LIFETIME: Duration = Duration::minutes(5);
+/// How far the site's clock may be off from ours.
 const SKEW: Duration = Duration::seconds(30);
 
-/// What the site says. Times are seconds since 1970.
+/// The claims of an assertion. Times are seconds since 1970.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Claims {
-    /// The store's slug, with `countersign:` before it.
+    /// The store's slug, prefixed with `countersign:`.
     aud: String,
     /// The site's own id of the shopper.
     sub: String,
     iat: i64,
     exp: i64,
-    /// Unique: an assertion opens one session.
+    /// A unique id, so that an assertion opens only one session.
     jti: String,
-    /// An address that the site has checked.
+    /// An e-mail address that the site has verified.
     email: String,
     #[serde(default)]
     given_name: String,
@@ -41,13 +41,13 @@ struct Claims {
 }
 
 impl Identity {
-    /// Opens a session for whom the assertion names, and makes the shopper if the store has not imported it.
+    /// Opens a session for the shopper whom the assertion names, and creates the shopper if the store has not imported it.
     pub async fn assert(&self, visit: &Visit, assertion: &str) -> Result<LoggedIn, IdentityError> {
         let now = self.now();
         let mut tx = self.web.begin(Scope::tenant(visit.store.id)).await?;
         throttle::guess_from(&mut tx, &self.keyring, visit.device.address, now).await?;
-        let claims = match self.verify(&mut tx, &visit.store.slug, assertion, now).await {
-            Ok(claims) => claims,
+        let (claims, kid) = match self.verify(&mut tx, &visit.store.slug, assertion, now).await {
+            Ok(verified) => verified,
             Err(error) => {
                 tx.commit().await?;
                 return Err(error);
@@ -66,21 +66,23 @@ impl Identity {
             return Err(IdentityError::BadAssertion);
         }
         let shopper = known_or_new(&mut tx, &claims, now).await?;
-        let opened = self.open(&mut tx, visit.from(), shopper, None).await?;
+        let opened = self
+            .open(&mut tx, visit.from(), shopper, Proof::Assertion { kid: &kid })
+            .await?;
         tx.commit().await?;
         Ok(opened)
     }
 
-    /// The claims, if a live key of this store signed them for us and their time is now.
+    /// The claims and the key's name, if a live key of this store signed them for this service and they are valid now.
     async fn verify(
         &self,
         tx: &mut Tx<Web>,
         slug: &str,
         assertion: &str,
         now: DateTime<Utc>,
-    ) -> Result<Claims, IdentityError> {
+    ) -> Result<(Claims, String), IdentityError> {
         let bad = |_| IdentityError::BadAssertion;
-        if assertion.len() > LONGEST {
+        if assertion.len() > MAX_ASSERTION_BYTES {
             return Err(IdentityError::BadAssertion);
         }
         let header = jsonwebtoken::decode_header(assertion).map_err(bad)?;
@@ -108,16 +110,16 @@ impl Identity {
         let mut rules = Validation::new(algorithm);
         rules.set_audience(&[format!("countersign:{slug}")]);
         rules.set_required_spec_claims(&["aud", "exp", "sub"]);
-        // Times are compared below, with the clock that everything else here goes by.
+        // Times are compared below, with the service's own clock.
         rules.validate_exp = false;
         let claims = jsonwebtoken::decode::<Claims>(assertion, &key, &rules)
             .map_err(bad)?
             .claims;
         let (issued, expires) = (time(claims.iat)?, time(claims.exp)?);
         let timely =
-            issued <= now + SKEW && expires > now - SKEW && expires > issued && expires - issued <= LONGEST_LIFE;
+            issued <= now + SKEW && expires > now - SKEW && expires > issued && expires - issued <= MAX_LIFETIME;
         if timely && fits(&claims) {
-            Ok(claims)
+            Ok((claims, kid))
         } else {
             Err(IdentityError::BadAssertion)
         }
@@ -143,8 +145,8 @@ fn fits(claims: &Claims) -> bool {
         && claims.aud.starts_with("countersign:")
 }
 
-/// The shopper whom the store calls `sub`. An account that somebody made here with the same address becomes that shopper's
-/// own: the site has checked the address, so whoever could log in to it before cannot any more.
+/// The shopper whom the store calls `sub`. An account that was registered here with the same address becomes that shopper's: the site has
+/// verified the address, so whoever could sign in to the account before cannot any more.
 async fn known_or_new(tx: &mut Tx<Web>, claims: &Claims, now: DateTime<Utc>) -> Result<ShopperId, IdentityError> {
     let email = normalise(&claims.email);
     let known = sqlx::query_scalar!(
@@ -184,7 +186,7 @@ async fn known_or_new(tx: &mut Tx<Web>, claims: &Claims, now: DateTime<Utc>) -> 
     )
     .execute(&mut **tx)
     .await?;
-    // The address is another shopper's of the store's own: that is for the store to mend, not for us to guess.
+    // The address belongs to another shopper whom the store knows: the store must resolve that, we do not guess.
     match inserted.rows_affected() {
         0 => Err(IdentityError::BadAssertion),
         _ => Ok(id),

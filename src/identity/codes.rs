@@ -1,7 +1,10 @@
-//! What is mailed to prove an address: eight digits to type, or a link to follow.
+//! Codes that are mailed to prove an address: eight digits to type, or a link to follow.
 //!
-//! A code is computed from its row's id with the server's key, so it is stored nowhere and the mail that carries it is
-//! written when it is sent. Each works once, for minutes, for a few tries.
+//! A code is computed from its row's id with the server's key, so it is stored nowhere, and the mail with it is written when it is sent.
+//! Each code works once, for some minutes, and allows few wrong guesses. A guess counts against whoever makes it: strangers cannot use up
+//! the guesses of the browser or the network that asked for a code.
+
+use std::net::IpAddr;
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use chrono::{DateTime, Utc};
@@ -22,28 +25,33 @@ use crate::{
     tenancy::{Pool, Scope, Tx, Web},
 };
 
-/// Wrong guesses that a code survives. Who guesses is held back by network long before (`throttle`), so that strangers do not use up a
-/// code that its owner waits for; 100 of 10^8 is what is left to somebody with a hundred networks.
-const ATTEMPTS: i32 = 100;
-/// Codes of one address that are looked at, the newest first.
-const MOST_LIVE: i64 = 50;
+/// How many guesses at a code are compared that come from networks which neither asked for it nor opened its account lately. Once they are
+/// used up, the code still works from the places that did. With the five guesses of each of those places (`GUESS_AT_CODE_FROM_ADDRESS`), an
+/// account that is used at ten of them has at most 5 + 50 + 25 = 80 guesses out of 10^8 at a code, and a stranger 25. Codes to one mailbox
+/// are few (`MAIL_TO_ADDRESS`: six, then one in ten minutes), so that strangers who ask for codes all day and guess from everywhere open an
+/// account with a chance of 150 × (25 + 5) / 10^8, which is 1 in 22,000 a day.
+const GUESSES_OF_STRANGERS: i32 = 25;
+/// How many codes of one address are tried, newest first.
+const MAX_LIVE_CODES: i64 = 50;
 
-/// A code to be made.
+/// A code to be created.
 pub(super) struct NewCode<'a> {
     pub purpose: Purpose,
     pub email: &'a str,
     pub shopper: Option<ShopperId>,
     pub order: Option<OrderId>,
     pub details: Option<Value>,
-    /// False for an address that has nothing here: the same row, and no mail.
+    /// False for an address without an account: then the same row is stored, and nothing is mailed.
     pub mail: bool,
-    /// The member of staff whose word an invitation is: it dies with theirs.
+    /// The member of staff who sent an invitation: it becomes invalid when their account does.
     pub issuer: Option<Uuid>,
-    /// What the asker alone has; the code is no use without it.
+    /// A secret that only the asker has, without which the code does not work.
     pub attempt: Option<&'a Attempt>,
+    /// The network that asked for it, as [`network_hash`] gives it.
+    pub asked_from: Option<[u8; 32]>,
 }
 
-/// A secret of whoever began something: a code that is mailed for it works for nobody else. 128 random bits, base64url.
+/// The secret of the browser that began a request: the code that is mailed for it works for nobody else. 128 random bits, base64url.
 pub struct Attempt(String);
 
 impl Attempt {
@@ -51,7 +59,7 @@ impl Attempt {
         Self(BASE64_URL_SAFE_NO_PAD.encode(rand::random::<[u8; 16]>()))
     }
 
-    /// The secret's text, which only the asker is given, and only once.
+    /// The secret's text, which is given to the asker only, and only once.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -61,18 +69,18 @@ fn attempt_hash(text: &str) -> Vec<u8> {
     Sha256::digest(text).to_vec()
 }
 
-/// A code that was just used.
+/// A code that was just redeemed.
 pub(super) struct Redeemed {
     pub email: String,
     pub shopper: Option<ShopperId>,
     pub order: Option<OrderId>,
     pub details: Option<Value>,
-    /// The epoch of the account that the address had when the code was made.
+    /// The epoch of the account when the code was made.
     pub epoch: i32,
 }
 
 impl Identity {
-    /// Holds back who asks for too many mails.
+    /// Throttles requests for mails.
     pub(super) async fn may_mail(
         &self,
         tx: &mut Tx<Web>,
@@ -87,7 +95,7 @@ impl Identity {
         throttle::MAIL_TO_ADDRESS_FROM_ADDRESS
             .take(tx, &self.keyring, &[&mailbox, &network], now)
             .await?;
-        match self.is_known_place(tx, email, device).await? {
+        match self.is_known_address(tx, email, device).await? {
             true => Ok(()),
             false => {
                 throttle::MAIL_TO_ADDRESS
@@ -102,8 +110,8 @@ impl Identity {
 pub(super) async fn issue(tx: &mut Tx<Web>, new: NewCode<'_>, now: DateTime<Utc>) -> Result<CodeId, sqlx::Error> {
     let id = Uuid::now_v7();
     sqlx::query!(
-        "INSERT INTO codes (tenant_id, id, purpose, email, shopper_id, order_id, details, known, attempts_left, created_at, expires_at, issuer, attempt)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+        "INSERT INTO codes (tenant_id, id, purpose, email, shopper_id, order_id, details, known, attempts_left, created_at, expires_at, issuer, attempt, asked_from)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
         tx.tenant_id().as_uuid(),
         id,
         new.purpose as Purpose as _,
@@ -112,11 +120,12 @@ pub(super) async fn issue(tx: &mut Tx<Web>, new: NewCode<'_>, now: DateTime<Utc>
         new.order.map(OrderId::as_uuid),
         new.details,
         new.purpose == Purpose::Register && new.details.is_none(),
-        ATTEMPTS,
+        GUESSES_OF_STRANGERS,
         now,
         now + new.purpose.lifetime(),
         new.issuer,
-        new.attempt.map(|attempt| attempt_hash(attempt.expose()))
+        new.attempt.map(|attempt| attempt_hash(attempt.expose())),
+        new.asked_from.as_ref().map(|hash| &hash[..])
     )
     .execute(&mut **tx)
     .await?;
@@ -126,62 +135,107 @@ pub(super) async fn issue(tx: &mut Tx<Web>, new: NewCode<'_>, now: DateTime<Utc>
     Ok(id)
 }
 
-/// Uses up the code that was mailed to `email` for `purpose`. Codes of different requests live beside each other: asking again kills none. With
-/// an `attempt` only that one's code is looked at; without one, a purpose that has attempts is refused when there are several. A wrong one
-/// costs a try: commit in either case.
+/// A network as it is stored with a code.
+pub(super) fn network_hash(keyring: &Keyring, address: IpAddr) -> [u8; 32] {
+    let text = format!("code asked from\0{}", Network::of(address));
+    keyring.mac(keyring::Purpose::Throttle, text.as_bytes())
+}
+
+/// Whose codes somebody may guess at.
+pub(super) enum Holder<'a> {
+    /// Codes that belong to an address alone. `known`: the account was opened from the guesser's address lately.
+    Address { known: bool },
+    /// The code of one attempt, by whoever has its secret; none without it.
+    Attempt(Option<&'a str>),
+    /// The codes that one guest asked for.
+    Guest(ShopperId),
+}
+
+/// A guess at the codes that were mailed to an address.
+pub(super) struct Guess<'a> {
+    pub purpose: Purpose,
+    pub email: &'a str,
+    pub text: &'a str,
+    pub holder: Holder<'a>,
+    /// Where it comes from.
+    pub address: IpAddr,
+    pub now: DateTime<Utc>,
+}
+
+/// Redeems the code that a guess is right about. Codes of different requests are valid side by side: a new one does not replace an old one.
+/// A code that belongs to a browser or a guest is guessed by its holder alone, five times. A wrong guess is counted, so commit in either
+/// case.
 pub(super) async fn redeem(
     tx: &mut Tx<Web>,
     keyring: &Keyring,
-    (purpose, email): (Purpose, &str),
-    (text, attempt): (&str, Option<&str>),
-    (network, now): (&str, DateTime<Utc>),
+    guess: &Guess<'_>,
 ) -> Result<Option<Redeemed>, IdentityError> {
+    let (attempt, guest, known) = match guess.holder {
+        Holder::Address { known } => (None, None, known),
+        // No code has the hash of no secret.
+        Holder::Attempt(secret) => (Some(secret.map(attempt_hash).unwrap_or_default()), None, true),
+        Holder::Guest(guest) => (None, Some(guest.as_uuid()), true),
+    };
     let live = sqlx::query!(
-        r#"SELECT c.id, c.attempt IS NOT NULL AS "owned!" FROM codes c WHERE c.tenant_id = $6 AND c.purpose = $1 AND c.email = $2 AND c.used_at IS NULL
-            AND c.expires_at > $3 AND c.attempts_left > 0 AND is_current(c) AND ($4::bytea IS NULL OR c.attempt = $4) ORDER BY c.created_at DESC, c.id DESC LIMIT $5"#,
-        purpose as Purpose as _,
-        email,
-        now,
-        attempt.map(attempt_hash),
-        MOST_LIVE,
-        tx.tenant_id().as_uuid()
+        r#"SELECT c.id, ($5 OR coalesce(c.asked_from = $6, false)) AS "near!" FROM codes c WHERE c.tenant_id = $1 AND c.purpose = $2 AND c.email = $3
+            AND c.used_at IS NULL AND c.expires_at > $4 AND ($5 OR c.attempts_left > 0 OR c.asked_from = $6) AND is_current(c)
+            AND c.attempt IS NOT DISTINCT FROM $7 AND ($8::uuid IS NULL OR c.shopper_id = $8) ORDER BY c.created_at DESC, c.id DESC LIMIT $9"#,
+        tx.tenant_id().as_uuid(),
+        guess.purpose as Purpose as _,
+        guess.email,
+        guess.now,
+        known,
+        &network_hash(keyring, guess.address)[..],
+        attempt,
+        guest,
+        MAX_LIVE_CODES
     )
     .fetch_all(&mut **tx)
     .await?;
-    if attempt.is_none() && live.len() > 1 && live.iter().any(|code| code.owned) {
-        return Ok(None);
-    }
-    let is_right = |id: CodeId| {
-        let right = texts(keyring, id, false);
-        right
-            .iter()
-            .any(|right| keyring::equal(right.as_bytes(), text.as_bytes()))
-    };
-    for code in &live {
+    let network = Network::of(guess.address).to_string();
+    for code in live {
         let id = code.id.to_string();
+        let by: &[&str] = match guess.holder {
+            Holder::Address { .. } => &[&id, &network],
+            Holder::Attempt(_) | Holder::Guest(_) => &[&id],
+        };
         match throttle::GUESS_AT_CODE_FROM_ADDRESS
-            .take(tx, keyring, &[&id, network], now)
+            .take(tx, keyring, by, guess.now)
             .await
         {
-            Ok(()) if is_right(code.id) => {
-                return Ok(redeem_row(tx, code.id, purpose, |id| texts(keyring, id, false), text, now).await?);
-            }
-            Ok(()) | Err(IdentityError::Throttled(_)) => {}
+            Ok(()) => {}
+            Err(IdentityError::Throttled(_)) => continue,
             Err(error) => return Err(error),
         }
+        if (code.near || take_guess_of_strangers(tx, code.id).await?)
+            && is_one_of(&texts(keyring, code.id, false), guess.text)
+        {
+            return Ok(use_up(tx, code.id, guess.purpose, guess.now).await?);
+        }
     }
-    let ids: Vec<Uuid> = live.iter().map(|code| code.id).collect();
-    sqlx::query!(
-        "UPDATE codes SET attempts_left = attempts_left - 1 WHERE tenant_id = $2 AND id = ANY ($1) AND attempts_left > 0",
-        &ids,
-        tx.tenant_id().as_uuid()
-    )
-    .execute(&mut **tx)
-    .await?;
     Ok(None)
 }
 
-/// Uses up the link that `text` is the last part of.
+/// Takes one of the guesses that strangers have at a code. False when none is left.
+async fn take_guess_of_strangers(tx: &mut Tx<Web>, id: CodeId) -> Result<bool, sqlx::Error> {
+    let taken = sqlx::query!(
+        "UPDATE codes SET attempts_left = attempts_left - 1 WHERE tenant_id = $1 AND id = $2 AND attempts_left > 0",
+        tx.tenant_id().as_uuid(),
+        id
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(taken.rows_affected() == 1)
+}
+
+/// Whether the text is one of the right ones, in time that does not depend on it.
+fn is_one_of(right: &[String], text: &str) -> bool {
+    right
+        .iter()
+        .any(|right| keyring::equal(right.as_bytes(), text.as_bytes()))
+}
+
+/// Redeems the link whose last part is `text`. It has 128 random bits, so that guesses need not be counted.
 pub(super) async fn redeem_link(
     tx: &mut Tx<Web>,
     keyring: &Keyring,
@@ -195,12 +249,12 @@ pub(super) async fn redeem_link(
         .filter(|bytes| bytes.len() == 32)
         .and_then(|bytes| Uuid::from_slice(&bytes[..16]).ok());
     match id {
-        Some(id) => redeem_row(tx, id, purpose, |id| texts(keyring, id, true), text, now).await,
-        None => Ok(None),
+        Some(id) if is_one_of(&texts(keyring, id, true), text) => use_up(tx, id, purpose, now).await,
+        _ => Ok(None),
     }
 }
 
-/// Whether a link could be used up now. Uses up nothing but, for a wrong one, a try.
+/// Whether a link could be redeemed now. It is not used up: the transaction is dropped.
 pub(super) async fn is_live_link(
     web: &Pool<Web>,
     scope: Scope,
@@ -209,47 +263,25 @@ pub(super) async fn is_live_link(
     now: DateTime<Utc>,
 ) -> Result<bool, sqlx::Error> {
     let mut tx = web.begin(scope).await?;
-    match redeem_link(&mut tx, keyring, purpose, text, now).await? {
-        // Dropped: the link is as it was.
-        Some(_) => Ok(true),
-        None => tx.commit().await.map(|()| false),
-    }
+    Ok(redeem_link(&mut tx, keyring, purpose, text, now).await?.is_some())
 }
 
-async fn redeem_row(
+/// Marks a code as used, if it can be used now.
+async fn use_up(
     tx: &mut Tx<Web>,
     id: CodeId,
     purpose: Purpose,
-    right: impl Fn(CodeId) -> Vec<String>,
-    text: &str,
     now: DateTime<Utc>,
 ) -> Result<Option<Redeemed>, sqlx::Error> {
-    let row = sqlx::query!(
-        r#"SELECT email, shopper_id AS "shopper: ShopperId", order_id AS "order: OrderId", details, epoch FROM codes c
-        WHERE c.id = $1 AND c.purpose = $2 AND c.used_at IS NULL AND c.expires_at > $3 AND c.attempts_left > 0 AND is_current(c) FOR UPDATE"#,
+    sqlx::query_as!(
+        Redeemed,
+        r#"UPDATE codes c SET used_at = $4 WHERE c.tenant_id = $1 AND c.id = $2 AND c.purpose = $3 AND c.used_at IS NULL AND c.expires_at > $4
+            AND is_current(c) RETURNING c.email, c.shopper_id AS "shopper: ShopperId", c.order_id AS "order: OrderId", c.details, c.epoch"#,
+        tx.tenant_id().as_uuid(),
         id,
         purpose as Purpose as _,
         now
     )
     .fetch_optional(&mut **tx)
-    .await?;
-    let Some(row) = row else { return Ok(None) };
-    let matches = right(id)
-        .iter()
-        .any(|right| keyring::equal(right.as_bytes(), text.as_bytes()));
-    sqlx::query!(
-        "UPDATE codes SET attempts_left = attempts_left - 1, used_at = CASE WHEN $2 THEN $3::timestamptz END WHERE id = $1",
-        id,
-        matches,
-        now
-    )
-    .execute(&mut **tx)
-    .await?;
-    Ok(matches.then_some(Redeemed {
-        email: row.email,
-        shopper: row.shopper,
-        order: row.order,
-        details: row.details,
-        epoch: row.epoch,
-    }))
+    .await
 }

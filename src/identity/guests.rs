@@ -1,18 +1,20 @@
-//! Guests: they may chat, see nothing personal, and may prove one order.
+//! Guests: they may chat, see nothing personal, and may prove that one order is theirs.
 
 use std::net::IpAddr;
 
 use chrono::{DateTime, Utc};
 
 use super::{
-    Device, Identity, IdentityError, LoggedIn, Shopper, Visit,
-    codes::{self, NewCode, Purpose},
+    Device, Identity, IdentityError, LoggedIn, Proof, Shopper, Visit,
+    codes::{self, Guess, Holder, NewCode, Purpose},
+    epoch::is_still,
     normalise, throttle,
 };
 use crate::{
     ids::{OrderId, ShopperId},
     keyring::{self, Keyring},
     network::Network,
+    store::order_number,
     tenancy::{Scope, Tx, Web},
 };
 
@@ -45,12 +47,12 @@ impl Identity {
         )
         .execute(&mut *tx)
         .await?;
-        let opened = self.open(&mut tx, visit.from(), id, None).await?;
+        let opened = self.open(&mut tx, visit.from(), id, Proof::Account).await?;
         tx.commit().await?;
         Ok(opened)
     }
 
-    /// Mails a code to the address that an order was made with, if `email` is it. The answer is the same if it is not.
+    /// Mails a code to the address that an order was made with, if that is `email`. The answer is the same if it is not.
     pub async fn ask_to_prove_order(
         &self,
         guest: &Shopper,
@@ -63,28 +65,32 @@ impl Identity {
         self.may_mail(&mut tx, &email, device).await?;
         let order = sqlx::query!(
             r#"SELECT o.id AS "id: OrderId", o.shopper_id AS "shopper: ShopperId" FROM orders o JOIN shoppers s USING (tenant_id, shopper_id)
-            WHERE o.bare_number = ltrim($1, '#') AND s.email = $2"#,
-            number,
-            email
+            WHERE o.tenant_id = $3 AND o.folded_number = $1 AND s.email = $2 AND (o.bare_number = $4 OR NOT EXISTS (SELECT FROM orders other
+                WHERE other.tenant_id = o.tenant_id AND other.shopper_id = o.shopper_id AND other.folded_number = o.folded_number AND other.id <> o.id))"#,
+            order_number::fold(number),
+            email,
+            tx.tenant_id().as_uuid(),
+            number.trim().trim_start_matches('#')
         )
         .fetch_optional(&mut *tx)
         .await?;
         let new = NewCode {
             purpose: Purpose::ProveOrder,
             email: &email,
-            // Whose code it is: another guest who asks for the same order must not use it up.
+            // The code belongs to this guest, who alone may guess at it.
             shopper: Some(guest.id()),
             order: order.as_ref().map(|order| order.id),
             details: None,
             mail: order.is_some(),
             issuer: None,
             attempt: None,
+            asked_from: None,
         };
         codes::issue(&mut tx, new, now).await?;
         Ok(tx.commit().await?)
     }
 
-    /// Shows the guest the order whose code it has: a new session, because it may do more.
+    /// Gives the guest access to the order whose code it has, in a new session because the rights have changed.
     pub async fn prove_order(
         &self,
         guest: &Shopper,
@@ -95,43 +101,54 @@ impl Identity {
         let (now, email) = (self.now(), normalise(email));
         let mut tx = self.web.begin(Scope::tenant(guest.tenant())).await?;
         throttle::guess_from(&mut tx, &self.keyring, device.address, now).await?;
-        let redeemed = codes::redeem(
-            &mut tx,
-            &self.keyring,
-            (Purpose::ProveOrder, &email),
-            (code, None),
-            (&Network::of(device.address).to_string(), now),
-        )
-        .await?;
-        let order = redeemed
-            .filter(|code| code.shopper == Some(guest.id()))
-            .and_then(|code| code.order);
-        let Some(order) = order else {
+        let guess = Guess {
+            purpose: Purpose::ProveOrder,
+            email: &email,
+            text: code,
+            holder: Holder::Guest(guest.id()),
+            address: device.address,
+            now,
+        };
+        let redeemed = codes::redeem(&mut tx, &self.keyring, &guess).await?;
+        let proved = redeemed.and_then(|code| Some((code.order?, code.epoch)));
+        let Some((order, epoch)) = proved else {
             tx.commit().await?;
             return Err(IdentityError::WrongCode);
         };
+        // The owner's row is held until the session is stamped with its epoch: a change of address comes before, and is seen, or after.
+        let owner = sqlx::query_scalar!(
+            r#"SELECT shopper_id AS "owner: ShopperId" FROM orders WHERE tenant_id = $1 AND id = $2"#,
+            tx.tenant_id().as_uuid(),
+            order.as_uuid()
+        )
+        .fetch_one(&mut *tx)
+        .await?;
+        if !is_still(&mut tx, owner, epoch).await? {
+            return Err(IdentityError::WrongCode);
+        }
         let opened = self
-            .open(&mut tx, (device, Some(guest)), guest.id(), Some(order))
+            .open(&mut tx, (device, Some(guest)), guest.id(), Proof::Order(order))
             .await?;
         tx.commit().await?;
         Ok(opened)
     }
 }
 
-/// Where a guest began a conversation, as keyed hashes.
-pub struct BegunFrom {
+/// The network where a guest began a conversation, as keyed hashes.
+pub struct GuestOrigin {
     pub network: [u8; 32],
     /// The IPv6 /48 above the network.
     pub site: Option<[u8; 32]>,
 }
 
-/// Takes one of the conversations that guests of a network may begin. The network as a keyed hash, to keep with it.
+/// Counts a conversation against the number that guests of a network may begin. Returns the network as a keyed hash, to store with the
+/// conversation.
 pub async fn take_conversation(
     tx: &mut Tx<Web>,
     keyring: &Keyring,
     address: IpAddr,
     now: DateTime<Utc>,
-) -> Result<BegunFrom, IdentityError> {
+) -> Result<GuestOrigin, IdentityError> {
     let network = Network::of(address).to_string();
     throttle::GUEST_CONVERSATIONS_OF_NETWORK
         .take(tx, keyring, &[&network], now)
@@ -143,7 +160,7 @@ pub async fn take_conversation(
             .await?;
     }
     let hash = |of: &str| keyring.mac(keyring::Purpose::Throttle, format!("conversation\0{of}").as_bytes());
-    Ok(BegunFrom {
+    Ok(GuestOrigin {
         network: hash(&network),
         site: site.as_deref().map(hash),
     })
@@ -166,7 +183,7 @@ pub(super) async fn become_shopper(
     if guest.id() == shopper {
         return Ok(());
     }
-    // A key is its owner's: the shopper may have used the same one.
+    // An idempotency key belongs to its owner: the shopper may have used the same one.
     sqlx::query!(
         "UPDATE turns SET idempotency_key = NULL WHERE shopper_id = $1",
         guest.id().as_uuid()

@@ -1,4 +1,4 @@
-//! Who is on the staff: invited, joined, shut out.
+//! The members of the staff: invited, joined, disabled.
 
 use chrono::{DateTime, Utc};
 use secrecy::SecretString;
@@ -28,7 +28,7 @@ pub struct Member {
 }
 
 impl Identity {
-    /// Everybody on the staff by address, at most `limit`, those after one when it is given.
+    /// All members of the staff by address, at most `limit`; with `after`, only those after it.
     pub async fn members(
         &self,
         staff: &StaffMember,
@@ -46,7 +46,7 @@ impl Identity {
         .await?)
     }
 
-    /// Shuts somebody out from the next request on. Nobody shuts out themselves.
+    /// Disables a member, from the next request on. Nobody can disable themselves.
     pub async fn disable(&self, admin: &StaffMember, member: StaffId, actor: &Actor) -> Result<(), IdentityError> {
         let now = self.now();
         let mut tx = self.web.begin(admin.scope()).await?;
@@ -66,7 +66,7 @@ impl Identity {
         Ok(tx.commit().await?)
     }
 
-    /// Mails an invitation to join the staff. One who is there already gets the role when the invitation is taken up.
+    /// Mails an invitation to join the staff. Somebody who is a member already gets the role when they accept.
     pub async fn invite(
         &self,
         admin: &StaffMember,
@@ -87,6 +87,7 @@ impl Identity {
             mail: true,
             issuer: Some(admin.id()),
             attempt: None,
+            asked_from: None,
         };
         let id = codes::issue(&mut tx, new, now).await?;
         let entry =
@@ -95,7 +96,7 @@ impl Identity {
         Ok(tx.commit().await?)
     }
 
-    /// Joins the staff with the link of an invitation. What follows is a log-in like any other.
+    /// Accepts an invitation by its link. After that the member logs in like any other.
     pub async fn join(&self, visit: &Visit, link: &str, password: SecretString) -> Result<(), IdentityError> {
         let now = self.now();
         let mut tx = self.web.begin(Scope::tenant(visit.store.id)).await?;

@@ -1,12 +1,13 @@
-//! Who is speaking.
+//! Identity: who a caller is.
 //!
-//! Law: identity comes from the session. [`Shopper`] and [`StaffMember`] are proofs of a live session; their fields are
-//! private and only this room builds them, so a function that takes one cannot be called for somebody else.
+//! Law: identity comes from the session. [`Shopper`] and [`StaffMember`] are proofs of a live session; their fields are private and only
+//! this room builds them, so a function that takes one cannot be called for somebody else.
 
 pub mod api_keys;
 pub mod assertion_keys;
 mod assertions;
 mod codes;
+mod epoch;
 mod guests;
 pub mod members;
 pub mod password;
@@ -24,30 +25,32 @@ use std::{net::IpAddr, sync::Arc};
 
 use chrono::{DateTime, Utc};
 
-pub use guests::{BegunFrom, take_conversation};
+pub use guests::{GuestOrigin, take_conversation};
 pub use scopes::ApiScope;
 pub use sessions::{LoggedIn, Session, Shopper};
 pub use shoppers::Registration;
 pub use staff::{StaffMember, StaffRole};
 pub use staff_sessions::{OpenedStaffSession, StaffNext};
+pub use throttle::mailbox;
 pub use token::{ApiKeyToken, SessionToken, StaffToken};
 pub use totp::NewSecondFactor;
 
 use crate::{
     clock::Clock,
+    ids::OrderId,
     keyring::Keyring,
     tenancy::{self, Executor, Pool, Scope, Tenant, Web},
 };
 use sessions::Lifetimes;
 
-/// Signs people in and proves who they are; every way in shares these dependencies.
+/// Signs people in and proves who they are. Every way to sign in shares these dependencies.
 #[derive(Clone)]
 pub struct Identity {
     web: Pool<Web>,
     keyring: Arc<Keyring>,
     clock: Clock,
     lifetimes: Lifetimes,
-    /// Whether approvers and admins must have a second factor. Off in the demo alone.
+    /// Whether approvers and admins must have a second factor. Only the demo switches it off.
     staff_second_factor: bool,
 }
 
@@ -77,7 +80,7 @@ impl Identity {
     }
 }
 
-/// What a session was opened on, as far as the request tells.
+/// The device that a session is opened on, as far as the request tells.
 #[derive(Clone, Debug)]
 pub struct Device {
     pub address: IpAddr,
@@ -85,11 +88,22 @@ pub struct Device {
     pub name: Option<String>,
 }
 
+/// What a session rests on beside its account: it dies with each.
+enum Proof<'a> {
+    Account,
+    /// An order that a guest has proved.
+    Order(OrderId),
+    /// The key of the store's site that signed an assertion.
+    Assertion {
+        kid: &'a str,
+    },
+}
+
 /// A visitor who signs in or registers at a store, and is not known yet.
 pub struct Visit {
     pub store: Tenant,
     pub device: Device,
-    /// The guest's session that the visitor came with, if it did: what was said in it is kept.
+    /// The guest session that the visitor came with, if any: what was said in it is kept.
     pub guest: Option<Shopper>,
 }
 
@@ -101,18 +115,18 @@ impl Visit {
 
 #[derive(Debug, thiserror::Error)]
 pub enum IdentityError {
-    /// No session, or one that is expired, revoked or another tenant's: never said which.
+    /// No session, or it is expired, revoked or another tenant's. The caller is not told which.
     #[error("no live session")]
     NoSession,
     #[error("unknown store key")]
     UnknownStore,
-    /// Wrong password or no such account: never said which.
+    /// Wrong password, or no such account. The caller is not told which.
     #[error("wrong e-mail address or password")]
     WrongCredentials,
-    /// Wrong, used, expired, or never sent: never said which.
+    /// The code is wrong, used, expired, or was never sent. The caller is not told which.
     #[error("wrong or expired code")]
     WrongCode,
-    /// A forged, foreign, expired or used assertion: never said which.
+    /// The assertion is forged, expired, used, or for another store. The caller is not told which.
     #[error("the assertion does not hold")]
     BadAssertion,
     #[error("a code of the second factor is needed")]
@@ -120,12 +134,12 @@ pub enum IdentityError {
     /// Too many attempts; the number is how many seconds to wait.
     #[error("too many attempts")]
     Throttled(u32),
-    /// `field` of the request does not fit, and why.
+    /// A field of the request is not valid, and why.
     #[error("`{0}` {1}")]
     Field(&'static str, &'static str),
     #[error("there is no such thing")]
     NotFound,
-    /// More passwords are checked at once than the processors can take.
+    /// More passwords wait to be checked than the processors can handle.
     #[error(transparent)]
     Busy(#[from] crate::cpu_pool::Busy),
     #[error("cryptography failed")]
@@ -134,9 +148,9 @@ pub enum IdentityError {
     Database(#[from] sqlx::Error),
 }
 
-/// Forgets what is over: codes, assertions and sessions past their end, throttles that are full again.
+/// Deletes what has expired: codes, assertions and sessions, and throttles that are back at their full burst.
 pub async fn delete_expired(pool: &Pool<Executor>, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
-    // A dead session is kept a month, for its owner and for whoever looks into a theft.
+    // An expired session is kept for a month, for its owner and for investigating a theft.
     let month_ago = now - chrono::Duration::days(30);
     for tenant in tenancy::all(pool).await? {
         let mut tx = pool.begin(Scope::tenant(tenant)).await?;
@@ -166,7 +180,7 @@ pub async fn delete_expired(pool: &Pool<Executor>, now: DateTime<Utc>) -> Result
     Ok(())
 }
 
-/// Addresses are compared without case.
+/// Trims an address and makes it lower case, because addresses are compared without case.
 fn normalise(email: &str) -> String {
     email.trim().to_lowercase()
 }

@@ -8,11 +8,11 @@ use secrecy::{ExposeSecret, SecretString};
 use super::IdentityError;
 use crate::cpu_pool::{ESTIMATES, PASSWORDS};
 
-/// KiB of memory a hash, passes, lanes.
+/// The memory in KiB, the passes and the lanes of a hash.
 const OWASP: (u32, u32, u32) = (19_456, 2, 1);
 
-/// What an unknown account is checked against, so that it costs what a known one does.
-static NOBODY: LazyLock<String> = LazyLock::new(|| hash_now(&SecretString::from("nobody")).unwrap_or_default());
+/// The hash that a password for an unknown account is checked against, so that it takes as long as for a known one.
+static DUMMY_HASH: LazyLock<String> = LazyLock::new(|| hash_now(&SecretString::from("nobody")).unwrap_or_default());
 
 fn argon2() -> Result<Argon2<'static>, IdentityError> {
     let (memory, passes, lanes) = OWASP;
@@ -27,8 +27,8 @@ fn hash_now(password: &SecretString) -> Result<String, IdentityError> {
     Ok(hash.to_string())
 }
 
-/// Hashes in the bounded pool: each hash holds 19 MiB and a core for about 20 ms. Returns a PHC string. `caller` is the address that
-/// asked; none for a command.
+/// Hashes a password in the bounded pool: each hash takes 19 MiB and a core for about 20 ms. Returns a PHC string. `caller` is the address
+/// that asked; none for a command.
 pub async fn hash(password: SecretString, caller: Option<IpAddr>) -> Result<String, IdentityError> {
     PASSWORDS.run(caller, move || hash_now(&password)).await?
 }
@@ -42,7 +42,7 @@ pub async fn verify(
     PASSWORDS
         .run(caller, move || {
             let known = hash.is_some();
-            let hash = hash.unwrap_or_else(|| NOBODY.clone());
+            let hash = hash.unwrap_or_else(|| DUMMY_HASH.clone());
             let matches = argon2()?
                 .verify_password(password.expose_secret().as_bytes(), hash.as_str())
                 .is_ok();
@@ -51,22 +51,25 @@ pub async fn verify(
         .await?
 }
 
-/// How many characters of a password are estimated, from its beginning: whatever is safe so far is safe as a whole. The work of an
-/// estimate grows much faster than the length, most of all with characters that stand for several letters (`1`, `7`, `|`): the dearest
-/// of 24 takes 15 ms, the dearest of 63 takes 290 ms (zxcvbn 3.1, release build).
-const ESTIMATED: usize = 24;
-/// How many characters of an address or a name count.
-const ABOUT: usize = 64;
+/// How many characters of a password, from its beginning, are estimated: if they are safe, the whole password is. The work of an estimate
+/// grows much faster than the length, most of all with characters that stand for several letters (`1`, `7`, `|`): the slowest 24 characters
+/// take 15 ms, the slowest 63 take 290 ms (zxcvbn 3.1, release build).
+const MAX_ESTIMATED_CHARACTERS: usize = 24;
+/// How many characters of an address or a name are taken into account.
+const MAX_CONTEXT_CHARACTERS: usize = 64;
 
-/// Refuses what is guessed in fewer than 10^8 tries (zxcvbn's score 3, "safely unguessable" online). `about` are words that
-/// a guesser would try first: the address, the names. Comes after the caller's throttle, and runs in the bounded pool.
+/// Refuses a password that is guessed in fewer than 10^8 tries (zxcvbn's score 3, "safely unguessable" online). `about` are words that an
+/// attacker would try first, such as the address and the names. Call it after the caller's throttle; it runs in the bounded pool.
 pub async fn check_strength(
     password: &SecretString,
     about: &[&str],
     caller: Option<IpAddr>,
 ) -> Result<(), IdentityError> {
     let password = password.clone();
-    let mut about: Vec<String> = about.iter().map(|word| word.chars().take(ABOUT).collect()).collect();
+    let mut about: Vec<String> = about
+        .iter()
+        .map(|word| word.chars().take(MAX_CONTEXT_CHARACTERS).collect())
+        .collect();
     about.push("countersign".into());
     let is_strong = ESTIMATES
         .run(caller, move || is_strong(password.expose_secret(), &about))
@@ -81,12 +84,12 @@ pub async fn check_strength(
 }
 
 fn is_strong(password: &str, about: &[String]) -> bool {
-    let beginning: String = password.chars().take(ESTIMATED).collect();
+    let beginning: String = password.chars().take(MAX_ESTIMATED_CHARACTERS).collect();
     let about: Vec<&str> = about.iter().map(String::as_str).collect();
     zxcvbn::zxcvbn(&beginning, &about).score() >= zxcvbn::Score::Three
 }
 
-/// Whether a hash was made with other parameters than today's: it is renewed when its owner logs in.
+/// Whether a hash was made with other parameters than the current ones. It is then renewed when its owner logs in.
 pub fn is_outdated(hash: &str) -> bool {
     let (memory, passes, lanes) = OWASP;
     !hash.starts_with(&format!("$argon2id$v=19$m={memory},t={passes},p={lanes}$"))

@@ -1,13 +1,14 @@
-//! A new password: for who forgot it, by a mailed link, and for who knows it. Every session ends with the old one.
+//! Sets a new password: by a mailed link for a shopper who forgot it, or with the current one. Every session ends with the old password.
 
 use secrecy::SecretString;
 
 use super::{
-    Device, Identity, IdentityError, LoggedIn, Shopper, Visit,
+    Device, Identity, IdentityError, LoggedIn, Proof, Shopper, Visit,
     codes::{self, Purpose},
+    epoch::is_still,
     password,
     sessions::end_all,
-    shoppers::{is_still, store_hash},
+    shoppers::store_hash,
     throttle,
 };
 use crate::{network::Network, tenancy::Scope};
@@ -18,7 +19,7 @@ impl Identity {
         self.ask_by_mail(visit, email, Purpose::ResetPassword).await
     }
 
-    /// Sets a new password for whom the link was mailed to, and logs nobody in: whoever has it can.
+    /// Sets a new password for the account that the link was mailed to. It opens no session: the shopper logs in with the new password.
     pub async fn reset_password(&self, visit: &Visit, link: &str, password: SecretString) -> Result<(), IdentityError> {
         let now = self.now();
         let scope = Scope::tenant(visit.store.id);
@@ -28,7 +29,7 @@ impl Identity {
         if !codes::is_live_link(&self.web, scope, &self.keyring, (Purpose::ResetPassword, link), now).await? {
             return Err(IdentityError::WrongCode);
         }
-        // No connection is held while the password is looked at, and the link is not lost to a weak one.
+        // No connection is held during the password checks, and a weak password does not use up the link.
         let caller = Some(visit.device.address);
         password::check_strength(&password, &[], caller).await?;
         let hash = password::hash(password, caller).await?;
@@ -38,7 +39,7 @@ impl Identity {
             tx.commit().await?;
             return Err(IdentityError::WrongCode);
         };
-        // The account may have left the address that the link was mailed to.
+        // The account may have another address by now than the link was mailed to.
         if !is_still(&mut tx, shopper, epoch).await? {
             return Err(IdentityError::WrongCode);
         }
@@ -47,7 +48,7 @@ impl Identity {
         Ok(tx.commit().await?)
     }
 
-    /// Changes the password of who knows it. Every session ends, and a new one begins.
+    /// Changes the password of a shopper who knows the current one. Every session ends, and a new one begins.
     pub async fn change_password(
         &self,
         shopper: &Shopper,
@@ -85,7 +86,7 @@ impl Identity {
         }
         store_hash(&mut tx, shopper.id(), &hash, now).await?;
         end_all(&mut tx, shopper.id(), now).await?;
-        let opened = self.open(&mut tx, (device, None), shopper.id(), None).await?;
+        let opened = self.open(&mut tx, (device, None), shopper.id(), Proof::Account).await?;
         tx.commit().await?;
         Ok(opened)
     }

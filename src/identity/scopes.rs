@@ -1,11 +1,11 @@
-//! What a machine's key opens.
+//! The scopes of an API key.
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::StaffRole;
 
-/// What a key opens. None lets a machine manage people, keys or policies.
+/// What an API key may do. No scope lets a machine manage people, keys or policies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub enum ApiScope {
     #[serde(rename = "proposals:read")]
@@ -48,11 +48,11 @@ impl ApiScope {
     }
 }
 
-/// A key that was found to be live.
+/// An API key that was found to be live.
 #[derive(Clone)]
 pub(super) struct MachineKey {
     pub id: Uuid,
-    /// The member of staff who made it, and for whom it acts.
+    /// The member of staff who made the key, and for whom it acts.
     pub maker_email: String,
     pub maker_role: StaffRole,
     pub scopes: Vec<ApiScope>,

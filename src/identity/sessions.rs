@@ -1,8 +1,8 @@
-//! Sessions: opened at sign-in, slid by use, ended by log-out or time.
+//! Shopper sessions: opened at sign-in, extended by use, ended by log-out or time.
 
 use chrono::{DateTime, Duration, Utc};
 
-use super::{Device, Identity, IdentityError, SessionToken, guests};
+use super::{Device, Identity, IdentityError, Proof, SessionToken, guests};
 use crate::{
     ids::{OrderId, SessionId, ShopperId, TenantId},
     mail::{self, Mail},
@@ -12,14 +12,14 @@ use crate::{
 /// How long sessions live.
 #[derive(Clone, Copy, Debug)]
 pub struct Lifetimes {
-    /// Unused for this long, a session ends. Every use slides it.
+    /// A session ends when it is unused for this long. Every use extends it.
     pub idle: Duration,
-    /// However much it is used, a session ends after this.
+    /// A session ends after this time, however much it is used.
     pub absolute: Duration,
 }
 
 impl Default for Lifetimes {
-    /// A day idle, thirty days in all: OWASP's advice for low-risk shop sessions that can move no money by themselves.
+    /// A day idle, thirty days in all: OWASP's advice for low-risk shop sessions, which cannot move money by themselves.
     fn default() -> Self {
         Self {
             idle: Duration::hours(24),
@@ -28,10 +28,10 @@ impl Default for Lifetimes {
     }
 }
 
-/// A sliding expiry is written at most once in this time, so that most requests only read.
-const SLIDE_AFTER: Duration = Duration::minutes(1);
+/// The expiry is extended in the database at most once in this interval, so that most requests only read.
+const EXTENSION_INTERVAL: Duration = Duration::minutes(1);
 
-/// Proof of a live shopper session, a guest's too. Built by [`Identity::shopper`] alone.
+/// Proof of a live shopper session, of a guest too. Only [`Identity::shopper`] builds it.
 #[derive(Clone, Debug)]
 pub struct Shopper {
     tenant: TenantId,
@@ -50,7 +50,7 @@ impl Shopper {
         self.tenant
     }
 
-    /// Whether nobody knows who this is.
+    /// Whether the shopper is a guest.
     pub fn is_guest(&self) -> bool {
         self.guest
     }
@@ -59,13 +59,13 @@ impl Shopper {
         self.session
     }
 
-    /// What this shopper's transactions may see: its own rows and, to read, the one order a guest has proved.
+    /// What this shopper's transactions may see: the shopper's own rows and, to read, the one order that a guest has proved.
     pub fn scope(&self) -> Scope {
         Scope::shopper(self.tenant, self.id).with_order(self.order)
     }
 }
 
-/// What the owner of a session is told about it.
+/// What a shopper is shown about a session of theirs.
 #[derive(Clone, Debug)]
 pub struct Session {
     pub id: SessionId,
@@ -86,7 +86,7 @@ pub struct LoggedIn {
 }
 
 impl Identity {
-    /// The shopper whose live session `token` is. One round trip, and one more a minute to slide the expiry.
+    /// The shopper whose live session `token` is. One round trip, and one more at most once a minute to extend the expiry.
     pub async fn shopper(&self, token: &SessionToken) -> Result<Shopper, IdentityError> {
         let (tenant, hashes, now) = (token.tenant().as_uuid(), token.hashes(&self.keyring), self.now());
         let find = |pool| {
@@ -111,7 +111,7 @@ impl Identity {
             guest: found.guest,
             order: found.order,
         };
-        if now - found.last_seen_at >= SLIDE_AFTER {
+        if now - found.last_seen_at >= EXTENSION_INTERVAL {
             self.slide(&shopper, now).await?;
         }
         Ok(shopper)
@@ -130,24 +130,29 @@ impl Identity {
         Ok(tx.commit().await?)
     }
 
-    /// Opens a session for a shopper whose identity the caller has just proved. The `guest`'s session that it was done
-    /// from ends, and what was said in it is the shopper's from here on.
+    /// Opens a session for a shopper whose identity the caller has just proved. The `guest`'s session from which that was done ends, and
+    /// what was said in it becomes the shopper's. The session rests on `proof` beside the account.
     pub(super) async fn open(
         &self,
         tx: &mut Tx<Web>,
         (device, guest): (&Device, Option<&Shopper>),
         shopper: ShopperId,
-        order: Option<OrderId>,
+        proof: Proof<'_>,
     ) -> Result<LoggedIn, IdentityError> {
         let (token, id, now) = (SessionToken::generate(tx.tenant_id()), SessionId::new(), self.now());
         if let Some(guest) = guest {
             guests::become_shopper(tx, guest, shopper, now).await?;
         }
+        let (order, assertion_key) = match proof {
+            Proof::Account => (None, None),
+            Proof::Order(order) => (Some(order), None),
+            Proof::Assertion { kid } => (None, Some(kid)),
+        };
         let expires_at = now + self.lifetimes.absolute;
         let guest = sqlx::query_scalar!(
             r#"WITH session AS (
-                INSERT INTO sessions (tenant_id, shopper_id, id, token_hash, created_at, last_seen_at, idle_until, expires_at, address, device, order_id)
-                VALUES ($1, $2, $3, $4, $5, $5, $6, $7, $8, $9, $10))
+                INSERT INTO sessions (tenant_id, shopper_id, id, token_hash, created_at, last_seen_at, idle_until, expires_at, address, device, order_id, assertion_key)
+                VALUES ($1, $2, $3, $4, $5, $5, $6, $7, $8, $9, $10, $11))
             SELECT guest FROM shoppers WHERE shopper_id = $2"#,
             tx.tenant_id().as_uuid(),
             shopper.as_uuid(),
@@ -158,12 +163,13 @@ impl Identity {
             expires_at,
             device.address.to_canonical().to_string(),
             device.name,
-            order.map(OrderId::as_uuid)
+            order.map(OrderId::as_uuid),
+            assertion_key
         )
         .fetch_one(&mut **tx)
         .await?;
         if !guest {
-            self.tell_of_new_place(tx, shopper, id, device, now).await?;
+            self.mail_new_sign_in(tx, shopper, id, device, now).await?;
         }
         Ok(LoggedIn {
             token,
@@ -174,8 +180,8 @@ impl Identity {
         })
     }
 
-    /// Mails the owner of an account that has been used before, but not from here.
-    async fn tell_of_new_place(
+    /// Mails the owner when a session is opened from a new address on an account that was used before.
+    async fn mail_new_sign_in(
         &self,
         tx: &mut Tx<Web>,
         shopper: ShopperId,
@@ -197,7 +203,7 @@ impl Identity {
         Ok(())
     }
 
-    /// The shopper's live sessions, newest first, at most `limit`, those before one when it is given.
+    /// The shopper's live sessions, newest first, at most `limit`; with `before`, only those before it.
     pub async fn sessions(
         &self,
         shopper: &Shopper,
@@ -244,7 +250,7 @@ impl Identity {
     }
 }
 
-/// Ends every session of a shopper: after a new password, whoever had the old one is out.
+/// Ends every session of a shopper: after a change of password, nobody who had the old one stays signed in.
 pub(super) async fn end_all(tx: &mut Tx<Web>, shopper: ShopperId, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "UPDATE sessions SET revoked_at = $2 WHERE shopper_id = $1 AND revoked_at IS NULL",

@@ -1,21 +1,21 @@
-//! Shopper accounts: made once an address is proved, opened by password or by a code.
+//! Shopper accounts: created once an address is proved, opened by password or by a code.
 
 use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Device, Identity, IdentityError, LoggedIn, Visit,
-    codes::{self, Attempt, NewCode, Purpose},
+    Device, Identity, IdentityError, LoggedIn, Proof, Visit,
+    codes::{self, Attempt, Guess, Holder, NewCode, Purpose},
+    epoch::is_still,
     normalise, password, throttle,
 };
 use crate::{
     ids::ShopperId,
-    network::Network,
     tenancy::{self, Executor, Pool, Scope, StoreKey, Tenant, Tx, Web},
 };
 
-/// Who wants an account. `email` is compared without case.
+/// The data of a registration. `email` is compared without case.
 pub struct Registration {
     pub email: String,
     pub password: SecretString,
@@ -32,7 +32,7 @@ struct Pending {
 }
 
 impl Identity {
-    /// The store that a publishable key names.
+    /// The store that a store key names.
     pub async fn store(&self, key: Option<&str>) -> Result<Tenant, IdentityError> {
         let key: StoreKey = key
             .and_then(|key| key.parse().ok())
@@ -42,7 +42,7 @@ impl Identity {
             .ok_or(IdentityError::UnknownStore)
     }
 
-    /// Mails a code to prove the address. An address that has an account gets a mail that says so, and the same answer.
+    /// Mails a code to prove the address. If the address has an account, the mail says so instead; the answer is the same.
     pub async fn register(&self, visit: &Visit, new: Registration) -> Result<Attempt, IdentityError> {
         let (now, email) = (self.now(), normalise(&new.email));
         let caller = Some(visit.device.address);
@@ -75,14 +75,15 @@ impl Identity {
             mail: true,
             issuer: None,
             attempt: Some(&attempt),
+            asked_from: None,
         };
         codes::issue(&mut tx, new, now).await?;
         tx.commit().await?;
         Ok(attempt)
     }
 
-    /// Makes the account whose address the code proves, or gives one that the store imported its password.
-    /// `attempt` is what [`Identity::register`] gave the asker: somebody else's registration of the address installs nothing.
+    /// Creates the account whose address the code proves, or sets the password of one that the store imported. `attempt` is what
+    /// [`Identity::register`] returned: without it no code works, and with it that registration's alone.
     pub async fn verify_registration(
         &self,
         visit: &Visit,
@@ -92,15 +93,15 @@ impl Identity {
         let (now, email) = (self.now(), normalise(email));
         let mut tx = self.web.begin(Scope::tenant(visit.store.id)).await?;
         self.may_guess(&mut tx, &email, &visit.device).await?;
-        let network = Network::of(visit.device.address).to_string();
-        let redeemed = codes::redeem(
-            &mut tx,
-            &self.keyring,
-            (Purpose::Register, &email),
-            (code, attempt),
-            (&network, now),
-        )
-        .await?;
+        let guess = Guess {
+            purpose: Purpose::Register,
+            email: &email,
+            text: code,
+            holder: Holder::Attempt(attempt),
+            address: visit.device.address,
+            now,
+        };
+        let redeemed = codes::redeem(&mut tx, &self.keyring, &guess).await?;
         let pending = redeemed
             .and_then(|code| code.details)
             .and_then(|details| serde_json::from_value::<Pending>(details).ok());
@@ -114,7 +115,7 @@ impl Identity {
         };
         store_hash(&mut tx, shopper, &pending.hash, now).await?;
         super::sessions::end_all(&mut tx, shopper, now).await?;
-        let opened = self.open(&mut tx, visit.from(), shopper, None).await?;
+        let opened = self.open(&mut tx, visit.from(), shopper, Proof::Account).await?;
         tx.commit().await?;
         Ok(opened)
     }
@@ -125,7 +126,7 @@ impl Identity {
         let mut tx = self.web.begin(Scope::tenant(visit.store.id)).await?;
         self.may_guess(&mut tx, &email, &visit.device).await?;
         let account = account(&mut tx, &email).await?;
-        // Hashing takes tens of milliseconds: no connection is held through it. What was taken stays taken.
+        // Hashing takes tens of milliseconds, so no connection is held meanwhile. The throttle's count is kept by the commit.
         tx.commit().await?;
         let (hash, caller) = (
             account.as_ref().and_then(|account| account.hash.clone()),
@@ -144,7 +145,7 @@ impl Identity {
         if let Some(hash) = renewed {
             store_hash(&mut tx, shopper, &hash, self.now()).await?;
         }
-        let opened = self.open(&mut tx, visit.from(), shopper, None).await?;
+        let opened = self.open(&mut tx, visit.from(), shopper, Proof::Account).await?;
         tx.commit().await?;
         Ok(opened)
     }
@@ -159,28 +160,30 @@ impl Identity {
         let (now, email) = (self.now(), normalise(email));
         let mut tx = self.web.begin(Scope::tenant(visit.store.id)).await?;
         self.may_guess(&mut tx, &email, &visit.device).await?;
-        let redeemed = codes::redeem(
-            &mut tx,
-            &self.keyring,
-            (Purpose::LogIn, &email),
-            (code, None),
-            (&Network::of(visit.device.address).to_string(), now),
-        )
-        .await?;
+        let known = self.is_known_address(&mut tx, &email, &visit.device).await?;
+        let guess = Guess {
+            purpose: Purpose::LogIn,
+            email: &email,
+            text: code,
+            holder: Holder::Address { known },
+            address: visit.device.address,
+            now,
+        };
+        let redeemed = codes::redeem(&mut tx, &self.keyring, &guess).await?;
         let Some((shopper, epoch)) = redeemed.and_then(|code| Some((code.shopper?, code.epoch))) else {
             tx.commit().await?;
             return Err(IdentityError::WrongCode);
         };
-        // The account may have left the address that the code was mailed to, and the address may be another's now.
+        // The account may have another address by now than the code was mailed to, and the address may be another account's.
         if !is_still(&mut tx, shopper, epoch).await? {
             return Err(IdentityError::WrongCode);
         }
-        let opened = self.open(&mut tx, visit.from(), shopper, None).await?;
+        let opened = self.open(&mut tx, visit.from(), shopper, Proof::Account).await?;
         tx.commit().await?;
         Ok(opened)
     }
 
-    /// Mails something to the owner of the account of `email`. Without one the same is stored, and nothing is mailed.
+    /// Mails a code or link to the owner of the account of `email`. Without an account the same is stored, and nothing is mailed.
     pub(super) async fn ask_by_mail(&self, visit: &Visit, email: &str, purpose: Purpose) -> Result<(), IdentityError> {
         let email = normalise(email);
         let mut tx = self.web.begin(Scope::tenant(visit.store.id)).await?;
@@ -195,18 +198,19 @@ impl Identity {
             mail: account.is_some(),
             issuer: None,
             attempt: None,
+            asked_from: Some(codes::network_hash(&self.keyring, visit.device.address)),
         };
         codes::issue(&mut tx, new, self.now()).await?;
         Ok(tx.commit().await?)
     }
 
-    /// Holds back who guesses at a shopper's account.
+    /// Throttles guesses at a shopper's account.
     pub(super) async fn may_guess(&self, tx: &mut Tx<Web>, email: &str, device: &Device) -> Result<(), IdentityError> {
         throttle::guess(tx, &self.keyring, &[email], device.address, self.now()).await
     }
 
-    /// Whether the shopper's account has been opened from here lately.
-    pub(super) async fn is_known_place(
+    /// Whether the shopper's account was opened from this address lately.
+    pub(super) async fn is_known_address(
         &self,
         tx: &mut Tx<Web>,
         email: &str,
@@ -217,7 +221,7 @@ impl Identity {
                 WHERE h.email = $1 AND s.address = $2 AND s.created_at > $3) AS "known!""#,
             email,
             device.address.to_canonical().to_string(),
-            self.now() - throttle::KNOWN_ADDRESS
+            self.now() - throttle::KNOWN_ADDRESS_TTL
         )
         .fetch_one(&mut **tx)
         .await
@@ -250,20 +254,8 @@ pub async fn set_password(
 struct Account {
     id: ShopperId,
     hash: Option<String>,
-    /// Raised with every change of the account that proofs rest on.
+    /// Rises with every change of the account that invalidates proofs.
     epoch: i32,
-}
-
-/// Whether an account is as it was when a proof of it was checked. It stays so until the transaction ends: a password that is changed while
-/// another log-in's hash is computed is changed for that log-in too.
-pub(super) async fn is_still(tx: &mut Tx<Web>, shopper: ShopperId, epoch: i32) -> Result<bool, sqlx::Error> {
-    let now = sqlx::query_scalar!(
-        "SELECT epoch FROM shoppers WHERE shopper_id = $1 FOR NO KEY UPDATE",
-        shopper.as_uuid()
-    )
-    .fetch_optional(&mut **tx)
-    .await?;
-    Ok(now == Some(epoch))
 }
 
 async fn account(tx: &mut Tx<Web>, email: &str) -> Result<Option<Account>, sqlx::Error> {

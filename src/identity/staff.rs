@@ -1,4 +1,4 @@
-//! The store's own people and machines: who they are and what they may.
+//! The store's staff and its machines: who they are and what they may do.
 
 use chrono::{DateTime, Utc};
 use secrecy::SecretString;
@@ -12,7 +12,7 @@ use crate::{
     tenancy::{Executor, Pool, Scope, Tenant, Tx, Web, audit::Actor},
 };
 
-/// What a member of staff may do. Each role may do what the ones before it may.
+/// The role of a member of staff. Each role includes the ones before it.
 #[derive(
     Clone,
     Copy,
@@ -30,7 +30,7 @@ use crate::{
 #[serde(rename_all = "snake_case")]
 #[sqlx(type_name = "text", rename_all = "snake_case")]
 pub enum StaffRole {
-    /// Sees.
+    /// Reads.
     Viewer,
     /// Decides on proposals.
     Approver,
@@ -48,7 +48,7 @@ impl StaffRole {
     }
 }
 
-/// Proof of a live staff session or machine key. Built by this room alone.
+/// Proof of a live staff session or API key. Only this room builds it.
 #[derive(Clone)]
 pub struct StaffMember {
     pub(super) tenant: TenantId,
@@ -72,13 +72,13 @@ pub(super) struct Person {
     pub proved_at: Option<DateTime<Utc>>,
 }
 
-/// How long after password and code were given rules and keys may be changed.
-const FRESH: chrono::Duration = chrono::Duration::minutes(10);
+/// How long after a login with password and code, or after giving them again, policies and keys may be changed.
+const REAUTHENTICATION_TTL: chrono::Duration = chrono::Duration::minutes(10);
 
-/// Why a member of staff may not.
+/// Why a member of staff may not do something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// The role is not enough, or the key has not the scope.
+    /// The role is not enough, or the key lacks the scope.
     Role,
     /// The second factor must be set up first.
     SecondFactor,
@@ -91,7 +91,7 @@ impl StaffMember {
         self.tenant
     }
 
-    /// The person's id, or the key's.
+    /// The id of the person, or of the API key.
     pub fn id(&self) -> uuid::Uuid {
         match &self.who {
             Who::Person(person) => person.id.as_uuid(),
@@ -103,7 +103,7 @@ impl StaffMember {
         matches!(self.who, Who::Machine(_))
     }
 
-    /// Id and address of a person; none for a machine.
+    /// The id and address of a person; none for a machine.
     pub fn person(&self) -> Option<(StaffId, &str)> {
         match &self.who {
             Who::Person(person) => Some((person.id, &person.email)),
@@ -111,7 +111,15 @@ impl StaffMember {
         }
     }
 
-    /// Address and role of a person; none for a machine.
+    /// The session of a person; none for a machine.
+    pub fn session(&self) -> Option<uuid::Uuid> {
+        match &self.who {
+            Who::Person(person) => Some(person.session),
+            Who::Machine(_) => None,
+        }
+    }
+
+    /// The address and role of a person; none for a machine.
     pub fn who(&self) -> Option<(&str, StaffRole)> {
         match &self.who {
             Who::Person(person) => Some((&person.email, person.role)),
@@ -119,7 +127,7 @@ impl StaffMember {
         }
     }
 
-    /// The address of the person who acts, or for whom a key acts: nobody decides for themselves.
+    /// The address of the person who acts, or for whom a key acts, so that nobody decides for themselves.
     pub(crate) fn email(&self) -> &str {
         match &self.who {
             Who::Person(person) => &person.email,
@@ -127,7 +135,7 @@ impl StaffMember {
         }
     }
 
-    /// Whether the session or key is good still, for what goes on for longer than a request.
+    /// Whether the session or key is still valid, for work that lasts longer than a request.
     pub async fn is_live(&self, tx: &mut Tx<Web>, now: DateTime<Utc>) -> Result<bool, sqlx::Error> {
         let (id, tenant) = (self.credential(), self.tenant.as_uuid());
         sqlx::query_scalar!(
@@ -143,7 +151,7 @@ impl StaffMember {
         .await
     }
 
-    /// The row of the session or key.
+    /// The id of the session or key.
     fn credential(&self) -> uuid::Uuid {
         match &self.who {
             Who::Person(person) => person.session,
@@ -164,8 +172,8 @@ impl StaffMember {
         Scope::tenant(self.tenant)
     }
 
-    /// Whether this one may do what needs `role` of people and `scope` of machines, and of people, if `fresh`, their
-    /// password a moment ago.
+    /// Whether this caller may do something that needs `role` of people and `scope` of machines and, if `fresh`, of people that they gave
+    /// their password a moment ago.
     pub fn may(
         &self,
         role: StaffRole,
@@ -181,7 +189,7 @@ impl StaffMember {
             Who::Machine(_) => Err(Refusal::Role),
             Who::Person(person) if person.role < role => Err(Refusal::Role),
             Who::Person(person) if !person.full_access => Err(Refusal::SecondFactor),
-            Who::Person(person) if fresh && person.proved_at.is_none_or(|at| at + FRESH < now) => {
+            Who::Person(person) if fresh && person.proved_at.is_none_or(|at| at + REAUTHENTICATION_TTL < now) => {
                 Err(Refusal::Reauthenticate)
             }
             Who::Person(_) => Ok(()),
@@ -216,7 +224,7 @@ impl Identity {
     }
 }
 
-/// Adds a member of staff, or gives one a new password and role and takes the second factor off, from the command line.
+/// Adds a member of staff from the command line. An existing member gets the new password and role, and loses the second factor.
 pub async fn add(
     executor: &Pool<Executor>,
     store: &Tenant,
@@ -241,7 +249,7 @@ pub async fn add(
     Ok(tx.commit().await?)
 }
 
-/// Seals with the current secret the second factors that rest on the old one. Returns how many it were.
+/// Encrypts with the current secret the second factors that were encrypted with the old one. Returns how many that were.
 pub async fn reseal(
     tx: &mut crate::tenancy::Tx<Executor>,
     keyring: &crate::keyring::Keyring,

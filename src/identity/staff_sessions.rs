@@ -1,4 +1,4 @@
-//! Staff log in with a password and, if they may decide anything, a second factor.
+//! Staff sessions: staff log in with a password and, if they may decide anything, a second factor.
 
 use chrono::{DateTime, Duration, Utc};
 use secrecy::SecretString;
@@ -12,16 +12,16 @@ use crate::{
     tenancy::{Scope, Tx, Web},
 };
 
-/// Staff work a shift: after it they log in again.
-const SHIFT: Duration = Duration::hours(12);
+/// How long a staff session lasts: a working day, then staff log in again.
+const SESSION_LIFETIME: Duration = Duration::hours(12);
 
-/// What the caller must do before anything else.
+/// What the caller must do next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum StaffNext {
-    /// Nothing: the token opens what the role may.
+    /// Nothing: the token has the rights of the role.
     Work,
-    /// Set up the second factor; the token opens nothing else.
+    /// Set up the second factor; the token allows nothing else.
     SetUpSecondFactor,
 }
 
@@ -42,7 +42,7 @@ struct Account {
 }
 
 impl Identity {
-    /// Checks password and second factor and opens a staff session. An unknown account takes as long as a known one.
+    /// Checks password and second factor, and opens a staff session. An unknown account takes as long as a known one.
     pub async fn staff_log_in(
         &self,
         visit: &Visit,
@@ -87,7 +87,7 @@ impl Identity {
         Ok(opened)
     }
 
-    /// Puts the second factor into force, and opens the session that it was the condition of. Also returns recovery codes.
+    /// Puts the second factor into force, and opens the full session that was waiting for it. Also returns recovery codes.
     pub async fn finish_second_factor(
         &self,
         staff: &StaffMember,
@@ -123,7 +123,7 @@ impl Identity {
         Ok((opened, codes))
     }
 
-    /// Notes that password and second factor were given again just now.
+    /// Records that password and second factor were given again just now.
     pub async fn reauthenticate(
         &self,
         staff: &StaffMember,
@@ -167,7 +167,7 @@ impl Identity {
         Ok(tx.commit().await?)
     }
 
-    /// Ends the session that the member of staff came with.
+    /// Ends the session of this request.
     pub async fn staff_log_out(&self, staff: &StaffMember) -> Result<(), IdentityError> {
         let Who::Person(person) = &staff.who else {
             return Err(IdentityError::NotFound);
@@ -186,7 +186,7 @@ impl Identity {
         device: &Device,
         now: DateTime<Utc>,
     ) -> Result<OpenedStaffSession, IdentityError> {
-        let (token, expires_at) = (StaffToken::generate(tx.tenant_id()), now + SHIFT);
+        let (token, expires_at) = (StaffToken::generate(tx.tenant_id()), now + SESSION_LIFETIME);
         sqlx::query!(
             "INSERT INTO staff_sessions (tenant_id, staff_id, id, token_hash, created_at, expires_at, full_access, proved_at, address, device)
             VALUES ($1, $2, $3, $4, $5, $6, $7, $5, $8, $9)",
@@ -214,14 +214,14 @@ impl Identity {
         })
     }
 
-    /// Holds back who guesses at a staff account.
+    /// Throttles guesses at a staff account.
     async fn staff_may_guess(&self, tx: &mut Tx<Web>, email: &str, device: &Device) -> Result<(), IdentityError> {
         let now = self.now();
         throttle::guess(tx, &self.keyring, &["staff", email], device.address, now).await
     }
 }
 
-/// Whether an account is as it was when its password was checked, and open. It stays so until the transaction ends.
+/// Whether an account is unchanged since its password was checked, and not disabled. It cannot change until the transaction ends.
 async fn is_still(tx: &mut Tx<Web>, id: StaffId, epoch: i32) -> Result<bool, sqlx::Error> {
     let now = sqlx::query_scalar!(
         "SELECT epoch FROM staff WHERE id = $1 AND disabled_at IS NULL FOR NO KEY UPDATE",

@@ -1,4 +1,4 @@
-//! How often somebody may try. Counted in Postgres, so that it holds across replicas, under keys that name nobody.
+//! Throttles: how often somebody may try. Counted in Postgres, so that they hold across replicas, under keyed hashes that name nobody.
 
 use std::net::IpAddr;
 
@@ -12,7 +12,7 @@ use crate::{
     tenancy::{Tx, Web},
 };
 
-/// `burst` at once, then one each `every`.
+/// Allows `burst` tries at once, then one each `every`.
 pub(super) struct Throttle {
     name: &'static str,
     every: Duration,
@@ -27,18 +27,19 @@ const fn throttle(name: &'static str, every_seconds: i64, burst: i32) -> Throttl
     }
 }
 
-/// Guesses from one network, whatever the account: a person mistypes a few times, one password on 1,000 accounts stops here.
+/// Guesses from one network, whatever the account. A person mistypes a few times; trying one password on 1,000 accounts is stopped.
 const GUESS_FROM_NETWORK: Throttle = throttle("guess from address", 10, 30);
 /// Guesses from one IPv6 /48, which holds 65,536 networks.
 const GUESS_FROM_SITE: Throttle = throttle("guess from site", 3, 120);
 /// Guesses at one account from one address.
 pub(super) const GUESS_AT_ACCOUNT_FROM_ADDRESS: Throttle = throttle("guess at account from address", 60, 10);
-/// Guesses at one code from one network address: what strangers guess elsewhere does not use up the tries of its owner.
+/// Guesses at one code from one network address, or at one that belongs to a browser or a guest by its holder: guesses of strangers do not
+/// use up its owner's tries.
 pub(super) const GUESS_AT_CODE_FROM_ADDRESS: Throttle = throttle("guess at code from address", 86_400, 5);
 /// Mails to one address, asked for from one network address.
 pub(super) const MAIL_TO_ADDRESS_FROM_ADDRESS: Throttle = throttle("mail to address from address", 600, 5);
-/// Mails to one address, asked for from wherever its account is not known to be used from: strangers who use these up do not
-/// keep its owner from asking.
+/// Mails to one address, asked for from networks where its account is not known to be used: strangers who use these up do not keep its
+/// owner from asking.
 pub(super) const MAIL_TO_ADDRESS: Throttle = throttle("mail to address", 600, 6);
 /// Mails asked for from one network address.
 pub(super) const MAIL_FROM_ADDRESS: Throttle = throttle("mail from address", 60, 20);
@@ -55,9 +56,9 @@ pub(super) const GUEST_CONVERSATIONS_OF_NETWORK: Throttle = throttle("guest conv
 /// Conversations begun by guests of one IPv6 /48: 2,400 at once, then 2,400 a day.
 pub(super) const GUEST_CONVERSATIONS_OF_SITE: Throttle = throttle("guest conversations of site", 36, 2_400);
 
-/// The mailbox behind an address, as far as one can tell: what follows a `+` is a name that its owner made up, and Gmail reads no dots. For
-/// counting alone.
-pub(super) fn mailbox(email: &str) -> String {
+/// The mailbox behind an address, as far as one can tell: whatever follows a `+` is an alias of its owner, and Gmail ignores dots. For
+/// counting, and for telling whether two accounts are one person's; the database has the same function.
+pub fn mailbox(email: &str) -> String {
     let Some((local, domain)) = email.rsplit_once('@') else {
         return email.to_owned();
     };
@@ -69,7 +70,7 @@ pub(super) fn mailbox(email: &str) -> String {
 }
 
 impl Throttle {
-    /// Takes one for what `parts` name together, or says how long to wait. Kept with the transaction: commit also when
+    /// Counts a try under the key that `parts` form, or says how long to wait. The count is stored with the transaction: commit even when
     /// what follows fails.
     pub(super) async fn take(
         &self,
@@ -96,7 +97,7 @@ impl Throttle {
     }
 }
 
-/// Holds back who guesses at whatever it is from one network, or from many of one site.
+/// Throttles guesses from one network, or from many networks of one site.
 pub(super) async fn guess_from(
     tx: &mut Tx<Web>,
     keyring: &Keyring,
@@ -111,8 +112,7 @@ pub(super) async fn guess_from(
     }
 }
 
-/// Holds back who guesses at the account that `who` names, by the network that it guesses from: strangers elsewhere cannot lock its owner
-/// out, wherever the owner is.
+/// Throttles guesses at the account that `who` names, counted by the guesser's network: strangers elsewhere cannot lock out its owner.
 pub(super) async fn guess(
     tx: &mut Tx<Web>,
     keyring: &Keyring,
@@ -126,8 +126,8 @@ pub(super) async fn guess(
     GUESS_AT_ACCOUNT_FROM_ADDRESS.take(tx, keyring, &here, now).await
 }
 
-/// Addresses from which an account was opened this lately are its owner's.
-pub(super) const KNOWN_ADDRESS: Duration = Duration::days(30);
+/// How long an address from which an account was opened counts as its owner's.
+pub(super) const KNOWN_ADDRESS_TTL: Duration = Duration::days(30);
 
 #[cfg(test)]
 mod tests {

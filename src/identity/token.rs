@@ -12,16 +12,16 @@ use crate::{
 
 const ENCODED: usize = 64;
 
-/// A shopper's session.
+/// The token of a shopper's session.
 pub type SessionToken = Token<'c'>;
-/// A staff member's session.
+/// The token of a staff session.
 pub type StaffToken = Token<'s'>;
-/// A machine's key to the staff API.
+/// The token of a machine's API key.
 pub type ApiKeyToken = Token<'k'>;
 
-/// `cs_` (shoppers), `st_` (staff) or `ck_` (machines) + tenant id + 256 random bits, base64url. One kind is never mistaken
-/// for another: they differ in type, in prefix and in table. The tenant id is a routing hint so that the lookup runs
-/// inside that tenant's row-level security; it proves nothing, because the stored hash covers the whole token.
+/// `cs_` (shoppers), `st_` (staff) or `ck_` (machines) + tenant id + 256 random bits, base64url. The kinds cannot be confused: they differ
+/// in type, in prefix and in table. The tenant id is a routing hint, so that the lookup runs inside that tenant's row-level security; it
+/// proves nothing, because the stored hash covers the whole token.
 #[derive(Clone)]
 pub struct Token<const KIND: char> {
     tenant: TenantId,
@@ -44,7 +44,7 @@ impl<const KIND: char> Token<KIND> {
         }
     }
 
-    /// Reads a token from a header. `None` for anything that is not exactly one.
+    /// Parses a token from a header. `None` for anything else.
     pub fn parse(text: &str) -> Option<Self> {
         let encoded = text.strip_prefix(Self::PREFIX).filter(|rest| rest.len() == ENCODED)?;
         let bytes = BASE64_URL_SAFE_NO_PAD.decode(encoded).ok()?;
@@ -55,22 +55,22 @@ impl<const KIND: char> Token<KIND> {
         })
     }
 
-    /// The token's text, for the answer to a log-in; it is shown this one time.
+    /// The token's text, for the answer to a login; it is shown only this once.
     pub fn expose(&self) -> &str {
         &self.text
     }
 
-    /// The store it says it is of.
+    /// The store that the token names, which is not proved yet.
     pub fn tenant(&self) -> TenantId {
         self.tenant
     }
 
-    /// What is stored of it.
+    /// The hash that is stored for it.
     pub(super) fn hash(&self, keyring: &Keyring) -> [u8; 32] {
         keyring.mac(Purpose::Token, self.text.as_bytes())
     }
 
-    /// What may be stored of it, under each key that counts.
+    /// The hashes that may be stored for it, one under each valid key.
     pub(super) fn hashes(&self, keyring: &Keyring) -> Vec<Vec<u8>> {
         keyring.macs(Purpose::Token, self.text.as_bytes())
     }

@@ -1,4 +1,4 @@
-//! Staff's second factor: time-based codes (RFC 6238), and recovery codes for when the phone is gone.
+//! The second factor of staff: time-based codes (RFC 6238), and recovery codes for a lost phone.
 
 use rand::seq::IndexedRandom;
 use totp_rs::{Algorithm, Builder, Totp};
@@ -10,26 +10,27 @@ use crate::{
     tenancy::{Tx, Web},
 };
 
-/// Recovery codes that are made at once.
+/// How many recovery codes are made at once.
 const RECOVERY_CODES: usize = 10;
 
-/// A second factor to be set up. Shown once: no `Debug`.
+/// A second factor that is being set up.
+// It has no `Debug`, so that what is in it cannot reach a log.
 pub struct NewSecondFactor {
-    /// Base 32, to type.
+    /// The secret in base 32, to type.
     pub secret: String,
-    /// `otpauth://…`, to scan.
+    /// The `otpauth://…` address, to scan.
     pub uri: String,
 }
 
 impl Identity {
-    /// Makes a secret that counts once a code of it was given.
+    /// Makes a secret, which takes effect once a code of it was given.
     pub async fn set_up_second_factor(&self, staff: &StaffMember) -> Result<NewSecondFactor, IdentityError> {
         let (id, email) = staff.person().ok_or(IdentityError::NotFound)?;
         let secret = rand::random::<[u8; 20]>();
         let sealed = self.keyring.seal(Purpose::Totp, &secret).ok_or(IdentityError::Crypto)?;
         let mut tx = self.web.begin(staff.scope()).await?;
         let store = crate::tenancy::current(&mut tx).await?;
-        // One that is set up already is not replaced from a session alone: staff without a phone ask an admin.
+        // A session alone cannot replace an existing second factor: staff who lost their phone ask an admin.
         let stored = sqlx::query!(
             "UPDATE staff SET totp_secret = $2 WHERE id = $1 AND totp_confirmed_at IS NULL",
             id.as_uuid(),
@@ -48,7 +49,7 @@ impl Identity {
         })
     }
 
-    /// Puts the second factor into force. Returns recovery codes, shown this once.
+    /// Puts the second factor into force. Returns recovery codes, which are shown only this once.
     pub(super) async fn confirm_second_factor(
         &self,
         tx: &mut Tx<Web>,
@@ -83,7 +84,7 @@ impl Identity {
         Ok(codes)
     }
 
-    /// Whether `code` is the second factor's of now, or a recovery code. Each works once.
+    /// Whether `code` is the second factor's current code, or a recovery code. Each works once.
     pub(super) async fn second_factor_holds(
         &self,
         tx: &mut Tx<Web>,
@@ -127,7 +128,7 @@ impl Identity {
 }
 
 fn totp(secret: &[u8], issuer: &str, account: &str) -> Result<Totp, IdentityError> {
-    // What every authenticator app takes: SHA-1, six digits, thirty seconds, one step of skew.
+    // The parameters that every authenticator app supports: SHA-1, six digits, thirty seconds, one step of clock skew.
     Builder::new()
         .with_algorithm(Algorithm::SHA1)
         .with_digits(6)
@@ -140,7 +141,7 @@ fn totp(secret: &[u8], issuer: &str, account: &str) -> Result<Totp, IdentityErro
         .map_err(|_| IdentityError::Crypto)
 }
 
-/// 80 random bits in letters and digits that cannot be mistaken for one another.
+/// 80 random bits in letters and digits that are hard to mistake for one another.
 fn recovery_code() -> String {
     let mut rng = rand::rng();
     let letters = b"abcdefghjkmnpqrstuvwxyz23456789z";

@@ -1,4 +1,4 @@
-//! A breaker for each other side.
+//! The circuit breakers of outgoing deliveries.
 
 use std::{
     collections::HashMap,
@@ -10,8 +10,8 @@ use uuid::Uuid;
 
 use crate::{breaker::Breaker, ids::TenantId, jobs::outbox::Channel};
 
-/// The relay and the payment provider are everybody's; CRM and shop are a store's own, an endpoint stands for itself: one
-/// that is gone must not hold back another's.
+/// One circuit breaker for each receiver. The mail relay and the payment provider are shared by all stores, the CRM and the shop belong to
+/// one store, and each webhook endpoint has its own: one that is down must not hold back the others.
 #[derive(Clone, Default)]
 pub(super) struct Breakers(Arc<Mutex<HashMap<(Channel, Uuid), Breaker>>>);
 

@@ -1,5 +1,5 @@
-//! A challenge that a browser solves before it becomes a guest, as Cloudflare Turnstile, hCaptcha and reCAPTCHA have it: the page
-//! gets a token, and the provider's `siteverify` says whether it is good.
+//! A challenge that a browser solves before it becomes a guest, such as Cloudflare Turnstile, hCaptcha or reCAPTCHA: the page gets a token,
+//! and the provider's `siteverify` says whether it is valid.
 
 use std::net::IpAddr;
 
@@ -7,14 +7,14 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 use super::{
-    OutsideSettings,
-    outbound_http::{self, OutsideError},
+    OutboundSettings,
+    outbound_http::{self, OutboundError},
 };
 
-/// The longest token that is sent on; Turnstile's have at most 2,048 characters.
-const LONGEST_TOKEN: usize = 2048;
+/// The longest token that is verified; Turnstile's have at most 2,048 characters.
+const MAX_TOKEN_BYTES: usize = 2048;
 
-/// Where tokens are verified, and with what.
+/// Where tokens are verified, and with which secret.
 #[derive(Clone, Debug)]
 pub struct ChallengeSettings {
     pub verify_url: String,
@@ -28,12 +28,12 @@ pub struct Challenge {
     client: reqwest::Client,
 }
 
-/// Why nobody is let in.
+/// Why a visitor is not let in.
 #[derive(Debug, thiserror::Error)]
 pub enum ChallengeError {
     #[error("the challenge was not solved")]
     NotSolved,
-    /// The provider does not say. Whoever cannot be verified is not let in.
+    /// The provider gave no answer. A visitor who cannot be verified is not let in.
     #[error("the challenge could not be verified: {0}")]
     Unverified(String),
 }
@@ -44,15 +44,15 @@ struct Verdict {
 }
 
 impl Challenge {
-    pub fn new(settings: ChallengeSettings, outside: &OutsideSettings) -> Result<Self, OutsideError> {
+    pub fn new(settings: ChallengeSettings, outside: &OutboundSettings) -> Result<Self, OutboundError> {
         let client = outbound_http::client(None, outside)?;
         Ok(Self { settings, client })
     }
 
-    /// Whether the provider says that `token` is of a challenge solved at this address.
+    /// Whether the provider confirms that `token` belongs to a challenge solved at this address.
     pub async fn verify(&self, token: Option<&str>, address: IpAddr) -> Result<(), ChallengeError> {
         let token = token
-            .filter(|token| (1..=LONGEST_TOKEN).contains(&token.len()))
+            .filter(|token| (1..=MAX_TOKEN_BYTES).contains(&token.len()))
             .ok_or(ChallengeError::NotSolved)?;
         let unverified = |error: reqwest::Error| ChallengeError::Unverified(error.without_url().to_string());
         let form = [

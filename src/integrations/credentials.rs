@@ -1,4 +1,4 @@
-//! Secrets for and of other systems: sealed, each for one purpose.
+//! The secrets that are shared with other systems, stored encrypted, each for one purpose.
 
 use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret, SecretString};
@@ -13,31 +13,33 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::Type, clap::ValueEnum)]
 #[sqlx(type_name = "text", rename_all = "snake_case")]
 pub enum Kind {
-    /// Stripe's API, to refund.
+    /// The key to Stripe's API, which moves money.
     Stripe,
-    /// What notes for the CRM are signed with; it has an address.
+    /// Signs the notes for the CRM; it comes with the CRM's address.
     Crm,
-    /// Shopify's Admin API.
+    /// The token for Shopify's Admin API.
     Shopify,
-    /// What Stripe signs its webhooks with.
+    /// Verifies Stripe's webhooks.
     StripeWebhook,
-    /// What Shopify signs its webhooks with.
+    /// Verifies Shopify's webhooks.
     ShopifyWebhook,
-    /// What the store's own system signs its webhooks with.
+    /// Verifies the webhooks of the store's own system.
     StoreWebhook,
-    /// What the mail relay signs its webhooks with.
+    /// Verifies the webhooks of the mail relay.
     MailWebhook,
 }
 
-/// Characters of the shortest secret: 16 hexadecimal digits are 64 bits, which nobody guesses over a network.
-const SHORTEST: usize = 16;
+/// The fewest characters that a secret may have: 16 hexadecimal digits are 64 bits, which nobody guesses over a network.
+const MIN_SECRET_CHARACTERS: usize = 16;
 
 #[derive(Debug, thiserror::Error)]
 pub enum CredentialError {
     #[error("this secret serves another purpose already; each needs one of its own")]
     UsedTwice,
-    /// Somebody could guess it and sign in another's name.
-    #[error("the secret is too short: it must have at least {SHORTEST} characters; `openssl rand -hex 32` makes one")]
+    /// The secret is too short: somebody could guess it and sign in another's name.
+    #[error(
+        "the secret is too short: it must have at least {MIN_SECRET_CHARACTERS} characters; `openssl rand -hex 32` makes one"
+    )]
     TooShort,
     #[error("cryptography failed")]
     Crypto,
@@ -51,14 +53,14 @@ pub struct Credential {
     pub secret: SecretString,
 }
 
-/// A secret as the operator reads it.
+/// A secret as the operator sees it.
 pub struct Listed {
     pub id: Uuid,
     pub kind: Kind,
     pub created_at: DateTime<Utc>,
 }
 
-/// Puts a secret into use. Those before it stay in use until they are revoked, so that it can be rotated.
+/// Adds a secret. Earlier ones stay valid until they are revoked, so that secrets can be rotated.
 pub async fn add(
     tx: &mut Tx<Executor>,
     keyring: &Keyring,
@@ -68,7 +70,7 @@ pub async fn add(
     now: DateTime<Utc>,
 ) -> Result<(), CredentialError> {
     let plain = secret.expose_secret().as_bytes();
-    if secret.expose_secret().trim().chars().count() < SHORTEST {
+    if secret.expose_secret().trim().chars().count() < MIN_SECRET_CHARACTERS {
         return Err(CredentialError::TooShort);
     }
     let sealed = keyring
@@ -93,7 +95,7 @@ pub async fn add(
     Ok(())
 }
 
-/// The secrets in use for a purpose, the newest first. One that no key opens is left out, and the log says so.
+/// The live secrets of a kind, newest first. One that no server key decrypts is left out, with a line in the log.
 pub async fn of<R: Role>(tx: &mut Tx<R>, keyring: &Keyring, kind: Kind) -> Result<Vec<Credential>, sqlx::Error> {
     let rows = sqlx::query!(
         "SELECT url, secret FROM integrations WHERE kind = $1 AND revoked_at IS NULL ORDER BY created_at DESC, id DESC LIMIT 5",
@@ -116,7 +118,7 @@ pub async fn of<R: Role>(tx: &mut Tx<R>, keyring: &Keyring, kind: Kind) -> Resul
     Ok(open.collect())
 }
 
-/// Every secret in use.
+/// All live secrets.
 pub async fn list(tx: &mut Tx<Executor>) -> Result<Vec<Listed>, sqlx::Error> {
     sqlx::query_as!(
         Listed,
@@ -126,7 +128,7 @@ pub async fn list(tx: &mut Tx<Executor>) -> Result<Vec<Listed>, sqlx::Error> {
     .await
 }
 
-/// Takes a secret out of use. False when there is no such secret in use.
+/// Revokes a secret. False when there is no such live secret.
 pub async fn revoke(tx: &mut Tx<Executor>, id: Uuid, now: DateTime<Utc>) -> Result<bool, sqlx::Error> {
     let revoked = sqlx::query!(
         "UPDATE integrations SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL",

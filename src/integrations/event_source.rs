@@ -1,6 +1,6 @@
-//! A system that tells us of events by webhooks: how it signs them, what it calls them and what they mean.
+//! A system that sends us events by webhook: how it signs them, what it names them and what they mean.
 //!
-//! A vendor is added by its folder, with one of these, and its line in `vendors.rs`.
+//! A vendor is added as a folder with an implementation of this trait, and a line in `vendors.rs`.
 
 use axum::http::HeaderMap;
 use chrono::{DateTime, Utc};
@@ -18,11 +18,11 @@ use crate::{
     tenancy::{Executor, Tx},
 };
 
-/// Who speaks.
+/// The system that sends events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, sqlx::Type, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[sqlx(type_name = "text", rename_all = "snake_case")]
-// In the API's document a model's `Source` has the name.
+// Renamed, because the API's document already uses the name for a model's `Source`.
 #[schema(as = IncomingSource)]
 pub enum Source {
     Shopify,
@@ -33,7 +33,7 @@ pub enum Source {
     Mail,
 }
 
-/// An event to be worked off.
+/// A stored event that is to be processed.
 pub struct Event {
     pub id: Uuid,
     pub source: Source,
@@ -43,63 +43,63 @@ pub struct Event {
     pub attempts: i32,
 }
 
-/// What became of an event.
+/// The result of processing an event.
 pub enum Outcome {
     Done,
     Ignored(&'static str),
-    /// The event is tried again later, as when it came before what it is about.
+    /// The event is tried again later, such as one that arrived before what it refers to.
     Later(String),
 }
 
-/// What an event is called, and what kind it is.
+/// The id and the topic of an event.
 pub(super) struct Name {
-    /// The same for the same event, however often it is sent.
+    /// The same whenever the same event is sent again.
     pub id: String,
     pub topic: String,
 }
 
-/// What an event says.
+/// What an event means.
 pub(super) enum Meaning {
-    /// A thing as it is at a version, and what must be there before it.
+    /// The state of a thing at a version, after the records that it depends on.
     Records {
         kind: &'static str,
         id: String,
         version: i64,
         records: Vec<Record>,
     },
-    /// Whether a variant can be had.
+    /// Whether a variant can be ordered.
     Stock {
         item_id: String,
         available: bool,
         version: i64,
     },
-    /// Nothing is to be mailed to an address any more.
+    /// Nothing may be mailed to this address any more.
     Suppress { email: String, reason: &'static str },
-    /// A customer's right: to have everything, or to be forgotten.
+    /// A privacy request of a customer: to get all data, or to be erased.
     Privacy { shopper: String, erase: bool },
-    /// The vendor has applied it itself.
+    /// The vendor's own code has processed it.
     Applied(Outcome),
-    /// A topic that nothing here is about.
+    /// A topic that is not handled here.
     Unknown,
-    /// It cannot be read: what is wrong with it.
+    /// It cannot be parsed, and why.
     Unreadable(String),
 }
 
-/// A vendor's webhooks.
+/// The webhooks of a vendor.
 pub(super) trait EventSource: Sync {
-    /// The secrets that it signs with.
+    /// The kind of the secrets that it signs with.
     fn secrets(&self) -> Kind;
 
-    /// Whether one of the secrets signed the raw body, now.
+    /// Whether one of the secrets signed the raw body, recently.
     fn is_signed(&self, secrets: &[Credential], headers: &HeaderMap, body: &[u8], now: DateTime<Utc>) -> bool;
 
-    /// What the event is called; none where the sender has not said.
+    /// The event's id and topic; none where the sender gave none.
     fn name(&self, headers: &HeaderMap, body: &[u8], json: &Value) -> Option<Name>;
 
     /// What an event means, by its body alone.
     fn meaning(&self, topic: &str, body: &Value) -> Meaning;
 
-    /// The same, for events that must look at what is stored. By default the body says all.
+    /// The same, for events that depend on stored data. By default the body is enough.
     fn read<'a>(
         &'a self,
         _: &'a mut Tx<Executor>,
@@ -116,7 +116,7 @@ pub(super) fn short(text: &str) -> Option<String> {
     Some(short).filter(|text| !text.is_empty())
 }
 
-/// The name of an event of the Standard Webhooks: a header is its id, and the body's `type` its topic.
+/// The name of a Standard Webhooks event: its id is in a header, its topic is the body's `type`.
 pub(super) fn standard_name(headers: &HeaderMap, json: &Value) -> Option<Name> {
     Some(Name {
         id: short(text(headers, "webhook-id")?)?,

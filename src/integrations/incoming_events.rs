@@ -1,6 +1,9 @@
-//! What other systems' events mean for the store: each is turned into the records of the import and stored like them.
+//! Processes the events of other systems: each is turned into records of the import format and stored like them.
+
+use std::panic::AssertUnwindSafe;
 
 use chrono::{DateTime, Utc};
+use futures::FutureExt;
 
 use super::{
     event_source::{Event, Meaning, Outcome},
@@ -10,7 +13,7 @@ use crate::{
     keyring::Keyring,
     mail,
     store::{
-        catalogue, privacy,
+        catalogue, erasure, privacy,
         upsert::{self, UpsertError},
     },
     telemetry,
@@ -20,10 +23,10 @@ use crate::{
     },
 };
 
-/// Events taken at once. Each is a savepoint; they are committed together.
+/// How many events are claimed at once. Each is a savepoint; they are committed together.
 const BATCH: i64 = 50;
 
-/// Works off a tenant's events until none is due. Returns how many.
+/// Processes a tenant's events until none is due. Returns how many.
 pub async fn work_off(
     pool: &Pool<Executor>,
     keyring: &Keyring,
@@ -40,7 +43,15 @@ pub async fn work_off(
         let store = tenancy::current(&mut tx).await?;
         for event in &events {
             sqlx::query("SAVEPOINT event").execute(&mut *tx).await?;
-            let outcome = match apply(&mut tx, keyring, &store, event, now()).await {
+            // An event that makes the code panic is put off like one that does not fit; the store's others go on.
+            let applied = AssertUnwindSafe(apply(&mut tx, keyring, &store, event, now())).catch_unwind();
+            let Ok(applied) = applied.await else {
+                sqlx::query("ROLLBACK TO SAVEPOINT event").execute(&mut *tx).await?;
+                let reason = "this server failed at it; the log says where".to_owned();
+                incoming_webhooks::finish(&mut tx, event, Outcome::Later(reason), now()).await?;
+                continue;
+            };
+            let outcome = match applied {
                 Ok(outcome) => outcome,
                 Err(UpsertError::Database(error)) if !is_about_the_event(&error) => return Err(error),
                 Err(error) => Outcome::Later(describe(&error)),
@@ -104,7 +115,7 @@ async fn apply(
     }
 }
 
-/// Erases at once; what is to be handed over is announced to the store, whose staff sends it (`countersign shopper export`).
+/// Erases at once. A request for data is announced to the store, whose staff sends it (`countersign shopper export`).
 async fn privacy_request(
     tx: &mut Tx<Executor>,
     shopper: &str,
@@ -116,7 +127,7 @@ async fn privacy_request(
         return Ok(Outcome::Ignored("nobody is known by that id"));
     };
     if erase {
-        privacy::erase(tx, id, &Actor::system(), now).await?;
+        erasure::erase(tx, id, &Actor::system(), now).await?;
         return Ok(Outcome::Done);
     }
     let data = serde_json::json!({ "shopper_id": id });
@@ -136,7 +147,7 @@ async fn privacy_request(
     Ok(Outcome::Done)
 }
 
-/// Constraint and value errors are the event's; connections and grants are ours.
+/// Whether the error is the event's fault: constraints and values are, connections and grants are not.
 fn is_about_the_event(error: &sqlx::Error) -> bool {
     let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
     code.is_some_and(|code| code.starts_with("22") || code.starts_with("23"))

@@ -1,5 +1,7 @@
-//! What other systems say: the signature is checked on the raw bytes before anything of them is read, each event is stored
-//! once, and the answer is out before any work is done.
+//! Receives the webhooks of other systems. The signature is checked on the raw bytes before anything is parsed, each event is stored once,
+//! and the answer is sent before the event is processed.
+
+use std::net::IpAddr;
 
 use axum::{body::Bytes, http::HeaderMap};
 use chrono::{DateTime, Utc};
@@ -19,13 +21,13 @@ use crate::{
     tenancy::{Executor, Pool, Scope, Tx, Web},
 };
 
-/// Why an event is not taken.
+/// Why an event is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum IncomingError {
     /// The event is not signed with a secret of this store, or its signature is too old.
     #[error("the signature does not hold")]
     Signature,
-    /// Signed, and not JSON.
+    /// The event is signed, but is not JSON.
     #[error("the body is not a JSON object")]
     Body,
     #[error(transparent)]
@@ -34,20 +36,20 @@ pub enum IncomingError {
     Database(#[from] sqlx::Error),
 }
 
-/// An event whose signature holds.
+/// An event whose signature is valid.
 struct Signed {
     name: Name,
     /// JSON, as it was sent.
     body: String,
 }
 
-/// Checks and stores an event and queues its work. False when it was stored before.
+/// Checks and stores an event, and queues its processing. False when it was stored before.
 pub async fn take(
     web: &Pool<Web>,
     keyring: &Keyring,
     tenant: TenantId,
     source: Source,
-    headers: &HeaderMap,
+    (caller, headers): (IpAddr, &HeaderMap),
     body: Bytes,
     now: DateTime<Utc>,
 ) -> Result<bool, IncomingError> {
@@ -57,7 +59,7 @@ pub async fn take(
     drop(tx);
     let headers = headers.clone();
     let Signed { name, body } = WEBHOOKS
-        .run(None, move || check(sender, &secrets, &headers, &body, now))
+        .run(Some(caller), move || check(sender, &secrets, &headers, &body, now))
         .await??;
     let mut tx = web.begin(Scope::tenant(tenant)).await?;
     let stored = sqlx::query!(
@@ -96,7 +98,7 @@ fn check(
         .ok()
         .filter(Value::is_object)
         .ok_or(IncomingError::Body)?;
-    // Postgres text holds no NUL; nothing a store sells is called by one.
+    // Postgres text cannot hold NUL, and nothing that a store sells has one in its name.
     if body.windows(6).any(|six| six == b"\\u0000") {
         return Err(IncomingError::Body);
     }
@@ -105,7 +107,7 @@ fn check(
     Ok(Signed { name, body })
 }
 
-/// Takes events that are due, the oldest first; nobody else takes them until the transaction ends.
+/// Claims events that are due, oldest first; no other worker gets them until the transaction ends.
 pub async fn claim(tx: &mut Tx<Executor>, most: i64, now: DateTime<Utc>) -> Result<Vec<Event>, sqlx::Error> {
     sqlx::query_as!(
         Event,
@@ -118,12 +120,12 @@ pub async fn claim(tx: &mut Tx<Executor>, most: i64, now: DateTime<Utc>) -> Resu
     .await
 }
 
-/// Attempts before an event is given up: with the waits below about an hour.
-const MOST_ATTEMPTS: i32 = 10;
+/// How many attempts an event gets before it is given up: with the waits below about an hour.
+const MAX_ATTEMPTS: i32 = 10;
 const FIRST_WAIT: chrono::Duration = chrono::Duration::seconds(8);
-const LONGEST_WAIT: chrono::Duration = chrono::Duration::hours(1);
+const MAX_WAIT: chrono::Duration = chrono::Duration::hours(1);
 
-/// Notes what became of an event.
+/// Records the result of processing an event.
 pub async fn finish(
     tx: &mut Tx<Executor>,
     event: &Event,
@@ -134,10 +136,10 @@ pub async fn finish(
     let (state, error) = match outcome {
         Outcome::Done => ("done", None),
         Outcome::Ignored(reason) => ("ignored", Some(reason.to_owned())),
-        Outcome::Later(error) if attempts >= MOST_ATTEMPTS => ("dead", Some(error)),
+        Outcome::Later(error) if attempts >= MAX_ATTEMPTS => ("dead", Some(error)),
         Outcome::Later(error) => ("queued", Some(error)),
     };
-    let due_at = now + jobs::backoff(attempts, FIRST_WAIT, LONGEST_WAIT);
+    let due_at = now + jobs::backoff(attempts, FIRST_WAIT, MAX_WAIT);
     sqlx::query!(
         "UPDATE incoming_webhooks SET state = $2, attempts = $3, due_at = $4, last_error = left($5, 500) WHERE id = $1",
         event.id,
@@ -154,7 +156,7 @@ pub async fn finish(
     Ok(())
 }
 
-/// Whether a version of a thing is newer than all that were seen of it, and remembers it.
+/// Whether a version of a thing is newer than all that were seen before; if so, it is remembered.
 pub async fn is_newer(tx: &mut Tx<Executor>, kind: &str, external_id: &str, version: i64) -> Result<bool, sqlx::Error> {
     let newer = sqlx::query!(
         "INSERT INTO record_versions AS v (tenant_id, kind, external_id, version) VALUES ($1, $2, $3, $4)

@@ -1,7 +1,7 @@
-//! Other systems: what they are told, asked to do, and say.
+//! Integrations: what other systems are told, asked to do, and tell us.
 //!
-//! Law: nothing is called from a request or an effect. It is queued in the outbox with the change that caused it, and sent
-//! from there, with a key that the other side sees when it is sent twice.
+//! Law: no request and no executed change calls another system directly. A call is queued in the outbox with the change that caused it, and
+//! sent from there with an idempotency key, by which the other side recognises a repetition.
 
 mod breakers;
 pub mod challenge;
@@ -42,20 +42,21 @@ use crate::{
     tenancy::{Executor, Pool, Scope},
 };
 
-/// Where other systems are, and whether loopback counts as one.
+/// How other systems are reached.
 #[derive(Clone, Debug)]
-pub struct OutsideSettings {
-    /// Stripe's API; another one in tests.
+pub struct OutboundSettings {
+    /// The address of Stripe's API; tests set another one.
     pub stripe_url: String,
-    /// Lets outgoing webhooks and the CRM be on this machine. For tests: a store could make the server call its neighbours.
+    /// Whether outgoing webhooks and the CRM may be on this machine. For tests only: otherwise a store could make the server call its
+    /// neighbours.
     pub allow_loopback: bool,
     /// How long one call may take.
     pub deadline: Duration,
-    /// The name server for their addresses; none asks the system's.
+    /// The DNS server for their addresses; none uses the system's.
     pub dns: Option<SocketAddr>,
 }
 
-impl Default for OutsideSettings {
+impl Default for OutboundSettings {
     fn default() -> Self {
         Self {
             stripe_url: "https://api.stripe.com".into(),
@@ -66,7 +67,7 @@ impl Default for OutsideSettings {
     }
 }
 
-/// Sends what the outbox holds, each row by its way.
+/// Sends what the outbox holds, each row over its channel.
 #[derive(Clone)]
 pub struct Outgoing {
     post: Mailer,
@@ -75,8 +76,8 @@ pub struct Outgoing {
     trusted: reqwest::Client,
     /// The HTTP client for addresses that a store chose: it refuses private networks.
     guarded: reqwest::Client,
-    settings: OutsideSettings,
-    /// Where shoppers come back to who paid at the provider's page.
+    settings: OutboundSettings,
+    /// The address that shoppers return to after paying at the provider's page.
     public_url: String,
     breakers: Breakers,
     metrics: Metrics,
@@ -86,10 +87,10 @@ impl Outgoing {
     pub fn new(
         post: Mailer,
         keyring: std::sync::Arc<Keyring>,
-        settings: OutsideSettings,
+        settings: OutboundSettings,
         public_url: String,
         metrics: Metrics,
-    ) -> Result<Self, outbound_http::OutsideError> {
+    ) -> Result<Self, outbound_http::OutboundError> {
         Ok(Self {
             post,
             keyring,
@@ -102,8 +103,7 @@ impl Outgoing {
         })
     }
 
-    /// Sends one row, unless it was sent or is being sent. What becomes of it is noted in the row; only the database can
-    /// make this fail.
+    /// Sends one row, unless it was sent or is being sent. The result is stored in the row, so only a database error makes this fail.
     pub async fn deliver(
         &self,
         pool: &Pool<Executor>,
@@ -116,12 +116,12 @@ impl Outgoing {
         };
         let (channel, kind) = (claimed.channel, claimed.kind.clone());
         let breaker = self.breakers.of(channel, tenant, &claimed.payload);
-        let sent = match breaker.lets_through() {
+        let sent = match breaker.allows_call() {
             true => {
                 let began = Instant::now();
                 let span = tracing::info_span!("deliver", channel = channel.name(), kind);
                 let sent = self.send(&mut claimed, now).instrument(span).await?;
-                breaker.note(!matches!(sent, Sent::Later { .. }));
+                breaker.record(!matches!(sent, Sent::Later { .. }));
                 self.metrics.delivered(channel.name(), sent.name(), began.elapsed());
                 sent
             }
@@ -134,7 +134,7 @@ impl Outgoing {
             tracing::error!(delivery = %id, ?channel, kind, "a delivery was given up");
             let mut tx = pool.begin(Scope::tenant(tenant)).await?;
             let data = json!({ "delivery_id": id, "channel": channel, "kind": kind });
-            // Not about webhooks by webhook: an endpoint that is gone would be told of each of its own failures.
+            // Failed webhooks are not announced by webhook: an endpoint that is gone would be sent each of its own failures.
             if channel != Channel::Webhook {
                 webhook_delivery::announce(&mut tx, "delivery.dead", &format!("dead:{id}"), data, now).await?;
             }
@@ -143,7 +143,7 @@ impl Outgoing {
         Ok(())
     }
 
-    /// Each way out, and whether it is left alone somewhere just now.
+    /// Each channel, and whether a circuit breaker of it is open.
     pub fn resting(&self) -> Vec<(&'static str, bool)> {
         self.breakers.resting()
     }

@@ -17,19 +17,18 @@ use reqwest::{
 };
 use tokio::time::timeout;
 
-use super::OutsideSettings;
+use super::OutboundSettings;
 use crate::jobs::outbox::Sent;
 
-/// How long the name servers may take to answer once, and in all.
+/// How long one DNS query may take, and the whole lookup.
 const DNS_ATTEMPT: Duration = Duration::from_secs(2);
 const DNS_DEADLINE: Duration = Duration::from_secs(5);
-/// The most of an answer that is read, in bytes.
-const LARGEST_ANSWER: usize = 256 * 1024;
+/// The most bytes of an answer that are read.
+const MAX_ANSWER_BYTES: usize = 256 * 1024;
 
-/// A client that follows no redirect and keeps its deadline. With `guard` it connects to public addresses alone, or to
-/// loopback too: the check is made on the very addresses that are connected to, so a name that changes its mind is no way
-/// around it.
-pub(super) fn client(guard: Option<bool>, settings: &OutsideSettings) -> Result<reqwest::Client, OutsideError> {
+/// A client that follows no redirect and has a deadline. With `guard` it connects to public addresses only, and with `Some(true)` to
+/// loopback too. The check is made on the addresses that are actually connected to, so a DNS name cannot change between check and use.
+pub(super) fn client(guard: Option<bool>, settings: &OutboundSettings) -> Result<reqwest::Client, OutboundError> {
     let builder = reqwest::Client::builder()
         .timeout(settings.deadline)
         .redirect(redirect::Policy::none())
@@ -48,16 +47,16 @@ pub(super) fn client(guard: Option<bool>, settings: &OutsideSettings) -> Result<
     Ok(builder.build()?)
 }
 
-/// Calls to the outside cannot be made.
+/// The client for outbound calls cannot be built.
 #[derive(Debug, thiserror::Error)]
-pub enum OutsideError {
+pub enum OutboundError {
     #[error("the HTTP client cannot be set up: {0}")]
     Client(#[from] reqwest::Error),
     #[error("the resolver cannot be set up: {0}")]
     Resolver(#[from] NetError),
 }
 
-/// Asks that server, or the system's.
+/// Builds a resolver that asks that server, or the system's.
 pub fn resolver_builder(server: Option<SocketAddr>) -> Result<ResolverBuilder<TokioRuntimeProvider>, NetError> {
     let Some(server) = server else {
         return TokioResolver::builder_tokio();
@@ -74,8 +73,8 @@ pub fn resolver_builder(server: Option<SocketAddr>) -> Result<ResolverBuilder<To
     ))
 }
 
-/// A resolver with a deadline. The system's own has none and holds a thread while it waits: a store's slow name server
-/// could hold them all.
+/// A resolver with a deadline. The system's own has none and blocks a thread while it waits: a store's slow DNS server could block them
+/// all.
 fn resolver(server: Option<SocketAddr>) -> Result<TokioResolver, NetError> {
     let mut builder = resolver_builder(server)?;
     builder.options_mut().timeout = DNS_ATTEMPT;
@@ -83,7 +82,7 @@ fn resolver(server: Option<SocketAddr>) -> Result<TokioResolver, NetError> {
     builder.build()
 }
 
-/// A URL that may be called: HTTPS, or HTTP to loopback where that is allowed; an address in it must be public.
+/// Checks a URL that is to be called: HTTPS, or HTTP to loopback where that is allowed; an IP address in it must be public.
 pub fn check(url: &str, allow_loopback: bool) -> Result<Url, &'static str> {
     let url = Url::parse(url).map_err(|_| "must be a URL")?;
     if !url.username().is_empty() || url.password().is_some() {
@@ -130,7 +129,7 @@ impl Resolve for PublicOnly {
     }
 }
 
-/// Whether an address is one of the public internet (IANA's special-purpose registries).
+/// Whether an address is on the public internet (IANA's special-purpose registries).
 pub(super) fn may_reach(address: IpAddr, allow_loopback: bool) -> bool {
     match address.to_canonical() {
         address if address.is_loopback() => allow_loopback,
@@ -156,15 +155,15 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
 
 fn is_public_v6(address: Ipv6Addr) -> bool {
     let segments = address.segments();
-    // Only 2000::/3 is handed out; of it not the tunnels, which end at any IPv4 address, nor the examples.
+    // Only 2000::/3 is allocated. Of it, tunnels, which can end at any IPv4 address, and documentation prefixes are excluded.
     let teredo = segments[0] == 0x2001 && segments[1] < 0x0200;
     let six_to_four = segments[0] == 0x2002;
     let documentation = segments[0] == 0x2001 && segments[1] == 0x0db8 || segments[0] == 0x3fff;
     segments[0] & 0xe000 == 0x2000 && !teredo && !six_to_four && !documentation
 }
 
-/// What an HTTP answer means for a delivery: taken, to be tried later, or never.
-pub(super) fn judge(status: reqwest::StatusCode, headers: &reqwest::header::HeaderMap) -> Option<Sent> {
+/// What an HTTP status means for a delivery: done (none), try again later, or never.
+pub(super) fn classify_status(status: reqwest::StatusCode, headers: &reqwest::header::HeaderMap) -> Option<Sent> {
     let retry_after = headers
         .get(reqwest::header::RETRY_AFTER)
         .and_then(|value| value.to_str().ok()?.trim().parse::<u32>().ok())
@@ -180,7 +179,7 @@ pub(super) fn judge(status: reqwest::StatusCode, headers: &reqwest::header::Head
     }
 }
 
-/// A call that never got an answer. Holds no address and nothing that was sent.
+/// The result of a call that got no answer. Holds no address and nothing that was sent.
 pub(super) fn no_answer(error: &reqwest::Error) -> Sent {
     let error = match error {
         error if error.is_timeout() => "did not answer in time",
@@ -193,14 +192,14 @@ pub(super) fn no_answer(error: &reqwest::Error) -> Sent {
     }
 }
 
-/// An answer's body, as far as it is read.
+/// An answer's body, up to the limit.
 pub(super) async fn body(response: reqwest::Response) -> Result<Vec<u8>, reqwest::Error> {
     use futures::TryStreamExt;
     let mut stream = response.bytes_stream();
     let mut body = Vec::new();
     while let Some(piece) = stream.try_next().await? {
         body.extend_from_slice(&piece);
-        if body.len() > LARGEST_ANSWER {
+        if body.len() > MAX_ANSWER_BYTES {
             break;
         }
     }

@@ -1,7 +1,7 @@
-//! Moving money: each movement of the ledger is handed to whoever can move it, and confirmed or failed by its word.
+//! Moves money: each movement of the ledger is handed to a provider that can move it, and confirmed or failed by the provider's answer.
 //!
-//! Stripe and the shop's platform are asked through the outbox. The demo's provider confirms at once and moves nothing real. What nobody
-//! else can move is a task for the store's staff.
+//! Stripe and the shop's platform are called through the outbox. The demo's provider confirms at once and moves no real money. What no
+//! provider can move is a task for the store's staff.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -19,7 +19,7 @@ use crate::{
     tenancy::{Executor, Tx},
 };
 
-/// An outbox row's payload: everything else stands in the ledger.
+/// The payload of an outbox row: everything else is in the ledger.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Queued {
     pub movement: MovementId,
@@ -33,7 +33,7 @@ pub struct Purpose {
     pub proposal: ProposalId,
 }
 
-/// Asks for money to come in from a payment method. Returns who was asked; with [`Provider::Demo`] the money is held already.
+/// Requests money from a payment method. Returns who was asked; with [`Provider::Demo`] the money is held already.
 pub async fn collect(
     tx: &mut Tx<Executor>,
     purpose: Purpose,
@@ -62,7 +62,7 @@ pub async fn collect(
     Ok(provider)
 }
 
-/// Asks for money to go out to a payment method.
+/// Requests a payout to a payment method.
 pub async fn pay_out(
     tx: &mut Tx<Executor>,
     purpose: Purpose,
@@ -79,7 +79,7 @@ pub async fn pay_out(
     Ok(())
 }
 
-/// Gives back what came in for a proposal whose change is not made. Nothing when nothing did.
+/// Gives back what came in for a proposal whose change is not made. Does nothing when nothing came in.
 pub async fn give_back(tx: &mut Tx<Executor>, proposal: ProposalId, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
     for movement in ledger::give_back(tx, proposal, now).await? {
         hand_over(tx, movement, now).await?;
@@ -87,7 +87,7 @@ pub async fn give_back(tx: &mut Tx<Executor>, proposal: ProposalId, now: DateTim
     Ok(())
 }
 
-/// Hands a payout to the one who moves it.
+/// Hands a payout to its provider.
 async fn hand_over(tx: &mut Tx<Executor>, id: MovementId, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
     let Some(movement) = ledger::get(tx, id).await? else {
         return Ok(());
@@ -129,7 +129,7 @@ async fn confirm_in_demo(tx: &mut Tx<Executor>, movement: MovementId, now: DateT
     ledger::confirm(tx, movement, Some(&reference), now).await.map(drop)
 }
 
-/// Tells the store's systems that a person must move money. The console lists it.
+/// Tells the store's systems that a person must move money. The console lists the task.
 async fn call_staff(
     tx: &mut Tx<Executor>,
     movement: MovementId,

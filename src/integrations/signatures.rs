@@ -1,5 +1,5 @@
-//! How webhooks are signed: always over the raw bytes, compared in constant time, with any of the secrets in use. Holds the Standard Webhooks
-//! scheme and what the vendors' own schemes have in common.
+//! Webhook signatures: always computed over the raw bytes, compared in constant time, with any of the live secrets. Has the Standard
+//! Webhooks scheme and what the vendors' own schemes share.
 
 use axum::http::HeaderMap;
 use chrono::{DateTime, Utc};
@@ -8,7 +8,7 @@ use secrecy::ExposeSecret;
 use super::credentials::Credential;
 use crate::keyring;
 
-/// How old a signed time may be, and how far ahead, in seconds: what Stripe and the Standard Webhooks advise.
+/// How old the signed time may be, and how far in the future, in seconds: the advice of Stripe and of Standard Webhooks.
 pub(super) const TOLERANCE: i64 = 300;
 
 pub(super) fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {

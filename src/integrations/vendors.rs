@@ -1,4 +1,4 @@
-//! The vendors whose webhooks are taken: a line for each.
+//! The vendors whose webhooks are accepted, one line each.
 
 use super::{
     event_source::{EventSource, Source},
@@ -8,7 +8,7 @@ use super::{
     stripe::Stripe,
 };
 
-/// Who sends the events of a source.
+/// The implementation for a source.
 pub(super) fn of(source: Source) -> &'static dyn EventSource {
     match source {
         Source::Shopify => &Shopify,

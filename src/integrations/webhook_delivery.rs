@@ -1,4 +1,4 @@
-//! Telling a store's own systems what happened (Standard Webhooks), to addresses that the store chose.
+//! Outgoing webhooks: tell a store's own systems what happened (Standard Webhooks), at addresses that the store chose.
 
 use chrono::{DateTime, Utc};
 use reqwest::RequestBuilder;
@@ -31,7 +31,7 @@ pub struct Endpoint {
     pub disabled_at: Option<DateTime<Utc>>,
 }
 
-/// Why an endpoint is not taken.
+/// Why an endpoint is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum EndpointError {
     #[error("{0}")]
@@ -42,7 +42,7 @@ pub enum EndpointError {
     Database(#[from] sqlx::Error),
 }
 
-/// Queues an event for each of the tenant's endpoints. `data` holds ids and states; who wants more asks the API.
+/// Queues an event for each of the tenant's endpoints. `data` holds ids and states; for more, the receiver asks the API.
 pub async fn announce<R: Role>(
     tx: &mut Tx<R>,
     event: &str,
@@ -73,7 +73,7 @@ pub async fn announce<R: Role>(
     Ok(())
 }
 
-/// How many endpoints are told of events.
+/// How many live endpoints the tenant has.
 pub async fn count<R: Role>(tx: &mut Tx<R>) -> Result<i64, sqlx::Error> {
     sqlx::query_scalar!(
         r#"SELECT count(*) AS "count!" FROM webhook_endpoints WHERE tenant_id = $1 AND disabled_at IS NULL"#,
@@ -113,13 +113,13 @@ pub(super) async fn send(
     }
 }
 
-/// A message as Standard Webhooks has it on the wire.
+/// A signed Standard Webhooks message.
 pub(super) struct Signed {
     id: String,
     request: RequestBuilder,
 }
 
-/// Signs what is posted for an outbox row. None when the secret is not one that can sign.
+/// Signs what is posted for an outbox row. None when the secret cannot be used to sign.
 pub(super) fn signed(
     client: &reqwest::Client,
     url: &str,
@@ -142,28 +142,30 @@ pub(super) fn signed(
 }
 
 impl Signed {
-    /// Adds the idempotency key, by which the receiver knows that it was sent before.
+    /// Adds the idempotency key, by which the receiver recognises a message that was sent before.
     pub fn idempotent(mut self, key: &str) -> Self {
         self.request = self.request.header("idempotency-key", key);
         self
     }
 
-    /// Sends it and says what became of it.
+    /// Sends the message and returns the result.
     pub async fn send(self) -> Sent {
-        match self.request.headers(traces::to_go_on()).send().await {
-            Ok(answer) => outbound_http::judge(answer.status(), answer.headers()).unwrap_or(Sent::Done(Some(self.id))),
+        match self.request.headers(traces::trace_headers()).send().await {
+            Ok(answer) => {
+                outbound_http::classify_status(answer.status(), answer.headers()).unwrap_or(Sent::Done(Some(self.id)))
+            }
             Err(error) => outbound_http::no_answer(&error),
         }
     }
 }
 
-/// A fresh secret in the standard's form.
+/// Generates a secret in the form of the standard.
 pub fn new_secret() -> String {
     use base64::{Engine, prelude::BASE64_STANDARD};
     format!("whsec_{}", BASE64_STANDARD.encode(rand::random::<[u8; 24]>()))
 }
 
-/// Adds an endpoint. Its secret is shown this once.
+/// Adds an endpoint. Its secret is shown only this once.
 pub async fn add(
     tx: &mut Tx<Web>,
     keyring: &Keyring,
@@ -197,7 +199,7 @@ pub async fn add(
     Ok((endpoint, secret))
 }
 
-/// The tenant's endpoints, the newest first, at most `limit`, those before one when it is given.
+/// The tenant's endpoints, newest first, at most `limit`; with `before`, only those before it.
 pub async fn list(tx: &mut Tx<Web>, (limit, before): (u32, Option<Uuid>)) -> Result<Vec<Endpoint>, sqlx::Error> {
     sqlx::query_as!(
         Endpoint,
@@ -209,7 +211,7 @@ pub async fn list(tx: &mut Tx<Web>, (limit, before): (u32, Option<Uuid>)) -> Res
     .await
 }
 
-/// Tells an endpoint nothing more. False when there is no such endpoint in use.
+/// Disables an endpoint. False when there is no such live endpoint.
 pub async fn disable(tx: &mut Tx<Web>, id: Uuid, now: DateTime<Utc>) -> Result<bool, sqlx::Error> {
     let disabled = sqlx::query!(
         "UPDATE webhook_endpoints SET disabled_at = $2 WHERE id = $1 AND disabled_at IS NULL",

@@ -1,4 +1,4 @@
-//! What other systems have told us, as staff see it. What they said is not shown: it holds shoppers' data.
+//! The events that other systems sent, as staff see them. Their bodies are not shown, because they hold shoppers' data.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -10,16 +10,16 @@ use crate::{
     tenancy::{Tx, Web},
 };
 
-/// What became of an event.
+/// The state of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::Type, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[sqlx(type_name = "text", rename_all = "snake_case")]
 pub enum ReceivedState {
     Queued,
     Done,
-    /// A topic that nobody knows, or older than what is stored.
+    /// An unknown topic, or older than what is stored.
     Ignored,
-    /// Given up; staff may try again.
+    /// Given up; staff may try it again.
     Dead,
 }
 
@@ -32,13 +32,13 @@ pub struct Received {
     pub topic: String,
     pub state: ReceivedState,
     pub attempts: i32,
-    /// Why it was not done at the last attempt.
+    /// Why the last attempt failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_error: Option<String>,
     pub received_at: DateTime<Utc>,
 }
 
-/// Events, newest first, those before `before` when it is given.
+/// Events, newest first; with `before`, only those before it.
 pub async fn list(
     tx: &mut Tx<Web>,
     limit: u32,
@@ -57,7 +57,7 @@ pub async fn list(
     .await
 }
 
-/// Tries an event that was given up again, from the start. False when there is no such event.
+/// Tries an event that was given up again, with all attempts. False when there is no such event.
 pub async fn retry(tx: &mut Tx<Web>, id: Uuid, now: DateTime<Utc>) -> Result<bool, sqlx::Error> {
     let revived = sqlx::query!(
         "UPDATE incoming_webhooks SET state = 'queued', attempts = 0, due_at = $2 WHERE id = $1 AND state = 'dead'",

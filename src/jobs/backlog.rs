@@ -1,4 +1,4 @@
-//! What waits, over all stores: for metrics and readiness.
+//! The backlog of all stores: what waits, for metrics and readiness.
 
 use chrono::{DateTime, Utc};
 
@@ -8,8 +8,8 @@ use crate::{
     tenancy::{Executor, Pool},
 };
 
-/// What can wait, and the kinds of it: metrics know no other labels, and an empty queue is a zero, not a gap.
-const KNOWN: &[(&str, &[&str])] = &[
+/// Everything that can wait, with its kinds: metrics have no other labels, and an empty queue is shown as zero, not left out.
+const ALL_KINDS: &[(&str, &[&str])] = &[
     ("approvals", &["staff", "shopper", "nobody"]),
     ("executions", &["approved", "executing"]),
     ("outbox_queued", &["mail", "webhook", "payment", "shop", "crm"]),
@@ -27,7 +27,7 @@ struct Waiting {
     share: f64,
 }
 
-/// Sets the gauges. `caps` are what a store may spend in a day and a month where it has set nothing, in millionths.
+/// Sets the gauges. `caps` are the budgets for a day and a month of a store that has set none, in millionths.
 pub async fn measure(
     pool: &Pool<Executor>,
     metrics: &Metrics,
@@ -54,7 +54,7 @@ pub async fn measure(
     };
     let mut waiting = pool.unscoped(stores).await?;
     waiting.extend(pool.unscoped(jobs).await?);
-    for (what, kinds) in KNOWN {
+    for (what, kinds) in ALL_KINDS {
         for kind in *kinds {
             let found = waiting.iter().find(|row| row.what == *what && row.kind == *kind);
             match *what {
@@ -71,7 +71,7 @@ pub async fn measure(
     Ok(())
 }
 
-/// Jobs that are due. Not a checked query: the tables are the library's.
+/// Jobs that are due. Not a checked query, because the tables belong to the library.
 async fn jobs(pool: sqlx::PgPool) -> Result<Vec<Waiting>, sqlx::Error> {
     let rows: Vec<(String, i64, f64)> = sqlx::query_as(sqlx::AssertSqlSafe(format!(
         "SELECT t.identifier, count(*), coalesce(extract(epoch FROM now() - min(j.run_at)), 0)::float8

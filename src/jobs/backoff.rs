@@ -1,10 +1,10 @@
-//! How long to wait before something that failed is tried again.
+//! Back-off: how long to wait before something that failed is tried again.
 
 use chrono::Duration;
 use rand::RngExt;
 
-/// The wait after so many attempts: `first`, then twice as long each time, `longest` at most; and of that a random half, so that what failed
-/// together does not come back together.
+/// The wait after so many attempts: `first`, doubled each time, at most `longest`. Half of it is random, so that what failed together is
+/// not retried together.
 pub fn backoff(attempts: i32, first: Duration, longest: Duration) -> Duration {
     let most = most(attempts, first, longest).num_milliseconds();
     Duration::milliseconds(rand::rng().random_range(most / 2..=most))

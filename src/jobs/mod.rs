@@ -1,6 +1,6 @@
-//! The job queue: graphile_worker on Postgres, filled in the transaction that causes the work.
+//! The job queue: graphile_worker on Postgres. A job is queued in the transaction that causes the work.
 //!
-//! A job holds ids and nothing else, so the queue's own tables hold nobody's data.
+//! A job holds only ids, so that the queue's own tables hold no personal data.
 
 mod backoff;
 pub mod backlog;
@@ -19,13 +19,13 @@ use crate::{
     tenancy::{Role, Tx, bootstrap::OWNER},
 };
 
-/// The queue's schema.
+/// The schema of the queue's tables.
 pub const SCHEMA: &str = "graphile_worker";
-/// The job that does an approved proposal: `{"tenant", "proposal"}`.
+/// The job that executes an approved proposal: `{"tenant", "proposal"}`.
 pub const EXECUTE: &str = "execute_proposal";
-/// The job that works off a tenant's incoming events: `{"tenant"}`.
+/// The job that processes a tenant's incoming events: `{"tenant"}`.
 pub const TAKE_IN: &str = "take_in";
-/// The job that ends what nobody decided, gives back what was lost and forgets what is over.
+/// The job that expires proposals, recovers lost work and deletes what has expired.
 pub const HOUSEKEEPING: &str = "housekeeping";
 
 #[derive(Debug, thiserror::Error)]
@@ -36,7 +36,7 @@ pub enum QueueError {
     Database(#[from] sqlx::Error),
 }
 
-/// Has the executor do an approved proposal. The key makes it one job, however often it is asked for. The database refuses it for a
+/// Queues the execution of an approved proposal. The key makes it one job, however often it is queued. The database refuses it for a
 /// proposal that is not approved.
 pub async fn enqueue_execution<R: Role>(tx: &mut Tx<R>, proposal: ProposalId) -> Result<(), sqlx::Error> {
     sqlx::query!("SELECT queue_execution($1)", proposal.as_uuid())
@@ -45,8 +45,8 @@ pub async fn enqueue_execution<R: Role>(tx: &mut Tx<R>, proposal: ProposalId) ->
         .map(drop)
 }
 
-/// Has a tenant's incoming events worked off. One job stands for all that come until it runs; `lane`, 0 to 7, keeps those
-/// who queue it from waiting for one another's commit.
+/// Queues the processing of a tenant's incoming events. One job serves all events that arrive before it runs. `lane`, 0 to 7, keeps
+/// concurrent callers from waiting for one another's commit.
 pub async fn enqueue_take_in<R: Role>(tx: &mut Tx<R>, lane: usize) -> Result<(), sqlx::Error> {
     sqlx::query!("SELECT queue_take_in($1)", lane as i32)
         .fetch_one(&mut **tx)
@@ -54,8 +54,8 @@ pub async fn enqueue_take_in<R: Role>(tx: &mut Tx<R>, lane: usize) -> Result<(),
         .map(drop)
 }
 
-/// Brings the queue's schema up to date as the owner, and lets the executor run jobs. Web adds them by the functions that look at what a
-/// job is about (`queue_execution` and its like), and by no other way.
+/// Migrates the queue's schema as the owner, and lets the executor run jobs. The web role adds jobs only through functions that check what
+/// a job is about (`queue_execution` and its like).
 pub async fn migrate(admin: &PgConnectOptions) -> Result<(), QueueError> {
     let pool = PgPoolOptions::new()
         .max_connections(1)
@@ -72,7 +72,7 @@ pub async fn migrate(admin: &PgConnectOptions) -> Result<(), QueueError> {
     graphile_worker_migrations::migrate(&pool, SCHEMA.to_owned())
         .await
         .map_err(|error| QueueError::Queue(error.to_string()))?;
-    // The library turns row-level security on without a policy, which shuts everybody but the owner out.
+    // The library enables row-level security without a policy, which shuts out everybody but the owner.
     let grants = r#"DO $$
         DECLARE tbl record;
         BEGIN

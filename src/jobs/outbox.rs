@@ -1,7 +1,7 @@
 //! The outbox: messages to other systems, one row for each receiver, written in the transaction that caused them.
 //!
-//! Law: whoever sends a row holds it locked until it is noted what became of it. A sender that dies loses the lock with its
-//! connection, and the row is sent again with the same key, which the other side knows.
+//! Law: the sender of a row holds it locked until the result is stored. A sender that dies loses the lock with its connection, and the row
+//! is sent again with the same idempotency key, which the other side recognises.
 
 use chrono::{DateTime, Duration, Utc};
 use serde::{Deserialize, Serialize};
@@ -17,12 +17,12 @@ use crate::{
 /// The job that sends a row: `{"tenant", "id"}`.
 pub const DELIVER: &str = "deliver";
 
-/// Attempts before a row is given up: with the waits below about two days.
-const MOST_ATTEMPTS: i32 = 14;
+/// How many attempts a row gets before it is given up: with the waits below about two days.
+const MAX_ATTEMPTS: i32 = 14;
 const FIRST_WAIT: Duration = Duration::seconds(15);
-const LONGEST_WAIT: Duration = Duration::hours(6);
+const MAX_WAIT: Duration = Duration::hours(6);
 
-/// How a row is delivered.
+/// The channel over which a row is delivered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, serde::Deserialize, sqlx::Type, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[sqlx(type_name = "text", rename_all = "snake_case")]
@@ -48,7 +48,7 @@ impl Channel {
     }
 }
 
-/// What became of a row.
+/// The state of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, serde::Deserialize, sqlx::Type, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[sqlx(type_name = "text", rename_all = "snake_case")]
@@ -60,7 +60,7 @@ pub enum DeliveryState {
     Dropped,
 }
 
-/// Queues a row and the job that sends it. A key that is there already queues nothing. Payloads hold ids, never words.
+/// Queues a row and the job that sends it. A key that exists already queues nothing. Payloads hold ids, never personal text.
 pub async fn queue<R: Role>(
     tx: &mut Tx<R>,
     channel: Channel,
@@ -72,7 +72,7 @@ pub async fn queue<R: Role>(
     queue_for_later(tx, channel, kind, key, payload, (now, Duration::zero())).await
 }
 
-/// The same, to be sent no sooner than `wait` after `now`.
+/// The same, but it is sent no sooner than `wait` after `now`.
 pub async fn queue_for_later<R: Role>(
     tx: &mut Tx<R>,
     channel: Channel,
@@ -102,7 +102,7 @@ pub async fn queue_for_later<R: Role>(
     }
 }
 
-/// Has a row sent after `wait`.
+/// Queues the job that sends a row after `wait`.
 async fn enqueue<R: Role>(tx: &mut Tx<R>, id: Uuid, wait: Duration) -> Result<(), sqlx::Error> {
     let seconds = wait.num_milliseconds() as f64 / 1000.0;
     sqlx::query!("SELECT queue_delivery($1, $2)", id, seconds)
@@ -111,34 +111,34 @@ async fn enqueue<R: Role>(tx: &mut Tx<R>, id: Uuid, wait: Duration) -> Result<()
         .map(drop)
 }
 
-/// A row that nobody else can send while this is held.
+/// A claimed row: nobody else can send it while this is held.
 pub struct Claimed {
     pub tx: Tx<Executor>,
     pub id: Uuid,
     pub channel: Channel,
     pub kind: String,
-    /// What the other side sees when it is sent twice.
+    /// The idempotency key, by which the other side recognises a row that is sent twice.
     pub key: String,
     pub payload: Value,
     attempts: i32,
 }
 
-/// How an attempt ended.
+/// The result of an attempt.
 pub enum Sent {
-    /// Taken, perhaps under a name of the other side's.
+    /// Delivered, perhaps with the other side's reference.
     Done(Option<String>),
-    /// There is nobody to send it to, or no need any more.
+    /// There is nobody to send it to, or it is no longer needed.
     Dropped(&'static str),
-    /// May be tried again, no sooner than the other side asks for.
+    /// Failed, and may be tried again, no sooner than the other side asks for.
     Later { error: String, no_sooner: Option<Duration> },
     /// The delivery was not tried, because the receiver has failed too often lately. It does not count as an attempt.
     Postponed,
-    /// Trying again would be no use.
+    /// Failed for good: another attempt would not help.
     Never(String),
 }
 
 impl Sent {
-    /// The name of this end in metrics.
+    /// The name of the result in metrics.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Done(_) => "done",
@@ -150,7 +150,7 @@ impl Sent {
     }
 }
 
-/// Takes a row to send. None when it was sent, or is being sent.
+/// Claims a row to send. None when it was sent, or is being sent.
 pub async fn claim(pool: &Pool<Executor>, tenant: TenantId, id: Uuid) -> Result<Option<Claimed>, sqlx::Error> {
     let mut tx = pool.begin(Scope::tenant(tenant)).await?;
     let row = sqlx::query!(
@@ -172,13 +172,13 @@ pub async fn claim(pool: &Pool<Executor>, tenant: TenantId, id: Uuid) -> Result<
 }
 
 impl Claimed {
-    /// What the row asks for. What cannot be read is not tried again.
+    /// Parses the row's payload. A payload that cannot be parsed is not tried again.
     pub fn read<T: serde::de::DeserializeOwned>(&self) -> Result<T, Sent> {
         let read = T::deserialize(&self.payload);
         read.map_err(|error| Sent::Never(format!("the row cannot be read: {error}")))
     }
 
-    /// Notes what became of the attempt, and has it tried again where that makes sense. True when the row was given up.
+    /// Records the result of the attempt, and queues another where that makes sense. True when the row was given up.
     pub async fn finish(mut self, sent: Sent, now: DateTime<Utc>) -> Result<bool, sqlx::Error> {
         let attempts = self.attempts + i32::from(!matches!(sent, Sent::Postponed));
         let (state, error, reference, wait) = match sent {
@@ -191,14 +191,14 @@ impl Claimed {
                     DeliveryState::Queued,
                     Some(error.to_owned()),
                     None,
-                    Some(backoff(1, FIRST_WAIT, LONGEST_WAIT)),
+                    Some(backoff(1, FIRST_WAIT, MAX_WAIT)),
                 )
             }
-            Sent::Later { error, .. } if attempts >= MOST_ATTEMPTS => (DeliveryState::Dead, Some(error), None, None),
+            Sent::Later { error, .. } if attempts >= MAX_ATTEMPTS => (DeliveryState::Dead, Some(error), None, None),
             Sent::Later { error, no_sooner } => {
-                let wait = backoff(attempts, FIRST_WAIT, LONGEST_WAIT)
+                let wait = backoff(attempts, FIRST_WAIT, MAX_WAIT)
                     .max(no_sooner.unwrap_or_default())
-                    .min(LONGEST_WAIT * 4);
+                    .min(MAX_WAIT * 4);
                 (DeliveryState::Queued, Some(error), None, Some(wait))
             }
         };
@@ -223,27 +223,27 @@ impl Claimed {
     }
 }
 
-/// A row as staff see it.
+/// A row of the outbox, as staff see it.
 #[derive(Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Delivery {
     pub id: Uuid,
     pub channel: Channel,
     #[schema(example = "proposal_executed")]
     pub kind: String,
-    /// What the other side sees when it is sent twice.
+    /// The idempotency key that the other side sees.
     #[schema(example = "mail:proposal_executed:019a…")]
     pub key: String,
     pub state: DeliveryState,
     pub attempts: i32,
     pub last_error: Option<String>,
     pub created_at: DateTime<Utc>,
-    /// When it is tried next.
+    /// The time of the next attempt.
     pub due_at: Option<DateTime<Utc>>,
     pub sent_at: Option<DateTime<Utc>>,
     pub reference: Option<String>,
 }
 
-/// Rows that the transaction may see, newest first, those before `before` when it is given.
+/// Rows that the transaction may see, newest first; with `before`, only those before it.
 pub async fn list(
     tx: &mut Tx<Web>,
     limit: u32,
@@ -263,7 +263,7 @@ pub async fn list(
     .await
 }
 
-/// Tries a row that was given up again, from the start. False when there is no such row.
+/// Tries a row that was given up again, with all attempts. False when there is no such row.
 pub async fn retry(tx: &mut Tx<Web>, id: Uuid, now: DateTime<Utc>) -> Result<bool, sqlx::Error> {
     let revived = sqlx::query!(
         "UPDATE outbox SET state = 'queued', attempts = 0, due_at = $2 WHERE id = $1 AND state = 'dead'",

@@ -1,7 +1,7 @@
-//! The queue's way to the database.
+//! The queue's database driver.
 //!
-//! The library asks again at once after a failure, thousands of times a second, and listens no more once its connection was lost:
-//! a database that comes up would be held down by us, and every job after it would wait for a poll.
+//! The library retries at once after a failure, thousands of times a second, and stops listening when its connection is lost. That would
+//! keep a database down that is coming up, and every later job would wait for a poll. This driver delays errors and listens again.
 
 use std::{any::Any, time::Duration};
 
@@ -12,8 +12,8 @@ use graphile_worker::{
 };
 use sqlx::PgPool;
 
-/// How long a failure takes to be told.
-const PAUSE: Duration = Duration::from_millis(500);
+/// How long an error is held back before the library sees it.
+const ERROR_DELAY: Duration = Duration::from_millis(500);
 
 #[derive(Clone, Debug)]
 pub struct RetryingDriver(SqlxDatabase);
@@ -24,37 +24,37 @@ impl From<PgPool> for RetryingDriver {
     }
 }
 
-async fn patiently<T>(asked: impl Future<Output = Result<T, DbError>>) -> Result<T, DbError> {
+async fn delay_errors<T>(asked: impl Future<Output = Result<T, DbError>>) -> Result<T, DbError> {
     let answer = asked.await;
     if answer.is_err() {
-        tokio::time::sleep(PAUSE).await;
+        tokio::time::sleep(ERROR_DELAY).await;
     }
     answer
 }
 
 impl DbExecutor for RetryingDriver {
     fn execute<'a>(&'a self, sql: &'a str, params: DbParams) -> BoxFuture<'a, Result<u64, DbError>> {
-        Box::pin(patiently(self.0.execute(sql, params)))
+        Box::pin(delay_errors(self.0.execute(sql, params)))
     }
 
     fn fetch_all<'a>(&'a self, sql: &'a str, params: DbParams) -> BoxFuture<'a, Result<Vec<DbRow>, DbError>> {
-        Box::pin(patiently(self.0.fetch_all(sql, params)))
+        Box::pin(delay_errors(self.0.fetch_all(sql, params)))
     }
 }
 
 impl DatabaseDriver for RetryingDriver {
-    /// The library looks for its own kind here.
+    /// The library looks for its own driver type here.
     fn as_any(&self) -> &dyn Any {
         &self.0
     }
 
     fn begin<'a>(&'a self) -> BoxFuture<'a, Result<DbTransaction, DbError>> {
-        Box::pin(patiently(self.0.begin()))
+        Box::pin(delay_errors(self.0.begin()))
     }
 
     fn listen<'a>(&'a self, channel: &'a str) -> BoxFuture<'a, Result<Option<NotificationStream>, DbError>> {
         Box::pin(async move {
-            let Some(first) = patiently(self.0.listen(channel)).await? else {
+            let Some(first) = delay_errors(self.0.listen(channel)).await? else {
                 return Ok(None);
             };
             let (database, channel) = (self.0.clone(), channel.to_owned());
@@ -67,7 +67,7 @@ impl DatabaseDriver for RetryingDriver {
     }
 }
 
-/// The next notification, from this stream or from the one that takes its place when the connection is lost.
+/// The next notification, from this stream or, when its connection is lost, from the stream that replaces it.
 async fn next(
     mut listening: NotificationStream,
     database: &SqlxDatabase,
@@ -78,7 +78,7 @@ async fn next(
             return (heard, listening);
         }
         listening = loop {
-            tokio::time::sleep(PAUSE).await;
+            tokio::time::sleep(ERROR_DELAY).await;
             match database.listen(channel).await {
                 Ok(Some(again)) => break again,
                 Ok(None) => {}

@@ -1,5 +1,5 @@
-//! The catalogues of messages: every text that people read in the chat, in mails and on pages, in `locales/`, a folder a language
-//! ([Fluent](https://projectfluent.org)). They are part of the program; a test holds every language to the same messages.
+//! The message catalogues: every text that people read in the chat, in mails and on pages. They are [Fluent](https://projectfluent.org)
+//! files in `locales/`, one folder a language, and are compiled into the program. A test checks that every language has the same messages.
 
 use std::sync::LazyLock;
 
@@ -26,10 +26,10 @@ pub(super) static ALL: LazyLock<Vec<Catalogue>> = LazyLock::new(|| {
 fn read(folder: &'static Dir<'static>) -> Option<Catalogue> {
     let tag = folder.path().to_str()?;
     let mut bundle = FluentBundle::new_concurrent(vec![tag.parse::<LanguageIdentifier>().ok()?]);
-    // The marks that keep left-to-right text apart would be in the way of whoever compares or copies it.
+    // Without Unicode isolation marks around values, which would get in the way of comparing and copying text.
     bundle.set_use_isolating(false);
     for file in folder.files() {
-        // What can be read of a file with a fault counts; the test finds the fault.
+        // A file with an error is read as far as possible; a test finds the error.
         let resource = match FluentResource::try_new(file.contents_utf8()?.to_owned()) {
             Ok(resource) | Err((resource, _)) => resource,
         };
@@ -38,11 +38,11 @@ fn read(folder: &'static Dir<'static>) -> Option<Catalogue> {
     Some(Catalogue { tag, bundle })
 }
 
-/// What is put into a message, by name.
+/// A value for a placeholder of a message.
 pub type Value<'a> = FluentValue<'a>;
 
 impl Catalogue {
-    /// A message, or one of its attributes. None where there is no such text.
+    /// A message, or one of its attributes, with its placeholders filled in. None where there is no such text.
     pub fn text(&self, key: &str, attribute: Option<&str>, values: &[(&str, Value<'_>)]) -> Option<String> {
         let message = self.bundle.get_message(key)?;
         let pattern = match attribute {
@@ -82,7 +82,7 @@ mod tests {
 
     use super::*;
 
-    /// Each message and attribute of a language, with the values that it names.
+    /// Each message and attribute of a language, with the placeholders that it uses.
     fn messages(tag: &str) -> BTreeMap<String, BTreeSet<String>> {
         let folder = LOCALES.get_dir(tag).expect("a folder");
         let mut found = BTreeMap::new();
@@ -113,7 +113,7 @@ mod tests {
         found
     }
 
-    /// Every key and every value in it exists in each language.
+    /// Every language has the same keys, and the same placeholders in each.
     #[test]
     fn every_language_says_the_same_messages_with_the_same_values() {
         let english = messages("en");
@@ -123,7 +123,7 @@ mod tests {
             for key in english.keys().chain(there.keys()).collect::<BTreeSet<_>>() {
                 match (english.get(key), there.get(key)) {
                     (Some(one), Some(other)) if one == other => {}
-                    // How a date is written is the language's own.
+                    // Each language writes a date in its own way, with or without every part.
                     (Some(one), Some(other)) if key == "day" && other.is_subset(one) => {}
                     (one, other) => faults.push(format!("{key}: {one:?} in English, {other:?} in {}", catalogue.tag)),
                 }
@@ -138,7 +138,7 @@ mod tests {
         }
     }
 
-    /// The keys that the code names are there, and those that are there are named.
+    /// Every key that the code uses exists, and every key that exists is used.
     #[test]
     fn the_code_and_the_catalogues_name_the_same_messages() {
         fn sources(folder: &std::path::Path, found: &mut String) {
@@ -164,7 +164,7 @@ mod tests {
         let there: BTreeSet<String> = messages("en").into_keys().filter(|key| !key.contains('.')).collect();
         let missing: Vec<_> = named.iter().filter(|key| !there.contains(**key)).collect();
         assert!(missing.is_empty(), "locales/en lacks {missing:?}");
-        // Whole families are named by what they are about: a state, a tool, the widget's own words.
+        // These keys are put together at run time, from a state, a tool, or the widget's own names.
         let families = ["widget-", "order-status-", "offline-status-", "activity-"];
         let is_family = |key: &&String| families.iter().any(|family| key.starts_with(family));
         let unused: Vec<_> = there

@@ -1,8 +1,8 @@
-//! The ledger of the money that moves for orders.
+//! The ledger: the money that moves for orders.
 //!
-//! A movement is requested first, and confirmed or failed by whoever moves the money. The tables can only be written by the database
-//! functions that are called here, and a constraint refuses to let more money out of an order than was confirmed in. No row says
-//! that money moved unless its provider said so.
+//! A movement is requested first, and confirmed or failed by whoever moves the money. Only the database functions that are called here can
+//! write the tables, and a constraint refuses to let more money out of an order than was confirmed in. No row says that money moved unless
+//! its provider said so.
 
 mod read;
 
@@ -16,24 +16,24 @@ pub use read::{
 };
 
 use crate::{
-    ids::{MovementId, OrderId, PaymentMethodId, ProposalId, StaffId},
+    ids::{MovementId, OrderId, PaymentMethodId, ProposalId},
     money::Money,
     tenancy::{Executor, Role, Tx, Web},
 };
 
-/// Who moves the money of a movement, and whose word confirms it.
+/// Who moves the money of a movement, and confirms it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::Type, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[sqlx(type_name = "text", rename_all = "snake_case")]
 pub enum Provider {
-    /// The store's own system, which told us of a movement that it made.
+    /// The store's own system, which reported a movement that it made.
     Store,
     Stripe,
     /// The shop's platform, such as Shopify.
     Platform,
-    /// A person of the store's staff: nobody else can move it.
+    /// A member of the store's staff, where no system can move the money.
     Staff,
-    /// The demo's own, which moves no real money.
+    /// The demo's provider, which moves no real money.
     Demo,
 }
 
@@ -54,15 +54,18 @@ pub enum MovementState {
     Failed,
 }
 
-/// Why the ledger refused.
+/// Why the ledger refused a change.
 #[derive(Debug, thiserror::Error)]
 pub enum LedgerError {
-    /// More would go out of an order than came in, or a gift card does not hold so much.
+    /// More would be paid out for an order than came in, or a gift card's balance is too low.
     #[error("more money would move than there is")]
     NotCovered,
-    /// A member of staff may not say what became of money of their own order.
+    /// A member of staff may not report on the money of their own order.
     #[error("somebody else must say so: it is their own order")]
     OwnOrder,
+    /// Only a person in a live session may report on money and parcels.
+    #[error("only a person who is signed in may say so")]
+    NoSession,
     #[error(transparent)]
     Database(sqlx::Error),
 }
@@ -79,12 +82,13 @@ impl From<sqlx::Error> for LedgerError {
                 | "gift_card_covers",
             ) => Self::NotCovered,
             Some("not_their_own_order") => Self::OwnOrder,
+            Some("said_in_a_live_session") => Self::NoSession,
             _ => Self::Database(error),
         }
     }
 }
 
-/// Gives up the money that a proposal asked for and that has not come in. What comes in after all goes back.
+/// Cancels the money that a proposal requested and that has not come in. If it comes in after all, it is given back.
 pub async fn give_up<R: Role>(
     tx: &mut Tx<R>,
     proposal: ProposalId,
@@ -97,7 +101,7 @@ pub async fn give_up<R: Role>(
         .map(drop)
 }
 
-/// Asks for money to come in for a proposal; it is held until [`settle`] or [`give_back`].
+/// Requests money for a proposal; once it is in, it is held until [`settle`] or [`give_back`].
 pub async fn request_in(
     tx: &mut Tx<Executor>,
     (order, method): (OrderId, PaymentMethodId),
@@ -119,7 +123,7 @@ pub async fn request_in(
     .await?)
 }
 
-/// Asks for money to go out to a method, from what came in: one movement for each payment that it is taken from.
+/// Requests a payout to a method, taken from what came in: one movement for each payment that it is taken from.
 pub async fn request_out(
     tx: &mut Tx<Executor>,
     (order, method): (OrderId, PaymentMethodId),
@@ -128,7 +132,7 @@ pub async fn request_out(
     proposal: ProposalId,
     now: DateTime<Utc>,
 ) -> Result<Vec<MovementId>, LedgerError> {
-    // A provider that refunds a charge can only send it to where it came from.
+    // A provider that refunds a charge can only send the money to where it came from.
     let same_method = provider == Provider::Stripe;
     Ok(sqlx::query_scalar!(
         r#"SELECT request_money_out($1, $2, $3, $4, $5, $6, $7) AS "id!: MovementId""#,
@@ -144,8 +148,8 @@ pub async fn request_out(
     .await?)
 }
 
-/// Asks for what is held for a proposal to go back, because its change is not made. What is held can always go back: the balance
-/// counts it apart.
+/// Requests that the money held for a proposal goes back, because its change is not made. This is always possible: the balance counts held
+/// money apart.
 pub async fn give_back(
     tx: &mut Tx<Executor>,
     proposal: ProposalId,
@@ -160,7 +164,7 @@ pub async fn give_back(
     .await
 }
 
-/// The change is made: what was held for it counts as paid on the order.
+/// Called when the change is made: the money held for it counts as paid on the order.
 pub async fn settle(tx: &mut Tx<Executor>, proposal: ProposalId, now: DateTime<Utc>) -> Result<(), LedgerError> {
     sqlx::query!("SELECT settle_money_in($1, $2)", proposal.as_uuid(), now)
         .fetch_one(&mut **tx)
@@ -168,7 +172,7 @@ pub async fn settle(tx: &mut Tx<Executor>, proposal: ProposalId, now: DateTime<U
     Ok(())
 }
 
-/// The provider says that the money moved. False when that was known. A proposal that waits for it goes on by a job.
+/// Records that the provider has moved the money. False when that was known. A job continues a proposal that waits for it.
 pub async fn confirm(
     tx: &mut Tx<Executor>,
     movement: MovementId,
@@ -185,7 +189,7 @@ pub async fn confirm(
     .await
 }
 
-/// The provider says that the money did not move, or came back. False when that was known.
+/// Records that the provider did not move the money, or that it came back. False when that was known.
 pub async fn fail(
     tx: &mut Tx<Executor>,
     movement: MovementId,
@@ -202,7 +206,7 @@ pub async fn fail(
     .await
 }
 
-/// The same for every payout that the provider calls `reference`.
+/// The same for every payout with the provider's reference `reference`.
 pub async fn fail_by_reference(
     tx: &mut Tx<Executor>,
     reference: &str,
@@ -221,7 +225,7 @@ pub async fn fail_by_reference(
     Ok(failed.contains(&true))
 }
 
-/// Takes the share of a payout that failed again. False when it did not fail.
+/// Reserves the amount of a failed payout again. False when it has not failed.
 pub async fn retry_out(tx: &mut Tx<Executor>, movement: MovementId, now: DateTime<Utc>) -> Result<bool, LedgerError> {
     Ok(
         sqlx::query_scalar!(r#"SELECT retry_money_out($1, $2) AS "done!""#, movement.as_uuid(), now)
@@ -230,7 +234,7 @@ pub async fn retry_out(tx: &mut Tx<Executor>, movement: MovementId, now: DateTim
     )
 }
 
-/// Notes what the provider calls a movement that it has not confirmed yet, or the page where the shopper pays.
+/// Records the provider's reference of a movement that is not confirmed yet, or the page where the shopper pays.
 pub async fn note(
     tx: &mut Tx<Executor>,
     movement: MovementId,
@@ -249,7 +253,7 @@ pub async fn note(
     .map(drop)
 }
 
-/// Records money that the store's own system says has moved.
+/// Records a movement of money that the store's own system reports.
 pub async fn record(
     tx: &mut Tx<Executor>,
     (order, method): (OrderId, PaymentMethodId),
@@ -272,16 +276,28 @@ pub async fn record(
     Ok(())
 }
 
-/// Records a refund of a payment that somebody made at its provider. False when no payment has that name.
+/// What became of the news of a refund that somebody made at the provider.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::Type)]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
+pub enum Elsewhere {
+    Recorded,
+    /// The store had reported it, or it was a task of the staff's: that movement has the provider's reference now.
+    Matched,
+    Known,
+    /// No payment has the reference that the refund names.
+    NoPayment,
+}
+
+/// Records a refund of a payment that somebody made at its provider, once.
 pub async fn record_refund_of(
     tx: &mut Tx<Executor>,
     payment: &str,
     amount_minor: i64,
     (provider, reference): (Provider, &str),
     now: DateTime<Utc>,
-) -> Result<bool, LedgerError> {
+) -> Result<Elsewhere, LedgerError> {
     Ok(sqlx::query_scalar!(
-        r#"SELECT record_refund($1, $2, $3, $4, $5) AS "done!""#,
+        r#"SELECT record_refund($1, $2, $3, $4, $5) AS "done!: Elsewhere""#,
         payment,
         amount_minor,
         provider as Provider as _,
@@ -292,26 +308,45 @@ pub async fn record_refund_of(
     .await?)
 }
 
-/// A member of staff says whether money moved that only people can move. False when there is no such movement that waits.
+/// Locks the money of an order until the transaction ends, so that what is compared with it is not recorded by another meanwhile.
+pub async fn lock(tx: &mut Tx<Executor>, order: OrderId) -> Result<(), sqlx::Error> {
+    sqlx::query!("SELECT lock_balance($1)", order.as_uuid())
+        .fetch_one(&mut **tx)
+        .await
+        .map(drop)
+}
+
+/// What a member of staff says about money or a parcel, as the audit names it.
+#[derive(Clone, Copy)]
+pub struct Statement<'a> {
+    /// The session in which it is said. None for a machine, whose word is not enough.
+    pub session: Option<Uuid>,
+    /// The id of the HTTP request.
+    pub request: Option<&'a str>,
+    pub at: DateTime<Utc>,
+}
+
+/// Records the answer of a member of staff: whether money moved that only people can move. The database notes it in the audit. False when no
+/// such movement waits.
 pub async fn settle_by_staff(
     tx: &mut Tx<Web>,
     movement: MovementId,
     moved: bool,
-    by: Option<StaffId>,
-    now: DateTime<Utc>,
+    said: Statement<'_>,
 ) -> Result<bool, LedgerError> {
     Ok(sqlx::query_scalar!(
-        r#"SELECT settle_by_staff($1, $2, $3, $4) AS "done!""#,
+        r#"SELECT settle_by_staff($1, $2, $3, $4, $5) AS "done!""#,
         movement.as_uuid(),
         moved,
-        by.map(StaffId::as_uuid),
-        now
+        said.session,
+        said.request,
+        said.at
     )
     .fetch_one(&mut **tx)
     .await?)
 }
 
-/// Staff dropped a delivery that was to move money. What becomes of the money is for staff to say now.
+/// Called when staff dropped a delivery that was to move money. Staff must report what happens to the money from now on.
 pub async fn hand_to_staff(tx: &mut Tx<Web>, delivery: Uuid, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
     sqlx::query!("SELECT hand_money_to_staff($1, $2)", delivery, now)
         .fetch_one(&mut **tx)

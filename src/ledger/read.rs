@@ -1,4 +1,4 @@
-//! What the ledger says: movements, what is known of an order, what waits for staff, and who can move money.
+//! Reads the ledger: movements, an order's money, tasks for staff, and who can move money.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -20,15 +20,18 @@ pub struct Movement {
     pub provider: Provider,
     pub state: MovementState,
     pub amount: Money,
-    /// What the provider calls it.
+    /// The provider's reference of the movement.
     pub reference: Option<String>,
-    /// For money out: what the provider calls the payment that it is taken from.
+    /// For money out: the provider's reference of the payment that it is taken from.
     pub source_reference: Option<String>,
     pub proposal: Option<ProposalId>,
-    /// For money out: how often it was asked for again after a failure.
+    /// For money out: how often it was requested again after a failure.
     pub retries: i32,
     pub created_at: DateTime<Utc>,
-    /// What the provider calls the payment method and its customer.
+    /// The earliest time at which the provider can have been asked for it. A database that was restored asks again under the same id, so this
+    /// is when its proposal was made.
+    pub requested_since: DateTime<Utc>,
+    /// The provider's references of the payment method and its customer.
     pub method_reference: Option<String>,
     pub customer: Option<String>,
 }
@@ -47,15 +50,16 @@ struct MovementRow {
     proposal: Option<ProposalId>,
     retries: i32,
     created_at: DateTime<Utc>,
+    requested_since: DateTime<Utc>,
     method_reference: Option<String>,
     customer: Option<String>,
 }
 
-/// What came of the money that a proposal needs.
+/// The state of the money that a proposal needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Collection {
     NotAsked,
-    /// Requested, and nobody has said yet what came of it.
+    /// Requested, and no provider has answered yet.
     Waiting,
     /// The shopper can pay at the provider's page.
     LinkOpen,
@@ -64,20 +68,20 @@ pub enum Collection {
     Held,
 }
 
-/// What came of the money that goes out for a proposal.
+/// The state of the money that is paid out for a proposal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::Type, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[sqlx(type_name = "text", rename_all = "snake_case")]
 pub enum Payout {
-    /// Whoever moves it has not said yet that some of it was paid.
+    /// Requested, and nothing of it is confirmed as paid yet.
     Requested,
     Paid,
-    /// Some of it could not be paid, and nothing is under way.
+    /// Some of it could not be paid, and no other attempt is under way.
     Failed,
 }
 
-/// How far the money that goes out for a proposal is, and how much of it has been paid. None where none goes out; what goes back because a
-/// change was not made does not count.
+/// The state of the money that is paid out for a proposal, and how much of it has been paid. None where nothing is paid out; money that
+/// goes back because a change was not made does not count.
 pub async fn payout<R: Role>(tx: &mut Tx<R>, proposal: ProposalId) -> Result<Option<(Payout, Money)>, sqlx::Error> {
     let found = sqlx::query!(
         r#"SELECT currency, count(*) FILTER (WHERE state = 'requested') AS "requested!", count(*) FILTER (WHERE state = 'failed') AS "failed!",
@@ -97,7 +101,7 @@ pub async fn payout<R: Role>(tx: &mut Tx<R>, proposal: ProposalId) -> Result<Opt
     Ok(Some((state, Money::new(found.paid, currency(&found.currency)?))))
 }
 
-/// What a shopper's gift card still holds, in minor units, less what is set aside for changes of other orders. None for other methods.
+/// The balance of a shopper's gift card in minor units, less what is set aside for changes of other orders. None for other methods.
 pub async fn gift_card_left<R: Role>(
     tx: &mut Tx<R>,
     shopper: ShopperId,
@@ -116,7 +120,7 @@ pub async fn gift_card_left<R: Role>(
     Ok(left.flatten())
 }
 
-/// How far the money of a proposal has come in.
+/// The state of the money that a proposal needs.
 pub async fn collection<R: Role>(tx: &mut Tx<R>, proposal: ProposalId) -> Result<Collection, sqlx::Error> {
     let found = sqlx::query!(
         r#"SELECT count(*) AS "asked!", count(*) FILTER (WHERE state = 'confirmed' AND NOT settled AND returned_minor = 0) AS "held!",
@@ -155,6 +159,7 @@ pub async fn get<R: Role>(tx: &mut Tx<R>, id: MovementId) -> Result<Option<Movem
         r#"SELECT m.id AS "id: MovementId", m.shopper_id AS "shopper: ShopperId", m.order_id AS "order: OrderId", m.direction AS "direction: Direction",
             m.provider AS "provider: Provider", m.state AS "state: MovementState", m.amount_minor, m.currency, m.reference,
             s.reference AS "source_reference?", m.proposal_id AS "proposal: ProposalId", m.retries, m.created_at,
+            least(m.created_at, (SELECT q.created_at FROM proposals q WHERE (q.tenant_id, q.id) = (m.tenant_id, m.proposal_id))) AS "requested_since!",
             p.reference AS method_reference, p.customer
         FROM money_movements m JOIN payment_methods p ON (p.tenant_id, p.id) = (m.tenant_id, m.payment_method_id)
             LEFT JOIN money_movements s ON (s.tenant_id, s.id) = (m.tenant_id, m.source_id)
@@ -178,6 +183,7 @@ pub async fn get<R: Role>(tx: &mut Tx<R>, id: MovementId) -> Result<Option<Movem
             proposal: row.proposal,
             retries: row.retries,
             created_at: row.created_at,
+            requested_since: row.requested_since,
             method_reference: row.method_reference,
             customer: row.customer,
         })
@@ -185,7 +191,7 @@ pub async fn get<R: Role>(tx: &mut Tx<R>, id: MovementId) -> Result<Option<Movem
     .transpose()
 }
 
-/// The movement that a provider calls `reference`.
+/// The movement with a provider's reference.
 pub async fn by_reference<R: Role>(
     tx: &mut Tx<R>,
     direction: Direction,
@@ -201,7 +207,7 @@ pub async fn by_reference<R: Role>(
     .await
 }
 
-/// A payment or refund of an order, as the ledger has it.
+/// A payment or refund of an order, as the ledger knows it.
 pub struct Known {
     pub request: Uuid,
     pub direction: Direction,
@@ -212,8 +218,8 @@ pub struct Known {
     pub confirmed: bool,
 }
 
-/// What the ledger has of an order, in the order of the movements. What is held for a change, or asked for, is last: the store may report
-/// that money too.
+/// All payments and refunds of an order, in the order of the movements. Those that are held for a change or only requested come last: the
+/// store may report that money too.
 pub async fn known<R: Role>(tx: &mut Tx<R>, order: OrderId) -> Result<Vec<Known>, sqlx::Error> {
     sqlx::query_as!(
         Known,
@@ -234,7 +240,7 @@ pub async fn known<R: Role>(tx: &mut Tx<R>, order: OrderId) -> Result<Vec<Known>
     .await
 }
 
-/// Money that waits for a person to move it.
+/// Money that a member of staff must move.
 #[derive(Serialize, Deserialize, utoipa::ToSchema)]
 pub struct StaffTask {
     pub id: MovementId,
@@ -248,7 +254,7 @@ pub struct StaffTask {
     pub created_at: DateTime<Utc>,
 }
 
-/// What waits for staff to move it, oldest first, at most `limit`, after the one named.
+/// The movements that wait for staff, oldest first, at most `limit`, after the one named.
 pub async fn staff_tasks<R: Role>(
     tx: &mut Tx<R>,
     limit: u32,
@@ -285,8 +291,8 @@ pub async fn staff_tasks<R: Role>(
 
 /// Who can move money to or from a method for an order.
 ///
-/// Stripe, where it knows the payment or can charge the method; the platform, for refunds of its orders; the demo's provider in a demo
-/// store; else the store's staff.
+/// Stripe, where it knows the payment or can charge the method; the platform, for refunds of its orders; the demo's provider, in a demo
+/// store; otherwise the store's staff.
 pub async fn provider_for(
     tx: &mut Tx<Executor>,
     shopper: ShopperId,
@@ -320,7 +326,7 @@ pub async fn provider_for(
     Ok(Some((known.id, provider)))
 }
 
-/// Reads a stored currency code; the table's check makes a bad one a fault of ours.
+/// Parses a stored currency code. The table's check makes an invalid one a bug.
 fn currency(code: &str) -> Result<Currency, sqlx::Error> {
     code.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))
 }

@@ -1,5 +1,5 @@
-//! The text of a code: computed from its row's id with the server's key, so that it is stored nowhere and the mail that
-//! carries it can be written when it is sent.
+//! The text of a code: computed from its row's id with the server's key, so that it is stored nowhere and can be computed again when its
+//! mail is sent.
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use chrono::Duration;
@@ -34,13 +34,14 @@ impl Purpose {
         }
     }
 
-    /// Links carry 128 bits and say which row they are of; the others are eight digits, and five tries at 10^8.
+    /// Whether the code is mailed as a link with 128 random bits, which names its row. Other codes are eight digits and allow few wrong
+    /// guesses.
     pub fn is_link(self) -> bool {
         matches!(self, Self::ResetPassword | Self::InviteStaff)
     }
 }
 
-/// The code's text under each key that counts, the current one first.
+/// The code's text under each valid key, the current one first.
 pub fn texts(keyring: &Keyring, id: CodeId, link: bool) -> Vec<String> {
     let macs = keyring.macs(keyring::Purpose::Code, id.as_bytes());
     macs.iter()
@@ -57,17 +58,18 @@ pub fn texts(keyring: &Keyring, id: CodeId, link: bool) -> Vec<String> {
         .collect()
 }
 
-/// A code as its mail shows it. Holds a secret: no `Debug`.
+/// The content of a code's mail.
+// It has no `Debug`, so that what is in it cannot reach a log.
 pub struct MailedCode {
     pub purpose: Purpose,
     pub email: String,
     pub text: String,
     pub minutes: i64,
-    /// The address has an account already, so the mail says that instead.
+    /// Whether the address has an account already, so that the mail says that instead.
     pub known: bool,
 }
 
-/// What the mail of a code needs; none when the code is gone or has been used.
+/// What the mail of a code needs; none when the code has expired or was used.
 pub async fn mailed<R: Role>(tx: &mut Tx<R>, keyring: &Keyring, id: CodeId) -> Result<Option<MailedCode>, sqlx::Error> {
     let row = sqlx::query!(
         r#"SELECT purpose AS "purpose: Purpose", email, known FROM codes WHERE id = $1 AND used_at IS NULL"#,

@@ -1,10 +1,10 @@
-//! From ids to a letter: what a mail needs is read when it is sent.
+//! Composes mails: loads what a mail needs, by ids, when it is sent.
 
 use super::{
     Addressed, Mail, MailError, Mailer,
     codes::{self, CodeId, Purpose},
     letter::Letter,
-    words::{Said, say},
+    words::{MailText, say},
 };
 use crate::{
     ids::{ConversationId, MessageId, SessionId},
@@ -13,8 +13,8 @@ use crate::{
     tenancy::{Executor, Tx},
 };
 
-/// Messages of a transcript, the newest.
-const TRANSCRIPT: i64 = 500;
+/// How many messages a transcript has at most; the newest are kept.
+const MAX_TRANSCRIPT_MESSAGES: i64 = 500;
 
 /// The store, as a mail shows it.
 pub(super) struct Sender {
@@ -23,7 +23,7 @@ pub(super) struct Sender {
     pub language: Language,
 }
 
-/// Whom a mail is to.
+/// The shopper that a mail goes to.
 struct Recipient {
     email: Option<String>,
     first_name: String,
@@ -31,7 +31,7 @@ struct Recipient {
 }
 
 impl Mailer {
-    /// The mail, ready to go; none when there is nobody to send it to or no need any more.
+    /// Composes the mail; none when there is nobody to send it to, or it is no longer needed.
     pub(super) async fn compose(&self, tx: &mut Tx<Executor>, mail: &Mail) -> Result<Option<Addressed>, MailError> {
         let sender = sqlx::query_as!(
             Sender,
@@ -283,7 +283,7 @@ impl Mailer {
             "SELECT author, body, created_at FROM (SELECT id, author, body, created_at FROM messages WHERE conversation_id = $1
                 ORDER BY created_at DESC, id DESC LIMIT $2) newest ORDER BY created_at, id",
             id.as_uuid(),
-            TRANSCRIPT
+            MAX_TRANSCRIPT_MESSAGES
         )
         .fetch_all(&mut **tx)
         .await?;
@@ -313,7 +313,7 @@ impl Mailer {
     }
 }
 
-/// A publishable key of the store, which names the store on the page that a link leads to.
+/// A store key of the store, which names the store on the page that a link leads to.
 async fn store_key(tx: &mut Tx<Executor>) -> Result<Option<String>, sqlx::Error> {
     sqlx::query_scalar!("SELECT key FROM store_keys WHERE revoked_at IS NULL ORDER BY id DESC LIMIT 1")
         .fetch_optional(&mut **tx)
@@ -331,10 +331,10 @@ pub(super) async fn staff(tx: &mut Tx<Executor>, roles: &[&str]) -> Result<Vec<S
     .await
 }
 
-/// The name of the fact that says when something was.
+/// The label of the line that says when something happened.
 pub(super) const WHEN: TextKey = TextKey("mail-when");
 
-/// A request's mail when its changes are made: the money may still be on its way.
+/// The text for a request whose changes are made; its money may still be on its way.
 fn executed(payout: Option<Payout>) -> TextKey {
     match payout {
         None | Some(Payout::Paid) => TextKey("mail-request-executed"),
@@ -342,7 +342,7 @@ fn executed(payout: Option<Payout>) -> TextKey {
     }
 }
 
-pub(super) fn letter(language: Language, sender: &Sender, name: &str, said: Said) -> Letter {
+pub(super) fn letter(language: Language, sender: &Sender, name: &str, said: MailText) -> Letter {
     let greeting = match name {
         "" => TextKey("mail-greeting").in_language(language),
         name => TextKey("mail-greeting-name").with(language, &[("name", name.into())]),
@@ -357,7 +357,10 @@ pub(super) fn letter(language: Language, sender: &Sender, name: &str, said: Said
     }
 }
 
-pub(super) fn addressed(to: Vec<String>, sender: Sender, language: Language, letter: Letter) -> Option<Addressed> {
+/// A letter to these addresses; none if there is nobody to read it. Nothing is delivered below `.invalid` (RFC 2606), where the addresses of
+/// shoppers who were erased are.
+pub(super) fn addressed(mut to: Vec<String>, sender: Sender, language: Language, letter: Letter) -> Option<Addressed> {
+    to.retain(|address| !address.ends_with(".invalid"));
     let mail = Addressed {
         to,
         from_name: sender.name,

@@ -1,4 +1,4 @@
-//! DKIM: what mails are signed with. Two keys may be in force, an RSA one and an Ed25519 one, each under its selector.
+//! DKIM: signs mails. Two keys may be in use, an RSA and an Ed25519 key, each under its own selector.
 
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use base64::{Engine, prelude::BASE64_STANDARD};
@@ -9,7 +9,7 @@ use lettre::{Message, message::header::HeaderName};
 use rsa::{RsaPrivateKey, pkcs1::DecodeRsaPrivateKey, pkcs8::EncodePublicKey, traits::PublicKeyParts};
 use secrecy::{ExposeSecret, SecretString};
 
-/// A key and where its other half is published.
+/// A private key, and where its public key is published.
 #[derive(Clone, Debug)]
 pub struct DkimSettings {
     pub domain: String,
@@ -18,13 +18,13 @@ pub struct DkimSettings {
     pub key: SecretString,
 }
 
-/// The half of a key that the DNS shows.
-pub struct PublicHalf {
+/// The public key as the DNS shows it.
+pub struct PublishedKey {
     /// The TXT record.
     pub record: String,
-    /// Its `p=`.
+    /// The record's `p=` value.
     pub key: String,
-    /// The smallest RSA key, in bits.
+    /// The size of an RSA key in bits; none for Ed25519.
     pub bits: Option<usize>,
 }
 
@@ -39,7 +39,7 @@ impl DkimSettings {
         self.key.expose_secret().contains("BEGIN RSA PRIVATE KEY")
     }
 
-    /// Lettre's own form of it.
+    /// The key in lettre's own form.
     pub(super) fn config(&self) -> Result<DkimConfig, DkimError> {
         let key = match self.is_rsa() {
             true => DkimSigningKey::new(self.key.expose_secret(), DkimSigningAlgorithm::Rsa),
@@ -48,7 +48,8 @@ impl DkimSettings {
                 DkimSigningAlgorithm::Ed25519,
             ),
         };
-        // What a receiver shows or acts on. Not Content-Type: lettre keeps a multipart's apart from what it signs.
+        // The headers that a receiver shows or acts on. Not Content-Type, which lettre keeps apart from the headers that it signs for a
+        // multipart mail.
         let headers = [
             "From",
             "Reply-To",
@@ -70,22 +71,22 @@ impl DkimSettings {
         ))
     }
 
-    /// Whether the key can sign.
+    /// Checks that the key can sign.
     pub fn check(&self) -> Result<(), DkimError> {
         self.config().map(drop)
     }
 
-    /// What is to be published for the key.
-    pub fn public_half(&self) -> Result<PublicHalf, DkimError> {
+    /// The record to publish for the key.
+    pub fn published_key(&self) -> Result<PublishedKey, DkimError> {
         if self.is_rsa() {
-            // Not aws-lc's reader: it refuses the short keys that the doctor is to name.
+            // Not aws-lc's parser, which refuses the short keys that the doctor is to report.
             let private = RsaPrivateKey::from_pkcs1_pem(self.key.expose_secret()).map_err(|_| DkimError::Key)?;
             let public = private
                 .to_public_key()
                 .to_public_key_der()
                 .map_err(|_| DkimError::Key)?;
             let key = BASE64_STANDARD.encode(public.as_bytes());
-            return Ok(PublicHalf {
+            return Ok(PublishedKey {
                 record: format!("v=DKIM1; k=rsa; p={key}"),
                 key,
                 bits: Some(private.size() * 8),
@@ -93,24 +94,24 @@ impl DkimSettings {
         }
         let pair = Ed25519KeyPair::from_seed_unchecked(&self.ed25519_seed()?).map_err(|_| DkimError::Key)?;
         let key = BASE64_STANDARD.encode(pair.public_key().as_ref());
-        Ok(PublicHalf {
+        Ok(PublishedKey {
             record: format!("v=DKIM1; k=ed25519; p={key}"),
             key,
             bits: None,
         })
     }
 
-    /// What the PEM holds.
+    /// The DER encoding in the PEM.
     fn der(&self) -> Result<Vec<u8>, DkimError> {
         let lines = self.key.expose_secret().lines().map(str::trim);
         let body: String = lines.filter(|line| !line.starts_with("-----")).collect();
         BASE64_STANDARD.decode(body).map_err(|_| DkimError::Key)
     }
 
-    /// The seed at the end of the PKCS #8 form.
+    /// The seed at the end of the PKCS #8 encoding.
     fn ed25519_seed(&self) -> Result<[u8; 32], DkimError> {
         let der = self.der()?;
-        // RFC 8410: 16 bytes of frame, then the seed.
+        // RFC 8410: a prefix of 16 bytes, then the seed.
         const FRAME: [u8; 16] = [0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];
         match der.strip_prefix(&FRAME) {
             Some(seed) => seed.try_into().map_err(|_| DkimError::Key),
@@ -119,7 +120,7 @@ impl DkimSettings {
     }
 }
 
-/// The mail with a signature of each key. Lettre keeps one: those before the last are taken off copies of the mail.
+/// The mail with a signature of each key. Lettre keeps only the last signature, so the others are taken from signed copies of the mail.
 pub(super) fn sign(message: &Message, keys: &[DkimConfig]) -> Vec<u8> {
     let mut signed = Vec::new();
     let (last, others) = match keys.split_last() {

@@ -1,4 +1,4 @@
-//! The demo's inbox: mails that would have left, kept in memory for a page.
+//! The demo's inbox: keeps outgoing mails in memory for a page, instead of sending them.
 
 use std::{
     collections::VecDeque,
@@ -9,17 +9,17 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use chrono::{DateTime, Utc};
 use quoted_printable::ParseMode;
 
-/// Mails that are kept; the oldest go first.
-const MOST: usize = 500;
+/// How many mails are kept; the oldest are dropped first.
+const MAX_MAILS: usize = 500;
 
 #[derive(Clone, Debug, Default)]
 pub struct Inbox {
-    mails: Arc<Mutex<VecDeque<Caught>>>,
+    mails: Arc<Mutex<VecDeque<CaughtMail>>>,
 }
 
-/// A mail that was caught.
+/// A caught mail.
 #[derive(Clone, Debug, serde::Serialize)]
-pub struct Caught {
+pub struct CaughtMail {
     pub at: DateTime<Utc>,
     pub to: String,
     pub subject: String,
@@ -28,25 +28,25 @@ pub struct Caught {
 }
 
 impl Inbox {
-    pub fn catch(&self, mail: Caught) {
+    pub fn catch(&self, mail: CaughtMail) {
         let mut mails = self.mails.lock().unwrap_or_else(PoisonError::into_inner);
         mails.push_front(mail);
-        mails.truncate(MOST);
+        mails.truncate(MAX_MAILS);
     }
 
     pub fn forget(&self) {
         self.mails.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
-    /// The newest first.
-    pub fn mails(&self) -> Vec<Caught> {
+    /// All mails, newest first.
+    pub fn mails(&self) -> Vec<CaughtMail> {
         let mails = self.mails.lock().unwrap_or_else(PoisonError::into_inner);
         mails.iter().cloned().collect()
     }
 }
 
-impl Caught {
-    /// A mail as it came over the wire: its subject and its plain text. Lenient, for showing alone.
+impl CaughtMail {
+    /// Parses a mail as it is sent: its subject and its plain text. Lenient, because it is only displayed.
     pub fn parse(to: String, raw: &str) -> Self {
         let (head, _) = raw.split_once("\r\n\r\n").unwrap_or((raw, ""));
         let unfolded = head.replace("\r\n ", " ").replace("\r\n\t", " ");
@@ -86,7 +86,7 @@ fn decode(head: &str, body: &str) -> String {
     }
 }
 
-/// The encoded words of a header (RFC 2047), in base64 as our mails have them.
+/// Decodes the encoded words of a header (RFC 2047), in base64 as our mails have them.
 fn decode_words(text: &str) -> String {
     let words = text.split(' ').map(|word| {
         let encoded = word.strip_prefix("=?utf-8?b?").and_then(|rest| rest.strip_suffix("?="));

@@ -1,21 +1,22 @@
-//! A letter: what a mail says, apart from how it looks. Templates are checked when the crate is compiled, and HTML escapes
-//! whatever comes from people.
+//! A letter: the content of a mail, apart from its layout. Templates are checked at compile time, and HTML escapes whatever comes from
+//! people.
 
 use askama::Template;
 
 use super::MailError;
 use crate::language::Language;
 
-/// What a mail says. Personal: no `Debug`.
+/// The content of a mail.
+// It has no `Debug`, so that what is in it cannot reach a log.
 #[derive(Clone, Default)]
 pub(super) struct Letter {
     pub subject: String,
     pub greeting: String,
     pub paragraphs: Vec<String>,
-    /// A code to type, set apart.
+    /// A code to type, shown set apart.
     pub highlight: Option<String>,
     pub link: Option<String>,
-    /// Names and values, a line each.
+    /// Names and values, one line each.
     pub facts: Vec<(String, String)>,
     /// Small print.
     pub notes: Vec<String>,

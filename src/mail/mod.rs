@@ -1,4 +1,4 @@
-//! Mail: put together when it is sent, from ids in the outbox, so that neither queue nor outbox holds anybody's words.
+//! Mail: composed when it is sent, from ids in the outbox, so that neither the queue nor the outbox holds personal text.
 
 pub mod codes;
 mod compose;
@@ -18,7 +18,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
 pub use dkim::{DkimError, DkimSettings};
-pub use inbox::{Caught, Inbox};
+pub use inbox::{CaughtMail, Inbox};
 pub use smtp::{SmtpError, is_safe as is_safe_url};
 
 use codes::CodeId;
@@ -31,7 +31,7 @@ use crate::{
     tenancy::{Executor, Role, Tx},
 };
 
-/// How mail leaves.
+/// How mails are sent.
 #[derive(Clone, Debug)]
 pub enum MailSettings {
     Smtp(SmtpSettings),
@@ -44,11 +44,11 @@ pub struct SmtpSettings {
     /// `smtps://user:password@relay` or `smtp://…?tls=required`; plain `smtp://` to loopback alone.
     pub url: SecretString,
     pub from: Mailbox,
-    /// What mails are signed with; none where the relay signs.
+    /// The keys that mails are signed with; none where the relay signs.
     pub dkim: Vec<DkimSettings>,
     /// How long the relay may take for one mail.
     pub deadline: std::time::Duration,
-    /// Whether plain SMTP is allowed to any host, for a relay that sends nothing on.
+    /// Whether plain SMTP is allowed to any host. Only for a relay that delivers nothing to the outside.
     pub plain: bool,
 }
 
@@ -62,13 +62,13 @@ pub enum MailError {
     Database(#[from] sqlx::Error),
 }
 
-/// How long a shopper who wants a person waits before staff hears of it by mail: who looks at the console is quicker.
-const COMES_WITHIN: chrono::Duration = chrono::Duration::minutes(3);
+/// How long a shopper waits for a person before staff is told by mail: staff who watch the console are quicker.
+const STAFF_CALL_DELAY: chrono::Duration = chrono::Duration::minutes(3);
 
-/// How often staff hear by mail of those who wait.
-const CALLS_TOLD_EVERY: chrono::Duration = chrono::Duration::minutes(15);
+/// How often staff are told by mail about shoppers who wait.
+const STAFF_CALL_INTERVAL: chrono::Duration = chrono::Duration::minutes(15);
 
-/// What a mail is about, by ids.
+/// What a mail is about, as ids.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "mail", rename_all = "snake_case")]
 pub enum Mail {
@@ -84,7 +84,7 @@ pub enum Mail {
     ProposalRejected {
         proposal: ProposalId,
     },
-    /// It expired, went stale or failed.
+    /// The proposal expired, went stale or failed.
     ProposalUndone {
         proposal: ProposalId,
     },
@@ -92,18 +92,18 @@ pub enum Mail {
     PaymentNeeded {
         proposal: ProposalId,
     },
-    /// Whoever moves the money says that all of it was paid.
+    /// All of the money was paid, as its provider confirms.
     RefundMade {
         proposal: ProposalId,
     },
-    /// Some of it could not be paid; staff look after it.
+    /// Some of the money could not be paid; staff take care of it.
     RefundFailed {
         proposal: ProposalId,
     },
     NewSignIn {
         session: SessionId,
     },
-    /// A mail to the store's admins: so much of a budget is used.
+    /// A mail to the store's admins: how much of a budget is used.
     BudgetAlert {
         scope: String,
         period: String,
@@ -116,22 +116,22 @@ pub enum Mail {
         reason: LocalizedText,
         mend: LocalizedText,
     },
-    /// A mail to the store's admins with the head of the audit chain, to be kept.
+    /// A mail to the store's admins with the head of the audit chain, for them to keep.
     AuditHead {
         head: String,
     },
     Transcript {
         conversation: ConversationId,
     },
-    /// A mail to a shopper who has left the chat, with what a person answered.
+    /// A mail to a shopper who left the chat, with a person's answer.
     StaffAnswer {
         message: MessageId,
     },
-    /// A mail to staff: how many shoppers have waited for a person for a while.
+    /// A mail to staff: how many shoppers wait for a person.
     PeopleWait,
 }
 
-/// Queues a mail in the caller's transaction. The key makes it one, however often it is asked for.
+/// Queues a mail in the caller's transaction. The key makes it one mail, however often it is queued.
 pub async fn queue<R: Role>(
     tx: &mut Tx<R>,
     mail: &Mail,
@@ -142,11 +142,11 @@ pub async fn queue<R: Role>(
     queue_for_later(tx, mail, kind, key, (now, chrono::Duration::zero())).await
 }
 
-/// Queues the mail that tells staff of shoppers who wait: one a quarter of an hour, however many call, with all who still wait then.
-/// Who begins to wait is in the first one that leaves [`COMES_WITHIN`] later or more.
+/// Queues the mail that tells staff about waiting shoppers. At most one is sent each quarter of an hour, with everybody who still waits
+/// then. A shopper who starts to wait is counted in the first mail that is sent at least [`STAFF_CALL_DELAY`] later.
 pub async fn queue_call<R: Role>(tx: &mut Tx<R>, since: DateTime<Utc>) -> Result<(), sqlx::Error> {
-    let quarter = CALLS_TOLD_EVERY.num_seconds();
-    let due = ((since + COMES_WITHIN).timestamp() / quarter + 1) * quarter;
+    let quarter = STAFF_CALL_INTERVAL.num_seconds();
+    let due = ((since + STAFF_CALL_DELAY).timestamp() / quarter + 1) * quarter;
     let wait = chrono::Duration::seconds(due - since.timestamp());
     let key = format!("people_wait:{due}");
     queue_for_later(tx, &Mail::PeopleWait, "people_wait", &key, (since, wait)).await
@@ -163,22 +163,23 @@ async fn queue_for_later<R: Role>(
     outbox::queue_for_later(tx, Channel::Mail, kind, &format!("mail:{key}"), payload, due).await
 }
 
-/// A mail ready to go. Personal: no `Debug`.
+/// A mail that is ready to be sent.
+// It has no `Debug`, so that what is in it cannot reach a log.
 struct Addressed {
     to: Vec<String>,
-    /// The store's name, as the sender is shown.
+    /// The store's name, which is shown as the sender.
     from_name: String,
     reply_to: Option<String>,
     language: Language,
     letter: letter::Letter,
 }
 
-/// Puts mails together and sends them.
+/// Composes mails and sends them.
 #[derive(Clone)]
 pub struct Mailer {
     transport: Transport,
     keyring: Arc<Keyring>,
-    /// What links begin with. Never taken from a request: whoever sends one would choose where its reader goes.
+    /// The beginning of links in mails. Never taken from a request: its sender could choose where the reader is led.
     public_url: String,
 }
 
@@ -201,7 +202,7 @@ impl Mailer {
         })
     }
 
-    /// Sends a mail of the outbox. A crash between sending and noting it sends the same Message-ID again.
+    /// Sends a mail from the outbox. If the process dies before recording it, the mail is sent again with the same Message-ID.
     pub async fn send(&self, claimed: &mut Claimed, now: DateTime<Utc>) -> Result<Sent, sqlx::Error> {
         let mail: Mail = match claimed.read() {
             Ok(mail) => mail,
@@ -234,7 +235,7 @@ impl Mailer {
                 }),
             },
             Transport::Inbox(inbox) => {
-                inbox.catch(Caught {
+                inbox.catch(CaughtMail {
                     at: now,
                     to: addressed.to.join(", "),
                     subject: addressed.letter.subject,
@@ -246,7 +247,7 @@ impl Mailer {
         }
     }
 
-    /// Those addresses that have not bounced or complained.
+    /// Those addresses that are not suppressed.
     async fn not_suppressed(&self, tx: &mut Tx<Executor>, to: Vec<String>) -> Result<Vec<String>, sqlx::Error> {
         let mut good = Vec::new();
         for address in to {
@@ -265,7 +266,7 @@ impl Mailer {
     }
 }
 
-/// Mails nothing more to an address that bounced or complained.
+/// Suppresses an address that bounced or complained: nothing more is mailed to it.
 pub async fn suppress(
     tx: &mut Tx<Executor>,
     keyring: &Keyring,
@@ -285,13 +286,13 @@ pub async fn suppress(
     .map(drop)
 }
 
-/// The relay's host, as SMTP_URL names it.
+/// The relay's host name, from SMTP_URL.
 pub fn relay_host(settings: &SmtpSettings) -> Option<String> {
     let url = url::Url::parse(settings.url.expose_secret()).ok()?;
     url.host_str().map(|host| host.trim_matches(['[', ']']).to_owned())
 }
 
-/// Connects to the relay and signs in, and sends nothing.
+/// Connects and signs in to the relay, without sending anything.
 pub async fn reach(settings: &SmtpSettings) -> Result<(), SmtpError> {
     smtp::Smtp::new(settings)?.reach().await
 }

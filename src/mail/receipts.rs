@@ -1,4 +1,4 @@
-//! What a mail tells of a proposal.
+//! The lines of a mail about a proposal.
 
 use std::collections::BTreeMap;
 
@@ -52,7 +52,7 @@ struct Proposal {
     email: Option<String>,
     first_name: String,
     language: Option<Language>,
-    /// Nobody had to decide: the receipt of a request that was carried out at once would only be noise.
+    /// Nobody had to decide, so a receipt for a request that was carried out at once would only be noise.
     automatic: bool,
 }
 

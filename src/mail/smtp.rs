@@ -1,4 +1,4 @@
-//! The way to the relay: TLS except to loopback, a pool of connections, deadlines.
+//! The connection to the mail relay: TLS except to loopback, a connection pool, deadlines.
 
 use std::{sync::Arc, time::Duration};
 
@@ -15,14 +15,14 @@ use super::{Addressed, MailError, SmtpSettings, dkim};
 
 const CONNECTIONS: u32 = 4;
 
-/// A relay's refusal or silence, without addresses.
+/// Why the relay did not take a mail, without addresses.
 #[derive(Debug, thiserror::Error)]
 pub enum SmtpError {
     #[error("SMTP_URL must be smtps://…, smtp://…?tls=required, or plain smtp:// to a loopback address")]
     Url,
     #[error(transparent)]
     Dkim(#[from] super::DkimError),
-    /// Its code, and whether it will never take the mail.
+    /// The relay's status code, and whether the refusal is permanent.
     #[error("the relay answered {0}")]
     Refused(String, bool),
     #[error("the relay cannot be reached or did not answer in time")]
@@ -34,7 +34,7 @@ pub(super) struct Smtp {
     transport: AsyncSmtpTransport<Tokio1Executor>,
     from: Mailbox,
     dkim: Arc<[DkimConfig]>,
-    /// How long a whole mail may take; each step of it gets half.
+    /// How long a whole mail may take; each SMTP command gets half.
     deadline: Duration,
 }
 
@@ -58,7 +58,7 @@ impl Smtp {
         })
     }
 
-    /// Connects and signs in.
+    /// Connects and signs in to the relay.
     pub async fn reach(&self) -> Result<(), SmtpError> {
         match timeout(self.deadline, self.transport.test_connection()).await {
             Ok(Ok(true)) => Ok(()),
@@ -70,14 +70,14 @@ impl Smtp {
         }
     }
 
-    /// Hands a mail to the relay. Its Message-ID is the outbox row's, so that a mail sent twice is seen to be one.
+    /// Hands a mail to the relay. Its Message-ID is the outbox row's id, so that a mail sent twice is recognised.
     pub async fn send(&self, mail: &Addressed, text: String, html: String, id: Uuid) -> Result<(), MailError> {
         let unwritable = |error: &dyn std::fmt::Display| MailError::Unwritable(error.to_string());
         let mut builder = lettre::Message::builder()
             .from(Mailbox::new(Some(mail.from_name.clone()), self.from.email.clone()))
             .subject(&mail.letter.subject)
             .message_id(Some(format!("<{id}@{}>", self.from.email.domain())))
-            // Nobody on holiday need answer a receipt (RFC 3834).
+            // Keeps out-of-office programs from answering (RFC 3834).
             .header(AutoSubmitted);
         for address in &mail.to {
             let to = address
@@ -119,7 +119,7 @@ impl header::Header for AutoSubmitted {
     }
 }
 
-/// A password and a code to log in must not cross a network in the clear.
+/// Whether the URL is safe: passwords and login codes must not cross a network unencrypted.
 pub fn is_safe(url: &str) -> bool {
     if url.starts_with("smtps://") {
         return true;

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{Price, Prompt, Usage};
+use super::{PricedModel, Prompt, Usage};
 use crate::{
     identity::Shopper,
     ids::{ConversationId, StaffId, TenantId},
@@ -89,7 +89,7 @@ impl Caps {
 }
 
 /// How long a call may hold its reservation; longer than any turn.
-const HELD_FOR: Duration = Duration::minutes(5);
+const HELD_FOR: Duration = Duration::minutes(10);
 /// Staff are told when a store's day or month is used up to these hundredths.
 const ALERT_AT: [i64; 2] = [80, 100];
 
@@ -108,10 +108,19 @@ pub struct Reservation {
     id: Uuid,
     tenant: TenantId,
     shopper: Uuid,
+    /// What is asked, and at which price.
+    model: PricedModel,
     keys: Keys,
     /// In force when it was made, in the order of the keys.
     caps: Vec<i64>,
     micros: i64,
+}
+
+impl Reservation {
+    /// What an answer costs, in millionths.
+    pub fn cost(&self, usage: Usage) -> i64 {
+        self.model.price.of(usage)
+    }
 }
 
 /// What a call counts under, in the order of `spend_scopes` in the database. None where it does not count.
@@ -149,22 +158,17 @@ pub enum End {
     Failed,
 }
 
-/// Counts one model's calls.
+/// Counts the calls of one endpoint, each at the price of the model that it asks.
 #[derive(Clone)]
 pub struct Meter {
     web: Pool<Web>,
-    model: String,
-    price: Price,
+    /// Asked where the prompt names no other.
+    model: PricedModel,
 }
 
 impl Meter {
-    pub fn new(web: Pool<Web>, model: String, price: Price) -> Self {
-        Self { web, model, price }
-    }
-
-    /// What an answer cost, in millionths.
-    pub fn cost(&self, usage: Usage) -> i64 {
-        self.price.of(usage)
+    pub fn new(web: Pool<Web>, model: PricedModel) -> Self {
+        Self { web, model }
     }
 
     /// Holds the most that the answer to `prompt` can cost.
@@ -188,7 +192,8 @@ impl Meter {
             Some(day),
             Some(month),
         ];
-        let (id, micros) = (Uuid::now_v7(), self.price.worst_case(prompt));
+        let model = prompt.model.as_ref().unwrap_or(&self.model);
+        let (id, micros) = (Uuid::now_v7(), model.price.worst_case(prompt));
         let hold = |pool| {
             let keys = keys.clone();
             async move {
@@ -200,7 +205,7 @@ impl Meter {
                     &keys as &[Option<String>],
                     &Caps::default().in_order(),
                     shopper.id().as_uuid(),
-                    self.model,
+                    &model.name,
                     now,
                     now + HELD_FOR
                 )
@@ -213,6 +218,7 @@ impl Meter {
             id,
             tenant: shopper.tenant(),
             shopper: shopper.id().as_uuid(),
+            model: model.clone(),
             keys,
             caps: held.caps,
             micros,
@@ -235,22 +241,24 @@ impl Meter {
         now: DateTime<Utc>,
     ) -> Result<(), sqlx::Error> {
         let (how, spent, usage) = match end {
-            End::Used(usage) if usage != Usage::default() => ("settled", self.price.of(usage), usage),
+            End::Used(usage) if usage != Usage::default() => ("settled", reservation.cost(usage), usage),
             End::Used(_) | End::Unknown => ("settled", reservation.micros, Usage::default()),
             End::Failed => ("released", 0, Usage::default()),
         };
         let (id, keys, shopper) = (reservation.id, &reservation.keys, reservation.shopper);
+        let model: &str = &reservation.model.name;
         let book = |pool| async move {
             sqlx::query!(
-                r#"SELECT scope AS "scope!", key AS "key!", spent_micros AS "spent!" FROM book_spend($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"#,
+                r#"SELECT scope AS "scope!", key AS "key!", spent_micros AS "spent!" FROM book_spend($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"#,
                 reservation.tenant.as_uuid(),
                 id,
                 keys as &[Option<String>],
                 shopper,
-                self.model,
+                model,
                 how,
                 spent,
                 i32::try_from(usage.input_tokens).unwrap_or(i32::MAX),
+                i32::try_from(usage.cached_tokens).unwrap_or(i32::MAX),
                 i32::try_from(usage.output_tokens).unwrap_or(i32::MAX),
                 tools,
                 now
@@ -391,7 +399,7 @@ pub async fn sweep(pool: &Pool<Executor>, now: DateTime<Utc>) -> Result<usize, s
         .await?;
         for lost in &lost {
             sqlx::query_scalar!(
-                "SELECT count(*) FROM settle_spend($1, $2, $3, $4, 'swept', 0, 0, 0, '{}', $5)",
+                "SELECT count(*) FROM settle_spend($1, $2, $3, $4, 'swept', 0, 0, 0, 0, '{}', $5)",
                 lost.id,
                 &lost.keys as &[Option<String>],
                 lost.shopper_id,

@@ -12,8 +12,11 @@ use chrono::{DateTime, Utc};
 use futures::{StreamExt, TryStreamExt, stream};
 use tokio::{sync::Notify, time::Instant};
 
-use super::{Chunk, ChunkStream, Model, ModelError, OfflineModel, Prompt, Source, budget::Meter};
+use super::{Chunk, ChunkStream, Model, ModelError, OfflineModel, Prompt, Source, budget::Meter, per_model::PerModel};
 use crate::{breaker::Breaker, clock::Clock};
+
+/// The name of the link that is asked first.
+const FIRST: &str = "first";
 
 /// A model, what counts its cost, and the breaker before it.
 pub struct Link {
@@ -22,16 +25,16 @@ pub struct Link {
     /// None where answers cost nothing.
     pub meter: Option<Meter>,
     model: Arc<dyn Model>,
-    state: LinkState,
+    state: PerModel<LinkState>,
 }
 
-/// Since when a link's model fails.
+/// A link's model does not answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Outage {
     pub since: DateTime<Utc>,
     /// How it failed last.
     pub error: ModelError,
-    /// It failed at a question of our own too, so that no shopper's conversation can be the reason.
+    /// It failed at a question of the watch too, so no shopper's conversation is the reason.
     pub is_confirmed: bool,
 }
 
@@ -41,8 +44,8 @@ struct LinkState {
     breaker: Breaker,
     clock: Clock,
     outage: Arc<Mutex<Option<Outage>>>,
-    /// Told when an outage begins, and when a confirmed one ends.
-    trouble: Arc<Notify>,
+    /// Notified when an outage begins, and when a confirmed one ends.
+    changed: Arc<Notify>,
     /// Until when the provider asked to be left alone.
     rests_until: Arc<Mutex<Option<Instant>>>,
     /// How many tokens the model can read and write together; 0 while it is not known.
@@ -51,16 +54,16 @@ struct LinkState {
 
 impl LinkState {
     fn answered(&self) {
-        self.breaker.note(true);
+        self.breaker.record(true);
         if lock(&self.outage).take().is_some_and(|outage| outage.is_confirmed) {
-            self.trouble.notify_one();
+            self.changed.notify_one();
         }
     }
 
     fn failed(&self, error: ModelError) {
         if error.is_outage() {
-            self.breaker.note(false);
-            self.note_outage(error, false);
+            self.breaker.record(false);
+            self.record_outage(error, false);
         }
         match error {
             ModelError::RateLimited(Some(seconds)) => {
@@ -71,8 +74,8 @@ impl LinkState {
         }
     }
 
-    /// An outage keeps its beginning for as long as nothing is answered.
-    fn note_outage(&self, error: ModelError, is_confirmed: bool) {
+    /// Records a failure. An outage keeps its start until the model answers.
+    fn record_outage(&self, error: ModelError, is_confirmed: bool) {
         let mut outage = lock(&self.outage);
         let known = *outage;
         *outage = Some(Outage {
@@ -81,17 +84,17 @@ impl LinkState {
             is_confirmed: is_confirmed || known.is_some_and(|known| known.is_confirmed),
         });
         if known.is_none() {
-            self.trouble.notify_one();
+            self.changed.notify_one();
         }
     }
 
-    /// Whether the provider asked to be left alone for now.
+    /// Whether the provider asked not to be called for now.
     fn rests(&self) -> bool {
         lock(&self.rests_until).is_some_and(|until| Instant::now() < until)
     }
 
-    fn lets_through(&self) -> bool {
-        !self.rests() && self.breaker.lets_through()
+    fn allows_call(&self) -> bool {
+        !self.rests() && self.breaker.allows_call()
     }
 }
 
@@ -104,11 +107,11 @@ impl Link {
         name: &'static str,
         model: Arc<dyn Model>,
         meter: Option<Meter>,
-        (clock, trouble): (Clock, Arc<Notify>),
+        (clock, changed): (Clock, Arc<Notify>),
     ) -> Self {
         let state = LinkState {
             clock,
-            trouble,
+            changed,
             ..LinkState::default()
         };
         state
@@ -118,16 +121,23 @@ impl Link {
             name,
             meter,
             model,
-            state,
+            state: PerModel::new(state),
         }
+    }
+
+    /// The prompt as this link is asked it. What a store chooses among is served by the first endpoint; any other link asks its own model.
+    pub fn own_prompt(&self, prompt: &Prompt) -> Prompt {
+        let mut prompt = prompt.clone();
+        prompt.model = prompt.model.filter(|_| self.name == FIRST);
+        prompt
     }
 
     /// Starts an answer, unless the model has failed too often just now, or its provider has asked to be left alone.
     pub fn answer(&self, prompt: Prompt) -> ChunkStream {
-        if !self.state.lets_through() {
+        let state = self.state_of(&prompt);
+        if !state.allows_call() {
             return stream::iter([Err(ModelError::Resting)]).boxed();
         }
-        let state = self.state.clone();
         let watched = self.model.answer(prompt).inspect(move |chunk| match chunk {
             Ok(Chunk::End(..)) => state.answered(),
             Err(error) => state.failed(*error),
@@ -136,23 +146,25 @@ impl Link {
         watched.boxed()
     }
 
-    /// Asks a question of our own, past the breaker, and notes how it went. A provider that asked to be left alone is.
+    /// Asks the link's own model a question past the breaker, and records whether it answered. A provider that asked not to be called is
+    /// not asked.
     pub async fn probe(&self, prompt: Prompt) {
-        if self.state.rests() {
+        let state = self.state.own();
+        if state.rests() {
             return;
         }
         match self.model.answer(prompt).try_for_each(|_| async { Ok(()) }).await {
-            Ok(()) => self.state.answered(),
+            Ok(()) => state.answered(),
             Err(error) => {
-                self.state.failed(error);
-                self.state.note_outage(error, true);
+                state.failed(error);
+                state.record_outage(error, true);
             }
         }
     }
 
     /// None while the model answers.
     pub fn outage(&self) -> Option<Outage> {
-        *lock(&self.state.outage)
+        *lock(&self.state.own().outage)
     }
 
     pub fn source(&self) -> Source {
@@ -160,12 +172,19 @@ impl Link {
     }
 
     pub fn is_resting(&self) -> bool {
-        self.state.breaker.is_open()
+        self.state.any(|state| state.breaker.is_open())
     }
 
-    /// How many tokens the model can read and write together, set beforehand or learnt from a refusal.
-    pub fn window(&self) -> Option<u32> {
-        Some(self.state.window.load(Ordering::Relaxed)).filter(|tokens| *tokens > 0)
+    /// How many tokens the model that `prompt` goes to can read and write together, set beforehand or learnt from a refusal.
+    pub fn window(&self, prompt: &Prompt) -> Option<u32> {
+        let window = self.state_of(prompt).window.load(Ordering::Relaxed);
+        Some(window).filter(|tokens| *tokens > 0)
+    }
+
+    /// How the model that `prompt` goes to has answered of late: one that a store has chosen and that fails is not in the way of the others.
+    fn state_of(&self, prompt: &Prompt) -> LinkState {
+        let chosen = prompt.model.as_ref().filter(|_| self.name == FIRST);
+        self.state.of(chosen, LinkState::default)
     }
 }
 
@@ -173,32 +192,32 @@ impl Link {
 #[derive(Clone)]
 pub struct Chain {
     links: Arc<[Link]>,
-    trouble: Arc<Notify>,
+    changed: Arc<Notify>,
 }
 
 impl Chain {
     /// One model and nothing behind it.
     pub fn of(model: Arc<dyn Model>) -> Self {
-        let trouble = Arc::new(Notify::new());
-        let link = Link::new("first", model, None, (Clock::system(), trouble.clone()));
+        let changed = Arc::new(Notify::new());
+        let link = Link::new(FIRST, model, None, (Clock::system(), changed.clone()));
         Self {
             links: Arc::new([link]),
-            trouble,
+            changed,
         }
     }
 
     /// Metered models, and the rules when none of them answers.
     pub fn with_rules(models: impl IntoIterator<Item = (Arc<dyn Model>, Meter)>, clock: &Clock) -> Self {
-        let trouble = Arc::new(Notify::new());
-        let told = || (clock.clone(), trouble.clone());
-        let models = ["first", "second"].into_iter().zip(models);
+        let changed = Arc::new(Notify::new());
+        let told = || (clock.clone(), changed.clone());
+        let models = [FIRST, "second"].into_iter().zip(models);
         let mut links: Vec<Link> = models
             .map(|(name, (model, meter))| Link::new(name, model, Some(meter), told()))
             .collect();
         links.push(Link::new("rules", Arc::new(OfflineModel), None, told()));
         Self {
             links: links.into(),
-            trouble,
+            changed,
         }
     }
 
@@ -215,8 +234,8 @@ impl Chain {
         self.links.iter()
     }
 
-    /// Told when a link begins to fail, and when one that failed answers again.
-    pub(super) fn trouble(&self) -> Arc<Notify> {
-        self.trouble.clone()
+    /// Notified when a link begins to fail, and when one that failed answers again.
+    pub(super) fn changed(&self) -> Arc<Notify> {
+        self.changed.clone()
     }
 }

@@ -1,19 +1,19 @@
 //! A model at an HTTP endpoint, whichever wire it speaks: asks, learns from refusals, and reads the stream of the answer.
 
-use std::{collections::BTreeSet, pin::Pin, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use futures::{Stream, StreamExt, TryStreamExt, future::BoxFuture, stream};
-use secrecy::SecretString;
-use serde_json::Value;
+use futures::{Stream, StreamExt, TryStreamExt, stream};
 use tokio::time::timeout;
 
 use super::{
-    Chunk, ChunkStream, Deadlines, Model, ModelError, Price, Prompt, Source,
+    Chunk, ChunkStream, Deadlines, Model, ModelError, Prompt, Source,
     anthropic::AnthropicMessages,
     chat_completions::ChatCompletions,
     dialect::{self, Adaptation, Adaptations, Dialect, Learnt},
+    per_model::PerModel,
+    protocol::{AnswerReader, EndpointSettings, EventStream, Progress, Protocol, Wire},
     responses::OpenAiResponses,
-    server_sent_events::{OpenError, StreamEvent},
+    server_sent_events::OpenError,
 };
 
 /// How long the count of tokens is waited for when the answer is complete. Some servers leave the stream open.
@@ -21,141 +21,21 @@ const USAGE_TIMEOUT: Duration = Duration::from_secs(1);
 /// How often one request is changed after a refusal. There are not many more adaptations.
 const MAX_ADAPTATIONS: usize = 8;
 
-/// The protocol of an endpoint.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wire {
-    /// `POST /chat/completions`, which nearly every server speaks.
-    ChatCompletions,
-    /// `POST /responses` of OpenAI.
-    Responses,
-    /// `POST /v1/messages` of Anthropic.
-    Anthropic,
-}
-
-/// How the model picks its words. What is not set is left to the provider.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Sampling {
-    /// From 0 to 2.
-    pub temperature: Option<f64>,
-    /// From 0 to 1.
-    pub top_p: Option<f64>,
-    pub reasoning_effort: Option<Effort>,
-}
-
-/// How long a model that reasons may do so.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Effort {
-    Minimal,
-    Low,
-    Medium,
-    High,
-}
-
-impl Effort {
-    /// As the wires and `MODEL_REASONING_EFFORT` write it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Minimal => "minimal",
-            Self::Low => "low",
-            Self::Medium => "medium",
-            Self::High => "high",
-        }
-    }
-}
-
-impl std::str::FromStr for Effort {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let all = [Self::Minimal, Self::Low, Self::Medium, Self::High];
-        all.into_iter()
-            .find(|effort| effort.name() == text)
-            .ok_or("must be minimal, low, medium or high")
-    }
-}
-
-/// Where a model is, and how it is asked.
-#[derive(Clone, Debug)]
-pub struct EndpointSettings {
-    pub wire: Wire,
-    /// Such as `https://api.openai.com/v1`, without a final slash.
-    pub base_url: String,
-    pub api_key: SecretString,
-    pub model: String,
-    pub price: Price,
-    pub deadlines: Deadlines,
-    pub dialect: Dialect,
-    pub sampling: Sampling,
-    /// How many tokens the model can read and write together, where that is known.
-    pub context_tokens: Option<u32>,
-}
-
-impl EndpointSettings {
-    /// The settings of a model that have defaults, with those.
-    pub fn new(base_url: String, api_key: SecretString, model: String, price: Price) -> Self {
-        Self {
-            wire: Wire::ChatCompletions,
-            base_url,
-            api_key,
-            model,
-            price,
-            deadlines: Deadlines::default(),
-            dialect: Dialect::default(),
-            sampling: Sampling::default(),
-            context_tokens: None,
-        }
-    }
-}
-
-/// The events of one answer.
-pub(super) type EventStream = Pin<Box<dyn Stream<Item = Result<StreamEvent, ModelError>> + Send>>;
-
-/// A protocol: how a prompt is written, sent and its answer read.
-pub(super) trait Protocol: Send + Sync + 'static {
-    /// The body of a request.
-    fn request(&self, prompt: &Prompt, adaptations: &Adaptations) -> Value;
-    /// Sends it.
-    fn open(&self, body: Value) -> BoxFuture<'_, Result<EventStream, OpenError>>;
-    /// Reads the answer to `prompt`.
-    fn reader(&self, prompt: &Prompt, adaptations: &Adaptations) -> Box<dyn AnswerReader>;
-}
-
-/// Reads the events of one answer.
-pub(super) trait AnswerReader: Send {
-    /// What an event adds to the answer.
-    fn add(&mut self, event: StreamEvent) -> Result<Vec<Chunk>, ModelError>;
-    /// Where the answer stands.
-    fn progress(&self) -> Progress;
-    /// The last chunks, when no more events come.
-    fn end(&mut self) -> Result<Vec<Chunk>, ModelError>;
-    /// What was learnt of the endpoint from how it answered.
-    fn lessons(&self) -> Adaptations {
-        BTreeSet::new()
-    }
-}
-
-/// Whether more of an answer is to come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Progress {
-    Going,
-    /// The answer is complete, but for the count of its tokens.
-    AwaitsUsage,
-    Over,
-}
-
 /// A model at an endpoint. Clones share what was learnt.
 #[derive(Clone)]
 pub struct Endpoint {
     protocol: Arc<dyn Protocol>,
     deadlines: Deadlines,
-    learnt: Learnt,
+    dialect: Dialect,
+    learnt: PerModel<Learnt>,
     context_tokens: Option<u32>,
 }
 
 impl Endpoint {
     pub fn new(settings: EndpointSettings) -> Self {
         let (deadlines, context_tokens) = (settings.deadlines, settings.context_tokens);
-        let learnt = Learnt::new(settings.dialect.adaptations());
+        let dialect = settings.dialect;
+        let learnt = PerModel::new(Learnt::new(dialect.adaptations()));
         let protocol: Arc<dyn Protocol> = match settings.wire {
             Wire::ChatCompletions => Arc::new(ChatCompletions::new(settings)),
             Wire::Responses => Arc::new(OpenAiResponses::new(settings)),
@@ -164,24 +44,31 @@ impl Endpoint {
         Self {
             protocol,
             deadlines,
+            dialect,
             learnt,
             context_tokens,
         }
     }
 
-    /// What the endpoint is known to need.
+    /// What the endpoint is known to need for its own model.
     pub fn adaptations(&self) -> Adaptations {
-        self.learnt.get()
+        self.learnt.own().get()
+    }
+
+    /// What the endpoint is known to need for the model that `prompt` goes to.
+    fn learnt(&self, prompt: &Prompt) -> Learnt {
+        let new = || Learnt::new(self.dialect.adaptations());
+        self.learnt.of(prompt.model.as_ref(), new)
     }
 
     /// Asks, and asks again without what the endpoint refuses. What an answer then came with is kept for the next time.
-    async fn open(&self, prompt: &Prompt) -> Result<(EventStream, Box<dyn AnswerReader>), ModelError> {
-        let mut adaptations = self.learnt.get();
+    async fn open(&self, prompt: &Prompt, learnt: &Learnt) -> Result<(EventStream, Box<dyn AnswerReader>), ModelError> {
+        let mut adaptations = learnt.get();
         for _ in 0..=MAX_ADAPTATIONS {
             let body = self.protocol.request(prompt, &adaptations);
             match self.protocol.open(body).await {
                 Ok(events) => {
-                    self.learnt.keep(&adaptations);
+                    learnt.keep(&adaptations);
                     return Ok((events, self.protocol.reader(prompt, &adaptations)));
                 }
                 Err(OpenError::Failed(error)) => return Err(error),
@@ -199,8 +86,9 @@ impl Model for Endpoint {
     fn answer(&self, prompt: Prompt) -> ChunkStream {
         let (endpoint, deadlines) = (self.clone(), self.deadlines);
         let chunks = async move {
-            let (events, reader) = endpoint.open(&prompt).await?;
-            Ok(read(events, reader, endpoint.learnt))
+            let learnt = endpoint.learnt(&prompt);
+            let (events, reader) = endpoint.open(&prompt, &learnt).await?;
+            Ok(read(events, reader, learnt))
         };
         deadlines.guard(stream::once(chunks).try_flatten().boxed())
     }
@@ -250,10 +138,4 @@ fn end(reader: &mut dyn AnswerReader, learnt: &Learnt) -> Result<Vec<Chunk>, Mod
     let lessons: BTreeSet<Adaptation> = reader.lessons();
     learnt.keep(&lessons);
     chunks
-}
-
-/// The client of every model. One try a request: whoever waits is better served by the next model.
-pub(super) fn http_client() -> reqwest::Client {
-    static CLIENT: std::sync::LazyLock<reqwest::Client> = std::sync::LazyLock::new(reqwest::Client::new);
-    CLIENT.clone()
 }

@@ -4,12 +4,14 @@
 //! those of the models' own chat templates.
 
 /// The marks around reasoning.
-const REASONING: [(&str, &str); 9] = [
+const REASONING: [(&str, &str); 10] = [
     ("<think>", "</think>"),
     ("<thinking>", "</thinking>"),
     ("<thought>", "</thought>"),
     ("<reasoning>", "</reasoning>"),
     ("<seed:think>", "</seed:think>"),
+    // A small model that makes up the result of a call.
+    ("<tool_response>", "</tool_response>"),
     ("[THINK]", "[/THINK]"),
     ("◁think▷", "◁/think▷"),
     ("<|START_THINKING|>", "<|END_THINKING|>"),
@@ -38,8 +40,8 @@ pub struct HiddenText {
     inside: Option<Inside>,
     /// Something visible has come. White space before it says nothing.
     shown: bool,
-    /// A closing mark came without its opening one.
-    pub began_inside: bool,
+    /// A mark closed reasoning that no mark had opened: the opening one stands in the model's template, or somebody had it written.
+    pub closed_unopened: bool,
 }
 
 struct Inside {
@@ -120,8 +122,7 @@ impl HiddenText {
                         let taken: String = self.held.drain(..at + mark.len()).collect();
                         let before = &taken[..at];
                         if closing.is_empty() {
-                            // The opening mark stood in the template: what came before it was reasoning too.
-                            self.began_inside |= !self.shown;
+                            self.closed_unopened = true;
                             parts.push(Part::Reasoning);
                         } else {
                             self.show(before, parts);
@@ -226,7 +227,7 @@ mod tests {
         assert_eq!(read("angry</think>Hello", 1, true).0, "Hello");
         let mut stray = HiddenText::new(false);
         stray.push("angry</think>Hello");
-        assert!(stray.began_inside);
+        assert!(stray.closed_unopened);
     }
 
     #[test]

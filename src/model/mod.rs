@@ -17,11 +17,15 @@ mod health;
 mod hidden_text;
 mod json_schema;
 mod outages;
+mod partial_answer;
+mod per_model;
 mod price;
+mod protocol;
 mod refusal;
 mod responses;
 mod scripted;
 mod server_sent_events;
+pub mod store_model;
 mod test_control;
 mod tool_calls;
 pub mod usage;
@@ -37,12 +41,14 @@ use crate::language::Language;
 pub use chain::{Chain, Link, Outage};
 pub use deadline::Deadlines;
 pub use dialect::{Adaptation, Dialect};
-pub use endpoint::{Endpoint, EndpointSettings, Sampling, Wire};
-pub use fallback_rules::OfflineModel;
+pub use endpoint::Endpoint;
+pub use fallback_rules::{OfflineModel, suggestions, wants_person};
 pub use fault_text::SettingNames;
 pub use health::{ModelHealth, ModelOutage};
-pub use price::Price;
+pub use price::{Price, PricedModel};
+pub use protocol::{EndpointSettings, Sampling, Wire};
 pub use scripted::ScriptedModel;
+pub use store_model::StoreModels;
 pub use test_control::{ScriptedReply, TestControl};
 pub use watch::Watch;
 
@@ -99,7 +105,8 @@ impl Source {
     }
 }
 
-/// What a model is asked. It may hold personal data: no `Debug`.
+/// What a model is asked.
+// It has no `Debug`, so that what is in it cannot reach a log.
 #[derive(Clone)]
 pub struct Prompt {
     pub messages: Vec<PromptMessage>,
@@ -108,6 +115,11 @@ pub struct Prompt {
     pub tools: Arc<[ToolDefinition]>,
     /// The longest answer asked for.
     pub max_output_tokens: u32,
+    /// The model that the store has chosen, in place of the endpoint's own.
+    pub model: Option<PricedModel>,
+    /// The server itself asks, to check the model. Its answer may teach how the endpoint must be read; an answer to a shopper may not,
+    /// because the shopper could have had it written.
+    pub is_check: bool,
 }
 
 impl Prompt {

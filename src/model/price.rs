@@ -1,6 +1,6 @@
 //! What a model costs.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, str::FromStr, sync::Arc};
 
 use super::{Prompt, PromptMessage, Usage};
 
@@ -14,6 +14,13 @@ pub struct Price {
     pub cached: u64,
     /// Output that is reasoning.
     pub reasoning: u64,
+}
+
+/// A model by its name at the provider, with its price.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PricedModel {
+    pub name: Arc<str>,
+    pub price: Price,
 }
 
 /// Bytes that a provider adds to each message for its role and borders, rounded up generously.
@@ -182,7 +189,14 @@ mod tests {
     proptest! {
         #[test]
         fn no_real_cost_passes_the_reserved_one(text in ".{0,200}", output in 0u32..2000, price in 0u64..100_000_000) {
-            let prompt = Prompt { messages: vec![PromptMessage::Shopper(text.clone())], language: crate::language::Language::EN, tools: [].into(), max_output_tokens: 2000 };
+            let prompt = Prompt {
+                messages: vec![PromptMessage::Shopper(text.clone())],
+                language: crate::language::Language::EN,
+                tools: [].into(),
+                max_output_tokens: 2000,
+                model: None,
+                is_check: false,
+            };
             let price = Price { input: price, output: price, cached: price / 2, reasoning: price };
             let input_tokens = text.len() as u32;
             let usage = Usage { input_tokens, cache_write_tokens: input_tokens, output_tokens: output, reasoning_tokens: output, ..Usage::default() };

@@ -100,7 +100,7 @@ impl Refusal {
 
     /// What the refusal means.
     pub fn error(&self) -> ModelError {
-        let says = |words: &[&str]| words.iter().any(|words| self.text.contains(words));
+        let says = |words: &[&str]| self.says(words);
         match self.status {
             401 | 403 => ModelError::KeyRefused,
             402 => ModelError::NoCredit,
@@ -122,6 +122,7 @@ impl Refusal {
                     "invalid api key",
                     "incorrect api key",
                     "api_key_invalid",
+                    "no_db_connection",
                 ]) =>
             {
                 ModelError::KeyRefused

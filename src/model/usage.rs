@@ -22,6 +22,8 @@ pub struct UsageRow {
     pub key: String,
     pub calls: i64,
     pub input_tokens: i64,
+    /// Of the input: read from the provider's cache.
+    pub cached_tokens: i64,
     pub output_tokens: i64,
     pub spent_micros: i64,
 }
@@ -41,6 +43,7 @@ pub async fn usage<R: Role>(
     sqlx::query_as!(
         UsageRow,
         r#"SELECT k.key AS "key!", count(*) AS "calls!", sum(l.input_tokens)::bigint AS "input_tokens!", sum(l.output_tokens)::bigint AS "output_tokens!",
+            sum(l.cached_tokens)::bigint AS "cached_tokens!",
             sum(l.spent_micros)::bigint AS "spent_micros!"
         FROM budget_ledger l CROSS JOIN LATERAL (SELECT unnest(CASE $1 WHEN 'day' THEN ARRAY[to_char(l.at AT TIME ZONE 'UTC', 'YYYY-MM-DD')]
             WHEN 'model' THEN ARRAY[l.model] WHEN 'shopper' THEN ARRAY[l.shopper_id::text]

@@ -33,7 +33,7 @@ impl Watch {
     /// Watches until it is dropped.
     pub async fn run(self) {
         let gap = self.every.min(MIN_GAP);
-        let trouble = self.health.chain().trouble();
+        let changed = self.health.chain().changed();
         let (mut first_time, mut told) = (true, None);
         loop {
             self.ask(first_time).await;
@@ -52,8 +52,8 @@ impl Watch {
             // Nothing is asked while every model answers and staff know it.
             let due = outage.is_some() || told != Some(since) || self.in_doubt();
             match due {
-                true => drop(timeout(self.every.saturating_sub(gap), trouble.notified()).await),
-                false => trouble.notified().await,
+                true => drop(timeout(self.every.saturating_sub(gap), changed.notified()).await),
+                false => changed.notified().await,
             }
         }
     }
@@ -71,7 +71,7 @@ impl Watch {
 
     /// Whether the first model's state is known.
     fn settled(&self) -> bool {
-        let first = self.health.chain().links().next().and_then(|link| link.outage());
+        let first = self.health.chain().links().next().and_then(super::Link::outage);
         first.is_none_or(|outage| outage.is_confirmed)
     }
 }

@@ -1,4 +1,4 @@
-//! Products and their variants: open to every shopper of the tenant.
+//! The catalogue: products and their variants, which every shopper of the tenant may see.
 
 use serde::{Deserialize, Serialize};
 use sqlx::types::Json;
@@ -9,7 +9,7 @@ use crate::{
     tenancy::{Executor, Role, Tx},
 };
 
-/// A product with everything it can be bought as.
+/// A product with all of its variants.
 #[derive(Clone, Serialize)]
 pub struct Product {
     pub product_id: String,
@@ -19,7 +19,7 @@ pub struct Product {
     pub variants: Vec<Variant>,
 }
 
-/// One thing that can be bought.
+/// A variant: one form of a product that can be bought.
 #[derive(Clone, Serialize)]
 pub struct Variant {
     pub item_id: String,
@@ -34,7 +34,7 @@ pub struct Variant {
 pub struct ProductSummary {
     pub product_id: String,
     pub name: String,
-    /// The cheapest variant that can be ordered now.
+    /// The price of the cheapest variant that can be ordered now.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub price_from: Option<Money>,
     pub variants_available: i64,
@@ -71,7 +71,7 @@ impl VariantRow {
     }
 }
 
-/// The product of this id, its variants in order of price.
+/// The product with this id, its variants in order of price.
 pub async fn product<R: Role>(tx: &mut Tx<R>, product_id: &str) -> Result<Option<Product>, sqlx::Error> {
     let row = sqlx::query!(
         r#"SELECT p.external_id, p.name, p.description, t.currency,
@@ -98,7 +98,7 @@ pub async fn product<R: Role>(tx: &mut Tx<R>, product_id: &str) -> Result<Option
     }))
 }
 
-/// Products whose name or description holds every word of `query`, at most `limit`, by name.
+/// Products whose name or description contains every word of `query`, at most `limit`, by name.
 pub async fn search<R: Role>(tx: &mut Tx<R>, query: &str, limit: u32) -> Result<Vec<ProductSummary>, sqlx::Error> {
     let patterns: Vec<String> = query.split_whitespace().map(crate::text::contains).collect();
     sqlx::query!(
@@ -126,7 +126,7 @@ pub async fn search<R: Role>(tx: &mut Tx<R>, query: &str, limit: u32) -> Result<
     .collect()
 }
 
-/// Whether the variant of this id can be ordered, and at what price.
+/// Whether the variant with this id can be ordered, and at what price.
 pub async fn stock<R: Role>(tx: &mut Tx<R>, item_id: &str) -> Result<Option<StockLevel>, sqlx::Error> {
     let row = sqlx::query!(
         r#"SELECT v.item_id, p.external_id, p.name, v.options AS "options: Json<Options>", v.price_minor, v.available, t.currency
@@ -151,7 +151,7 @@ pub async fn stock<R: Role>(tx: &mut Tx<R>, item_id: &str) -> Result<Option<Stoc
     .transpose()
 }
 
-/// Says whether a variant can be had. False when there is no such variant.
+/// Sets whether a variant can be ordered. False when there is no such variant.
 pub async fn set_available(tx: &mut Tx<Executor>, item_id: &str, available: bool) -> Result<bool, sqlx::Error> {
     let set = sqlx::query!(
         "UPDATE variants SET available = $2 WHERE item_id = $1",

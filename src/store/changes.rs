@@ -1,4 +1,4 @@
-//! Changes to a store, as data: what a proposal shows its decider is word for word what is later done.
+//! Changes to a store, as data: what a proposal shows its decider is exactly what is done later.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -18,7 +18,8 @@ use crate::{
     tenancy::{Executor, Tx},
 };
 
-/// One change. Where something is replaced, what was there stands beside it. Personal: no `Debug`.
+/// One change. Where something is replaced, the old value is kept beside the new one.
+// It has no `Debug`, so that what is in it cannot reach a log.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(tag = "change", rename_all = "snake_case")]
 pub enum Change {
@@ -44,7 +45,7 @@ pub enum Change {
         amount: Money,
         payment_method_id: String,
     },
-    /// What is left on a gift card once the payment is confirmed.
+    /// The balance that is left on a gift card once the payment is confirmed.
     Balance {
         payment_method_id: String,
         from: Money,
@@ -56,8 +57,8 @@ pub enum Change {
         amount: Money,
         payment_method_id: String,
     },
-    /// `difference` is what the new items cost more. It is collected before, and held until the old ones are back; less is given
-    /// back then.
+    /// `difference` is how much more the new items cost. It is collected beforehand and held until the old items are back; a negative one
+    /// is paid out then.
     Exchange {
         swaps: Vec<Swap>,
         difference: Money,
@@ -75,7 +76,7 @@ pub enum Change {
     },
 }
 
-/// One unit of an item for one of another.
+/// One unit of an item that is replaced by one of another.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Swap {
     pub item_id: String,
@@ -86,7 +87,7 @@ pub struct Swap {
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Discount {
-    /// `at_most` is the largest amount that it takes off.
+    /// `at_most` is the largest amount that the coupon takes off.
     Percent {
         percent: u32,
         at_most: Money,
@@ -96,23 +97,23 @@ pub enum Discount {
     },
 }
 
-/// What changes are made to.
+/// What the changes apply to.
 pub struct Target {
     pub shopper: ShopperId,
     pub proposal: ProposalId,
-    /// The order and the version the changes were planned on.
+    /// The order, and the version of it that the changes were planned on.
     pub order: Option<(OrderId, i64)>,
 }
 
 #[derive(Debug, thiserror::Error)]
 pub enum ChangeError {
-    /// What is there is not what the change starts from.
+    /// The data is no longer what the change starts from.
     #[error("the store has changed meanwhile")]
     Stale,
-    /// Guests have as many of the places of those who wait for a person as they may.
+    /// The guests' share of the queue for a person is used up.
     #[error("too many guests wait for a person")]
     Full,
-    /// A change of an order without an order: a fault of ours.
+    /// A change needs an order and there is none: a bug.
     #[error("the change needs an order")]
     NoOrder,
     #[error(transparent)]
@@ -122,14 +123,14 @@ pub enum ChangeError {
 impl From<LedgerError> for ChangeError {
     fn from(error: LedgerError) -> Self {
         match error {
-            // The money that was to go out went out otherwise meanwhile.
-            LedgerError::NotCovered | LedgerError::OwnOrder => Self::Stale,
+            // The money that was to be paid out was paid out in another way meanwhile.
+            LedgerError::NotCovered | LedgerError::OwnOrder | LedgerError::NoSession => Self::Stale,
             LedgerError::Database(error) => Self::Database(error),
         }
     }
 }
 
-/// Makes all changes, in the caller's transaction. On an error the caller rolls back.
+/// Makes all changes, in the caller's transaction. After an error the caller rolls back.
 pub async fn apply(
     tx: &mut Tx<Executor>,
     target: &Target,
@@ -192,7 +193,7 @@ async fn make(tx: &mut Tx<Executor>, target: &Target, change: &Change, now: Date
             .await?,
         ),
         Change::Lines { to, .. } => Ok(orders::replace_lines(tx, target.shopper, order()?, to).await?),
-        // Money is moved by the ledger, and a gift card's balance with it: nothing says that it moved before its provider does.
+        // The ledger moves money, and a gift card's balance with it: nothing may say that it moved before its provider does.
         Change::Payment { .. } | Change::Balance { .. } => Ok(()),
         Change::Return {
             item_ids,
@@ -257,8 +258,9 @@ async fn give_back<T: Serialize + Sync>(
     let method = method(tx, target, payment_method_id).await?;
     let items = serde_json::to_value(&items.0).map_err(|error| sqlx::Error::Encode(Box::new(error)))?;
     sqlx::query!(
-        "INSERT INTO returns (tenant_id, shopper_id, id, proposal_id, order_id, kind, items, payment_method_id, difference_minor, created_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        "INSERT INTO returns (tenant_id, shopper_id, id, proposal_id, order_id, kind, items, payment_method_id, difference_minor, created_at, ordered)
+        SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, coalesce(jsonb_object_agg(l.item_id, l.quantity), '{}')
+        FROM (SELECT item_id, sum(quantity) AS quantity FROM order_lines WHERE tenant_id = $1 AND order_id = $5 GROUP BY item_id) l",
         tx.tenant_id().as_uuid(),
         target.shopper.as_uuid(),
         Uuid::now_v7(),
@@ -308,13 +310,14 @@ async fn coupon(
     Ok(())
 }
 
-/// Guests' conversations that wait for a person at one time: those begun in one network, and all. Known shoppers' do not count.
+/// How many conversations of guests may wait for a person at one time: those begun in one network, and below in all. Known shoppers' are
+/// not counted.
 const GUESTS_WAITING_OF_NETWORK: i32 = 5;
-/// Those begun in one IPv6 /48.
+/// The same for those begun in one IPv6 /48.
 const GUESTS_WAITING_OF_SITE: i32 = 15;
 const GUESTS_WAITING: i32 = 50;
 
-/// The conversation waits for a person, unless one has it. Staff hears of it by mail when nobody comes.
+/// Marks the conversation as waiting for a person, unless a person holds it. Queues a mail that tells staff if nobody comes.
 async fn call_a_person(tx: &mut Tx<Executor>, target: &Target, now: DateTime<Utc>) -> Result<(), ChangeError> {
     let call = sqlx::query!(
         r#"SELECT taken AS "taken: ConversationId", is_full AS "is_full!" FROM call_person($1, $2, $3, $4, $5)"#,

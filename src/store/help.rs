@@ -1,4 +1,4 @@
-//! Help articles: what a store's staff has written for shoppers, found by its words, with a letter wrong too.
+//! Help articles: written by a store's staff for shoppers, searched by their words, with misspellings tolerated.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -10,15 +10,15 @@ use crate::{
     tenancy::{Reader, Role, Tx, Web},
 };
 
-/// Articles that a search gives.
-const FOUND: i64 = 3;
-/// How much of an article a search gives, in words: a screen of the chat.
+/// How many articles a search returns.
+const MAX_RESULTS: i64 = 3;
+/// How many words of an article a search returns: about a screen of the chat.
 const EXCERPT: &str =
     "MaxFragments=2, MaxWords=60, MinWords=25, StartSel=\"\", StopSel=\"\", FragmentDelimiter=\" … \"";
-/// How like an article's title a question must be to find it by its letters alone; 0.6 is Postgres's own measure for words.
-const LIKE_ENOUGH: f32 = 0.5;
+/// How similar a question must be to an article's title to match it by spelling alone; Postgres's own threshold for words is 0.6.
+const MIN_SIMILARITY: f32 = 0.5;
 
-/// An article as it is found: what to quote, and where it is from.
+/// An article in search results: the text to quote, and its source.
 #[derive(Serialize)]
 pub struct FoundArticle {
     pub title: String,
@@ -27,7 +27,7 @@ pub struct FoundArticle {
     pub language: String,
 }
 
-/// What an answer is founded on, for its reader to look up.
+/// A source of an answer, which the reader can look up.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Citation {
     #[schema(example = "How to return something")]
@@ -46,7 +46,7 @@ pub struct HelpPage {
     pub updated_at: DateTime<Utc>,
 }
 
-/// An article.
+/// An article as staff see it.
 #[derive(Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Article {
     pub id: Uuid,
@@ -59,7 +59,7 @@ pub struct Article {
     pub updated_at: DateTime<Utc>,
 }
 
-/// What an article says.
+/// The text of an article.
 #[derive(Clone, Deserialize, Validate, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ArticleText {
@@ -74,7 +74,7 @@ pub struct ArticleText {
     pub published: bool,
 }
 
-/// The published articles that fit a question best: those in `language` first, which is the store's where none is given.
+/// The published articles that match a question best: first those in `language`, or in the store's language where none is given.
 pub async fn search(
     tx: &mut Tx<Reader>,
     query: &str,
@@ -91,15 +91,15 @@ pub async fn search(
         ORDER BY language = coalesce($2, (SELECT t.language FROM tenants t WHERE t.tenant_id = help_articles.tenant_id)) DESC, ts_rank(words, wanted) + word_similarity($1, title) DESC, slug LIMIT $5"#,
         query,
         language,
-        LIKE_ENOUGH,
+        MIN_SIMILARITY,
         EXCERPT,
-        FOUND
+        MAX_RESULTS
     )
     .fetch_all(&mut **tx)
     .await
 }
 
-/// The published article of this place.
+/// The published article with this language and slug.
 pub async fn page(tx: &mut Tx<Reader>, language: &str, slug: &str) -> Result<Option<HelpPage>, sqlx::Error> {
     sqlx::query_as!(
         HelpPage,
@@ -111,7 +111,7 @@ pub async fn page(tx: &mut Tx<Reader>, language: &str, slug: &str) -> Result<Opt
     .await
 }
 
-/// Every article of the store, by name.
+/// All articles of the store, by name.
 pub async fn list(tx: &mut Tx<Web>) -> Result<Vec<Article>, sqlx::Error> {
     sqlx::query_as!(
         Article,
@@ -121,7 +121,7 @@ pub async fn list(tx: &mut Tx<Web>) -> Result<Vec<Article>, sqlx::Error> {
     .await
 }
 
-/// Writes an article: a new one, or in place of the one of that name and language. Whether anything has changed.
+/// Writes an article, replacing the one with that slug and language. True when anything has changed.
 pub async fn write<R: Role>(
     tx: &mut Tx<R>,
     slug: &str,
@@ -157,7 +157,7 @@ pub struct Unanswered {
     pub last_at: DateTime<Utc>,
 }
 
-/// What was searched for in vain since `since`, the most often first.
+/// What shoppers searched for without a result since `since`, the most frequent first.
 pub async fn unanswered(tx: &mut Tx<Web>, since: DateTime<Utc>) -> Result<Vec<Unanswered>, sqlx::Error> {
     sqlx::query_as!(
         Unanswered,
@@ -170,7 +170,7 @@ pub async fn unanswered(tx: &mut Tx<Web>, since: DateTime<Utc>) -> Result<Vec<Un
     .await
 }
 
-/// Whether an article can be there: a language that there is, a name of small letters, digits and hyphens.
+/// Whether language and slug are valid: a language that the service has, and small letters, digits and hyphens.
 pub fn is_place(language: &str, slug: &str) -> bool {
     let letters = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     language.parse::<Language>().is_ok()

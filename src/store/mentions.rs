@@ -1,19 +1,19 @@
-//! Whether what another system sent names a person's address, in whatever way the address is written there.
+//! Whether something that another system sent mentions a person's e-mail address, in any encoding.
 
 use std::{borrow::Cow, sync::LazyLock};
 
 use regex::Regex;
 use serde_json::Value;
 
-/// How many encodings may lie around each other: JSON in a form in JSON, say.
-const LAYERS: usize = 3;
+/// How many encodings may be nested, such as JSON in a form in JSON.
+const MAX_NESTED_ENCODINGS: usize = 3;
 
-/// Whether a string of `body`, or a name of one of its fields, holds the whole address `email`: `ve@` is not part of `eve@`.
+/// Whether a string of `body`, or a name of one of its fields, contains the whole address `email`: `ve@` is not part of `eve@`.
 pub(super) fn mentions(body: &Value, email: &str) -> bool {
     let email = email.to_lowercase();
     let mut texts = Vec::new();
     collect(body, &mut texts);
-    texts.into_iter().any(|text| is_in(text, &email, LAYERS))
+    texts.into_iter().any(|text| is_in(text, &email, MAX_NESTED_ENCODINGS))
 }
 
 fn collect<'a>(value: &'a Value, texts: &mut Vec<&'a str>) {
@@ -40,7 +40,7 @@ fn is_in(text: &str, email: &str, layers: usize) -> bool {
             })
 }
 
-/// Whether an address that stands alone in `text` is `email`, both in small letters.
+/// Whether `text` contains `email` as a whole address, both in lower case.
 fn holds(text: &str, email: &str) -> bool {
     let is_part = |c: char| c.is_alphanumeric() || "._%+-'".contains(c);
     text.match_indices(email).any(|(at, _)| {
@@ -48,7 +48,7 @@ fn holds(text: &str, email: &str) -> bool {
         let ahead = before.rfind(|c| !is_part(c)).map_or(before, |end| &before[end..]);
         let ahead = ahead.trim_start_matches(|c| !is_part(c));
         let behind = after.split(|c| !is_part(c)).next().unwrap_or_default();
-        // Quotes and emphasis stand on both sides, the marks of a sentence behind.
+        // Quotes and emphasis may surround the address, punctuation may follow it.
         let is_adorned =
             !ahead.is_empty() && ahead.chars().all(|c| matches!(c, '\'' | '_')) && behind.starts_with(ahead);
         let behind = if is_adorned { &behind[ahead.len()..] } else { behind };
@@ -56,12 +56,12 @@ fn holds(text: &str, email: &str) -> bool {
     })
 }
 
-/// `%40`.
+/// Decodes percent encoding: `%40`.
 fn percent(text: &str) -> Cow<'_, str> {
     percent_encoding::percent_decode_str(text).decode_utf8_lossy()
 }
 
-/// `\u0040` and the others of JSON and JavaScript.
+/// Decodes escapes of JSON and JavaScript, such as `\u0040`.
 fn escapes(text: &str) -> Cow<'_, str> {
     static ESCAPE: LazyLock<Option<Regex>> =
         LazyLock::new(|| Regex::new(r"\\(?:u([0-9a-fA-F]{4})|u\{([0-9a-fA-F]{1,6})\}|x([0-9a-fA-F]{2})|(.))").ok());
@@ -72,14 +72,15 @@ fn escapes(text: &str) -> Cow<'_, str> {
         let hex = (1..=3).find_map(|group| found.get(group));
         match hex {
             Some(hex) => character(hex.as_str(), 16),
-            // `\n` and the like part words; `\"` and `\/` are the mark itself.
+            // `
+            // ` and the like separate words; `\"` and `\/` stand for the character itself.
             None if found[4].contains(char::is_alphanumeric) => " ".to_owned(),
             None => found[4].to_owned(),
         }
     })
 }
 
-/// `&#64;`, `&#x40;`, `&commat;`.
+/// Decodes HTML entities: `&#64;`, `&#x40;`, `&commat;`.
 fn entities(text: &str) -> Cow<'_, str> {
     static ENTITY: LazyLock<Option<Regex>> =
         LazyLock::new(|| Regex::new(r"(?i)&(?:#x([0-9a-f]{1,6})|#([0-9]{1,7})|([a-z]{2,8}));?").ok());
@@ -105,7 +106,7 @@ fn entities(text: &str) -> Cow<'_, str> {
     })
 }
 
-/// `=40`, as mail writes it.
+/// Decodes quoted-printable, as mail uses it: `=40`.
 fn quoted(text: &str) -> Cow<'_, str> {
     if !text.contains('=') {
         return text.into();

@@ -1,11 +1,14 @@
-//! What a store holds: orders, catalogue, shoppers' profiles. Each file is a type and the SQL that loads it.
+//! A store's data: orders, catalogue, shoppers' profiles. Each file is a type and the SQL that loads it.
 //!
-//! Law: these functions see what their transaction is bound to. None takes a tenant or a shopper.
+//! Law: these functions see only what their transaction is bound to. None takes a tenant or a shopper to choose whose data it reads.
 
+mod about_person;
 pub mod catalogue;
 pub mod changes;
+pub mod erasure;
 pub mod help;
 mod mentions;
+pub mod order_number;
 pub mod orders;
 pub mod privacy;
 pub mod profile;
@@ -20,13 +23,14 @@ use validator::Validate;
 /// Option names and values of a variant: `{"color": "blue", "size": "M"}`.
 pub type Options = BTreeMap<String, String>;
 
-/// A postal address. Personal: it has no `Debug`, so it cannot reach a log by formatting.
+/// A postal address.
+// It has no `Debug`, so that what is in it cannot reach a log.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Validate, utoipa::ToSchema, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Address {
     #[validate(length(min = 1, max = 120), custom(function = crate::text::single_line))]
     pub address1: String,
-    /// Flat, suite; may be empty.
+    /// Flat or suite; may be empty.
     #[serde(default)]
     #[validate(length(max = 120), custom(function = crate::text::single_line))]
     pub address2: String,
@@ -43,13 +47,13 @@ pub struct Address {
 }
 
 impl Address {
-    /// Street, town and code: enough to tell two apart.
+    /// Street, town and postal code: enough to tell two addresses apart.
     pub fn in_short(&self) -> String {
         format!("{}, {} {}", self.address1, self.city, self.zip)
     }
 }
 
-/// How a shopper pays. `id` is the store's own reference; no card number is ever stored.
+/// A payment method. `id` is the store's own reference; no card number is ever stored.
 #[derive(Clone, Serialize, utoipa::ToSchema)]
 pub struct PaymentMethod {
     pub id: String,
@@ -59,7 +63,7 @@ pub struct PaymentMethod {
     pub brand: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_four: Option<String>,
-    /// What is left on a gift card.
+    /// The balance of a gift card.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub balance: Option<crate::money::Money>,
 }

@@ -7,14 +7,14 @@ use serde::{Deserialize, Serialize};
 use sqlx::types::Json;
 use validator::Validate;
 
-use super::{Address, Options};
+use super::{Address, Options, order_number};
 use crate::{
     ids::{OrderId, ShopperId},
     money::{Currency, Money},
     tenancy::{Executor, Role, Tx},
 };
 
-/// Where an order stands.
+/// The status of an order.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, sqlx::Type, utoipa::ToSchema, schemars::JsonSchema,
 )]
@@ -22,7 +22,7 @@ use crate::{
 #[sqlx(type_name = "text", rename_all = "snake_case")]
 pub enum OrderStatus {
     Pending,
-    /// Items were changed once; nothing more can be changed.
+    /// Items were changed once; they cannot be changed again.
     PendingItemsModified,
     Processed,
     Delivered,
@@ -36,7 +36,7 @@ pub enum OrderStatus {
 pub struct Order {
     #[serde(skip)]
     pub id: OrderId,
-    /// Rises with every change; decisions are bound to it.
+    /// Rises with every change, so that decisions count only for the version that they were made on.
     pub version: i64,
     #[schema(example = "#W2611340")]
     pub number: String,
@@ -48,12 +48,15 @@ pub struct Order {
     pub shipments: Vec<Shipment>,
     pub payments: Vec<Payment>,
     pub address: Address,
-    /// Where the picture of each product is, by product. For pages alone: it is not part of what models and other systems are told.
+    /// What open returns and exchanges have promised to pay out. Only write tools read it (`tools::write`).
+    #[serde(skip)]
+    pub promised: Option<Money>,
+    /// The address of each product's picture, by product. Only for pages: models and other systems are not told it.
     #[serde(skip)]
     pub pictures: BTreeMap<String, String>,
 }
 
-/// Units of one variant at the price they were ordered at.
+/// Units of one variant at the price at which they were ordered.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Line {
     pub item_id: String,
@@ -86,10 +89,10 @@ pub struct Payment {
     pub amount: Money,
     /// The store's reference of the payment method.
     pub payment_method_id: String,
-    /// True while whoever moves the money has not confirmed it.
+    /// True while the movement is not confirmed by whoever moves the money.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub pending: bool,
-    /// For a payment: the part that has not been refunded in any way.
+    /// For a payment: the part that has not been refunded, and for write tools, that is not promised either.
     #[serde(skip)]
     pub left: Money,
 }
@@ -102,7 +105,7 @@ pub enum PaymentKind {
     Refund,
 }
 
-/// One line of a list of orders.
+/// An order in a list.
 #[derive(Clone, Serialize, utoipa::ToSchema)]
 pub struct OrderSummary {
     #[serde(skip)]
@@ -113,11 +116,11 @@ pub struct OrderSummary {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub placed_at: Option<DateTime<Utc>>,
     pub total: Money,
-    /// What was ordered, by name.
+    /// The names of the products.
     pub items: Vec<String>,
 }
 
-/// Named, because an anonymous row would have to be printable.
+/// A named type, because sqlx's anonymous row type would require the personal data in it to be printable.
 struct OrderRow {
     id: OrderId,
     version: i64,
@@ -151,9 +154,10 @@ struct PaymentRow {
     confirmed: bool,
 }
 
-/// The bound shopper's order of this number. The leading `#` that many shops print may be left out or added.
+/// The bound shopper's order of this number, in whatever spelling (`order_number::fold`). Where two of a shopper's orders differ by spelling
+/// alone, only the exact one is found.
 pub async fn by_number<R: Role>(tx: &mut Tx<R>, number: &str) -> Result<Option<Order>, sqlx::Error> {
-    // Children come as JSON arrays in the field order of their rows: the cheapest shape Postgres can build.
+    // Lines, shipments and payments come as JSON arrays in the field order of their rows: the cheapest shape for Postgres to build.
     let row = sqlx::query_as!(
         OrderRow,
         r#"SELECT o.id AS "id: OrderId", o.version, o.number, o.status AS "status: OrderStatus", o.currency, o.placed_at,
@@ -167,8 +171,15 @@ pub async fn by_number<R: Role>(tx: &mut Tx<R>, number: &str) -> Result<Option<O
                 WHERE (p.tenant_id, p.order_id) = (o.tenant_id, o.id) ORDER BY p.position) AS "payments!: Vec<Json<PaymentRow>>",
             ARRAY(SELECT json_build_array(g.external_id, g.picture) FROM products g WHERE g.tenant_id = o.tenant_id AND g.picture IS NOT NULL
                 AND g.external_id IN (SELECT l.product_id FROM order_lines l WHERE (l.tenant_id, l.order_id) = (o.tenant_id, o.id))) AS "pictures!: Vec<Json<(String, String)>>"
-        FROM orders o WHERE o.bare_number = $1"#,
-        number.trim_start_matches('#')
+        FROM orders o WHERE o.tenant_id = $1 AND ($2::uuid IS NULL OR o.shopper_id = $2 OR o.id = $3)
+            AND o.folded_number = $4 AND (o.bare_number = $5 OR NOT EXISTS (SELECT FROM orders other
+                WHERE other.tenant_id = o.tenant_id AND other.shopper_id = o.shopper_id AND other.folded_number = o.folded_number AND other.id <> o.id))
+        ORDER BY o.bare_number = $5 DESC LIMIT 1"#,
+        tx.tenant_id().as_uuid(),
+        tx.shopper_id().map(ShopperId::as_uuid),
+        tx.proved_order().map(OrderId::as_uuid),
+        order_number::fold(number),
+        number.trim().trim_start_matches('#')
     )
     .fetch_optional(&mut **tx)
     .await?;
@@ -196,8 +207,31 @@ pub async fn by_number<R: Role>(tx: &mut Tx<R>, number: &str) -> Result<Option<O
             .map(|payment| payment.0.paid_in(currency))
             .collect(),
         address: row.address.0,
+        promised: None,
         pictures: row.pictures.into_iter().map(|picture| picture.0).collect(),
     }))
+}
+
+/// The number of the one order of the bound shopper that a parcel of this tracking number belongs to.
+pub async fn number_by_tracking<R: Role>(tx: &mut Tx<R>, tracking: &str) -> Result<Option<String>, sqlx::Error> {
+    let tracking = order_number::plain(tracking).to_ascii_lowercase();
+    let tracking: String = tracking.chars().filter(char::is_ascii_alphanumeric).collect();
+    // Fewer characters are no carrier's, and could be anything.
+    if tracking.len() < 6 {
+        return Ok(None);
+    }
+    let numbers = sqlx::query_scalar!(
+        "SELECT DISTINCT o.number FROM orders o JOIN shipments s ON (s.tenant_id, s.order_id) = (o.tenant_id, o.id)
+        WHERE o.tenant_id = $1 AND (o.shopper_id = $2 OR o.id = $3)
+            AND lower(regexp_replace(s.tracking_number, '[^A-Za-z0-9]', '', 'g')) = $4 LIMIT 2",
+        tx.tenant_id().as_uuid(),
+        tx.shopper_id().map(ShopperId::as_uuid),
+        tx.proved_order().map(OrderId::as_uuid),
+        tracking
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    Ok(<[String; 1]>::try_from(numbers).ok().map(|[number]| number))
 }
 
 /// The bound shopper's orders, newest first, at most `limit`, those older than `after` when it is given.
@@ -259,12 +293,12 @@ impl PaymentRow {
     }
 }
 
-/// Reads a stored currency code; the table's check makes a bad one a fault of ours, not the caller's.
+/// Parses a stored currency code. The table's check makes an invalid one a bug of ours, not the caller's error.
 pub(crate) fn currency(code: &str) -> Result<Currency, sqlx::Error> {
     code.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))
 }
 
-/// Makes `lines` the lines of an order.
+/// Replaces the lines of an order.
 pub(super) async fn replace_lines(
     tx: &mut Tx<Executor>,
     shopper: ShopperId,

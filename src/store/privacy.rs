@@ -1,9 +1,9 @@
-//! Everything about a shopper, to hand over or to erase. What money was moved stays; whose it was does not.
+//! Privacy: exports everything about a shopper, and forgets what is old. `erasure` erases a shopper.
 
 use chrono::{DateTime, Duration, Utc};
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::mentions::mentions;
+use super::erasure::ERASED;
 use crate::{
     ids::ShopperId,
     tenancy::{
@@ -12,10 +12,7 @@ use crate::{
     },
 };
 
-/// What stands where words were.
-const ERASED: &str = "[erased]";
-
-/// The shopper whom the store calls by this address or id, guests left out.
+/// The shopper with this address or this id at the store, but no guest.
 pub async fn find(tx: &mut Tx<Executor>, email_or_external_id: &str) -> Result<Option<ShopperId>, sqlx::Error> {
     sqlx::query_scalar!(
         r#"SELECT shopper_id AS "id: ShopperId" FROM shoppers WHERE (external_id = $1 OR email = lower($1)) AND NOT guest"#,
@@ -25,11 +22,11 @@ pub async fn find(tx: &mut Tx<Executor>, email_or_external_id: &str) -> Result<O
     .await
 }
 
-/// Everything that is kept about a shopper, as JSON.
+/// Everything that is stored about a shopper, as JSON.
 pub async fn export<R: Role>(tx: &mut Tx<R>, shopper: ShopperId) -> Result<Value, sqlx::Error> {
     sqlx::query_scalar!(
         r#"SELECT jsonb_build_object(
-            'profile', (SELECT jsonb_build_object('id', external_id, 'email', email, 'first_name', first_name, 'last_name', last_name,
+            'profile', (SELECT jsonb_build_object('id', external_id, 'email', email, 'former_emails', former_emails, 'first_name', first_name, 'last_name', last_name,
                 'address', address, 'language', language, 'created_at', created_at) FROM shoppers WHERE shopper_id = $1),
             'payment_methods', (SELECT coalesce(jsonb_agg(jsonb_build_object('id', external_id, 'kind', kind, 'brand', brand,
                 'last_four', last_four, 'balance_minor', balance_minor)), '[]') FROM payment_methods WHERE shopper_id = $1),
@@ -59,126 +56,11 @@ pub async fn export<R: Role>(tx: &mut Tx<R>, shopper: ShopperId) -> Result<Value
     .await
 }
 
-/// Erases a shopper, with an audit entry that names nobody. Amounts, decisions and the order's number stay.
-pub async fn erase(
-    tx: &mut Tx<Executor>,
-    shopper: ShopperId,
-    actor: &Actor,
-    now: DateTime<Utc>,
-) -> Result<(), sqlx::Error> {
-    let id = shopper.as_uuid();
-    let email = sqlx::query_scalar!("SELECT email FROM shoppers WHERE shopper_id = $1", id)
-        .fetch_one(&mut **tx)
-        .await?;
-    if let Some(email) = email {
-        sqlx::query!("DELETE FROM codes WHERE email = $1", email)
-            .execute(&mut **tx)
-            .await?;
-        forget_events_about(tx, &email).await?;
-    }
-    let nobody = format!("erased-{shopper}");
-    sqlx::query!(
-        "UPDATE shoppers SET email = $2 || '@erased.invalid', external_id = $2, first_name = '', last_name = '', address = NULL WHERE shopper_id = $1",
-        id,
-        nobody
-    )
-    .execute(&mut **tx)
-    .await?;
-    sqlx::query!(
-        "UPDATE payment_methods SET external_id = 'erased-' || id, brand = NULL, last_four = NULL, reference = NULL, customer = NULL WHERE shopper_id = $1",
-        id
-    )
-    .execute(&mut **tx)
-    .await?;
-    let address =
-        json!({ "address1": ERASED, "address2": "", "city": ERASED, "state": "", "zip": ERASED, "country": ERASED });
-    sqlx::query!(
-        "UPDATE orders SET address = $2, version = version + 1 WHERE shopper_id = $1",
-        id,
-        address
-    )
-    .execute(&mut **tx)
-    .await?;
-    sqlx::query!(
-        "UPDATE shipments SET tracking_number = $2, carrier = NULL WHERE shopper_id = $1",
-        id,
-        ERASED
-    )
-    .execute(&mut **tx)
-    .await?;
-    sqlx::query!("UPDATE messages SET body = $2 WHERE shopper_id = $1", id, ERASED)
-        .execute(&mut **tx)
-        .await?;
-    sqlx::query!("UPDATE notes SET body = $2 WHERE shopper_id = $1", id, ERASED)
-        .execute(&mut **tx)
-        .await?;
-    sqlx::query!(
-        "UPDATE turns SET events = '[]', idempotency_key = NULL WHERE shopper_id = $1",
-        id
-    )
-    .execute(&mut **tx)
-    .await?;
-    sqlx::query!("UPDATE tool_calls SET arguments = $2 WHERE shopper_id = $1", id, ERASED)
-        .execute(&mut **tx)
-        .await?;
-    // The amount has a column of its own; the digest still says what was decided on, to whoever has the plan.
-    sqlx::query!(
-        "UPDATE proposals SET arguments = '{}', plan = jsonb_build_object('summary', $2::text, 'changes', '[]'::jsonb), reason = NULL WHERE shopper_id = $1",
-        id,
-        ERASED
-    )
-    .execute(&mut **tx)
-    .await?;
-    sqlx::query!("SELECT forget_reasons($1)", id)
-        .fetch_one(&mut **tx)
-        .await?;
-    sqlx::query!("DELETE FROM passwords WHERE shopper_id = $1", id)
-        .execute(&mut **tx)
-        .await?;
-    sqlx::query!(
-        "UPDATE sessions SET revoked_at = coalesce(revoked_at, $2), address = NULL, device = NULL WHERE shopper_id = $1",
-        id,
-        now
-    )
-    .execute(&mut **tx)
-    .await?;
-    audit::append(tx, Entry::new(actor, "shopper.erase", ("shopper", shopper), now)).await
-}
+/// How long an inactive guest is kept.
+const GUEST_RETENTION: Duration = Duration::days(30);
 
-/// How many events are looked through at one time.
-const EVENTS: i64 = 200;
-
-/// Deletes what other systems sent about an address, as it came.
-async fn forget_events_about(tx: &mut Tx<Executor>, email: &str) -> Result<(), sqlx::Error> {
-    let mut after = uuid::Uuid::nil();
-    loop {
-        let events = sqlx::query!(
-            "SELECT id, body FROM incoming_webhooks WHERE tenant_id = $1 AND id > $2 ORDER BY id LIMIT $3",
-            tx.tenant_id().as_uuid(),
-            after,
-            EVENTS
-        )
-        .fetch_all(&mut **tx)
-        .await?;
-        let Some(last) = events.last() else { return Ok(()) };
-        after = last.id;
-        let about = events.iter().filter(|event| mentions(&event.body, email));
-        let about: Vec<_> = about.map(|event| event.id).collect();
-        sqlx::query!(
-            "DELETE FROM incoming_webhooks WHERE tenant_id = $1 AND id = ANY ($2)",
-            tx.tenant_id().as_uuid(),
-            &about
-        )
-        .execute(&mut **tx)
-        .await?;
-    }
-}
-
-/// How long a guest is kept who does nothing any more.
-const GUESTS_KEPT: Duration = Duration::days(30);
-
-/// Deletes guests who have no session and have said nothing for so long, with their conversations. Those whose conversation was handed
-/// to a person stay: their proposal is in the audit. Returns how many.
+/// Deletes guests who have no session and have said nothing for so long, with their conversations. Guests whose conversation was handed off
+/// are kept, because their proposal is in the audit. Returns how many.
 pub async fn forget_guests(pool: &Pool<Executor>, now: DateTime<Utc>) -> Result<usize, sqlx::Error> {
     let mut deleted = 0;
     for tenant in tenancy::all(pool).await? {
@@ -188,7 +70,7 @@ pub async fn forget_guests(pool: &Pool<Executor>, now: DateTime<Utc>) -> Result<
                 AND NOT EXISTS (SELECT FROM sessions e WHERE e.shopper_id = s.shopper_id)
                 AND NOT EXISTS (SELECT FROM conversations c WHERE c.shopper_id = s.shopper_id AND c.updated_at >= $1)
                 AND NOT EXISTS (SELECT FROM proposals p WHERE p.shopper_id = s.shopper_id) ORDER BY created_at LIMIT 1000 FOR UPDATE",
-            now - GUESTS_KEPT
+            now - GUEST_RETENTION
         )
         .fetch_all(&mut *tx)
         .await?;
@@ -219,7 +101,7 @@ pub async fn forget_guests(pool: &Pool<Executor>, now: DateTime<Utc>) -> Result<
     Ok(deleted)
 }
 
-/// Blanks the words of conversations that nobody has used for so long. Returns how many.
+/// Blanks the texts of conversations that were not used for `longest`. Returns how many.
 pub async fn retain(pool: &Pool<Executor>, longest: Duration, now: DateTime<Utc>) -> Result<usize, sqlx::Error> {
     let mut blanked = 0;
     for tenant in tenancy::all(pool).await? {
@@ -253,7 +135,7 @@ pub async fn retain(pool: &Pool<Executor>, longest: Duration, now: DateTime<Utc>
         sqlx::query!("UPDATE conversations SET erased_at = $2 WHERE id = ANY ($1)", &old, now)
             .execute(&mut *tx)
             .await?;
-        // What other systems sent is worked off long before; their raw words go with the same age.
+        // Stored events were processed long before; their raw bodies are deleted at the same age.
         sqlx::query!(
             "DELETE FROM incoming_webhooks WHERE received_at < $1 AND state IN ('done', 'ignored')",
             now - longest

@@ -1,4 +1,4 @@
-//! A shopper's own profile. Personal: no `Debug`.
+//! A shopper's own profile.
 
 use serde::{Deserialize, Serialize};
 use sqlx::types::Json;
@@ -10,7 +10,8 @@ use crate::{
     tenancy::{Role, Tx},
 };
 
-/// Who the shopper is and how it pays.
+/// The shopper's name, address and payment methods.
+// It has no `Debug`, so that what is in it cannot reach a log.
 #[derive(Clone, Serialize)]
 pub struct Profile {
     #[serde(skip)]
@@ -23,7 +24,7 @@ pub struct Profile {
     pub payment_methods: Vec<PaymentMethod>,
 }
 
-/// Named, because an anonymous row would have to be printable.
+/// A named type, because sqlx's anonymous row type would require the personal data in it to be printable.
 struct ProfileRow {
     id: ShopperId,
     first_name: String,
@@ -75,7 +76,7 @@ pub async fn of<R: Role>(tx: &mut Tx<R>, shopper: ShopperId) -> Result<Option<Pr
     }))
 }
 
-/// The shopper's payment method that the store calls `external_id`.
+/// The shopper's payment method with the store's reference `external_id`.
 pub(super) async fn payment_method<R: Role>(
     tx: &mut Tx<R>,
     shopper: ShopperId,

@@ -1,4 +1,4 @@
-//! The records a store sends us: the import format, typed and bounded. `docs/import.md` describes it.
+//! The records that a store sends: the import format, typed and bounded. `docs/import.md` describes it.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -29,7 +29,7 @@ pub struct ProductRecord {
     #[serde(default)]
     #[validate(length(max = 4000), custom(function = text::multi_line))]
     pub description: String,
-    /// Where its picture is: an https address, or a path on the shop's own site.
+    /// The address of its picture: an https address, or a path on the shop's own site.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[validate(length(max = 1000), custom(function = picture_fits))]
     pub picture: Option<String>,
@@ -79,14 +79,14 @@ pub struct PaymentMethodRecord {
     pub brand: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_four: Option<String>,
-    /// What is left on a gift card: decimal text in the store's currency.
+    /// The balance of a gift card: decimal text in the store's currency.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub balance: Option<String>,
-    /// What the payment provider calls it (Stripe: `pm_…`): it can be charged there if that is known.
+    /// The payment provider's id of the method (Stripe: `pm_…`); with it, the method can be charged there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[validate(length(max = 200), custom(function = text::single_line))]
     pub reference: Option<String>,
-    /// What the payment provider calls its owner (Stripe: `cus_…`).
+    /// The payment provider's id of its owner (Stripe: `cus_…`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[validate(length(max = 200), custom(function = text::single_line))]
     pub customer: Option<String>,
@@ -108,7 +108,7 @@ pub struct OrderRecord {
     pub number: String,
     /// The shopper's `id`.
     pub shopper: String,
-    /// What the shop's platform calls it (Shopify: `gid://shopify/Order/…`); changes are made there too if it is known.
+    /// The shop platform's id of the order (Shopify: `gid://shopify/Order/…`); with it, changes are made there too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[validate(length(max = 200), custom(function = text::single_line))]
     pub reference: Option<String>,
@@ -146,7 +146,7 @@ pub struct LineRecord {
     pub quantity: u32,
 }
 
-/// Nothing that runs, and nothing that is fetched in the clear.
+/// Allows https addresses and paths only: nothing that runs code, and nothing that is loaded over plain HTTP.
 fn picture_fits(picture: &str) -> Result<(), ValidationError> {
     text::single_line(picture)?;
     let path = picture
@@ -162,7 +162,7 @@ fn picture_fits(picture: &str) -> Result<(), ValidationError> {
     }
 }
 
-/// At most 50 options, each name and value a short single line.
+/// Checks for at most 50 options, each name and value a short single line.
 fn options_fit(options: &Options) -> Result<(), ValidationError> {
     let mut texts = options.iter().flat_map(|(name, value)| [name, value]);
     if options.len() > 50 || texts.clone().any(|part| part.chars().count() > 200) {
@@ -185,7 +185,7 @@ pub struct PaymentRecord {
     pub amount: String,
     /// The payment method's `id`.
     pub payment_method: String,
-    /// What the payment provider calls it (Stripe: `pi_…` or `ch_…`); refunds are made there if it is known.
+    /// The payment provider's id of the payment (Stripe: `pi_…` or `ch_…`); with it, refunds are made there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<String>,
 }

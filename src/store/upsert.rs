@@ -1,12 +1,13 @@
-//! How a record becomes rows.
+//! Stores the records of the import format.
 //!
-//! A record is the whole truth about its thing: sent again it changes nothing, sent changed it replaces what was there.
+//! A record describes its thing completely: sent again it changes nothing, sent changed it replaces what was stored.
 
 use sqlx::types::Json;
 use uuid::Uuid;
 use validator::Validate;
 
 use super::{
+    order_number,
     orders::{self, Line, OrderStatus, PaymentKind, Shipment},
     profile,
     records::{LineRecord, OrderRecord, PaymentMethodKind, PaymentRecord, ProductRecord, Record, ShopperRecord},
@@ -45,13 +46,13 @@ pub enum UpsertError {
 impl From<LedgerError> for UpsertError {
     fn from(error: LedgerError) -> Self {
         match error {
-            LedgerError::NotCovered | LedgerError::OwnOrder => Self::RefundedMoreThanPaid,
+            LedgerError::NotCovered | LedgerError::OwnOrder | LedgerError::NoSession => Self::RefundedMoreThanPaid,
             LedgerError::Database(error) => Self::Database(error),
         }
     }
 }
 
-/// Stores one record. On an error the caller rolls back, and nothing of it is kept.
+/// Stores one record. After an error the caller rolls back, and nothing of it is kept.
 pub async fn apply(tx: &mut Tx<Executor>, store: &Tenant, record: &Record) -> Result<(), UpsertError> {
     match record {
         Record::Product(product) => self::product(tx, store, valid(product)?).await,
@@ -106,7 +107,7 @@ async fn product(tx: &mut Tx<Executor>, store: &Tenant, product: &ProductRecord)
         .execute(&mut **tx)
         .await?;
     }
-    // A variant the store no longer sends is no longer sold; orders still name it.
+    // A variant that the store no longer sends is no longer sold, but is kept because orders name it.
     let sold: Vec<String> = product.variants.iter().map(|variant| variant.id.clone()).collect();
     sqlx::query!(
         "UPDATE variants SET available = false WHERE product_id = $1 AND available AND item_id <> ALL($2)",
@@ -118,9 +119,9 @@ async fn product(tx: &mut Tx<Executor>, store: &Tenant, product: &ProductRecord)
     Ok(())
 }
 
-/// An account that somebody made here with the address of a shopper of the store's becomes that shopper: both have proved the same address. Whoever
-/// could sign in to it before cannot any more, as with an assertion: the address may have changed hands. An account that cannot become the shopper,
-/// who is known already, gives the address up.
+/// Merges an account that somebody registered here into the store's shopper with the same address: both have proved it. Whoever could sign
+/// in to the account before cannot any more, as with an assertion, because the address may have changed hands. If the shopper is known here
+/// already, the account loses the address instead.
 async fn adopt(tx: &mut Tx<Executor>, store: &Tenant, external_id: &str, email: &str) -> Result<(), sqlx::Error> {
     let made_here = sqlx::query!(
         r#"UPDATE shoppers m SET external_id = CASE WHEN known.known THEN m.external_id ELSE $3 END,
@@ -215,8 +216,9 @@ async fn order(tx: &mut Tx<Executor>, store: &Tenant, order: &OrderRecord) -> Re
     .await?
     .ok_or_else(|| UpsertError::NoShopper(order.shopper.clone()))?;
     let stored = sqlx::query_scalar!(
-        r#"INSERT INTO orders (tenant_id, shopper_id, id, number, status, currency, address, placed_at, reference) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-        ON CONFLICT (tenant_id, bare_number) DO UPDATE SET number = excluded.number, reference = coalesce(excluded.reference, orders.reference) WHERE orders.shopper_id = excluded.shopper_id
+        r#"INSERT INTO orders (tenant_id, shopper_id, id, number, folded_number, status, currency, address, placed_at, reference)
+        VALUES ($1, $2, $3, $4, $10, $5, $6, $7, $8, $9)
+        ON CONFLICT (tenant_id, bare_number) DO UPDATE SET number = excluded.number, folded_number = excluded.folded_number, reference = coalesce(excluded.reference, orders.reference) WHERE orders.shopper_id = excluded.shopper_id
         RETURNING id AS "id: OrderId""#,
         store.id.as_uuid(),
         shopper.as_uuid(),
@@ -226,7 +228,8 @@ async fn order(tx: &mut Tx<Executor>, store: &Tenant, order: &OrderRecord) -> Re
         store.currency.to_string(),
         Json(&order.address) as _,
         order.placed_at,
-        order.reference
+        order.reference,
+        order_number::fold(&order.number)
     )
     .fetch_optional(&mut **tx)
     .await?
@@ -234,6 +237,7 @@ async fn order(tx: &mut Tx<Executor>, store: &Tenant, order: &OrderRecord) -> Re
     let known = orders::by_number(tx, &order.number)
         .await?
         .filter(|known| !known.lines.is_empty());
+    ledger::lock(tx, stored).await?;
     let told = reconcile(&ledger::known(tx, stored).await?, order, store.currency)?;
     let now = crate::clock::now();
     for request in &told.confirmed {
@@ -277,19 +281,23 @@ fn direction(kind: PaymentKind) -> Direction {
     }
 }
 
-/// What a record tells of an order's money that the ledger does not know.
-struct Told<'a> {
-    /// Payments and refunds that are new, with their amounts in minor units.
+/// What is new in a record about an order's money.
+struct Reconciliation<'a> {
+    /// New payments and refunds, with their amounts in minor units.
     new: Vec<(&'a PaymentRecord, i64)>,
-    /// Requests of ours that the store says were carried out.
+    /// Requests of ours that the store reports as carried out.
     confirmed: Vec<Uuid>,
 }
 
-/// Matches what the store tells with what the ledger has. A refund of ours that the store's system carried out comes back in its records
-/// and must not count twice; one that the records do not show yet stays.
-fn reconcile<'a>(known: &[Known], order: &'a OrderRecord, currency: Currency) -> Result<Told<'a>, UpsertError> {
+/// Compares the record's payments with the ledger. A refund of ours that the store's system carried out is in its records too and must not
+/// count twice; one that the records do not show yet is kept.
+fn reconcile<'a>(
+    known: &[Known],
+    order: &'a OrderRecord,
+    currency: Currency,
+) -> Result<Reconciliation<'a>, UpsertError> {
     let mut open: Vec<&Known> = known.iter().collect();
-    let mut told = Told {
+    let mut told = Reconciliation {
         new: Vec::new(),
         confirmed: Vec::new(),
     };
@@ -300,7 +308,7 @@ fn reconcile<'a>(known: &[Known], order: &'a OrderRecord, currency: Currency) ->
                 == (direction(payment.kind), amount, &payment.payment_method)
         });
         match found.map(|at| open.remove(at)) {
-            // Stripe says itself what became of its movements.
+            // Stripe itself reports the results of its movements.
             Some(known) if !known.confirmed && known.provider != Provider::Stripe => told.confirmed.push(known.request),
             Some(_) => {}
             None => told.new.push((payment, amount)),
@@ -312,7 +320,7 @@ fn reconcile<'a>(known: &[Known], order: &'a OrderRecord, currency: Currency) ->
     }
 }
 
-/// Whether the record says what is stored.
+/// Whether the record equals what is stored.
 fn same(known: &orders::Order, order: &OrderRecord, currency: Currency) -> Result<bool, UpsertError> {
     let mut lines = Vec::new();
     for line in &order.lines {

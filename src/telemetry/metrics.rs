@@ -1,6 +1,6 @@
-//! What is counted and measured, as Prometheus reads it.
+//! The metrics of the service, in Prometheus's format.
 //!
-//! Law: every label is of a bound set. Labels are `&'static str`: no tenant, shopper or text of anybody's can become one.
+//! Law: every label has a fixed set of values. Labels are `&'static str`, so no tenant, shopper or free text can become one.
 
 use std::{sync::Arc, time::Duration};
 
@@ -10,7 +10,7 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
-/// Seconds. Finest around the 500 ms that a request may take (R3), up to a turn's deadline.
+/// Histogram buckets in seconds. Finest around the 500 ms that a request may take (R3), up to a turn's deadline.
 const BUCKETS: [f64; 14] = [
     0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 2.5, 5.0, 15.0, 60.0,
 ];
@@ -18,7 +18,7 @@ const BUCKETS: [f64; 14] = [
 type Timer<L> = Family<L, Histogram, fn() -> Histogram>;
 type Label = &'static str;
 
-/// One value of one label.
+/// Defines the labels of a metric.
 macro_rules! labels {
     ($($name:ident { $($label:ident),+ })+) => { $(
         #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -43,7 +43,7 @@ labels! {
     Backlog { what, kind }
 }
 
-/// Clones count together. Made once for a server; tests have one each.
+/// The metrics. Clones share their counters. A server has one; each test has its own.
 #[derive(Clone)]
 pub struct Metrics(Arc<Inner>);
 
@@ -149,7 +149,7 @@ impl Inner {
     }
 }
 
-/// A request that was answered.
+/// An answered request.
 pub struct Answer {
     pub method: Label,
     pub route: Label,
@@ -157,7 +157,7 @@ pub struct Answer {
     pub took: Duration,
 }
 
-/// A model that was asked.
+/// A call to a model.
 pub struct Ask {
     pub endpoint: Label,
     pub outcome: Label,
@@ -169,7 +169,7 @@ pub struct Ask {
 }
 
 impl Metrics {
-    /// Everything, in the text format that Prometheus scrapes (OpenMetrics 1.0).
+    /// All metrics in the text format that Prometheus scrapes (OpenMetrics 1.0).
     pub fn text(&self) -> String {
         let mut text = String::new();
         // Writing into a string does not fail.
@@ -253,7 +253,7 @@ impl Metrics {
         self.0.turns_running.inc();
     }
 
-    /// `own` is what it took without the model.
+    /// `own` is the time that the turn took without the model.
     pub fn turn_ended(&self, source: Label, own: Duration) {
         self.0.turns_running.dec();
         self.0.turns.get_or_create(&Source { source }).inc();
@@ -288,7 +288,7 @@ impl Metrics {
         }
     }
 
-    /// `what` waits: so many of a kind, the oldest for so long.
+    /// Sets how many of a kind of `what` wait, and how long the oldest has waited.
     pub fn waiting(&self, what: Label, kind: Label, count: i64, oldest_seconds: f64) {
         self.0.waiting.get_or_create(&Backlog { what, kind }).set(count);
         self.0

@@ -1,4 +1,4 @@
-//! What the service says about itself. Law: nothing personal or secret leaves through here.
+//! Telemetry: logs, metrics, traces and error reports. Law: nothing personal or secret leaves through here.
 
 mod metrics;
 mod redact;
@@ -22,28 +22,28 @@ use tracing_subscriber::{
 pub use metrics::{Answer, Ask, Metrics};
 use redact::Redacting;
 pub use redact::{Addresses, redact};
-pub use sentry::{SentrySettings, go_on, in_request};
+pub use sentry::{SentrySettings, in_request, with_current_request};
 pub use shapes::hide_credentials;
 pub use traces::TraceSettings;
 
-/// How log lines look.
+/// The format of log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
     /// One JSON object a line on standard output, for machines.
     Json,
-    /// On standard error, for a person at a terminal.
+    /// Readable text on standard error, for a person at a terminal.
     Text,
 }
 
-/// Where what the service says goes.
+/// Where telemetry is sent.
 #[derive(Clone, Debug)]
 pub struct TelemetrySettings {
     pub log_format: LogFormat,
     /// What becomes of IP addresses in logs.
     pub log_addresses: Addresses,
-    /// None tells nobody.
+    /// None sends no errors to Sentry.
     pub sentry: Option<SentrySettings>,
-    /// None traces nothing.
+    /// None sends no traces.
     pub traces: Option<TraceSettings>,
 }
 
@@ -58,18 +58,18 @@ impl Default for TelemetrySettings {
     }
 }
 
-/// Crates that log what they carry: bodies of failed answers, which may repeat a prompt; statements; whole mails; headers.
-const SILENT: [&str; 4] = ["async_openai", "sqlx", "lettre", "h2"];
-/// Of those, what may stand in a trace: statements, whose values are elsewhere.
-const STATEMENTS: &str = "sqlx::query";
-/// What the exporters themselves say would be exported again, without end.
-const EXPORTERS: [&str; 3] = ["opentelemetry", "reqwest", "hyper"];
+/// Crates that log the data they handle: bodies of failed answers, which may repeat a prompt; statements; whole mails; headers.
+const SILENCED_CRATES: [&str; 4] = ["async_openai", "sqlx", "lettre", "h2"];
+/// The one target of those crates that may be traced: SQL statements, which do not contain their values.
+const STATEMENT_TARGET: &str = "sqlx::query";
+/// Crates that the exporters use. Exporting their own log lines would never end.
+const EXPORTER_CRATES: [&str; 3] = ["opentelemetry", "reqwest", "hyper"];
 
 fn is_of(metadata: &Metadata<'_>, crates: &[&str]) -> bool {
     crates.iter().any(|name| metadata.target().starts_with(name))
 }
 
-/// Keeps the way out open. Dropped at the end of the process, it sends what is left.
+/// Keeps the exporters running. Dropped at the end of the process, it sends what is left.
 pub struct Telemetry {
     _sentry: Option<ClientInitGuard>,
     traces: Option<SdkTracerProvider>,
@@ -83,8 +83,8 @@ impl Drop for Telemetry {
     }
 }
 
-/// Starts logs and what else is set. `RUST_LOG` narrows or widens the logs, but never to what
-/// [`SILENT`] says. Every line passes [`redact`], those about panics too.
+/// Starts the logs and whatever else is configured. `RUST_LOG` sets the level of the logs, but never includes the crates of
+/// [`SILENCED_CRATES`]. Every line passes [`redact`], also those about panics.
 pub fn start(settings: &TelemetrySettings) -> Telemetry {
     panic::set_hook(Box::new(|panic| {
         let at = panic.location().map(ToString::to_string).unwrap_or_default();
@@ -118,11 +118,11 @@ pub fn start(settings: &TelemetrySettings) -> Telemetry {
     };
     let lines = lines
         .with_filter(filter)
-        .with_filter(filter_fn(|it| !is_of(it, &SILENT)));
-    // Panics are told with their backtrace by Sentry's own hook.
+        .with_filter(filter_fn(|it| !is_of(it, &SILENCED_CRATES)));
+    // Sentry's own hook reports panics with their backtrace.
     let errors = settings.sentry.is_some().then(|| {
         ErrorLayer::new()
-            .with_filter(filter_fn(|it| it.target() != "panic" && !is_of(it, &SILENT)))
+            .with_filter(filter_fn(|it| it.target() != "panic" && !is_of(it, &SILENCED_CRATES)))
             .with_filter(LevelFilter::ERROR)
     });
     let spans = tracer.map(|tracer| {
@@ -131,8 +131,9 @@ pub fn start(settings: &TelemetrySettings) -> Telemetry {
             .with_location(false)
             .with_threads(false)
             .with_filter(filter_fn(|it| {
-                let is_statement = it.target() == STATEMENTS && *it.level() <= Level::DEBUG;
-                let is_ours = *it.level() <= Level::INFO && !is_of(it, &SILENT) && !is_of(it, &EXPORTERS);
+                let is_statement = it.target() == STATEMENT_TARGET && *it.level() <= Level::DEBUG;
+                let is_ours =
+                    *it.level() <= Level::INFO && !is_of(it, &SILENCED_CRATES) && !is_of(it, &EXPORTER_CRATES);
                 is_statement || is_ours
             }))
     });

@@ -1,7 +1,7 @@
-//! The filter behind the types: whatever a log line says, credentials and personal data do not leave in it.
+//! The filter behind the types: removes credentials and personal data from every log line.
 //!
-//! It errs towards hiding. Values that must never be printed are of types that cannot be (`secrecy`, `Token`); this
-//! stands behind them, for what strangers and libraries put into text.
+//! It errs on the side of hiding. Values that must never be printed have types that cannot be printed (`secrecy`, `Token`); this filter is
+//! a second defence, for text from outside and from libraries.
 
 use std::{
     borrow::Cow,
@@ -13,16 +13,16 @@ use regex::{Captures, Regex};
 
 use super::shapes::{ADDRESS, ESCAPE, SHAPES, regex};
 
-/// Fields whose value is a credential. Separators inside a name are optional, so `apiKey` and `api_key` are one.
+/// Names of fields that hold a credential. Separators inside a name are optional, so `apiKey` and `api_key` are the same.
 const SECRET_FIELDS: &str = r"(?:proxy-)?authorization|(?:set-)?cookie|x-[a-z-]*(?:token|key|hmac-sha256)|(?:new|old|current)?[_-]?pass(?:word|wd|phrase)|[a-z_-]*secret|(?:access|refresh|id|session|api|auth|csrf)?[_-]?token|api[_-]?key|private[_-]?key|recovery[_-]?code|otp|pin|cvv|cvc";
 
-/// Fields whose value says who or where somebody is.
+/// Names of fields that hold personal data.
 const PERSONAL_FIELDS: &str = r"e-?mail|phone(?:[_-]?number)?|(?:first|last|full)[_-]?name|(?:street|addr(?:ess)?)(?:[_-]?line)?[_-]?[12]?|line[_-]?[12]|city|zip(?:[_-]?code)?|post(?:al)?[_-]?code";
 
-/// The ways a value stands behind a field's name: in a string that is quoted in a string, up to three deep, in a string, bare.
+/// The forms of a field's value: in a string nested up to three deep in other strings, in a string, or bare.
 const VALUES: &str = r#"(?<deepest>\\{7}"(?:[^"\\]|\\+[^"\\]|\\{8,}")*)|(?<deeper>\\{3}"(?:[^"\\]|\\+[^"\\]|\\{4,}")*)|(?<nested>\\"(?:[^"\\]|\\{3,}"|\\[^"])*)|(?<double>"(?:[^"\\]|\\.)*)|(?<single>'[^']*)|(?<bare>(?:(?i:basic|bearer|digest|token) +)?[^\s"'\\,;&{}\[\])]+)"#;
 
-/// Fields of secrets, then of people.
+/// The patterns for secret fields, then for personal fields.
 static FIELDS: LazyLock<[Regex; 2]> = LazyLock::new(|| {
     [SECRET_FIELDS, PERSONAL_FIELDS].map(|names| {
         regex(&format!(
@@ -31,32 +31,33 @@ static FIELDS: LazyLock<[Regex; 2]> = LazyLock::new(|| {
     })
 });
 
-/// Cookies in a header as it is on the wire run to the end of the line: pairs, not one value.
+/// Cookies in a raw header run to the end of the line: they are pairs, not one value.
 static COOKIES: LazyLock<Regex> =
     LazyLock::new(|| regex(r#"(?i)(?<name>cookie:\s*)(?:[^\s"\\=;(]+=[^;"\r\n\\]*;?\s*)+"#));
 
-/// What colours a terminal: it would stand between a field and its value.
+/// Terminal colour codes, which could stand between a field's name and its value.
 static COLOURS: LazyLock<Regex> = LazyLock::new(|| regex(r"(?:\x1b|\\+u001b)\[[0-9;]*m"));
 
-/// What becomes of IP addresses: of people, and not of this machine or its own network.
+/// What is done with the IP addresses of people. Those of this machine or its own network are never hidden.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Addresses {
     Hidden,
     Kept,
 }
 
-/// `text` without credentials and personal data; each is replaced by `[redacted …]`. A line of JSON stays one, colours go.
+/// `text` without credentials and personal data; each is replaced by `[redacted …]`. A line of JSON remains valid JSON; colour codes are
+/// removed.
 pub fn redact(text: &str) -> Cow<'_, str> {
     redact_by(text, |_| true)
 }
 
-/// Each of the rules, in the order in which they are applied.
+/// The redaction rules, in the order in which they are applied.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Rule {
     Cookies,
-    /// The patterns of fields, by their place in [`FIELDS`].
+    /// The patterns of field names, by their index in [`FIELDS`].
     Fields(usize),
-    /// The patterns of shapes, by their place in [`SHAPES`].
+    /// The patterns of shapes, by their index in [`SHAPES`].
     Shape(usize),
 }
 
@@ -65,7 +66,7 @@ fn redact_but(text: &str, addresses: Addresses) -> Cow<'_, str> {
     redact_by(text, |rule| !matches!(rule, Rule::Shape(at) if kept(at)))
 }
 
-/// `text` after those rules that hold.
+/// `text` with only those rules applied that `holds` accepts.
 fn redact_by(text: &str, holds: impl Fn(Rule) -> bool) -> Cow<'_, str> {
     let mut text = COLOURS.replace_all(text, "");
     if holds(Rule::Cookies) {
@@ -96,7 +97,7 @@ fn instead_of_field(found: &Captures<'_>) -> String {
     ];
     let opening = openings.into_iter().find(|(name, _)| found.name(name).is_some());
     let Some((_, quote)) = opening else {
-        // A bare value of a quoted field is a number of JSON; what takes its place is quoted as the field is.
+        // A bare value of a quoted field is a JSON number; its replacement is quoted like the field's name.
         let quote = found.name("quote").map_or("", |quote| quote.as_str());
         return format!("{}{quote}[redacted]{quote}", &found["name"]);
     };
@@ -132,7 +133,7 @@ mod tests {
     use super::*;
     use crate::telemetry::shapes::{is_iban, passes_luhn};
 
-    /// A value a line, and a line of a log that holds it. The test of the whole server logs the same ones.
+    /// A value on each line, with a log line that contains it. The test of the whole server logs the same ones.
     const CANARIES: &str = include_str!("canaries.tsv");
 
     #[test]
@@ -157,7 +158,7 @@ mod tests {
         }
     }
 
-    /// What must not come out, each in a form in which it is known by itself.
+    /// Values that must not appear, each recognisable by its shape alone.
     fn known_by_shape() -> impl Strategy<Value = String> {
         prop_oneof![
             "[a-z0-9]{3,12}(\\.[a-z]{2,8})?@[a-z]{3,12}\\.(com|example|co\\.uk)",
@@ -197,7 +198,7 @@ mod tests {
             .unwrap()
     }
 
-    /// The ways a value gets into a line of a log.
+    /// The ways in which a value gets into a log line.
     fn wrapped(value: &str, way: usize) -> String {
         let error = json!({"error": {"message": format!("cannot use {value}"), "causes": [{"detail": value}]}});
         match way % 14 {

@@ -1,4 +1,4 @@
-//! Errors and panics, told to Sentry: scrubbed like everything else that leaves through this room.
+//! Reports errors and panics to Sentry, redacted like everything else that leaves through this room.
 
 use std::{sync::Arc, time::Duration};
 
@@ -8,42 +8,42 @@ use serde_json::Value;
 
 use super::redact;
 
-/// How long the last events may take to leave when the process ends.
-const LAST_WORDS: Duration = Duration::from_secs(2);
+/// How long sending the last events may take when the process ends.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(2);
 
 #[derive(Clone, Debug)]
 pub struct SentrySettings {
     pub dsn: SecretString,
-    /// Such as `production`.
+    /// The environment, such as `production`.
     pub environment: String,
 }
 
 impl SentrySettings {
-    /// Whether the DSN is one.
+    /// Whether the DSN is valid.
     pub fn fits(&self) -> bool {
         self.dsn.expose_secret().parse::<sentry::types::Dsn>().is_ok()
     }
 
-    /// Starts telling. Dropped, the guard sends what is left.
+    /// Starts the reports. When the guard is dropped, it sends what is left.
     pub(super) fn start(&self) -> ClientInitGuard {
         let options = ClientOptions::default()
             .release(format!("countersign@{}", crate::VERSION))
             .environment(self.environment.clone())
             .server_name("")
-            .shutdown_timeout(LAST_WORDS)
+            .shutdown_timeout(FLUSH_TIMEOUT)
             .before_send(|event: Event<'static>| scrub(event));
         sentry::init((self.dsn.expose_secret().to_owned(), options))
     }
 }
 
-/// An event without credentials and personal data. One that cannot be read again is not sent.
+/// An event without credentials and personal data. One that cannot be parsed again afterwards is not sent.
 fn scrub(event: Event<'static>) -> Option<Event<'static>> {
     let mut event = serde_json::to_value(&event).ok()?;
     clean("", &mut event);
     serde_json::from_value(event).ok()
 }
 
-/// Ids and times of the event itself are Sentry's form, not anybody's words.
+/// Fields of the event's own, such as ids and times: Sentry defines their form, and they hold nobody's text.
 const OWN: [&str; 7] = [
     "release",
     "event_id",
@@ -57,7 +57,7 @@ const OWN: [&str; 7] = [
 fn clean(name: &str, value: &mut Value) {
     match value {
         Value::String(text) if !OWN.contains(&name) => {
-            // With its name before it, as the filter knows fields by theirs.
+            // With its name in front, because the filter recognises fields by name.
             let line = format!("{name}={}", Value::from(text.as_str()));
             let cleaned = redact(&line);
             if cleaned != line.as_str() {
@@ -71,7 +71,7 @@ fn clean(name: &str, value: &mut Value) {
     }
 }
 
-/// Runs what belongs to one request, so that what goes wrong in it carries its id.
+/// Runs the work of one request, so that errors in it carry the request's id.
 pub async fn in_request<F: Future>(request_id: &str, work: F) -> F::Output {
     use sentry::SentryFutureExt;
     let hub = Arc::new(sentry::Hub::new_from_top(sentry::Hub::current()));
@@ -79,8 +79,8 @@ pub async fn in_request<F: Future>(request_id: &str, work: F) -> F::Output {
     work.bind_hub(hub).await
 }
 
-/// Takes the request's id along to what goes on after it.
-pub fn go_on<F: Future>(work: F) -> impl Future<Output = F::Output> {
+/// Carries the request's id over to work that continues after it.
+pub fn with_current_request<F: Future>(work: F) -> impl Future<Output = F::Output> {
     use sentry::SentryFutureExt;
     work.bind_hub(sentry::Hub::current())
 }

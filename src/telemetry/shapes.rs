@@ -1,18 +1,18 @@
-//! Credentials and personal data that are known by how they look, whatever they are called.
+//! Credentials and personal data that are recognised by their shape, whatever field they are in.
 
 use std::{net::IpAddr, sync::LazyLock};
 
 use regex::Regex;
 
-/// Ends of what is escaped or encoded, whose last sign is a letter or digit and yet no part of the word behind it.
+/// The ends of escapes and encodings: their last character is a letter or digit, but is not part of the word that follows.
 pub(super) const ESCAPE: &str = r"\\+(?:[bfnrt]|u[0-9a-fA-F]{4})|%[0-9a-fA-F]{2}";
 
-/// Something that is known by how it looks.
+/// A kind of value that is recognised by its shape.
 pub(super) struct Shape {
     pub(super) kind: &'static str,
-    /// Its group `value` is what is hidden, or else the whole; its group `keep` is never hidden.
+    /// The group `value` is hidden, or the whole match where there is none; a match with the group `keep` is not hidden.
     pattern: Regex,
-    /// Whether what looks like one is one.
+    /// Whether a match really is such a value.
     is: fn(&str) -> bool,
 }
 
@@ -23,7 +23,7 @@ pub(super) static SHAPES: LazyLock<[Shape; 10]> = LazyLock::new(|| {
         is,
     };
     let word = |pattern: &str| format!(r"(?:{ESCAPE}|\b)(?<value>{pattern})");
-    // Ids and times are made of digits too.
+    // Ids and times contain digits too.
     let number = |pattern: &str| {
         format!(
             r"(?<keep>\b[0-9a-fA-F]{{8}}-[0-9a-fA-F]{{4}}-[0-9a-fA-F]{{4}}-[0-9a-fA-F]{{4}}-[0-9a-fA-F]{{12}}\b|\b\d{{4}}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?)|{pattern}"
@@ -51,7 +51,7 @@ pub(super) static SHAPES: LazyLock<[Shape; 10]> = LazyLock::new(|| {
             always,
         ),
         shape("password", r#"://[^\s/@:"]*:[^\s/"]*@"#, always),
-        // `%40` as a form or an address bar has it.
+        // `%40`, as forms and address bars write it.
         shape(
             "email",
             &format!(
@@ -76,7 +76,7 @@ pub(super) static SHAPES: LazyLock<[Shape; 10]> = LazyLock::new(|| {
             )),
             is_address,
         ),
-        // Longer than any card, so that what stands behind its number goes with it.
+        // Longer than any card number, so that digits that follow the number are hidden with it.
         shape("card", &number(r"(?<value>\d(?:[ -]?\d){12,40})"), is_card),
         shape(
             "phone",
@@ -88,10 +88,10 @@ pub(super) static SHAPES: LazyLock<[Shape; 10]> = LazyLock::new(|| {
     ]
 });
 
-/// The kind of IP addresses, which some installations want to read.
+/// The kind of IP addresses, which some installations want to keep in their logs.
 pub(super) const ADDRESS: &str = "address";
 
-/// An address of somebody's, not of this machine or the networks that are nobody's own.
+/// Whether an IP address may be a person's: not of this machine, nor of a private IPv4 network.
 fn is_address(text: &str) -> bool {
     match text.parse() {
         Ok(IpAddr::V4(address)) => !(address.is_loopback() || address.is_private() || address.is_unspecified()),
@@ -100,10 +100,10 @@ fn is_address(text: &str) -> bool {
     }
 }
 
-/// Shapes that open something or pay for something, whoever's they are.
+/// Shapes that give access or can be paid with, whoever's they are.
 const CREDENTIALS: [&str; 5] = ["private key", "token", "password", "iban", "card"];
 
-/// `text` without credentials and numbers of cards and accounts; None when there are none.
+/// `text` without credentials, card numbers and account numbers; None when there are none.
 pub fn hide_credentials(text: &str) -> Option<String> {
     let mut hidden: Option<String> = None;
     for shape in SHAPES.iter().filter(|shape| CREDENTIALS.contains(&shape.kind)) {
@@ -115,7 +115,7 @@ pub fn hide_credentials(text: &str) -> Option<String> {
 }
 
 impl Shape {
-    /// `text` without its values; None when there is none.
+    /// `text` without values of this shape; None when there are none.
     pub fn hide(&self, text: &str) -> Option<String> {
         let (mut hidden, mut copied, mut at) = (String::new(), 0, 0);
         while let Some(found) = self.pattern.captures_at(text, at) {
@@ -129,7 +129,7 @@ impl Shape {
                 copied = value.end();
                 copied
             } else {
-                // One may begin inside of what is none. Values of the shapes that are looked at twice begin with ASCII.
+                // A real value may begin inside a false match. Values of the shapes that are searched twice begin with ASCII.
                 value.start() + 1
             };
         }
@@ -137,8 +137,7 @@ impl Shape {
     }
 }
 
-/// Whether a run of digits begins with a card's number: 13 to 19 digits (ISO/IEC 7812) of a network in use, whose check
-/// digit is right.
+/// Whether a run of digits begins with a card number: 13 to 19 digits (ISO/IEC 7812) of a network in use, with a valid check digit.
 fn is_card(text: &str) -> bool {
     let digits: Vec<u32> = text.chars().filter_map(|c| c.to_digit(10)).collect();
     matches!(digits.first(), Some(2..=6)) && (13..=19).any(|length| digits.get(..length).is_some_and(passes_luhn))
@@ -155,8 +154,8 @@ pub(super) fn passes_luhn(digits: &[u32]) -> bool {
     sum.is_multiple_of(10)
 }
 
-/// ISO 13616: the first four moved to the end, letters as 10 to 35, the whole leaves 1 when divided by 97. A longer run
-/// may hold one at its start.
+/// Whether a text is an IBAN (ISO 13616): with the first four characters moved to the end and letters as 10 to 35, the number modulo 97 is
+/// 1. A longer run may have an IBAN at its start.
 pub(super) fn is_iban(text: &str) -> bool {
     let signs: Vec<u32> = text.chars().filter_map(|c| c.to_digit(36)).collect();
     (15..=signs.len().min(34)).any(|length| {

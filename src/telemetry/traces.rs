@@ -1,4 +1,4 @@
-//! Traces: one tree of spans from the request to the tool to the database, handed to an OpenTelemetry collector.
+//! Traces: one tree of spans from the request to the tool to the database, sent to an OpenTelemetry collector.
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use opentelemetry::{
@@ -16,14 +16,14 @@ use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct TraceSettings {
-    /// Where spans are posted to (OTLP over HTTP): such as `http://collector:4318/v1/traces`.
+    /// The address that spans are posted to (OTLP over HTTP), such as `http://collector:4318/v1/traces`.
     pub endpoint: String,
-    /// The share of requests that are traced, 0 to 1; a request that its caller traces is always traced.
+    /// The share of requests that are traced, 0 to 1. A request that its caller traces is always traced.
     pub share: f64,
 }
 
 impl TraceSettings {
-    /// Starts tracing. The provider is to be shut down at the end, so that the last spans leave.
+    /// Starts tracing. Shut the provider down at the end, so that the last spans are sent.
     pub(super) fn start(&self) -> Result<(SdkTracerProvider, SdkTracer), opentelemetry_otlp::ExporterBuildError> {
         let exporter = SpanExporter::builder()
             .with_http()
@@ -32,7 +32,7 @@ impl TraceSettings {
         let resource = Resource::builder_empty().with_service_name("countersign");
         let provider = SdkTracerProvider::builder()
             .with_batch_exporter(exporter)
-            // A caller that traces decides for its requests; it is behind the same edge, or says no more than that it is.
+            // A caller that traces decides for its own requests: it is behind the same edge, or reveals only that it traces.
             .with_sampler(Sampler::ParentBased(Box::new(Sampler::TraceIdRatioBased(self.share))))
             .with_resource(resource.build())
             .build();
@@ -41,17 +41,17 @@ impl TraceSettings {
     }
 }
 
-/// Has `span` go on from the caller's trace (W3C Trace Context), if it has one.
-pub fn go_on_from(headers: &HeaderMap, span: &Span) {
+/// Makes `span` a child of the caller's trace (W3C Trace Context), if there is one.
+pub fn continue_trace(headers: &HeaderMap, span: &Span) {
     let context = TraceContextPropagator::new().extract(&Headers(headers));
     if context.span().span_context().is_valid() {
-        // Only fails where nothing is traced.
+        // This only fails where nothing is traced.
         let _ = span.set_parent(context);
     }
 }
 
-/// The headers that let another system go on from this span; none where nothing is traced.
-pub fn to_go_on() -> HeaderMap {
+/// The headers with which another system continues the trace of this span; none where nothing is traced.
+pub fn trace_headers() -> HeaderMap {
     let mut headers = HeaderMap::new();
     TraceContextPropagator::new().inject_context(&Span::current().context(), &mut Headers(&mut headers));
     headers

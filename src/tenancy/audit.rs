@@ -1,4 +1,4 @@
-//! The audit: append-only, chained by hash within a tenant, written in the transaction of what it tells about.
+//! The audit: append-only, hash-chained within a tenant, written in the same transaction as the action.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -7,12 +7,12 @@ use uuid::Uuid;
 
 use super::{Role, Tx};
 
-/// Who did something.
+/// Who acted.
 #[derive(Clone, Debug)]
 pub struct Actor {
     kind: &'static str,
     id: Option<Uuid>,
-    /// The HTTP request it came with, if it came with one.
+    /// The id of the HTTP request, if there was one.
     request_id: Option<String>,
 }
 
@@ -39,7 +39,7 @@ impl Actor {
             request_id: None,
         }
     }
-    /// The model, in a turn.
+    /// The model, acting in a turn.
     pub fn model(turn: crate::ids::TurnId) -> Self {
         Self {
             kind: "model",
@@ -66,11 +66,11 @@ impl Actor {
     }
 }
 
-/// One thing that was done. Holds states, amounts and ids; no personal text.
+/// An audit entry. Holds states, amounts and ids; no personal text.
 pub struct Entry<'a> {
     pub at: DateTime<Utc>,
     pub actor: &'a Actor,
-    /// Such as `proposal.approve`.
+    /// The action, such as `proposal.approve`.
     pub action: &'a str,
     pub target_kind: &'a str,
     pub target_id: String,
@@ -79,7 +79,7 @@ pub struct Entry<'a> {
 }
 
 impl<'a> Entry<'a> {
-    /// An entry that says that something was done, without the values before and after.
+    /// An entry without the values before and after.
     pub fn new(actor: &'a Actor, action: &'a str, target: (&'a str, impl ToString), at: DateTime<Utc>) -> Self {
         Self {
             at,
@@ -100,7 +100,7 @@ impl<'a> Entry<'a> {
     }
 }
 
-/// Appends an entry. Until the transaction ends other writers of the tenant's audit wait: append last.
+/// Appends an entry. Other writers of the tenant's audit wait until the transaction ends, so append last.
 pub async fn append<R: Role>(tx: &mut Tx<R>, entry: Entry<'_>) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "SELECT append_audit($1, $2, $3, $4, $5, $6, $7, $8, $9)",
@@ -119,7 +119,7 @@ pub async fn append<R: Role>(tx: &mut Tx<R>, entry: Entry<'_>) -> Result<(), sql
     .map(drop)
 }
 
-/// An entry as staff read it.
+/// An entry as staff see it.
 #[derive(Serialize, Deserialize, utoipa::ToSchema)]
 pub struct AuditEntry {
     pub seq: i64,
@@ -136,7 +136,7 @@ pub struct AuditEntry {
     pub after: Option<Value>,
 }
 
-/// The newest entries first, those before number `before` when it is given.
+/// Entries, newest first; with `before`, only those before that number.
 pub async fn list<R: Role>(tx: &mut Tx<R>, limit: u32, before: Option<i64>) -> Result<Vec<AuditEntry>, sqlx::Error> {
     sqlx::query_as!(
         AuditEntry,
@@ -149,7 +149,8 @@ pub async fn list<R: Role>(tx: &mut Tx<R>, limit: u32, before: Option<i64>) -> R
     .await
 }
 
-/// The newest entry of a chain: its number and hash. Whoever keeps it elsewhere sees when entries after it, or it itself, are cut off or changed.
+/// The head of a chain: the number and hash of its newest entry. Whoever keeps it elsewhere can detect when that entry, or later the end of
+/// the chain with it, was cut off or changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Head {
     pub seq: i64,
@@ -179,7 +180,7 @@ impl std::str::FromStr for Head {
     }
 }
 
-/// The head of the bound tenant's chain; none while nothing was done.
+/// The head of the bound tenant's chain; none while it has no entry.
 pub async fn head<R: Role>(tx: &mut Tx<R>) -> Result<Option<Head>, sqlx::Error> {
     let row = sqlx::query!(
         "SELECT seq, hash FROM audit WHERE tenant_id = $1 ORDER BY seq DESC LIMIT 1",
@@ -193,7 +194,7 @@ pub async fn head<R: Role>(tx: &mut Tx<R>) -> Result<Option<Head>, sqlx::Error> 
     }))
 }
 
-/// Whether the chain still has an entry that was its head once.
+/// Whether the chain still has an entry that was once its head.
 pub async fn holds<R: Role>(tx: &mut Tx<R>, head: &Head) -> Result<bool, sqlx::Error> {
     sqlx::query_scalar!(
         r#"SELECT EXISTS (SELECT FROM audit WHERE tenant_id = $1 AND seq = $2 AND encode(hash, 'hex') = $3) AS "holds!""#,
@@ -205,7 +206,7 @@ pub async fn holds<R: Role>(tx: &mut Tx<R>, head: &Head) -> Result<bool, sqlx::E
     .await
 }
 
-/// Walks the bound tenant's chain. Returns how many entries there are and the first number that does not fit.
+/// Verifies the bound tenant's chain. Returns how many entries there are, and the number of the first that does not match.
 pub async fn verify<R: Role>(tx: &mut Tx<R>) -> Result<(i64, Option<i64>), sqlx::Error> {
     let row = sqlx::query!(
         r#"SELECT count(*) AS "entries!", min(seq) FILTER (WHERE NOT sound) AS broken FROM (

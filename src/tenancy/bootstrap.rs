@@ -1,4 +1,4 @@
-//! Roles and schema. Run by `countersign migrate` with the owner's or an administrator's credential, never by `serve`.
+//! Creates roles and schema. Run by `countersign migrate` with the credentials of the owner or an administrator, never by `serve`.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use super::{Executor, Reader, Role, Web, pools::DatabaseSettings, schema::MIGRAT
 /// The role that owns every table and migrates. It cannot log in: an administrator becomes it with SET ROLE.
 pub const OWNER: &str = "countersign_owner";
 
-/// How often a role is tried that somebody else is at.
+/// How often a role is tried while another process changes it.
 const ROLE_TRIES: u32 = 10;
 
 #[derive(Debug, thiserror::Error)]
@@ -27,7 +27,7 @@ pub enum MigrateError {
     Migrate(#[from] sqlx::migrate::MigrateError),
 }
 
-/// Creates the roles that are missing, sets their passwords and brings the schema up to date. Safe to run again.
+/// Creates missing roles, sets their passwords and migrates the schema. Safe to run again.
 pub async fn migrate(admin: &PgConnectOptions, settings: &DatabaseSettings) -> Result<(), MigrateError> {
     let mut connection = PgConnection::connect_with(admin).await.map_err(MigrateError::Connect)?;
     ensure_role(&mut connection, OWNER, None)
@@ -44,7 +44,7 @@ pub async fn migrate(admin: &PgConnectOptions, settings: &DatabaseSettings) -> R
     }
     become_owner(&mut connection).await.map_err(MigrateError::Ownership)?;
     MIGRATIONS.run(&mut connection).await?;
-    // So that a server can say whether the schema is the one it was built for.
+    // So that a server can check that the schema is the one it was built for.
     sqlx::raw_sql("GRANT SELECT ON _sqlx_migrations TO countersign_web")
         .execute(&mut connection)
         .await
@@ -52,8 +52,8 @@ pub async fn migrate(admin: &PgConnectOptions, settings: &DatabaseSettings) -> R
     Ok(())
 }
 
-/// Roles are shared by all databases of a server, locks are not: somebody who migrates another database may be at the same role,
-/// and Postgres then refuses one of both.
+/// Creates a role or sets its password. Roles are shared by all databases of a server, but locks are not: a migration of another database
+/// may change the same role at the same time, and Postgres then refuses one of the two.
 async fn ensure_role(
     connection: &mut PgConnection,
     role: &'static str,
@@ -75,7 +75,7 @@ async fn try_role(
     role: &'static str,
     password: Option<&SecretString>,
 ) -> Result<(), sqlx::Error> {
-    // Neither CREATE ROLE nor ALTER ROLE takes parameters: the values travel as settings and format('%L') quotes them.
+    // Neither CREATE ROLE nor ALTER ROLE takes parameters: the values are passed as settings, and format('%L') quotes them.
     let password = password.map(ExposeSecret::expose_secret).unwrap_or_default();
     sqlx::query("SELECT set_config('countersign.role', $1, false), set_config('countersign.password', $2, false)")
         .bind(role)

@@ -1,8 +1,7 @@
-//! Tenants, and the only way to their data.
+//! Tenants, and the only access to their data.
 //!
-//! Law: a tenant table is reached through a [`Tx`] and in no other way. A `Tx` is bound to a tenant (and a shopper,
-//! where there is one) before the first statement, and belongs to one database role. Row-level security in Postgres
-//! holds the same law again from below.
+//! Law: a tenant table is only accessed through a [`Tx`]. A `Tx` is bound to a tenant (and a shopper, where there is one) before its first
+//! statement, and belongs to one database role. Row-level security in Postgres enforces the same law again.
 
 pub mod audit;
 pub mod bootstrap;

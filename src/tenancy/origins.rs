@@ -1,4 +1,4 @@
-//! Web pages that may call the API from a browser, each of one or more stores.
+//! The origins of web pages that may call the API from a browser, each for one or more stores.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -11,10 +11,10 @@ use tokio::sync::RwLock;
 use super::{Pool, Role, Tx, Web};
 use crate::ids::TenantId;
 
-/// How old the list may be: so long after its change a page may still be refused, or let in.
-const FRESH_FOR: Duration = Duration::from_secs(10);
+/// How long the list is cached. A change takes effect after this time at the latest.
+const CACHE_TTL: Duration = Duration::from_secs(10);
 
-/// The list, read now and then.
+/// The list of origins, cached.
 #[derive(Clone)]
 pub struct Origins {
     web: Pool<Web>,
@@ -29,7 +29,7 @@ struct List {
 
 impl List {
     fn is_fresh(&self) -> bool {
-        self.read_at.is_some_and(|at| at.elapsed() < FRESH_FOR)
+        self.read_at.is_some_and(|at| at.elapsed() < CACHE_TTL)
     }
 }
 
@@ -41,7 +41,7 @@ impl Origins {
         }
     }
 
-    /// Whether the page may call: for `tenant`, or for any store where the request does not say which (a preflight).
+    /// Whether the page may call: for `tenant`, or for any store where the request does not name one (a preflight).
     pub async fn allow(&self, origin: &str, tenant: Option<TenantId>) -> bool {
         if !self.list.read().await.is_fresh() {
             self.refresh().await;
@@ -52,7 +52,7 @@ impl Origins {
             .is_some_and(|tenants| tenant.is_none_or(|tenant| tenants.contains(&tenant)))
     }
 
-    /// While the database is away the old list stands.
+    /// Reloads the list. While the database is down, the old list is kept.
     async fn refresh(&self) {
         let mut list = self.list.write().await;
         if list.is_fresh() {
@@ -76,7 +76,7 @@ impl Origins {
     }
 }
 
-/// An origin as browsers write it: `https://shop.example` or with a port. Plain HTTP is for loopback alone.
+/// Parses an origin as browsers write it: `https://shop.example`, or with a port. Plain HTTP only for loopback.
 pub fn parse(text: &str) -> Result<String, &'static str> {
     let origin = text.trim().trim_end_matches('/').to_lowercase();
     let (scheme, authority) = origin.split_once("://").ok_or("must begin with https://")?;
@@ -101,7 +101,7 @@ pub fn parse(text: &str) -> Result<String, &'static str> {
     Ok(origin.strip_suffix(default_port).unwrap_or(&origin).to_owned())
 }
 
-/// The pages that may call for the bound tenant.
+/// The origins that may call the API for the bound tenant.
 pub async fn list<R: Role>(tx: &mut Tx<R>) -> Result<Vec<String>, sqlx::Error> {
     sqlx::query_scalar!(
         "SELECT origin FROM origins WHERE tenant_id = $1 ORDER BY origin",

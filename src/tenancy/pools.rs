@@ -1,4 +1,4 @@
-//! One pool a role, each with its own credential.
+//! The database pools: one for each role, each with its own credentials.
 
 use std::{marker::PhantomData, sync::Arc, time::Duration};
 
@@ -16,27 +16,27 @@ use super::{
     tx::{Executor, Reader, Role, Scope, Tx, Web},
 };
 
-/// Where the database is and how each role signs in to it.
+/// The address of the database, and how each role signs in to it.
 #[derive(Clone, Debug)]
 pub struct DatabaseSettings {
-    /// Host, port, database, TLS. Carries no credential.
+    /// Host, port, database and TLS, without credentials.
     pub address: PgConnectOptions,
     pub reader_password: SecretString,
     pub web_password: SecretString,
     pub executor_password: SecretString,
-    /// Connections of the reader and of the web pool each; the executor takes half as many.
+    /// The connections of the reader's and of the web pool each; the executor's pool has half as many.
     pub connections: u32,
-    /// How long a request waits for a connection, and Postgres for one statement.
+    /// How long a request waits for a connection, and how long Postgres may run one statement.
     pub deadline: Duration,
     pub pooler: Pooler,
 }
 
-/// What stands between a pool and Postgres.
+/// The connection pooler between a pool and Postgres.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Pooler {
     #[default]
     None,
-    /// PgBouncer in transaction mode, or its like: a connection's own settings last for one transaction.
+    /// PgBouncer in transaction mode, or the like: session settings last only for one transaction.
     Transaction,
 }
 
@@ -55,7 +55,7 @@ impl DatabaseSettings {
         }
     }
 
-    /// What a transaction must begin with besides its scope.
+    /// The statements that a transaction begins with, besides its scope.
     fn prologue(&self) -> String {
         match self.pooler {
             Pooler::None => String::new(),
@@ -68,8 +68,8 @@ impl DatabaseSettings {
         }
     }
 
-    /// Every statement here finds its rows by an index. Planning it again for each value costs more than running it, and
-    /// a plan made while a table was still empty must not go on reading the table from end to end.
+    /// Session settings. Every statement here finds its rows by an index, so planning it again for each value costs more than running it. A
+    /// plan made while a table was empty must not keep scanning the whole table.
     fn session(&self) -> [(&'static str, String); 4] {
         [
             ("statement_timeout", self.deadline.as_millis().to_string()),
@@ -80,7 +80,7 @@ impl DatabaseSettings {
     }
 }
 
-/// Connections of one role. They are only handed out inside a [`Tx`].
+/// The connections of one role. Code gets them only inside a [`Tx`].
 pub struct Pool<R: Role> {
     inner: PgPool,
     deadline: Duration,
@@ -104,7 +104,7 @@ impl<R: Role> Pool<R> {
         let inner = PgPoolOptions::new()
             .max_connections(connections.max(2))
             .acquire_timeout(settings.deadline)
-            // sqlx already checks a connection when it comes back; a second check on the way out costs a round trip.
+            // sqlx already checks a connection when it is returned; a second check when it is taken would cost a round trip.
             .test_before_acquire(false)
             .connect_lazy_with(settings.options::<R>(password));
         Self {
@@ -115,7 +115,7 @@ impl<R: Role> Pool<R> {
         }
     }
 
-    /// Begins a transaction that sees `scope` and nothing else. One round trip.
+    /// Begins a transaction that sees only `scope`. One round trip.
     pub async fn begin(&self, scope: Scope) -> Result<Tx<R>, sqlx::Error> {
         let span = tracing::info_span!(
             "transaction",
@@ -140,7 +140,7 @@ impl<R: Role> Pool<R> {
 
     /// Whether the schema is at least the one that this release was built for.
     pub async fn has_schema(&self) -> bool {
-        // Not a checked query: the table is the migrator's own.
+        // Not a checked query, because the table belongs to the migrator.
         let newest = self.unscoped(|pool| async move {
             sqlx::query_scalar::<_, Option<i64>>("SELECT max(version) FROM _sqlx_migrations WHERE success")
                 .fetch_one(&pool)
@@ -149,8 +149,8 @@ impl<R: Role> Pool<R> {
         newest.await.is_ok_and(|newest| newest >= Some(newest_migration()))
     }
 
-    /// Whether this role could pass row-level security by: a superuser, or one with BYPASSRLS.
-    pub async fn is_powerful(&self) -> Result<bool, sqlx::Error> {
+    /// Whether this role could bypass row-level security: a superuser, or one with BYPASSRLS.
+    pub async fn can_bypass_row_security(&self) -> Result<bool, sqlx::Error> {
         sqlx::query_scalar!(
             r#"SELECT rolsuper OR rolbypassrls AS "powerful!" FROM pg_roles WHERE rolname = current_user"#
         )
@@ -158,15 +158,14 @@ impl<R: Role> Pool<R> {
         .await
     }
 
-    /// A connection without a bound scope, for the few statements that bind their own (`find_session`) or need none (`tenants` by its slug).
+    /// Runs statements without a bound scope: the few that bind their own (`find_session`) or need none (`tenants` by its slug).
     ///
-    /// After a restart of Postgres the pool holds dead connections, so `run` may be called again: it must be harmless
-    /// to repeat.
+    /// After a restart of Postgres the pool holds dead connections, so `run` may be called again: it must be safe to repeat.
     pub(crate) async fn unscoped<T, F>(&self, run: impl Fn(PgPool) -> F + Send) -> Result<T, sqlx::Error>
     where
         F: Future<Output = Result<T, sqlx::Error>> + Send,
     {
-        // Postgres keeps the deadline of a statement itself; a host that is silent keeps none.
+        // Postgres enforces the deadline of a statement, but not when its host does not respond at all.
         let in_time = async || match timeout(self.deadline * 2, run(self.inner.clone())).await {
             Ok(result) => result,
             Err(_) => Err(sqlx::Error::PoolTimedOut),
@@ -192,7 +191,7 @@ fn is_dead_connection(error: &sqlx::Error) -> bool {
     }
 }
 
-/// The three pools, one for each database role. What a part of the program can do is decided by the pool that it is given.
+/// The three pools, one for each database role. The pool that a part of the program is given decides what it can do.
 #[derive(Clone)]
 pub struct Pools {
     pub reader: Pool<Reader>,
@@ -227,7 +226,7 @@ impl Pools {
     }
 }
 
-/// Opens the pools. Connections are made on first use, so this does not fail when Postgres is away.
+/// Opens the pools. Connections are made on first use, so this does not fail when Postgres is down.
 pub fn connect(settings: &DatabaseSettings) -> Pools {
     Pools {
         reader: Pool::open(settings, &settings.reader_password, settings.connections),

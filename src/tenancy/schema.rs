@@ -1,4 +1,4 @@
-//! The schema that this binary was built for.
+//! The database schema that this binary was built for.
 
 use std::sync::LazyLock;
 
@@ -7,7 +7,7 @@ use sqlx::migrate::Migrator;
 /// Every migration, compiled in.
 pub(super) static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
     let mut migrations = sqlx::migrate!();
-    // After a rollback the schema is newer than the release, which works on it all the same: migrations only add.
+    // After a rollback the schema is newer than the release, which still works with it: migrations only add.
     migrations.set_ignore_missing(true);
     migrations
 });

@@ -1,4 +1,4 @@
-//! The publishable keys of a store: made, listed, taken out of use. One is always left, or nobody could come in.
+//! The publishable keys of a store: added, listed, revoked. One always remains, or nobody could sign in.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::{Role, StoreKey, Tx, Web};
 
-/// A key as staff see it. It opens nothing by itself, so it is shown whole.
+/// A key as staff see it. It opens nothing by itself, so it is shown in full.
 #[derive(Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ListedKey {
     pub id: Uuid,
@@ -17,7 +17,7 @@ pub struct ListedKey {
     pub revoked_at: Option<DateTime<Utc>>,
 }
 
-/// One more key for the bound store.
+/// Adds a key to the bound store.
 pub async fn add<R: Role>(tx: &mut Tx<R>) -> Result<StoreKey, sqlx::Error> {
     let key = StoreKey::generate(tx.tenant_id());
     insert(tx, &key).await?;
@@ -46,18 +46,18 @@ pub async fn list(tx: &mut Tx<Web>) -> Result<Vec<ListedKey>, sqlx::Error> {
     .await
 }
 
-/// What became of a key that was to be taken out of use.
+/// The result of revoking a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Revoked {
     Done,
-    /// It is the only one: shoppers and staff could not sign in any more.
+    /// It is the only key: without it, shoppers and staff could not sign in any more.
     Last,
     NotFound,
 }
 
-/// Takes a key out of use, at once.
+/// Revokes a key, at once.
 pub async fn revoke(tx: &mut Tx<Web>, id: Uuid, now: DateTime<Utc>) -> Result<Revoked, sqlx::Error> {
-    // All live ones are held, so that two who revoke one each do not leave none.
+    // All live keys are locked, so that two callers who revoke one each do not leave none.
     let live = sqlx::query_scalar!("SELECT id FROM store_keys WHERE revoked_at IS NULL ORDER BY id FOR UPDATE")
         .fetch_all(&mut **tx)
         .await?;

@@ -21,7 +21,7 @@ pub struct Tenant {
     pub currency: Currency,
 }
 
-/// `pk_` + the tenant's id + 128 random bits, base64url. Publishable: it says which store a log-in is for, nothing more.
+/// A store key: `pk_` + the tenant's id + 128 random bits, base64url. Publishable: it only says which store a login is for.
 #[derive(Clone, PartialEq, Eq)]
 pub struct StoreKey {
     tenant: TenantId,
@@ -42,7 +42,7 @@ impl StoreKey {
         &self.text
     }
 
-    /// The store it says it is of.
+    /// The store that the key names, which is not proved yet.
     pub fn tenant(&self) -> TenantId {
         self.tenant
     }
@@ -85,7 +85,7 @@ pub async fn find_by_store_key(web: &Pool<Web>, key: &StoreKey) -> Result<Option
         .transpose()
 }
 
-/// The tenant called `slug`, for the command line. Only the executor's policy on `tenants` lets it look without a scope.
+/// The tenant with this slug, for the command line. Only the executor's policy on `tenants` allows a lookup without a scope.
 pub async fn find_by_slug(executor: &Pool<Executor>, slug: &str) -> Result<Option<Tenant>, sqlx::Error> {
     let query = |pool| async move {
         sqlx::query!(
@@ -113,7 +113,7 @@ pub async fn list(executor: &Pool<Executor>) -> Result<Vec<Tenant>, sqlx::Error>
         .collect()
 }
 
-/// Every tenant, for the worker's rounds.
+/// All tenants, for the worker's periodic jobs.
 pub async fn all(executor: &Pool<Executor>) -> Result<Vec<TenantId>, sqlx::Error> {
     let query = |pool| async move {
         sqlx::query_scalar!(r#"SELECT tenant_id AS "id: TenantId" FROM tenants ORDER BY tenant_id"#)
@@ -123,7 +123,7 @@ pub async fn all(executor: &Pool<Executor>) -> Result<Vec<TenantId>, sqlx::Error
     executor.unscoped(query).await
 }
 
-/// Founds a store and gives it its first key.
+/// Creates a store and its first key.
 pub async fn create(
     executor: &Pool<Executor>,
     slug: &str,
@@ -134,7 +134,7 @@ pub async fn create(
     create_as(executor, StoreKey::generate(id), slug, name, currency).await
 }
 
-/// The same with a key that is known before, for stores of tests; the store's id is in it.
+/// The same with a given key, for stores in tests; the key contains the store's id.
 pub async fn create_as(
     executor: &Pool<Executor>,
     key: StoreKey,
@@ -166,7 +166,7 @@ pub async fn create_as(
     ))
 }
 
-/// Switches the demo's payment provider on for a store, for demos and replays. It confirms payments and moves no real money.
+/// Switches a store to the demo's payment provider, for demos and replays. It confirms payments and moves no real money.
 pub async fn use_demo_payments(executor: &Pool<Executor>, tenant: TenantId) -> Result<(), sqlx::Error> {
     let mut tx = executor.begin(Scope::tenant(tenant)).await?;
     sqlx::query!(
@@ -178,7 +178,7 @@ pub async fn use_demo_payments(executor: &Pool<Executor>, tenant: TenantId) -> R
     tx.commit().await
 }
 
-/// Says whether a store takes decisions of machine keys, with its audit row.
+/// Sets whether a store accepts decisions by API keys, with its audit entry.
 pub async fn allow_machine_decisions(tx: &mut Tx<Executor>, allow: bool) -> Result<(), sqlx::Error> {
     let id = tx.tenant_id();
     sqlx::query!(
@@ -193,7 +193,7 @@ pub async fn allow_machine_decisions(tx: &mut Tx<Executor>, allow: bool) -> Resu
     audit::append(tx, entry.after(serde_json::json!({ "allowed": allow }))).await
 }
 
-/// The tenant this transaction is bound to.
+/// The tenant that this transaction is bound to.
 pub async fn current<R: Role>(tx: &mut Tx<R>) -> Result<Tenant, sqlx::Error> {
     let id = tx.tenant_id();
     let row = sqlx::query!(

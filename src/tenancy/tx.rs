@@ -1,4 +1,4 @@
-//! The tenant-bound transaction.
+//! Tenant-bound transactions.
 
 use std::{
     marker::PhantomData,
@@ -10,21 +10,21 @@ use tracing::Span;
 
 use crate::ids::{OrderId, ShopperId, TenantId};
 
-/// A database role: what its transactions may do is decided by grants in `migrations/`.
+/// A database role. What its transactions may do is set by grants in `migrations/`.
 pub trait Role: Send + Sync + 'static {
-    /// The Postgres role.
+    /// The name of the Postgres role.
     const NAME: &'static str;
-    /// How its transactions begin.
+    /// The statement that begins its transactions.
     const BEGIN: &'static str;
 }
 
-/// Read tools: SELECT only, READ ONLY transactions.
+/// The role of read tools: SELECT only, in READ ONLY transactions.
 #[derive(Debug, Clone, Copy)]
 pub struct Reader;
-/// Sessions, conversations, proposals: no write to orders or money.
+/// The role of the API: sessions, conversations, proposals. It cannot write orders or money.
 #[derive(Debug, Clone, Copy)]
 pub struct Web;
-/// Approved effects, imports, the outbox.
+/// The role that executes: approved changes, imports, the outbox.
 #[derive(Debug, Clone, Copy)]
 pub struct Executor;
 
@@ -41,17 +41,17 @@ impl Role for Executor {
     const BEGIN: &'static str = "BEGIN";
 }
 
-/// Whose rows a transaction sees.
+/// Whose rows a transaction can see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Scope {
     pub(super) tenant: TenantId,
     pub(super) shopper: Option<ShopperId>,
-    /// Read besides: the one order that a guest has proved.
+    /// One more order that may be read: the one that a guest has proved.
     pub(super) order: Option<OrderId>,
 }
 
 impl Scope {
-    /// A whole tenant: log-in, staff and effects.
+    /// A whole tenant: for logins, staff and the executor.
     pub fn tenant(tenant: TenantId) -> Self {
         Self {
             tenant,
@@ -60,7 +60,7 @@ impl Scope {
         }
     }
 
-    /// One shopper of a tenant, and nobody else.
+    /// One shopper of a tenant.
     pub fn shopper(tenant: TenantId, shopper: ShopperId) -> Self {
         Self {
             tenant,
@@ -74,7 +74,7 @@ impl Scope {
         Self { order, ..self }
     }
 
-    /// `BEGIN` and the scope as one message, so both cost one round trip. Ids are UUIDs by type: nothing to escape.
+    /// `BEGIN` and the scope in one message, so that both take one round trip. Ids are UUIDs by type, so nothing needs escaping.
     pub(super) fn begin<R: Role>(self) -> String {
         let shopper = self.shopper.map(|id| id.to_string()).unwrap_or_default();
         let order = self
@@ -93,7 +93,7 @@ impl Scope {
 pub struct Tx<R: Role> {
     inner: Transaction<'static, Postgres>,
     scope: Scope,
-    /// The span of the transaction, from before `BEGIN` until after its end.
+    /// The tracing span of the transaction, from before `BEGIN` until after its end.
     _span: Span,
     role: PhantomData<R>,
 }
@@ -108,9 +108,19 @@ impl<R: Role> Tx<R> {
         }
     }
 
-    /// The tenant this transaction is bound to, for the `tenant_id` of what it inserts.
+    /// The tenant that this transaction is bound to, for the `tenant_id` of inserted rows.
     pub fn tenant_id(&self) -> TenantId {
         self.scope.tenant
+    }
+
+    /// The shopper this transaction is bound to; none sees a whole tenant.
+    pub fn shopper_id(&self) -> Option<ShopperId> {
+        self.scope.shopper
+    }
+
+    /// The one order that the guest of this transaction has proved.
+    pub fn proved_order(&self) -> Option<OrderId> {
+        self.scope.order
     }
 
     pub async fn commit(self) -> Result<(), sqlx::Error> {

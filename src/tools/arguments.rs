@@ -1,20 +1,23 @@
-//! Arguments as a model writes them: read once, bounded, typed, each fault named by its path.
+//! Arguments as a model writes them: parsed into types, bounded, and each error named by its path.
 
 use serde::de::DeserializeOwned;
 use validator::Validate;
 
 use super::ToolError;
 
-/// The longest arguments a model may send, in bytes.
-const LONGEST_ARGUMENTS: usize = 16 * 1024;
+/// The longest arguments that a model may send, in bytes.
+const MAX_ARGUMENTS_BYTES: usize = 16 * 1024;
 
-/// Reads and checks arguments; the first thing wrong is named by its path.
+/// Parses and validates arguments; the first error is named by its path.
 pub(super) fn parse<T: DeserializeOwned + Validate>(text: &str) -> Result<T, ToolError> {
     let refuse = |field: String, reason: String| ToolError::Argument { field, reason };
-    if text.len() > LONGEST_ARGUMENTS {
-        return Err(refuse(String::new(), format!("longer than {LONGEST_ARGUMENTS} bytes")));
+    if text.len() > MAX_ARGUMENTS_BYTES {
+        return Err(refuse(
+            String::new(),
+            format!("longer than {MAX_ARGUMENTS_BYTES} bytes"),
+        ));
     }
-    // A model that has nothing to say sends nothing.
+    // For a tool without arguments, models send nothing.
     let text = if text.trim().is_empty() { "{}" } else { text };
     if !crate::validation::is_object(text.as_bytes()) {
         return Err(refuse(String::new(), "must be a JSON object".into()));

@@ -1,10 +1,10 @@
-//! What a tool promises, as data: the model, the policy, the console and the docs all show this one.
+//! A tool's contract as data, shared by the model, policies, the console and the docs.
 
 use serde::{Deserialize, Serialize};
 
 use crate::language::TextKey;
 
-/// What the worst call of a tool can do.
+/// The most severe effect that a call of a tool can have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Effect {
@@ -17,20 +17,20 @@ pub enum Effect {
 /// A tool's contract.
 #[derive(Clone, Copy, Debug, Serialize, utoipa::ToSchema)]
 pub struct Contract {
-    /// What the model calls it by.
+    /// The name by which the model calls it.
     pub name: &'static str,
-    /// What the model is told it is for.
+    /// What the model is told about its purpose.
     pub summary: &'static str,
-    /// What it looks at or changes.
+    /// What it reads or changes.
     pub target: &'static str,
-    /// Arguments that fit, as JSON.
+    /// An example of valid arguments, as JSON.
     pub example: &'static str,
     pub effect: Effect,
-    /// Checked when proposed and again when executed.
+    /// The conditions that are checked when it is proposed and again when it is executed.
     pub requires: &'static [&'static str],
     /// Whether the effect may be tried again after a failure whose outcome is unknown.
     pub may_retry: bool,
-    /// What else happens because of it.
+    /// Further effects of a call.
     pub side_effects: &'static [&'static str],
     /// What the shopper reads while it runs, by language.
     #[schema(value_type = std::collections::BTreeMap<String, String>, example = json!({ "en": "Looking up your order…", "de": "Ich sehe nach Ihrer Bestellung…" }))]
@@ -38,7 +38,7 @@ pub struct Contract {
 }
 
 impl Contract {
-    /// The contract of a read tool: it changes nothing, needs nothing and may always be retried.
+    /// The contract of a read tool: it changes nothing, requires nothing and may always be retried.
     pub const fn read(
         name: &'static str,
         summary: &'static str,

@@ -1,11 +1,12 @@
-//! What the model may ask for. A tool is a file; its type carries its contract, its arguments and what it does.
+//! The tools that the model may call. Each is one file; its type has its contract, its arguments and its code.
 //!
-//! Law: a read tool gets a read-only transaction bound to the session's shopper, so ownership is not an argument.
+//! Law: a read tool gets a read-only transaction that is bound to the session's shopper, so the owner is never an argument.
 
 mod arguments;
 mod contract;
 pub mod read;
 mod registry;
+mod result_size;
 mod schema;
 pub mod write;
 
@@ -22,7 +23,7 @@ use crate::{
     tenancy::{Reader, Tx},
 };
 
-/// Why a tool did not answer. Told to the model in words it can act on.
+/// Why a tool gave no result, in words that the model can act on.
 #[derive(Debug, thiserror::Error)]
 pub enum ToolError {
     #[error("there is no tool called `{0}`")]
@@ -31,10 +32,10 @@ pub enum ToolError {
     Off(&'static str),
     #[error("guests may not use this; ask the shopper to sign in first")]
     SignInFirst,
-    /// The arguments do not fit; `field` is a path such as `changes[0].item_id`, empty for the whole.
+    /// The arguments are not valid; `field` is a path such as `changes[0].item_id`, empty for the whole.
     #[error("argument `{field}`: {reason}")]
     Argument { field: String, reason: String },
-    /// There is no such thing, or it is another shopper's: the model is not told which.
+    /// Not found, or it belongs to another shopper. The model is not told which.
     #[error("no such {0}")]
     NotFound(&'static str),
     /// The store's rules do not allow it.
@@ -44,12 +45,12 @@ pub enum ToolError {
     Database(#[from] sqlx::Error),
 }
 
-/// The codes of calls that were refused before they ran: each has an audit row.
+/// The codes of calls that are refused before they run: each such call has an audit row.
 pub const UNKNOWN_TOOL: &str = "unknown_tool";
 pub const TOOL_OFF: &str = "tool_off";
 
 impl ToolError {
-    /// A stable name, for the model, the audit and metrics.
+    /// A stable code, for the model, the audit and metrics.
     pub fn code(&self) -> &'static str {
         match self {
             Self::Unknown(_) => UNKNOWN_TOOL,
@@ -87,7 +88,7 @@ impl From<ProposeError> for ToolError {
     }
 }
 
-/// Arguments as the model writes them: typed, bounded, without unknown fields.
+/// A tool's arguments: typed, bounded, without unknown fields.
 pub trait Arguments: DeserializeOwned + Validate + schemars::JsonSchema + Send {}
 impl<T: DeserializeOwned + Validate + schemars::JsonSchema + Send> Arguments for T {}
 
@@ -105,7 +106,7 @@ pub trait ReadTool: Send + Sync + 'static {
         tx: &mut Tx<Reader>,
     ) -> impl Future<Output = Result<Self::Answer, ToolError>> + Send;
 
-    /// What the answer is founded on, where a reader can look it up.
+    /// The sources of the answer that a reader can look up.
     fn citations(_: &Self::Answer) -> Vec<Citation> {
         Vec::new()
     }

@@ -1,4 +1,4 @@
-//! The allowlist. A call goes through here or nowhere: name, then arguments, then the tool on its own role's pool.
+//! The registry of allowed tools. Every call goes through it: it checks the name and the arguments, then runs the tool on its role's pool.
 
 use std::{collections::BTreeMap, pin::Pin};
 
@@ -8,11 +8,11 @@ use serde_json::{Value, json};
 use super::{
     Contract, ReadTool, ToolError,
     arguments::parse,
-    read, schema,
+    read, result_size, schema,
     write::{self, WriteTool},
 };
 use crate::{
-    approvals::{self, Asked, Plan, PlanError, Planner, ProposalView, policy::Policy},
+    approvals::{self, Plan, PlanError, Planner, ProposalRequest, ProposalView, policy::Policy},
     identity::Shopper,
     ids::{ConversationId, ShopperId, TurnId},
     language::TextKey,
@@ -21,7 +21,7 @@ use crate::{
     tenancy::{Executor, Pool, Reader, Tx, Web},
 };
 
-/// What became of a call, for the audit.
+/// The result of a call, for the audit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
@@ -42,20 +42,20 @@ impl Outcome {
     }
 }
 
-/// A call's end: what the model reads, and what is written down.
+/// The result of a call: what the model reads, and what is stored.
 pub struct CallOutcome {
     pub outcome: Outcome,
-    /// The refusal's code, if it was one.
+    /// The error's code, if the call was refused.
     pub code: Option<&'static str>,
     /// JSON for the model: `{"data": …}` or `{"error": {"code", "message"}}`.
     pub content: String,
-    /// What the call proposed, or the open proposal that asks for the same.
+    /// The proposal that the call made, or the open one that asks for the same.
     pub proposal: Option<ProposalView>,
-    /// What a reader can look up.
+    /// Sources that a reader can look up.
     pub citations: Vec<Citation>,
 }
 
-/// Where a call comes from.
+/// The context of a call.
 pub struct CallContext<'a> {
     pub shopper: &'a Shopper,
     pub conversation: ConversationId,
@@ -68,10 +68,10 @@ type Read = for<'a> fn(&'a str, &'a Shopper, &'a Pool<Reader>) -> Future<'a, Res
 type Propose = for<'a> fn(&'a str, &'a CallContext<'a>, &'a Pool<Web>) -> Future<'a, Result<ProposalView, ToolError>>;
 type PlanAgain = for<'a> fn(&'a Value, ShopperId, &'a mut Tx<Executor>) -> Future<'a, Result<Plan, PlanError>>;
 
-/// What a tool can do, by the pool it gets.
+/// How a tool runs, with the pool of its role.
 enum Run {
     Read(Read),
-    /// Proposes on the web role; its plan is made again on the executor's.
+    /// Proposes with the web role; the executor makes the plan again with its own role.
     Write {
         propose: Propose,
         plan: PlanAgain,
@@ -82,7 +82,7 @@ enum Run {
 /// A registered tool.
 pub struct Tool {
     pub contract: Contract,
-    /// JSON schema of the arguments, strict.
+    /// The strict JSON schema of the arguments.
     pub schema: Value,
     pub for_guests: bool,
     run: Run,
@@ -96,7 +96,7 @@ pub struct Registry {
 }
 
 impl Registry {
-    /// Every tool there is. A tool that is not listed here does not exist.
+    /// Registers every tool. A tool that is not listed here does not exist.
     pub fn new(reader: Pool<Reader>, web: Pool<Web>) -> Self {
         let mut registry = Self {
             reader,
@@ -159,7 +159,7 @@ impl Registry {
         self.tools.values()
     }
 
-    /// The policy of a write tool where the store has set none; none for a read tool or an unknown one.
+    /// The policy of a write tool where the store has set none; none for a read tool or an unknown tool.
     pub fn default_policy(&self, tool: &str) -> Option<Policy> {
         match self.tools.get(tool)?.run {
             Run::Write { policy, .. } => Some(policy),
@@ -167,7 +167,7 @@ impl Registry {
         }
     }
 
-    /// A tool's name as it is registered; `unknown` for any other, which is anybody's text.
+    /// The tool's registered name, or `unknown`, because an unknown name can be any text.
     pub fn name(&self, tool: &str) -> &'static str {
         self.tools.get(tool).map_or("unknown", |tool| tool.contract.name)
     }
@@ -189,7 +189,7 @@ impl Registry {
         self.tools.get(tool).map(|tool| tool.contract.activity)
     }
 
-    /// Runs one call. Never fails: whatever goes wrong is an outcome the model can act on.
+    /// Runs one call. Never fails: whatever goes wrong becomes an outcome that the model can act on.
     pub async fn call(&self, call: &ToolCall, context: &CallContext<'_>) -> CallOutcome {
         let tool = self.tools.get(call.tool.as_str());
         let result = match tool.map(|tool| &tool.run) {
@@ -214,7 +214,7 @@ impl Registry {
                 CallOutcome {
                     outcome,
                     code: None,
-                    content: json!({ "data": data }).to_string(),
+                    content: result_size::bounded(data).to_string(),
                     proposal,
                     citations,
                 }
@@ -260,7 +260,7 @@ impl Planner for Registry {
     }
 }
 
-/// What the model is told of a proposal: that nothing has been done yet, and who must decide.
+/// What the model is told about a proposal: that nothing has been done yet, and who must decide.
 fn told(proposal: &ProposalView) -> Value {
     let next = match proposal.awaiting {
         approvals::Awaiting::Staff => "Nothing has been done yet. A person of the store must approve it.",
@@ -292,7 +292,7 @@ async fn run_write<T: WriteTool>(
     let arguments = parse::<T::Arguments>(arguments)?;
     let mut tx = web.begin(context.shopper.scope()).await?;
     let plan = T::plan(&arguments, context.shopper.id(), &mut tx).await?;
-    let asked = Asked {
+    let asked = ProposalRequest {
         shopper: context.shopper,
         conversation: context.conversation,
         turn: context.turn,

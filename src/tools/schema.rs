@@ -11,10 +11,14 @@ pub fn strict<T: schemars::JsonSchema>() -> Value {
         .into_root_schema_for::<T>()
         .to_value();
     tighten(&mut schema);
+    // It describes the Rust type. What the tool does stands in its contract.
+    if let Value::Object(root) = &mut schema {
+        root.remove("description");
+    }
     schema
 }
 
-/// Keywords that strict mode refuses or that say nothing to a model. The server checks the lengths itself.
+/// Keywords that strict mode refuses or that are of no use to a model. The server checks lengths itself.
 const DROPPED: [&str; 8] = [
     "$schema",
     "title",

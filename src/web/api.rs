@@ -1,4 +1,4 @@
-//! The API as pages call it: in this process, by the same router, with everything that any request passes.
+//! Calls the API from pages. A call stays in this process but goes through the same router and middleware as any request.
 
 use std::sync::{Arc, OnceLock, Weak};
 
@@ -13,17 +13,17 @@ use tower::ServiceExt;
 
 use crate::http::Peer;
 
-/// The largest answer that a page is made of, in bytes.
-const LARGEST: usize = 8 * 1024 * 1024;
+/// The largest answer of the API that a page reads, in bytes.
+const MAX_ANSWER_BYTES: usize = 8 * 1024 * 1024;
 
-/// The service's router, known once it is put together. The router holds the pages and they this: a strong reference would keep
-/// all of it, connections too, for ever.
+/// The service's router, which is set once it is built. The reference is weak because the router holds the pages and the pages hold this:
+/// with a strong one, neither would ever be freed.
 #[derive(Clone, Default)]
 pub struct Api {
     router: Arc<OnceLock<Weak<Router>>>,
 }
 
-/// Who asks: the person's token, and what the browser's request says of where it is from. Nothing of what it wants.
+/// Who calls the API: the person's token, and those headers of the browser's request that are not about the page itself.
 pub struct Caller {
     headers: HeaderMap,
     peer: Option<Peer>,
@@ -31,7 +31,7 @@ pub struct Caller {
     store_key: Option<String>,
 }
 
-/// Why the API did not do it. Its words are for people.
+/// An error that the API answered, or that the call met. Its text is for people.
 #[derive(Debug, Default, Deserialize)]
 pub struct Refusal {
     #[serde(default)]
@@ -51,7 +51,7 @@ struct FieldError {
 }
 
 impl Refusal {
-    /// The answer was not what the page expects: a fault of ours.
+    /// The API's answer was not what the page expects.
     pub fn unreadable() -> Self {
         Self {
             status: 500,
@@ -61,7 +61,7 @@ impl Refusal {
         }
     }
 
-    /// The page asked for something that is not there.
+    /// The page asked for something that does not exist.
     pub fn not_found() -> Self {
         Self {
             status: 404,
@@ -71,17 +71,17 @@ impl Refusal {
         }
     }
 
-    /// The problem's name, such as `wrong_credentials`.
+    /// The problem's code, such as `wrong_credentials`.
     pub fn code(&self) -> &str {
         self.kind.rsplit(':').next().unwrap_or_default()
     }
 
-    /// Whether it is about this field.
+    /// Whether this field is one of the invalid ones.
     pub fn names(&self, field: &str) -> bool {
         self.errors.iter().any(|error| error.field == field)
     }
 
-    /// What to tell the person.
+    /// The text for the person: the problem, then each invalid field.
     pub fn words(&self) -> String {
         let fields = self
             .errors
@@ -93,7 +93,7 @@ impl Refusal {
 
 impl Caller {
     pub fn new(parts: &Parts, token: Option<String>) -> Self {
-        let headers = parts.headers.iter().filter(|(name, _)| !is_of_the_page(name));
+        let headers = parts.headers.iter().filter(|(name, _)| !is_page_header(name));
         Self {
             headers: headers.map(|(name, value)| (name.clone(), value.clone())).collect(),
             peer: parts.extensions.get::<Peer>().copied(),
@@ -102,7 +102,7 @@ impl Caller {
         }
     }
 
-    /// A caller who is not known yet, with the key of a store.
+    /// A caller who is not signed in, with the key of a store.
     pub fn with_store_key(self, store_key: &str) -> Self {
         Self {
             token: None,
@@ -112,8 +112,8 @@ impl Caller {
     }
 }
 
-/// Headers that say what the browser wants of the page, and the page's own credential: the API's request has its own.
-fn is_of_the_page(name: &HeaderName) -> bool {
+/// Whether a header concerns the page's own request, such as its credential. The request to the API sets its own.
+fn is_page_header(name: &HeaderName) -> bool {
     let own = [
         header::AUTHORIZATION,
         header::COOKIE,
@@ -127,9 +127,9 @@ fn is_of_the_page(name: &HeaderName) -> bool {
 }
 
 impl Api {
-    /// Tells which router it is, for as long as that lives.
-    pub fn is(&self, router: &Arc<Router>) {
-        // Set once, where the service is put together.
+    /// Sets the router that calls go to.
+    pub fn set_router(&self, router: &Arc<Router>) {
+        // It is set once, where the service is built.
         let _ = self.router.set(Arc::downgrade(router));
     }
 
@@ -141,7 +141,7 @@ impl Api {
         self.call(caller, Method::POST, path, Some(body)).await
     }
 
-    /// One request. An answer without a body reads as `null`.
+    /// Sends one request. An answer without a body reads as `null`.
     pub async fn call<T: DeserializeOwned>(
         &self,
         caller: &Caller,
@@ -186,7 +186,7 @@ impl Api {
             Err(never) => match never {},
         };
         let status = response.status();
-        let bytes = to_bytes(response.into_body(), LARGEST)
+        let bytes = to_bytes(response.into_body(), MAX_ANSWER_BYTES)
             .await
             .map_err(|_| unavailable())?;
         if !status.is_success() {

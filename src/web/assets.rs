@@ -1,4 +1,4 @@
-//! Scripts and sheets, compiled in: the same to everybody.
+//! Scripts, style sheets and the icon, which are compiled in and public.
 
 use std::{collections::BTreeMap, sync::LazyLock};
 
@@ -12,11 +12,11 @@ use axum::{
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
-use super::for_every_site;
+use super::embeddable_anywhere;
 use crate::language::{self, Language};
 
-/// How long a browser may keep one without asking, in seconds: a release is everywhere so much later.
-const KEPT: &str = "public, max-age=300";
+/// Browsers may reuse an asset for five minutes, so a release reaches all of them five minutes later at most.
+const ASSET_CACHE_CONTROL: &str = "public, max-age=300";
 
 struct Asset {
     kind: &'static str,
@@ -30,7 +30,7 @@ impl Asset {
         Self {
             kind,
             body,
-            // Hexadecimal digits in quotes are a header's value.
+            // This never fails: hexadecimal digits in quotes are a valid header value.
             tag: HeaderValue::from_str(&tag).unwrap_or(HeaderValue::from_static("\"\"")),
         }
     }
@@ -38,7 +38,7 @@ impl Asset {
     fn answer(&'static self, request: &Request) -> Response {
         let headers = [
             (header::CONTENT_TYPE, HeaderValue::from_static(self.kind)),
-            (header::CACHE_CONTROL, HeaderValue::from_static(KEPT)),
+            (header::CACHE_CONTROL, HeaderValue::from_static(ASSET_CACHE_CONTROL)),
             (header::ETAG, self.tag.clone()),
         ];
         match request.headers().get(header::IF_NONE_MATCH) {
@@ -51,7 +51,7 @@ impl Asset {
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 const SHEET: &str = "text/css; charset=utf-8";
 
-/// The widget with its sheet in it: one request.
+/// The widget's script, with its style sheet and texts in it, so that a page loads it in one request.
 static WIDGET: LazyLock<Asset> = LazyLock::new(|| {
     let sheet = serde_json::Value::from(include_str!("assets/widget.css")).to_string();
     let words: BTreeMap<&str, Value> = Language::all()
@@ -63,7 +63,7 @@ static WIDGET: LazyLock<Asset> = LazyLock::new(|| {
         .replace("const WORDS = CATALOGUES;", &format!("const WORDS = {words};"));
     Asset::new(SCRIPT, script)
 });
-/// The widget's texts in a language, by the names that the script has for them. What stands behind `--` in a key is a state's name.
+/// The widget's texts in a language, by the names that the script uses. In a key, what follows `--` is the name of a state.
 fn widget_words(language: Language) -> Value {
     let mut words = Map::new();
     for (key, text) in language::file(language, "widget.ftl", &[("value", "{0}".into())]) {
@@ -91,7 +91,7 @@ static SHOP_SHEET: LazyLock<Asset> = LazyLock::new(|| Asset::new(SHEET, include_
 pub fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
     let serve = |asset: &'static LazyLock<Asset>| get(move |request: Request| async move { asset.answer(&request) });
     Router::new()
-        .route("/widget.js", serve(&WIDGET).layer(for_every_site()))
+        .route("/widget.js", serve(&WIDGET).layer(embeddable_anywhere()))
         .route("/favicon.ico", serve(&ICON))
         .route("/assets/console.js", serve(&CONSOLE_SCRIPT))
         .route("/assets/console.css", serve(&CONSOLE_SHEET))

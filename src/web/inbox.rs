@@ -1,4 +1,4 @@
-//! The demo's inbox page. A server that sends mail for real has no such page.
+//! The inbox page, which shows caught mail. A server that really sends mail does not have it.
 
 use askama::Template;
 use axum::{
@@ -10,17 +10,17 @@ use axum::{
 };
 use tower_http::set_header::SetResponseHeaderLayer;
 
-use crate::mail::{Caught, Inbox};
+use crate::mail::{CaughtMail, Inbox};
 
 #[derive(Template)]
 #[template(path = "inbox.html")]
 struct Page {
-    mails: Vec<Caught>,
+    mails: Vec<CaughtMail>,
 }
 
-/// `/inbox`, for who catches mail, and the same as JSON for programs.
+/// The page `/inbox`, and the same as JSON at `/inbox.json`.
 pub fn page<S: Clone + Send + Sync + 'static>(inbox: Inbox) -> Router<S> {
-    // The page is styled inline and runs nothing.
+    // The page has inline styles and no script.
     let policy = HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'");
     Router::new()
         .route("/inbox", get(show))

@@ -1,7 +1,7 @@
 //! Pages for people: the shopper's widget, the staff console, the demo's storefront. Server-rendered, without a build step.
 //!
-//! Law: a page is a client of the API like any other. What it shows and does goes through a route of [`crate::http`], with the
-//! person's own token: the table of who may call what holds for pages as well, and there is no other way to the data.
+//! Rule: a page is a client of the API like any other. What it shows and does goes through a route of [`crate::http`] with the person's own
+//! token, so the access table holds for pages as well. A page has no other access to the data.
 
 mod api;
 mod assets;
@@ -26,11 +26,11 @@ pub use storefront::Storefront;
 
 use crate::{http::is_same_site, mail::MailSettings};
 
-/// Pages that run nothing but our own script, style themselves by our own sheet and talk to nobody else.
+/// The Content-Security-Policy of pages: they use scripts and styles of this server only, and connect only to it.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
                       form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
-/// All pages. The inbox and the storefront are the demo's alone.
+/// All pages. The inbox and the storefront exist only where mail is caught and in the demo.
 pub fn pages<S: Clone + Send + Sync + 'static>(
     api: Api,
     secure_cookies: bool,
@@ -50,12 +50,12 @@ pub fn pages<S: Clone + Send + Sync + 'static>(
     pages
 }
 
-/// The header that bounds what a page may run.
+/// A layer that sets the Content-Security-Policy header.
 fn policy(policy: &'static str) -> SetResponseHeaderLayer<HeaderValue> {
     SetResponseHeaderLayer::overriding(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy))
 }
 
-/// A form of another site's changes nothing: the cookie is not sent with it, and it would be refused if it were.
+/// Refuses forms that another site sends. The console's cookies are `SameSite=Strict`, so a browser would not send them either.
 async fn same_site(request: Request, next: Next) -> Response {
     let reads = matches!(*request.method(), Method::GET | Method::HEAD);
     if reads || is_same_site(request.headers()) {
@@ -65,7 +65,7 @@ async fn same_site(request: Request, next: Next) -> Response {
 }
 
 /// A layer that lets any site embed the response. Only for responses that are the same for everybody.
-fn for_every_site() -> SetResponseHeaderLayer<HeaderValue> {
+fn embeddable_anywhere() -> SetResponseHeaderLayer<HeaderValue> {
     let name = HeaderName::from_static("cross-origin-resource-policy");
     SetResponseHeaderLayer::overriding(name, HeaderValue::from_static("cross-origin"))
 }

@@ -1,6 +1,6 @@
-//! Where mailed links lead to: a new password for a shopper, a first one for somebody who joins the staff.
+//! The pages that mailed links lead to: a shopper sets a new password, and an invited member of staff sets a first one.
 //!
-//! The link's secret stands behind its `#`: no server, log or referrer sees it until the form is sent.
+//! The link's secret follows the `#`, so no server, log or referrer sees it until the form is sent.
 
 use askama::Template;
 use axum::{
@@ -30,7 +30,7 @@ enum Purpose {
 }
 
 impl Purpose {
-    /// The route of the API that takes the form.
+    /// The API route that the form is sent to.
     fn route(self) -> &'static str {
         match self {
             Self::Reset => "/v1/password-resets/complete",
@@ -46,12 +46,13 @@ struct Page<'a> {
     title: String,
     token: &'a str,
     fault: Option<TextKey>,
-    /// It is done: where to go on, if there is such a page of ours.
+    /// Whether the password was set.
     done: bool,
+    /// The page to go on to, if there is one.
     next: Option<String>,
 }
 
-/// What the mail puts into the link.
+/// The query parameters of the mailed link.
 #[derive(Deserialize)]
 struct Link {
     /// The store's publishable key.
@@ -107,7 +108,7 @@ fn answer(purpose: Purpose, link: &Link, token: &str, answered: Result<Value, Re
         Err(refusal) => {
             let (status, fault) = match refusal.status {
                 401 => (StatusCode::UNAUTHORIZED, TextKey("password-spent")),
-                // A link of a wrong length is no link of ours.
+                // A token of the wrong length is handled like an invalid link.
                 422 if refusal.names("token") => (StatusCode::UNAUTHORIZED, TextKey("password-spent")),
                 422 => (StatusCode::UNPROCESSABLE_ENTITY, TextKey("password-weak")),
                 _ => (StatusCode::SERVICE_UNAVAILABLE, TextKey("password-later")),
@@ -117,7 +118,7 @@ fn answer(purpose: Purpose, link: &Link, token: &str, answered: Result<Value, Re
     }
 }
 
-/// The language that the mail's link names, which is the one that the mail is in.
+/// The language that the mailed link names, which is the language of the mail.
 fn language(tag: &str) -> Language {
     tag.parse().unwrap_or(Language::EN)
 }

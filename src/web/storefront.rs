@@ -1,5 +1,5 @@
-//! The demo's shop page: a shop as a newcomer's own would be, with the widget in it and a strict policy, and a backend of three
-//! lines that vouches for its visitors.
+//! The demo's shop page. Like a real shop, it embeds the widget under a strict Content-Security-Policy, and its backend signs assertions
+//! for its visitors.
 
 use askama::Template;
 use axum::{
@@ -17,7 +17,7 @@ use tokio::sync::watch;
 
 use super::{POLICY, policy};
 
-/// What the demo's shop page needs: it has the chat in it, and signs its visitors in as a shop's backend would.
+/// What the demo's shop page needs to embed the chat, and to sign its visitors in as a shop's backend would.
 #[derive(Clone, Debug)]
 pub struct Storefront {
     pub store: String,
@@ -27,7 +27,7 @@ pub struct Storefront {
     pub secret: SecretString,
 }
 
-/// Who a visitor of the demo may be: the store's id, the address, the name.
+/// The people that a visitor of the demo can be: the shopper's id in the store, e-mail address and first name.
 const PEOPLE: [(&str, &str, &str); 2] = [("mia", "mia@example.com", "Mia"), ("noah", "noah@example.com", "Noah")];
 
 struct Product {
@@ -65,7 +65,7 @@ const PRODUCTS: [Product; 4] = [
     },
 ];
 
-/// The shop's pictures; the store that the demo imports names them.
+/// The shop's pictures. The data that the demo imports refers to them.
 const PICTURES: [(&str, &str); 6] = [
     ("lantern.svg", include_str!("assets/pictures/lantern.svg")),
     ("sweater.svg", include_str!("assets/pictures/sweater.svg")),
@@ -81,7 +81,7 @@ struct Page<'a> {
     store_key: &'a str,
     products: &'static [Product],
     people: &'static [(&'static str, &'static str, &'static str)],
-    /// Who the visitor is: one of `people`, or nobody.
+    /// The id of the person that the visitor has chosen to be, if any.
     visitor: Option<&'static str>,
 }
 
@@ -126,7 +126,8 @@ async fn picture(Path(name): Path<String>) -> Response {
     }
 }
 
-/// What a shop's backend gives a visitor whom it knows (docs/assertions.md). The demo believes whoever says so.
+/// The assertion that a shop's backend would sign for a visitor who is signed in (docs/assertions.md). The demo does not check who the
+/// visitor is.
 async fn assertion(State(shop): State<watch::Receiver<Storefront>>, Query(visit): Query<Visit>) -> Response {
     let Some((id, email, name)) = visit.person() else {
         return StatusCode::NOT_FOUND.into_response();

@@ -1,4 +1,4 @@
-//! The banner of an installation that is a trial: it says so on every page.
+//! The banner on every page of a trial installation.
 
 use axum::{
     body::{Body, Bytes, to_bytes},
@@ -6,12 +6,12 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-/// Pages are written by this server and are far smaller.
-const LARGEST_PAGE: usize = 4 << 20;
+/// The largest page that gets the banner, in bytes. The server's own pages are far smaller.
+const MAX_PAGE_BYTES: usize = 4 << 20;
 
 const BANNER: &str = r#"<p class="trial" role="note"><strong>This is a trial.</strong> It runs on default settings: not for real shoppers. <code>countersign doctor</code> says what to set before you go live.</p>"#;
 
-/// Puts the banner at the top of a page; anything else goes through as it is.
+/// Puts the banner at the top of an HTML page. Other responses pass unchanged.
 pub async fn mark(response: Response) -> Response {
     let is_page = response
         .headers()
@@ -21,7 +21,7 @@ pub async fn mark(response: Response) -> Response {
         return response;
     }
     let (mut parts, body) = response.into_parts();
-    let Ok(page) = to_bytes(body, LARGEST_PAGE).await else {
+    let Ok(page) = to_bytes(body, MAX_PAGE_BYTES).await else {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };
     let marked = marked(page);

@@ -1,4 +1,4 @@
-//! `countersign worker`: runs the job queue, where approved proposals are done.
+//! Runs the job queue, which executes approved proposals, sends deliveries, processes incoming events and does housekeeping.
 
 use std::{sync::Arc, time::Duration};
 
@@ -37,7 +37,7 @@ struct Deliver {
 }
 
 #[derive(Deserialize, Serialize)]
-struct TakeIn {
+struct ProcessEvents {
     tenant: TenantId,
 }
 
@@ -45,27 +45,27 @@ struct TakeIn {
 struct Housekeeping {}
 
 impl<'de> Deserialize<'de> for Housekeeping {
-    /// Whatever the queue's clock sends along: it needs nothing.
+    /// Ignores whatever payload the queue's cron sends.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         IgnoredAny::deserialize(deserializer).map(|_| Self {})
     }
 }
 
-/// What jobs can ask for.
+/// What job handlers work with.
 #[derive(Clone)]
-pub struct Tools {
+pub struct JobContext {
     pub executor: Executor,
     pub outgoing: Outgoing,
     pub keyring: Arc<Keyring>,
     pub pool: Pool<tenancy::Executor>,
     pub clock: Clock,
-    /// How long the words of unused conversations are kept.
+    /// How long the texts of unused conversations are kept.
     pub retention: chrono::Duration,
 }
 
-impl std::fmt::Debug for Tools {
+impl std::fmt::Debug for JobContext {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Tools")
+        f.write_str("JobContext")
     }
 }
 
@@ -73,7 +73,7 @@ impl TaskHandler for ExecuteProposal {
     const IDENTIFIER: &'static str = EXECUTE;
 
     async fn run(self, context: WorkerContext) -> impl IntoTaskHandlerResult {
-        let Some(tools) = context.get_ext::<Tools>() else {
+        let Some(tools) = context.get_ext::<JobContext>() else {
             return Err("the worker has no executor".to_owned());
         };
         match tools
@@ -98,7 +98,7 @@ impl TaskHandler for Deliver {
     const IDENTIFIER: &'static str = DELIVER;
 
     async fn run(self, context: WorkerContext) -> impl IntoTaskHandlerResult {
-        let Some(tools) = context.get_ext::<Tools>() else {
+        let Some(tools) = context.get_ext::<JobContext>() else {
             return Err("the worker delivers nothing".to_owned());
         };
         let delivered = tools
@@ -108,11 +108,11 @@ impl TaskHandler for Deliver {
     }
 }
 
-impl TaskHandler for TakeIn {
+impl TaskHandler for ProcessEvents {
     const IDENTIFIER: &'static str = TAKE_IN;
 
     async fn run(self, context: WorkerContext) -> impl IntoTaskHandlerResult {
-        let Some(tools) = context.get_ext::<Tools>() else {
+        let Some(tools) = context.get_ext::<JobContext>() else {
             return Err("the worker takes nothing in".to_owned());
         };
         let clock = tools.clock.clone();
@@ -127,7 +127,7 @@ impl TaskHandler for Housekeeping {
     const IDENTIFIER: &'static str = HOUSEKEEPING;
 
     async fn run(self, context: WorkerContext) -> impl IntoTaskHandlerResult {
-        let Some(tools) = context.get_ext::<Tools>() else {
+        let Some(tools) = context.get_ext::<JobContext>() else {
             return Err("the worker has no pool".to_owned());
         };
         housekeeping(&tools.pool, &tools.keyring, &tools.clock, tools.retention)
@@ -136,7 +136,7 @@ impl TaskHandler for Housekeeping {
     }
 }
 
-/// Ends what nobody decided, gives back what was lost, forgets what is over.
+/// Processes waiting events, expires overdue proposals, publishes audit heads, releases lost budget reservations and deletes old data.
 pub async fn housekeeping(
     pool: &Pool<tenancy::Executor>,
     keyring: &Keyring,
@@ -144,12 +144,15 @@ pub async fn housekeeping(
     retention: chrono::Duration,
 ) -> Result<(), sqlx::Error> {
     let now = clock.now();
-    // Events that wait for what they are about have no job of their own.
+    // Events that wait for what they are about have no job of their own. A store whose events fail does not keep the others' from
+    // being done, nor does one of the tasks below.
+    let mut events = Ok(());
     for tenant in tenancy::all(pool).await? {
-        incoming_events::work_off(pool, keyring, tenant, || clock.now()).await?;
+        let worked_off = incoming_events::work_off(pool, keyring, tenant, || clock.now()).await;
+        events = events.and(worked_off.map(drop));
     }
-    // One that fails does not keep the others from being done.
     let done = [
+        events,
         expire::expire_overdue(pool, now).await.map(drop),
         audit_heads::publish(pool, now).await.map(drop),
         budget::sweep(pool, now).await.map(drop),
@@ -160,28 +163,29 @@ pub async fn housekeeping(
     done.into_iter().collect()
 }
 
-/// When a worker stops: it takes no more jobs, and has so long for those that it runs. Jobs that it took and did not begin,
-/// or did not end, are anybody's at once.
+/// How a worker stops. Once it is asked to, it takes no more jobs, and it has the grace period to finish running ones. Jobs that it has not
+/// begun or not finished by then can be taken by another worker at once.
 #[derive(Clone)]
 pub struct Stop {
     pub asked: CancellationToken,
     pub grace: Duration,
 }
 
-/// Runs jobs until it is stopped. What is sent to others has hands of its own: a relay that takes its time must not hold
-/// up what was approved.
+/// Runs jobs until it is stopped. Deliveries have a worker of their own, so that a slow mail relay does not delay the execution of approved
+/// proposals.
 pub struct Worker {
     effects: graphile_worker::Worker,
     deliveries: graphile_worker::Worker,
 }
 
 impl Worker {
-    /// `concurrency` jobs of each sort at once. A worker that dies loses its jobs to the others within seconds.
-    pub async fn new(tools: Tools, concurrency: usize, stop: &Stop) -> Result<Self, QueueError> {
+    /// Creates a worker that runs `concurrency` deliveries and as many other jobs at once. If a worker dies, others take its jobs within
+    /// seconds.
+    pub async fn new(tools: JobContext, concurrency: usize, stop: &Stop) -> Result<Self, QueueError> {
         let queue: PgPool = tools.pool.unscoped(|pool| async move { Ok(pool) }).await?;
         let effects = options(queue.clone(), concurrency, tools.clone(), stop)
             .define_job::<ExecuteProposal>()
-            .define_job::<TakeIn>()
+            .define_job::<ProcessEvents>()
             .define_job::<Housekeeping>()
             .with_cron(format!("* * * * * {HOUSEKEEPING}").as_str())
             .map_err(failed)?;
@@ -192,7 +196,7 @@ impl Worker {
         })
     }
 
-    /// Runs until the stop is over.
+    /// Runs jobs until the worker has stopped.
     pub async fn run(&self) -> Result<(), QueueError> {
         tokio::try_join!(self.effects.run(), self.deliveries.run())
             .map(drop)
@@ -204,23 +208,23 @@ fn failed(error: impl std::fmt::Display) -> QueueError {
     QueueError::Queue(error.to_string())
 }
 
-/// How long the library waits at an empty queue; without a wait it asks thousands of times a second. One new job ends it.
-const WHEN_IDLE: RefetchDelayConfig = RefetchDelayConfig {
+/// How long the library waits when the queue is empty. Without it, it would query thousands of times a second. A new job ends the wait.
+const IDLE_REFETCH_DELAY: RefetchDelayConfig = RefetchDelayConfig {
     duration: Duration::from_millis(500),
     threshold: 0,
     max_abort_threshold: Some(1),
 };
 
-fn options(queue: PgPool, concurrency: usize, tools: Tools, stop: &Stop) -> WorkerOptions {
+fn options(queue: PgPool, concurrency: usize, tools: JobContext, stop: &Stop) -> WorkerOptions {
     WorkerOptions::default()
         .schema(SCHEMA.to_owned())
         .concurrency(concurrency)
         .poll_interval(Duration::from_secs(1))
-        // Without it a burst is worked off by the tick of the poll. A batch that dies with its worker is swept like any
-        // other job.
+        // Without a local queue, a burst of jobs is processed at the pace of the poll interval. A batch whose worker dies is recovered
+        // like any other job.
         .local_queue(LocalQueueConfig {
             size: 32,
-            refetch_delay: Some(WHEN_IDLE),
+            refetch_delay: Some(IDLE_REFETCH_DELAY),
             ..Default::default()
         })
         .database(Database::new(RetryingDriver::from(queue)))

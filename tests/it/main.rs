@@ -1,4 +1,4 @@
-//! Drives the real server over HTTP against a real Postgres; each test has a database of its own.
+//! Integration tests: the real server over HTTP with a real Postgres. Each test has a database of its own.
 
 #![allow(clippy::disallowed_methods, clippy::expect_used)]
 

@@ -1,4 +1,4 @@
-"""Verifies every DKIM signature of a mail with dkimpy: verify_dkim.py DNS_PORT FILE, a line each: selector and yes or no"""
+"""Verifies every DKIM signature of a mail with dkimpy: verify_dkim.py DNS_PORT FILE. Prints one line for each: selector and yes or no"""
 import sys
 
 import dkim

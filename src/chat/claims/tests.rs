@@ -1,4 +1,4 @@
-//! Sentences that claim something, and sentences that do not.
+//! Sentences that claim that something was done, and sentences that do not.
 
 use super::*;
 
@@ -11,15 +11,53 @@ fn knowing(facts: &[&str]) -> Evidence {
 #[test]
 fn every_pattern_compiles() {
     let patterns = [
-        &IDIOM, &DENIAL, &CONDITION, &MODAL, &HABIT, &CERTAIN, &ANY, &NOT_OURS, &PART, &QUESTION, &VERB, &ADDRESS, &TAG,
+        &IDIOM,
+        &DENIAL,
+        &CONDITION,
+        &MODAL,
+        &GENERAL_RULE,
+        &DEFINITE,
+        &ANY,
+        &NOT_OURS,
+        &COMPOUND,
+        &QUESTION,
+        &VERB,
+        &ADDRESS,
+        &TAG,
     ];
     assert!(patterns.iter().all(|pattern| pattern.is_some()));
 }
 
 #[test]
 fn what_was_not_done_is_not_said_to_be() {
+    let mut passed = Vec::new();
     for claim in [
         "I have refunded you 20.00 USD.",
+        "I've reversed the charge.",
+        "The charge was reversed.",
+        "Your payment has been reversed.",
+        "I sent 89.00 USD to your card.",
+        "I have wired you the 89.00 USD.",
+        "89.00 USD was deposited to your card.",
+        "You now have your 89.00 USD back.",
+        "I triggered your refund.",
+        "I pushed the refund through.",
+        "The refund is with your bank now.",
+        "I waived the shipping fee.",
+        "I have stopped order #1003.",
+        "I've dropped order #1003, nothing will ship.",
+        "I've put a stop on order #1003.",
+        "A replacement is on its way.",
+        "I have ordered you a replacement.",
+        "Das Geld geht heute an Sie raus.",
+        "Die Buchung wurde rückgängig gemacht.",
+        "Ihre Bestellung habe ich gestrichen.",
+        "Ich habe den Auftrag gestoppt.",
+        "I have refunded уou.",
+        "I have rеfunded you.",
+        "Ｉ ｈａｖｅ ｒｅｆｕｎｄｅｄ ｙｏｕ．",
+        "I have 𝗿𝗲𝗳𝘂𝗻𝗱𝗲𝗱 you.",
+        "I have r e f u n d e d you.",
         "I've refunded the full amount.",
         "I refunded your card.",
         "I have just refunded it.",
@@ -146,7 +184,10 @@ fn what_was_not_done_is_not_said_to_be() {
         "Ihr Gutschein lautet DANKE10.",
         "I have changed the delivery date.",
     ] {
-        assert!(is_unfounded("", claim, &knowing(&[])), "{claim}");
+        if !is_unfounded("", claim, &knowing(&[])) {
+            passed.push(claim);
+            continue;
+        }
         assert!(is_unfounded("", &claim.to_uppercase(), &knowing(&[])), "{claim}");
         assert!(is_unfounded("", &claim.replace('\'', "’"), &knowing(&[])), "{claim}");
         assert!(is_unfounded("", claim.trim_end_matches('.'), &knowing(&[])), "{claim}");
@@ -157,6 +198,7 @@ fn what_was_not_done_is_not_said_to_be() {
         let keyword = phrases::KEYWORD.as_ref().expect("a pattern");
         assert!(keyword.is_match(&Folded::of(claim).text), "{claim}");
     }
+    assert!(passed.is_empty(), "these pass: {passed:#?}");
 }
 
 #[test]

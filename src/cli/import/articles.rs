@@ -1,4 +1,4 @@
-//! `countersign import-help`: help articles from a folder of Markdown.
+//! `countersign import-help`: imports help articles from a folder of Markdown files.
 
 use std::path::Path;
 
@@ -10,8 +10,8 @@ use crate::{
     tenancy::{Executor, Pool, Scope, Tenant},
 };
 
-/// Imports every `NAME.md` (English) and `NAME.de.md` of a folder. The first line, `# Title`, is the title. All or nothing; how
-/// many have changed.
+/// Imports every `NAME.md` (English) and `NAME.de.md` (German) of a folder, all or none. The first line of a file, `# Title`, is the title.
+/// Returns how many articles have changed.
 pub async fn from_folder(executor: &Pool<Executor>, store: &Tenant, folder: &Path) -> Result<usize, CliError> {
     let unreadable = |error| CliError::Unreadable(folder.to_owned(), error);
     let mut changed = 0;
@@ -30,7 +30,7 @@ pub async fn from_folder(executor: &Pool<Executor>, store: &Tenant, folder: &Pat
     Ok(changed)
 }
 
-/// A file as an article: name, language, text. Or how to mend it.
+/// Parses a file as an article: its slug, language and text. The error says how to fix the file.
 pub fn article<'a>(name: &'a str, text: &str) -> Result<(&'a str, &'static str, ArticleText), String> {
     let (slug, language) = match name.strip_suffix(".de") {
         Some(slug) => (slug, "de"),

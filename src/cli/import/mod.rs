@@ -1,4 +1,4 @@
-//! `countersign import`: a store's products, shoppers and orders from a file, line by line.
+//! `countersign import`: imports a store's products, shoppers and orders from a file, line by line.
 
 pub mod articles;
 mod retail;
@@ -15,7 +15,7 @@ use crate::{
     tenancy::{Executor, Pool, Scope, Tenant, Tx},
 };
 
-/// Lines a transaction: each has a savepoint of its own, so a bad one costs nothing but itself.
+/// How many lines share a transaction. Each line has its own savepoint, so an invalid line does not undo the others.
 const BATCH: usize = 200;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -60,7 +60,7 @@ pub async fn from_path(
     }
 }
 
-/// Imports lines. Safe to run again: a line that says what is stored changes nothing.
+/// Imports lines. This is safe to repeat: a line that is stored already changes nothing.
 pub async fn from_lines(
     executor: &Pool<Executor>,
     store: &Tenant,
@@ -93,7 +93,7 @@ pub async fn from_lines(
     Ok(report)
 }
 
-/// Stores one line or nothing of it. The inner result is the line's, the outer one the database's.
+/// Stores one line completely or not at all. The inner error is about the line, the outer one is the database's.
 async fn import_line(tx: &mut Tx<Executor>, store: &Tenant, line: &str) -> Result<Result<Record, String>, sqlx::Error> {
     let record = match serde_json::from_str::<Record>(line) {
         Ok(record) => record,

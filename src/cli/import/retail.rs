@@ -1,4 +1,4 @@
-//! The public retail data set as import lines. Amounts are read as the decimal text they are printed as, never as floats.
+//! Converts the public retail data set to import lines. Amounts are kept as decimal text and never become floats.
 
 use std::{collections::BTreeMap, fs, io, path::Path};
 

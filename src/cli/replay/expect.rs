@@ -1,4 +1,4 @@
-//! The state a conversation must end in, and how it differs from the one it did end in.
+//! The state that a conversation must end in, and the comparison with the state that it did end in.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ pub struct Expected {
     /// The expected orders, by number. An order that is not named must be as it was.
     #[serde(default)]
     pub orders: BTreeMap<String, ExpectedOrder>,
-    /// Gift cards by id, decimal text.
+    /// The balances of gift cards by id, as decimal text.
     #[serde(default)]
     pub balances: BTreeMap<String, String>,
     /// The shopper's default address.
@@ -29,7 +29,7 @@ pub struct Expected {
 pub struct ExpectedOrder {
     pub status: OrderStatus,
     pub address: Address,
-    /// Item ids, one a unit, with the price of each, in any order.
+    /// The item id and price of each unit, in any order.
     pub items: Vec<(String, String)>,
     pub payments: Vec<ExpectedPayment>,
 }
@@ -38,12 +38,12 @@ pub struct ExpectedOrder {
 #[serde(deny_unknown_fields)]
 pub struct ExpectedPayment {
     pub kind: PaymentKind,
-    /// Decimal text.
+    /// The amount as decimal text.
     pub amount: String,
     pub payment_method: String,
 }
 
-/// What differs, in words. The connection is the superuser's: it looks at what really is there.
+/// Describes each difference. `db` is a superuser's connection, so row-level security hides nothing.
 pub async fn differences(
     db: &mut PgConnection,
     expected: &Expected,
@@ -168,7 +168,7 @@ fn cents(minor: i64) -> String {
     trim(&format!("{}.{:02}", minor / 100, minor % 100))
 }
 
-/// `5.50` and `5.5` are one amount.
+/// Normalizes an amount, so that `5.50` and `5.5` are equal.
 fn trim(decimal: &str) -> String {
     match decimal.split_once('.') {
         Some((whole, fraction)) => format!("{whole}.{:0<2}", fraction.trim_end_matches('0')),

@@ -1,5 +1,5 @@
-//! `countersign replay`: scripted conversations through the real HTTP API, each on a fresh copy of the store's data.
-//! It is how a store regression-tests its bot.
+//! `countersign replay`: runs scripted conversations through the real HTTP API, each on a fresh copy of the store's data, so that a store
+//! can regression-test its assistant.
 
 mod expect;
 mod retail;
@@ -16,16 +16,16 @@ pub use expect::Expected;
 
 #[derive(clap::Args)]
 pub struct Options {
-    /// How FILE is written: `jsonl` as `docs/replay.md` says, `retail` as the tasks of the public retail data set.
+    /// The format of FILE: `jsonl` as in `docs/replay.md`, or `retail` for the tasks of the public retail data set.
     #[arg(long, value_enum, default_value = "jsonl")]
     format: import::Format,
     /// The store's data: an import file, or with `--format retail` the data set's folder.
     #[arg(long)]
     store: PathBuf,
-    /// Conversations at once.
+    /// How many conversations run at once.
     #[arg(long, default_value_t = 4)]
     at_once: usize,
-    /// One conversation a line.
+    /// A file with one conversation a line.
     file: PathBuf,
 }
 
@@ -34,7 +34,7 @@ pub struct Options {
 #[serde(deny_unknown_fields)]
 pub struct Script {
     pub id: String,
-    /// The store's own id of the shopper.
+    /// The store's own id for the shopper.
     pub shopper: String,
     pub turns: Vec<ScriptedTurn>,
     /// The state the store must end in. Orders that are not named must not have changed.
@@ -48,7 +48,7 @@ pub struct ScriptedTurn {
     pub text: String,
     #[serde(default)]
     pub calls: Vec<ScriptedCall>,
-    /// What is decided on the proposals of this turn.
+    /// The decision on the proposals of this turn.
     #[serde(default)]
     pub decision: Decision,
 }
@@ -63,11 +63,11 @@ pub struct ScriptedCall {
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Decision {
-    /// Decides a proposal as whoever must: the shopper confirms, or staff approve.
+    /// The shopper confirms or staff approve, whoever must decide.
     #[default]
     Approve,
     Reject,
-    /// Nobody decides.
+    /// No decision is made.
     Leave,
 }
 
@@ -103,7 +103,7 @@ async fn replay(options: &Options) -> Result<Vec<Outcome>, CliError> {
     let text = fs::read_to_string(&options.file).map_err(|error| CliError::Unreadable(options.file.clone(), error))?;
     let scripts = match options.format {
         import::Format::Retail => retail::scripts(&options.store, &text),
-        // Whatever the store comes in, its scripts are lines.
+        // Every other format has one script a line.
         _ => text
             .lines()
             .filter(|line| !line.trim().is_empty())
@@ -112,11 +112,11 @@ async fn replay(options: &Options) -> Result<Vec<Outcome>, CliError> {
     };
     let scripts: Vec<Script> =
         scripts.map_err(|error| CliError::Unreadable(options.file.clone(), std::io::Error::other(error)))?;
-    let stage = Arc::new(run::Stage::set(options.format, options.store.clone()).await?);
+    let sandbox = Arc::new(run::Sandbox::create(options.format, options.store.clone()).await?);
     stream::iter(scripts.into_iter().enumerate())
         .map(|(number, script)| {
-            let stage = stage.clone();
-            async move { stage.play(number, script).await }
+            let sandbox = sandbox.clone();
+            async move { sandbox.run(number, script).await }
         })
         .buffer_unordered(options.at_once.max(1))
         .collect::<Vec<_>>()

@@ -1,5 +1,5 @@
-//! Tasks of the public retail data set as scripts. The state each must end in is worked out here from the data set's own
-//! JSON and the rules of the tools, by other code than the service's: an oracle that shares nothing with what it judges.
+//! Converts the tasks of the public retail data set to scripts. The state that each must end in is computed here from the data set's own
+//! JSON and the rules of the tools. This test oracle shares no code with the service that it checks.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -26,14 +26,14 @@ struct Action {
     arguments: Value,
 }
 
-/// The tasks in `text` as scripts over the data set in `folder`.
+/// Converts the tasks in `text` to scripts for the data set in `folder`.
 pub fn scripts(folder: &Path, text: &str) -> Result<Vec<Script>, serde_json::Error> {
     let read = |name: &str| {
         std::fs::read_to_string(folder.join(name))
             .map_err(serde_json::Error::io)
             .and_then(|text| serde_json::from_str::<Value>(&text))
     };
-    let world = World {
+    let data = DataSet {
         orders: read("orders.json")?,
         users: read("users.json")?,
         products: read("products.json")?,
@@ -41,15 +41,15 @@ pub fn scripts(folder: &Path, text: &str) -> Result<Vec<Script>, serde_json::Err
     };
     text.lines()
         .filter(|line| !line.trim().is_empty())
-        .map(|line| script(&world, serde_json::from_str(line)?))
+        .map(|line| script(&data, serde_json::from_str(line)?))
         .collect()
 }
 
-fn script(world: &World, task: Task) -> Result<Script, serde_json::Error> {
-    let mut after = world.clone();
+fn script(data: &DataSet, task: Task) -> Result<Script, serde_json::Error> {
+    let mut after = data.clone();
     let mut turns = Vec::new();
     for action in task.actions {
-        // Approved whatever the oracle says of it: what it refuses, the service must have refused too.
+        // The script approves every proposal. What the oracle refuses, the service must refuse by itself.
         let _ = after.act(&task.user_id, &action);
         if let Some(call) = call(&action) {
             let text = if turns.is_empty() && !task.instruction.is_empty() {
@@ -90,7 +90,7 @@ fn address(arguments: &Value) -> Value {
     json!({ "address1": field("address1"), "address2": field("address2"), "city": field("city"), "state": field("state"), "zip": field("zip"), "country": field("country") })
 }
 
-/// The data set's action as a call of our tool.
+/// Converts an action of the data set to a call of our tool.
 fn call(action: &Action) -> Option<ScriptedCall> {
     let from = &action.arguments;
     let changes = || {
@@ -126,7 +126,7 @@ fn call(action: &Action) -> Option<ScriptedCall> {
             json!({ "order_number": from["order_id"], "item_ids": from["item_ids"], "payment_method_id": from["payment_method_id"] }),
         ),
         "transfer_to_human_agents" => ("hand_off", json!({ "summary": from["summary"] })),
-        // Look-ups change nothing, and some have no counterpart here.
+        // Look-ups change nothing, and some have no equivalent here.
         _ => return None,
     };
     Some(ScriptedCall {
@@ -135,9 +135,9 @@ fn call(action: &Action) -> Option<ScriptedCall> {
     })
 }
 
-/// The data set, changed by actions as the rules allow.
+/// The data set, with the changes of the actions so far.
 #[derive(Clone)]
-struct World {
+struct DataSet {
     orders: Value,
     users: Value,
     products: Value,
@@ -145,7 +145,7 @@ struct World {
 }
 
 fn cents(value: &Value) -> i64 {
-    // Shortest decimal text, read as integers: no float arithmetic.
+    // The number is read from its decimal text, to avoid float arithmetic.
     let text = value.to_string();
     let (whole, fraction) = text.split_once('.').unwrap_or((&text, "0"));
     whole.parse::<i64>().unwrap_or_default() * 100 + format!("{fraction:0<2}")[..2].parse::<i64>().unwrap_or_default()
@@ -155,8 +155,8 @@ fn decimal(cents: i64) -> String {
     format!("{}.{:02}", cents / 100, cents % 100)
 }
 
-impl World {
-    /// Does an action, or nothing where a rule forbids it. `None` when it was refused.
+impl DataSet {
+    /// Applies an action. Returns `None`, and changes nothing, if a rule forbids it.
     fn act(&mut self, user: &str, action: &Action) -> Option<()> {
         let arguments = &action.arguments;
         if action.name == "modify_user_address" {
@@ -203,7 +203,7 @@ impl World {
             "modify_pending_order_items" => {
                 pending?;
                 let method = arguments["payment_method_id"].as_str()?.to_owned();
-                let (items, difference) = self.swapped(&order, arguments)?;
+                let (items, difference) = self.swap_items(&order, arguments)?;
                 if !self.covers(user, &method, difference)? {
                     return None;
                 }
@@ -218,7 +218,7 @@ impl World {
             "exchange_delivered_order_items" => {
                 delivered?;
                 let method = arguments["payment_method_id"].as_str()?;
-                let (_, difference) = self.swapped(&order, arguments)?;
+                let (_, difference) = self.swap_items(&order, arguments)?;
                 if !self.covers(user, method, difference)? {
                     return None;
                 }
@@ -269,8 +269,8 @@ impl World {
         }
     }
 
-    /// The order's items after the swaps, and what they cost more.
-    fn swapped(&self, order: &Value, arguments: &Value) -> Option<(Value, i64)> {
+    /// The order's items after a swap, and the price difference.
+    fn swap_items(&self, order: &Value, arguments: &Value) -> Option<(Value, i64)> {
         let mut left = order["items"].as_array()?.clone();
         let (mut new_items, mut difference) = (Vec::new(), 0);
         for (old, new) in pairs(arguments) {
@@ -306,7 +306,7 @@ impl World {
     }
 }
 
-/// Paid less refunded, for each method in the order of its first payment.
+/// The amount paid minus the amount refunded, for each payment method, in the order of its first payment.
 fn net(order: &Value) -> Vec<(String, i64)> {
     let mut sums: Vec<(String, i64)> = Vec::new();
     for payment in order["payment_history"].as_array().into_iter().flatten() {

@@ -1,4 +1,4 @@
-//! The stage: a private Postgres with the store in a template, and one conversation played on a copy of it.
+//! Runs scripted conversations. A private Postgres has the store in a template database, and each conversation gets a copy of it.
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -21,17 +21,18 @@ use crate::{
 const TEMPLATE: &str = "replay_template";
 const SLUG: &str = "replay";
 const STAFF: &str = "staff@replay.example";
-/// The password of a database that lives for one conversation, on a private socket.
+/// The password of the shopper and the member of staff. Each database exists for one conversation only, on a private socket.
 const PASSWORD: &str = "replay-password";
 
-pub struct Stage {
+/// A private Postgres with the imported store.
+pub struct Sandbox {
     postgres: PrivatePostgres,
     key: String,
 }
 
-impl Stage {
+impl Sandbox {
     /// Starts Postgres and imports the store once; conversations get copies.
-    pub async fn set(format: import::Format, store: PathBuf) -> Result<Self, CliError> {
+    pub async fn create(format: import::Format, store: PathBuf) -> Result<Self, CliError> {
         let postgres = PrivatePostgres::start(false).await?;
         let mut admin = PgConnection::connect_with(&postgres.admin("postgres")).await?;
         sqlx::raw_sql(AssertSqlSafe(format!("CREATE DATABASE {TEMPLATE}")))
@@ -54,8 +55,8 @@ impl Stage {
         })
     }
 
-    /// Plays one conversation on a fresh copy of the store.
-    pub async fn play(&self, number: usize, script: Script) -> Result<Outcome, CliError> {
+    /// Runs one conversation on a fresh copy of the store.
+    pub async fn run(&self, number: usize, script: Script) -> Result<Outcome, CliError> {
         let name = format!("replay_{number}");
         let mut admin = PgConnection::connect_with(&self.postgres.admin("postgres")).await?;
         sqlx::raw_sql(AssertSqlSafe(format!("CREATE DATABASE {name} TEMPLATE {TEMPLATE}")))
@@ -84,7 +85,7 @@ impl Stage {
         let server = tokio::spawn(async move {
             serve::serve(listener, &settings, &server_pools, clock, server_model, stopped).await
         });
-        let talk = Talk::begin(&url, &self.key, &email).await?;
+        let sessions = Sessions::log_in(&url, &self.key, &email).await?;
         let mut differences = Vec::new();
         for turn in script.turns {
             let calls = (0..).zip(turn.calls).map(|(n, call)| ToolCall {
@@ -94,7 +95,7 @@ impl Stage {
                 fault: None,
             });
             model.add_turn(calls.collect());
-            if let Err(difference) = talk.turn(&turn.text, turn.decision).await? {
+            if let Err(difference) = sessions.turn(&turn.text, turn.decision).await? {
                 differences.push(difference);
             }
         }
@@ -102,7 +103,7 @@ impl Stage {
         stop.cancel();
         let _ = server.await;
         db.close().await?;
-        // FORCE ends what connections are left.
+        // FORCE closes remaining connections.
         sqlx::raw_sql(AssertSqlSafe(format!("DROP DATABASE {name} WITH (FORCE)")))
             .execute(&mut admin)
             .await?;
@@ -114,7 +115,7 @@ impl Stage {
 }
 
 fn database(postgres: &PrivatePostgres, name: &str) -> DatabaseSettings {
-    // The private Postgres trusts its socket; the passwords are set and not asked for.
+    // The private Postgres trusts connections on its socket, so the passwords are set but never checked.
     let password = |role: &str| SecretString::from(format!("{role}-of-the-replay"));
     DatabaseSettings {
         address: postgres.address(name),
@@ -134,16 +135,16 @@ fn settings(listen: std::net::SocketAddr, database: DatabaseSettings) -> Setting
     }
 }
 
-/// The shopper and a member of staff, both logged in over HTTP.
-struct Talk {
+/// The HTTP sessions of the shopper and of a member of staff.
+struct Sessions {
     http: reqwest::Client,
     url: String,
     shopper: String,
     staff: String,
 }
 
-impl Talk {
-    async fn begin(url: &str, key: &str, email: &str) -> Result<Self, CliError> {
+impl Sessions {
+    async fn log_in(url: &str, key: &str, email: &str) -> Result<Self, CliError> {
         let http = reqwest::Client::new();
         let log_in = async |path: &str, email: &str| {
             let request = http
@@ -165,7 +166,7 @@ impl Talk {
         })
     }
 
-    /// One message and the decisions on what it proposed. The inner error is the conversation's.
+    /// Sends one message, and decides on the proposals that it led to. The inner error is a difference that fails the conversation.
     async fn turn(&self, text: &str, decision: Decision) -> Result<Result<(), String>, CliError> {
         let answer = send(
             self.http

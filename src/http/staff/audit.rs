@@ -1,4 +1,4 @@
-//! What was done, by whom.
+//! Routes to read the audit and to verify its hash chain.
 
 use axum::{Json, extract::State};
 use serde::{Deserialize, Serialize};
@@ -27,7 +27,7 @@ pub struct AuditPage {
     #[validate(range(min = 1, max = 100))]
     #[param(minimum = 1, maximum = 100, default = 50)]
     limit: u32,
-    /// The `seq` of the last entry of the page before.
+    /// The `seq` of the last entry on the previous page.
     before: Option<i64>,
 }
 
@@ -36,7 +36,7 @@ pub struct Audit {
     entries: Vec<AuditEntry>,
 }
 
-/// Reads the audit, newest first.
+/// Lists the audit's entries, newest first.
 #[utoipa::path(get, path = "/v1/staff/audit", tag = "staff", params(AuditPage), responses((status = 200, body = Audit), BadQuery, Role, Unauthenticated))]
 pub async fn audit(
     staff: StaffMember,
@@ -49,16 +49,16 @@ pub async fn audit(
     }))
 }
 
-/// Whether the record is whole.
+/// The result of verifying the audit's hash chain.
 #[derive(Serialize, ToSchema)]
 pub struct Chain {
     entries: i64,
-    /// The first entry that does not fit the one before it.
+    /// The first entry whose hash does not match. Absent if the chain is whole.
     #[serde(skip_serializing_if = "Option::is_none")]
     broken_at: Option<i64>,
 }
 
-/// Walks the audit's chain of hashes.
+/// Verifies the audit's hash chain.
 #[utoipa::path(get, path = "/v1/staff/audit/chain", tag = "staff", responses((status = 200, body = Chain), Role, Unauthenticated))]
 pub async fn chain(staff: StaffMember, State(web): State<Pool<Web>>) -> Result<Json<Chain>, Problem> {
     let mut tx = web.begin(staff.scope()).await?;

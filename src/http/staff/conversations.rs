@@ -1,4 +1,4 @@
-//! Conversations, for people: find, read, take over, answer, give back.
+//! Routes by which staff find, read, take over, answer and give back conversations.
 
 use axum::{
     Json,
@@ -12,7 +12,7 @@ use validator::Validate;
 use crate::{
     chat::{
         Message,
-        handoff::{self, Filter, Hand, StaffConversation},
+        handoff::{self, ActingStaff, Filter, StaffConversation},
     },
     http::{
         App,
@@ -30,18 +30,18 @@ use crate::{
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct Search {
-    /// Conversations, 1 to 100.
+    /// Conversations a page, 1 to 100.
     #[serde(default = "extract::default_page_size")]
     #[validate(range(min = 1, max = 100))]
     #[param(minimum = 1, maximum = 100, default = 50)]
     limit: u32,
-    /// In a message, or in the shopper's name or address.
+    /// Text to find in a message, or in the shopper's name or address.
     #[validate(length(min = 1, max = 100), custom(function = crate::text::single_line))]
     search: Option<String>,
-    /// Only those that wait for a person or are with one.
+    /// Only conversations that wait for a person or are handled by one.
     #[serde(default)]
     open: bool,
-    /// Those that come after this conversation: the last of the page before.
+    /// The `id` of the last conversation on the previous page.
     after: Option<ConversationId>,
 }
 
@@ -56,17 +56,19 @@ pub struct WholeConversation {
     messages: Vec<Message>,
 }
 
-/// An answer to a shopper. Personal: no `Debug`.
+/// An answer to a shopper.
+// It has no `Debug`, so that what is in it cannot reach a log.
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StaffAnswer {
-    /// 1 to 4,000 characters.
+    /// 1 to 4,000 characters, without those that nobody sees.
+    #[serde(deserialize_with = "crate::text::cleaned")]
     #[validate(length(min = 1, max = 4000), custom(function = crate::text::multi_line), custom(function = crate::text::not_blank))]
     #[schema(example = "I have looked into it: your parcel arrives tomorrow.")]
     text: String,
 }
 
-/// Lists conversations: those that wait for a person first, known shoppers' before guests', then the newest.
+/// Lists conversations. Those that wait for a person come first, those of shoppers before those of guests, then the newest.
 #[utoipa::path(get, path = "/v1/staff/conversations", tag = "staff", params(Search),
     responses((status = 200, body = StaffConversations), BadQuery, Role, Unauthenticated))]
 pub async fn list(
@@ -85,7 +87,7 @@ pub async fn list(
     Ok(Json(StaffConversations { conversations }))
 }
 
-/// Shows a conversation with all that was said.
+/// Shows a conversation with its messages.
 #[utoipa::path(get, path = "/v1/staff/conversations/{id}", tag = "staff", params(("id" = ConversationId, Path)),
     responses((status = 200, body = WholeConversation), NotFound, Role, Unauthenticated))]
 pub async fn read(
@@ -98,16 +100,16 @@ pub async fn read(
     Ok(Json(WholeConversation { conversation, messages }))
 }
 
-/// A person of the staff at work. Machines answer nobody.
-pub struct AtWork(Hand);
+/// An extractor for a signed-in member of staff. API keys are refused, because only people answer shoppers.
+pub struct SignedInStaff(ActingStaff);
 
-impl FromRequestParts<App> for AtWork {
+impl FromRequestParts<App> for SignedInStaff {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
         let staff = StaffMember::from_request_parts(parts, app).await?;
         let (person, _) = staff.person().ok_or_else(Problem::forbidden)?;
-        Ok(Self(Hand {
+        Ok(Self(ActingStaff {
             person,
             actor: staff.actor().in_request(request_id(&parts.headers)),
             now: app.clock.now(),
@@ -115,17 +117,17 @@ impl FromRequestParts<App> for AtWork {
     }
 }
 
-/// Takes a conversation over: the assistant says nothing in it any more.
+/// Takes a conversation over. The assistant stops answering in it.
 #[utoipa::path(post, path = "/v1/staff/conversations/{id}/take", tag = "staff", params(("id" = ConversationId, Path)),
     responses((status = 204), NotFound, Role, Unauthenticated))]
 pub async fn take(
     staff: StaffMember,
-    AtWork(hand): AtWork,
+    SignedInStaff(acting): SignedInStaff,
     State(web): State<Pool<Web>>,
     Path(id): Path<ConversationId>,
 ) -> Result<StatusCode, Problem> {
     let mut tx = web.begin(staff.scope()).await?;
-    handoff::take(&mut tx, id, &hand).await?;
+    handoff::take(&mut tx, id, &acting).await?;
     tx.commit().await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -135,28 +137,28 @@ pub async fn take(
     responses((status = 204), NotFound, Role, Unauthenticated))]
 pub async fn give_back(
     staff: StaffMember,
-    AtWork(hand): AtWork,
+    SignedInStaff(acting): SignedInStaff,
     State(web): State<Pool<Web>>,
     Path(id): Path<ConversationId>,
 ) -> Result<StatusCode, Problem> {
     let mut tx = web.begin(staff.scope()).await?;
-    handoff::give_back(&mut tx, id, &hand).await?;
+    handoff::give_back(&mut tx, id, &acting).await?;
     tx.commit().await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Answers a shopper, and has the conversation from then on. Who has gone reads it in a mail.
+/// Answers a shopper and takes the conversation over. A shopper who has left gets the answer by mail.
 #[utoipa::path(post, path = "/v1/staff/conversations/{id}/messages", tag = "staff", params(("id" = ConversationId, Path)), request_body = StaffAnswer,
     responses((status = 204), NotFound, Role, Unauthenticated, BadBody))]
 pub async fn answer(
     staff: StaffMember,
-    AtWork(hand): AtWork,
+    SignedInStaff(acting): SignedInStaff,
     State(web): State<Pool<Web>>,
     Path(id): Path<ConversationId>,
     Body(answer): Body<StaffAnswer>,
 ) -> Result<StatusCode, Problem> {
     let mut tx = web.begin(staff.scope()).await?;
-    handoff::answer(&mut tx, id, &hand, &answer.text).await?;
+    handoff::answer(&mut tx, id, &acting, &answer.text).await?;
     tx.commit().await?;
     Ok(StatusCode::NO_CONTENT)
 }

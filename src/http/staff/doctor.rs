@@ -1,4 +1,4 @@
-//! What the doctor finds of the installation that answers, for the people who run it.
+//! The route that shows the doctor's findings about this installation to its operators.
 
 use std::{
     sync::Arc,
@@ -20,10 +20,10 @@ use crate::{
     tenancy::{self, Pool, Web},
 };
 
-/// How long what was found is good for: looking asks name servers, the mail relay and the edge.
-const GOOD_FOR: Duration = Duration::from_secs(60);
+/// How long findings are reused. An examination asks name servers, the mail relay and the edge.
+const CACHE_TTL: Duration = Duration::from_secs(60);
 
-/// How bad it is.
+/// How serious a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Level {
@@ -32,43 +32,43 @@ pub enum Level {
     Red,
 }
 
-/// What a check found.
+/// The result of a check.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Finding {
     pub check: &'static str,
     pub level: Level,
-    /// A stable name for what was found, such as `spf_missing`.
+    /// A stable name of the finding, such as `spf_missing`.
     pub code: &'static str,
-    /// What it is and how to mend it.
+    /// What was found, and how to fix it.
     pub finding: String,
-    /// The DNS record to publish, as a zone file has it.
+    /// The DNS record to publish, in the format of a zone file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub publish: Option<String>,
 }
 
-/// Looks at this installation.
-pub type Look = dyn Fn() -> BoxFuture<'static, Vec<Finding>> + Send + Sync;
+/// A function that examines this installation.
+pub type Examine = dyn Fn() -> BoxFuture<'static, Vec<Finding>> + Send + Sync;
 
 type Found = (Instant, Vec<Finding>);
 
-/// The doctor, and the store whose admins may ask it: an installation serves many stores, and is none of the others' business.
+/// The doctor, and the store whose admins may ask it. An installation serves many stores, and the other stores must not see its findings.
 #[derive(Clone)]
 pub struct Doctor {
-    look: Arc<Look>,
+    examine: Arc<Examine>,
     store: Option<Arc<str>>,
     last: Arc<Mutex<Option<Found>>>,
 }
 
 impl Doctor {
-    pub fn new(store: Option<&str>, look: Arc<Look>) -> Self {
+    pub fn new(store: Option<&str>, examine: Arc<Examine>) -> Self {
         Self {
-            look,
+            examine,
             store: store.map(Into::into),
             last: Arc::default(),
         }
     }
 
-    /// What is found, to who may know it.
+    /// Examines the installation, or returns cached findings. Staff of other stores get a 404.
     pub async fn ask(&self, staff: &StaffMember, web: &Pool<Web>) -> Result<Vec<Finding>, Problem> {
         let mut tx = web.begin(staff.scope()).await?;
         let asking = tenancy::current(&mut tx).await?.slug;
@@ -76,14 +76,14 @@ impl Doctor {
         if self.store.as_deref() != Some(asking.as_str()) {
             return Err(Problem::not_found());
         }
-        // Held while it looks: whoever asks meanwhile gets the same.
+        // The lock is held during the examination, so that concurrent callers share one.
         let mut last = self.last.lock().await;
         if let Some((at, found)) = &*last
-            && at.elapsed() < GOOD_FOR
+            && at.elapsed() < CACHE_TTL
         {
             return Ok(found.clone());
         }
-        let found = (self.look)().await;
+        let found = (self.examine)().await;
         *last = Some((Instant::now(), found.clone()));
         Ok(found)
     }
@@ -94,7 +94,7 @@ pub struct Examination {
     findings: Vec<Finding>,
 }
 
-/// Looks at the installation: for admins of the store that `OPERATOR_STORE` names; to everybody else it is not there.
+/// Examines the installation. Only admins of the store that `OPERATOR_STORE` names may ask; everybody else gets a 404.
 #[utoipa::path(get, path = "/v1/staff/doctor", tag = "staff", responses((status = 200, body = Examination), Role, Unauthenticated, NotFound))]
 pub async fn doctor(
     staff: StaffMember,

@@ -1,4 +1,4 @@
-//! Help articles, and the questions that none of them answered.
+//! Routes by which staff list and write help articles, and see the questions that none of them answers.
 
 use axum::{
     Json,
@@ -25,17 +25,17 @@ use crate::{
     },
 };
 
-/// How far back questions are looked for.
-const LATELY: Duration = Duration::days(30);
+/// How far back unanswered questions are listed.
+const UNANSWERED_PERIOD: Duration = Duration::days(30);
 
 #[derive(Serialize, ToSchema)]
 pub struct Help {
     articles: Vec<Article>,
-    /// What was searched for in vain in the last thirty days.
+    /// Searches of the last 30 days that found no article.
     unanswered: Vec<Unanswered>,
 }
 
-/// Lists the store's help articles and what shoppers asked that none of them says.
+/// Lists the store's help articles, and the questions of shoppers that none of them answers.
 #[utoipa::path(get, path = "/v1/staff/help", tag = "staff", responses((status = 200, body = Help), Role, Unauthenticated))]
 pub async fn list(
     staff: StaffMember,
@@ -45,11 +45,11 @@ pub async fn list(
     let mut tx = web.begin(staff.scope()).await?;
     Ok(Json(Help {
         articles: help::list(&mut tx).await?,
-        unanswered: help::unanswered(&mut tx, clock.now() - LATELY).await?,
+        unanswered: help::unanswered(&mut tx, clock.now() - UNANSWERED_PERIOD).await?,
     }))
 }
 
-/// Writes an article: a new one, or in place of the one of that language and name.
+/// Creates a help article, or replaces the one with this language and name.
 #[utoipa::path(put, path = "/v1/staff/help/{language}/{slug}", tag = "staff", params(("language" = String, Path, description = "`en` or `de`"),
         ("slug" = String, Path, description = "Small letters, digits and hyphens")), request_body = ArticleText,
     responses((status = 204), NotFound, Role, Unauthenticated, BadBody))]

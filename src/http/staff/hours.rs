@@ -1,4 +1,4 @@
-//! When staff answers.
+//! Routes for the business hours, when staff answer shoppers.
 
 use axum::{Json, extract::State, http::StatusCode};
 use serde::Serialize;
@@ -19,11 +19,11 @@ use crate::{
 
 #[derive(Serialize, ToSchema)]
 pub struct StaffHours {
-    /// Nothing where the store has said none: staff is taken to be there.
+    /// Null if the store has set none. Staff then count as always available.
     hours: Option<Hours>,
 }
 
-/// Reads when staff answers.
+/// Shows the business hours.
 #[utoipa::path(get, path = "/v1/staff/hours", tag = "staff", responses((status = 200, body = StaffHours), Role, Unauthenticated))]
 pub async fn read(staff: StaffMember, State(web): State<Pool<Web>>) -> Result<Json<StaffHours>, Problem> {
     let mut tx = web.begin(staff.scope()).await?;
@@ -31,7 +31,7 @@ pub async fn read(staff: StaffMember, State(web): State<Pool<Web>>) -> Result<Js
     Ok(Json(StaffHours { hours }))
 }
 
-/// Says when staff answers. Who asks for a person at another time is told when somebody is back.
+/// Sets the business hours. A shopper who asks for a person at another time is told when staff are back.
 #[utoipa::path(put, path = "/v1/staff/hours", tag = "staff", request_body = Hours, responses((status = 204), Role, Unauthenticated, BadBody))]
 pub async fn write(change: StaffChange, Body(hours): Body<Hours>) -> Result<StatusCode, Problem> {
     let now = change.now;
@@ -50,7 +50,7 @@ pub async fn write(change: StaffChange, Body(hours): Body<Hours>) -> Result<Stat
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Takes the hours away: staff is taken to be there at any time.
+/// Removes the business hours. Staff then count as always available.
 #[utoipa::path(delete, path = "/v1/staff/hours", tag = "staff", responses((status = 204), NotFound, Role, Unauthenticated))]
 pub async fn remove(change: StaffChange) -> Result<StatusCode, Problem> {
     let mut tx = change.begin().await?;

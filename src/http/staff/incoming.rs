@@ -1,4 +1,4 @@
-//! What other systems have told us, and what became of it.
+//! Routes to list the events that other systems have sent, and to process one again.
 
 use axum::{Json, extract::State, http::StatusCode};
 use serde::{Deserialize, Serialize};
@@ -29,7 +29,7 @@ pub struct EventPage {
     limit: u32,
     #[param(inline)]
     state: Option<ReceivedState>,
-    /// The `id` of the last event of the page before.
+    /// The `id` of the last event on the previous page.
     before: Option<Uuid>,
 }
 
@@ -38,7 +38,7 @@ pub struct Events {
     events: Vec<Received>,
 }
 
-/// Lists what other systems have told, newest first.
+/// Lists the events that other systems have sent, newest first.
 #[utoipa::path(get, path = "/v1/staff/incoming", tag = "staff", params(EventPage),
     responses((status = 200, body = Events), BadQuery, Role, Unauthenticated))]
 pub async fn list(
@@ -51,9 +51,9 @@ pub async fn list(
     Ok(Json(Events { events }))
 }
 
-/// Tries an event again that was given up.
+/// Retries an event that was given up.
 #[utoipa::path(post, path = "/v1/staff/incoming/{id}/retry", tag = "staff", params(("id" = Uuid, Path)),
-    responses((status = 202, description = "It is being done"), NotFound, Role, Unauthenticated))]
+    responses((status = 202, description = "The event will be processed"), NotFound, Role, Unauthenticated))]
 pub async fn retry(change: StaffChange, Path(id): Path<Uuid>) -> Result<StatusCode, Problem> {
     let now = change.now;
     let mut tx = change.begin().await?;

@@ -1,4 +1,4 @@
-//! Who works here, people and machines.
+//! Routes for members of staff, invitations and API keys.
 
 use axum::{
     Json,
@@ -30,7 +30,7 @@ pub struct MemberPage {
     #[validate(range(min = 1, max = 100))]
     #[param(minimum = 1, maximum = 100, default = 100)]
     limit: u32,
-    /// The `id` of the last member of the page before.
+    /// The `id` of the last member on the previous page.
     after: Option<StaffId>,
 }
 
@@ -61,13 +61,13 @@ pub struct NewApiKey {
     name: String,
     #[validate(length(min = 1, max = 5))]
     scopes: Vec<ApiScope>,
-    /// Days until it ends, 1 to 366.
+    /// How many days the key is valid, 1 to 366.
     #[validate(range(min = 1, max = 366))]
     #[schema(minimum = 1, maximum = 366, example = 90)]
     days: u32,
 }
 
-/// A key that was just made. The token is shown this once.
+/// A new API key. The token is shown only once.
 #[derive(Serialize, ToSchema)]
 pub struct MadeApiKey {
     token: String,
@@ -86,7 +86,7 @@ pub async fn list(
     Ok(Json(Members { members }))
 }
 
-/// Shuts a member of staff out from the next request on.
+/// Disables a member of staff. Their next request is refused.
 #[utoipa::path(delete, path = "/v1/staff/members/{id}", tag = "staff", params(("id" = StaffId, Path)),
     responses((status = 204), NotFound, Role, Unauthenticated))]
 pub async fn disable(
@@ -117,7 +117,7 @@ pub async fn invite(
     Ok(StatusCode::ACCEPTED)
 }
 
-/// Lists the keys of machines.
+/// Lists the API keys.
 #[utoipa::path(get, path = "/v1/staff/api-keys", tag = "staff", params(NewestFirst),
     responses((status = 200, body = ApiKeys), BadQuery, Role, Unauthenticated))]
 pub async fn api_keys(
@@ -129,7 +129,7 @@ pub async fn api_keys(
     Ok(Json(ApiKeys { api_keys }))
 }
 
-/// Makes a key for a machine.
+/// Creates an API key.
 #[utoipa::path(post, path = "/v1/staff/api-keys", tag = "staff", request_body = NewApiKey,
     responses((status = 201, body = MadeApiKey), Role, Unauthenticated, BadBody))]
 pub async fn add_api_key(
@@ -146,7 +146,7 @@ pub async fn add_api_key(
     Ok((StatusCode::CREATED, Json(MadeApiKey { token, key })))
 }
 
-/// Takes a machine's key out of use.
+/// Revokes an API key.
 #[utoipa::path(delete, path = "/v1/staff/api-keys/{id}", tag = "staff", params(("id" = Uuid, Path)),
     responses((status = 204), NotFound, Role, Unauthenticated))]
 pub async fn revoke_api_key(

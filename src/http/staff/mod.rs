@@ -1,4 +1,4 @@
-//! The staff's side, a file for each thing they do.
+//! The routes for staff. Each file has the routes of one topic.
 
 pub mod audit;
 pub mod conversations;
@@ -7,6 +7,7 @@ pub mod help;
 pub mod hours;
 pub mod incoming;
 pub mod members;
+pub mod model;
 pub mod origins;
 pub mod outgoing;
 pub mod payments;
@@ -23,13 +24,14 @@ use chrono::{DateTime, Utc};
 use crate::{
     http::{App, problem::Problem, request_id},
     identity::StaffMember,
+    ledger::Statement,
     tenancy::{
         Pool, Tx, Web,
-        audit::{Entry, append},
+        audit::{Actor, Entry, append},
     },
 };
 
-/// A change that a member of staff makes: one transaction, whose last row is the audit's.
+/// An extractor for routes by which staff change something: one transaction that ends with an audit entry.
 pub struct StaffChange {
     pub staff: StaffMember,
     pub now: DateTime<Utc>,
@@ -51,9 +53,31 @@ impl FromRequestParts<App> for StaffChange {
 }
 
 impl StaffChange {
-    /// The transaction of the change, which sees the store of the one who makes it.
+    /// Begins the change's transaction, which sees only the store of the member of staff.
     async fn begin(&self) -> Result<Tx<Web>, Problem> {
         Ok(self.web.begin(self.staff.scope()).await?)
+    }
+
+    /// The one who makes it, for the audit.
+    fn actor(&self) -> Actor {
+        self.staff.actor().in_request(self.request.clone())
+    }
+
+    /// What this caller says about money or a parcel.
+    fn statement(&self) -> Statement<'_> {
+        Statement {
+            session: self.staff.session(),
+            request: self.request.as_deref(),
+            at: self.now,
+        }
+    }
+
+    /// Commits what the database has noted in the audit by itself. Where nothing was found nothing was done: 404.
+    async fn finish_noted(tx: Tx<Web>, found: bool) -> Result<(), Problem> {
+        match found {
+            true => Ok(tx.commit().await?),
+            false => Err(Problem::not_found()),
+        }
     }
 
     /// Notes in the audit what was done, and commits. Where nothing was found nothing was done: 404.
@@ -67,8 +91,7 @@ impl StaffChange {
         if !found {
             return Err(Problem::not_found());
         }
-        let actor = self.staff.actor().in_request(self.request.clone());
-        append(&mut tx, Entry::new(&actor, action, target, self.now)).await?;
+        append(&mut tx, Entry::new(&self.actor(), action, target, self.now)).await?;
         Ok(tx.commit().await?)
     }
 }

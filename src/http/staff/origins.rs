@@ -1,4 +1,4 @@
-//! Pages that may call from a browser.
+//! Routes for the allowed origins: the websites that may call the API from a browser.
 
 use axum::{Json, extract::State, http::StatusCode};
 use serde::{Deserialize, Serialize};
@@ -44,7 +44,7 @@ impl Origin {
     }
 }
 
-/// Lists the pages that may call the API from a browser.
+/// Lists the origins that may call the API from a browser.
 #[utoipa::path(get, path = "/v1/staff/origins", tag = "staff", responses((status = 200, body = AllowedOrigins), Role, Unauthenticated))]
 pub async fn list(staff: StaffMember, State(web): State<Pool<Web>>) -> Result<Json<AllowedOrigins>, Problem> {
     let mut tx = web.begin(staff.scope()).await?;
@@ -52,7 +52,7 @@ pub async fn list(staff: StaffMember, State(web): State<Pool<Web>>) -> Result<Js
     Ok(Json(AllowedOrigins { origins }))
 }
 
-/// Allows a page's origin to call the API; replicas follow within ten seconds.
+/// Allows an origin to call the API. All replicas know it within ten seconds.
 #[utoipa::path(put, path = "/v1/staff/origins", tag = "staff", request_body = Origin,
     responses((status = 204), Role, Unauthenticated, BadBody))]
 pub async fn allow(change: StaffChange, Body(origin): Body<Origin>) -> Result<StatusCode, Problem> {

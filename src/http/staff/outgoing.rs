@@ -1,4 +1,4 @@
-//! Deliveries to other systems and what became of them, and the webhook endpoints that are told of events.
+//! Routes for deliveries to other systems, and for the webhook endpoints that receive events.
 
 use axum::{Json, extract::State, http::StatusCode};
 use serde::{Deserialize, Serialize};
@@ -8,7 +8,7 @@ use validator::Validate;
 
 use crate::{
     http::{
-        Outside,
+        WebhookState,
         extract::{self, Body, NewestFirst, Path, Query},
         problem::Problem,
         responses::{BadBody, BadQuery, NotFound, Role, Unauthenticated},
@@ -34,7 +34,7 @@ pub struct DeliveryPage {
     state: Option<DeliveryState>,
     #[param(inline)]
     channel: Option<Channel>,
-    /// The `id` of the last delivery of the page before.
+    /// The `id` of the last delivery on the previous page.
     before: Option<Uuid>,
 }
 
@@ -43,7 +43,7 @@ pub struct Deliveries {
     deliveries: Vec<Delivery>,
 }
 
-/// Lists deliveries, those that wait and those that ended, newest first.
+/// Lists deliveries, both pending and finished, newest first.
 #[utoipa::path(get, path = "/v1/staff/deliveries", tag = "staff", params(DeliveryPage),
     responses((status = 200, body = Deliveries), BadQuery, Role, Unauthenticated))]
 pub async fn list(
@@ -56,9 +56,9 @@ pub async fn list(
     Ok(Json(Deliveries { deliveries }))
 }
 
-/// Tries a delivery again that was given up.
+/// Retries a delivery that was given up.
 #[utoipa::path(post, path = "/v1/staff/deliveries/{id}/retry", tag = "staff", params(("id" = Uuid, Path)),
-    responses((status = 202, description = "It is on its way"), NotFound, Role, Unauthenticated))]
+    responses((status = 202, description = "The delivery will be sent"), NotFound, Role, Unauthenticated))]
 pub async fn retry(change: StaffChange, Path(id): Path<Uuid>) -> Result<StatusCode, Problem> {
     let now = change.now;
     let mut tx = change.begin().await?;
@@ -67,7 +67,7 @@ pub async fn retry(change: StaffChange, Path(id): Path<Uuid>) -> Result<StatusCo
     Ok(StatusCode::ACCEPTED)
 }
 
-/// Drops a delivery that has not left.
+/// Drops a delivery that was not sent.
 #[utoipa::path(delete, path = "/v1/staff/deliveries/{id}", tag = "staff", params(("id" = Uuid, Path)),
     responses((status = 204), NotFound, Role, Unauthenticated))]
 pub async fn discard(change: StaffChange, Path(id): Path<Uuid>) -> Result<StatusCode, Problem> {
@@ -92,15 +92,15 @@ pub struct NewEndpoint {
     url: String,
 }
 
-/// An endpoint that was just made. The secret is shown this once.
+/// A new endpoint. The secret is shown only once.
 #[derive(Serialize, ToSchema)]
 pub struct MadeEndpoint {
     endpoint: Endpoint,
-    /// What events are signed with (Standard Webhooks).
+    /// The secret that events are signed with (Standard Webhooks).
     secret: String,
 }
 
-/// Lists to whom events are told.
+/// Lists the webhook endpoints.
 #[utoipa::path(get, path = "/v1/staff/webhook-endpoints", tag = "staff", params(NewestFirst),
     responses((status = 200, body = Endpoints), BadQuery, Role, Unauthenticated))]
 pub async fn endpoints(
@@ -113,25 +113,25 @@ pub async fn endpoints(
     Ok(Json(Endpoints { endpoints }))
 }
 
-/// Has events told to a URL of the store's.
+/// Adds a webhook endpoint: a URL of the store that receives events.
 #[utoipa::path(post, path = "/v1/staff/webhook-endpoints", tag = "staff", request_body = NewEndpoint,
     responses((status = 201, body = MadeEndpoint), Role, Unauthenticated, BadBody))]
 pub async fn add_endpoint(
     change: StaffChange,
-    State(outside): State<Outside>,
+    State(webhooks): State<WebhookState>,
     Body(new): Body<NewEndpoint>,
 ) -> Result<(StatusCode, Json<MadeEndpoint>), Problem> {
     let now = change.now;
     let mut tx = change.begin().await?;
     let (endpoint, secret) =
-        webhook_delivery::add(&mut tx, &outside.keyring, &new.url, outside.allow_loopback, now).await?;
+        webhook_delivery::add(&mut tx, &webhooks.keyring, &new.url, webhooks.allow_loopback, now).await?;
     change
         .finish(tx, true, "webhook_endpoint.create", ("webhook_endpoint", endpoint.id))
         .await?;
     Ok((StatusCode::CREATED, Json(MadeEndpoint { endpoint, secret })))
 }
 
-/// Tells an endpoint nothing more.
+/// Disables a webhook endpoint. It receives no more events.
 #[utoipa::path(delete, path = "/v1/staff/webhook-endpoints/{id}", tag = "staff", params(("id" = Uuid, Path)),
     responses((status = 204), NotFound, Role, Unauthenticated))]
 pub async fn disable_endpoint(change: StaffChange, Path(id): Path<Uuid>) -> Result<StatusCode, Problem> {

@@ -1,4 +1,4 @@
-//! Money that only people can move: what waits for staff, and what became of it.
+//! Routes for payments that no payment provider can make, so that staff make them.
 
 use axum::{Json, extract::State, http::StatusCode};
 use serde::{Deserialize, Serialize};
@@ -27,7 +27,7 @@ pub struct PaymentPage {
     #[validate(range(min = 1, max = 100))]
     #[param(minimum = 1, maximum = 100, default = 50)]
     limit: u32,
-    /// The `id` of the last payment of the page before.
+    /// The `id` of the last payment on the previous page.
     after: Option<MovementId>,
 }
 
@@ -36,7 +36,7 @@ pub struct Payments {
     payments: Vec<StaffTask>,
 }
 
-/// Lists money that staff must move, oldest first: no payment provider can.
+/// Lists the payments that staff must make because no payment provider can, oldest first.
 #[utoipa::path(get, path = "/v1/staff/payments", tag = "staff", params(PaymentPage),
     responses((status = 200, body = Payments), BadQuery, Role, Unauthenticated))]
 pub async fn list(
@@ -49,14 +49,14 @@ pub async fn list(
     Ok(Json(Payments { payments }))
 }
 
-/// Says that staff have moved the money.
+/// Confirms that staff have moved the money.
 #[utoipa::path(post, path = "/v1/staff/payments/{id}/confirm", tag = "staff", params(("id" = MovementId, Path)),
     responses((status = 204), NotFound, Role, Unauthenticated))]
 pub async fn confirm(change: StaffChange, Path(id): Path<MovementId>) -> Result<StatusCode, Problem> {
     settle(change, id, true).await
 }
 
-/// Says that the money will not move. A change that waits for it is not made.
+/// Marks a payment as failed: the money will not move. A change that waits for it is not made.
 #[utoipa::path(post, path = "/v1/staff/payments/{id}/fail", tag = "staff", params(("id" = MovementId, Path)),
     responses((status = 204), NotFound, Role, Unauthenticated))]
 pub async fn fail(change: StaffChange, Path(id): Path<MovementId>) -> Result<StatusCode, Problem> {
@@ -65,9 +65,7 @@ pub async fn fail(change: StaffChange, Path(id): Path<MovementId>) -> Result<Sta
 
 async fn settle(change: StaffChange, id: MovementId, moved: bool) -> Result<StatusCode, Problem> {
     let mut tx = change.begin().await?;
-    let by = change.staff.person().map(|(id, _)| id);
-    let found = ledger::settle_by_staff(&mut tx, id, moved, by, change.now).await?;
-    let action = if moved { "payment.confirm" } else { "payment.fail" };
-    change.finish(tx, found, action, ("payment", id)).await?;
+    let found = ledger::settle_by_staff(&mut tx, id, moved, change.statement()).await?;
+    StaffChange::finish_noted(tx, found).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -1,4 +1,4 @@
-//! Who decides on a tool's proposals.
+//! Routes for the policies, which say who decides on a tool's proposals.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ use crate::{
     tools::{Contract, Registry},
 };
 
-/// A write tool: what it does, and who decides.
+/// A write tool: its contract, and the policy that says who decides.
 #[derive(Serialize, ToSchema)]
 pub struct ToolPolicy {
     contract: Contract,
@@ -52,7 +52,7 @@ pub async fn list(
     Ok(Json(Policies { tools }))
 }
 
-/// Reads who decides on a tool's proposals.
+/// Shows the policy of a tool: who decides on its proposals.
 #[utoipa::path(get, path = "/v1/staff/policies/{tool}", tag = "staff", params(("tool" = String, Path)),
     responses((status = 200, body = Policy), NotFound, Role, Unauthenticated))]
 pub async fn read_policy(
@@ -66,7 +66,7 @@ pub async fn read_policy(
     Ok(Json(policy::load(&mut tx, &tool, default).await?))
 }
 
-/// Changes who decides on a tool's proposals.
+/// Changes the policy of a tool: who decides on its proposals.
 #[utoipa::path(put, path = "/v1/staff/policies/{tool}", tag = "staff", params(("tool" = String, Path)), request_body = Policy,
     responses((status = 200, body = Policy), NotFound, Role, Unauthenticated, BadBody))]
 pub async fn change_policy(
@@ -82,7 +82,7 @@ pub async fn change_policy(
     let mut tx = web.begin(staff.scope()).await?;
     let old = policy::load(&mut tx, &tool, default).await?;
     let actor = staff.actor().in_request(request_id(&headers));
-    // The table lets no machine here.
+    // The access table refuses API keys on this route.
     let (admin, _) = staff.person().ok_or_else(Problem::forbidden)?;
     policy::set(&mut tx, &tool, old, new, admin, &actor, clock.now()).await?;
     tx.commit().await?;

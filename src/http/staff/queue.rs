@@ -1,4 +1,4 @@
-//! The approval queue: see, decide, follow.
+//! Routes for the approval queue: list proposals, decide on one, follow changes.
 
 use std::{convert::Infallible, time::Duration};
 
@@ -27,7 +27,7 @@ use crate::{
         drain::Drain,
         extract::{self, Body, Path, Query},
         problem::Problem,
-        proposals::{AsShown, Deciding, Proposals},
+        proposals::{AsShown, DecisionRequest, Proposals},
         responses::{BadBody, BadQuery, Decision, NotFound, Role, Unauthenticated},
         staff::StaffChange,
     },
@@ -48,19 +48,19 @@ pub struct Queue {
     state: Option<ProposalState>,
     #[validate(length(max = 64), custom(function = crate::text::single_line))]
     tool: Option<String>,
-    /// Only those that are so old, in minutes.
+    /// Only proposals that are at least this old, in minutes.
     #[validate(range(max = 1_000_000))]
     #[param(maximum = 1_000_000)]
     older_than: Option<u32>,
-    /// Only those that move at least so much: decimal, in the store's currency.
+    /// Only proposals that move at least this amount: a decimal, in the store's currency.
     #[validate(custom(function = decimal))]
     #[param(example = "50.00")]
     amount_from: Option<String>,
-    /// The `id` of the last proposal of the page before.
+    /// The `id` of the last proposal on the previous page.
     before: Option<ProposalId>,
 }
 
-/// Digits, and perhaps a point and at most four more.
+/// Checks that a text is a decimal: up to 12 digits, then optionally a point and up to 4 digits.
 fn decimal(text: &str) -> Result<(), ValidationError> {
     let digits = |part: &str, most| (1..=most).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit());
     let fits = match text.split_once('.') {
@@ -116,15 +116,15 @@ pub async fn proposal(
     Ok(Json(ProposalInContext { proposal, conversation }))
 }
 
-/// Approves a proposal, bound to what was shown.
+/// Approves the proposal whose digest was shown.
 #[utoipa::path(post, path = "/v1/staff/proposals/{id}/approve", tag = "staff", params(("id" = ProposalId, Path)), request_body = AsShown,
     responses((status = 200, body = ProposalView), Decision, NotFound, Unauthenticated, BadBody))]
 pub async fn approve(
     staff: StaffMember,
-    deciding: Deciding,
+    decision: DecisionRequest,
     Body(body): Body<AsShown>,
 ) -> Result<Json<ProposalView>, Problem> {
-    deciding
+    decision
         .decide(Decider::Staff(&staff), Verdict::Approve { digest: body.digest })
         .await
 }
@@ -132,7 +132,7 @@ pub async fn approve(
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Rejection {
-    /// The shopper reads it.
+    /// The reason that the shopper reads.
     #[validate(length(min = 1, max = 500), custom(function = crate::text::multi_line), custom(function = crate::text::not_blank))]
     #[schema(example = "The items were worn.")]
     reason: String,
@@ -143,29 +143,29 @@ pub struct Rejection {
     responses((status = 200, body = ProposalView), Decision, NotFound, Unauthenticated, BadBody))]
 pub async fn reject(
     staff: StaffMember,
-    deciding: Deciding,
+    decision: DecisionRequest,
     Body(body): Body<Rejection>,
 ) -> Result<Json<ProposalView>, Problem> {
-    deciding
+    decision
         .decide(Decider::Staff(&staff), Verdict::Reject { reason: body.reason })
         .await
 }
 
-/// Takes a proposal back for a shopper who asked for it elsewhere.
+/// Withdraws a proposal for a shopper who asked for it elsewhere.
 #[utoipa::path(post, path = "/v1/staff/proposals/{id}/withdraw", tag = "staff", params(("id" = ProposalId, Path)),
     responses((status = 200, body = ProposalView), Decision, NotFound, Unauthenticated))]
-pub async fn withdraw(staff: StaffMember, deciding: Deciding) -> Result<Json<ProposalView>, Problem> {
-    deciding.decide(Decider::Staff(&staff), Verdict::Withdraw).await
+pub async fn withdraw(staff: StaffMember, decision: DecisionRequest) -> Result<Json<ProposalView>, Problem> {
+    decision.decide(Decider::Staff(&staff), Verdict::Withdraw).await
 }
 
-/// Says that what the shopper sent back is here: a return is refunded, an exchange's difference settled, once.
+/// Confirms that the returned items have arrived. A return is refunded, and an exchange's price difference is settled, once.
 #[utoipa::path(post, path = "/v1/staff/proposals/{id}/received", tag = "staff", params(("id" = ProposalId, Path)),
     responses((status = 204), NotFound, Role, Unauthenticated))]
 pub async fn received(change: StaffChange, Path(id): Path<ProposalId>) -> Result<StatusCode, Problem> {
     end_return(change, id, true).await
 }
 
-/// Calls off a return or exchange whose parcel is not back: the shopper keeps its items, and what was paid for it goes back.
+/// Cancels a return or exchange whose parcel has not arrived. The shopper keeps the items, and what was paid for it is refunded.
 #[utoipa::path(post, path = "/v1/staff/proposals/{id}/call-off", tag = "staff", params(("id" = ProposalId, Path)),
     responses((status = 204), NotFound, Role, Unauthenticated))]
 pub async fn call_off(change: StaffChange, Path(id): Path<ProposalId>) -> Result<StatusCode, Problem> {
@@ -174,14 +174,12 @@ pub async fn call_off(change: StaffChange, Path(id): Path<ProposalId>) -> Result
 
 async fn end_return(change: StaffChange, id: ProposalId, has_come: bool) -> Result<StatusCode, Problem> {
     let mut tx = change.begin().await?;
-    let by = change.staff.person().map(|(id, _)| id);
-    let found = returns::end(&mut tx, id, has_come, by, change.now).await?;
-    let action = if has_come { "return.receive" } else { "return.call_off" };
-    change.finish(tx, found, action, ("proposal", id)).await?;
+    let found = returns::end(&mut tx, id, has_come, change.statement()).await?;
+    StaffChange::finish_noted(tx, found).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Follows the queue: an event for each proposal that is made or changes.
+/// Follows the queue: sends an event for each proposal that is created or changes.
 #[utoipa::path(get, path = "/v1/staff/proposals/events", tag = "staff",
     responses((status = 200, content_type = "text/event-stream", body = ProposalView), Role, Unauthenticated))]
 pub async fn events(

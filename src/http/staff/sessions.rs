@@ -1,4 +1,4 @@
-//! Staff log in, set up a second factor, prove themselves again, log out.
+//! Routes by which staff log in, set up a second factor, reauthenticate and log out.
 
 use axum::{Json, extract::State, http::StatusCode};
 use chrono::{DateTime, Utc};
@@ -17,7 +17,8 @@ use crate::{
     tenancy::{self, Pool, Web},
 };
 
-/// A log-in. Personal: no `Debug`.
+/// A log-in.
+// It has no `Debug`, so that what is in it cannot reach a log.
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StaffLogIn {
@@ -27,14 +28,15 @@ pub struct StaffLogIn {
     #[validate(length(min = 1, max = 256))]
     #[schema(example = "correct horse battery")]
     password: String,
-    /// Of the authenticator app, or a recovery code; needed once the second factor is set up.
+    /// The code of the authenticator app, or a recovery code. Required once the second factor is set up.
     #[serde(default)]
     #[validate(length(min = 1, max = 32), custom(function = crate::text::single_line))]
     #[schema(example = "123456")]
     code: Option<String>,
 }
 
-/// Password and code, once more. Personal: no `Debug`.
+/// Password and code, once more.
+// It has no `Debug`, so that what is in it cannot reach a log.
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Reauthentication {
@@ -48,19 +50,19 @@ pub struct Reauthentication {
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FactorCode {
-    /// Of the authenticator app.
+    /// The code of the authenticator app.
     #[validate(length(equal = 6), custom(function = crate::text::single_line))]
     #[schema(example = "123456")]
     code: String,
 }
 
-/// A staff session that was just opened. The token is shown this once.
+/// A new staff session. The token is shown only once.
 #[derive(Serialize, ToSchema)]
 pub struct OpenedStaffSession {
     token: String,
     role: StaffRole,
     expires_at: DateTime<Utc>,
-    /// What must be done before the token opens what the role may.
+    /// What the member must do before the token gives access to what the role allows.
     next: StaffNext,
 }
 
@@ -75,19 +77,19 @@ impl From<identity::OpenedStaffSession> for OpenedStaffSession {
     }
 }
 
-/// A second factor to be set up, shown this once.
+/// A second factor to set up. It is shown only once.
 #[derive(Serialize, ToSchema)]
 pub struct NewSecondFactor {
-    /// Base 32, to type.
+    /// The secret in base 32, to type into an app.
     secret: String,
-    /// `otpauth://…`, to scan.
+    /// The `otpauth://…` address, to scan as a QR code.
     uri: String,
 }
 
 #[derive(Serialize, ToSchema)]
 pub struct SecondFactorSetUp {
     session: OpenedStaffSession,
-    /// Each opens once what the app would. Shown this once.
+    /// Each recovery code works once instead of a code of the app. They are shown only once.
     recovery_codes: Vec<String>,
 }
 
@@ -106,7 +108,7 @@ pub async fn log_in(
     Ok((StatusCode::CREATED, Json(opened.into())))
 }
 
-/// Who is logged in.
+/// The member of staff who is logged in.
 #[derive(Serialize, ToSchema)]
 pub struct CurrentStaffSession {
     #[schema(example = "kim@shop.example")]
@@ -114,12 +116,12 @@ pub struct CurrentStaffSession {
     role: StaffRole,
     /// The store's name.
     store: String,
-    /// What the store's amounts are in: ISO 4217.
+    /// The ISO 4217 code of the store's currency.
     #[schema(example = "USD")]
     currency: String,
 }
 
-/// Tells about the caller.
+/// Shows who is logged in.
 #[utoipa::path(get, path = "/v1/staff/sessions/current", tag = "staff",
     responses((status = 200, body = CurrentStaffSession), NotFound, Role, Unauthenticated))]
 pub async fn current(staff: StaffMember, State(web): State<Pool<Web>>) -> Result<Json<CurrentStaffSession>, Problem> {
@@ -141,7 +143,7 @@ pub async fn log_out(staff: StaffMember, State(identity): State<Identity>) -> Re
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Makes the secret of a second factor. It counts once a code of it was given. 404 when there is one already.
+/// Creates the secret of a second factor. It takes effect once a code is confirmed. 404 if there is a second factor already.
 #[utoipa::path(post, path = "/v1/staff/second-factor", tag = "staff",
     responses((status = 201, body = NewSecondFactor), NotFound, Role, Unauthenticated))]
 pub async fn set_up(
@@ -152,7 +154,7 @@ pub async fn set_up(
     Ok((StatusCode::CREATED, Json(NewSecondFactor { secret, uri })))
 }
 
-/// Puts the second factor into force. The session is a new one, because it may do more.
+/// Confirms the second factor with a code. The answer has a new session, because it may do more.
 #[utoipa::path(post, path = "/v1/staff/second-factor/confirm", tag = "staff", request_body = FactorCode,
     responses((status = 201, body = SecondFactorSetUp), NotFound, Role, Unauthenticated, BadBody))]
 pub async fn confirm(
@@ -169,7 +171,7 @@ pub async fn confirm(
     Ok((StatusCode::CREATED, Json(set_up)))
 }
 
-/// Gives password and code again, for what needs them fresh.
+/// Reauthenticates with password and code, for routes that require it.
 #[utoipa::path(post, path = "/v1/staff/reauthentication", tag = "staff", request_body = Reauthentication,
     responses((status = 204), NotFound, Role, Unauthenticated, BadBody))]
 pub async fn reauthenticate(
@@ -183,7 +185,7 @@ pub async fn reauthenticate(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Joins the staff with an invitation's link. Log in next.
+/// Accepts an invitation to the staff and sets a password. Log in afterwards.
 #[utoipa::path(post, path = "/v1/staff/invitations/accept", tag = "staff", security(("store_key" = [])), request_body = NewPassword,
     responses((status = 204), Unauthenticated, BadBody))]
 pub async fn join(

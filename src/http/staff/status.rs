@@ -1,4 +1,4 @@
-//! Whether everything works, for people.
+//! Routes that show staff whether the service works, and its rate limits.
 
 use axum::{Json, extract::State};
 
@@ -14,7 +14,7 @@ use crate::{
     tenancy::{Pool, Web},
 };
 
-/// Says what works and what is left alone just now.
+/// Shows whether the service works, and which dependencies are not called right now.
 #[utoipa::path(get, path = "/v1/staff/status", tag = "staff", responses((status = 200, body = Readiness), Role, Unauthenticated))]
 pub async fn status(
     staff: StaffMember,
@@ -31,7 +31,7 @@ pub async fn status(
     Ok(Json(readiness))
 }
 
-/// Says how often requests are taken, by each replica. Set for the whole server, not by a store: see `docs/limits.md`.
+/// Shows the rate limits of each replica. They are set for the whole server and not by a store: see `docs/limits.md`.
 #[utoipa::path(get, path = "/v1/staff/limits", tag = "staff", responses((status = 200, body = Limits), Role, Unauthenticated))]
 pub async fn limits(_: StaffMember, State(limits): State<Limits>) -> Json<Limits> {
     Json(limits)

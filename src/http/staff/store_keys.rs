@@ -1,4 +1,4 @@
-//! The store's publishable keys.
+//! Routes for the store's publishable keys.
 
 use axum::{Json, extract::State, http::StatusCode};
 use serde::Serialize;
@@ -38,7 +38,7 @@ pub async fn list(staff: StaffMember, State(web): State<Pool<Web>>) -> Result<Js
     Ok(Json(StoreKeys { store_keys }))
 }
 
-/// Makes one more publishable key.
+/// Creates another publishable key.
 #[utoipa::path(post, path = "/v1/staff/store-keys", tag = "staff", responses((status = 201, body = NewStoreKey), Role, Unauthenticated))]
 pub async fn add(change: StaffChange) -> Result<(StatusCode, Json<NewStoreKey>), Problem> {
     let mut tx = change.begin().await?;
@@ -47,7 +47,7 @@ pub async fn add(change: StaffChange) -> Result<(StatusCode, Json<NewStoreKey>),
     Ok((StatusCode::CREATED, Json(NewStoreKey { key })))
 }
 
-/// Takes a publishable key out of use, at once. The last one stays.
+/// Revokes a publishable key at once. The last one cannot be revoked.
 #[utoipa::path(delete, path = "/v1/staff/store-keys/{id}", tag = "staff", params(("id" = Uuid, Path)),
     responses((status = 204),
         (status = 409, body = ProblemDetails, content_type = "application/problem+json", description = "It is the only one"),

@@ -1,4 +1,4 @@
-//! What the model costs, and what it may cost.
+//! Routes for what the model has cost, and for the caps on it.
 
 use axum::{Json, extract::State, http::HeaderMap};
 use chrono::{DateTime, Duration, Utc};
@@ -26,22 +26,22 @@ use crate::{
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct Period {
-    /// Added up by day, model, shopper or tool.
+    /// How costs are grouped: by day, model, shopper or tool.
     #[param(inline)]
     by: UsageBy,
-    /// Thirty days ago, if left out.
+    /// The start of the period. Without it: 30 days ago.
     from: Option<DateTime<Utc>>,
-    /// Now, if left out.
+    /// The end of the period. Without it: now.
     to: Option<DateTime<Utc>>,
 }
 
-/// Amounts are millionths of the price table's currency.
+/// What the model has cost. Amounts are millionths of the price table's currency.
 #[derive(Serialize, ToSchema)]
 pub struct Usage {
     usage: Vec<UsageRow>,
 }
 
-/// Reads what the model has cost.
+/// Shows what the model has cost.
 #[utoipa::path(get, path = "/v1/staff/usage", tag = "staff", params(Period),
     responses((status = 200, body = Usage), BadQuery, Role, Unauthenticated))]
 pub async fn usage(
@@ -55,14 +55,14 @@ pub async fn usage(
         period.from.unwrap_or(now - Duration::days(30)),
         period.to.unwrap_or(now),
     );
-    // Postgres keeps no years beyond these; there is nothing to find there.
+    // Dates that Postgres cannot store are clamped; there is nothing to find there.
     let bound = |at: DateTime<Utc>| at.clamp(DateTime::UNIX_EPOCH, now + Duration::days(366));
     let mut tx = web.begin(staff.scope()).await?;
     let usage = usage::usage(&mut tx, period.by, (bound(from), bound(to))).await?;
     Ok(Json(Usage { usage }))
 }
 
-/// Reads the caps on what the model may cost.
+/// Shows the caps on what the model may cost.
 #[utoipa::path(get, path = "/v1/staff/budget", tag = "staff", responses((status = 200, body = Caps), Role, Unauthenticated))]
 pub async fn caps(staff: StaffMember, State(web): State<Pool<Web>>) -> Result<Json<Caps>, Problem> {
     let mut tx = web.begin(staff.scope()).await?;
@@ -79,7 +79,7 @@ pub async fn set_caps(
     headers: HeaderMap,
     Body(new): Body<Caps>,
 ) -> Result<Json<Caps>, Problem> {
-    // The table lets no machine here.
+    // The access table refuses API keys on this route.
     let (admin, _) = staff.person().ok_or_else(Problem::forbidden)?;
     let actor = staff.actor().in_request(request_id(&headers));
     let mut tx = web.begin(staff.scope()).await?;

@@ -1,4 +1,4 @@
-//! Notes for the CRM: one signed HTTP call each.
+//! Notes for the CRM: one signed HTTP call for each.
 
 use chrono::{DateTime, Utc};
 use secrecy::ExposeSecret;
@@ -21,7 +21,7 @@ struct Note {
     proposal: ProposalId,
 }
 
-/// Queues the note that a proposal has made, if the store has a CRM.
+/// Queues the note of a proposal, if the store has a CRM.
 pub async fn queue_note(tx: &mut Tx<Executor>, proposal: ProposalId, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
     let has_crm = sqlx::query_scalar!(
         r#"SELECT EXISTS (SELECT FROM integrations WHERE kind = 'crm' AND revoked_at IS NULL) AS "has_crm!""#
@@ -44,7 +44,7 @@ pub async fn queue_note(tx: &mut Tx<Executor>, proposal: ProposalId, now: DateTi
     }
 }
 
-/// Hands a note to the CRM.
+/// Sends a note to the CRM.
 pub(super) async fn send(
     client: &reqwest::Client,
     keyring: &Keyring,

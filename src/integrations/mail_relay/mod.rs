@@ -1,4 +1,4 @@
-//! The mail relay: it tells of mails that bounced and of complaints (Standard Webhooks).
+//! The mail relay: it reports bounced mails and complaints (Standard Webhooks).
 
 use axum::http::HeaderMap;
 use chrono::{DateTime, Utc};

@@ -1,7 +1,7 @@
-//! Shopify's Admin GraphQL API: an order that was changed here is changed there.
+//! Shopify's Admin GraphQL API: makes changes of orders at the shop's platform too.
 //!
-//! Each operation may come twice. An address is set and a tag added as often as one likes; before a cancellation the order is
-//! asked whether it is cancelled already, and before a refund whether one with our key in its note is there.
+//! Each operation may be repeated. Setting an address and adding a tag are idempotent. Before a cancellation the order is checked for being
+//! cancelled already, and before a refund for a refund that has our key in its note.
 
 use chrono::{DateTime, Utc};
 use secrecy::ExposeSecret;
@@ -21,17 +21,17 @@ use crate::{
     tenancy::{Executor, Tx},
 };
 
-/// What is to be done to an order.
+/// The operation to do on an order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Operation {
     Cancel,
-    /// Sets the delivery address to the one that the order has when this is done.
+    /// Sets the delivery address that the order has at the time of the call.
     Address,
-    /// A return or exchange was asked for: staff of the shop see it as a tag.
+    /// Tags the order, so that the shop's staff sees that a return or exchange was requested.
     TagReturn,
-    /// Decimal text in the order's currency, given back to what the order was paid with.
-    /// `movement` is the ledger's, which is confirmed by the shop's answer.
+    /// Refunds an amount, decimal text in the order's currency, to what the order was paid with. `movement` is the ledger's, which the
+    /// shop's answer confirms.
     Refund {
         amount: String,
         movement: MovementId,
@@ -97,7 +97,7 @@ pub(in crate::integrations) async fn queue_refund(
 }
 
 const IS_CANCELLED: &str = "query ($id: ID!) { order(id: $id) { cancelledAt } }";
-// The money goes back by the payment provider's refund, once.
+// No refund here: the payment provider refunds the money, once.
 const CANCEL: &str = "mutation ($id: ID!) { result: orderCancel(orderId: $id, reason: CUSTOMER, refund: false, restock: true, notifyCustomer: false) { userErrors: orderCancelUserErrors { code } } }";
 const ADDRESS: &str = "mutation ($id: ID!, $address: MailingAddressInput!) { result: orderUpdate(input: { id: $id, shippingAddress: $address }) { userErrors { field } } }";
 const TAG: &str =
@@ -106,7 +106,7 @@ const TAG: &str =
 const PAID_AND_REFUNDED: &str = "query ($id: ID!) { order(id: $id) { transactions(first: 20) { id kind status gateway } refunds(first: 50) { note } } }";
 const REFUND: &str = "mutation ($input: RefundInput!) { result: refundCreate(input: $input) { userErrors { field } } }";
 
-/// The refund to make, unless it is there: our key stands in its note.
+/// The input for the refund; none if a refund with our key in its note exists.
 fn refund(order: &Value, reference: &str, amount: &str, key: &str) -> Option<Value> {
     let notes = order["refunds"].as_array().into_iter().flatten();
     if notes.into_iter().any(|refund| refund["note"] == key) {
@@ -144,7 +144,7 @@ pub(in crate::integrations) async fn send(
         return Ok(Sent::Never("there is no such movement".into()));
     };
     match (found.direction, found.state) {
-        // The store's own records told of it meanwhile.
+        // The store's own records reported the refund meanwhile.
         (Direction::Out, MovementState::Confirmed) => return Ok(Sent::Done(found.reference)),
         (Direction::Out, _) => {}
         (Direction::In, _) => {
@@ -153,13 +153,13 @@ pub(in crate::integrations) async fn send(
             ));
         }
     }
-    // A refund that failed and is tried again takes its share of the order's money again.
+    // A failed refund that is tried again must reserve its share of the order's money again.
     match ledger::retry_out(&mut claimed.tx, movement, now).await {
         Ok(_) => {}
         Err(LedgerError::Database(error)) => return Err(error),
         Err(_) => return Ok(Sent::Never("the money has gone out otherwise".into())),
     }
-    // The amount is the ledger's, whatever the row says. Money is never dropped in silence: staff see the delivery.
+    // The amount comes from the ledger, whatever the row says. A payment is never dropped silently: staff see the delivery.
     let operation = Operation::Refund {
         amount: found.amount.amount(),
         movement,
@@ -227,14 +227,14 @@ async fn operate(
     Ok(match answer {
         Ok(data) => match &data["result"]["userErrors"][0] {
             Value::Null => Sent::Done(Some(reference)),
-            // Its code or field, never its words.
+            // The error's code or field, never its text.
             error => Sent::Never(format!("the shop refused: {}", short(error))),
         },
         Err(sent) => sent,
     })
 }
 
-/// One GraphQL call: its data, or what its failure means.
+/// Makes one GraphQL call. Returns its data, or what its failure means for the delivery.
 async fn call(client: &reqwest::Client, credential: &Credential, query: &str, variables: Value) -> Result<Value, Sent> {
     let Some(url) = &credential.url else {
         return Err(Sent::Never("the shop has no address".into()));
@@ -242,10 +242,10 @@ async fn call(client: &reqwest::Client, credential: &Credential, query: &str, va
     let request = client
         .post(url)
         .header("x-shopify-access-token", credential.secret.expose_secret())
-        .headers(traces::to_go_on())
+        .headers(traces::trace_headers())
         .json(&json!({ "query": query, "variables": variables }));
     let response = request.send().await.map_err(|error| outbound_http::no_answer(&error))?;
-    if let Some(sent) = outbound_http::judge(response.status(), response.headers()) {
+    if let Some(sent) = outbound_http::classify_status(response.status(), response.headers()) {
         return Err(sent);
     }
     let later = |error: &str| Sent::Later {

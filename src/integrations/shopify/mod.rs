@@ -26,7 +26,7 @@ impl EventSource for Shopify {
         signature::is_signed(secrets, headers, body)
     }
 
-    /// Shopify signs the body alone: an id from a header could be changed to have the same body taken twice.
+    /// Shopify signs only the body. An id from a header could be changed, so that the same body would be accepted twice.
     fn name(&self, headers: &HeaderMap, body: &[u8], _: &Value) -> Option<Name> {
         Some(Name {
             id: hex::encode(Sha256::digest(body)),

@@ -1,4 +1,4 @@
-//! Shopify's orders: what its webhooks say, as the records of the import. An order brings its customer along.
+//! Shopify's orders: turns its webhooks into records of the import format. An order also brings its customer.
 
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
@@ -151,7 +151,7 @@ impl Order {
     fn status(&self) -> OrderStatus {
         match (self.cancelled_at, self.fulfillment_status.as_deref()) {
             (Some(_), _) => OrderStatus::Cancelled,
-            // Shopify knows that parcels left, not that they arrived; from there on returns are possible.
+            // Shopify knows that parcels were sent, not that they arrived; from then on returns are possible.
             (None, Some("fulfilled")) => OrderStatus::Delivered,
             (None, Some("partial")) => OrderStatus::Processed,
             _ => OrderStatus::Pending,
@@ -176,7 +176,7 @@ impl Order {
         }
     }
 
-    /// The payment once it is made, then each refund.
+    /// The payment, if it was made, and each refund.
     fn payments(&self, method: &str) -> Vec<PaymentRecord> {
         let payment = |kind, amount: &str| PaymentRecord {
             kind,

@@ -1,5 +1,5 @@
-//! Events of the store's own system: `product.upserted`, `shopper.upserted`, `order.upserted` with the record of the import
-//! as `data`, and `stock.changed`. Each carries a `version` that rises.
+//! Events of the store's own system: `product.upserted`, `shopper.upserted`, `order.upserted` with a record of the import format as `data`,
+//! and `stock.changed`. Each has a `version` that rises.
 
 use axum::http::HeaderMap;
 use chrono::{DateTime, Utc};

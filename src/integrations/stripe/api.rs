@@ -1,6 +1,7 @@
-//! Charges, payment pages and refunds at Stripe. Each request has an idempotency key, so that the same movement is moved once.
+//! Charges, payment pages and refunds at Stripe. Each request has an idempotency key, so that a movement happens only once.
 //!
-//! Stripe forgets a key after 24 hours. Before a movement that old is asked for again, Stripe is asked whether it knows it.
+//! Stripe forgets a key after 24 hours. Before a movement that old is requested again, Stripe is asked whether it knows the movement. A
+//! movement's id, and so its key, is the same when a restored database executes its proposal again (`movement_id` in the migrations).
 
 use chrono::{DateTime, Duration, Utc};
 use secrecy::{ExposeSecret, SecretString};
@@ -18,26 +19,26 @@ use crate::{
     telemetry::traces,
 };
 
-/// The version of Stripe's API that answers are read by.
+/// The version of Stripe's API that answers are parsed as.
 const STRIPE_VERSION: &str = "2025-09-30.clover";
-/// Less than the 24 hours after which Stripe removes idempotency keys (its API reference, "Idempotent requests").
-const KEYS_LAST: Duration = Duration::hours(20);
+/// How long we rely on an idempotency key: less than the 24 hours after which Stripe removes it (its API reference, "Idempotent requests").
+const IDEMPOTENCY_KEY_TTL: Duration = Duration::hours(20);
 
-/// Where Stripe is asked, and where it sends shoppers back to.
+/// How Stripe's API is called.
 pub(in crate::integrations) struct Api<'a> {
     pub client: &'a reqwest::Client,
     pub base: &'a str,
-    /// The address of this server, where a shopper who has paid ends up.
+    /// The address of this server, where shoppers return after paying.
     pub public_url: &'a str,
 }
 
-/// An API with a store's key.
+/// The API with a store's key.
 struct Call<'a> {
     api: &'a Api<'a>,
     secret: SecretString,
 }
 
-/// Does what an outbox row asks for, and notes in the ledger what came of it.
+/// Does what an outbox row asks for, and records the result in the ledger.
 pub(in crate::integrations) async fn send(
     api: Api<'_>,
     keyring: &Keyring,
@@ -75,8 +76,8 @@ pub(in crate::integrations) async fn send(
     }
 }
 
-/// Charges the stored payment method without the shopper. When that fails or needs the shopper, the charge is cancelled and the
-/// shopper gets a page to pay at.
+/// Charges the stored payment method without the shopper present. When that fails or needs the shopper, the charge is cancelled and the
+/// shopper gets a payment page.
 async fn charge(
     call: &Call<'_>,
     claimed: &mut Claimed,
@@ -86,7 +87,7 @@ async fn charge(
     if movement.state != MovementState::Requested {
         return Ok(Sent::Done(movement.reference.clone()));
     }
-    if now - movement.created_at > KEYS_LAST {
+    if now - movement.requested_since > IDEMPOTENCY_KEY_TTL {
         let query = format!("metadata['movement']:'{}'", movement.id);
         let found = match call.get("/v1/payment_intents/search", &[("query", &query)]).await {
             Ok(found) => found,
@@ -98,7 +99,10 @@ async fn charge(
             .find(|intent| is(intent, "succeeded"))
             .or_else(|| all().find(|intent| is(intent, "processing")))
             .or_else(|| all().find(|intent| !is(intent, "canceled")));
-        return follow(call, claimed, movement, made.unwrap_or(&Value::Null), now).await;
+        // A movement that is younger than its proposal was not requested from this database before: it is charged if Stripe knows nothing of it.
+        if made.is_some() || now - movement.created_at > IDEMPOTENCY_KEY_TTL {
+            return follow(call, claimed, movement, made.unwrap_or(&Value::Null), now).await;
+        }
     }
     let amount = movement.amount.minor.to_string();
     let currency = movement.amount.currency.to_string().to_lowercase();
@@ -119,16 +123,17 @@ async fn charge(
     }
     let intent = match call.post("/v1/payment_intents", &claimed.key, &form).await {
         Ok(intent) => intent,
-        // Declined, or the bank wants the shopper to authenticate.
+        // The charge was declined, or the bank wants the shopper to authenticate.
         Err(Failure::Declined(_, error)) => error["payment_intent"].clone(),
-        // The stored method is gone, or is not the customer's: the shopper can pay otherwise.
+        // The stored method is gone, or is not this customer's: the shopper can pay in another way.
         Err(Failure::Sent(Sent::Never(_))) => Value::Null,
         Err(Failure::Sent(sent)) => return Ok(sent),
     };
     follow(call, claimed, movement, &intent, now).await
 }
 
-/// Goes on from a charge as the provider has it: it is made, it is under way, or it is cancelled and the shopper gets a page to pay at.
+/// Continues from the state of a charge at the provider: it succeeded, it is processing, or it is cancelled and the shopper gets a payment
+/// page.
 async fn follow(
     call: &Call<'_>,
     claimed: &mut Claimed,
@@ -138,7 +143,7 @@ async fn follow(
 ) -> Result<Sent, sqlx::Error> {
     match intent["status"].as_str() {
         Some("succeeded") => return charged(claimed, movement, intent, now).await,
-        // A bank debit: a webhook says what came of it.
+        // A bank debit: a webhook reports the result.
         Some("processing") => {
             let reference = intent["id"].as_str();
             ledger::note(&mut claimed.tx, movement.id, (reference, None), now).await?;
@@ -146,7 +151,7 @@ async fn follow(
         }
         _ => {}
     }
-    // A charge that could still succeed must not stand beside a page to pay at.
+    // There must not be a payment page and a charge that could still succeed at the same time.
     if let Some(intent) = intent["id"].as_str() {
         let path = format!("/v1/payment_intents/{intent}/cancel");
         match call.post(&path, &format!("cancel:{}", claimed.key), &[]).await {
@@ -155,7 +160,7 @@ async fn follow(
             }
             Ok(_) => {}
             Err(Failure::Sent(sent @ (Sent::Later { .. } | Sent::Postponed))) => return Ok(sent),
-            // It cannot be cancelled: ask what became of it.
+            // It cannot be cancelled, so look up its state.
             Err(_) => match call.get(&format!("/v1/payment_intents/{intent}"), &[]).await {
                 Ok(found) if found["status"] == "succeeded" => return charged(claimed, movement, &found, now).await,
                 Ok(found) if found["status"] == "canceled" => {}
@@ -182,7 +187,7 @@ async fn charged(
     Ok(Sent::Done(reference.map(str::to_owned)))
 }
 
-/// Makes a page at Stripe (a Checkout Session) where the shopper can pay for 24 hours.
+/// Creates a payment page at Stripe (a Checkout Session), where the shopper can pay for 24 hours.
 async fn payment_link(
     call: &Call<'_>,
     claimed: &mut Claimed,
@@ -231,7 +236,7 @@ async fn payment_link(
     }
 }
 
-/// Gives money back to the payment that it came from.
+/// Refunds money to the payment that it came from.
 async fn refund(
     call: &Call<'_>,
     claimed: &mut Claimed,
@@ -241,7 +246,7 @@ async fn refund(
     let mut retries = movement.retries;
     match movement.state {
         MovementState::Confirmed => return Ok(Sent::Done(movement.reference.clone())),
-        // Staff try it again: its share of the order's money was free meanwhile.
+        // Staff try it again. Its share of the order's money was released when it failed.
         MovementState::Failed => match ledger::retry_out(&mut claimed.tx, movement.id, now).await {
             Ok(_) => retries += 1,
             Err(LedgerError::Database(error)) => return Err(error),
@@ -258,7 +263,7 @@ async fn refund(
         "payment_intent"
     };
     let id = movement.id.to_string();
-    if now - movement.created_at > KEYS_LAST {
+    if now - movement.requested_since > IDEMPOTENCY_KEY_TTL {
         let listed = match call.get("/v1/refunds", &[(kind, payment), ("limit", "100")]).await {
             Ok(listed) => listed,
             Err(Failure::Sent(sent) | Failure::Declined(sent, _)) => return Ok(sent),
@@ -280,7 +285,7 @@ async fn refund(
         ("metadata[attempt]", &attempt),
         ("metadata[proposal]", &proposal),
     ];
-    // A refund that failed for good is another one when it is tried again.
+    // A retry after a final failure is a new refund and needs a new key.
     let key = match retries {
         0 => claimed.key.clone(),
         retries => format!("{}:{retries}", claimed.key),
@@ -304,6 +309,14 @@ async fn refunded(
     let Some(reference) = refund["id"].as_str() else {
         return Ok(later("the answer cannot be read"));
     };
+    if refund["amount"]
+        .as_i64()
+        .is_some_and(|amount| amount != movement.amount.minor)
+    {
+        return Ok(Sent::Never(
+            "the provider refunded another amount than was asked for".into(),
+        ));
+    }
     match refund["status"].as_str() {
         Some("failed" | "canceled") => {
             ledger::fail(
@@ -315,7 +328,7 @@ async fn refunded(
             .await?;
             return Ok(Sent::Never("the provider could not pay the refund out".into()));
         }
-        // A webhook says what comes of it.
+        // A webhook reports the result.
         Some("pending" | "requires_action") => {
             ledger::note(&mut claimed.tx, movement.id, (Some(reference), None), now).await?;
         }
@@ -326,10 +339,10 @@ async fn refunded(
     Ok(Sent::Done(Some(reference.to_owned())))
 }
 
-/// Why a call gave no object.
+/// Why a call returned no object.
 enum Failure {
     Sent(Sent),
-    /// The card or its bank said no: 402 with Stripe's `error` object.
+    /// The card or its bank declined: 402 with Stripe's `error` object.
     Declined(Sent, Value),
 }
 
@@ -348,14 +361,14 @@ impl Call<'_> {
         let request = request
             .bearer_auth(self.secret.expose_secret())
             .header("stripe-version", STRIPE_VERSION)
-            .headers(traces::to_go_on());
+            .headers(traces::trace_headers());
         let response = match request.send().await {
             Ok(response) => response,
             Err(error) => return Err(Failure::Sent(outbound_http::no_answer(&error))),
         };
         let (status, judged) = (
             response.status(),
-            outbound_http::judge(response.status(), response.headers()),
+            outbound_http::classify_status(response.status(), response.headers()),
         );
         let body = outbound_http::body(response)
             .await
@@ -366,13 +379,19 @@ impl Call<'_> {
             (None, None) => Err(Failure::Sent(later("the answer cannot be read"))),
             (Some(Sent::Never(error)), body) => {
                 let body = body.unwrap_or_default();
-                // The provider's code, such as `charge_already_refunded`, never its words.
+                // The provider's code, such as `charge_already_refunded`, never its text.
                 let sent = Sent::Never(format!("{error} {}", code(&body)));
                 match status.as_u16() {
+                    // The movement was requested before with other contents, as after a restore. When the key is forgotten, the movement is
+                    // looked up.
+                    _ if body["error"]["type"] == "idempotency_error" => Err(Failure::Sent(later(
+                        "the provider knows this request with other contents",
+                    ))),
                     402 => Err(Failure::Declined(sent, body["error"].clone())),
-                    // The key was changed or may not do this: whether it was done before is not known, and a new key will say.
+                    // The key was revoked or lacks a permission. Whether the call was made before is unknown; a call with a new key will
+                    // tell.
                     401 | 403 => Err(Failure::Sent(later("the provider does not take the key"))),
-                    // Another request with the same key is still at work.
+                    // Another request with the same key is still being processed.
                     _ => Err(Failure::Sent(sent)),
                 }
             }

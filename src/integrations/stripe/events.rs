@@ -1,6 +1,6 @@
-//! What Stripe says: what became of charges, payment pages and refunds, and a charge that somebody disputes.
+//! Stripe's events: the results of charges, payment pages and refunds, and disputes.
 //!
-//! Events come late, doubled and in any order. The ledger's states make each of them count once.
+//! Events arrive late, repeatedly and in any order. The ledger's states make each count once.
 
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ use crate::{
         event_source::{Event, Outcome},
         webhook_delivery,
     },
-    ledger::{self, Direction, Provider},
+    ledger::{self, Direction, Elsewhere, Provider},
     store::upsert::UpsertError,
     tenancy::{
         Executor, Tx,
@@ -46,12 +46,12 @@ pub(super) async fn apply(tx: &mut Tx<Executor>, event: &Event, now: DateTime<Ut
     }
 }
 
-/// The movement that an object was made for.
+/// The movement that a Stripe object was created for.
 fn movement(object: &Value) -> Option<MovementId> {
     object["metadata"]["movement"].as_str()?.parse().ok()
 }
 
-/// Money came in. The amount and currency must be what was asked for: another one is not what a proposal waits for.
+/// Money came in. Its amount and currency must be those that were requested: the proposal waits for no other.
 async fn paid(
     tx: &mut Tx<Executor>,
     object: &Value,
@@ -77,19 +77,19 @@ async fn paid(
     match ledger::confirm(tx, id, reference.as_str(), now).await? {
         true => Ok(Outcome::Done),
         false if movement.reference.as_deref() == reference.as_str() => Ok(Outcome::Ignored("known already")),
-        // Nobody asked for it twice: a person must give it back.
+        // The shopper paid twice: a person must refund it.
         false => Ok(Outcome::Later(
             "paid a second time: refund this payment at the provider".into(),
         )),
     }
 }
 
-/// A charge failed after it was taken for good, as bank debits do. A charge that a payment page stands in for is no news.
+/// A charge failed after it was accepted, as bank debits can. Failures of a charge that was replaced by a payment page are ignored.
 async fn charge_failed(tx: &mut Tx<Executor>, intent: &Value, now: DateTime<Utc>) -> Result<Outcome, UpsertError> {
     let Some(id) = movement(intent) else {
         return Ok(NOT_OURS);
     };
-    // Only a charge that was noted as being processed waits for this; every other one was answered when it was made.
+    // Only a charge that was recorded as processing waits for this event; any other had its result when it was made.
     match ledger::get(tx, id).await? {
         Some(movement) if movement.reference.is_some() && movement.reference.as_deref() == intent["id"].as_str() => {
             not_paid(tx, intent, now).await
@@ -108,8 +108,8 @@ async fn not_paid(tx: &mut Tx<Executor>, object: &Value, now: DateTime<Utc>) -> 
     }
 }
 
-/// The movement that a refund is, if it is one of ours. Nothing is said of a movement by an earlier attempt at it, nor by a refund that it is not
-/// called by.
+/// The movement that a refund belongs to, if it is one of ours. A refund of an earlier attempt, or with another reference than the
+/// movement's, does not change the movement.
 async fn ours(tx: &mut Tx<Executor>, refund: &Value, reference: &str) -> Result<Refund, sqlx::Error> {
     let Some(id) = movement(refund) else {
         return Ok(match ledger::by_reference(tx, Direction::Out, reference).await? {
@@ -129,33 +129,35 @@ async fn ours(tx: &mut Tx<Executor>, refund: &Value, reference: &str) -> Result<
     })
 }
 
-/// Whose a refund is.
+/// Where a refund comes from.
 enum Refund {
     Ours(MovementId),
-    /// An attempt of ours that another one followed.
+    /// An earlier attempt of ours, which was replaced by another.
     Past,
-    /// Somebody made it at Stripe.
+    /// Somebody made it directly at Stripe.
     Elsewhere,
 }
 
-/// Notes a refund that somebody made at Stripe. False when no payment of ours has its payment's name.
+/// Records a refund that somebody made at Stripe. Returns what became of it, and its amount in minor units.
 async fn record_elsewhere(
     tx: &mut Tx<Executor>,
     refund: &Value,
     reference: &str,
     now: DateTime<Utc>,
-) -> Result<Option<i64>, UpsertError> {
-    let Some(amount) = refund["amount"].as_i64() else {
-        return Ok(None);
-    };
-    for payment in ["payment_intent", "charge"] {
-        if let Some(payment) = refund[payment].as_str()
-            && ledger::record_refund_of(tx, payment, amount, (Provider::Stripe, reference), now).await?
-        {
-            return Ok(Some(amount));
+) -> Result<(Elsewhere, i64), UpsertError> {
+    let amount = refund["amount"].as_i64().unwrap_or(0);
+    if amount > 0 {
+        for payment in ["payment_intent", "charge"] {
+            let Some(payment) = refund[payment].as_str() else {
+                continue;
+            };
+            match ledger::record_refund_of(tx, payment, amount, (Provider::Stripe, reference), now).await? {
+                Elsewhere::NoPayment => {}
+                done => return Ok((done, amount)),
+            }
         }
     }
-    Ok(None)
+    Ok((Elsewhere::NoPayment, amount))
 }
 
 const PAST: Outcome = Outcome::Ignored("another refund of the same money came after it");
@@ -180,8 +182,11 @@ async fn refunded(
         }
         Refund::Elsewhere => {}
     }
-    let Some(amount) = record_elsewhere(tx, refund, reference, now).await? else {
-        return Ok(Outcome::Ignored("this refund is not ours"));
+    let amount = match record_elsewhere(tx, refund, reference, now).await? {
+        (Elsewhere::Recorded, amount) => amount,
+        (Elsewhere::Matched, _) => return Ok(Outcome::Done),
+        (Elsewhere::Known, _) => return Ok(Outcome::Ignored("known already")),
+        (Elsewhere::NoPayment, _) => return Ok(Outcome::Ignored("this refund is not ours")),
     };
     let data = json!({ "amount_minor": amount });
     let system = Actor::system();
@@ -193,7 +198,7 @@ async fn refunded(
     Ok(Outcome::Done)
 }
 
-/// The refund did not reach its owner: the money can go out again, and staff must look at the delivery that asked for it.
+/// The refund failed: the money can be paid out again, and staff must look at the delivery that requested it.
 async fn refund_failed(
     tx: &mut Tx<Executor>,
     event: &Event,
@@ -207,12 +212,12 @@ async fn refund_failed(
     let failed = match ours(tx, refund, reference).await? {
         Refund::Past => return Ok(PAST),
         Refund::Ours(id) => {
-            // By its name a later word that it was made is known to be an older one.
+            // With the reference stored, a success event that arrives later is recognised as older.
             ledger::note(tx, id, (Some(reference), None), now).await?;
             ledger::fail(tx, id, reason, now).await?
         }
         Refund::Elsewhere => {
-            // The news that it was made may still be on its way: it is noted as made and failed, so that it is known then.
+            // The event of its success may still be on its way. It is recorded as made and failed, so that the event is recognised then.
             record_elsewhere(tx, refund, reference, now).await?;
             ledger::fail_by_reference(tx, reference, reason, now).await?
         }

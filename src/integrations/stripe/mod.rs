@@ -36,7 +36,7 @@ impl EventSource for Stripe {
         })
     }
 
-    /// What an event of money means is in the ledger.
+    /// What a payment event means depends on the ledger.
     fn meaning(&self, _: &str, _: &Value) -> Meaning {
         Meaning::Unknown
     }

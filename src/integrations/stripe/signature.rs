@@ -42,7 +42,7 @@ mod tests {
     use super::*;
     use crate::integrations::signatures::tests::{headers, secret};
 
-    /// The scheme of Stripe's documentation, on the example secret of its test suites.
+    /// The scheme of Stripe's documentation, with the example secret of Stripe's test suites.
     #[test]
     fn stripes_scheme_holds_with_old_and_new_secrets() {
         let body = br#"{"id":"evt_1","type":"charge.refunded"}"#;

@@ -3,19 +3,16 @@
 mod request;
 mod stream;
 
-use std::sync::Arc;
-
-use futures::{StreamExt, future::BoxFuture};
+use futures::future::BoxFuture;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
 use super::{
-    ModelError, Prompt,
+    Prompt,
     dialect::Adaptations,
-    endpoint::{AnswerReader, EndpointSettings, EventStream, Protocol, Sampling, http_client},
-    server_sent_events::{self, OpenError},
+    protocol::{Addressee, AnswerReader, EndpointSettings, EventStream, Protocol, Sampling, http_client, post},
+    server_sent_events::OpenError,
 };
-use crate::telemetry::traces;
 use stream::MessagesReader;
 
 /// The version of the API that this speaks.
@@ -24,19 +21,16 @@ const VERSION: &str = "2023-06-01";
 pub struct AnthropicMessages {
     url: String,
     api_key: SecretString,
-    model: String,
+    addressee: Addressee,
     sampling: Sampling,
-    /// Whose reasoning it is that goes back.
-    endpoint: Arc<str>,
 }
 
 impl AnthropicMessages {
     pub fn new(settings: EndpointSettings) -> Self {
         Self {
-            endpoint: format!("{} {}", settings.base_url, settings.model).into(),
+            addressee: Addressee::of(&settings),
             url: format!("{}/messages", settings.base_url),
             api_key: settings.api_key,
-            model: settings.model,
             sampling: settings.sampling,
         }
     }
@@ -44,25 +38,19 @@ impl AnthropicMessages {
 
 impl Protocol for AnthropicMessages {
     fn request(&self, prompt: &Prompt, adaptations: &Adaptations) -> Value {
-        request::body(&self.model, &self.endpoint, self.sampling, prompt, adaptations)
+        let (model, endpoint) = (self.addressee.model(prompt), self.addressee.echo_name(prompt));
+        request::body(model, &endpoint, self.sampling, prompt, adaptations)
     }
 
     fn open(&self, body: Value) -> BoxFuture<'_, Result<EventStream, OpenError>> {
-        Box::pin(async move {
-            let client = http_client();
-            let request = client
-                .post(&self.url)
-                .header("x-api-key", self.api_key.expose_secret())
-                .header("anthropic-version", VERSION)
-                .headers(traces::to_go_on())
-                .json(&body)
-                .build()
-                .map_err(|_| ModelError::UnknownModel)?;
-            Ok(server_sent_events::open(&client, request).await?.boxed() as EventStream)
-        })
+        let request = http_client()
+            .post(&self.url)
+            .header("x-api-key", self.api_key.expose_secret())
+            .header("anthropic-version", VERSION);
+        Box::pin(post(request, body))
     }
 
     fn reader(&self, prompt: &Prompt, _: &Adaptations) -> Box<dyn AnswerReader> {
-        Box::new(MessagesReader::new(prompt, self.endpoint.clone()))
+        Box::new(MessagesReader::new(prompt, self.addressee.echo_name(prompt)))
     }
 }

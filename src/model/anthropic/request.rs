@@ -5,8 +5,8 @@ use serde_json::{Map, Value, json};
 use crate::model::{
     Prompt, PromptMessage, ToolCall,
     dialect::{Adaptation, Adaptations},
-    endpoint::{Effort, Sampling},
     json_schema,
+    protocol::{Effort, Sampling},
 };
 
 pub fn body(model: &str, endpoint: &str, sampling: Sampling, prompt: &Prompt, adaptations: &Adaptations) -> Value {

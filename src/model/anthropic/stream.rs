@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use crate::model::{
     Chunk, Echo, ModelError, Prompt, Usage,
-    endpoint::{AnswerReader, Progress},
-    hidden_text::{HiddenText, Part},
+    partial_answer::PartialAnswer,
+    protocol::{AnswerReader, Progress},
     refusal::Refusal,
     server_sent_events::StreamEvent,
     tool_calls::{Finished, Piece, ToolCalls},
@@ -19,30 +19,23 @@ const MAX_BLOCKS: usize = 256;
 const MAX_BLOCK: usize = 256 * 1024;
 
 pub struct MessagesReader {
-    text: HiddenText,
-    calls: ToolCalls,
+    answer: PartialAnswer,
     /// The content as it came, to be given back: reasoning is signed, and refused when it is changed.
     blocks: BTreeMap<u64, Value>,
     endpoint: Arc<str>,
     usage: Usage,
-    ended: Option<Option<ModelError>>,
+    /// `message_stop` came.
     is_over: bool,
-    has_text: bool,
-    has_unreadable: bool,
 }
 
 impl MessagesReader {
     pub fn new(prompt: &Prompt, endpoint: Arc<str>) -> Self {
         Self {
-            text: HiddenText::new(false),
-            calls: ToolCalls::new(prompt.tools.iter().map(|tool| tool.name).collect()),
+            answer: PartialAnswer::new(prompt, false),
             blocks: BTreeMap::new(),
             endpoint,
             usage: Usage::default(),
-            ended: None,
             is_over: false,
-            has_text: false,
-            has_unreadable: false,
         }
     }
 
@@ -57,10 +50,10 @@ impl MessagesReader {
                 match event["delta"]["stop_reason"].as_str() {
                     None | Some("") => {}
                     Some("max_tokens" | "model_context_window_exceeded") => {
-                        self.ended = Some(Some(ModelError::LengthLimit))
+                        self.answer.ended = Some(Some(ModelError::LengthLimit));
                     }
-                    Some("refusal") => return self.fail(ModelError::ContentFilter),
-                    Some(_) => self.ended = Some(None),
+                    Some("refusal") => return self.answer.fail(ModelError::ContentFilter),
+                    Some(_) => self.answer.ended = Some(None),
                 }
             }
             "message_stop" => self.is_over = true,
@@ -74,24 +67,10 @@ impl MessagesReader {
                     _ => 500,
                 };
                 let refusal = Refusal::read(status, &reqwest::header::HeaderMap::new(), error.to_string().as_bytes());
-                return self.fail(refusal.error());
+                return self.answer.fail(refusal.error());
             }
             _ => {}
         }
-        Ok(Vec::new())
-    }
-
-    fn fail(&mut self, error: ModelError) -> Result<Vec<Chunk>, ModelError> {
-        if !self.has_text {
-            return Err(error);
-        }
-        self.calls = ToolCalls::default();
-        let error = match error {
-            ModelError::ContentFilter => error,
-            _ => ModelError::ProviderFailed,
-        };
-        self.ended = Some(Some(error));
-        self.is_over = true;
         Ok(Vec::new())
     }
 
@@ -106,7 +85,7 @@ impl MessagesReader {
                 // An input that is not empty is the whole of it; otherwise it comes in pieces.
                 let input =
                     Some(&block["input"]).filter(|input| input.as_object().is_some_and(|input| !input.is_empty()));
-                self.calls.add(Piece {
+                self.answer.calls.add(Piece {
                     index: i64::try_from(index).ok(),
                     id: block["id"].as_str(),
                     name: block["name"].as_str(),
@@ -128,7 +107,7 @@ impl MessagesReader {
             }
             Some("input_json_delta") => {
                 let arguments = &delta["partial_json"];
-                self.calls.add(Piece {
+                self.answer.calls.add(Piece {
                     index: i64::try_from(index).ok(),
                     arguments: Some(arguments),
                     ..Piece::default()
@@ -159,19 +138,8 @@ impl MessagesReader {
     }
 
     fn add_text(&mut self, text: &str) -> Result<Vec<Chunk>, ModelError> {
-        let parts = self.text.push(text);
-        Ok(self.shown(parts))
-    }
-
-    fn shown(&mut self, parts: Vec<Part>) -> Vec<Chunk> {
-        let chunk = |part| match part {
-            Part::Visible(text) => {
-                self.has_text = true;
-                Chunk::Text(text)
-            }
-            Part::Reasoning | Part::Call(_) => Chunk::Progress,
-        };
-        parts.into_iter().map(chunk).collect()
+        let parts = self.answer.parts(text);
+        Ok(self.answer.chunks(parts))
     }
 
     /// Counts are running totals: a later one replaces an earlier one. Tokens from the cache are counted beside the others.
@@ -223,36 +191,35 @@ impl AnswerReader for MessagesReader {
             StreamEvent::Json(event) => self.add_json(&event),
             StreamEvent::Done => Ok(Vec::new()),
             StreamEvent::Unreadable => {
-                self.has_unreadable = true;
+                self.answer.has_unreadable = true;
                 Ok(Vec::new())
             }
         }
     }
 
     fn progress(&self) -> Progress {
-        match self.ended {
-            _ if self.is_over => Progress::Over,
-            // The count comes with the reason of the end; `message_stop` follows.
-            Some(_) => Progress::Over,
-            None => Progress::Going,
+        // The count comes with the reason of the end; `message_stop` follows.
+        match self.is_over || self.answer.ended.is_some() {
+            true => Progress::Over,
+            false => Progress::Going,
         }
     }
 
     fn end(&mut self) -> Result<Vec<Chunk>, ModelError> {
-        let rest = self.text.finish();
-        let mut chunks = self.shown(rest);
-        let ended = match self.ended {
+        let rest = self.answer.last_parts();
+        let mut chunks = self.answer.chunks(rest);
+        let ended = match self.answer.ended {
             // `message_stop` without a reason.
             None if self.is_over && !self.blocks.is_empty() => None,
-            None if self.has_unreadable && self.blocks.is_empty() => return Err(ModelError::Garbage),
-            None if self.has_text && self.usage != Usage::default() => {
-                self.calls = ToolCalls::default();
+            None if self.answer.has_unreadable && self.blocks.is_empty() => return Err(ModelError::Garbage),
+            None if self.answer.has_text && self.usage != Usage::default() => {
+                self.answer.calls = ToolCalls::default();
                 Some(ModelError::CutOff)
             }
             None => return Err(ModelError::CutOff),
             Some(ended) => ended,
         };
-        let finished = std::mem::take(&mut self.calls).finish(ended == Some(ModelError::LengthLimit));
+        let finished = self.answer.finish_calls(ended);
         if !finished.is_empty() {
             let data = self.content(&finished);
             chunks.extend(finished.into_iter().map(|finished| Chunk::Call(finished.call)));

@@ -4,8 +4,6 @@
 mod request;
 mod stream;
 
-use std::sync::Arc;
-
 use async_openai::{Client, config::OpenAIConfig, error::OpenAIError, middleware::HttpRequestFactory};
 use futures::{StreamExt, TryStreamExt, future::BoxFuture};
 use secrecy::ExposeSecret;
@@ -15,7 +13,7 @@ use tower::service_fn;
 use super::{
     ModelError, Prompt,
     dialect::{Adaptations, Dialect},
-    endpoint::{AnswerReader, EndpointSettings, EventStream, Protocol, Sampling, http_client},
+    protocol::{Addressee, AnswerReader, EndpointSettings, EventStream, Protocol, Sampling, http_client},
     server_sent_events::{self, OpenError, StreamEvent},
 };
 use crate::telemetry::traces;
@@ -26,15 +24,13 @@ const DONE: &str = r#"{"object":"done"}"#;
 
 pub struct ChatCompletions {
     client: Client<OpenAIConfig>,
-    model: String,
+    addressee: Addressee,
     sampling: Sampling,
-    /// Whose reasoning it is that goes back.
-    endpoint: Arc<str>,
 }
 
 impl ChatCompletions {
     pub fn new(settings: EndpointSettings) -> Self {
-        let endpoint = format!("{} {}", settings.base_url, settings.model).into();
+        let addressee = Addressee::of(&settings);
         let mut config = OpenAIConfig::new()
             .with_api_base(settings.base_url)
             .with_api_key(settings.api_key.expose_secret());
@@ -48,16 +44,16 @@ impl ChatCompletions {
         let client = Client::with_config(config).with_http_service(service_fn(execute));
         Self {
             client,
-            model: settings.model,
+            addressee,
             sampling: settings.sampling,
-            endpoint,
         }
     }
 }
 
 impl Protocol for ChatCompletions {
     fn request(&self, prompt: &Prompt, adaptations: &Adaptations) -> Value {
-        request::body(&self.model, &self.endpoint, self.sampling, prompt, adaptations)
+        let (model, endpoint) = (self.addressee.model(prompt), self.addressee.echo_name(prompt));
+        request::body(model, &endpoint, self.sampling, prompt, adaptations)
     }
 
     fn open(&self, body: Value) -> BoxFuture<'_, Result<EventStream, OpenError>> {
@@ -74,14 +70,14 @@ impl Protocol for ChatCompletions {
     }
 
     fn reader(&self, prompt: &Prompt, adaptations: &Adaptations) -> Box<dyn AnswerReader> {
-        Box::new(ChatReader::new(prompt, adaptations, self.endpoint.clone()))
+        Box::new(ChatReader::new(prompt, adaptations, self.addressee.echo_name(prompt)))
     }
 }
 
 /// Sends a request for the library, and gives it the answer's events in the one form that it reads. The provider can go on from our trace.
 async fn execute(request: HttpRequestFactory) -> Result<reqwest::Response, OpenAIError> {
     let mut request = request.build().await?;
-    request.headers_mut().extend(traces::to_go_on());
+    request.headers_mut().extend(traces::trace_headers());
     let events = server_sent_events::open(&http_client(), request).await.map_err(boxed)?;
     let canonical = events.map_ok(|event| match event {
         StreamEvent::Json(json) => format!("data: {json}\n\n"),

@@ -5,8 +5,8 @@ use serde_json::{Map, Value, json};
 use crate::model::{
     Prompt, PromptMessage, ToolCall, ToolDefinition,
     dialect::{Adaptation, Adaptations},
-    endpoint::Sampling,
     json_schema,
+    protocol::Sampling,
 };
 
 pub fn body(model: &str, endpoint: &str, sampling: Sampling, prompt: &Prompt, adaptations: &Adaptations) -> Value {

@@ -7,8 +7,9 @@ use serde_json::{Map, Value, json};
 use crate::model::{
     Chunk, Echo, ModelError, Prompt, Usage,
     dialect::{Adaptation, Adaptations},
-    endpoint::{AnswerReader, Progress},
-    hidden_text::{HiddenText, Part},
+    hidden_text::Part,
+    partial_answer::PartialAnswer,
+    protocol::{AnswerReader, Progress},
     refusal::Refusal,
     server_sent_events::StreamEvent,
     tool_calls::{Finished, Piece, ToolCalls},
@@ -20,37 +21,28 @@ const REASONING_FIELDS: [&str; 3] = ["reasoning_content", "reasoning", "reasonin
 const MAX_REASONING: usize = 256 * 1024;
 
 pub struct ChatReader {
-    text: HiddenText,
-    calls: ToolCalls,
+    answer: PartialAnswer,
     /// What the provider wants back: the fields of the message.
     message_fields: Map<String, Value>,
     endpoint: Arc<str>,
     usage: Option<Usage>,
     /// The usage came with the end or after it; some servers count all along.
     has_final_usage: bool,
-    /// Why the answer ended: none while it goes on, `Some(None)` when it is whole.
-    ended: Option<Option<ModelError>>,
     done: bool,
     /// Anything came that is a part of an answer.
     has_begun: bool,
-    has_text: bool,
-    has_unreadable: bool,
 }
 
 impl ChatReader {
     pub fn new(prompt: &Prompt, adaptations: &Adaptations, endpoint: Arc<str>) -> Self {
         Self {
-            text: HiddenText::new(adaptations.contains(&Adaptation::ReasoningFirst)),
-            calls: ToolCalls::new(prompt.tools.iter().map(|tool| tool.name).collect()),
+            answer: PartialAnswer::new(prompt, adaptations.contains(&Adaptation::ReasoningFirst)),
             message_fields: Map::new(),
             endpoint,
             usage: None,
             has_final_usage: false,
-            ended: None,
             done: false,
             has_begun: false,
-            has_text: false,
-            has_unreadable: false,
         }
     }
 
@@ -58,7 +50,7 @@ impl ChatReader {
         let usage = usage(event);
         self.usage = usage.or(self.usage);
         let chunks = self.add_choice(event)?;
-        self.has_final_usage |= usage.is_some() && self.ended.is_some();
+        self.has_final_usage |= usage.is_some() && self.answer.ended.is_some();
         Ok(chunks)
     }
 
@@ -72,10 +64,10 @@ impl ChatReader {
             .into_iter()
             .find(|error| is_error(error));
         if let Some(error) = error {
-            return self.fail(Refusal::in_stream(error).error());
+            return self.answer.fail(Refusal::in_stream(error).error());
         }
         // What comes after the end is not a part of the answer.
-        if self.ended.is_some() {
+        if self.answer.ended.is_some() {
             return Ok(Vec::new());
         }
         let delta = match (&choice["delta"], &choice["message"]) {
@@ -97,37 +89,23 @@ impl ChatReader {
         }
         self.has_begun |= !chunks.is_empty();
         if delta["refusal"].as_str().is_some_and(|refusal| !refusal.is_empty()) {
-            chunks.extend(self.fail(ModelError::ContentFilter)?);
+            chunks.extend(self.answer.fail(ModelError::ContentFilter)?);
             return Ok(chunks);
         }
         match reason.to_ascii_lowercase().as_str() {
             "" | "null" | "none" => {}
             "length" | "max_tokens" | "model_length" | "max_output_tokens" => {
-                self.ended = Some(Some(ModelError::LengthLimit))
+                self.answer.ended = Some(Some(ModelError::LengthLimit));
             }
             "content_filter" | "safety" | "sensitive" | "recitation" | "prohibited_content" | "blocklist" => {
-                chunks.extend(self.fail(ModelError::ContentFilter)?);
+                chunks.extend(self.answer.fail(ModelError::ContentFilter)?);
             }
             "error" | "abort" | "insufficient_system_resource" | "network_error" => {
-                chunks.extend(self.fail(ModelError::ProviderFailed)?);
+                chunks.extend(self.answer.fail(ModelError::ProviderFailed)?);
             }
-            _ => self.ended = Some(None),
+            _ => self.answer.ended = Some(None),
         }
         Ok(chunks)
-    }
-
-    /// The answer ends here, because the provider failed or withheld the rest. An error when nothing was given: another model may answer.
-    fn fail(&mut self, error: ModelError) -> Result<Vec<Chunk>, ModelError> {
-        if !self.has_text {
-            return Err(error);
-        }
-        self.calls = ToolCalls::default();
-        let error = match error {
-            ModelError::ContentFilter => error,
-            _ => ModelError::ProviderFailed,
-        };
-        self.ended.get_or_insert(Some(error));
-        Ok(Vec::new())
     }
 
     fn add_content(&mut self, content: &Value, chunks: &mut Vec<Chunk>) -> Result<(), ModelError> {
@@ -152,42 +130,36 @@ impl ChatReader {
     }
 
     fn add_text(&mut self, text: &str, chunks: &mut Vec<Chunk>) -> Result<(), ModelError> {
-        let parts = self.text.push(text);
+        let parts = self.answer.parts(text);
         self.add_parts(parts, chunks)
     }
 
     fn add_parts(&mut self, parts: Vec<Part>, chunks: &mut Vec<Chunk>) -> Result<(), ModelError> {
         for part in parts {
-            match part {
-                Part::Visible(text) => {
-                    self.has_text = true;
-                    chunks.push(Chunk::Text(text));
-                }
-                Part::Reasoning => chunks.push(Chunk::Progress),
-                Part::Call(text) => {
-                    let call: Value = serde_json::from_str(text.trim()).unwrap_or_default();
-                    let arguments = [&call["arguments"], &call["parameters"]]
-                        .into_iter()
-                        .find(|value| !value.is_null());
-                    let unreadable = Value::String(text);
-                    let piece = match call["name"].as_str() {
-                        Some(name) => Piece {
-                            name: Some(name),
-                            arguments,
-                            ..Piece::default()
-                        },
-                        None => Piece {
-                            name: Some("unnamed"),
-                            arguments: Some(&unreadable),
-                            ..Piece::default()
-                        },
-                    };
-                    self.calls.add(piece)?;
-                    chunks.push(Chunk::Progress);
-                }
+            if let Part::Call(text) = &part {
+                self.add_written_call(text)?;
             }
+            chunks.push(self.answer.chunk(part));
         }
         Ok(())
+    }
+
+    /// Adds a call that the server left in the text.
+    fn add_written_call(&mut self, text: &str) -> Result<(), ModelError> {
+        let call: Value = serde_json::from_str(text.trim()).unwrap_or_default();
+        let unreadable = json!(text);
+        let (name, arguments) = match call["name"].as_str() {
+            Some(name) => {
+                let written = [&call["arguments"], &call["parameters"]];
+                (name, written.into_iter().find(|value| !value.is_null()))
+            }
+            None => ("unnamed", Some(&unreadable)),
+        };
+        self.answer.calls.add(Piece {
+            name: Some(name),
+            arguments,
+            ..Piece::default()
+        })
     }
 
     /// Whether the piece has reasoning in a field of its own.
@@ -234,7 +206,7 @@ impl ChatReader {
             .map(str::to_owned)
             .or_else(|| piece["id"].as_i64().map(|id| id.to_string()));
         let extra = piece.get("extra_content").filter(|extra| !extra.is_null());
-        self.calls.add(Piece {
+        self.answer.calls.add(Piece {
             index: piece["index"].as_i64(),
             id: id.as_deref(),
             name: function["name"].as_str(),
@@ -246,8 +218,8 @@ impl ChatReader {
     }
 
     /// The calls, and what the provider wants back with them.
-    fn finish_calls(&mut self, cut: bool) -> Vec<Chunk> {
-        let finished = std::mem::take(&mut self.calls).finish(cut);
+    fn finish_calls(&mut self, ended: Option<ModelError>) -> Vec<Chunk> {
+        let finished = self.answer.finish_calls(ended);
         if finished.is_empty() {
             return Vec::new();
         }
@@ -276,14 +248,14 @@ impl AnswerReader for ChatReader {
                 Ok(Vec::new())
             }
             StreamEvent::Unreadable => {
-                self.has_unreadable = true;
+                self.answer.has_unreadable = true;
                 Ok(Vec::new())
             }
         }
     }
 
     fn progress(&self) -> Progress {
-        match self.ended {
+        match self.answer.ended {
             _ if self.done || self.has_final_usage => Progress::Over,
             Some(_) => Progress::AwaitsUsage,
             None => Progress::Going,
@@ -292,32 +264,28 @@ impl AnswerReader for ChatReader {
 
     fn end(&mut self) -> Result<Vec<Chunk>, ModelError> {
         let mut chunks = Vec::new();
-        let rest = self.text.finish();
+        let rest = self.answer.last_parts();
         self.add_parts(rest, &mut chunks)?;
         // `[DONE]` without a reason is an end as well, where something was said.
-        let ended = match self.ended {
+        let ended = match self.answer.ended {
             None if self.done && self.has_begun => None,
-            None if self.has_unreadable && !self.has_begun => return Err(ModelError::Garbage),
+            None if self.answer.has_unreadable && !self.has_begun => return Err(ModelError::Garbage),
             None => {
-                self.calls = ToolCalls::default();
-                match (self.has_text, self.usage) {
+                self.answer.calls = ToolCalls::default();
+                match (self.answer.has_text, self.usage) {
                     (true, Some(_)) => Some(ModelError::CutOff),
                     _ => return Err(ModelError::CutOff),
                 }
             }
             Some(ended) => ended,
         };
-        chunks.extend(self.finish_calls(ended == Some(ModelError::LengthLimit)));
+        chunks.extend(self.finish_calls(ended));
         chunks.push(Chunk::End(self.usage.unwrap_or_default(), ended));
         Ok(chunks)
     }
 
     fn lessons(&self) -> Adaptations {
-        self.text
-            .began_inside
-            .then_some(Adaptation::ReasoningFirst)
-            .into_iter()
-            .collect()
+        self.answer.lessons()
     }
 }
 

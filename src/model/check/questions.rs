@@ -107,6 +107,8 @@ impl Question {
     /// The prompt, in the form of a real one: instructions, what holds for the turn, the shopper's words.
     pub(super) fn prompt(self, instructions: &str, max_output_tokens: u32) -> Prompt {
         Prompt {
+            model: None,
+            is_check: true,
             messages: vec![
                 PromptMessage::System(instructions.to_owned()),
                 PromptMessage::Context(CONTEXT.to_owned()),

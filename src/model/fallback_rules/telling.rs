@@ -1,59 +1,117 @@
-//! What a tool returned, in plain sentences.
+//! What the tools returned, in plain sentences.
 
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::HELP;
+use super::NOT_UNDERSTOOD;
 use crate::{
-    language::{self, Language, LocalizedText, TextKey},
+    language::{self, Language, TextKey},
+    model::{PromptMessage, ToolCall},
     money::Money,
 };
 
-pub fn tell(tool: &str, result: &Value) -> LocalizedText {
-    LocalizedText::from_fn(|language| tell_in(language, tool, result))
+/// Asked where a return may be of several orders.
+pub(super) const WHICH_ORDER: TextKey = TextKey("offline-return-which");
+const NOT_FOUND: TextKey = TextKey("offline-not-found");
+
+/// One call and what came of it.
+pub(super) struct ToolResult<'a> {
+    pub tool: &'a str,
+    arguments: Value,
+    content: Value,
 }
 
-fn tell_in(language: Language, tool: &str, result: &Value) -> String {
-    if let Some(error) = result.get("error") {
+impl ToolResult<'_> {
+    pub fn data(&self) -> &Value {
+        &self.content["data"]
+    }
+
+    pub fn is_found(&self) -> bool {
+        self.content.get("error").is_none() && self.content["data"].is_object()
+    }
+
+    /// The order that was looked up, as it was written.
+    pub fn order_number(&self) -> Option<&str> {
+        self.arguments["order_number"].as_str()
+    }
+
+    /// Whether there is no such order among the shopper's.
+    pub fn is_missing_order(&self) -> bool {
+        self.order_number().is_some() && self.content["error"]["code"] == "not_found"
+    }
+}
+
+/// The calls in these messages with their results, in order. Some models give their calls no ids, or all the same one: then a result
+/// belongs to the first call of that id that has none yet.
+pub(super) fn results(messages: &[PromptMessage]) -> Vec<ToolResult<'_>> {
+    let mut waiting: Vec<&ToolCall> = Vec::new();
+    let mut found = Vec::new();
+    for message in messages {
+        match message {
+            PromptMessage::Assistant { calls, .. } => waiting = calls.iter().collect(),
+            PromptMessage::ToolResult { call_id, content } if !waiting.is_empty() => {
+                let at = waiting.iter().position(|call| call.id == *call_id).unwrap_or(0);
+                let call = waiting.remove(at);
+                found.push(ToolResult {
+                    tool: &call.tool,
+                    arguments: serde_json::from_str(&call.arguments).unwrap_or_default(),
+                    content: serde_json::from_str(content).unwrap_or_default(),
+                });
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+/// A result in words. What lacks the fields that its sentence needs is told as not found: half a sentence would be a false one.
+pub(super) fn tell(result: &ToolResult<'_>, language: Language) -> String {
+    if let Some(error) = result.content.get("error") {
         let message = match error["code"].as_str() {
+            Some("not_found") if result.tool == "search_help" => NOT_UNDERSTOOD,
             Some("sign_in_first") => TextKey("offline-sign-in-first"),
             Some("not_allowed") => TextKey("offline-not-allowed"),
-            Some("not_found") => TextKey("offline-not-found"),
+            Some("not_found") => NOT_FOUND,
             _ => TextKey("offline-not-now"),
         };
         // The store's rules are written in English.
         let reason = text(error, "message").trim_end_matches('.');
         return message.with(language, &[("reason", reason.into())]);
     }
-    let data = &result["data"];
-    match tool {
+    let data = result.data();
+    let told = match result.tool {
         "get_order" => tell_order(data, language),
-        "list_orders" => tell_orders(data, language),
+        "list_orders" => Some(tell_orders(data, language)),
         "get_refund_status" => tell_refund(data, language),
-        "search_products" => tell_products(data, language),
+        "search_products" => Some(tell_products(data, language)),
         "get_profile" => tell_profile(data, language),
         "search_help" => tell_help(data, language),
-        "return_items" => TextKey("offline-return-asked").in_language(language),
-        "hand_off" => TextKey("offline-person-called").in_language(language),
-        _ => HELP.in_language(language),
-    }
+        "return_items" => Some(TextKey("offline-return-asked").in_language(language)),
+        "hand_off" => Some(TextKey("offline-person-called").in_language(language)),
+        _ if data.get("proposal_id").is_some() => Some(TextKey("offline-proposed").in_language(language)),
+        _ => None,
+    };
+    told.unwrap_or_else(|| NOT_FOUND.in_language(language))
 }
 
-pub fn text<'a>(value: &'a Value, field: &str) -> &'a str {
+pub(super) fn text<'a>(value: &'a Value, field: &str) -> &'a str {
     value[field].as_str().unwrap_or_default()
 }
 
-pub fn list<'a>(value: &'a Value, field: &str) -> &'a [Value] {
+pub(super) fn list<'a>(value: &'a Value, field: &str) -> &'a [Value] {
     value[field].as_array().map(Vec::as_slice).unwrap_or_default()
 }
 
-fn money(value: &Value, language: Language) -> String {
-    Money::deserialize(value)
-        .map(|money| money.in_language(language))
-        .unwrap_or_default()
+fn money(value: &Value, language: Language) -> Option<String> {
+    Money::deserialize(value).ok().map(|money| money.in_language(language))
 }
 
-fn status(order: &Value, language: Language) -> String {
+/// A field's text, where there is any.
+fn given<'a>(value: &'a Value, field: &str) -> Option<&'a str> {
+    Some(text(value, field)).filter(|text| !text.is_empty())
+}
+
+pub(super) fn status(order: &Value, language: Language) -> String {
     let key = format!("offline-status-{}", text(order, "status").replace('_', "-"));
     language::text(language, &key, &[])
 }
@@ -63,53 +121,84 @@ fn names(value: &Value, field: &str, name: &str) -> String {
     names.join(", ")
 }
 
-fn tell_order(order: &Value, language: Language) -> String {
+fn tell_order(order: &Value, language: Language) -> Option<String> {
     let parcels = list(order, "shipments").len();
     let numbers = names(order, "shipments", "tracking_number");
     let tracking =
         TextKey("offline-tracking").with(language, &[("parcels", parcels.into()), ("numbers", numbers.into())]);
+    given(order, "status")?;
+    let items = Some(names(order, "lines", "name")).filter(|items| !items.is_empty())?;
     let values = [
-        ("number", text(order, "number").into()),
-        ("items", names(order, "lines", "name").into()),
+        ("number", given(order, "number")?.into()),
+        ("items", items.into()),
         ("status", status(order, language).into()),
         ("tracking", tracking.into()),
-        ("total", money(&order["total"], language).into()),
+        ("total", money(&order["total"], language)?.into()),
     ];
-    TextKey("offline-order").with(language, &values)
+    Some(TextKey("offline-order").with(language, &values))
 }
 
-fn tell_orders(data: &Value, language: Language) -> String {
+pub(super) fn tell_orders(data: &Value, language: Language) -> String {
     let orders = list(data, "orders");
-    if orders.is_empty() {
-        return TextKey("offline-no-orders").in_language(language);
-    }
     let tell = |order| {
+        given(order, "status")?;
         let values = [
-            ("number", text(order, "number").into()),
+            ("number", given(order, "number")?.into()),
             ("status", status(order, language).into()),
-            ("total", money(&order["total"], language).into()),
+            ("total", money(&order["total"], language)?.into()),
         ];
-        TextKey("offline-one-order").with(language, &values)
+        Some(TextKey("offline-one-order").with(language, &values))
+    };
+    let told: Vec<String> = orders.iter().filter_map(tell).collect();
+    match (told.is_empty(), data["orders"].is_array() && orders.is_empty()) {
+        (true, true) => TextKey("offline-no-orders").in_language(language),
+        (true, false) => NOT_FOUND.in_language(language),
+        _ => TextKey("offline-orders").with(language, &[("orders", told.join("; ").into())]),
+    }
+}
+
+/// Which of these orders is to be returned?
+pub(super) fn ask_which(orders: &[&Value], language: Language) -> String {
+    let tell = |order: &&Value| {
+        let items: Vec<&str> = list(order, "items").iter().filter_map(Value::as_str).collect();
+        format!("{} ({})", text(order, "number"), items.join(", "))
     };
     let orders: Vec<String> = orders.iter().map(tell).collect();
-    TextKey("offline-orders").with(language, &[("orders", orders.join("; ").into())])
+    WHICH_ORDER.with(language, &[("orders", orders.join("; ").into())])
 }
 
-fn tell_refund(data: &Value, language: Language) -> String {
-    let (number, refunds) = (text(data, "order_number"), list(data, "refunds"));
+/// How a return stands, by the state of its order and what was refunded.
+pub(super) fn tell_return(data: &Value, language: Language) -> String {
+    let Some(refund) = tell_refund(data, language) else {
+        return NOT_FOUND.in_language(language);
+    };
+    let number = ("number", text(data, "order_number").into());
+    let state = match text(data, "order_status") {
+        "return_requested" | "exchange_requested" => TextKey("offline-return-under-way").with(language, &[number]),
+        _ => {
+            let order = serde_json::json!({ "status": data["order_status"] });
+            TextKey("offline-return-unknown").with(language, &[number, ("status", status(&order, language).into())])
+        }
+    };
+    format!("{state} {refund}")
+}
+
+fn tell_refund(data: &Value, language: Language) -> Option<String> {
+    let (number, refunds) = (given(data, "order_number")?, list(data, "refunds"));
+    given(data, "order_status")?;
     if refunds.is_empty() {
-        let paid = money(&data["paid"], language);
-        return TextKey("offline-no-refund").with(language, &[("number", number.into()), ("paid", paid.into())]);
+        let paid = money(&data["paid"], language)?;
+        return Some(TextKey("offline-no-refund").with(language, &[("number", number.into()), ("paid", paid.into())]));
     }
     let tell = |refund: &Value| {
-        let (amount, method) = (money(&refund["amount"], language), text(refund, "payment_method_id"));
-        TextKey("amount-to-method").with(language, &[("amount", amount.into()), ("method", method.into())])
+        let (amount, method) = (money(&refund["amount"], language)?, text(refund, "payment_method_id"));
+        Some(TextKey("amount-to-method").with(language, &[("amount", amount.into()), ("method", method.into())]))
     };
     let both = |first: String, last: String| {
         TextKey("two-and-more").with(language, &[("first", first.into()), ("last", last.into())])
     };
-    let refunds = refunds.iter().map(tell).reduce(both).unwrap_or_default();
-    TextKey("offline-refunds").with(language, &[("number", number.into()), ("refunds", refunds.into())])
+    let refunds = refunds.iter().filter_map(tell).reduce(both)?;
+    Some(TextKey("offline-refunds").with(language, &[("number", number.into()), ("refunds", refunds.into())]))
 }
 
 fn tell_products(data: &Value, language: Language) -> String {
@@ -118,26 +207,24 @@ fn tell_products(data: &Value, language: Language) -> String {
         return TextKey("offline-no-products").in_language(language);
     }
     let tell = |product: &Value| {
-        let name = ("name", text(product, "name").into());
-        match &product["price_from"] {
-            Value::Null => TextKey("offline-sold-out").with(language, &[name]),
-            price => TextKey("offline-product").with(language, &[name, ("price", money(price, language).into())]),
-        }
+        let name = ("name", given(product, "name")?.into());
+        Some(match money(&product["price_from"], language) {
+            None => TextKey("offline-sold-out").with(language, &[name]),
+            Some(price) => TextKey("offline-product").with(language, &[name, ("price", price.into())]),
+        })
     };
-    let products: Vec<String> = products.iter().map(tell).collect();
+    let products: Vec<String> = products.iter().filter_map(tell).collect();
     TextKey("offline-products").with(language, &[("products", products.join(", ").into())])
 }
 
 /// The first article, with where it is from.
-fn tell_help(data: &Value, language: Language) -> String {
-    let Some(article) = list(data, "articles").first() else {
-        return HELP.in_language(language);
-    };
-    let (excerpt, title) = (text(article, "excerpt"), text(article, "title"));
-    TextKey("offline-article").with(language, &[("excerpt", excerpt.into()), ("title", title.into())])
+fn tell_help(data: &Value, language: Language) -> Option<String> {
+    let article = list(data, "articles").first()?;
+    let (excerpt, title) = (given(article, "excerpt")?, given(article, "title")?);
+    Some(TextKey("offline-article").with(language, &[("excerpt", excerpt.into()), ("title", title.into())]))
 }
 
-fn tell_profile(data: &Value, language: Language) -> String {
+fn tell_profile(data: &Value, language: Language) -> Option<String> {
     let address = match &data["address"] {
         Value::Null => TextKey("offline-no-address").in_language(language),
         address => format!(
@@ -154,9 +241,9 @@ fn tell_profile(data: &Value, language: Language) -> String {
     let name = format!("{} {}", text(data, "first_name"), text(data, "last_name"));
     let values = [
         ("name", name.into()),
-        ("email", text(data, "email").into()),
+        ("email", given(data, "email")?.into()),
         ("address", address.into()),
         ("methods", methods.into()),
     ];
-    TextKey("offline-profile").with(language, &values)
+    Some(TextKey("offline-profile").with(language, &values))
 }

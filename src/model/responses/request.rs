@@ -5,8 +5,8 @@ use serde_json::{Map, Value, json};
 use crate::model::{
     Prompt, PromptMessage,
     dialect::{Adaptation, Adaptations},
-    endpoint::Sampling,
     json_schema,
+    protocol::Sampling,
 };
 
 pub fn body(model: &str, endpoint: &str, sampling: Sampling, prompt: &Prompt, adaptations: &Adaptations) -> Value {
@@ -54,7 +54,7 @@ fn input(prompt: &Prompt, endpoint: &str) -> (String, Vec<Value>) {
         match message {
             PromptMessage::System(text) => instructions.push(text.as_str()),
             PromptMessage::Context(text) | PromptMessage::Shopper(text) => {
-                items.push(json!({ "role": "user", "content": text }))
+                items.push(json!({ "type": "message", "role": "user", "content": text }));
             }
             PromptMessage::ToolResult { call_id, content } => {
                 items.push(json!({ "type": "function_call_output", "call_id": call_id, "output": content }));
@@ -63,7 +63,7 @@ fn input(prompt: &Prompt, endpoint: &str) -> (String, Vec<Value>) {
                 let own = echo.as_ref().filter(|echo| *echo.endpoint == *endpoint);
                 items.extend(own.and_then(|echo| echo.data.as_array()).into_iter().flatten().cloned());
                 if !text.is_empty() {
-                    items.push(json!({ "role": "assistant", "content": text }));
+                    items.push(json!({ "type": "message", "role": "assistant", "content": text }));
                 }
                 items.extend(calls.iter().map(|call| {
                     json!({ "type": "function_call", "call_id": call.id, "name": call.tool, "arguments": call.arguments })

@@ -6,42 +6,34 @@ use serde_json::{Value, json};
 
 use crate::model::{
     Chunk, Echo, ModelError, Prompt, Usage,
-    endpoint::{AnswerReader, Progress},
-    hidden_text::{HiddenText, Part},
+    partial_answer::PartialAnswer,
+    protocol::{AnswerReader, Progress},
     refusal::Refusal,
     server_sent_events::StreamEvent,
-    tool_calls::{Piece, ToolCalls},
+    tool_calls::Piece,
 };
 
 /// More items than this in one answer is no answer.
 const MAX_ITEMS: usize = 256;
 
 pub struct ResponseReader {
-    text: HiddenText,
-    calls: ToolCalls,
+    answer: PartialAnswer,
     /// Items of reasoning, to be given back as they came.
     reasoning: Vec<Value>,
     /// The items that are read, by their place in the output.
     items: BTreeSet<u64>,
     endpoint: Arc<str>,
     usage: Option<Usage>,
-    ended: Option<Option<ModelError>>,
-    has_text: bool,
-    has_unreadable: bool,
 }
 
 impl ResponseReader {
     pub fn new(prompt: &Prompt, endpoint: Arc<str>) -> Self {
         Self {
-            text: HiddenText::new(false),
-            calls: ToolCalls::new(prompt.tools.iter().map(|tool| tool.name).collect()),
+            answer: PartialAnswer::new(prompt, false),
             reasoning: Vec::new(),
             items: BTreeSet::new(),
             endpoint,
             usage: None,
-            ended: None,
-            has_text: false,
-            has_unreadable: false,
         }
     }
 
@@ -49,7 +41,7 @@ impl ResponseReader {
         let place = event["output_index"].as_u64().unwrap_or(self.items.len() as u64);
         match event["type"].as_str().unwrap_or_default() {
             "response.output_text.delta" => self.add_text(event["delta"].as_str().unwrap_or_default()),
-            "response.refusal.delta" | "response.refusal.done" => self.fail(ModelError::ContentFilter),
+            "response.refusal.delta" | "response.refusal.done" => self.answer.fail(ModelError::ContentFilter),
             "response.output_item.done" => self.add_item(place, &event["item"]),
             "response.completed" | "response.incomplete" | "response.failed" => self.end_response(&event["response"]),
             // Some servers write the error into the event, some below `error`.
@@ -59,7 +51,7 @@ impl ResponseReader {
                 } else {
                     event
                 };
-                self.fail(Refusal::in_stream(error).error())
+                self.answer.fail(Refusal::in_stream(error).error())
             }
             kind if kind.contains("reasoning") || kind.contains("arguments") => Ok(vec![Chunk::Progress]),
             _ => Ok(Vec::new()),
@@ -74,7 +66,7 @@ impl ResponseReader {
             return Ok(Vec::new());
         }
         match item["type"].as_str() {
-            Some("function_call") => self.calls.add(Piece {
+            Some("function_call") => self.answer.calls.add(Piece {
                 index: i64::try_from(place).ok(),
                 id: item["call_id"].as_str().or(item["id"].as_str()),
                 name: item["name"].as_str(),
@@ -92,7 +84,7 @@ impl ResponseReader {
         self.usage = usage(&response["usage"]).or(self.usage);
         let mut chunks = Vec::new();
         for (place, item) in response["output"].as_array().into_iter().flatten().enumerate() {
-            if item["type"] == "message" && !self.has_text {
+            if item["type"] == "message" && !self.answer.has_text {
                 for part in item["content"].as_array().into_iter().flatten() {
                     chunks.extend(self.add_text(part["text"].as_str().unwrap_or_default())?);
                 }
@@ -101,44 +93,20 @@ impl ResponseReader {
             }
         }
         match response["status"].as_str().unwrap_or("completed") {
-            "failed" => chunks.extend(self.fail(Refusal::in_stream(&response["error"]).error())?),
+            "failed" => chunks.extend(self.answer.fail(Refusal::in_stream(&response["error"]).error())?),
             "incomplete" if response["incomplete_details"]["reason"] == "content_filter" => {
-                chunks.extend(self.fail(ModelError::ContentFilter)?);
+                chunks.extend(self.answer.fail(ModelError::ContentFilter)?);
             }
-            "incomplete" => self.ended = Some(Some(ModelError::LengthLimit)),
-            "cancelled" => chunks.extend(self.fail(ModelError::ProviderFailed)?),
-            _ => self.ended = Some(None),
+            "incomplete" => self.answer.ended = Some(Some(ModelError::LengthLimit)),
+            "cancelled" => chunks.extend(self.answer.fail(ModelError::ProviderFailed)?),
+            _ => self.answer.ended = Some(None),
         }
         Ok(chunks)
     }
 
-    fn fail(&mut self, error: ModelError) -> Result<Vec<Chunk>, ModelError> {
-        if !self.has_text {
-            return Err(error);
-        }
-        self.calls = ToolCalls::default();
-        let error = match error {
-            ModelError::ContentFilter => error,
-            _ => ModelError::ProviderFailed,
-        };
-        self.ended.get_or_insert(Some(error));
-        Ok(Vec::new())
-    }
-
     fn add_text(&mut self, text: &str) -> Result<Vec<Chunk>, ModelError> {
-        let parts = self.text.push(text);
-        Ok(self.shown(parts))
-    }
-
-    fn shown(&mut self, parts: Vec<Part>) -> Vec<Chunk> {
-        let chunk = |part| match part {
-            Part::Visible(text) => {
-                self.has_text = true;
-                Chunk::Text(text)
-            }
-            Part::Reasoning | Part::Call(_) => Chunk::Progress,
-        };
-        parts.into_iter().map(chunk).collect()
+        let parts = self.answer.parts(text);
+        Ok(self.answer.chunks(parts))
     }
 }
 
@@ -148,14 +116,14 @@ impl AnswerReader for ResponseReader {
             StreamEvent::Json(event) => self.add_json(&event),
             StreamEvent::Done => Ok(Vec::new()),
             StreamEvent::Unreadable => {
-                self.has_unreadable = true;
+                self.answer.has_unreadable = true;
                 Ok(Vec::new())
             }
         }
     }
 
     fn progress(&self) -> Progress {
-        match (self.ended, self.usage) {
+        match (self.answer.ended, self.usage) {
             (Some(_), Some(_)) => Progress::Over,
             (Some(_), None) => Progress::AwaitsUsage,
             (None, _) => Progress::Going,
@@ -163,14 +131,14 @@ impl AnswerReader for ResponseReader {
     }
 
     fn end(&mut self) -> Result<Vec<Chunk>, ModelError> {
-        let rest = self.text.finish();
-        let mut chunks = self.shown(rest);
-        let ended = match self.ended {
-            None if self.has_unreadable && !self.has_text => return Err(ModelError::Garbage),
+        let rest = self.answer.last_parts();
+        let mut chunks = self.answer.chunks(rest);
+        let ended = match self.answer.ended {
+            None if self.answer.has_unreadable && !self.answer.has_text => return Err(ModelError::Garbage),
             None => return Err(ModelError::CutOff),
             Some(ended) => ended,
         };
-        let finished = std::mem::take(&mut self.calls).finish(ended == Some(ModelError::LengthLimit));
+        let finished = self.answer.finish_calls(ended);
         if !finished.is_empty() && !self.reasoning.is_empty() {
             let data = json!(self.reasoning);
             chunks.push(Chunk::Echo(Echo {

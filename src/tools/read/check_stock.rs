@@ -1,4 +1,4 @@
-//! `check_stock`: whether one variant can be ordered.
+//! `check_stock`: whether a variant can be ordered.
 
 use serde::Deserialize;
 use validator::Validate;

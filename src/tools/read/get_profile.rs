@@ -1,6 +1,6 @@
 //! `get_profile`: the shopper's own name, address and payment methods.
 
-use super::Nothing;
+use super::NoArguments;
 use crate::{
     identity::Shopper,
     language::TextKey,
@@ -19,10 +19,10 @@ impl ReadTool for GetProfile {
         "{}",
         TextKey("activity-get-profile"),
     );
-    type Arguments = Nothing;
+    type Arguments = NoArguments;
     type Answer = Profile;
 
-    async fn run(_: Nothing, shopper: &Shopper, tx: &mut Tx<Reader>) -> Result<Profile, ToolError> {
+    async fn run(_: NoArguments, shopper: &Shopper, tx: &mut Tx<Reader>) -> Result<Profile, ToolError> {
         profile::of(tx, shopper.id())
             .await?
             .ok_or(ToolError::NotFound("profile"))

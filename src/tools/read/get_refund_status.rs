@@ -1,4 +1,4 @@
-//! `get_refund_status`: what has been paid back on an order.
+//! `get_refund_status`: what has been refunded on an order.
 
 use serde::Serialize;
 

@@ -1,8 +1,8 @@
-//! `list_orders`: what the shopper has ordered.
+//! `list_orders`: the shopper's orders.
 
 use serde::Serialize;
 
-use super::Nothing;
+use super::NoArguments;
 use crate::{
     identity::Shopper,
     language::TextKey,
@@ -11,8 +11,8 @@ use crate::{
     tools::{Contract, ReadTool, ToolError},
 };
 
-/// The most orders one answer lists: what fits a prompt.
-const MOST: u32 = 20;
+/// The most orders that one answer lists, so that it fits into a prompt.
+const MAX_RESULTS: u32 = 20;
 
 pub struct ListOrders;
 
@@ -30,12 +30,12 @@ impl ReadTool for ListOrders {
         TextKey("activity-list-orders"),
     );
     const FOR_GUESTS: bool = true;
-    type Arguments = Nothing;
+    type Arguments = NoArguments;
     type Answer = Answer;
 
-    async fn run(_: Nothing, _: &Shopper, tx: &mut Tx<Reader>) -> Result<Answer, ToolError> {
+    async fn run(_: NoArguments, _: &Shopper, tx: &mut Tx<Reader>) -> Result<Answer, ToolError> {
         Ok(Answer {
-            orders: orders::list(tx, MOST, None).await?,
+            orders: orders::list(tx, MAX_RESULTS, None).await?,
         })
     }
 }

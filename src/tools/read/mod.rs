@@ -1,4 +1,4 @@
-//! Tools that look things up. Each runs on the reader role in a READ ONLY transaction bound to one shopper.
+//! Read tools: they look things up. Each runs with the reader role in a READ ONLY transaction bound to one shopper.
 
 pub mod check_stock;
 pub mod get_order;
@@ -12,12 +12,12 @@ pub mod search_products;
 use serde::Deserialize;
 use validator::Validate;
 
-/// Arguments of a tool that takes none.
+/// The arguments of a tool that takes none.
 #[derive(Deserialize, Validate, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Nothing {}
+pub struct NoArguments {}
 
-/// Arguments of a tool about one order.
+/// The arguments of a tool about one order.
 #[derive(Deserialize, Validate, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OrderNumber {

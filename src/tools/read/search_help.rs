@@ -1,4 +1,4 @@
-//! `search_help`: what the store's help articles say.
+//! `search_help`: searches the store's help articles.
 
 use serde::{Deserialize, Serialize};
 use validator::Validate;
@@ -27,7 +27,7 @@ pub struct Arguments {
 #[derive(Serialize)]
 pub struct Articles {
     articles: Vec<FoundArticle>,
-    /// What the model is told to do with the articles: name their source.
+    /// Tells the model to name the articles as its source.
     cite: &'static str,
 }
 

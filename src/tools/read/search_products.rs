@@ -1,4 +1,4 @@
-//! `search_products`: products by words.
+//! `search_products`: finds products by words.
 
 use serde::{Deserialize, Serialize};
 use validator::Validate;
@@ -11,15 +11,15 @@ use crate::{
     tools::{Contract, ReadTool, ToolError},
 };
 
-/// The most products one answer lists: what fits a prompt.
-const MOST: u32 = 20;
+/// The most products that one answer lists, so that it fits into a prompt.
+const MAX_RESULTS: u32 = 20;
 
 pub struct SearchProducts;
 
 #[derive(Deserialize, Validate, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Arguments {
-    /// Words that the product's name or description must hold.
+    /// Words that the product's name or description must contain.
     #[validate(length(min = 1, max = 120), custom(function = crate::text::single_line), custom(function = crate::text::not_blank))]
     query: String,
 }
@@ -43,7 +43,7 @@ impl ReadTool for SearchProducts {
 
     async fn run(arguments: Arguments, _: &Shopper, tx: &mut Tx<Reader>) -> Result<Answer, ToolError> {
         Ok(Answer {
-            products: catalogue::search(tx, &arguments.query, MOST).await?,
+            products: catalogue::search(tx, &arguments.query, MAX_RESULTS).await?,
         })
     }
 }

@@ -1,4 +1,4 @@
-//! `add_crm_note`: a line for the store's own records about this shopper.
+//! `add_crm_note`: adds a note about this shopper to the store's own records.
 
 use serde::{Deserialize, Serialize};
 use validator::Validate;

@@ -1,9 +1,11 @@
-//! `cancel_order`: a pending order is called off and every payment goes back where it came from.
+//! `cancel_order`: cancels a pending order and refunds every payment to where it came from.
 
 use serde::{Deserialize, Serialize};
 use validator::Validate;
 
-use super::{Ledger, WriteTool, methods, must_be, order, order_ref, total, unrefunded, wording::spell};
+use super::{
+    Ledger, WriteTool, methods, must_be, must_promise_nothing, order, order_ref, total, unrefunded, wording::spell,
+};
 use crate::{
     approvals::{
         Plan, PlanError,
@@ -43,7 +45,10 @@ impl WriteTool for CancelOrder {
         target: "one of the shopper's orders",
         example: r##"{"order_number": "#W5442520", "reason": "no_longer_needed"}"##,
         effect: Effect::MovesMoney,
-        requires: &["the order is pending and its items were not changed"],
+        requires: &[
+            "the order is pending and its items were not changed",
+            "no return or exchange of it is under way",
+        ],
         may_retry: true,
         side_effects: &["a refund to each payment method", "a receipt by mail"],
         activity: TextKey("activity-cancel-order"),
@@ -54,6 +59,7 @@ impl WriteTool for CancelOrder {
     async fn plan<R: Role>(arguments: &Arguments, shopper: ShopperId, tx: &mut Tx<R>) -> Result<Plan, PlanError> {
         let order = order(tx, &arguments.order_number).await?;
         must_be(&order, OrderStatus::Pending, "pending")?;
+        must_promise_nothing(&order)?;
         let refunds = unrefunded(&order);
         let methods = methods(tx, shopper).await?;
         let mut ledger = Ledger::new(&methods);

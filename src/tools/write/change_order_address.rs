@@ -1,4 +1,4 @@
-//! `change_order_address`: a pending order goes somewhere else.
+//! `change_order_address`: changes the delivery address of a pending order.
 
 use serde::{Deserialize, Serialize};
 use validator::Validate;

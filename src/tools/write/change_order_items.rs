@@ -1,4 +1,4 @@
-//! `change_order_items`: units of a pending order become other variants, once.
+//! `change_order_items`: changes units of a pending order into other variants, once.
 
 use serde::{Deserialize, Serialize};
 use validator::Validate;
@@ -27,10 +27,10 @@ pub struct ChangeOrderItems;
 pub struct Arguments {
     #[validate(length(min = 1, max = 64), custom(function = crate::text::single_line))]
     order_number: String,
-    /// One entry a unit.
+    /// One entry for each unit.
     #[validate(nested, length(min = 1, max = 50))]
     changes: Vec<ItemChange>,
-    /// Pays, or gets, the difference in price.
+    /// The payment method that pays, or gets, the difference in price.
     #[validate(length(min = 1, max = 120), custom(function = crate::text::single_line))]
     payment_method_id: String,
 }

@@ -1,9 +1,9 @@
-//! `change_order_payment`: a pending order is paid by another method.
+//! `change_order_payment`: changes the payment method of a pending order.
 
 use serde::{Deserialize, Serialize};
 use validator::Validate;
 
-use super::{Ledger, WriteTool, method, methods, must_be, must_cover, order, order_ref};
+use super::{Ledger, WriteTool, method, methods, must_be, must_cover, must_promise_nothing, order, order_ref};
 use crate::{
     approvals::{
         Plan, PlanError,
@@ -50,6 +50,7 @@ impl WriteTool for ChangeOrderPayment {
     async fn plan<R: Role>(arguments: &Arguments, shopper: ShopperId, tx: &mut Tx<R>) -> Result<Plan, PlanError> {
         let order = order(tx, &arguments.order_number).await?;
         must_be(&order, OrderStatus::Pending, "pending")?;
+        must_promise_nothing(&order)?;
         let [paid] = &order.payments[..] else {
             return Err(PlanError::rule("the payment of this order was changed before"));
         };

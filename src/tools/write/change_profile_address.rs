@@ -1,4 +1,4 @@
-//! `change_profile_address`: the shopper's default address.
+//! `change_profile_address`: changes the shopper's default address.
 
 use serde::{Deserialize, Serialize};
 use validator::Validate;

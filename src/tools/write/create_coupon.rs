@@ -1,4 +1,4 @@
-//! `create_coupon`: a coupon for this shopper, once.
+//! `create_coupon`: creates a coupon for this shopper, once.
 
 use serde::{Deserialize, Serialize};
 use validator::Validate;
@@ -17,9 +17,9 @@ use crate::{
     tools::{Contract, Effect},
 };
 
-/// The largest discounts of any store; a store's policy narrows them by the amount at stake.
-const MOST_PERCENT: u32 = 20;
-const MOST_MINOR: i64 = 5_000;
+/// The largest discounts of any store; a store's policy can lower the limit by the amount at stake.
+const MAX_PERCENT: u32 = 20;
+const MAX_MINOR: i64 = 5_000;
 const DAYS: u32 = 30;
 
 pub struct CreateCoupon;
@@ -66,10 +66,10 @@ impl WriteTool for CreateCoupon {
                     .value
                     .parse()
                     .ok()
-                    .filter(|percent| (1..=MOST_PERCENT).contains(percent));
+                    .filter(|percent| (1..=MAX_PERCENT).contains(percent));
                 let percent =
-                    percent.ok_or_else(|| refuse(format!("must be whole percents from 1 to {MOST_PERCENT}")))?;
-                let at_most = Money::new(MOST_MINOR, currency);
+                    percent.ok_or_else(|| refuse(format!("must be whole percents from 1 to {MAX_PERCENT}")))?;
+                let at_most = Money::new(MAX_MINOR, currency);
                 let worth = LocalizedText::from_fn(|language| {
                     let values = [
                         ("percent", percent.into()),
@@ -81,10 +81,10 @@ impl WriteTool for CreateCoupon {
             }
             Kind::Amount => {
                 let amount = Money::parse(&arguments.value, currency).map_err(|error| refuse(error.to_string()))?;
-                if !(1..=MOST_MINOR).contains(&amount.minor) {
+                if !(1..=MAX_MINOR).contains(&amount.minor) {
                     return Err(refuse(format!(
                         "must be more than nothing and at most {}",
-                        Money::new(MOST_MINOR, currency)
+                        Money::new(MAX_MINOR, currency)
                     )));
                 }
                 let worth = LocalizedText::from_fn(|language| amount.in_language(language));

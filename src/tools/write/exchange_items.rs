@@ -1,4 +1,4 @@
-//! `exchange_items`: units of a delivered order come back and others go out.
+//! `exchange_items`: units of a delivered order come back and others are sent.
 
 use serde::{Deserialize, Serialize};
 use validator::Validate;
@@ -27,10 +27,10 @@ pub struct ExchangeItems;
 pub struct Arguments {
     #[validate(length(min = 1, max = 64), custom(function = crate::text::single_line))]
     order_number: String,
-    /// One entry a unit.
+    /// One entry for each unit.
     #[validate(nested, length(min = 1, max = 50))]
     changes: Vec<ItemChange>,
-    /// Pays, or gets, the difference in price when the items are back.
+    /// The payment method that pays, or gets, the difference in price when the items are back.
     #[validate(length(min = 1, max = 120), custom(function = crate::text::single_line))]
     payment_method_id: String,
 }

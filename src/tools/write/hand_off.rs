@@ -1,4 +1,4 @@
-//! `hand_off`: a person takes over.
+//! `hand_off`: calls a person of the staff.
 
 use serde::{Deserialize, Serialize};
 use validator::Validate;
@@ -21,7 +21,7 @@ pub struct HandOff;
 #[derive(Serialize, Deserialize, Validate, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Arguments {
-    /// What the person must know.
+    /// What the person needs to know.
     #[validate(length(min = 1, max = 1000), custom(function = crate::text::multi_line), custom(function = crate::text::not_blank))]
     summary: String,
 }

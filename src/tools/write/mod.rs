@@ -1,5 +1,5 @@
-//! Tools that would change something. Each only plans: rules over what is there now, and the exact changes as data.
-//! The same plan is made when it is proposed and again when it is executed.
+//! Write tools: each only plans. From the rules and the current data it makes the exact changes, as data. The same plan is made when it is
+//! proposed and again when it is executed.
 
 pub mod add_crm_note;
 pub mod cancel_order;
@@ -12,6 +12,7 @@ pub mod exchange_items;
 pub mod hand_off;
 pub mod request_refund;
 pub mod return_items;
+mod units;
 mod wording;
 
 use std::collections::BTreeMap;
@@ -19,9 +20,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use validator::Validate;
 
+use self::units::{UNDER_WAY, unit_of, units_left};
 use super::Contract;
 use crate::{
-    approvals::{OrderRef, Plan, PlanError, policy::Policy},
+    approvals::{OrderRef, Plan, PlanError, policy::Policy, returns},
     ids::ShopperId,
     ledger,
     money::{Currency, Money},
@@ -34,16 +36,16 @@ use crate::{
     tenancy::{Role, Tx},
 };
 
-/// A tool that proposes.
+/// A tool that proposes changes.
 pub trait WriteTool: Send + Sync + 'static {
     const CONTRACT: Contract;
-    /// Who decides where the store has not said otherwise.
+    /// The policy where the store has set none.
     const POLICY: Policy;
-    /// Whether guests may ask for it.
+    /// Whether guests may use it.
     const FOR_GUESTS: bool = false;
     type Arguments: super::Arguments + Serialize + Sync;
 
-    /// The exact effect, or why there is none. Deterministic: the executor compares.
+    /// Plans the exact effect, or says why there is none. Deterministic, because the executor plans again and compares.
     fn plan<R: Role>(
         arguments: &Self::Arguments,
         shopper: ShopperId,
@@ -51,23 +53,55 @@ pub trait WriteTool: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Plan, PlanError>> + Send;
 }
 
-/// One unit of an ordered item for one of another variant.
+/// One unit of an ordered item, and the variant that replaces it.
 #[derive(Clone, Serialize, Deserialize, Validate, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ItemChange {
     /// The ordered item.
     #[validate(length(min = 1, max = 120), custom(function = crate::text::single_line))]
     pub item_id: String,
-    /// The variant wanted instead.
+    /// The variant that is wanted instead.
     #[validate(length(min = 1, max = 120), custom(function = crate::text::single_line))]
     pub new_item_id: String,
 }
 
+/// An order. What is promised to returns and exchanges under way is set aside: it counts as left of no payment.
 async fn order<R: Role>(tx: &mut Tx<R>, number: &str) -> Result<Order, PlanError> {
-    orders::by_number(tx, number).await?.ok_or(PlanError::NotFound("order"))
+    let mut order = orders::by_number(tx, number)
+        .await?
+        .ok_or(PlanError::NotFound("order"))?;
+    for (method, promised) in returns::promised(tx, order.id).await? {
+        set_aside(&mut order, &method, promised);
+    }
+    Ok(order)
 }
 
-/// Only an order in this state may be planned on.
+/// Sets aside what will be paid out to a method, as the ledger takes it: from that method's payments first, then from the others.
+fn set_aside(order: &mut Order, method: &str, promised: i64) {
+    let (own, others): (Vec<_>, Vec<_>) = order
+        .payments
+        .iter_mut()
+        .partition(|payment| payment.payment_method_id == method);
+    let mut rest = promised;
+    for payment in own.into_iter().chain(others) {
+        let part = rest.min(payment.left.minor);
+        payment.left.minor -= part;
+        rest -= part;
+    }
+    let before = order.promised.map_or(0, |before| before.minor);
+    let set_aside = before + promised - rest;
+    order.promised = (set_aside > 0).then(|| Money::new(set_aside, order.total.currency));
+}
+
+/// Refuses to move money that a return or exchange under way will pay out.
+fn must_promise_nothing(order: &Order) -> Result<(), PlanError> {
+    match order.promised {
+        Some(_) => Err(PlanError::rule(UNDER_WAY)),
+        None => Ok(()),
+    }
+}
+
+/// Refuses to plan on an order in any other state.
 fn must_be(order: &Order, status: OrderStatus, what: &str) -> Result<(), PlanError> {
     if order.status == status {
         Ok(())
@@ -76,40 +110,7 @@ fn must_be(order: &Order, status: OrderStatus, what: &str) -> Result<(), PlanErr
     }
 }
 
-/// How many units of each line the shopper still has: those that came back and were paid out are gone. Refuses while a return or exchange of
-/// the order is under way, whatever status the shop's platform reports meanwhile.
-async fn units_left<R: Role>(tx: &mut Tx<R>, order: &Order) -> Result<Vec<u32>, PlanError> {
-    let found = sqlx::query!(
-        r#"SELECT kind, items, settled_at IS NULL AS "is_open!" FROM returns WHERE tenant_id = $2 AND order_id = $1 AND called_off_at IS NULL"#,
-        order.id.as_uuid(),
-        tx.tenant_id().as_uuid()
-    )
-    .fetch_all(&mut **tx)
-    .await?;
-    if found.iter().any(|row| row.is_open) {
-        return Err(PlanError::rule("a return or exchange of this order is under way"));
-    }
-    let mut left: Vec<u32> = order.lines.iter().map(|line| line.quantity).collect();
-    let returned = found
-        .into_iter()
-        .filter(|row| row.kind == "return")
-        .map(|row| row.items);
-    let returned = returned.filter_map(|items| serde_json::from_value::<Vec<String>>(items).ok());
-    for item in returned.flatten() {
-        // The platform may have taken the line off the order.
-        if let Some(at) = unit_of(&order.lines, &left, &item) {
-            left[at] -= 1;
-        }
-    }
-    Ok(left)
-}
-
-/// The line that a unit of an item can be taken from.
-fn unit_of(lines: &[Line], left: &[u32], item: &str) -> Option<usize> {
-    (0..left.len()).find(|&at| lines[at].item_id == item && left[at] > 0)
-}
-
-/// The shopper's payment methods, by their ids.
+/// The shopper's payment methods, by id.
 async fn methods<R: Role>(tx: &mut Tx<R>, shopper: ShopperId) -> Result<BTreeMap<String, PaymentMethod>, PlanError> {
     let profile = profile::of(tx, shopper).await?.ok_or(PlanError::NotFound("profile"))?;
     Ok(profile
@@ -123,7 +124,7 @@ fn method<'a>(methods: &'a BTreeMap<String, PaymentMethod>, id: &str) -> Result<
     methods.get(id).ok_or(PlanError::NotFound("payment method"))
 }
 
-/// A charge must be covered when it goes to a gift card. What is set aside on it for changes of other orders is not there.
+/// A charge to a gift card must be covered by its balance, less what is set aside for changes of other orders.
 async fn must_cover<R: Role>(
     tx: &mut Tx<R>,
     (order, shopper): (&Order, ShopperId),
@@ -139,7 +140,7 @@ async fn must_cover<R: Role>(
     }
 }
 
-/// Refuses where everything that was paid for the order has gone back: its goods are not the shopper's any more to change, exchange or return.
+/// Refuses where all payments for the order were refunded: its goods can no longer be changed, exchanged or returned.
 fn must_be_paid(order: &Order) -> Result<(), PlanError> {
     let has_refund = order.payments.iter().any(|payment| payment.kind == PaymentKind::Refund);
     if has_refund && unrefunded(order).is_empty() {
@@ -149,7 +150,7 @@ fn must_be_paid(order: &Order) -> Result<(), PlanError> {
     }
 }
 
-/// Money moved for an order: the ledger's rows, and what it does to gift cards.
+/// The money of a plan: its payments for the order, and their effect on gift cards.
 struct Ledger<'a> {
     methods: &'a BTreeMap<String, PaymentMethod>,
     changes: Vec<Change>,
@@ -165,7 +166,7 @@ impl<'a> Ledger<'a> {
         }
     }
 
-    /// Takes a positive amount from, or gives it back to, a method.
+    /// Books a positive amount that is taken from, or given back to, a payment method.
     fn book(&mut self, kind: PaymentKind, amount: Money, method: &str) -> Result<(), PlanError> {
         self.changes.push(Change::Payment {
             kind,
@@ -197,7 +198,7 @@ impl<'a> Ledger<'a> {
     }
 }
 
-/// What was paid and can still go out, for each method that has any, in the order of their first payment.
+/// What was paid, can still be refunded and is not promised, for each method that has any, in the order of their first payment.
 fn unrefunded(order: &Order) -> Vec<(String, Money)> {
     let mut left: Vec<(String, Money)> = Vec::new();
     for payment in order.payments.iter().filter(|payment| payment.left.minor > 0) {
@@ -213,10 +214,10 @@ fn total(amounts: &[(String, Money)], currency: Currency) -> Money {
     Money::new(amounts.iter().map(|(_, amount)| amount.minor).sum(), currency)
 }
 
-/// The order's lines after swapping units one by one, and what the new units cost more.
+/// The order's lines after swapping units one by one, and the difference in price.
 async fn swap<R: Role>(tx: &mut Tx<R>, order: &Order, changes: &[ItemChange]) -> Result<(Vec<Line>, Money), PlanError> {
     let mut lines = order.lines.clone();
-    // What is still there to be swapped: a unit that came in by a swap is not.
+    // Only units that are there now can be swapped, not those that come in by a swap.
     let mut left = units_left(tx, order).await?;
     let mut difference = Money::new(0, order.total.currency);
     for change in changes {
@@ -248,7 +249,7 @@ async fn swap<R: Role>(tx: &mut Tx<R>, order: &Order, changes: &[ItemChange]) ->
         };
         lines.push(line);
     }
-    // Swapped-out lines go, and equal swapped-in lines become one.
+    // Empty lines are removed, and equal lines merged.
     let mut merged: Vec<Line> = Vec::new();
     for line in lines.into_iter().filter(|line| line.quantity > 0) {
         match merged
@@ -272,7 +273,7 @@ fn swaps(changes: &[ItemChange]) -> Vec<Swap> {
         .collect()
 }
 
-/// Books a price difference: more is taken from the method, less is given back to it.
+/// Books a difference in price: a positive one is taken from the method, a negative one given back to it.
 fn book_difference(ledger: &mut Ledger<'_>, difference: Money, method: &str) -> Result<(), PlanError> {
     let amount = Money::new(difference.minor.abs(), difference.currency);
     match difference.minor {
@@ -293,5 +294,6 @@ fn order_ref(order: &Order) -> Option<OrderRef> {
         number: order.number.clone(),
         version: order.version,
         refunded: (refunded > 0).then(|| Money::new(refunded, order.total.currency)),
+        promised: order.promised,
     })
 }

@@ -1,4 +1,4 @@
-//! `request_refund`: money back on an order, never more than was paid and not refunded yet.
+//! `request_refund`: refunds money on an order, never more than was paid and not refunded yet.
 
 use serde::{Deserialize, Serialize};
 use validator::Validate;
@@ -40,7 +40,7 @@ impl WriteTool for RequestRefund {
         effect: Effect::MovesMoney,
         requires: &[
             "the amount is more than nothing",
-            "the amount is at most what was paid less what was refunded",
+            "the amount is at most what was paid less what was refunded and what returns under way will pay out",
         ],
         may_retry: true,
         side_effects: &["a refund", "a receipt by mail"],

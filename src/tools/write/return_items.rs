@@ -1,4 +1,4 @@
-//! `return_items`: units of a delivered order come back.
+//! `return_items`: units of a delivered order are sent back for a refund.
 
 use serde::{Deserialize, Serialize};
 use validator::Validate;
@@ -27,10 +27,10 @@ pub struct ReturnItems;
 pub struct Arguments {
     #[validate(length(min = 1, max = 64), custom(function = crate::text::single_line))]
     order_number: String,
-    /// One entry a unit.
+    /// One entry for each unit.
     #[validate(length(min = 1, max = 50), custom(function = crate::text::single_lines))]
     item_ids: Vec<String>,
-    /// Gets the refund when the items are back: the original method, or a gift card of the shopper's.
+    /// The payment method that gets the refund when the items are back: the original one, or a gift card of the shopper's.
     #[validate(length(min = 1, max = 120), custom(function = crate::text::single_line))]
     payment_method_id: String,
 }

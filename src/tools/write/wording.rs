@@ -1,4 +1,4 @@
-//! Parts of plans, in words.
+//! Parts of a plan's summary, in words.
 
 use super::ItemChange;
 use crate::{
@@ -28,9 +28,9 @@ fn both(first: &str, last: &str, language: Language) -> String {
 }
 
 /// How many different goods a summary names.
-const NAMED: usize = 3;
+const MAX_NAMED_GOODS: usize = 3;
 
-/// These units of an order, as the shopper knows them: `2 × Enamel Mug and Storm Lantern`.
+/// The given units of an order, as the shopper knows them: `2 × Enamel Mug and Storm Lantern`.
 pub(super) fn goods<'a>(lines: &[Line], item_ids: impl IntoIterator<Item = &'a String>, language: Language) -> String {
     let mut counted: Vec<(&str, usize)> = Vec::new();
     for id in item_ids {
@@ -41,12 +41,12 @@ pub(super) fn goods<'a>(lines: &[Line], item_ids: impl IntoIterator<Item = &'a S
             None => counted.push((name, 1)),
         }
     }
-    let more: usize = counted.iter().skip(NAMED).map(|(_, count)| count).sum();
+    let more: usize = counted.iter().skip(MAX_NAMED_GOODS).map(|(_, count)| count).sum();
     let tell = |(name, count): &(&str, usize)| match count {
         1 => (*name).to_owned(),
         count => format!("{count} × {name}"),
     };
-    let mut told: Vec<String> = counted.iter().take(NAMED).map(tell).collect();
+    let mut told: Vec<String> = counted.iter().take(MAX_NAMED_GOODS).map(tell).collect();
     told.extend((more > 0).then(|| TextKey("more-goods").with(language, &[("count", more.into())])));
     match told.pop() {
         Some(last) if !told.is_empty() => both(&told.join(", "), &last, language),

@@ -1,16 +1,16 @@
-/* What makes the console pleasant; nothing rests on it. New things appear, keys decide, and a decision can be taken back. */
+/* Optional comfort for the console, which works without it: live updates, keyboard shortcuts, and undo for a decision. */
 (() => {
   "use strict";
   const REFRESH = 5000,
-    SECOND_THOUGHTS = 5000;
+    UNDO_DELAY = 5000;
   const toast = document.getElementById("toast");
   // On a phone the menu is a row that is wider than the screen.
   document.querySelector("nav [aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" });
   const typing = () => /^(INPUT|TEXTAREA|SELECT)$/.test(document.activeElement?.tagName || "");
 
-  // --- A moment before it is sent.
+  // --- Undo: a decision is sent after a delay, in which it can be cancelled.
   let waiting = null;
-  const calm = () => {
+  const cancel = () => {
     clearTimeout(waiting?.timer);
     waiting = null;
     toast.hidden = true;
@@ -20,10 +20,10 @@
     const form = /** @type {HTMLFormElement} */ (event.target);
     if (!form.matches("form[data-undo]") || form.dataset.sure) return;
     event.preventDefault();
-    calm();
+    cancel();
     const undo = document.createElement("button");
     undo.textContent = "Undo";
-    undo.addEventListener("click", calm);
+    undo.addEventListener("click", cancel);
     toast.replaceChildren("Sent in a moment. ", undo);
     toast.hidden = false;
     undo.focus();
@@ -31,7 +31,7 @@
       timer: setTimeout(() => {
         form.dataset.sure = "yes";
         form.requestSubmit();
-      }, SECOND_THOUGHTS),
+      }, UNDO_DELAY),
     };
   });
 
@@ -42,7 +42,7 @@
     const at = rows.indexOf(/** @type {HTMLElement} */ (document.activeElement));
     if (event.key === "j" && rows.length) rows[Math.min(at + 1, rows.length - 1)].focus();
     else if (event.key === "k" && rows.length) rows[Math.max(at - 1, 0)].focus();
-    else if (event.key === "u" && waiting) calm();
+    else if (event.key === "u" && waiting) cancel();
     else {
       const key = CSS.escape(event.key);
       const button = /** @type {HTMLButtonElement} */ (document.querySelector(`button[data-key="${key}"]`));
@@ -54,7 +54,7 @@
     event.preventDefault();
   });
 
-  // --- New things appear, where nobody is in the middle of something.
+  // --- Live updates, except while somebody is typing or deciding.
   const live = document.getElementById("live");
   const watched = location.pathname === "/console" || location.pathname.startsWith("/console/conversations");
   setInterval(async () => {
@@ -79,7 +79,7 @@
       const page = new DOMParser().parseFromString(await response.text(), "text/html").getElementById("live");
       if (page && page.innerHTML !== live.innerHTML) live.replaceChildren(...page.childNodes);
     } catch {
-      /* the next time */
+      /* the next refresh tries again */
     }
   }, REFRESH);
 })();

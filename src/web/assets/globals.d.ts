@@ -1,13 +1,13 @@
-// What the scripts find on a page that is not of the language or the browser.
+// Declarations of globals that come neither from the language nor from the browser.
 
-/** How the shop's page vouches for a visitor, and answers a challenge (docs/assertions.md, docs/widget.md). */
+/** What the shop's page defines to sign its visitor in and to solve a challenge (docs/assertions.md, docs/widget.md). */
 interface Window {
   countersign?: { assertion?: () => Promise<string>; challenge?: () => Promise<string> };
 }
 
-/** The widget's style sheet: the server puts it in the place of this name. */
+/** The widget's style sheet. The server replaces this name by it. */
 declare const STYLE: string;
 
-/** The texts of every language, by its tag: the server puts them in the place of this name. */
+/** The texts of every language, by language tag. The server replaces this name by them. */
 // biome-ignore lint/suspicious/noExplicitAny: a text, or the texts of an API's states.
 declare const CATALOGUES: Record<string, Record<string, any>>;

@@ -1,4 +1,4 @@
-/* The mailed link carries its secret behind the #. It goes into the form, and out of the address. */
+/* Moves the secret of a mailed link, which follows the #, from the address into the form. */
 (() => {
   "use strict";
   const field = /** @type {HTMLInputElement} */ (document.querySelector("input[name=token]"));

@@ -1,9 +1,9 @@
-/* What a shop's own page does: it gets an assertion for the visitor whom its backend knows, and hands it to the chat. */
+/* The script of a shop's page: gets an assertion for the signed-in visitor from the shop's backend, and hands it to the chat. */
 (() => {
   "use strict";
   const visitor = document.currentScript.dataset.visitor;
   const before = sessionStorage.getItem("visitor");
-  // Another visitor on the same machine: the chat of the one before is not theirs.
+  // When another visitor uses the same browser, the previous visitor's chat is removed.
   if (before !== null && before !== visitor)
     for (const name of Object.keys(localStorage)) if (name.startsWith("countersign:")) localStorage.removeItem(name);
   sessionStorage.setItem("visitor", visitor);

@@ -2,8 +2,8 @@
  *   <script async src="https://chat.shop.example/widget.js" data-store-key="pk_…"></script>
  * Optional: data-title, data-accent (#rrggbb), data-theme (light, dark), data-lang (en, de), data-open.
  * A signed-in visitor: window.countersign = { assertion: async () => "a JWT of your backend's" } (docs/assertions.md).
- * Lives in a shadow root and styles itself by a constructed sheet: a strict CSP needs only this origin in script-src and connect-src.
- * Holds no secret: the store key is publishable, and a shopper's token is the shopper's own. */
+ * It lives in a shadow root with a constructed style sheet, so a strict CSP needs only this origin in script-src and connect-src.
+ * It holds no secret: the store key is publishable, and the token belongs to the shopper. */
 (() => {
   "use strict";
   const script = /** @type {HTMLScriptElement} */ (document.currentScript);
@@ -11,7 +11,7 @@
   const { storeKey, title, accent, theme, lang } = script.dataset;
   if (!storeKey) return console.error("countersign: the script tag needs data-store-key");
 
-  /** The texts of every language, which the server puts here: `widget.ftl` of each. */
+  /** The texts of every language. The server replaces CATALOGUES by the contents of each `widget.ftl`. */
   const WORDS = CATALOGUES;
   const wanted = (lang || document.documentElement.lang || navigator.language || "").slice(0, 2);
   const language = WORDS[wanted] ? wanted : "en";
@@ -20,27 +20,27 @@
   const details = (plan) => plan.details?.[language] || plan.details?.en || [];
   const say = (key, ...values) => values.reduce((text, value, at) => text.replace(`{${at}}`, value), words[key]);
 
-  // --- What is kept over a reload. Where the browser keeps nothing for us (a frame of a third party), for this page's life.
+  // --- State that survives a reload. If localStorage is not available, as in a third-party frame, it lasts until the page is left.
   const place = `countersign:${storeKey}`;
   let kept = {};
   try {
     kept = JSON.parse(localStorage.getItem(place)) || {};
   } catch {
-    /* nothing is kept */
+    /* localStorage is not available */
   }
   const keep = (change) => {
     Object.assign(kept, change);
     try {
       localStorage.setItem(place, JSON.stringify(kept));
     } catch {
-      /* as above */
+      /* localStorage is not available */
     }
   };
 
   // --- The API.
   const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
-  /** Until the browser is connected again, or a while has passed. */
-  const patience = (ms) =>
+  /** Waits until the browser is online again, or for `ms`. */
+  const untilOnline = (ms) =>
     /** @type {Promise<void>} */
     (
       new Promise((done) => {
@@ -74,7 +74,7 @@
     return response;
   }
   const read = async (path) => (await call("GET", path)).json();
-  const door = async (path, body, headers) =>
+  const postAsStore = async (path, body, headers) =>
     (await call("POST", path, body || {}, { "x-store-key": storeKey, ...headers })).json();
   const enter = (opened) => keep({ token: opened.token, guest: opened.guest });
   function forget() {
@@ -82,27 +82,29 @@
   }
 
   let entering = null;
-  /** One at a time: two would be two guests. */
+  /** Opens a session if there is none. Concurrent callers share one request, because two would create two guests. */
   const session = () =>
     kept.token
       ? null
-      : (entering ||= comeIn().finally(() => {
+      : (entering ||= openSession().finally(() => {
           entering = null;
         }));
-  async function comeIn() {
+  async function openSession() {
     const assertion = await window.countersign?.assertion?.();
     const challenge = assertion ? null : await window.countersign?.challenge?.();
     const solved = challenge ? { "challenge-token": challenge } : {};
     enter(
-      assertion ? await door("/v1/sessions/assertion", { assertion }) : await door("/v1/sessions/guest", {}, solved),
+      assertion
+        ? await postAsStore("/v1/sessions/assertion", { assertion })
+        : await postAsStore("/v1/sessions/guest", {}, solved),
     );
     showWho();
   }
 
-  // --- The page's part.
+  // --- The elements of the page.
   const host = document.createElement("countersign-chat");
   const root = host.attachShadow({ mode: "open" });
-  /** make("p.note", { id: "x" }, child, "text"): an element. Text is always text. */
+  /** Creates an element, such as make("p.note", { id: "x" }, child, "text"). Strings are never parsed as HTML. */
   function make(what, attributes, ...children) {
     const [tag, ...classes] = what.split(".");
     const element = document.createElement(tag);
@@ -148,7 +150,7 @@
     "×",
   );
   const attended = make("p.attended", { role: "status", hidden: true });
-  const door_form = make("div.door", { hidden: true });
+  const codeForm = make("div.door", { hidden: true });
   const panel = make(
     "section.panel",
     { role: "dialog", "aria-label": title || say("chat"), hidden: true },
@@ -156,7 +158,7 @@
     attended,
     log,
     status,
-    door_form,
+    codeForm,
     form,
   );
   const launcher = make(
@@ -209,9 +211,28 @@
 
   // --- Messages.
   const shown = new Set();
+  /** What may be pressed below the newest message. */
+  let offered = null;
+  function offer(texts) {
+    const press = (text) => async () => {
+      offered?.remove();
+      // The answer that offers it may still be on its way to its end.
+      while (busy || sending) await sleep(50);
+      send(text);
+    };
+    const button = (text) => make("button", { type: "button", dir: "auto", onclick: press(text) }, text);
+    offered = make(
+      "div.buttons.suggestions",
+      { role: "group", "aria-label": say("suggestions") },
+      ...texts.map(button),
+    );
+    log.append(offered);
+    bottom();
+  }
   function bubble(author, text, id) {
     if (id && shown.has(id)) return null;
     if (id) shown.add(id);
+    offered?.remove();
     const names = { shopper: "you", assistant: "bot", staff: "person", system: "system" };
     const body = make("p.text", { dir: "auto" }, text);
     log.append(make(`div.message.${author}`, {}, make("span.author", {}, say(names[author])), body));
@@ -225,9 +246,10 @@
     const body = bubble(message.author, message.text, message.id);
     if (!body) return;
     if (message.citations) body.after(sources(message.citations));
+    if (message.suggestions) offer(message.suggestions);
     if (message.author !== "shopper" && !kept.guest) orderCards(message.text);
   }
-  /** The help pages that an answer is founded on, read where they are named. */
+  /** The help articles that an answer cites. A click on one loads its text. */
   function sources(citations) {
     const pages = citations.map(({ title, language: of, slug }) => {
       const text = make("p", { dir: "auto", lang: of });
@@ -249,7 +271,7 @@
     );
   }
 
-  // --- Orders that an answer names, as cards: looked up by the shopper's own right, whatever the answer says.
+  // --- Cards for orders that an answer names. Each order is loaded with the shopper's own token.
   const TRACK = {
     ups: "https://www.ups.com/track?tracknum=",
     usps: "https://tools.usps.com/go/TrackConfirmAction?tLabels=",
@@ -278,7 +300,7 @@
       }
     }
   }
-  /** As the shop shows it; a letter where there is none or the page does not let it in. */
+  /** The product's picture, or the first letter of its name if there is none or the page's CSP blocks it. */
   function picture(line, source) {
     const letter = make("span.picture", { "aria-hidden": "true" }, line.name.slice(0, 1));
     return source
@@ -398,14 +420,14 @@
     }
   }
 
-  // --- A turn: sent once, listened to until it is done, over reloads and lost connections.
+  // --- A turn is sent once, and followed until it is done, over reloads and lost connections.
   async function send(text) {
     sending = true;
-    // What was said before comes first.
+    // Earlier messages must be shown first.
     if (!ready && kept.conversation) await opened;
     sending = false;
     bubble("shopper", text);
-    // randomUUID is for secure pages alone.
+    // crypto.randomUUID exists only on secure pages.
     const key = [...crypto.getRandomValues(new Uint8Array(16))]
       .map((byte) => byte.toString(16).padStart(2, "0"))
       .join("");
@@ -463,10 +485,10 @@
           break;
         }
         note(say(navigator.onLine ? "lost" : "offline"));
-        await patience(error.wait * 1000 || wait);
+        await untilOnline(error.wait * 1000 || wait);
         continue;
       }
-      // A stream that ends before it is done goes on at the same number: the key makes it the same turn.
+      // A stream that ended early is resumed after the last event. The idempotency key makes it the same turn.
       if (kept.pending) await sleep(wait);
     }
     doing.remove();
@@ -499,19 +521,19 @@
     }
   }
 
-  // --- News between turns: staff's words, what became of a proposal.
+  // --- Updates between turns: messages of staff, and changes of proposals.
   async function news() {
     if (!kept.conversation || busy) return;
     const after = kept.last ? `&after=${kept.last}` : "";
     const { messages, attended_by: by } = await read(
       `/v1/conversations/${kept.conversation}/messages?limit=100${after}`,
     );
-    // A turn that began meanwhile tells of its messages itself.
+    // A turn that has begun in the meantime shows its messages itself.
     if (busy) return;
     messages.forEach(known);
     attended.textContent = words.attended[by] || "";
     attended.hidden = !attended.textContent;
-    // A few are read again each time: what was written at the same moment may be seen only after what came later.
+    // The last few are read again each time, because messages written at the same moment can become visible out of order.
     if (messages.length > 5) keep({ last: messages.at(-6).id });
     if (messages.length === 100) return news();
     await watch();
@@ -520,7 +542,7 @@
     if (opened && !panel.hidden && !document.hidden && kept.token) news().catch(() => {});
   }, 4000);
 
-  // --- Coming in.
+  // --- Start and sign-in.
   async function begin() {
     const pending = kept.pending;
     bubble("system", say("hello"));
@@ -530,7 +552,7 @@
       if (kept.conversation) {
         keep({ last: null });
         await news();
-        // The server may not have heard the message that was on its way.
+        // The server may not have received the message that was being sent.
         if (
           pending &&
           pending.after === 0 &&
@@ -564,7 +586,7 @@
       placeholder: label,
       ...(type === "text" && { inputmode: "numeric", pattern: "[0-9 ]{8,9}" }),
     });
-    door_form.replaceChildren(
+    codeForm.replaceChildren(
       make(
         "form",
         {
@@ -582,12 +604,12 @@
         ),
       ),
     );
-    door_form.hidden = false;
+    codeForm.hidden = false;
     form.hidden = true;
     field.focus();
   }
   function leave() {
-    door_form.hidden = true;
+    codeForm.hidden = true;
     form.hidden = false;
     input.focus();
   }
@@ -601,7 +623,7 @@
       note("");
       ask(say("code", email), "text", say("signIn"), async (code) => {
         try {
-          enter(await door("/v1/sessions/code", { email, code: code.replace(/ /g, "") }));
+          enter(await postAsStore("/v1/sessions/code", { email, code: code.replace(/ /g, "") }));
         } catch {
           return note(say("badCode"));
         }
@@ -620,7 +642,7 @@
     try {
       await call("DELETE", "/v1/sessions/current");
     } catch {
-      /* it ends by itself */
+      /* the session expires by itself */
     }
     forget();
     startOver();

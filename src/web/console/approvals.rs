@@ -11,7 +11,7 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Console, Failure, Page, Submitted, Visitor, conversations::Said, done, filters, query, render};
+use super::{Console, Failure, Page, Submitted, Visitor, conversations::MessageView, done, filters, query, render};
 use crate::{
     approvals::{Awaiting, ProposalView, State, rendering::Detail},
     ids::ProposalId,
@@ -31,7 +31,7 @@ pub fn routes() -> Router<Console> {
         .route("/console/proposals/{id}/call-off", post(call_off))
 }
 
-/// The filter offers these states. Each has the API's name and the words that people read.
+/// The states that the filter offers: the API's name, and the label that people read.
 const STATES: [(&str, &str); 10] = [
     ("pending", "Waiting"),
     ("", "All"),
@@ -57,12 +57,12 @@ fn state_in_words(proposal: &ProposalView) -> &'static str {
     }
 }
 
-/// This tells whether staff decide on the proposal now.
+/// Whether the proposal waits for a decision of staff.
 fn waits_for_staff(proposal: &ProposalView) -> bool {
     proposal.state == State::Pending && proposal.awaiting == Awaiting::Staff
 }
 
-/// A proposal may be approved with others when it moves no money and waits for staff.
+/// Whether the proposal may be approved together with others: it moves no money and waits for staff.
 fn is_low_risk(proposal: &ProposalView) -> bool {
     proposal.plan.amount.is_none() && waits_for_staff(proposal)
 }
@@ -108,7 +108,7 @@ impl ApprovalsPage {
 
 async fn list(visitor: Visitor, Query(filter): Query<Filter>) -> Result<Response, Failure> {
     let state = filter.state.clone().unwrap_or_else(|| "pending".into());
-    // The page shows `return_items` as `Return items`: both are understood.
+    // The page shows `return_items` as `Return items`, so the filter accepts both.
     let tool = filter.tool.trim().to_lowercase().replace(' ', "_");
     let query = query(&[
         ("limit", "100"),
@@ -133,7 +133,7 @@ async fn list(visitor: Visitor, Query(filter): Query<Filter>) -> Result<Response
     }))
 }
 
-/// The age is written as `3 min`, `5 h` or `2 days`.
+/// Formats the age as `3 min`, `5 h` or `2 days`.
 fn age(at: DateTime<Utc>) -> String {
     match (crate::clock::now() - at).num_minutes() {
         minutes @ ..60 => format!("{} min", minutes.max(0)),
@@ -143,8 +143,8 @@ fn age(at: DateTime<Utc>) -> String {
     }
 }
 
-/// The chosen proposals are approved one after the other, each bound to what was shown. One that moves money is left out,
-/// whatever the form says.
+/// Approves the chosen proposals one after the other, each with the digest that was shown. A proposal that moves money is not approved,
+/// even if the form contains it.
 async fn approve_together(visitor: Visitor, axum::Form(form): axum::Form<Submitted>) -> Result<Response, Failure> {
     let (mut approved, mut left) = (0, 0);
     for chosen in form.all("proposal") {
@@ -167,7 +167,7 @@ async fn approve_together(visitor: Visitor, axum::Form(form): axum::Form<Submitt
 #[derive(Deserialize)]
 struct InContext {
     proposal: ProposalView,
-    conversation: Vec<Said>,
+    conversation: Vec<MessageView>,
 }
 
 #[derive(Template)]
@@ -175,13 +175,13 @@ struct InContext {
 struct ProposalPage {
     page: Page,
     proposal: ProposalView,
-    conversation: Vec<Said>,
+    conversation: Vec<MessageView>,
     state: &'static str,
-    /// It is true while staff decide on the proposal.
+    /// Whether the proposal waits for a decision of staff.
     waits_for_staff: bool,
-    /// It is true while the proposal can be taken back.
+    /// Whether the proposal can still be withdrawn.
     can_withdraw: bool,
-    /// It is `return` or `exchange` where a parcel must come back.
+    /// `return` or `exchange`, if the shopper must send items back.
     comes_back: Option<&'static str>,
 }
 
@@ -212,7 +212,7 @@ async fn proposal(visitor: Visitor, Path(id): Path<ProposalId>) -> Result<Respon
     }))
 }
 
-/// This does one thing with a proposal, and the proposal's page is shown again.
+/// Calls a route of the proposal, such as `approve`, and leads back to the proposal's page.
 async fn act(visitor: &Visitor, id: ProposalId, act: &str, body: Value, word: &str) -> Result<Response, Failure> {
     visitor.post(&format!("/v1/staff/proposals/{id}/{act}"), body).await?;
     Ok(done(&format!("/console/proposals/{id}"), word))

@@ -30,7 +30,7 @@ struct Audit {
     entries: Vec<AuditEntry>,
 }
 
-/// The API's answer says whether the record is whole.
+/// The API's answer about the audit's hash chain.
 #[derive(Deserialize)]
 struct Chain {
     entries: i64,
@@ -57,7 +57,7 @@ impl AuditPage {
         }
     }
 
-    /// This names what an entry is about. Staff know a proposal as a request.
+    /// What an entry is about. The console calls a proposal a request.
     fn on(&self, entry: &AuditEntry) -> String {
         match entry.target_kind.as_str() {
             "proposal" => "Request".into(),
@@ -65,7 +65,7 @@ impl AuditPage {
         }
     }
 
-    /// This links to the page of what an entry is about, where it has one.
+    /// The page of what an entry is about, if it has one.
     fn link(&self, entry: &AuditEntry) -> Option<String> {
         let id = &entry.target_id;
         match entry.target_kind.as_str() {
@@ -82,7 +82,7 @@ impl AuditPage {
     }
 }
 
-/// This writes a value of the record for people: money is an amount, and lists and fields stand in a row.
+/// Formats a JSON value of the audit for people. Money becomes an amount, and lists and fields are joined in one line.
 fn words(value: &Value, currency: Currency) -> String {
     match value {
         Value::Null => String::new(),
@@ -105,7 +105,7 @@ fn words(value: &Value, currency: Currency) -> String {
     }
 }
 
-/// This writes a field of the record. The field's name says whether a number is money, in minor units or in millionths.
+/// Formats a field of a JSON value. The field's name says whether a number is money, in minor units or in millionths.
 fn field(name: &str, value: &Value, currency: Currency) -> String {
     let money = value.as_i64().and_then(|units| {
         let minor = name

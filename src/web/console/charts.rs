@@ -1,18 +1,18 @@
-//! The template draws these columns as SVG, so that no script and no style is needed.
+//! A column chart that the template draws as SVG, so that it needs no script and no inline style.
 
-/// The columns stand side by side, the oldest first. The table below the chart says the same in words.
+/// A column chart, the oldest column first. The page also has a table with the same numbers.
 pub struct Chart {
-    /// Each column has a name, a height in per cent of the highest, and its value in words.
+    /// Each column's name, its height in per cent of the highest, and its value as text.
     pub columns: Vec<(String, u32, String)>,
 }
 
 impl Chart {
-    /// A column and its gap are so wide; the whole chart is 1000.
+    /// The width of a column with its gap. The whole chart is 1000 wide.
     pub fn width(&self) -> usize {
         1000 / self.columns.len().max(1)
     }
 
-    /// The axis names the first and the last column.
+    /// The names of the first and the last column, which label the axis.
     pub fn ends(&self) -> [&str; 2] {
         [self.columns.first(), self.columns.last()].map(|column| column.map_or("", |(name, ..)| name.as_str()))
     }

@@ -21,10 +21,10 @@ pub fn routes() -> Router<Console> {
         .route("/console/conversations/{id}/{act}", post(act))
 }
 
-/// The pages show these parts of a message.
+/// The parts of a message that pages show.
 #[derive(Deserialize)]
-pub struct Said {
-    /// The author is `shopper`, `assistant`, `staff` or `system`.
+pub struct MessageView {
+    /// `shopper`, `assistant`, `staff` or `system`.
     pub author: String,
     pub text: String,
     pub created_at: DateTime<Utc>,
@@ -72,7 +72,7 @@ async fn list(visitor: Visitor, Query(search): Query<Search>) -> Result<Response
 #[derive(Deserialize)]
 struct WholeConversation {
     conversation: StaffConversation,
-    messages: Vec<Said>,
+    messages: Vec<MessageView>,
 }
 
 #[derive(Template)]
@@ -80,7 +80,7 @@ struct WholeConversation {
 struct ConversationPage {
     page: Page,
     conversation: StaffConversation,
-    messages: Vec<Said>,
+    messages: Vec<MessageView>,
 }
 
 async fn conversation(visitor: Visitor, Path(id): Path<ConversationId>) -> Result<Response, Failure> {

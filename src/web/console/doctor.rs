@@ -11,7 +11,7 @@ pub fn routes() -> Router<Console> {
     Router::new().route("/console/doctor", get(doctor))
 }
 
-/// The API's answer says whether the service can do its work, and what it does without.
+/// The API's answer on whether the service works, and which dependencies it works without.
 #[derive(Deserialize)]
 struct Status {
     ready: bool,
@@ -26,7 +26,7 @@ struct Examination {
     findings: Vec<Finding>,
 }
 
-/// A check found this.
+/// The result of a check.
 #[derive(Deserialize)]
 struct Finding {
     check: String,
@@ -58,7 +58,7 @@ impl Finding {
 struct DoctorPage {
     page: Page,
     status: Status,
-    /// There are none for people who may not know them.
+    /// The doctor's findings, or none if the person may not see them.
     findings: Option<Vec<Finding>>,
 }
 

@@ -1,11 +1,11 @@
-//! Templates write the API's values by these filters: `{{ at|when }}`, `{{ tool|words }}`.
+//! Template filters that format the API's values: `{{ at|when }}`, `{{ tool|words }}`.
 
 use askama::{Result, Values, filter_fn};
 use chrono::{DateTime, Utc};
 
 use crate::money;
 
-/// A moment is written with its zone: `25 Nov 2026, 14:03 UTC`.
+/// Formats a time as `25 Nov 2026, 14:03 UTC`.
 #[filter_fn]
 pub fn when(at: &DateTime<Utc>, _: &dyn Values) -> Result<String> {
     Ok(date_and_time(*at))
@@ -15,7 +15,7 @@ pub fn date_and_time(at: DateTime<Utc>) -> String {
     at.format("%-d %b %Y, %H:%M UTC").to_string()
 }
 
-/// A name of the API is written as people say it: `return_items` is `Return items`.
+/// Formats a name of the API for people: `return_items` becomes `Return items`.
 #[filter_fn]
 pub fn words(name: &str, _: &dyn Values) -> Result<String> {
     Ok(in_words(name))
@@ -33,8 +33,8 @@ pub fn in_words(name: &str) -> String {
     first.into_iter().chain(letters).collect()
 }
 
-/// Millionths are written as an amount, with two digits behind the point at least and no zero more. They are of the currency that
-/// the model is priced in.
+/// Formats millionths as an amount, with at least two decimals and no further trailing zeros. They are in the currency of the model's
+/// price table.
 pub fn amount_of(micros: i64) -> String {
     let text = money::decimal(micros, 6);
     let (most, least) = text.split_at(text.len() - 4);

@@ -1,18 +1,18 @@
-//! A form arrives as the fields that a person has filled in.
+//! Reads the fields of a submitted form.
 
 use serde::{Deserialize, Serialize};
 
 use crate::money;
 
-/// These are the fields of a form as a browser sends them.
+/// The fields of a form as a browser sends them.
 #[derive(Deserialize)]
 #[serde(transparent)]
 pub struct Submitted(Vec<(String, String)>);
 
-/// Somebody typed this where a number belongs. Text that is no number goes to the API as it is, which says what is wrong with it.
+/// The value of a field for a number. Text that is not a number is sent to the API unchanged, so that the API explains what is wrong.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
-pub enum Typed {
+pub enum NumberField {
     Nothing,
     Number(i64),
     Text(String),
@@ -26,12 +26,12 @@ impl Submitted {
             .map_or("", |(_, value)| value.trim())
     }
 
-    /// A field that was left empty has none.
+    /// The text of a field, or none if it was left empty.
     pub fn optional(&self, name: &str) -> Option<&str> {
         Some(self.text(name)).filter(|text| !text.is_empty())
     }
 
-    /// Several boxes can have one name; these are the values of those that were chosen.
+    /// The values of all fields with this name, such as the boxes that were ticked.
     pub fn all(&self, name: &str) -> Vec<&str> {
         self.0
             .iter()
@@ -40,24 +40,24 @@ impl Submitted {
             .collect()
     }
 
-    /// The parts of a field are separated by commas.
+    /// The parts of a field that are separated by commas.
     pub fn parts(&self, name: &str) -> Vec<&str> {
         let parts = self.text(name).split(',').map(str::trim);
         parts.filter(|part| !part.is_empty()).collect()
     }
 
-    /// An amount of money is read in units of which 10^`decimals` make one.
-    pub fn amount(&self, name: &str, decimals: u32) -> Typed {
+    /// An amount of money in its smallest units, of which 10^`decimals` make one.
+    pub fn amount(&self, name: &str, decimals: u32) -> NumberField {
         self.typed(name, |text| money::units(text, decimals))
     }
 
-    pub fn number(&self, name: &str) -> Typed {
+    pub fn number(&self, name: &str) -> NumberField {
         self.typed(name, |text| text.parse().ok())
     }
 
-    fn typed(&self, name: &str, read: impl Fn(&str) -> Option<i64>) -> Typed {
-        self.optional(name).map_or(Typed::Nothing, |text| {
-            read(text).map_or_else(|| Typed::Text(text.to_owned()), Typed::Number)
+    fn typed(&self, name: &str, read: impl Fn(&str) -> Option<i64>) -> NumberField {
+        self.optional(name).map_or(NumberField::Nothing, |text| {
+            read(text).map_or_else(|| NumberField::Text(text.to_owned()), NumberField::Number)
         })
     }
 }
@@ -70,13 +70,13 @@ mod tests {
     fn numbers_and_amounts_are_read_and_anything_else_is_passed_on() {
         let pairs = [("a", "12.50"), ("b", " 3 "), ("c", ""), ("d", "12.505"), ("e", "x, ,y")];
         let form = Submitted(pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).into());
-        assert_eq!(form.amount("a", 2), Typed::Number(1250));
-        assert_eq!(form.number("b"), Typed::Number(3));
+        assert_eq!(form.amount("a", 2), NumberField::Number(1250));
+        assert_eq!(form.number("b"), NumberField::Number(3));
         assert_eq!(
             (form.number("c"), form.number("none")),
-            (Typed::Nothing, Typed::Nothing)
+            (NumberField::Nothing, NumberField::Nothing)
         );
-        assert_eq!(form.amount("d", 2), Typed::Text("12.505".into()));
+        assert_eq!(form.amount("d", 2), NumberField::Text("12.505".into()));
         assert_eq!(form.parts("e"), ["x", "y"]);
         assert_eq!(
             serde_json::to_string(&[form.number("c"), form.number("b"), form.number("a")]).expect("JSON"),

@@ -14,7 +14,7 @@ pub fn routes() -> Router<Console> {
         .route("/console/articles/{language}/{slug}", get(article))
 }
 
-/// Articles are written in these languages.
+/// The languages that articles can have.
 const LANGUAGES: [(&str, &str); 2] = [("en", "English"), ("de", "German")];
 
 #[derive(Deserialize)]
@@ -23,7 +23,7 @@ struct Help {
     unanswered: Vec<Unanswered>,
 }
 
-/// The assistant looked for this.
+/// The arguments of a search that the assistant made.
 #[derive(Default, Deserialize)]
 struct Search {
     #[serde(default)]

@@ -1,4 +1,4 @@
-//! Every page stands in this frame: the title, the menu, the person who is signed in, and what that person may do.
+//! The frame of every page: the title, the menu and the person who is signed in.
 
 use askama::Template;
 use axum::{
@@ -9,11 +9,11 @@ use axum::{
 use super::visitor::{Me, Outage};
 use crate::http::staff_may;
 
-/// The menu leads to this page.
+/// An entry of the menu.
 pub struct MenuItem {
     pub to: &'static str,
     pub name: &'static str,
-    /// The page cannot do without this route of the API, given by its method and path.
+    /// The method and path of the API route that the page needs. The entry is hidden from people who may not call it.
     needs: (&'static str, &'static str),
 }
 
@@ -37,16 +37,16 @@ const MENU: [MenuItem; 12] = [
     item("Doctor", "/console/doctor", "/v1/staff/status"),
 ];
 
-/// `templates/console/base.html` shows this around a page.
+/// The frame of a page, which `templates/console/base.html` renders.
 pub struct Page {
     pub title: String,
-    /// Nobody is signed in on the pages before the sign-in.
+    /// The person who is signed in. None on the pages before the sign-in and on failure pages.
     pub me: Option<Me>,
-    /// The language model does not answer, and this person can do something about it.
+    /// The first language model does not answer, and this person can do something about it.
     pub outage: Option<Outage>,
-    /// The page's address says what was just done.
+    /// What was just done, taken from the page's address.
     pub done: Option<String>,
-    /// The page is, or belongs to, the page of the menu at this address.
+    /// The address of the menu entry that the page belongs to.
     part: &'static str,
 }
 
@@ -66,8 +66,8 @@ impl Page {
         }
     }
 
-    /// This tells whether the API lets the person who looks at the page call a route. A template asks before it shows what leads
-    /// there; the API refuses it besides.
+    /// Whether the signed-in person may call a route of the API. Templates ask this before they show a button or link for it. The API
+    /// checks it again.
     pub fn may(&self, method: &str, path: &str) -> bool {
         self.me.as_ref().is_some_and(|me| staff_may(me.role, method, path))
     }
@@ -81,7 +81,7 @@ impl Page {
     }
 }
 
-/// This makes a response of a page.
+/// Renders a page as a response.
 pub fn render(page: &impl Template) -> Response {
     match page.render() {
         Ok(page) => Html(page).into_response(),
@@ -107,7 +107,7 @@ mod tests {
         assert!(!staff_may(StaffRole::Admin, "GET", "/v1/staff/nothing"));
     }
 
-    /// A route that does not exist would hide its button from everybody.
+    /// A wrong route would hide its button from everybody.
     #[test]
     fn templates_ask_about_routes_that_there_are() {
         let asks = Regex::new(r#"page\.may\("([^"]*)", "([^"]*)"\)"#).expect("a pattern");

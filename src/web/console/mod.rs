@@ -1,5 +1,5 @@
-//! The staff console is pages that the server renders and that work without a script. Each page is a client of the API with the
-//! person's own token, so roles, fresh passwords, limits and the audit hold here as they do there.
+//! The staff console: pages that the server renders and that work without a script. Each page is a client of the API with the person's own
+//! token, so roles, reauthentication, limits and the audit apply to it as well.
 //!
 //! Each page of the menu has a file here and a template of the same name in `templates/console`.
 
@@ -35,7 +35,7 @@ use form::Submitted;
 use layout::{Page, render};
 use visitor::{Failure, Visitor};
 
-/// All pages need this.
+/// What all pages need.
 #[derive(Clone)]
 struct Console {
     api: Api,
@@ -43,12 +43,12 @@ struct Console {
 }
 
 impl Console {
-    /// `__Host-` in a cookie's name makes a browser refuse it from a subdomain or over plain HTTP.
+    /// The full name of a cookie. Its `__Host-` prefix makes a browser refuse it from a subdomain or over plain HTTP.
     fn cookie(&self, name: &str) -> String {
         format!("{}countersign-{name}", if self.secure { "__Host-" } else { "" })
     }
 
-    /// The browser keeps the cookie for `seconds`; 0 takes it away.
+    /// A `Set-Cookie` header value. The browser keeps the cookie for `seconds`; 0 deletes it.
     fn set_cookie(&self, name: &str, value: &str, seconds: u32) -> Option<HeaderValue> {
         let secure = if self.secure { "; Secure" } else { "" };
         let name = self.cookie(name);
@@ -78,24 +78,24 @@ pub fn routes<S: Clone + Send + Sync + 'static>(api: Api, secure: bool) -> Route
         .with_state(Console { api, secure })
 }
 
-/// The query holds the pairs that have a value.
+/// Builds a query string from the pairs that have a value.
 fn query(pairs: &[(&str, &str)]) -> String {
     let mut query = url::form_urlencoded::Serializer::new(String::new());
     query.extend_pairs(pairs.iter().filter(|(_, value)| !value.is_empty()));
     query.finish()
 }
 
-/// This encodes a text so that it may stand in an address.
+/// Encodes a text for use in an address.
 fn encoded(text: &str) -> String {
     url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
 }
 
-/// A list that fills its page may go on: the next page begins after this row.
+/// The last row if the list fills its page. There may then be a next page, which begins after this row.
 fn last_of_full<T>(rows: &[T], page: usize) -> Option<&T> {
     rows.last().filter(|_| rows.len() == page)
 }
 
-/// This leads back to a page of the console, which then says what was done.
+/// Redirects to a page of the console, which then shows what was done.
 fn done(to: &str, word: &str) -> Response {
     let separator = if to.contains('?') { '&' } else { '?' };
     Redirect::to(&format!("{to}{separator}done={word}")).into_response()

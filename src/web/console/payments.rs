@@ -23,7 +23,7 @@ pub fn routes() -> Router<Console> {
         .route("/console/payments/{id}/fail", post(fail))
 }
 
-/// The list goes on after this payment.
+/// The payment after which the list continues.
 #[derive(Deserialize)]
 struct After {
     #[serde(default)]
@@ -44,7 +44,7 @@ struct PaymentsPage {
 }
 
 impl PaymentsPage {
-    /// This tells whether the money comes in; otherwise it goes out.
+    /// Whether the money comes in; otherwise it goes out.
     fn is_collected(&self, payment: &StaffTask) -> bool {
         payment.direction == Direction::In
     }

@@ -1,20 +1,20 @@
-//! The template draws a QR code as SVG, so that no script and no style is needed.
+//! A QR code that the template draws as SVG, so that it needs no script and no inline style.
 
 use qrcode::{Color, QrCode};
 
-/// A phone's camera reads this code.
+/// A QR code.
 pub struct Qr {
-    /// A side has so many modules, with the quiet zone.
+    /// The number of modules on a side, including the quiet zone.
     pub side: usize,
-    /// The dark modules are the data of an SVG path.
+    /// The dark modules, as the data of an SVG path.
     pub path: String,
 }
 
 impl Qr {
-    /// So many modules are left free on each side (ISO/IEC 18004).
+    /// The width of the quiet zone on each side, in modules (ISO/IEC 18004).
     const QUIET: usize = 4;
 
-    /// A text that is too long has no code.
+    /// The QR code of a text. None if the text is too long.
     pub fn of(text: &str) -> Option<Self> {
         let code = QrCode::new(text).ok()?;
         let width = code.width();
@@ -37,7 +37,7 @@ mod tests {
 
     use super::*;
 
-    /// A phone's camera would read this.
+    /// Reads the code as a phone's camera would.
     fn read(qr: &Qr) -> String {
         const SCALE: usize = 4;
         let mut dark = vec![false; qr.side * qr.side];

@@ -1,4 +1,4 @@
-//! The page *Rules and limits* shows who decides on what, what the assistant may cost, and how often requests are taken.
+//! The page *Rules and limits* shows who decides on what, which model answers, what it may cost, and how often requests are taken.
 
 use askama::Template;
 use axum::{
@@ -8,11 +8,12 @@ use axum::{
     routing::{get, post},
 };
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
-use super::{Console, Failure, Page, Submitted, Visitor, done, encoded, filters, form::Typed, render};
+use super::{Console, Failure, Page, Submitted, Visitor, done, encoded, filters, form::NumberField, render};
 use crate::{
     approvals::policy::{Mode, Policy},
-    http::Limits,
+    http::{Limits, OfferedModel, StoreModel},
     model::budget::Caps,
     money::{Currency, Money},
     tools::Effect,
@@ -23,9 +24,10 @@ pub fn routes() -> Router<Console> {
         .route("/console/rules", get(list))
         .route("/console/rules/{tool}", get(rule).post(change_rule))
         .route("/console/budget", post(change_budget))
+        .route("/console/model", post(change_model))
 }
 
-/// These can decide. Each has the API's name and the words that people read.
+/// The modes of a policy: the API's name, and the label that people read.
 const MODES: [(&str, &str); 4] = [
     ("off", "Off: the assistant cannot use it"),
     ("staff", "Staff approve each request"),
@@ -42,14 +44,14 @@ fn mode_name(mode: Mode) -> &'static str {
     }
 }
 
-/// Each tool that changes something has a policy, which says who decides.
+/// A write tool, with its policy, which says who decides.
 #[derive(Deserialize)]
 struct Tool {
     contract: Contract,
     policy: Policy,
 }
 
-/// The pages show these parts of a tool's contract.
+/// The parts of a tool's contract that pages show.
 #[derive(Deserialize)]
 struct Contract {
     name: String,
@@ -84,6 +86,9 @@ struct RulesPage {
     tools: Vec<Tool>,
     currency: Currency,
     caps: Caps,
+    model: StoreModel,
+    /// Each has its name, which is empty for the default, and the words that people read.
+    models: Vec<(String, String)>,
     limits: Limits,
 }
 
@@ -104,11 +109,43 @@ impl RulesPage {
     fn amount(&self, micros: &i64) -> String {
         filters::amount_of(*micros)
     }
+
+    fn chosen_model(&self) -> &str {
+        self.model.chosen.as_deref().unwrap_or_default()
+    }
+
+    /// The store has chosen this model, and another one answers.
+    fn lost_model(&self) -> Option<&str> {
+        let chosen = self.model.chosen.as_deref();
+        chosen.filter(|chosen| self.model.in_use.as_deref() != Some(chosen))
+    }
+}
+
+/// The first choice is to have none.
+fn choices(model: &StoreModel) -> Vec<(String, String)> {
+    let default = model.default.as_deref().unwrap_or_default();
+    let offered = model.models.iter().map(|model| (model.name.clone(), offer(model)));
+    let none = (String::new(), format!("Installation's default ({default})"));
+    std::iter::once(none).chain(offered).collect()
+}
+
+/// A model is offered with its prices: `gpt-4o-mini: 0.15 read, 0.60 written`.
+fn offer(model: &OfferedModel) -> String {
+    let price = |micros: u64| filters::amount_of(i64::try_from(micros).unwrap_or(i64::MAX));
+    format!(
+        "{}: {} read, {} written",
+        model.name,
+        price(model.input_micros),
+        price(model.output_micros)
+    )
 }
 
 async fn list(visitor: Visitor) -> Result<Response, Failure> {
     let policies: Policies = visitor.get("/v1/staff/policies").await?;
+    let model = visitor.get("/v1/staff/model").await?;
     Ok(render(&RulesPage {
+        models: choices(&model),
+        model,
         tools: policies.tools,
         currency: visitor.currency().await?,
         caps: visitor.get("/v1/staff/budget").await?,
@@ -128,7 +165,7 @@ struct RulePage {
 }
 
 impl RulePage {
-    /// A limit of money is written as an amount, and as nothing where there is none.
+    /// Formats a limit of money. The text is empty if there is no limit.
     fn amount(&self, minor: &Option<i64>) -> String {
         minor.map_or_else(String::new, |minor| Money::new(minor, self.currency).amount())
     }
@@ -153,14 +190,14 @@ async fn rule(visitor: Visitor, Path(name): Path<String>) -> Result<Response, Fa
     }))
 }
 
-/// Somebody typed this policy.
+/// The policy that a form sends.
 #[derive(Serialize)]
 struct NewPolicy<'a> {
     mode: &'a str,
-    automatic_below_minor: Typed,
-    automatic_per_day: Typed,
-    automatic_account_days: Typed,
-    two_deciders_from_minor: Typed,
+    automatic_below_minor: NumberField,
+    automatic_per_day: NumberField,
+    automatic_account_days: NumberField,
+    two_deciders_from_minor: NumberField,
 }
 
 async fn change_rule(
@@ -182,15 +219,15 @@ async fn change_rule(
     Ok(done("/console/rules", "saved"))
 }
 
-/// Somebody typed these caps on what the assistant may cost.
+/// The caps on the assistant's cost that a form sends.
 #[derive(Serialize)]
 struct NewCaps {
-    conversation_micros: Typed,
-    shopper_day_micros: Typed,
-    tenant_day_micros: Typed,
-    tenant_month_micros: Typed,
-    guests_percent: Typed,
-    network_percent: Typed,
+    conversation_micros: NumberField,
+    shopper_day_micros: NumberField,
+    tenant_day_micros: NumberField,
+    tenant_month_micros: NumberField,
+    guests_percent: NumberField,
+    network_percent: NumberField,
 }
 
 async fn change_budget(visitor: Visitor, axum::Form(form): axum::Form<Submitted>) -> Result<Response, Failure> {
@@ -203,5 +240,16 @@ async fn change_budget(visitor: Visitor, axum::Form(form): axum::Form<Submitted>
         network_percent: form.number("network_percent"),
     };
     visitor.put("/v1/staff/budget", caps).await?;
+    Ok(done("/console/rules", "saved"))
+}
+
+async fn change_model(visitor: Visitor, axum::Form(form): axum::Form<Submitted>) -> Result<Response, Failure> {
+    match form.optional("model") {
+        Some(model) => visitor.put("/v1/staff/model", json!({ "model": model })).await?,
+        None => match visitor.delete("/v1/staff/model").await {
+            Err(failure) if failure.status() != 404 => return Err(failure),
+            _ => {}
+        },
+    }
     Ok(done("/console/rules", "saved"))
 }

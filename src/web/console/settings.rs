@@ -27,7 +27,7 @@ pub fn routes() -> Router<Console> {
         .route("/console/hours", post(change_hours))
 }
 
-/// Each day of the week has a field's name and a label. Monday is first, as the API has it.
+/// The days of the week: the form field's name and its label. Monday is first, as in the API.
 const DAYS: [(&str, &str); 7] = [
     ("monday", "Monday"),
     ("tuesday", "Tuesday"),
@@ -58,7 +58,7 @@ struct StaffHours {
     hours: Option<Hours>,
 }
 
-/// The form of hours has such a field for each day.
+/// The field of a day in the form of business hours.
 struct Day {
     name: &'static str,
     label: &'static str,
@@ -78,7 +78,7 @@ struct SettingsPage {
 }
 
 impl SettingsPage {
-    /// A shop puts this tag into its pages. It carries the newest key that is in use.
+    /// The script tag that a shop puts into its pages. It has the newest key that is not revoked.
     fn widget(&self) -> String {
         let newest = self.keys.iter().find(|key| key.revoked_at.is_none());
         let key = newest.map_or("", |key| &key.key);
@@ -86,7 +86,7 @@ impl SettingsPage {
     }
 }
 
-/// The form writes a list with commas.
+/// Joins a list with commas, as the form shows it.
 fn joined<T: ToString>(parts: &[T]) -> String {
     parts.iter().map(T::to_string).collect::<Vec<_>>().join(", ")
 }
@@ -140,7 +140,7 @@ async fn remove_website(visitor: Visitor, axum::Form(form): axum::Form<Submitted
     Ok(done("/console/settings", "website-removed"))
 }
 
-/// The API tells this of an endpoint that was just made.
+/// The API's answer about a new endpoint.
 #[derive(Deserialize)]
 struct MadeEndpoint {
     secret: String,

@@ -1,4 +1,4 @@
-//! Staff sign in with a password and a second factor, sign out, and give the password again before what needs it fresh.
+//! The pages by which staff sign in with a password and a second factor, sign out, and reauthenticate where that is required.
 
 use askama::Template;
 use axum::{
@@ -14,10 +14,10 @@ use serde_json::json;
 use super::{Console, Failure, Page, Submitted, Visitor, done, qr::Qr, render};
 use crate::identity::StaffNext;
 
-/// The browser keeps which store it was for a year, in seconds.
-const A_YEAR: u32 = 31_536_000;
-/// The browser keeps the session for so many seconds; the server ends it earlier.
-const A_DAY: u32 = 86_400;
+/// How long the browser keeps the cookie with the store's key, in seconds: a year.
+const STORE_COOKIE_SECONDS: u32 = 31_536_000;
+/// How long the browser keeps the session's cookie, in seconds: a day. The server ends the session earlier.
+const SESSION_COOKIE_SECONDS: u32 = 86_400;
 
 pub fn routes() -> Router<Console> {
     Router::new()
@@ -27,7 +27,7 @@ pub fn routes() -> Router<Console> {
         .route("/console/prove", get(password_page).post(password))
 }
 
-/// The address says where to go on, and which store it is.
+/// The query parameters of the pages: where to go on, and the key of the store.
 #[derive(Deserialize)]
 struct Next {
     #[serde(default)]
@@ -35,13 +35,13 @@ struct Next {
     store: Option<String>,
 }
 
-/// The way goes on at a page of the console, and never where a link from elsewhere says.
-fn ours(next: &str) -> &str {
+/// Returns `next` if it is an address of the console, else the start page. This prevents open redirects.
+fn console_path(next: &str) -> &str {
     let fits = next.starts_with("/console") && next.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
     if fits { next } else { "/console" }
 }
 
-/// The API tells this of a session that was just opened.
+/// The API's answer about a new session.
 #[derive(Deserialize)]
 struct Opened {
     token: String,
@@ -54,7 +54,7 @@ struct SignInPage<'a> {
     page: Page,
     store_key: &'a str,
     next: &'a str,
-    /// The last attempt failed because of this.
+    /// Why the last attempt failed.
     fault: Option<String>,
 }
 
@@ -63,7 +63,7 @@ impl<'a> SignInPage<'a> {
         Self {
             page: Page::new("Sign in", "/console/sign-in", None),
             store_key,
-            next: ours(next),
+            next: console_path(next),
             fault,
         }
     }
@@ -92,12 +92,12 @@ async fn sign_in(
     };
     let to = match opened.next {
         StaffNext::SetUpSecondFactor => "/console/second-factor",
-        StaffNext::Work => ours(next),
+        StaffNext::Work => console_path(next),
     };
     let mut response = Redirect::to(to).into_response();
     let cookies = [
-        console.set_cookie("staff", &opened.token, A_DAY),
-        console.set_cookie("store", key, A_YEAR),
+        console.set_cookie("staff", &opened.token, SESSION_COOKIE_SECONDS),
+        console.set_cookie("store", key, STORE_COOKIE_SECONDS),
     ];
     response
         .headers_mut()
@@ -106,7 +106,7 @@ async fn sign_in(
 }
 
 async fn sign_out(visitor: Visitor, State(console): State<Console>) -> Response {
-    // Whatever the API says, the browser forgets the session.
+    // Whatever the API answers, the browser deletes the session's cookie.
     let _ = visitor.delete("/v1/staff/sessions/current").await;
     let mut response = Redirect::to("/console/sign-in").into_response();
     if let Some(cookie) = console.set_cookie("staff", "", 0) {
@@ -115,7 +115,7 @@ async fn sign_out(visitor: Visitor, State(console): State<Console>) -> Response 
     response
 }
 
-/// A new second factor is shown this once.
+/// A new second factor. It is shown only once.
 #[derive(Deserialize)]
 struct NewFactor {
     secret: String,
@@ -139,7 +139,7 @@ async fn set_up(visitor: Visitor) -> Result<Response, Failure> {
     }))
 }
 
-/// The API tells this of a second factor that was just confirmed.
+/// The API's answer about a second factor that was just confirmed.
 #[derive(Deserialize)]
 struct Confirmed {
     session: Opened,
@@ -164,7 +164,7 @@ async fn confirm(
         page: Page::new("Save your recovery codes", "/console/second-factor", None),
         codes: confirmed.recovery_codes.join("\n"),
     });
-    if let Some(cookie) = console.set_cookie("staff", &confirmed.session.token, A_DAY) {
+    if let Some(cookie) = console.set_cookie("staff", &confirmed.session.token, SESSION_COOKIE_SECONDS) {
         response.headers_mut().append(header::SET_COOKIE, cookie);
     }
     Ok(response)
@@ -180,23 +180,26 @@ struct PasswordPage<'a> {
 async fn password_page(visitor: Visitor, Query(next): Query<Next>) -> Result<Response, Failure> {
     Ok(render(&PasswordPage {
         page: visitor.page("Confirm that it is you").await?,
-        next: ours(&next.next),
+        next: console_path(&next.next),
     }))
 }
 
 async fn password(visitor: Visitor, axum::Form(form): axum::Form<Submitted>) -> Result<Response, Failure> {
     let proof = json!({ "password": form.text("password"), "code": form.optional("code") });
     visitor.post("/v1/staff/reauthentication", proof).await?;
-    Ok(done(ours(form.text("next")), "confirmed,-please-repeat-your-change"))
+    Ok(done(
+        console_path(form.text("next")),
+        "confirmed,-please-repeat-your-change",
+    ))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::ours;
+    use super::console_path;
 
     #[test]
     fn nobody_is_led_elsewhere() {
-        assert_eq!(ours("/console/audit?before=3"), "/console/audit?before=3");
+        assert_eq!(console_path("/console/audit?before=3"), "/console/audit?before=3");
         for bad in [
             "",
             "https://evil.example",
@@ -206,7 +209,7 @@ mod tests {
             "/docs",
             "/console\nSet-Cookie: x",
         ] {
-            assert_eq!(ours(bad), "/console", "{bad}");
+            assert_eq!(console_path(bad), "/console", "{bad}");
         }
     }
 }

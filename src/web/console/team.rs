@@ -26,7 +26,7 @@ pub fn routes() -> Router<Console> {
         .route("/console/keys/{id}/revoke", post(revoke_key))
 }
 
-/// The lists go on after this member and this key.
+/// The member and the API key after which the lists continue.
 #[derive(Deserialize)]
 struct Pages {
     #[serde(default)]
@@ -102,7 +102,7 @@ async fn remove_access(visitor: Visitor, Path(id): Path<StaffId>) -> Result<Resp
     Ok(done("/console/people", "access-removed"))
 }
 
-/// The API tells this of a key that was just made.
+/// The API's answer about a new API key.
 #[derive(Deserialize)]
 struct MadeKey {
     token: String,

@@ -14,8 +14,8 @@ pub fn routes() -> Router<Console> {
     Router::new().route("/console/usage", get(usage))
 }
 
-/// A table has so many rows at most.
-const ROWS: usize = 30;
+/// The most rows that a table has.
+const MAX_ROWS: usize = 30;
 
 #[derive(Deserialize)]
 struct Usage {
@@ -30,15 +30,17 @@ struct Conversations {
 struct Row {
     name: String,
     spent: String,
-    /// The row has this share of the largest amount in the table, in per cent.
+    /// The row's amount in per cent of the largest one in the table.
     share: u32,
     answers: i64,
     tokens: i64,
+    /// What of the tokens read came from the provider's cache, in per cent.
+    cached: i64,
 }
 
 struct Table {
     caption: &'static str,
-    /// Each row is one of these.
+    /// The heading of the first column.
     what: &'static str,
     rows: Vec<Row>,
 }
@@ -94,7 +96,7 @@ async fn used(visitor: &Visitor, by: &str) -> Result<Vec<UsageRow>, Failure> {
     Ok(found.usage)
 }
 
-/// This makes the rows of a table. `name` names a row by its key.
+/// Makes the rows of a table. `name` turns a row's key into its name.
 fn rows(used: Vec<UsageRow>, name: impl Fn(&str) -> String) -> Vec<Row> {
     let most = used.iter().map(|row| row.spent_micros).max().unwrap_or(0).max(1);
     let row = |row: UsageRow| Row {
@@ -103,24 +105,25 @@ fn rows(used: Vec<UsageRow>, name: impl Fn(&str) -> String) -> Vec<Row> {
         share: (row.spent_micros * 100 / most) as u32,
         answers: row.calls,
         tokens: row.input_tokens + row.output_tokens,
+        cached: row.cached_tokens * 100 / row.input_tokens.max(1),
     };
-    used.into_iter().take(ROWS).map(row).collect()
+    used.into_iter().take(MAX_ROWS).map(row).collect()
 }
 
-/// A day is written as `25 Nov 2026`.
+/// Formats a day as `25 Nov 2026`.
 fn date(day: &str) -> String {
     day.parse::<NaiveDate>()
         .map_or_else(|_| day.to_owned(), |day| day.format("%-d %b %Y").to_string())
 }
 
-/// Usage is counted by the shopper's id alone, so these are the names of those who wrote lately, by id.
+/// The names of shoppers with recent conversations, by id. Usage has only the ids.
 async fn shoppers(visitor: &Visitor) -> Result<HashMap<String, String>, Failure> {
     let found: Conversations = visitor.get("/v1/staff/conversations?limit=100").await?;
     let named = found.conversations.into_iter().filter(|it| !it.shopper.is_empty());
     Ok(named.map(|it| (it.shopper_id.to_string(), it.shopper)).collect())
 }
 
-/// A shopper without a name is told from others by the end of the id.
+/// The name of a shopper whose name is not known: the end of the id.
 fn unnamed(id: &str) -> String {
     format!("Shopper …{}", id.get(id.len().saturating_sub(6)..).unwrap_or(id))
 }

@@ -1,4 +1,4 @@
-//! A visitor looks at a page: the API is asked with their token, and it may answer that there is no page for them.
+//! The visitor of a page, in whose name the page calls the API, and the page that is shown when the API refuses.
 
 use askama::Template;
 use axum::{
@@ -19,17 +19,17 @@ use crate::{
     web::api::{Caller, Refusal},
 };
 
-/// This person looks at a page. What they may do is for the API to say.
+/// An extractor for the person who visits a page. The API decides what they may do.
 pub struct Visitor {
     console: Console,
     pub caller: Caller,
-    /// This browser last signed in to the store of this key.
+    /// The key of the store that this browser last signed in to.
     pub store_key: Option<String>,
-    /// The way back leads to this address.
+    /// The address of the page.
     here: String,
 }
 
-/// This person is signed in, to this store.
+/// The person who is signed in, and their store.
 #[derive(Deserialize)]
 pub struct Me {
     pub email: String,
@@ -97,7 +97,7 @@ impl Visitor {
         found.map_err(|refusal| self.refused(refusal))
     }
 
-    /// The API makes something, and this returns what it tells of it.
+    /// Creates something by the API, and returns the API's answer.
     pub async fn create<T: DeserializeOwned>(&self, path: &str, body: impl Serialize) -> Result<T, Failure> {
         self.call(Method::POST, path, Some(body)).await
     }
@@ -114,7 +114,7 @@ impl Visitor {
         self.call(Method::DELETE, path, None::<()>).await.map(|IgnoredAny| ())
     }
 
-    /// The API changes something. What it answers is left unread.
+    /// Changes something by the API, and ignores the answer's body.
     pub async fn change(&self, method: Method, path: &str, body: impl Serialize) -> Result<(), Failure> {
         self.call(method, path, Some(body)).await.map(|IgnoredAny| ())
     }
@@ -125,13 +125,13 @@ impl Visitor {
         path: &str,
         body: Option<impl Serialize>,
     ) -> Result<T, Failure> {
-        // The bodies are texts and numbers, which always serialise.
+        // This never fails: the bodies are texts and numbers, which always serialise.
         let body = body.map(|body| serde_json::to_value(body).unwrap_or_default());
         let done = self.console.api.call(&self.caller, method, path, body).await;
         done.map_err(|refusal| self.refused(refusal))
     }
 
-    /// This is the frame of a page for the person who is signed in.
+    /// The frame of a page for the person who is signed in.
     pub async fn page(&self, title: impl Into<String>) -> Result<Page, Failure> {
         let me: Me = self.get("/v1/staff/sessions/current").await?;
         let can_act = me.role >= StaffRole::Approver;
@@ -144,13 +144,13 @@ impl Visitor {
         Ok(page)
     }
 
-    /// The store's amounts are in this currency.
+    /// The currency of the store.
     pub async fn currency(&self) -> Result<Currency, Failure> {
         let me: Me = self.get("/v1/staff/sessions/current").await?;
         me.currency.parse().map_err(|_| self.refused(Refusal::unreadable()))
     }
 
-    /// The page shows a secret this once, and the way on.
+    /// Renders a page that shows a secret once, with a link to go on.
     pub async fn page_with_secret(
         &self,
         title: &str,
@@ -167,7 +167,7 @@ impl Visitor {
         }))
     }
 
-    /// Nothing of that name is there.
+    /// The failure of a page that does not exist.
     pub fn not_found(&self) -> Failure {
         self.refused(Refusal::not_found())
     }
@@ -189,7 +189,7 @@ struct SecretPage {
     back: &'static str,
 }
 
-/// There is no page because of this.
+/// Why a page cannot be shown.
 pub struct Failure {
     refusal: Refusal,
     here: String,

@@ -1,4 +1,4 @@
-//! Decisions: who may, on what, once (A6, T3, T8, T9).
+//! Decisions: who may decide, on what, and only once (A6, T3, T8, T9).
 
 use std::time::Duration;
 
@@ -34,7 +34,7 @@ async fn roles_see_and_decide_what_they_may() {
     assert_eq!(set(&viewer).await.0, StatusCode::FORBIDDEN);
     assert_eq!(set(&approver).await.0, StatusCode::FORBIDDEN);
     assert_eq!(set(&admin).await.0, StatusCode::OK);
-    // A shopper is nobody here, and staff is no shopper.
+    // A shopper may not use staff routes, and staff may not use shopper routes.
     for path in ["/v1/staff/proposals", "/v1/staff/audit", policy] {
         assert_eq!(mia.read(path).await.0, StatusCode::FORBIDDEN, "{path}");
         assert_eq!(
@@ -44,11 +44,11 @@ async fn roles_see_and_decide_what_they_may() {
         );
     }
     assert_eq!(approver.read("/v1/orders").await.0, StatusCode::UNAUTHORIZED);
-    // Another store's staff finds nothing.
+    // Another store's staff does not find the proposal.
     let foreign = crate::support::TestStaff::log_in(&app, &app.other_store, "x@s.example", Admin).await;
     assert_eq!(foreign.approve(&proposal).await.0, StatusCode::NOT_FOUND);
     assert_eq!(foreign.read("/v1/staff/proposals").await.1["proposals"], json!([]));
-    // Another shopper finds nothing; the shopper itself cannot decide what waits for staff.
+    // Another shopper does not find it, and the shopper cannot decide what waits for staff.
     let noah = app.shopper("noah").await;
     assert_eq!(noah.confirm(&proposal).await.0, StatusCode::NOT_FOUND);
     assert_eq!(mia.confirm(&proposal).await.0, StatusCode::FORBIDDEN);
@@ -61,7 +61,7 @@ async fn roles_see_and_decide_what_they_may() {
     };
     assert_eq!(withdraw(&viewer).await.0, StatusCode::FORBIDDEN);
     assert_eq!(withdraw(&approver).await.1["reason"], "withdrawn");
-    // Staff who shop do not decide for themselves.
+    // Staff cannot decide on a proposal of their own shopper account.
     let own = app.staff("mia@example.com", Admin).await;
     assert_eq!(own.approve(&proposal).await.0, StatusCode::FORBIDDEN);
     let (status, shown) = approver
@@ -75,7 +75,7 @@ async fn roles_see_and_decide_what_they_may() {
         (StatusCode::OK, &json!("please"))
     );
     assert_eq!(approver.approve(&proposal).await.0, StatusCode::OK);
-    mia.ended(&proposal).await;
+    mia.wait_until_ended(&proposal).await;
 }
 
 #[tokio::test]
@@ -92,7 +92,7 @@ async fn a_decision_is_bound_to_what_was_shown_and_made_once() {
         (StatusCode::CONFLICT, Some("urn:countersign:problem:not_as_shown"))
     );
     assert_eq!(staff.approve(&proposal).await.0, StatusCode::OK);
-    assert_eq!(mia.ended(&proposal).await["state"], "executed");
+    assert_eq!(mia.wait_until_ended(&proposal).await["state"], "executed");
     let (status, problem) = staff.approve(&proposal).await;
     assert_eq!(
         (status, &problem["detail"]),
@@ -165,7 +165,7 @@ async fn refunds_in_pieces_never_add_up_to_more_than_was_paid() {
     for piece in &pieces {
         staff.approve(piece).await;
     }
-    join_all(pieces.iter().map(|piece| mia.ended(piece))).await;
+    join_all(pieces.iter().map(|piece| mia.wait_until_ended(piece))).await;
     let refunded = app.count("SELECT sum(amount_minor)::bigint FROM order_payments JOIN orders ON orders.id = order_id WHERE number = '#1002' AND kind = 'refund'").await;
     assert_eq!(refunded, 10_000, "the second was planned on an order that has changed");
 }
@@ -183,7 +183,7 @@ async fn policy_decides_who_decides() {
         .await;
     let small = mia.propose(&app, "request_refund", refund("9.99")).await;
     assert_eq!(
-        (&small["awaiting"], &mia.ended(&small).await["state"]),
+        (&small["awaiting"], &mia.wait_until_ended(&small).await["state"]),
         (&json!("nobody"), &json!("executed"))
     );
     assert_eq!(
@@ -220,7 +220,7 @@ async fn policy_decides_who_decides() {
         )
     );
     assert_eq!(second.approve(&large).await.1["state"], "approved");
-    assert_eq!(mia.ended(&large).await["state"], "executed");
+    assert_eq!(mia.wait_until_ended(&large).await["state"], "executed");
     let (_, audit) = admin.read("/v1/staff/audit?limit=100").await;
     let changes = audit["entries"]
         .as_array()
@@ -249,6 +249,95 @@ async fn policy_decides_who_decides() {
 }
 
 #[tokio::test]
+async fn an_approval_counts_while_whoever_gave_it_may_decide() {
+    let app = TestApp::start().await;
+    let mia = app.shopper("mia").await;
+    let admin = app.staff("d@s.example", Admin).await;
+    let two = json!({ "mode": "staff", "two_deciders_from_minor": 100 });
+    admin.set_policy("request_refund", two).await;
+    for (at, (event, amount)) in [
+        ("UPDATE staff SET disabled_at = now() WHERE email = 'p0@s.example'", "5"),
+        ("UPDATE staff SET role = 'viewer' WHERE email = 'p1@s.example'", "6"),
+        (
+            "UPDATE staff SET disabled_at = now() WHERE email = 'p2@s.example'; UPDATE staff SET disabled_at = NULL WHERE email = 'p2@s.example'",
+            "7",
+        ),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let first = app.staff(&format!("p{at}@s.example"), Approver).await;
+        let second = app.staff(&format!("q{at}@s.example"), Approver).await;
+        let proposal = mia.propose(&app, "request_refund", refund(amount)).await;
+        assert_eq!(first.approve(&proposal).await.1["state"], "pending");
+        app.execute_sql(event).await;
+        assert_eq!(second.approve(&proposal).await.1["state"], "pending", "{event}");
+        assert_eq!(admin.approve(&proposal).await.1["state"], "approved", "{event}");
+        assert_eq!(mia.wait_until_ended(&proposal).await["state"], "executed", "{event}");
+    }
+    // Who has a new password has decided nothing yet, and may.
+    let first = app.staff("r@s.example", Approver).await;
+    let proposal = mia.propose(&app, "request_refund", refund("8")).await;
+    assert_eq!(first.approve(&proposal).await.1["state"], "pending");
+    let (status, _) = first.approve(&proposal).await;
+    assert_eq!(status, StatusCode::CONFLICT, "one person decides once");
+    let again = app.staff("r@s.example", Approver).await;
+    assert_eq!(
+        again.approve(&proposal).await.1["state"],
+        "pending",
+        "one approval of one person"
+    );
+    assert_eq!(admin.approve(&proposal).await.1["state"], "approved");
+    assert_eq!(mia.wait_until_ended(&proposal).await["state"], "executed");
+}
+
+#[tokio::test]
+async fn what_was_approved_by_somebody_who_is_shut_out_before_it_is_carried_out_is_not() {
+    let app = TestApp::without_worker().await;
+    let mia = app.shopper("mia").await;
+    let kim = app.staff("kim@s.example", Approver).await;
+    let proposal = mia.propose(&app, "request_refund", refund("5")).await;
+    assert_eq!(kim.approve(&proposal).await.1["state"], "approved");
+    let before = refunds(&app).await;
+    app.execute_sql("UPDATE staff SET disabled_at = now()").await;
+    let (_replica, _stop) = app.replica_with(|settings| settings.run_worker = true).await;
+    assert_eq!(mia.wait_until_ended(&proposal).await["state"], "failed");
+    assert_eq!(refunds(&app).await, before);
+}
+
+#[tokio::test]
+async fn nobody_decides_on_what_somebody_of_their_own_mailbox_asked_for() {
+    let app = TestApp::start().await;
+    let mia = app.shopper("mia").await;
+    let proposal = mia.propose(&app, "request_refund", refund("5")).await;
+    for email in ["mia@example.com", "mia+work@example.com"] {
+        let own = app.staff(email, Approver).await;
+        assert_eq!(own.approve(&proposal).await.0, StatusCode::FORBIDDEN, "{email}");
+        assert_eq!(own.reject(&proposal, "no").await.0, StatusCode::FORBIDDEN, "{email}");
+    }
+    // The database tells mailboxes as the server does.
+    for email in [
+        "mia+a@example.com",
+        "mia+b+c@example.com",
+        "mia.j@example.com",
+        "m.i.a+x@googlemail.com",
+        "mia@gmail.com",
+        "+@example.com",
+        "\"a@b\"+c@example.com",
+        "mia+a@gmail.com.example",
+        "no address",
+        "",
+    ] {
+        let told: String = sqlx::query_scalar("SELECT mailbox($1)")
+            .bind(email)
+            .fetch_one(&mut app.superuser().await)
+            .await
+            .expect("answers");
+        assert_eq!(told, countersign::identity::mailbox(email), "{email}");
+    }
+}
+
+#[tokio::test]
 async fn overdue_proposals_expire_by_themselves() {
     let app = TestApp::start().await;
     let mia = app.shopper("mia").await;
@@ -260,7 +349,7 @@ async fn overdue_proposals_expire_by_themselves() {
             .expect("runs")
     };
     assert_eq!((expire(2).await, expire(4).await, expire(5).await), (0, 1, 0));
-    assert_eq!(mia.ended(&proposal).await["state"], "expired");
+    assert_eq!(mia.wait_until_ended(&proposal).await["state"], "expired");
     assert_eq!(
         app.count("SELECT count(*) FROM audit WHERE action = 'proposal.expired'")
             .await,
@@ -380,7 +469,7 @@ async fn fifty_approvals_on_two_replicas_are_one_effect() {
             statuses.iter().all(|status| matches!(status.as_u16(), 200 | 409)),
             "{statuses:?}"
         );
-        assert_eq!(mia.ended(&proposal).await["state"], "executed");
+        assert_eq!(mia.wait_until_ended(&proposal).await["state"], "executed");
         assert_eq!(refunds(&app).await, round as i64);
     }
     assert_eq!(
@@ -390,8 +479,8 @@ async fn fifty_approvals_on_two_replicas_are_one_effect() {
     );
 }
 
-/// Two replicas, default_page_size approvals at once, an executor killed at another moment each round.
-/// `KILL_ROUNDS` (default 12) makes it longer; a hundred is what the launch asks for.
+/// Fifty approvals at once on two replicas, with the executor killed at a later moment each round.
+/// `KILL_ROUNDS` (default 12) sets the number of rounds; the launch requires a hundred.
 #[tokio::test]
 async fn a_sigkilled_executor_leaves_one_effect_a_proposal() {
     let rounds: usize = std::env::var("KILL_ROUNDS")
@@ -417,7 +506,7 @@ async fn a_sigkilled_executor_leaves_one_effect_a_proposal() {
             let proposal = proposal.clone();
             async move { person.approve(&proposal).await.0 }
         });
-        // From before the first approval until after the effect, a little later each round.
+        // The kill comes a little later each round, from before the first approval until after the effect.
         let (statuses, ()) = tokio::join!(join_all(approvals), async {
             tokio::time::sleep(Duration::from_millis(10 * (round as u64 % 40))).await;
             victim.kill();
@@ -428,7 +517,11 @@ async fn a_sigkilled_executor_leaves_one_effect_a_proposal() {
             "round {round}: {statuses:?}"
         );
         let _survivor = Process::worker(&app).await;
-        assert_eq!(mia.ended(&proposal).await["state"], "executed", "round {round}");
+        assert_eq!(
+            mia.wait_until_ended(&proposal).await["state"],
+            "executed",
+            "round {round}"
+        );
         assert_eq!(refunds(&app).await, round as i64, "round {round}");
     }
     println!("{rounds} rounds: one effect each");
@@ -444,8 +537,8 @@ async fn a_sigkilled_executor_leaves_one_effect_a_proposal() {
     );
 }
 
-/// A copy of a proposal as the web role may write one: other arguments, everything else the same.
-const COPY: &str = "INSERT INTO proposals (tenant_id, shopper_id, id, conversation_id, turn_id, tool, arguments, plan, plan_digest, order_id, order_version, amount_minor,
+/// Inserts a copy of a proposal with the columns that the web role may write. Its id and fingerprint are new.
+const COPY_PROPOSAL: &str = "INSERT INTO proposals (tenant_id, shopper_id, id, conversation_id, turn_id, tool, arguments, plan, plan_digest, order_id, order_version, amount_minor,
         currency, fingerprint, awaiting, deciders_needed, created_at, updated_at, expires_at)
     SELECT tenant_id, shopper_id, gen_random_uuid(), conversation_id, turn_id, tool, arguments, plan, plan_digest, order_id, order_version, amount_minor,
         currency, sha256(gen_random_uuid()::text::bytea), awaiting, deciders_needed, created_at, updated_at, expires_at FROM proposals WHERE id = $1 RETURNING id";
@@ -471,7 +564,7 @@ async fn sixty_four_at_once_on_two_replicas_pass_no_limit_of_proposals() {
                 .begin(countersign::tenancy::Scope::tenant(tenant))
                 .await
                 .expect("begins");
-            let made: Result<uuid::Uuid, _> = sqlx::query_scalar(COPY).bind(id).fetch_one(&mut *tx).await;
+            let made: Result<uuid::Uuid, _> = sqlx::query_scalar(COPY_PROPOSAL).bind(id).fetch_one(&mut *tx).await;
             let Ok(made) = made else { return (false, false) };
             let automatic: bool = sqlx::query_scalar("SELECT approve_by_policy($1, NULL, now())")
                 .bind(made)
@@ -504,9 +597,15 @@ async fn the_web_role_alone_gets_nothing_executed() {
     let proposal = mia.propose(&app, "request_refund", refund("5")).await;
     app.staff("v@s.example", Viewer).await;
     let id = proposal["id"].as_str().expect("an id").to_owned();
+    let other = mia.propose(&app, "request_refund", refund("6")).await;
+    let done = other["id"].as_str().expect("an id").to_owned();
+    app.execute_sql(
+        "SET session_replication_role = replica; UPDATE proposals SET state = 'executing' WHERE amount_minor = 600",
+    )
+    .await;
     let web = &app.pools.web;
     let attempts = [
-        // Born approved, or with a decision of the policy's.
+        // A proposal that is inserted as approved, or with a decision of the policy.
         "INSERT INTO proposals (tenant_id, shopper_id, id, conversation_id, turn_id, tool, arguments, plan, plan_digest, fingerprint, awaiting, deciders_needed, state, created_at, updated_at, expires_at)
             SELECT tenant_id, shopper_id, gen_random_uuid(), conversation_id, turn_id, tool, arguments, plan, plan_digest, sha256('x'), awaiting, 0, 'approved', created_at, updated_at, expires_at FROM proposals".to_owned(),
         format!("UPDATE proposals SET state = 'approved' WHERE id = '{id}'"),
@@ -514,18 +613,24 @@ async fn the_web_role_alone_gets_nothing_executed() {
         "UPDATE proposals SET plan_digest = sha256('x')".to_owned(),
         "INSERT INTO decisions (tenant_id, shopper_id, id, proposal_id, decider_kind, verdict, plan_digest, created_at)
             SELECT tenant_id, shopper_id, gen_random_uuid(), id, 'policy', 'approve', plan_digest, now() FROM proposals".to_owned(),
-        // A viewer, nobody at all, another shopper.
+        // A decision of a viewer, of nobody, of another shopper.
         "INSERT INTO decisions (tenant_id, shopper_id, id, proposal_id, decider_kind, decider_id, verdict, plan_digest, created_at)
             SELECT p.tenant_id, p.shopper_id, gen_random_uuid(), p.id, 'staff', s.id, 'approve', plan_digest, now() FROM proposals p, staff s".to_owned(),
         "INSERT INTO decisions (tenant_id, shopper_id, id, proposal_id, decider_kind, decider_id, verdict, plan_digest, created_at)
             SELECT tenant_id, shopper_id, gen_random_uuid(), id, 'staff', gen_random_uuid(), 'approve', plan_digest, now() FROM proposals".to_owned(),
         "INSERT INTO decisions (tenant_id, shopper_id, id, proposal_id, decider_kind, decider_id, verdict, plan_digest, created_at)
             SELECT tenant_id, shopper_id, gen_random_uuid(), id, 'shopper', gen_random_uuid(), 'approve', plan_digest, now() FROM proposals".to_owned(),
+        // Done, with nothing done: on a decision that was made up, and on one that is real.
+        format!("INSERT INTO decisions (tenant_id, shopper_id, id, proposal_id, decider_kind, decider_id, verdict, plan_digest, created_at)
+            SELECT tenant_id, shopper_id, gen_random_uuid(), id, 'shopper', shopper_id, 'approve', plan_digest, now() FROM proposals;
+            UPDATE proposals SET state = 'approved' WHERE id = '{id}'; UPDATE proposals SET state = 'executing' WHERE id = '{id}'"),
+        format!("UPDATE proposals SET state = 'executed' WHERE id = '{done}'"),
+        format!("UPDATE proposals SET state = 'stale' WHERE id = '{done}'"),
         // The queue.
         format!("SELECT queue_execution('{id}')"),
         format!("SELECT graphile_worker.add_job('execute_proposal', json_build_object('tenant', app_tenant(), 'proposal', '{id}'))"),
         "INSERT INTO graphile_worker._private_jobs (task_id, payload) SELECT 1, '{}'".to_owned(),
-        // Deliveries that move money or change the shop.
+        // Deliveries that move money or change the shop's platform.
         "INSERT INTO outbox (tenant_id, id, channel, kind, idempotency_key, payload, created_at) SELECT app_tenant(), gen_random_uuid(), 'payment', 'refund', 'x', '{}', now()".to_owned(),
         "INSERT INTO outbox (tenant_id, id, channel, kind, idempotency_key, payload, created_at) SELECT app_tenant(), gen_random_uuid(), 'shop', 'order', 'x', '{}', now()".to_owned(),
         "DELETE FROM automatic_decisions".to_owned(),
@@ -541,7 +646,7 @@ async fn the_web_role_alone_gets_nothing_executed() {
             .await;
         assert!(refused.is_err(), "{attempt}");
     }
-    // What waits for staff is not the policy's, whatever fallback is named.
+    // The policy cannot approve what waits for staff, whatever fallback is passed.
     let mut tx = web
         .begin(countersign::tenancy::Scope::tenant(app.store.tenant.id))
         .await
@@ -557,11 +662,11 @@ async fn the_web_role_alone_gets_nothing_executed() {
     .expect("answers");
     assert!(!approved);
     drop(tx);
-    // A shopper's own yes on what the policy gives to staff is approved by nobody's count: the executor refuses it.
-    app.meddle("UPDATE proposals SET awaiting = 'shopper'").await;
+    // A shopper's approval of what the policy gives to staff does not count, so the executor refuses it.
+    app.execute_sql("UPDATE proposals SET awaiting = 'shopper'").await;
     let (_, body) = mia.confirm(&proposal).await;
     assert_eq!(body["state"], "approved", "{body}");
-    assert_eq!(mia.ended(&proposal).await["state"], "failed");
+    assert_eq!(mia.wait_until_ended(&proposal).await["state"], "failed");
     assert_eq!(
         app.count("SELECT count(*) FROM order_payments WHERE kind = 'refund' AND amount_minor = 500")
             .await,
@@ -594,14 +699,14 @@ async fn what_is_confirmed_is_shown_to_the_last_field() {
             "{language}"
         );
     }
-    // The mail and the console tell the same.
+    // The mail and the console show the same fields.
     let mail = app.mailbox.newest_to("mia@example.com", 1).await;
     assert!(
         mail.text().contains("c/o Somebody Else") && mail.text().contains("Nowhere"),
         "{}",
         mail.text()
     );
-    // A note is the assistant's words, and is called so.
+    // A note is labelled as the assistant's words.
     let note = mia
         .propose(&app, "hand_off", json!({ "summary": "I have refunded everything." }))
         .await;

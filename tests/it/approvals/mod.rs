@@ -1,4 +1,4 @@
-//! Proposals, decisions, and the money that they move.
+//! Proposals, decisions and the money that they move.
 
 mod decisions;
 mod money;

@@ -1,8 +1,9 @@
-//! Money: what the ledger says moved is what the provider's own books say, and no more goes out of an order than came in (T8, T9).
+//! Money: the ledger agrees with the provider's own records, and no more goes out of an order than came in (T8, T9).
 
 use chrono::Utc;
 use countersign::{
     cli::import,
+    config::Settings,
     identity::StaffRole::{Admin, Approver},
     integrations::credentials::Kind,
     keyring::hmac_sha256,
@@ -19,11 +20,34 @@ use crate::support::{
     stripe_books::{Books, ChargeOutcome, RefundOutcome},
 };
 
+mod held;
 mod payouts;
+mod refunds_elsewhere;
+mod restore;
+mod returns;
+mod web_role;
+
+/// An order of Mia's as her store reports it: number, status, units of the lantern, and its payments and refunds.
+fn order_of(number: &str, status: &str, lanterns: u32, payments: Value) -> Value {
+    json!({ "type": "order", "number": number, "shopper": "mia", "status": status,
+        "address": { "address1": "4 Quay Street", "city": "Portland", "zip": "04101", "country": "USA" },
+        "lines": [{ "product_id": "lantern", "item_id": "lantern-brass", "name": "lantern", "price": "64.00", "quantity": lanterns }],
+        "payments": payments })
+}
+
+/// A payment or refund as the store reports it.
+fn by_card(kind: &str, amount: &str, reference: Option<&str>) -> Value {
+    match reference {
+        Some(reference) => {
+            json!({ "kind": kind, "amount": amount, "payment_method": "card-mia", "reference": reference })
+        }
+        None => json!({ "kind": kind, "amount": amount, "payment_method": "card-mia" }),
+    }
+}
 
 const WEBHOOK_SECRET: &str = "whsec_stripe_of_the_tests";
 
-/// A store whose payments are at a fake Stripe.
+/// A store whose payments are made at a fake Stripe.
 struct Shop {
     app: TestApp,
     stripe: FakeStripe,
@@ -31,7 +55,7 @@ struct Shop {
     kim: TestStaff,
 }
 
-/// Orders of Mia's: number, status, item, price. Each is paid by `card-mia`, as `pi_` and its number.
+/// Mia's orders: number, status, product, variant, price. Each is paid by `card-mia` under the reference `pi_` and its number.
 const ORDERS: [(&str, &str, &str, &str, &str); 4] = [
     ("3001", "pending", "bottle", "bottle-steel", "28.00"),
     ("3002", "pending", "lantern", "lantern-brass", "64.00"),
@@ -41,12 +65,21 @@ const ORDERS: [(&str, &str, &str, &str, &str); 4] = [
 
 impl Shop {
     async fn open() -> Self {
+        Self::open_with(|_| ()).await
+    }
+
+    /// With settings changed before the start.
+    async fn open_with(change: impl FnOnce(&mut Settings)) -> Self {
         let stripe = FakeStripe::start().await;
         let url = stripe.url.clone();
-        let app = TestApp::start_changed(move |settings| settings.outside.stripe_url = url).await;
+        let app = TestApp::start_with_settings(move |settings| {
+            settings.outside.stripe_url = url;
+            change(settings);
+        })
+        .await;
         app.give_secret(Kind::Stripe, None, "sk_test_of_the_tests").await;
         app.give_secret(Kind::StripeWebhook, None, WEBHOOK_SECRET).await;
-        app.meddle("UPDATE tenants SET demo_payments = false").await;
+        app.execute_sql("UPDATE tenants SET demo_payments = false").await;
         let shopper = json!({ "type": "shopper", "id": "mia", "email": "mia@example.com", "first_name": "Mia", "last_name": "Jones", "payment_methods": [
             { "id": "card-mia", "kind": "credit_card", "brand": "visa", "last_four": "4242", "reference": "pm_1", "customer": "cus_1" },
             { "id": "card2-mia", "kind": "credit_card", "brand": "visa", "last_four": "1881", "reference": "pm_2", "customer": "cus_1" },
@@ -68,7 +101,7 @@ impl Shop {
         assert_eq!(report.rejected, []);
         for (number, .., price) in ORDERS {
             let amount = price.replace('.', "").parse().expect("an amount");
-            stripe.books(|books| books.know(&format!("pi_{number}"), amount));
+            stripe.books(|books| books.add_payment(&format!("pi_{number}"), amount));
         }
         let (mia, kim) = (app.shopper("mia").await, app.staff("kim@shop.example", Approver).await);
         Self { app, stripe, mia, kim }
@@ -78,7 +111,7 @@ impl Shop {
         let proposal = self.mia.propose(&self.app, tool, arguments).await;
         let (status, body) = self.kim.approve(&proposal).await;
         assert_eq!(status, StatusCode::OK, "{body}");
-        self.quiet().await;
+        self.wait_until_idle().await;
         self.now(&proposal).await
     }
 
@@ -91,21 +124,21 @@ impl Shop {
         self.mia.read(&format!("/v1/orders/{number}")).await.1
     }
 
-    /// Waits until there is nothing left to do.
-    async fn quiet(&self) {
+    /// Waits until no job and no event is left to process.
+    async fn wait_until_idle(&self) {
         let waiting = "SELECT (SELECT count(*) FROM graphile_worker._private_jobs WHERE attempts < max_attempts)
             + (SELECT count(*) FROM incoming_webhooks WHERE state = 'queued' AND attempts = 0)";
         for _ in 0..800 {
             if self.app.count(waiting).await == 0 {
                 return;
             }
-            self.app.hurry().await;
+            self.app.make_jobs_due().await;
             tokio::time::sleep(std::time::Duration::from_millis(15)).await;
         }
         panic!("there is always something left to do");
     }
 
-    /// Sends the provider's event at `place`, twice when it is `doubled`.
+    /// Delivers the provider's event at `place`, twice when `doubled`.
     async fn deliver(&self, place: usize, doubled: bool) {
         let event = self.stripe.books(|books| match books.events.len() {
             0 => None,
@@ -113,21 +146,64 @@ impl Shop {
         });
         let Some(event) = event else { return };
         for _ in 0..=usize::from(doubled) {
-            let (body, time) = (event.to_string(), Utc::now().timestamp());
-            let signature = hex::encode(hmac_sha256(
-                WEBHOOK_SECRET.as_bytes(),
-                format!("{time}.{body}").as_bytes(),
-            ));
-            let url = format!("{}/v1/webhooks/{}/stripe", self.app.url, self.app.store.key.as_str());
-            let sent = self
-                .app
-                .http
-                .post(url)
-                .header("stripe-signature", format!("t={time},v1={signature}"));
-            let (status, answer) = answer(sent.body(body)).await;
-            assert!(status.is_success(), "{status} {answer}");
+            self.send(&event).await;
         }
-        self.quiet().await;
+        self.wait_until_idle().await;
+    }
+
+    /// Sends an event as the provider does.
+    async fn send(&self, event: &Value) {
+        let (body, time) = (event.to_string(), Utc::now().timestamp());
+        let signature = hex::encode(hmac_sha256(
+            WEBHOOK_SECRET.as_bytes(),
+            format!("{time}.{body}").as_bytes(),
+        ));
+        let url = format!("{}/v1/webhooks/{}/stripe", self.app.url, self.app.store.key.as_str());
+        let sent = self
+            .app
+            .http
+            .post(url)
+            .header("stripe-signature", format!("t={time},v1={signature}"));
+        let (status, answer) = answer(sent.body(body)).await;
+        assert!(status.is_success(), "{status} {answer}");
+    }
+
+    /// The store's own system reports an order.
+    async fn import(&self, order: &Value) {
+        let lines = std::iter::once(Ok(order.to_string()));
+        let report = import::from_lines(&self.app.pools.executor, &self.app.store.tenant, lines).await;
+        assert_eq!(report.expect("imports").rejected, []);
+    }
+
+    /// What came in for an order, what of it is held, and what went out.
+    async fn balance(&self, number: &str) -> (i64, i64, i64) {
+        let row = sqlx::query(
+            "SELECT paid_in, held, paid_out FROM order_balances b JOIN orders o ON o.id = b.order_id WHERE o.number = $1 AND o.tenant_id = $2",
+        )
+        .bind(number)
+        .bind(self.app.store.tenant.id.as_uuid())
+        .fetch_one(&mut self.app.superuser().await)
+        .await
+        .expect("reads");
+        (row.get(0), row.get(1), row.get(2))
+    }
+
+    /// Staff have the parcel of a return or exchange.
+    async fn receive(&self, proposal: &Value) {
+        let path = format!(
+            "/v1/staff/proposals/{}/received",
+            proposal["id"].as_str().expect("an id")
+        );
+        assert_eq!(answer(self.kim.request("POST", &path)).await.0, StatusCode::NO_CONTENT);
+        self.wait_until_idle().await;
+    }
+
+    /// What the shopper reads when a request is refused before it becomes a proposal.
+    async fn refused(&self, tool: &str, arguments: Value) -> String {
+        self.app
+            .model
+            .script([Reply::call(tool, arguments), Reply::EchoToolResult]);
+        self.mia.ask_text("please").await
     }
 
     async fn deliver_all(&self) {
@@ -136,7 +212,7 @@ impl Shop {
         }
     }
 
-    /// What a provider's books and the ledger must always have in common.
+    /// Checks what must hold at any time: balances are the sums of their movements, and every confirmed movement is at the provider.
     async fn check(&self, at: &str) {
         let mut db = self.app.superuser().await;
         let broken = sqlx::query(
@@ -162,7 +238,7 @@ impl Shop {
                 "{at}: {number} pays out {paid_out} and holds {held} of {paid_in}"
             );
         }
-        // No row says that money moved when the provider's books do not.
+        // No movement is confirmed that the provider has not made.
         let confirmed = sqlx::query("SELECT direction, reference, amount_minor FROM money_movements WHERE provider = 'stripe' AND state = 'confirmed'")
             .fetch_all(&mut db)
             .await
@@ -190,7 +266,8 @@ impl Shop {
         });
     }
 
-    /// When everything was delivered, both books say the same, and nothing is held for a change that will not be made.
+    /// Checks what must hold after every event was delivered: the ledger and the provider agree, and no money is held for a change that
+    /// is not made.
     async fn check_at_rest(&self, at: &str) {
         self.check(at).await;
         let mut db = self.app.superuser().await;
@@ -231,7 +308,7 @@ fn dearer(method: &str) -> Value {
 async fn what_went_to_another_method_is_not_refunded_a_second_time() {
     let app = TestApp::start().await;
     let (mia, kim) = (app.shopper("mia").await, app.staff("kim@shop.example", Approver).await);
-    // The order of the case: paid by card, changed to a cheaper item, the difference to a gift card.
+    // The order is paid by card, then changed to a cheaper item with the difference refunded to a gift card.
     let lines = [
         r##"{"type":"order","number":"#7001","shopper":"mia","status":"pending","address":{"address1":"1","city":"c","zip":"z","country":"NL"},"lines":[{"product_id":"lantern","item_id":"lantern-brass","name":"Storm Lantern","price":"64.00"}],"payments":[{"kind":"payment","amount":"64.00","payment_method":"card-mia"}]}"##,
     ];
@@ -242,14 +319,14 @@ async fn what_went_to_another_method_is_not_refunded_a_second_time() {
     let change = json!({ "order_number": "7001", "changes": [{ "item_id": "lantern-brass", "new_item_id": "lantern-black" }], "payment_method_id": "gift-mia" });
     let changed = mia.propose(&app, "change_order_items", change).await;
     kim.approve(&changed).await;
-    assert_eq!(mia.ended(&changed).await["state"], "executed");
+    assert_eq!(mia.wait_until_ended(&changed).await["state"], "executed");
     let refund = |amount: &str| json!({ "order_number": "7001", "amount": amount, "reason": "all of it" });
     app.model
         .script([Reply::call("request_refund", refund("64.00")), Reply::EchoToolResult]);
     assert!(mia.ask_text("refund").await.contains("at most 59.00 USD"));
     let rest = mia.propose(&app, "request_refund", refund("59.00")).await;
     kim.approve(&rest).await;
-    assert_eq!(mia.ended(&rest).await["state"], "executed");
+    assert_eq!(mia.wait_until_ended(&rest).await["state"], "executed");
     let balance =
         "SELECT paid_in - paid_out FROM order_balances b JOIN orders o ON o.id = b.order_id WHERE o.number = '#7001'";
     assert_eq!(app.count(balance).await, 0);
@@ -314,7 +391,7 @@ async fn what_costs_more_is_collected_before_it_is_changed() {
 #[tokio::test]
 async fn a_charge_that_needs_the_shopper_becomes_a_page_to_pay_at_and_changes_nothing_before() {
     let shop = Shop::open().await;
-    // A card that is declined, one whose bank wants to see the shopper, one that the provider does not know.
+    // A card that is declined, one whose bank requires the shopper, one that the provider does not know.
     for (outcome, method) in [
         (Some(ChargeOutcome::Declined), "card-mia"),
         (Some(ChargeOutcome::NeedsShopper), "card2-mia"),
@@ -359,7 +436,7 @@ async fn money_that_comes_when_its_change_can_no_longer_be_made_goes_back() {
     assert_eq!(shop.now(&stale).await["state"], "stale");
     shop.deliver_all().await;
     shop.check_at_rest("stale").await;
-    // The page is paid at after the request has expired.
+    // The shopper pays at the page after the request has expired.
     let change = json!({ "order_number": "3002", "payment_method_id": "card3-mia" });
     let late = shop.approved("change_order_payment", change).await;
     assert_eq!(late["state"], "needs_payment");
@@ -367,7 +444,7 @@ async fn money_that_comes_when_its_change_can_no_longer_be_made_goes_back() {
     countersign::approvals::expire::expire_overdue(&shop.app.pools.executor, tomorrow)
         .await
         .expect("runs");
-    shop.quiet().await;
+    shop.wait_until_idle().await;
     assert_eq!(shop.now(&late).await["state"], "expired");
     let page = shop.stripe.books(|books| books.open_pages()[0].clone());
     shop.stripe.books(|books| books.use_page(&page, true));
@@ -400,14 +477,14 @@ async fn what_no_provider_can_move_is_a_task_for_staff_with_its_amount() {
         answer(shop.kim.request("POST", &path))
     };
     assert_eq!(act(&task, "fail").await.0, StatusCode::NO_CONTENT);
-    shop.quiet().await;
+    shop.wait_until_idle().await;
     assert_eq!(shop.now(&waiting).await["state"], "failed");
     assert_eq!(act(&task, "confirm").await.0, StatusCode::NOT_FOUND, "it was settled");
 
     let waiting = shop.approved("change_order_items", dearer("gift-mia")).await;
     let task = tasks().await[0].clone();
     assert_eq!(act(&task, "confirm").await.0, StatusCode::NO_CONTENT);
-    shop.quiet().await;
+    shop.wait_until_idle().await;
     assert_eq!(shop.now(&waiting).await["state"], "executed");
     assert_eq!(shop.order("3001").await["lines"][0]["item_id"], "bottle-red");
     let balance = "SELECT balance_minor FROM payment_methods m JOIN tenants USING (tenant_id) WHERE external_id = 'gift-mia' AND slug = 'one'";
@@ -424,9 +501,9 @@ async fn a_payment_whose_delivery_staff_drop_is_theirs_to_settle() {
     let proposal = shop.mia.propose(&shop.app, "request_refund", refund).await;
     shop.kim.approve(&proposal).await;
     let tried = "SELECT count(*) FROM outbox WHERE channel = 'payment' AND attempts = 1 AND state = 'queued'";
-    shop.app.becomes(tried, 1).await;
+    shop.app.wait_for_count(tried, 1).await;
     shop.app
-        .meddle("UPDATE outbox SET state = 'dead' WHERE channel = 'payment'")
+        .execute_sql("UPDATE outbox SET state = 'dead' WHERE channel = 'payment'")
         .await;
     let (_, dead) = admin.read("/v1/staff/deliveries?state=dead").await;
     let path = format!(
@@ -473,7 +550,7 @@ async fn an_exchange_holds_what_it_costs_more_until_the_parcel_is_back_and_a_ret
             "once"
         );
     }
-    shop.quiet().await;
+    shop.wait_until_idle().await;
     assert_eq!(shop.order("3004").await["payments"][1]["amount"]["amount"], "1.50");
     assert_eq!(shop.stripe.books(|books| books.refunded("pi_3003")), 6400);
     shop.deliver_all().await;
@@ -492,7 +569,7 @@ async fn an_exchange_that_is_called_off_gives_back_what_it_held_and_the_order_is
     assert_eq!(answer(call_off()).await.0, StatusCode::NOT_FOUND, "once");
     let received = shop.kim.request("POST", &path("received"));
     assert_eq!(answer(received).await.0, StatusCode::NOT_FOUND, "one or the other");
-    shop.quiet().await;
+    shop.wait_until_idle().await;
     shop.deliver_all().await;
     let order = shop.order("3004").await;
     assert_eq!(
@@ -505,7 +582,7 @@ async fn an_exchange_that_is_called_off_gives_back_what_it_held_and_the_order_is
         "SELECT sum(held)::bigint FROM order_balances b JOIN orders o ON o.id = b.order_id WHERE number = '3004'";
     assert_eq!(shop.app.count(held).await, 0);
     shop.check_at_rest("called off").await;
-    // It can be asked for again.
+    // The exchange can be requested again.
     assert_eq!(shop.approved("exchange_items", exchange).await["state"], "executed");
 }
 
@@ -527,13 +604,13 @@ async fn what_waits_for_money_can_be_withdrawn_and_money_that_comes_after_all_go
             "{withdrawn}"
         );
         assert_eq!(answer(shop.mia.post(&path)).await.0, StatusCode::CONFLICT, "once");
-        // The shopper pays all the same, or the bank says yes after all.
+        // The shopper pays although the request was withdrawn, or the bank accepts the charge later.
         for page in shop.stripe.books(|books| books.open_pages()) {
             shop.stripe.books(|books| books.use_page(&page, true));
         }
         shop.stripe.books(|books| books.end_processing(true));
         shop.deliver_all().await;
-        shop.quiet().await;
+        shop.wait_until_idle().await;
         shop.deliver_all().await;
         assert_eq!(shop.now(&waiting).await["state"], "rejected");
         assert_eq!(
@@ -553,7 +630,7 @@ async fn late_news_of_an_earlier_attempt_at_a_refund_says_nothing_of_the_next() 
         .books(|books| books.next_refunds.push_back(RefundOutcome::FailsLater));
     let refund = json!({ "order_number": "3003", "amount": "4.00", "reason": "scratched" });
     shop.approved("request_refund", refund).await;
-    // The provider tells of it in several events. The last of them is late.
+    // The provider sends several events about the refund. The last of them arrives late.
     let mut late = shop.stripe.books(|books| {
         let mut again = books.events.last().expect("it failed").clone();
         again["id"] = json!("evt_late");
@@ -565,7 +642,7 @@ async fn late_news_of_an_earlier_attempt_at_a_refund_says_nothing_of_the_next() 
     let id = dead["deliveries"][0]["id"].as_str().expect("a delivery");
     let retry = admin.request("POST", &format!("/v1/staff/deliveries/{id}/retry"));
     assert_eq!(answer(retry).await.0, StatusCode::ACCEPTED);
-    shop.quiet().await;
+    shop.wait_until_idle().await;
     shop.stripe.books(|books| books.events.insert(0, late));
     shop.deliver_all().await;
     shop.stripe.books(|books| assert_eq!(books.refunded("pi_3003"), 400));
@@ -604,8 +681,9 @@ async fn money_that_is_held_for_an_exchange_and_reported_by_the_store_counts_onc
 #[tokio::test]
 async fn nobody_settles_money_or_a_parcel_of_their_own_order() {
     let shop = Shop::open().await;
-    // A colleague of Kim's who is the shopper, too.
+    // A member of the staff who is also the shopper.
     let mia = shop.app.staff("mia@example.com", Approver).await;
+    let alias = shop.app.staff("mia+work@example.com", Approver).await;
     let waiting = shop.approved("change_order_items", dearer("gift-mia")).await;
     assert_eq!(waiting["state"], "awaiting_payment");
     let (_, tasks) = mia.read("/v1/staff/payments").await;
@@ -619,12 +697,14 @@ async fn nobody_settles_money_or_a_parcel_of_their_own_order() {
         format!("/v1/staff/proposals/{proposal}/received"),
         format!("/v1/staff/proposals/{proposal}/call-off"),
     ] {
-        let (status, body) = answer(mia.request("POST", &path)).await;
-        assert_eq!(
-            (status, &body["type"]),
-            (StatusCode::FORBIDDEN, &json!("urn:countersign:problem:own_order")),
-            "{path}: {body}"
-        );
+        for own in [&mia, &alias] {
+            let (status, body) = answer(own.request("POST", &path)).await;
+            assert_eq!(
+                (status, &body["type"]),
+                (StatusCode::FORBIDDEN, &json!("urn:countersign:problem:own_order")),
+                "{path}: {body}"
+            );
+        }
     }
     for path in [
         format!("/v1/staff/payments/{task}/confirm"),
@@ -641,7 +721,7 @@ async fn items_come_back_once_whatever_status_the_platform_reports() {
     let returned = shop.approved("return_items", items.clone()).await;
     let status = "UPDATE orders SET status = 'delivered' WHERE number = '3003'";
     let refused = async |expected: &str| {
-        shop.app.meddle(status).await;
+        shop.app.execute_sql(status).await;
         shop.app
             .model
             .script([Reply::call("return_items", items.clone()), Reply::EchoToolResult]);
@@ -654,9 +734,9 @@ async fn items_come_back_once_whatever_status_the_platform_reports() {
         returned["id"].as_str().expect("an id")
     );
     assert_eq!(answer(shop.kim.request("POST", &path)).await.0, StatusCode::NO_CONTENT);
-    shop.quiet().await;
+    shop.wait_until_idle().await;
     refused("item in this order").await;
-    // Nor can what came back be swapped for something else.
+    // Items that were returned cannot be exchanged either.
     let exchange = json!({ "order_number": "3003", "changes": [{ "item_id": "lantern-brass", "new_item_id": "lantern-black" }], "payment_method_id": "card-mia" });
     shop.app
         .model
@@ -682,8 +762,8 @@ async fn a_stored_card_that_is_gone_becomes_a_page_to_pay_at() {
 async fn a_refund_made_at_the_provider_counts_and_one_that_fails_frees_its_share() {
     let shop = Shop::open().await;
     let refund = |amount: &str| json!({ "order_number": "3003", "amount": amount, "reason": "scratched" });
-    // Somebody of the store refunds 60 of 64 on the provider's own pages.
-    shop.stripe.books(|books| elsewhere(books, "pi_3003", 6000));
+    // Staff refund 60 of 64 at the provider directly.
+    shop.stripe.books(|books| refund_at_provider(books, "pi_3003", 6000));
     shop.deliver_all().await;
     shop.app
         .model
@@ -710,18 +790,18 @@ async fn a_charge_whose_answer_was_lost_for_a_day_is_looked_up_and_not_made_agai
         .await;
     shop.kim.approve(&proposal).await;
     let tried = "SELECT count(*) FROM outbox WHERE kind = 'charge' AND attempts = 1 AND state = 'queued'";
-    shop.app.becomes(tried, 1).await;
-    // The provider has forgotten its idempotency keys by then.
+    shop.app.wait_for_count(tried, 1).await;
+    // After a day the provider has forgotten its idempotency keys.
     shop.app.clock.advance(chrono::Duration::hours(25));
     shop.stripe
         .books(super::super::support::stripe_books::Books::forget_keys);
-    shop.quiet().await;
+    shop.wait_until_idle().await;
     shop.stripe.books(|books| {
         let made = books.charges.values().filter(|charge| !charge.metadata.is_empty());
         assert_eq!(made.count(), 1);
     });
     shop.app
-        .becomes("SELECT count(*) FROM proposals WHERE state = 'executed'", 1)
+        .wait_for_count("SELECT count(*) FROM proposals WHERE state = 'executed'", 1)
         .await;
     shop.check_at_rest("looked up").await;
 }
@@ -757,14 +837,14 @@ async fn sixty_four_payouts_at_once_pay_out_what_there_is() {
     assert_eq!(app.count("SELECT max(paid_out) FROM order_balances").await, 2500);
 }
 
-fn elsewhere(books: &mut Books, charge: &str, amount: i64) {
+fn refund_at_provider(books: &mut Books, charge: &str, amount: i64) {
     let form = [("payment_intent", charge.to_owned()), ("amount", amount.to_string())];
     let form = form.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
     let key = format!("elsewhere {charge} {} {amount}", books.refunds.len());
     books.refund(&key, &form);
 }
 
-/// One thing that happens to a store.
+/// One step of a generated sequence of events.
 #[derive(Clone, Debug)]
 enum Step {
     Propose {
@@ -779,7 +859,7 @@ enum Step {
     },
     NextCharge(ChargeOutcome),
     NextRefund(RefundOutcome),
-    /// The provider does what it is asked and answers 500, or does nothing and is busy.
+    /// The provider's next call fails: after it was done when `after` is set, else before.
     Fails {
         after: bool,
     },
@@ -845,11 +925,11 @@ async fn play(steps: Vec<Step>) {
     let shop = Shop::open().await;
     let mut proposals: Vec<Value> = Vec::new();
     for (at, step) in steps.iter().enumerate() {
-        take(&shop, &mut proposals, step).await;
-        shop.quiet().await;
+        apply_step(&shop, &mut proposals, step).await;
+        shop.wait_until_idle().await;
         shop.check(&format!("step {at} {step:?}")).await;
     }
-    // What is still on its way arrives.
+    // Charges that are still processing end, and remaining events are delivered.
     for _ in 0..4 {
         shop.stripe.books(|books| books.end_processing(true));
         shop.deliver_all().await;
@@ -861,7 +941,7 @@ async fn play(steps: Vec<Step>) {
     shop.check_at_rest("at the end").await;
 }
 
-async fn take(shop: &Shop, proposals: &mut Vec<Value>, step: &Step) {
+async fn apply_step(shop: &Shop, proposals: &mut Vec<Value>, step: &Step) {
     const METHODS: [&str; 4] = ["card-mia", "card2-mia", "card3-mia", "gift-mia"];
     match *step {
         Step::Propose {
@@ -941,12 +1021,12 @@ async fn take(shop: &Shop, proposals: &mut Vec<Value>, step: &Step) {
         Step::Withdraw { which } => act_on(shop, proposals, which, "/v1", "withdraw").await,
         Step::Elsewhere { order, minor } => {
             shop.stripe
-                .books(|books| elsewhere(books, &format!("pi_{}", ORDERS[order].0), minor));
+                .books(|books| refund_at_provider(books, &format!("pi_{}", ORDERS[order].0), minor));
         }
     }
 }
 
-/// Staff, or the shopper, do something with one of the proposals. It may be refused.
+/// Staff or the shopper act on one of the proposals. The action may be refused.
 async fn act_on(shop: &Shop, proposals: &[Value], which: usize, by: &str, act: &str) {
     let Some(id) = proposals
         .get(which % proposals.len().max(1))
@@ -963,10 +1043,10 @@ async fn act_on(shop: &Shop, proposals: &[Value], which: usize, by: &str, act: &
     assert!(!status.is_server_error(), "{path}: {body}");
 }
 
-/// Sequences that broke it once.
-fn known() -> Vec<Vec<Step>> {
+/// Sequences that failed once.
+fn regressions() -> Vec<Vec<Step>> {
     vec![
-        // The news that a refund failed comes before the news that it was made.
+        // The event that a refund failed arrives before the event that it was made.
         vec![
             Step::NextRefund(RefundOutcome::FailsLater),
             Step::Elsewhere { order: 2, minor: 1649 },
@@ -985,7 +1065,7 @@ fn whatever_happens_no_more_goes_out_than_came_in_and_the_books_agree() {
         .enable_all()
         .build()
         .expect("a runtime");
-    for steps in known() {
+    for steps in regressions() {
         runtime.block_on(play(steps));
     }
     let cases = std::env::var("MONEY_CASES")

@@ -1,4 +1,4 @@
-//! Every write tool from the model's call to the changed store (T3, T6, T7).
+//! Every write tool, from the model's call to the changed data (T3, T6, T7).
 
 use countersign::identity::StaffRole::Approver;
 use reqwest::StatusCode;
@@ -6,15 +6,15 @@ use serde_json::{Value, json};
 
 use crate::support::{Reply, TestApp, TestShopper};
 
-/// Has staff approve and waits until it is done.
+/// Approves a proposal as staff and waits until it is executed.
 async fn approved(app: &TestApp, shopper: &TestShopper, proposal: &Value) {
     let staff = app.staff("kim@store.example", Approver).await;
     let (status, body) = staff.approve(proposal).await;
     assert_eq!(status, StatusCode::OK, "{body}");
-    assert_eq!(shopper.ended(proposal).await["state"], "executed");
+    assert_eq!(shopper.wait_until_ended(proposal).await["state"], "executed");
 }
 
-fn elsewhere() -> Value {
+fn other_address() -> Value {
     json!({ "address1": "9 New Road", "address2": "", "city": "Bath", "state": "", "zip": "BA1 1AA", "country": "UK" })
 }
 
@@ -66,16 +66,16 @@ async fn addresses_change_when_the_shopper_confirms() {
     for (tool, arguments) in [
         (
             "change_order_address",
-            json!({ "order_number": "#1003", "address": elsewhere() }),
+            json!({ "order_number": "#1003", "address": other_address() }),
         ),
-        ("change_profile_address", json!({ "address": elsewhere() })),
+        ("change_profile_address", json!({ "address": other_address() })),
     ] {
         let proposal = mia.propose(&app, tool, arguments).await;
         assert_eq!(proposal["awaiting"], "shopper", "{tool}");
         assert_eq!(mia.confirm(&proposal).await.0, StatusCode::OK);
-        assert_eq!(mia.ended(&proposal).await["state"], "executed", "{tool}");
+        assert_eq!(mia.wait_until_ended(&proposal).await["state"], "executed", "{tool}");
     }
-    assert_eq!(mia.read("/v1/orders/1003").await.1["address"], elsewhere());
+    assert_eq!(mia.read("/v1/orders/1003").await.1["address"], other_address());
     assert_eq!(
         app.count("SELECT count(*) FROM shoppers WHERE address->>'city' = 'Bath'")
             .await,
@@ -142,7 +142,7 @@ async fn change_order_items_swaps_variants_once() {
         ),
         (
             "change_order_address",
-            json!({ "order_number": "1003", "address": elsewhere() }),
+            json!({ "order_number": "1003", "address": other_address() }),
         ),
     ] {
         assert!(
@@ -169,7 +169,7 @@ async fn returns_and_exchanges_are_requested_for_delivered_orders() {
     let exchanged = mia.propose(&app, "exchange_items", exchange).await;
     approved(&app, &mia, &exchanged).await;
     assert_eq!(mia.read("/v1/orders/1002").await.1["status"], "exchange_requested");
-    // The order has changed since the return was planned.
+    // The order has changed since the return was planned, so the return is refused.
     let staff = app.staff("lee@store.example", Approver).await;
     let (status, problem) = staff.approve(&returned).await;
     assert_eq!(
@@ -218,7 +218,7 @@ async fn refunds_coupons_notes_and_hand_offs_are_made() {
     ] {
         let proposal = mia.propose(&app, tool, arguments).await;
         assert_eq!(proposal["awaiting"], "nobody", "{tool} is decided by policy");
-        assert_eq!(mia.ended(&proposal).await["state"], "executed", "{tool}");
+        assert_eq!(mia.wait_until_ended(&proposal).await["state"], "executed", "{tool}");
     }
     assert_eq!(app.count("SELECT count(DISTINCT kind) FROM notes").await, 2);
     assert_eq!(
@@ -240,7 +240,7 @@ async fn refunds_coupons_notes_and_hand_offs_are_made() {
     );
 }
 
-/// What the model reads when a call is refused. No proposal is made.
+/// What the model reads when a call is refused. It also checks that no proposal is made.
 async fn refused(app: &TestApp, shopper: &TestShopper, tool: &str, arguments: Value) -> String {
     app.model.script([Reply::call(tool, arguments), Reply::EchoToolResult]);
     let answer = shopper.ask("please").await;

@@ -1,15 +1,18 @@
-//! The console without a script: pages and forms, as a browser sends them.
+//! The console without scripts: pages and forms as a browser sends them.
 
 use std::collections::BTreeMap;
 
-use countersign::identity::{StaffRole, staff};
+use countersign::{
+    identity::{StaffRole, staff},
+    model::PricedModel,
+};
 use regex::Regex;
 use reqwest::{StatusCode, header};
 use serde_json::json;
 
 use crate::support::{PASSWORD, TestApp, shopper::answer};
 
-/// A browser that runs nothing: it keeps cookies, follows redirects and sends forms.
+/// A browser without scripts: it keeps cookies, follows redirects and sends forms.
 pub struct ConsoleVisitor {
     http: reqwest::Client,
     url: String,
@@ -28,8 +31,8 @@ impl ConsoleVisitor {
         }
     }
 
-    /// Somebody of the staff, signed in by the form.
-    pub async fn of(app: &TestApp, email: &str, role: StaffRole) -> Self {
+    /// Adds a member of the staff and signs it in by the form.
+    pub async fn signed_in(app: &TestApp, email: &str, role: StaffRole) -> Self {
         staff::add(&app.pools.executor, &app.store.tenant, email, role, PASSWORD.into())
             .await
             .expect("added");
@@ -97,8 +100,8 @@ impl ConsoleVisitor {
     }
 }
 
-/// What a page's form has hidden under this name.
-fn hidden(page: &str, name: &str) -> String {
+/// The value of a hidden field of a page's form.
+fn hidden_field(page: &str, name: &str) -> String {
     let field = Regex::new(&format!(r#"name="{name}" value="([^"]*)""#)).expect("a pattern");
     field.captures(page).unwrap_or_else(|| panic!("no {name} in {page}"))[1].to_owned()
 }
@@ -116,7 +119,7 @@ async fn a_return_is_approved_without_a_script() {
     let (_, page) = stranger.sign_in(&app, "kim@s.example", "wrong-password").await;
     assert!(page.contains("<h1>Sign in</h1>") && page.contains("note bad"), "{page}");
 
-    let mut viewer = ConsoleVisitor::of(&app, "viewer@s.example", StaffRole::Viewer).await;
+    let mut viewer = ConsoleVisitor::signed_in(&app, "viewer@s.example", StaffRole::Viewer).await;
     let shown = proposal["digest"].as_str().expect("what was shown").to_owned();
     let approve = format!("/console/proposals/{id}/approve");
     assert_eq!(
@@ -124,7 +127,7 @@ async fn a_return_is_approved_without_a_script() {
         StatusCode::FORBIDDEN
     );
 
-    let mut kim = ConsoleVisitor::of(&app, "kim@s.example", StaffRole::Approver).await;
+    let mut kim = ConsoleVisitor::signed_in(&app, "kim@s.example", StaffRole::Approver).await;
     let (_, page) = kim.opens("/console").await;
     assert!(page.contains(&format!("href=\"/console/proposals/{id}\"")), "{page}");
     let (_, page) = kim.opens(&format!("/console/proposals/{id}")).await;
@@ -132,7 +135,7 @@ async fn a_return_is_approved_without_a_script() {
         page.contains("<del>") && page.contains("<ins>") && page.contains("129.90 USD"),
         "{page}"
     );
-    // A form of another site's, with the cookie.
+    // A form that another site submits, with the cookie.
     let cookies: Vec<String> = kim
         .cookies
         .iter()
@@ -152,9 +155,9 @@ async fn a_return_is_approved_without_a_script() {
         assert_eq!(refused.status(), StatusCode::FORBIDDEN, "{header}");
     }
     assert_eq!(app.count("SELECT count(*) FROM decisions").await, 0);
-    let (status, page) = kim.sends(&approve, &[("digest", &hidden(&page, "digest"))]).await;
+    let (status, page) = kim.sends(&approve, &[("digest", &hidden_field(&page, "digest"))]).await;
     assert!(status.is_success() && page.contains("Done: approved"), "{page}");
-    assert_eq!(mia.ended(&proposal).await["state"], "executed");
+    assert_eq!(mia.wait_until_ended(&proposal).await["state"], "executed");
     let (_, page) = kim.opens("/console/audit").await;
     assert!(
         page.contains("proposal.approve") && page.contains("The chain is whole"),
@@ -168,7 +171,7 @@ async fn a_return_is_approved_without_a_script() {
 #[tokio::test]
 async fn an_admin_sets_hours_scans_a_code_and_sees_what_was_spent() {
     let app = TestApp::start().await;
-    let mut admin = ConsoleVisitor::of(&app, "admin@s.example", StaffRole::Admin).await;
+    let mut admin = ConsoleVisitor::signed_in(&app, "admin@s.example", StaffRole::Admin).await;
     let days = [
         ("monday", "09:00-12:30, 13:30-17:00"),
         ("sunday", ""),
@@ -205,7 +208,7 @@ async fn an_admin_sets_hours_scans_a_code_and_sees_what_was_spent() {
         page.contains("Nothing was spent yet.") && !page.contains("<figure"),
         "{page}"
     );
-    app.meddle(
+    app.execute_sql(
         "INSERT INTO budget_ledger (tenant_id, id, at, kind, shopper_id, model, tools, reserved_micros, spent_micros, input_tokens, output_tokens)
         SELECT tenant_id, gen_random_uuid(), now() - day * interval '1 day', 'settled', shopper_id, 'm', '{}', 0, (day + 1) * 500000, 10, 10
         FROM shoppers, generate_series(0, 2) day WHERE external_id = 'mia' AND tenant_id = (SELECT tenant_id FROM tenants WHERE slug = 'one')",
@@ -216,8 +219,52 @@ async fn an_admin_sets_hours_scans_a_code_and_sees_what_was_spent() {
     assert!(page.contains("1.50</title>"), "{page}");
 }
 
-/// Paths of forms that a page offers.
-fn offers(page: &str) -> Vec<String> {
+#[tokio::test]
+async fn an_admin_chooses_the_model_that_answers_and_goes_back_to_the_default() {
+    let price = "10/20.5".parse().expect("a price");
+    let large = PricedModel {
+        name: "large".into(),
+        price,
+    };
+    let app = TestApp::start_with_settings(|settings| settings.priced_models = vec![large]).await;
+    let mut viewer = ConsoleVisitor::signed_in(&app, "viewer@s.example", StaffRole::Viewer).await;
+    let (_, page) = viewer.opens("/console/rules").await;
+    assert!(!page.contains("Which model answers"), "{page}");
+    let mut admin = ConsoleVisitor::signed_in(&app, "admin@s.example", StaffRole::Admin).await;
+    let (_, page) = admin.opens("/console/rules").await;
+    assert!(
+        page.contains("default (fake-model)</option>") && page.contains("large: 10.00 read, 20.50 written</option>"),
+        "{page}"
+    );
+    let (_, page) = admin.sends("/console/model", &[("model", "large")]).await;
+    assert!(
+        page.contains("Done: saved") && page.contains("<option value=\"large\" selected>"),
+        "{page}"
+    );
+    let (status, page) = admin.sends("/console/model", &[("model", "unpriced")]).await;
+    assert!(
+        status == StatusCode::UNPROCESSABLE_ENTITY && page.contains("must be one of: fake-model, large"),
+        "{page}"
+    );
+    app.execute_sql("UPDATE store_models SET model = 'gone'").await;
+    let (_, page) = admin.opens("/console/rules").await;
+    assert!(
+        page.contains("The model gone was chosen and is not offered any more"),
+        "{page}"
+    );
+    for _ in 0..2 {
+        let (_, page) = admin.sends("/console/model", &[("model", "")]).await;
+        assert!(
+            page.contains("Done: saved")
+                && !page.contains("<option value=\"large\" selected>")
+                && !page.contains("gone"),
+            "{page}"
+        );
+    }
+}
+
+/// Paths of the forms on a page.
+fn form_paths(page: &str) -> Vec<String> {
     let action = Regex::new(r#"<form[^>]*method="post"[^>]*action="([^"]*)""#).expect("a pattern");
     let mut found: Vec<String> = action.captures_iter(page).map(|found| found[1].to_owned()).collect();
     found.retain(|path| path != "/console/sign-out");
@@ -230,7 +277,7 @@ async fn nobody_is_offered_what_the_api_would_refuse_them() {
     let mia = app.shopper("mia").await;
     let arguments = json!({ "order_number": "#1002", "item_ids": ["sweater-navy-m"], "payment_method_id": "card-mia" });
     let proposal = mia.propose(&app, "return_items", arguments).await;
-    app.meddle(
+    app.execute_sql(
         "INSERT INTO outbox (tenant_id, id, idempotency_key, payload, created_at, kind, state) SELECT tenant_id, gen_random_uuid(), 'x', '{}', now(), 'x', 'dead' FROM tenants;
         INSERT INTO incoming_webhooks (tenant_id, id, source, event_id, topic, body, received_at, due_at, state) SELECT tenant_id, gen_random_uuid(), 'store', 'x', 'x', '{}', now(), now(), 'dead' FROM tenants",
     )
@@ -252,17 +299,17 @@ async fn nobody_is_offered_what_the_api_would_refuse_them() {
         ("a@s.example", StaffRole::Approver),
         ("d@s.example", StaffRole::Admin),
     ] {
-        let mut desk = ConsoleVisitor::of(&app, email, role).await;
+        let mut desk = ConsoleVisitor::signed_in(&app, email, role).await;
         let (_, home) = desk.opens("/console").await;
         let menu = home.matches("<li><a href=\"/console").count();
         let mut found = Vec::new();
         for page in &pages {
             let (status, text) = desk.opens(page).await;
             assert_eq!(status, StatusCode::OK, "{page}");
-            found.extend(offers(&text));
+            found.extend(form_paths(&text));
         }
         counted.push((menu, found.len()));
-        // What is offered is not refused for the role: only for what was left empty, or for a password of long ago.
+        // No form that is offered is refused because of the role.
         if role < StaffRole::Admin {
             for path in found {
                 let (status, _) = desk.sends(&path, &[]).await;
@@ -270,7 +317,7 @@ async fn nobody_is_offered_what_the_api_would_refuse_them() {
             }
         }
     }
-    // The queue's form is there for everybody, without a button for who may not.
+    // The form of the queue is shown to everybody, so even a viewer has one form.
     assert_eq!(
         counted.iter().map(|(menu, _)| *menu).collect::<Vec<_>>(),
         [10, 10, 12],
@@ -290,16 +337,16 @@ async fn an_event_that_was_given_up_is_tried_again() {
         .execute(&mut app.superuser().await)
         .await
         .expect("planted");
-    let mut admin = ConsoleVisitor::of(&app, "admin@s.example", StaffRole::Admin).await;
+    let mut admin = ConsoleVisitor::signed_in(&app, "admin@s.example", StaffRole::Admin).await;
     let (_, page) = admin.opens("/console/incoming?state=dead").await;
     assert!(
         page.contains("gibberish &#60;b&#62;x") && page.contains("no shopper") && !page.contains("upserted"),
         "{page}"
     );
-    let again = offers(&page).pop().expect("a button");
+    let again = form_paths(&page).pop().expect("a button");
     let (_, page) = admin.sends(&again, &[]).await;
     assert!(page.contains("Done: tried again"), "{page}");
-    app.becomes(
+    app.wait_for_count(
         "SELECT count(*) FROM incoming_webhooks WHERE state IN ('ignored', 'done')",
         1,
     )
@@ -325,9 +372,9 @@ async fn an_event_that_was_given_up_is_tried_again() {
 #[tokio::test]
 async fn a_publishable_key_is_exchanged_and_the_last_one_stays() {
     let app = TestApp::start().await;
-    let mut admin = ConsoleVisitor::of(&app, "admin@s.example", StaffRole::Admin).await;
+    let mut admin = ConsoleVisitor::signed_in(&app, "admin@s.example", StaffRole::Admin).await;
     let revokes = |page: &str| {
-        offers(page)
+        form_paths(page)
             .into_iter()
             .filter(|path| path.ends_with("/revoke"))
             .collect::<Vec<_>>()
@@ -365,7 +412,7 @@ async fn a_publishable_key_is_exchanged_and_the_last_one_stays() {
 
 #[tokio::test]
 async fn a_trial_says_so_on_every_page() {
-    let app = TestApp::changed(|settings| settings.trial = true).await;
+    let app = TestApp::offline_with_settings(|settings| settings.trial = true).await;
     for page in ["/console/sign-in", "/console", "/reset-password", "/staff/join"] {
         let page = format!("{}{page}?store={}", app.url, app.store.key.as_str());
         let text = app
@@ -437,7 +484,7 @@ async fn every_list_goes_on_where_its_page_ended() {
 #[tokio::test]
 async fn limits_of_money_are_written_as_amounts() {
     let app = TestApp::offline().await;
-    let mut admin = ConsoleVisitor::of(&app, "admin@s.example", StaffRole::Admin).await;
+    let mut admin = ConsoleVisitor::signed_in(&app, "admin@s.example", StaffRole::Admin).await;
     let (_, page) = admin.opens("/console/rules").await;
     assert!(page.contains("value=\"0.50\""), "{page}");
     let rule = [

@@ -1,5 +1,5 @@
-//! The chat on a page that is not ours: another site with a strict policy, inside a frame of a third one, right to left, in German,
-//! on the smallest phone, in a browser that keeps nothing.
+//! The chat on another site's page with a strict content security policy: in a frame of a third site, right to left, in German, on the
+//! smallest phone, and in a browser that blocks storage.
 
 use axum::{
     Router,
@@ -12,7 +12,7 @@ use tokio::net::TcpListener;
 
 use crate::support::browser::{Browser, Demo, chat};
 
-/// Serves pages on a free port.
+/// Serves pages on a free port and returns it.
 async fn serve(router: Router) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let port = listener.local_addr().expect("an address").port();
@@ -20,7 +20,7 @@ async fn serve(router: Router) -> u16 {
     port
 }
 
-/// A shop of its own, on `localhost`: another site than the demo's 127.0.0.1.
+/// Serves a shop on `localhost`, which is another site than the demo's 127.0.0.1.
 async fn shop(demo: &Demo) -> String {
     let policy = format!(
         "default-src 'none'; script-src {0}; connect-src {0}; img-src 'self'; base-uri 'none'; form-action 'none'; \
@@ -48,14 +48,14 @@ async fn shop(demo: &Demo) -> String {
     )
     .await;
     let origin = format!("http://localhost:{port}");
-    demo.meddle(&format!(
+    demo.execute_sql(&format!(
         "INSERT INTO origins (tenant_id, origin) SELECT tenant_id, '{origin}' FROM tenants"
     ))
     .await;
     origin
 }
 
-/// A page of a third site that has the shop in a frame.
+/// Serves a page of a third site that has the shop in a frame.
 async fn portal(shop: &str) -> String {
     let page = format!(
         "<!doctype html><html lang=\"en\"><title>Portal</title><link rel=\"icon\" href=\"data:,\"><style>*{{margin:0}}iframe{{border:0;width:100vw;height:100vh}}</style><iframe title=\"shop\" src=\"{shop}/\"></iframe></html>"
@@ -68,48 +68,45 @@ async fn portal(shop: &str) -> String {
 async fn it_works_on_a_strict_page_of_another_site_right_to_left_on_the_smallest_phone() {
     let (demo, browser) = (Demo::start().await, Browser::open().await);
     let shop = shop(&demo).await;
-    browser.looks_like(1280, 800, "light").await;
+    browser.set_viewport(1280, 800, "light").await;
     browser.go(&shop).await;
     let left = "document.querySelector('countersign-chat')?.shadowRoot.querySelector('.launcher').getBoundingClientRect().left";
-    browser.until(&format!("{left} >= 0")).await;
+    browser.wait_for(&format!("{left} >= 0")).await;
     assert_eq!(
         browser.run(&format!("return {left} < 100")).await,
         json!(true),
         "it stands where lines end"
     );
-    browser.looks_like(320, 568, "dark").await;
+    browser.set_viewport(320, 568, "dark").await;
     browser.opens_chat().await;
     demo.model_says(json!([{ "text": "Dreißig Tage, und der Rückversand ist frei. رقم 1001" }]))
         .await;
     browser.says("Wie lange darf ich etwas zurückgeben?").await;
-    browser.reads("Dreißig Tage").await;
+    browser.wait_for_text("Dreißig Tage").await;
     for words in ["Ihre Nachricht", "Anmelden", "Assistent"] {
         let shown = format!(
             "[...chat.querySelectorAll('*')].some(it => it.placeholder === '{words}' || it.textContent === '{words}')"
         );
-        browser.until(&chat(&shown)).await;
+        browser.wait_for(&chat(&shown)).await;
     }
     let search = json!({ "tool": "search_help", "arguments": { "query": "returns" } });
     demo.model_says(json!([{ "calls": [search] }, { "text": "Gern.", "delay_ms": 2500 }]))
         .await;
     browser.says("Sicher?").await;
     browser
-        .until(&chat(
+        .wait_for(&chat(
             "chat.querySelector('.doing')?.textContent === 'Ich lese in unseren Hilfeseiten…'",
         ))
         .await;
-    browser.reads("Gern.").await;
-    let person = json!({ "tool": "hand_off", "arguments": { "summary": "Fragt nach einer Rücksendung." } });
-    demo.model_says(json!([{ "calls": [person] }, { "text": "Es kommt jemand." }]))
-        .await;
+    browser.wait_for_text("Gern.").await;
     browser.says("Ein Mensch, bitte").await;
-    browser.reads("Es kommt jemand.").await;
+    browser.wait_for_text("jemanden aus unserem Team gerufen").await;
     browser
-        .until(&chat(
+        .wait_for(&chat(
             "chat.querySelector('.proposal p').textContent === 'Jemanden aus unserem Team rufen.'",
         ))
         .await;
-    browser.picture("smallest-dark-right-to-left").await;
+    browser.screenshot("smallest-dark-right-to-left").await;
     for fits in [
         "document.documentElement.scrollWidth <= innerWidth",
         &chat(
@@ -118,22 +115,22 @@ async fn it_works_on_a_strict_page_of_another_site_right_to_left_on_the_smallest
     ] {
         assert_eq!(browser.run(&format!("return {fits}")).await, json!(true), "{fits}");
     }
-    // One's own words stand at the end of lines, which is the left.
+    // The shopper's messages are at the end of lines, which is the left side.
     let own = chat(
         "chat.querySelector('.shopper .text').getBoundingClientRect().left < chat.querySelector('.assistant .text').getBoundingClientRect().left",
     );
     assert_eq!(browser.run(&format!("return {own}")).await, json!(true));
-    assert_eq!(browser.barriers().await, [""; 0]);
-    // By keyboard alone: Escape closes, and one is where one was.
+    assert_eq!(browser.accessibility_violations().await, [""; 0]);
+    // Escape closes the chat and returns the focus to the launcher.
     browser.run(&chat("chat.querySelector('.panel').dispatchEvent(new KeyboardEvent('keydown', { key: 'Escape', bubbles: true }))")).await;
     let closed = chat("chat.querySelector('.panel').hidden && chat.activeElement === chat.querySelector('.launcher')");
     assert_eq!(browser.run(&format!("return {closed}")).await, json!(true));
-    assert_eq!(browser.complaints().await, [""; 0]);
+    assert_eq!(browser.logged_errors().await, [""; 0]);
 }
 
 #[tokio::test]
 async fn it_works_in_a_frame_of_a_third_site_where_the_browser_keeps_nothing() {
-    let (demo, browser) = (Demo::start().await, Browser::that_keeps_nothing().await);
+    let (demo, browser) = (Demo::start().await, Browser::without_storage().await);
     let shop = shop(&demo).await;
     browser.go(&portal(&shop).await).await;
     browser.client.clone().enter_frame(0).await.expect("the frame");
@@ -143,9 +140,9 @@ async fn it_works_in_a_frame_of_a_third_site_where_the_browser_keeps_nothing() {
     for (at, words) in ["Eins.", "Zwei."].into_iter().enumerate() {
         demo.model_says(json!([{ "text": words }])).await;
         browser.says("Hallo").await;
-        browser.reads(words).await;
+        browser.wait_for_text(words).await;
         browser
-            .until(&chat("!chat.querySelector('textarea').hasAttribute('aria-busy')"))
+            .wait_for(&chat("!chat.querySelector('textarea').hasAttribute('aria-busy')"))
             .await;
         assert_eq!(
             demo.count("SELECT count(*) FROM turns WHERE status = 'done'").await,
@@ -158,5 +155,5 @@ async fn it_works_in_a_frame_of_a_third_site_where_the_browser_keeps_nothing() {
         "it is one conversation"
     );
     assert_eq!(browser.run("return document.cookie").await, json!(""));
-    assert_eq!(browser.complaints().await, [""; 0]);
+    assert_eq!(browser.logged_errors().await, [""; 0]);
 }

@@ -1,4 +1,4 @@
-//! Where the links of mails lead to, in a browser.
+//! The pages that links in mails lead to, in a browser.
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};
@@ -7,7 +7,7 @@ use crate::support::browser::{Browser, Demo};
 
 const PASSWORD: &str = "violet kettle on the pier";
 
-/// The link in the newest mail to somebody.
+/// The link in the newest mail to an address.
 async fn link(demo: &Demo, to: &str) -> String {
     let mail = demo.mail_with(to, "#").await;
     let text = mail["text"].as_str().expect("text");
@@ -15,10 +15,10 @@ async fn link(demo: &Demo, to: &str) -> String {
     link.expect("a link").to_owned()
 }
 
-/// Sets a password on the page of a link.
-async fn sets(browser: &Browser, password: &str) {
+/// Sets a password on the page that a link leads to.
+async fn set_password(browser: &Browser, password: &str) {
     browser
-        .until("document.querySelector('[name=token]').value.length === 43")
+        .wait_for("document.querySelector('[name=token]').value.length === 43")
         .await;
     assert_eq!(
         browser.run("return location.hash").await,
@@ -38,8 +38,10 @@ async fn sets(browser: &Browser, password: &str) {
 #[tokio::test]
 async fn a_shopper_sets_a_new_password_by_the_mailed_link() {
     let (demo, mut browser) = (Demo::start().await, Browser::open().await);
-    browser.forgives.extend(["422 (Unprocessable", "401 (Unauthorized)"]);
-    browser.looks_like(360, 740, "dark").await;
+    browser
+        .ignored_errors
+        .extend(["422 (Unprocessable", "401 (Unauthorized)"]);
+    browser.set_viewport(360, 740, "dark").await;
     let asked = demo
         .http
         .post(format!("{}/v1/password-resets", demo.url))
@@ -52,17 +54,17 @@ async fn a_shopper_sets_a_new_password_by_the_mailed_link() {
     assert_eq!(asked.status(), StatusCode::ACCEPTED);
     let link = link(&demo, "mia@example.com").await;
     browser.go(&link).await;
-    assert_eq!(browser.barriers().await, [""; 0]);
-    browser.picture("phone-dark-new-password").await;
-    sets(&browser, "0123456789").await;
+    assert_eq!(browser.accessibility_violations().await, [""; 0]);
+    browser.screenshot("phone-dark-new-password").await;
+    set_password(&browser, "0123456789").await;
     browser
-        .until("document.body.innerText.includes('too easy to guess. Please')")
+        .wait_for("document.body.innerText.includes('too easy to guess. Please')")
         .await;
-    sets(&browser, PASSWORD).await;
+    set_password(&browser, PASSWORD).await;
     browser
-        .until("document.body.innerText.includes('Your password is set')")
+        .wait_for("document.body.innerText.includes('Your password is set')")
         .await;
-    assert_eq!(browser.barriers().await, [""; 0]);
+    assert_eq!(browser.accessibility_violations().await, [""; 0]);
     let body = json!({ "email": "mia@example.com", "password": PASSWORD });
     let entered = demo
         .http
@@ -73,12 +75,12 @@ async fn a_shopper_sets_a_new_password_by_the_mailed_link() {
 
     browser.go("about:blank").await;
     browser.go(&link.replace("lang=en", "lang=de")).await;
-    sets(&browser, PASSWORD).await;
+    set_password(&browser, PASSWORD).await;
     browser
-        .until("document.body.innerText.includes('Dieser Link ist verbraucht')")
+        .wait_for("document.body.innerText.includes('Dieser Link ist verbraucht')")
         .await;
-    assert_eq!(browser.complaints().await, [""; 0]);
-    // What is sent is shown as text, and leads nowhere else.
+    assert_eq!(browser.logged_errors().await, [""; 0]);
+    // Submitted values are shown as text, and redirect nowhere else.
     let nasty = [("token", "\"><script>pwned</script>"), ("password", PASSWORD)];
     let sent = demo
         .http
@@ -96,7 +98,7 @@ async fn a_shopper_sets_a_new_password_by_the_mailed_link() {
         shown.contains("&#60;script&#62;pwned") && !shown.contains("<script>"),
         "{shown}"
     );
-    // Another site's form sets nothing.
+    // A form of another site sets no password.
     let forged = demo
         .http
         .post(format!("{}/reset-password?store={}", demo.url, demo.key))
@@ -117,22 +119,23 @@ async fn somebody_is_invited_joins_and_signs_in() {
     admin.fills("email", "lee@example.com").await;
     admin.fills("role", "approver").await;
     admin.submits("Send invitation").await;
-    admin
-        .until("document.querySelector('.done').textContent.includes('invited')")
-        .await;
+    admin.wait_for_notice("invited").await;
     lee.go(&link(&demo, "lee@example.com").await).await;
-    assert_eq!(lee.barriers().await, [""; 0]);
-    sets(&lee, PASSWORD).await;
-    lee.until("document.querySelector('a')?.textContent === 'To the sign-in'")
+    assert_eq!(lee.accessibility_violations().await, [""; 0]);
+    set_password(&lee, PASSWORD).await;
+    lee.wait_for("document.querySelector('a')?.textContent === 'To the sign-in'")
         .await;
     lee.run("document.querySelector('a').click()").await;
-    lee.until("document.querySelector('[name=store]')?.value.startsWith('pk_')")
+    lee.wait_for("document.querySelector('[name=store]')?.value.startsWith('pk_')")
         .await;
     for (name, value) in [("email", "lee@example.com"), ("password", PASSWORD)] {
         lee.fills(name, value).await;
     }
     lee.submits("Sign in").await;
-    let role = lee.until("document.querySelector('.me .tone')?.textContent").await;
+    let role = lee.wait_for("document.querySelector('.me .tone')?.textContent").await;
     assert_eq!(role, Value::from("approver"));
-    assert_eq!((admin.complaints().await, lee.complaints().await), (vec![], vec![]));
+    assert_eq!(
+        (admin.logged_errors().await, lee.logged_errors().await),
+        (vec![], vec![])
+    );
 }

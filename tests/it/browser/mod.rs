@@ -1,4 +1,4 @@
-//! Pages, driven in Chromium.
+//! Pages, tested in Chromium.
 
 pub mod console;
 mod embedding;

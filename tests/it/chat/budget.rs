@@ -1,4 +1,4 @@
-//! Spend: the caps hold under any rush, and the books add up (L4).
+//! Model spend: the caps hold under concurrency, and the sums agree (L4).
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ fn caps(conversation: i64, shopper_day: i64, tenant_day: i64, tenant_month: i64)
     json!({ "conversation_micros": conversation, "shopper_day_micros": shopper_day, "tenant_day_micros": tenant_day, "tenant_month_micros": tenant_month })
 }
 
-const BOOKS: &str = "SELECT count(*) FROM spend s WHERE reserved_micros <> 0
+const UNBALANCED_SPEND: &str = "SELECT count(*) FROM spend s WHERE reserved_micros <> 0
     OR (scope = 'tenant_day' AND spent_micros <> (SELECT sum(spent_micros) FROM budget_ledger l WHERE l.tenant_id = s.tenant_id))";
 
 #[tokio::test]
@@ -27,7 +27,7 @@ async fn sixty_four_sends_at_once_on_two_replicas_never_pass_the_cap_by_a_millio
     let app = TestApp::start().await;
     let (other, _stop) = app.replica().await;
     let mia = app.shopper("mia").await;
-    // One call, to see what it costs and holds.
+    // One call, to learn what it costs and what it reserves.
     app.model.script([Reply::text("Hello.")]);
     mia.ask("hello").await;
     let cost = app
@@ -35,7 +35,7 @@ async fn sixty_four_sends_at_once_on_two_replicas_never_pass_the_cap_by_a_millio
         .await;
     let held = app.count("SELECT reserved_micros FROM budget_ledger LIMIT 1").await;
     assert!(0 < cost && cost <= held, "{cost} of {held}");
-    // Room for about twenty calls side by side, and not a whole number of them.
+    // The cap allows about twenty concurrent calls, and is no multiple of one call's reservation.
     let cap = cost + held * 20 + held / 2;
     set_caps(&app, caps(1_000_000_000, 1_000_000_000, cap, 1_000_000_000)).await;
     let done = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
@@ -77,7 +77,7 @@ async fn sixty_four_sends_at_once_on_two_replicas_never_pass_the_cap_by_a_millio
     assert!(most <= cap, "{most} of {cap}");
     assert!(answered > 0 && by_rules > 0, "{sources:?}");
     assert_eq!(
-        app.count(BOOKS).await,
+        app.count(UNBALANCED_SPEND).await,
         0,
         "nothing is held any more and the ledger adds up"
     );
@@ -109,7 +109,7 @@ async fn each_cap_holds_and_the_shopper_is_told_the_truth_and_can_reach_a_person
     set_caps(&app, caps(enough, enough, enough, held / 2)).await;
     let called = mia.ask("I want a person please").await;
     assert_eq!(called["proposals"][0]["tool"], "hand_off", "{called}");
-    // One shopper's cap is no other's.
+    // Another shopper has a cap of its own.
     let spent = app
         .count("SELECT max(spent_micros) FROM spend WHERE scope = 'shopper_day'")
         .await;
@@ -148,7 +148,7 @@ async fn staff_are_told_once_at_eighty_and_at_a_hundred_percent() {
     let spent = app
         .count("SELECT spent_micros FROM spend WHERE scope = 'tenant_day'")
         .await;
-    // After the next answer just over 80 % of the day is spent.
+    // After the next answer, just over 80 % of the day's cap is spent.
     let day = ((spent + cost) * 100 / 81).max(spent + held);
     let eighty = caps(1_000_000_000, 1_000_000_000, day, 1_000_000_000);
     assert_eq!(
@@ -185,8 +185,8 @@ async fn a_failed_call_costs_nothing_a_cut_one_all_it_held_and_a_lost_one_is_swe
             .await,
         1
     );
-    assert_eq!(app.count(BOOKS).await, 0);
-    // A process that died with a call in flight.
+    assert_eq!(app.count(UNBALANCED_SPEND).await, 0);
+    // The reservation of a process that died during a call.
     let lost = "INSERT INTO reservations SELECT tenant_id, gen_random_uuid(), ARRAY['c', 's', NULL, NULL, NULL, NULL, 'd', 'm'], 7, shopper_id, 'fake-model', now(), now() + interval '5 minutes' FROM sessions LIMIT 1;
         INSERT INTO spend SELECT tenant_id, s, left(k, 1), 0, 7 FROM tenants, (VALUES ('conversation', 'c'), ('shopper_day', 's'), ('tenant_day', 'd'), ('tenant_month', 'm')) x(s, k) WHERE slug = 'one'";
     sqlx::raw_sql(lost)

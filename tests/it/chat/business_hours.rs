@@ -1,4 +1,4 @@
-//! When nobody of the staff is there: who asks for a person hears when somebody is back, and staff hears of who waits.
+//! Business hours: a shopper who asks for a person is told when staff are back, and staff are told by mail who waits.
 
 use countersign::identity::StaffRole;
 use reqwest::StatusCode;
@@ -8,7 +8,7 @@ use crate::support::{Reply, TestApp, TestShopper, TestStaff, shopper::answer};
 
 const PATH: &str = "/v1/staff/hours";
 
-/// Nine to five from Monday to Friday, in Berlin, with a day off.
+/// Business hours: nine to five from Monday to Friday, in Berlin, with one day off.
 fn office() -> Value {
     let day = json!(["09:00-17:00"]);
     json!({ "time_zone": "Europe/Berlin", "week": [day, day, day, day, day, [], []], "closed_on": ["2026-11-30"] })
@@ -19,24 +19,23 @@ async fn put(staff: &TestStaff, hours: &Value) -> (StatusCode, Value) {
 }
 
 /// Asks for a person.
-async fn calls(app: &TestApp, shopper: &TestShopper) -> String {
-    app.model.script([
-        Reply::call("hand_off", json!({ "summary": "Wants a person." })),
-        Reply::text("I have called somebody."),
-    ]);
+async fn calls(shopper: &TestShopper) -> String {
     shopper.ask_text("A person please").await
 }
 
 #[tokio::test]
 async fn who_asks_for_a_person_while_nobody_is_there_is_told_when_somebody_is_back() {
     let app = TestApp::start().await;
-    // Saturday; the Monday after it is a day off. Berlin is an hour ahead.
-    app.clock.stand_at("2026-11-28T12:00:00Z".parse().expect("a time"));
+    // It is Saturday, and the Monday after it is a day off. Berlin is an hour ahead of UTC.
+    app.clock.stop_at("2026-11-28T12:00:00Z".parse().expect("a time"));
     let admin = app.staff("admin@s.example", StaffRole::Admin).await;
     let viewer = app.staff("viewer@s.example", StaffRole::Viewer).await;
     let (mia, noah, guest) = (app.shopper("mia").await, app.shopper("noah").await, app.guest().await);
     assert_eq!(admin.read(PATH).await.1["hours"], Value::Null);
-    assert_eq!(calls(&app, &noah).await, "I have called somebody.");
+    assert_eq!(
+        calls(&noah).await,
+        "I have called someone of our staff, who will answer you here."
+    );
 
     assert_eq!(put(&viewer, &office()).await.0, StatusCode::FORBIDDEN);
     for (field, value, told) in [
@@ -62,35 +61,34 @@ async fn who_asks_for_a_person_while_nobody_is_there_is_told_when_somebody_is_ba
     }
     assert_eq!(put(&admin, &office()).await.0, StatusCode::NO_CONTENT);
     assert_eq!(viewer.read(PATH).await.1["hours"], office());
-    let elsewhere = app.shopper_elsewhere("mia").await;
+    let elsewhere = app.shopper_of_other_store("mia").await;
 
-    let told = calls(&app, &mia).await;
+    let told = calls(&mia).await;
     assert_eq!(
         told,
-        "I have called somebody.\n\nOur staff is away now and back on Tuesday, 1 December, at 09:00 (Berlin time). \
+        "I have called someone of our staff, who will answer you here.\n\nOur staff is away now and back on Tuesday, 1 December, at 09:00 (Berlin time). \
          If you have gone by then, the answer comes by mail."
     );
-    let told = calls(&app, &guest).await;
+    let told = calls(&guest).await;
     assert!(told.contains("Sign in here, and the answer comes by mail"), "{told}");
     assert_eq!(
-        calls(&app, &elsewhere).await,
-        "I have called somebody.",
+        calls(&elsewhere).await,
+        "I have called someone of our staff, who will answer you here.",
         "another store's hours are its own"
     );
     app.model.script([Reply::text("Hello.")]);
     assert_eq!(mia.ask_text("Hello").await, "Hello.", "who did not ask is told nothing");
-    // Tuesday, a minute before and at nine.
-    app.clock.stand_at("2026-12-01T07:59:00Z".parse().expect("a time"));
+    // On Tuesday, one minute before nine and then at nine.
+    app.clock.stop_at("2026-12-01T07:59:00Z".parse().expect("a time"));
     let noah = app.shopper("noah").await;
-    assert!(
-        calls(&app, &noah)
-            .await
-            .contains("back on Tuesday, 1 December, at 09:00")
+    assert!(calls(&noah).await.contains("back on Tuesday, 1 December, at 09:00"));
+    app.clock.stop_at("2026-12-01T08:00:00Z".parse().expect("a time"));
+    assert_eq!(
+        calls(&noah).await,
+        "I have called someone of our staff, who will answer you here."
     );
-    app.clock.stand_at("2026-12-01T08:00:00Z".parse().expect("a time"));
-    assert_eq!(calls(&app, &noah).await, "I have called somebody.");
 
-    app.clock.stand_at("2026-11-28T12:00:01Z".parse().expect("a time"));
+    app.clock.stop_at("2026-11-28T12:00:01Z".parse().expect("a time"));
     assert_eq!(answer(admin.request("DELETE", PATH)).await.0, StatusCode::NO_CONTENT);
     assert_eq!(answer(admin.request("DELETE", PATH)).await.0, StatusCode::NOT_FOUND);
     assert_eq!(
@@ -113,7 +111,7 @@ async fn a_message_to_a_person_who_has_gone_home_says_so_and_the_shopper_sees_wh
     );
     let attended = async || mia.read(&place).await.1["attended_by"].clone();
     assert_eq!(attended().await, "assistant");
-    app.meddle("UPDATE conversations SET waiting_since = now()").await;
+    app.execute_sql("UPDATE conversations SET waiting_since = now()").await;
     assert_eq!(attended().await, "assistant_for_now");
     let staff_place = place.replace("/v1/", "/v1/staff/");
     let sent = answer(
@@ -145,18 +143,18 @@ async fn staff_hears_by_mail_of_who_waits_and_nobody_came_to() {
         app.staff("viewer@s.example", StaffRole::Viewer).await,
     );
     let (mia, noah) = (app.shopper("mia").await, app.shopper("noah").await);
-    calls(&app, &mia).await;
-    calls(&app, &noah).await;
+    calls(&mia).await;
+    calls(&noah).await;
     // Two calls a moment apart are one mail, unless a quarter of an hour ends between them.
-    app.becomes("SELECT count(*) FROM conversations WHERE waiting_since IS NOT NULL", 2)
+    app.wait_for_count("SELECT count(*) FROM conversations WHERE waiting_since IS NOT NULL", 2)
         .await;
-    app.becomes("SELECT least(count(*), 1) FROM outbox WHERE kind = 'people_wait' AND state = 'queued' AND due_at > now() + interval '2 minutes'", 1)
+    app.wait_for_count("SELECT least(count(*), 1) FROM outbox WHERE kind = 'people_wait' AND state = 'queued' AND due_at > now() + interval '2 minutes'", 1)
         .await;
-    // Somebody comes to Noah in time.
+    // A member of the staff takes Noah's conversation in time.
     let (_, open) = kim.read("/v1/staff/conversations?open=true&search=noah").await;
     let noahs = open["conversations"][0]["id"].as_str().expect("an id").to_owned();
     answer(kim.request("POST", &format!("/v1/staff/conversations/{noahs}/take"))).await;
-    app.hurry().await;
+    app.make_jobs_due().await;
     let mail = app.mailbox.newest_to("kim@s.example", 1).await;
     let text = mail.text();
     let page = text

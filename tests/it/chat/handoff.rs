@@ -1,4 +1,4 @@
-//! People answer too: articles that the assistant quotes, and a person who takes a conversation over.
+//! Help articles that the assistant quotes, and staff who take a conversation over.
 
 use countersign::identity::StaffRole;
 use reqwest::StatusCode;
@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use crate::support::{Reply, TestApp, TestShopper, shopper::answer};
 
-/// What `search_help` gives for a question, as the model hears it.
-async fn finds(app: &TestApp, shopper: &TestShopper, query: &str) -> Value {
+/// The result of `search_help` as the model receives it.
+async fn search_help(app: &TestApp, shopper: &TestShopper, query: &str) -> Value {
     app.model.script([
         Reply::call("search_help", json!({ "query": query })),
         Reply::EchoToolResult,
@@ -59,18 +59,28 @@ async fn articles_are_found_by_their_words_with_a_letter_wrong_and_in_their_own_
 
     let (mia, guest) = (app.shopper("mia").await, app.guest().await);
     assert_eq!(
-        title(&finds(&app, &mia, "how many days to return").await),
+        title(&search_help(&app, &mia, "how many days to return").await),
         "How to return something"
     );
-    // A letter wrong, two left out; another form of the word; another language.
-    assert_eq!(title(&finds(&app, &guest, "shiping").await), "Shipping and delivery");
-    assert_eq!(title(&finds(&app, &mia, "island").await), "Shipping and delivery");
-    assert_eq!(title(&finds(&app, &mia, "verschickt").await), "Versand");
+    // One letter wrong, another form of the word, another language.
+    assert_eq!(
+        title(&search_help(&app, &guest, "shiping").await),
+        "Shipping and delivery"
+    );
+    assert_eq!(title(&search_help(&app, &mia, "island").await), "Shipping and delivery");
+    assert_eq!(title(&search_help(&app, &mia, "verschickt").await), "Versand");
     for query in ["boats", "xyzzy plugh", "' OR 1=1 --", "a & b | !c:*"] {
-        assert_eq!(finds(&app, &mia, query).await["error"]["code"], "not_found", "{query}");
+        assert_eq!(
+            search_help(&app, &mia, query).await["error"]["code"],
+            "not_found",
+            "{query}"
+        );
     }
-    let elsewhere = app.shopper_elsewhere("mia").await;
-    assert_eq!(finds(&app, &elsewhere, "return").await["error"]["code"], "not_found");
+    let elsewhere = app.shopper_of_other_store("mia").await;
+    assert_eq!(
+        search_help(&app, &elsewhere, "return").await["error"]["code"],
+        "not_found"
+    );
 
     let (_, help) = admin.read("/v1/staff/help").await;
     assert_eq!(help["articles"].as_array().map(Vec::len), Some(4));
@@ -79,7 +89,7 @@ async fn articles_are_found_by_their_words_with_a_letter_wrong_and_in_their_own_
         asked.contains("boats") && asked.contains("xyzzy") && !asked.contains("shiping"),
         "{asked}"
     );
-    // The same once more changes nothing, and is not in the audit twice.
+    // Saving the same article again changes nothing and adds no audit entry.
     write(
         "en/returns",
         "How to return something",
@@ -128,8 +138,8 @@ async fn an_answer_cites_the_articles_that_were_found_and_they_can_be_read() {
         json!([german, english]),
         "the shopper's language first"
     );
-    // Without a language the store's own is first.
-    app.meddle("UPDATE tenants SET language = 'de'").await;
+    // Without a language, articles in the store's language come first.
+    app.execute_sql("UPDATE tenants SET language = 'de'").await;
     assert_eq!(asked(Value::Null).await["message"]["citations"][0], german);
 
     let place = format!(
@@ -165,7 +175,7 @@ async fn an_answer_cites_the_articles_that_were_found_and_they_can_be_read() {
             "{hidden}"
         );
     }
-    let elsewhere = app.shopper_elsewhere("mia").await;
+    let elsewhere = app.shopper_of_other_store("mia").await;
     assert_eq!(elsewhere.read("/v1/help/en/returns").await.0, StatusCode::NOT_FOUND);
 }
 
@@ -177,17 +187,13 @@ async fn a_person_holds_a_conversation_and_who_has_gone_reads_the_answer_in_a_ma
         app.staff("viewer@s.example", StaffRole::Viewer).await,
     );
     let mia = app.shopper("mia").await;
-    app.model.script([
-        Reply::call("hand_off", json!({ "summary": "Wants a person." })),
-        Reply::text("I have called somebody."),
-    ]);
     let said = mia.ask("A person please").await;
     let conversation = said["conversation_id"].as_str().expect("an id");
     let (place, asked) = (
         format!("/v1/staff/conversations/{conversation}"),
         app.model.requests().len(),
     );
-    app.becomes("SELECT count(*) FROM conversations WHERE waiting_since IS NOT NULL", 1)
+    app.wait_for_count("SELECT count(*) FROM conversations WHERE waiting_since IS NOT NULL", 1)
         .await;
     let (_, open) = viewer.read("/v1/staff/conversations?open=true&search=person").await;
     assert_eq!(open["conversations"][0]["id"], conversation);
@@ -209,7 +215,7 @@ async fn a_person_holds_a_conversation_and_who_has_gone_reads_the_answer_in_a_ma
         StatusCode::NO_CONTENT
     );
 
-    // The assistant is silent, the message is kept, the shopper was here a moment ago and gets no mail.
+    // The assistant is silent and the message is kept. The shopper was active a moment ago and gets no mail.
     let (_, while_held) = answer(
         mia.post("/v1/chat/send")
             .json(&json!({ "conversation_id": conversation, "text": "Hello Kim" })),
@@ -226,7 +232,7 @@ async fn a_person_holds_a_conversation_and_who_has_gone_reads_the_answer_in_a_ma
         0
     );
 
-    app.meddle("UPDATE sessions SET last_seen_at = last_seen_at - interval '1 hour'")
+    app.execute_sql("UPDATE sessions SET last_seen_at = last_seen_at - interval '1 hour'")
         .await;
     assert_eq!(
         answer(
@@ -264,7 +270,7 @@ async fn a_person_holds_a_conversation_and_who_has_gone_reads_the_answer_in_a_ma
         2,
         "{authors:?}"
     );
-    let elsewhere = app.shopper_elsewhere("mia").await;
+    let elsewhere = app.shopper_of_other_store("mia").await;
     assert_eq!(
         elsewhere
             .read(&format!("/v1/conversations/{conversation}/messages"))
@@ -282,9 +288,50 @@ async fn a_person_holds_a_conversation_and_who_has_gone_reads_the_answer_in_a_ma
 }
 
 #[tokio::test]
+async fn who_is_shut_out_or_may_answer_no_more_holds_no_conversation() {
+    let app = TestApp::start().await;
+    let admin = app.staff("boss@s.example", StaffRole::Admin).await;
+    let mia = app.shopper("mia").await;
+    for (name, event) in [
+        ("out@s.example", "shut out"),
+        (
+            "down@s.example",
+            "UPDATE staff SET role = 'viewer' WHERE email = 'down@s.example'",
+        ),
+    ] {
+        let kim = app.staff(name, StaffRole::Approver).await;
+        app.model.script([Reply::text("Hello.")]);
+        let said = mia.ask("hello").await;
+        let conversation = said["conversation_id"].as_str().expect("an id");
+        let taken = kim.request("POST", &format!("/v1/staff/conversations/{conversation}/take"));
+        assert_eq!(answer(taken).await.0, StatusCode::NO_CONTENT);
+        match event {
+            "shut out" => {
+                let (_, team) = admin.read("/v1/staff/members").await;
+                let members = team["members"].as_array().expect("a list");
+                let member = members.iter().find(|member| member["email"] == name).expect("there");
+                let path = format!("/v1/staff/members/{}", member["id"].as_str().expect("an id"));
+                assert_eq!(answer(admin.request("DELETE", &path)).await.0, StatusCode::NO_CONTENT);
+            }
+            statement => app.execute_sql(statement).await,
+        }
+        app.model.script([Reply::text("I am here.")]);
+        let more = json!({ "conversation_id": conversation, "text": "Is anybody there?" });
+        let (_, back) = answer(mia.post("/v1/chat/send").json(&more)).await;
+        assert_eq!(back["message"]["text"], "I am here.", "{event}");
+        let (_, open) = admin.read("/v1/staff/conversations?open=true").await;
+        assert_eq!(
+            open["conversations"][0]["id"], conversation,
+            "{event}: another person is called"
+        );
+        app.execute_sql("UPDATE conversations SET waiting_since = NULL").await;
+    }
+}
+
+#[tokio::test]
 async fn an_admin_names_the_pages_that_may_call_and_only_of_her_own_store() {
     let app = TestApp::start().await;
-    app.meddle("INSERT INTO origins (tenant_id, origin) SELECT tenant_id, 'https://theirs.example' FROM tenants WHERE slug = 'two'").await;
+    app.execute_sql("INSERT INTO origins (tenant_id, origin) SELECT tenant_id, 'https://theirs.example' FROM tenants WHERE slug = 'two'").await;
     let admin = app.staff("admin@s.example", StaffRole::Admin).await;
     let origin = |text: &str| json!({ "origin": text });
     let path = "/v1/staff/origins";

@@ -21,7 +21,7 @@ async fn a_conversation_is_held_in_the_language_its_shopper_asks_for() {
         "Bestellung #1001 (Storm Lantern, Enamel Mug) ist versandt. Die Sendungsnummer ist HP440028817. Die Summe ist 89,00 USD."
     );
     assert_eq!(first["tools"][0]["activity"], "Ich sehe nach Ihrer Bestellung…");
-    // It stays as it is until another is asked for.
+    // The language stays the same until a request asks for another one.
     let on = |text: &str| json!({ "conversation_id": first["conversation_id"], "text": text });
     let (_, second) = answer(mia.post("/v1/chat/send").json(&on("Was habe ich bestellt?"))).await;
     assert!(said(&second).starts_with("Ihre Bestellungen: "), "{second}");
@@ -36,9 +36,9 @@ async fn a_conversation_is_held_in_the_language_its_shopper_asks_for() {
 #[tokio::test]
 async fn without_a_wish_it_is_the_shoppers_language_else_the_stores() {
     let app = TestApp::offline().await;
-    app.meddle("UPDATE tenants SET language = 'de'").await;
+    app.execute_sql("UPDATE tenants SET language = 'de'").await;
     let (mia, noah) = (app.shopper("mia").await, app.shopper("noah").await);
-    app.meddle("UPDATE shoppers SET language = 'en' WHERE external_id = 'noah'")
+    app.execute_sql("UPDATE shoppers SET language = 'en' WHERE external_id = 'noah'")
         .await;
     assert!(
         mia.ask_text("Hallo!")
@@ -72,7 +72,7 @@ async fn a_request_is_told_of_decided_and_mailed_in_the_language_of_its_conversa
     );
 
     assert_eq!(kim.approve(proposal).await.0, StatusCode::OK);
-    assert_eq!(mia.ended(proposal).await["state"], "executed");
+    assert_eq!(mia.wait_until_ended(proposal).await["state"], "executed");
     app.model.script(refund("6.00"));
     let on = json!({ "conversation_id": asked["conversation_id"], "text": "Und noch 6" });
     let (_, again) = answer(mia.post("/v1/chat/send").json(&on)).await;
@@ -108,7 +108,7 @@ async fn a_request_is_told_of_decided_and_mailed_in_the_language_of_its_conversa
 #[tokio::test]
 async fn people_and_their_hours_are_announced_in_it() {
     let app = TestApp::start().await;
-    app.clock.stand_at("2026-11-28T12:00:00Z".parse().expect("a time"));
+    app.clock.stop_at("2026-11-28T12:00:00Z".parse().expect("a time"));
     let (admin, mia) = (
         app.staff("admin@s.example", StaffRole::Admin).await,
         app.shopper("mia").await,
@@ -118,14 +118,10 @@ async fn people_and_their_hours_are_announced_in_it() {
         answer(admin.request("PUT", "/v1/staff/hours").json(&office)).await.0,
         StatusCode::NO_CONTENT
     );
-    app.model.script([
-        Reply::call("hand_off", json!({ "summary": "Möchte einen Menschen." })),
-        Reply::text("Ich habe jemanden gerufen."),
-    ]);
     let first = mia.ask_in("de", json!({ "text": "Ein Mensch, bitte" })).await;
     assert_eq!(
         said(&first),
-        "Ich habe jemanden gerufen.\n\nUnser Team ist gerade nicht da und kommt am Montag, 30.11., um 09:00 Uhr wieder (Ortszeit Berlin). \
+        "Ich habe jemanden aus unserem Team gerufen, der Ihnen hier antwortet.\n\nUnser Team ist gerade nicht da und kommt am Montag, 30.11., um 09:00 Uhr wieder (Ortszeit Berlin). \
          Wenn Sie dann nicht mehr hier sind, kommt die Antwort per Mail."
     );
     let conversation = first["conversation_id"].as_str().expect("an id");

@@ -1,4 +1,4 @@
-//! From a message to its answer.
+//! Chat: from a message to its answer.
 
 mod budget;
 mod business_hours;
@@ -8,4 +8,6 @@ mod model_dialects;
 mod model_failures;
 mod model_streams;
 mod orders;
+mod rules;
 mod sending;
+mod store_model;

@@ -8,24 +8,21 @@ use serde_json::{Value, json};
 
 use crate::support::{
     FakeOpenAi, Reply, TestApp,
-    app::{PATIENT, openai},
+    app::{LONG_DEADLINES, endpoint},
     fake_openai::{delta, ending, question},
 };
 
 /// Settings that have every parameter which a provider may refuse.
 async fn app(dialect: Dialect) -> TestApp {
     let model = FakeOpenAi::start().await;
-    let settings = match openai(&model, PATIENT) {
-        ModelSettings::Endpoint(settings) => EndpointSettings {
-            dialect,
-            sampling: Sampling {
-                temperature: Some(0.2),
-                top_p: Some(0.9),
-                reasoning_effort: "low".parse().ok(),
-            },
-            ..settings
+    let settings = EndpointSettings {
+        dialect,
+        sampling: Sampling {
+            temperature: Some(0.2),
+            top_p: Some(0.9),
+            reasoning_effort: "low".parse().ok(),
         },
-        ModelSettings::Offline => panic!("a model"),
+        ..endpoint(&model, LONG_DEADLINES)
     };
     TestApp::start_with(model, ModelSettings::Endpoint(settings)).await
 }

@@ -122,6 +122,8 @@ fn prompt() -> Prompt {
         language: Language::EN,
         tools: [tool("get_order"), tool("list_orders")].into(),
         max_output_tokens: 100,
+        model: None,
+        is_check: false,
     }
 }
 
@@ -211,4 +213,24 @@ async fn every_recorded_stream_is_read_right_in_whatever_pieces_it_comes() {
     }
     assert!(count > 100, "{count} fixtures");
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_recording_and_its_source_stand_in_the_docs() {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("docs/models.md");
+    let docs = std::fs::read_to_string(path).expect("the page");
+    for (name, _) in wires() {
+        for fixture in fixtures(name) {
+            let stem = PathBuf::from(&fixture.name)
+                .file_stem()
+                .expect("a name")
+                .to_string_lossy()
+                .into_owned();
+            let source = fixture.one("source").expect("a source");
+            let line = docs
+                .lines()
+                .any(|line| line.contains(&format!("| `{stem}` |")) && line.contains(source));
+            assert!(line, "docs/models.md has no line for {}", fixture.name);
+        }
+    }
 }

@@ -1,4 +1,4 @@
-//! Order look-up over HTTP: one's own, and nobody else's (A4, A5).
+//! Order look-up over HTTP: shoppers see their own orders and no others (A4, A5).
 
 use reqwest::StatusCode;
 use serde_json::Value;
@@ -40,7 +40,7 @@ async fn pages_go_on_where_the_last_one_ended() {
 async fn another_shoppers_order_is_like_one_that_does_not_exist() {
     let app = TestApp::offline().await;
     let noah = app.shopper("noah").await;
-    let elsewhere = app.shopper_elsewhere("noah").await;
+    let elsewhere = app.shopper_of_other_store("noah").await;
     let anonymous = |(status, mut problem): (StatusCode, Value)| {
         problem["request_id"] = Value::Null;
         (status, problem)

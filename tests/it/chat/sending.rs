@@ -1,4 +1,4 @@
-//! The main job: a shopper asks, the true answer comes, over JSON and over events.
+//! Sending a message: the answer is true, as JSON and as an event stream.
 
 use futures::future::join_all;
 use reqwest::StatusCode;
@@ -77,6 +77,10 @@ async fn the_model_is_told_the_rules_the_tools_and_the_result_as_data() {
                 &tool["function"]["parameters"]["additionalProperties"]
             ),
             (&json!(true), &json!(false))
+        );
+        assert!(
+            !tool.to_string().contains("Debug"),
+            "notes for programmers are not for the model: {tool}"
         );
     }
     let result = second["messages"]
@@ -157,7 +161,7 @@ async fn another_shoppers_order_is_not_found_by_any_spelling() {
             _ => Reply::EchoToolResult,
         }
     });
-    for shopper in [app.shopper("noah").await, app.shopper_elsewhere("noah").await] {
+    for shopper in [app.shopper("noah").await, app.shopper_of_other_store("noah").await] {
         for number in [
             "#1001",
             "1001",
@@ -228,7 +232,7 @@ async fn somebody_elses_conversation_and_turn_are_not_found() {
         answered["conversation_id"].as_str().expect("an id"),
         answered["turn_id"].as_str().expect("an id"),
     );
-    for stranger in [app.shopper("noah").await, app.shopper_elsewhere("mia").await] {
+    for stranger in [app.shopper("noah").await, app.shopper_of_other_store("mia").await] {
         for path in [
             format!("/v1/conversations/{conversation}/messages"),
             format!("/v1/turns/{turn}/events"),
@@ -326,7 +330,7 @@ async fn a_dropped_stream_resumes_where_it_was_on_any_replica() {
                 .header("last-event-id", "3"),
         )
         .await;
-        // Deltas are not kept once the turn is over: the message repeats their text.
+        // Deltas are not kept once the turn has ended, because the message contains their text.
         let rest: Vec<_> = whole
             .iter()
             .filter(|event| event.id > 3 && event.name != "delta")
@@ -390,9 +394,8 @@ async fn messages_that_do_not_fit_are_refused_by_field_and_nothing_is_stored() {
         (r#"{"text": ""}"#, 422, "text"),
         (r#"{"text": " \n "}"#, 422, "text"),
         (&*format!(r#"{{"text": "{long}"}}"#), 422, "text"),
-        (r#"{"text": "a\u0000b"}"#, 422, "text"),
-        (r#"{"text": "a\u202eb"}"#, 422, "text"),
-        (r#"{"text": "zero\u200bwidth"}"#, 422, "text"),
+        (r#"{"text": "\u0000\u202e"}"#, 422, "text"),
+        (r#"{"text": "\u200b \u00ad\n"}"#, 422, "text"),
         (r#"{"text": 5}"#, 422, "text"),
         (r#"{}"#, 422, "text"),
         (r#"{"text": "hi", "shopper_id": "x"}"#, 422, "shopper_id"),
@@ -466,16 +469,16 @@ async fn hostile_models_are_refused_and_bounded() {
 async fn an_endless_model_is_cut_off_with_a_true_sentence() {
     let app = TestApp::start().await;
     let mia = app.shopper("mia").await;
-    // A call in every round.
+    // The model calls a tool in every round.
     app.model.respond(|_| Reply::call("list_orders", json!({})));
     let answered = mia.ask("loop").await;
     assert_eq!(answered["message"]["source"], "fallback");
     assert_eq!(app.model.requests().len(), 6);
-    // A thousand calls in one answer: none of them is run, the rules answer.
+    // A thousand calls in one answer: none of them is run, and the fixed rules answer.
     app.model
         .respond(|_| Reply::Calls(vec![("list_orders".into(), "{}".into()); 1000]));
     assert_eq!(mia.ask("flood").await["message"]["source"], "offline");
-    // Text without end.
+    // Very long text.
     app.model.respond(|_| Reply::Text(vec!["word ".repeat(1000); 100]));
     let text = mia.ask_text("talk").await;
     assert!(
@@ -500,4 +503,22 @@ async fn an_endless_model_is_cut_off_with_a_true_sentence() {
         .concat(),
     )]);
     assert_eq!(mia.ask_text("twice").await, "real");
+}
+
+#[tokio::test]
+async fn a_conversation_that_is_deleted_while_it_is_written_to_is_not_found_or_not_deleted() {
+    let app = TestApp::start().await;
+    app.model.respond(|_| Reply::text("Hello."));
+    let mia = app.shopper("mia").await;
+    for _ in 0..12 {
+        let conversation = mia.ask("Hi").await["conversation_id"].clone();
+        let path = format!("{}/v1/conversations/{}", mia.url, conversation.as_str().expect("an id"));
+        let body = json!({ "text": "Again", "conversation_id": conversation });
+        let send = || answer(mia.post("/v1/chat/send").json(&body));
+        let delete = answer(app.http.delete(&path).bearer_auth(&mia.token));
+        let (first, deleted, second) = tokio::join!(send(), delete, send());
+        for (status, body) in [first, deleted, second] {
+            assert!(!status.is_server_error(), "{status} {body}");
+        }
+    }
 }

@@ -1,4 +1,4 @@
-//! A store's own site vouches for its visitor (A7): the example of the docs works, and every forgery is refused.
+//! Signed assertions of a store's own site (A7): the example in the docs works, and every forgery is refused.
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use chrono::Utc;
@@ -11,12 +11,12 @@ use crate::support::{TestApp, TestShopper, shopper::answer};
 
 struct Site {
     shared: String,
-    /// PKCS #8.
+    /// The private key as PKCS #8.
     private: Vec<u8>,
     public: [u8; 32],
 }
 
-/// Gives the first store a key of each kind.
+/// Adds an assertion key of each kind to the first store.
 async fn site(app: &TestApp) -> Site {
     use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
     let pair = Ed25519KeyPair::generate().expect("a pair");
@@ -201,7 +201,7 @@ async fn every_forged_assertion_is_refused_alike() {
     ];
     let mut answers = std::collections::HashSet::new();
     for (what, assertion) in &forged {
-        // Guessing from one address is held back; here each is a guess of its own.
+        // Guesses from one address are throttled, so the throttle is reset for each one.
         sqlx::raw_sql("DELETE FROM throttles")
             .execute(&mut app.superuser().await)
             .await
@@ -229,6 +229,15 @@ async fn every_forged_assertion_is_refused_alike() {
 async fn a_revoked_key_vouches_for_nobody_and_a_second_one_takes_over() {
     let app = TestApp::offline().await;
     let site = site(&app).await;
+    let mut opened = Vec::new();
+    for sign in [by_shared_secret, by_private_key] {
+        let (status, session) = present(&app, &sign(&site, &claims(&app))).await;
+        assert_eq!(status, StatusCode::CREATED, "{session}");
+        opened.push(TestShopper::with_token(
+            &app,
+            session["token"].as_str().expect("a token"),
+        ));
+    }
     let mut tx = app
         .pools
         .executor
@@ -237,6 +246,12 @@ async fn a_revoked_key_vouches_for_nobody_and_a_second_one_takes_over() {
         .expect("begins");
     assert!(assertion_keys::revoke(&mut tx, "hs-1", Utc::now()).await.expect("runs"));
     tx.commit().await.expect("commits");
+    assert_eq!(
+        opened[0].read("/v1/orders").await.0,
+        StatusCode::UNAUTHORIZED,
+        "a session that the key opened"
+    );
+    assert_eq!(opened[1].read("/v1/orders").await.0, StatusCode::OK, "the other key's");
     assert_eq!(
         present(&app, &by_shared_secret(&site, &claims(&app))).await.0,
         StatusCode::UNAUTHORIZED
@@ -251,13 +266,13 @@ async fn a_revoked_key_vouches_for_nobody_and_a_second_one_takes_over() {
 async fn an_account_somebody_made_with_the_shoppers_address_does_not_get_its_orders() {
     let app = TestApp::offline().await;
     let site = site(&app).await;
-    // Somebody registers as zoe@ before the store's Zoe comes by, and proves the address while it could.
+    // Somebody registers with Zoe's address, and verifies it, before the store vouches for Zoe.
     let body = json!({ "email": "zoe@example.com", "password": "violet kettle on the pier", "first_name": "Z", "last_name": "Z" });
-    answer(app.with_store_key("/v1/registrations", body)).await;
+    let (_, pending) = answer(app.with_store_key("/v1/registrations", body)).await;
     let code = app.mailbox.newest_to("zoe@example.com", 1).await.code();
     let verify = app.with_store_key(
         "/v1/registrations/verify",
-        json!({ "email": "zoe@example.com", "code": code }),
+        json!({ "email": "zoe@example.com", "code": code, "attempt": pending["attempt"] }),
     );
     let (_, opened) = answer(verify).await;
     let before = TestShopper::with_token(&app, opened["token"].as_str().expect("a token"));
@@ -273,7 +288,7 @@ async fn an_account_somebody_made_with_the_shoppers_address_does_not_get_its_ord
     assert_eq!(answer(log_in).await.0, StatusCode::UNAUTHORIZED, "nor can it come back");
 }
 
-/// The example of docs/assertions.md, run as it stands there: a shell, openssl and nothing of ours.
+/// Runs the example of docs/assertions.md, which uses a shell and openssl alone.
 #[tokio::test]
 async fn the_example_of_the_docs_signs_an_assertion_that_holds() {
     let app = TestApp::offline().await;

@@ -1,4 +1,4 @@
-//! Every way in, and what a proof is worth afterwards.
+//! Signing in, and how long sessions and other credentials are valid.
 
 mod assertions;
 mod sessions;

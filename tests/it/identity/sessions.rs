@@ -1,4 +1,4 @@
-//! Registering, logging in and out, and what a token is worth afterwards (A1, A2, A3, A5, A9, A10).
+//! Logging in and out, and which tokens are valid afterwards (A1, A2, A3, A5, A9, A10).
 
 use chrono::Duration;
 use reqwest::StatusCode;
@@ -79,8 +79,8 @@ async fn a_token_is_worth_nothing_after_log_out_and_after_its_time() {
 async fn no_bytes_are_a_credential_but_the_token() {
     let app = TestApp::offline().await;
     let mia = app.shopper("mia").await;
-    let elsewhere = app.shopper_elsewhere("mia").await;
-    // The routing hint of one tenant with the secret of another.
+    let elsewhere = app.shopper_of_other_store("mia").await;
+    // The tenant part of one token with the secret of another.
     let spliced = format!("{}{}", &elsewhere.token[..24], &mia.token[24..]);
     let long = "x".repeat(10_000);
     for token in [

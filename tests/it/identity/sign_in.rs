@@ -1,4 +1,4 @@
-//! The ways in besides the password: registration, mailed codes, resets, guests, and what each may see (A2, A5, A8, L2).
+//! Registration, mailed codes, password resets and guests, and what each may see (A2, A5, A8, L2).
 
 use chrono::Duration;
 use reqwest::StatusCode;
@@ -6,13 +6,13 @@ use serde_json::{Value, json};
 
 use crate::support::{PASSWORD, Reply, TestApp, TestShopper, shopper::answer};
 
-const NEW: &str = "violet kettle on the pier";
+const NEW_PASSWORD: &str = "violet kettle on the pier";
 
 fn registration(email: &str) -> Value {
-    json!({ "email": email, "password": NEW, "first_name": "Ada", "last_name": "L" })
+    json!({ "email": email, "password": NEW_PASSWORD, "first_name": "Ada", "last_name": "L" })
 }
 
-/// The token of an opened session.
+/// The token in the response that opened a session.
 fn token(opened: &Value) -> &str {
     opened["token"].as_str().unwrap_or_else(|| panic!("a token: {opened}"))
 }
@@ -21,7 +21,8 @@ fn token(opened: &Value) -> &str {
 async fn an_account_is_made_once_its_address_is_proved() {
     let app = TestApp::offline().await;
     let register = || app.with_store_key("/v1/registrations", registration("Ada@Example.com"));
-    assert_eq!(answer(register()).await.0, StatusCode::ACCEPTED);
+    let (status, pending) = answer(register()).await;
+    assert_eq!(status, StatusCode::ACCEPTED);
     assert_eq!(
         app.count("SELECT count(*) FROM shoppers WHERE email = 'ada@example.com'")
             .await,
@@ -37,7 +38,7 @@ async fn an_account_is_made_once_its_address_is_proved() {
     let verify = |code: &str| {
         app.with_store_key(
             "/v1/registrations/verify",
-            json!({ "email": "ada@example.com", "code": code }),
+            json!({ "email": "ada@example.com", "code": code, "attempt": pending["attempt"] }),
         )
     };
     let wrong = if code == "00000000" { "00000001" } else { "00000000" };
@@ -56,11 +57,11 @@ async fn an_account_is_made_once_its_address_is_proved() {
         "a code works once"
     );
 
-    // The same answer for an address that has an account, and a mail that says so without a code.
+    // An address that has an account gets the same answer, and a mail that says so and has no code.
     assert_eq!(answer(register()).await.0, StatusCode::ACCEPTED);
     let mail = app.mailbox.newest_to("ada@example.com", 2).await;
     assert!(mail.raw.contains("has one already"), "{}", mail.raw);
-    let body = json!({ "email": "ADA@example.com", "password": NEW });
+    let body = json!({ "email": "ADA@example.com", "password": NEW_PASSWORD });
     assert_eq!(
         answer(app.with_store_key("/v1/sessions", body)).await.0,
         StatusCode::CREATED
@@ -164,7 +165,7 @@ async fn what_is_asked_for_an_unknown_address_gets_the_same_answer_and_no_mail()
 async fn a_reset_link_sets_a_password_once_and_ends_every_session() {
     let app = TestApp::offline().await;
     let mia = app.shopper("mia").await;
-    // Whatever the request says of its host, the link begins with what the operator has set.
+    // The link begins with the configured public URL, whatever the `Host` header says.
     let ask = app
         .with_store_key("/v1/password-resets", json!({ "email": "mia@example.com" }))
         .header("host", "evil.test")
@@ -180,7 +181,7 @@ async fn a_reset_link_sets_a_password_once_and_ends_every_session() {
     let complete = |token: &str| {
         app.with_store_key(
             "/v1/password-resets/complete",
-            json!({ "token": token, "password": NEW }),
+            json!({ "token": token, "password": NEW_PASSWORD }),
         )
     };
     let mut forged = token.clone();
@@ -200,8 +201,8 @@ async fn a_reset_link_sets_a_password_once_and_ends_every_session() {
         )
     };
     assert_eq!(answer(log_in(PASSWORD)).await.0, StatusCode::UNAUTHORIZED);
-    assert_eq!(answer(log_in(NEW)).await.0, StatusCode::CREATED);
-    // A link of one store opens nothing in another.
+    assert_eq!(answer(log_in(NEW_PASSWORD)).await.0, StatusCode::CREATED);
+    // A link of one store is not valid in another.
     assert_eq!(
         answer(app.with_store_key("/v1/password-resets", json!({ "email": "mia@example.com" })))
             .await
@@ -213,7 +214,7 @@ async fn a_reset_link_sets_a_password_once_and_ends_every_session() {
         .http
         .post(format!("{}/v1/password-resets/complete", app.url))
         .header("x-store-key", app.other_store.key.as_str())
-        .json(&json!({ "token": token, "password": NEW }));
+        .json(&json!({ "token": token, "password": NEW_PASSWORD }));
     assert_eq!(answer(elsewhere).await.0, StatusCode::UNAUTHORIZED);
 }
 
@@ -226,7 +227,7 @@ async fn a_changed_password_ends_every_session_and_begins_a_new_one() {
             .http
             .put(format!("{}/v1/password", app.url))
             .bearer_auth(&here.token);
-        request.json(&json!({ "current_password": current, "password": NEW }))
+        request.json(&json!({ "current_password": current, "password": NEW_PASSWORD }))
     };
     assert_eq!(answer(change("not the password")).await.0, StatusCode::UNAUTHORIZED);
     assert_eq!(there.read("/v1/orders").await.0, StatusCode::OK);
@@ -244,7 +245,7 @@ async fn a_changed_password_ends_every_session_and_begins_a_new_one() {
 #[tokio::test]
 async fn a_hash_of_old_parameters_is_renewed_when_its_owner_logs_in() {
     let app = TestApp::offline().await;
-    // The same password under parameters of long ago.
+    // A hash of the same password with outdated parameters.
     let hash = {
         use argon2::{Argon2, Params, PasswordHasher};
         let params = Params::new(256, 1, 1, None).expect("parameters");
@@ -379,7 +380,7 @@ async fn a_guest_proves_one_order_and_sees_that_one_alone() {
             .post("/v1/order-proofs")
             .json(&json!({ "order_number": number, "email": email }))
     };
-    // Wrong pairs and right ones are answered alike.
+    // Wrong and right pairs of order and address get the same answer.
     for (number, email) in [
         ("1001", "noah@example.com"),
         ("9999", "mia@example.com"),

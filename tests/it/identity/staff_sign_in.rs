@@ -1,4 +1,4 @@
-//! Staff: second factor, invitations, keys for machines, fresh proof (A6, A8).
+//! Staff: second factor, invitations, API keys, recent password checks (A6, A8).
 
 use chrono::Duration;
 use countersign::identity::{StaffRole, staff};
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::support::{PASSWORD, TestApp, shopper::answer};
 
-/// The authenticator app.
+/// The current code of an authenticator app with this secret.
 pub fn code_of(secret: &str, app: &TestApp) -> String {
     let secret = totp_rs::Secret::try_from_base32(secret).expect("base 32");
     let totp = totp_rs::Builder::new()
@@ -19,7 +19,7 @@ pub fn code_of(secret: &str, app: &TestApp) -> String {
     totp.generate(app.clock.now().timestamp() as u64).to_string()
 }
 
-/// Sets the second factor up; its secret, the code that confirmed it, and the answer.
+/// Sets the second factor up. Returns its secret, the code that confirmed it and the answer.
 pub async fn set_up_second_factor(app: &TestApp, token: &str) -> (String, String, Value) {
     let post = |path: &str| app.http.post(format!("{}{path}", app.url)).bearer_auth(token);
     let (status, new) = answer(post("/v1/staff/second-factor")).await;
@@ -32,7 +32,7 @@ pub async fn set_up_second_factor(app: &TestApp, token: &str) -> (String, String
 }
 
 async fn strict() -> TestApp {
-    TestApp::changed(|settings| settings.staff_second_factor = true).await
+    TestApp::offline_with_settings(|settings| settings.staff_second_factor = true).await
 }
 
 async fn log_in(app: &TestApp, email: &str, code: Option<&str>) -> (StatusCode, Value) {
@@ -120,7 +120,7 @@ async fn a_second_factor_is_needed_works_once_and_has_recovery_codes() {
         StatusCode::UNAUTHORIZED,
         "works once"
     );
-    // Set up once: a stolen session cannot put another in its place.
+    // A second factor can be set up only once, so a stolen session cannot replace it.
     let again = app
         .http
         .post(format!("{}/v1/staff/second-factor", app.url))
@@ -204,7 +204,7 @@ async fn people_join_by_invitation_and_are_shut_out_at_once() {
 #[tokio::test]
 async fn a_key_acts_for_its_maker_in_every_rule_about_persons() {
     let app = TestApp::start().await;
-    // Her own address is a shopper's too.
+    // Her address is also a shopper's.
     let admin = app.staff("mia@example.com", StaffRole::Admin).await;
     let boss = app.staff("boss@shop.example", StaffRole::Admin).await;
     let make = |who: &crate::support::TestStaff| {
@@ -247,7 +247,7 @@ async fn a_key_acts_for_its_maker_in_every_rule_about_persons() {
             &json!("urn:countersign:problem:second_person_needed")
         )
     );
-    app.meddle("UPDATE tenants SET machine_decisions = false").await;
+    app.execute_sql("UPDATE tenants SET machine_decisions = false").await;
     let third = app.staff("third@shop.example", StaffRole::Admin).await;
     let thirds = token(&make(&third).await.1);
     assert_eq!(
@@ -255,9 +255,9 @@ async fn a_key_acts_for_its_maker_in_every_rule_about_persons() {
         StatusCode::FORBIDDEN,
         "people decide here"
     );
-    // It dies with what its maker was.
-    app.meddle("UPDATE tenants SET machine_decisions = true").await;
-    app.meddle("UPDATE staff SET role = 'viewer' WHERE email = 'third@shop.example'")
+    // An API key ends when its maker's role changes.
+    app.execute_sql("UPDATE tenants SET machine_decisions = true").await;
+    app.execute_sql("UPDATE staff SET role = 'viewer' WHERE email = 'third@shop.example'")
         .await;
     assert_eq!(approve(&thirds, &proposal).await.0, StatusCode::UNAUTHORIZED);
 }
@@ -299,7 +299,7 @@ async fn a_machine_decides_with_its_key_until_it_is_revoked_or_over() {
         .bearer_auth(&token)
         .json(&json!({ "digest": proposal["digest"] }));
     assert_eq!(answer(approve).await.0, StatusCode::OK);
-    assert_eq!(mia.ended(&proposal).await["state"], "executed");
+    assert_eq!(mia.wait_until_ended(&proposal).await["state"], "executed");
     assert_eq!(
         app.count("SELECT count(*) FROM decisions WHERE decider_kind = 'machine'")
             .await,

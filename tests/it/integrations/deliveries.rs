@@ -1,4 +1,4 @@
-//! What leaves the house: mail, webhooks, refunds, notes. Each once, whatever goes wrong on the way (E2, E4, T4, T8).
+//! Deliveries to other systems: mail, webhooks, refunds, notes. Each is made once, whatever fails on the way (E2, E4, T4, T8).
 
 use std::time::Duration;
 
@@ -18,11 +18,11 @@ use crate::support::{
 
 const REFUND: &str = "request_refund";
 
-/// An app whose first store refunds at a fake Stripe, which knows the payment of order #1002.
+/// Starts an app whose first store refunds at a fake Stripe, which has the payment of order #1002.
 async fn with_stripe() -> (TestApp, FakeStripe) {
     let stripe = FakeStripe::start().await;
     let url = stripe.url.clone();
-    let app = TestApp::start_changed(move |settings| settings.outside.stripe_url = url).await;
+    let app = TestApp::start_with_settings(move |settings| settings.outside.stripe_url = url).await;
     app.give_secret(Kind::Stripe, None, "sk_test_of_the_tests").await;
     let known = "UPDATE money_movements SET reference = 'pi_1002' WHERE direction = 'in'";
     sqlx::raw_sql(known)
@@ -72,7 +72,7 @@ async fn a_shopper_reads_of_each_step_in_text_and_html_and_in_her_language() {
     );
     let approved = mia.propose(&app, REFUND, refund("4.00")).await;
     kim.approve(&approved).await;
-    assert_eq!(mia.ended(&approved).await["state"], "executed");
+    assert_eq!(mia.wait_until_ended(&approved).await["state"], "executed");
     let mail = app.mailbox.newest_to("mia@example.com", 4).await;
     assert!(
         mail.text().contains("approved and carried out")
@@ -111,26 +111,27 @@ async fn a_mail_is_tried_again_after_a_temporary_refusal_and_given_up_after_a_fi
         Misbehaviour::Answers("421 4.3.2 busy"),
     ]);
     mia.propose(&app, REFUND, refund("3.00")).await;
-    app.becomes(
+    app.wait_for_count(
         "SELECT attempts::bigint FROM outbox WHERE kind = 'proposal_received'",
         1,
     )
     .await;
-    app.hurry().await;
-    app.becomes(
+    app.make_jobs_due().await;
+    app.wait_for_count(
         "SELECT attempts::bigint FROM outbox WHERE kind = 'proposal_received'",
         2,
     )
     .await;
-    app.hurry().await;
+    app.make_jobs_due().await;
     let mail = app.mailbox.newest_to("mia@example.com", 1).await;
-    app.becomes("SELECT count(*) FROM outbox WHERE state = 'done' AND attempts = 3", 1)
+    app.wait_for_count("SELECT count(*) FROM outbox WHERE state = 'done' AND attempts = 3", 1)
         .await;
     assert_eq!(app.mailbox.all().len(), 1);
 
     app.mailbox.misbehave([Misbehaviour::Answers("550 5.1.1 no such user")]);
     mia.propose(&app, REFUND, refund("4.00")).await;
-    app.becomes("SELECT count(*) FROM outbox WHERE state = 'dead'", 1).await;
+    app.wait_for_count("SELECT count(*) FROM outbox WHERE state = 'dead'", 1)
+        .await;
     let (_, listed) = admin.read("/v1/staff/deliveries?state=dead").await;
     let dead = &listed["deliveries"][0];
     assert_eq!(
@@ -152,20 +153,20 @@ async fn a_mail_is_tried_again_after_a_temporary_refusal_and_given_up_after_a_fi
     );
     drop(mail);
 
-    // Cut off after the relay has taken it: sent again, and it is seen to be the same mail.
+    // The connection breaks after the relay has accepted the mail: it is sent again with the same Message-ID.
     app.mailbox.misbehave([Misbehaviour::TakesAndIsGone]);
     mia.propose(&app, REFUND, refund("5.00")).await;
     app.mailbox.newest_to("mia@example.com", 3).await;
-    app.becomes("SELECT count(*) FROM outbox WHERE state = 'queued' AND attempts = 1", 1)
+    app.wait_for_count("SELECT count(*) FROM outbox WHERE state = 'queued' AND attempts = 1", 1)
         .await;
-    app.hurry().await;
+    app.make_jobs_due().await;
     let again = app.mailbox.newest_to("mia@example.com", 4).await;
     let all = app.mailbox.all();
     assert_eq!(again.header("message-id"), all[all.len() - 2].header("message-id"));
-    // One that staff drop is not sent.
+    // A mail that staff drop is not sent.
     app.mailbox.misbehave([Misbehaviour::Answers("451 4.7.1 greylisted")]);
     mia.propose(&app, REFUND, refund("6.00")).await;
-    app.becomes("SELECT count(*) FROM outbox WHERE state = 'queued' AND attempts = 1", 1)
+    app.wait_for_count("SELECT count(*) FROM outbox WHERE state = 'queued' AND attempts = 1", 1)
         .await;
     let (_, listed) = admin.read("/v1/staff/deliveries?state=queued").await;
     let path = format!(
@@ -173,7 +174,7 @@ async fn a_mail_is_tried_again_after_a_temporary_refusal_and_given_up_after_a_fi
         listed["deliveries"][0]["id"].as_str().expect("an id")
     );
     assert_eq!(answer(admin.request("DELETE", &path)).await.0, StatusCode::NO_CONTENT);
-    app.hurry().await;
+    app.make_jobs_due().await;
     tokio::time::sleep(Duration::from_millis(1500)).await;
     assert_eq!(app.mailbox.all().len(), 4);
 }
@@ -188,7 +189,7 @@ async fn nothing_is_mailed_to_an_address_that_bounced() {
         .expect("noted");
     tx.commit().await.expect("commits");
     mia.propose(&app, REFUND, refund("3.00")).await;
-    app.becomes(
+    app.wait_for_count(
         "SELECT count(*) FROM outbox WHERE state = 'dropped' AND last_error LIKE '%bounced%'",
         1,
     )
@@ -204,7 +205,7 @@ async fn two_workers_and_a_rush_send_each_mail_once() {
     for n in 1..=8 {
         mia.propose(&app, REFUND, refund(&format!("{n}.00"))).await;
     }
-    app.becomes(
+    app.wait_for_count(
         "SELECT count(*) FROM outbox WHERE state = 'done' AND kind = 'proposal_received'",
         8,
     )
@@ -235,16 +236,16 @@ async fn a_refund_is_made_at_the_provider_once_whatever_it_answers() {
     ]);
     let proposal = mia.propose(&app, REFUND, refund("3.00")).await;
     kim.approve(&proposal).await;
-    assert_eq!(mia.ended(&proposal).await["state"], "executed");
+    assert_eq!(mia.wait_until_ended(&proposal).await["state"], "executed");
     for attempts in 1..=4 {
-        app.becomes(
+        app.wait_for_count(
             "SELECT max(attempts)::bigint FROM outbox WHERE channel = 'payment'",
             attempts,
         )
         .await;
-        app.hurry().await;
+        app.make_jobs_due().await;
     }
-    app.becomes(
+    app.wait_for_count(
         "SELECT count(*) FROM outbox WHERE channel = 'payment' AND state = 'done' AND reference = 're_1'",
         1,
     )
@@ -292,7 +293,7 @@ async fn a_refund_that_the_provider_will_never_make_is_given_up_and_shown_to_sta
     )]);
     let proposal = mia.propose(&app, REFUND, refund("3.00")).await;
     kim.approve(&proposal).await;
-    app.becomes(
+    app.wait_for_count(
         "SELECT count(*) FROM outbox WHERE channel = 'payment' AND state = 'dead'",
         1,
     )
@@ -331,7 +332,7 @@ async fn one_secret_does_not_serve_two_purposes() {
 #[tokio::test]
 async fn the_stores_systems_are_told_signed_and_again_until_they_listen() {
     let hooks = FakeStripe::start().await;
-    let app = TestApp::start_changed(|settings| settings.outside.allow_loopback = true).await;
+    let app = TestApp::start_with_settings(|settings| settings.outside.allow_loopback = true).await;
     let admin = app.staff("kim@shop.example", StaffRole::Admin).await;
     let add = |url: &str| {
         admin
@@ -347,13 +348,13 @@ async fn the_stores_systems_are_told_signed_and_again_until_they_listen() {
     ]);
     let mia = app.shopper("mia").await;
     let proposal = mia.propose(&app, REFUND, refund("3.00")).await;
-    app.becomes(
+    app.wait_for_count(
         "SELECT count(*) FROM outbox WHERE channel = 'webhook' AND attempts = 1",
         1,
     )
     .await;
-    app.hurry().await;
-    app.becomes(
+    app.make_jobs_due().await;
+    app.wait_for_count(
         "SELECT count(*) FROM outbox WHERE channel = 'webhook' AND state = 'dead'",
         1,
     )
@@ -370,8 +371,8 @@ async fn the_stores_systems_are_told_signed_and_again_until_they_listen() {
         "resent by hand"
     );
     admin.approve(&proposal).await;
-    assert_eq!(mia.ended(&proposal).await["state"], "executed");
-    app.becomes(
+    assert_eq!(mia.wait_until_ended(&proposal).await["state"], "executed");
+    app.wait_for_count(
         "SELECT count(*) FROM outbox WHERE channel = 'webhook' AND state = 'done'",
         3,
     )
@@ -409,7 +410,7 @@ async fn the_stores_systems_are_told_signed_and_again_until_they_listen() {
 }
 
 #[tokio::test]
-async fn a_name_that_leads_into_the_house_is_not_called() {
+async fn a_name_that_resolves_to_a_private_address_is_not_called() {
     let hooks = FakeStripe::start().await;
     let app = TestApp::start().await;
     let admin = app.staff("kim@shop.example", StaffRole::Admin).await;
@@ -420,7 +421,7 @@ async fn a_name_that_leads_into_the_house_is_not_called() {
     )
     .await;
     assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "loopback is not for stores");
-    // As after the name has changed its mind: what was stored looked right, what it leads to now is this machine.
+    // The stored name was allowed when it was added and now resolves to this machine.
     let (status, made) = answer(
         admin
             .request("POST", "/v1/staff/webhook-endpoints")
@@ -441,7 +442,7 @@ async fn a_name_that_leads_into_the_house_is_not_called() {
             .expect("runs");
         app.shopper("mia").await.propose(&app, REFUND, refund("3.00")).await;
     }
-    app.becomes(
+    app.wait_for_count(
         "SELECT least(count(*), 1) FROM outbox WHERE channel = 'webhook' AND last_error IS NOT NULL",
         1,
     )
@@ -452,7 +453,7 @@ async fn a_name_that_leads_into_the_house_is_not_called() {
 #[tokio::test]
 async fn a_note_reaches_the_crm_signed() {
     let crm = FakeStripe::start().await;
-    let app = TestApp::start_changed(|settings| settings.outside.allow_loopback = true).await;
+    let app = TestApp::start_with_settings(|settings| settings.outside.allow_loopback = true).await;
     let secret = countersign::integrations::webhook_delivery::new_secret();
     app.give_secret(Kind::Crm, Some(&format!("{}/hook", crm.url)), &secret)
         .await;
@@ -464,8 +465,8 @@ async fn a_note_reaches_the_crm_signed() {
     if proposal["awaiting"] == "staff" {
         kim.approve(&proposal).await;
     }
-    assert_eq!(mia.ended(&proposal).await["state"], "executed");
-    app.becomes(
+    assert_eq!(mia.wait_until_ended(&proposal).await["state"], "executed");
+    app.wait_for_count(
         "SELECT count(*) FROM outbox WHERE channel = 'crm' AND state = 'done'",
         1,
     )
@@ -510,7 +511,7 @@ async fn a_sign_in_from_a_new_place_is_told_to_the_owner() {
         networks: vec!["127.0.0.0/8".parse().expect("a network")],
         header: AddressHeader::XForwardedFor,
     };
-    let app = TestApp::start_changed(|settings| {
+    let app = TestApp::start_with_settings(|settings| {
         settings.connections = Connections {
             proxies,
             ..Connections::default()
@@ -539,7 +540,7 @@ async fn a_sign_in_from_a_new_place_is_told_to_the_owner() {
 #[tokio::test]
 async fn an_order_is_changed_at_the_shops_platform_once() {
     let shop = FakeStripe::start().await;
-    let app = TestApp::start_changed(|settings| settings.outside.allow_loopback = true).await;
+    let app = TestApp::start_with_settings(|settings| settings.outside.allow_loopback = true).await;
     app.give_secret(
         Kind::Shopify,
         Some(&format!("{}/graphql", shop.url)),
@@ -555,7 +556,7 @@ async fn an_order_is_changed_at_the_shops_platform_once() {
         app.shopper("mia").await,
         app.staff("kim@shop.example", StaffRole::Approver).await,
     );
-    // Asked whether it is cancelled: no. Then: throttled, cancelled and a 500, and asked again: yes.
+    // The first call is throttled and the second answers 503. The third attempt cancels the order.
     shop.misbehave([Misdeed::Redirects("THROTTLED".into()), Misdeed::Answers(503, "")]);
     let cancel = mia
         .propose(
@@ -565,16 +566,16 @@ async fn an_order_is_changed_at_the_shops_platform_once() {
         )
         .await;
     kim.approve(&cancel).await;
-    assert_eq!(mia.ended(&cancel).await["state"], "executed");
+    assert_eq!(mia.wait_until_ended(&cancel).await["state"], "executed");
     for attempts in 1..=2 {
-        app.becomes(
+        app.wait_for_count(
             "SELECT max(attempts)::bigint FROM outbox WHERE channel = 'shop'",
             attempts,
         )
         .await;
-        app.hurry().await;
+        app.make_jobs_due().await;
     }
-    app.becomes(
+    app.wait_for_count(
         "SELECT count(*) FROM outbox WHERE channel = 'shop' AND state = 'done'",
         1,
     )
@@ -586,7 +587,7 @@ async fn an_order_is_changed_at_the_shops_platform_once() {
             .all(|call| call.headers["x-shopify-access-token"] == "shpat_of_the_tests")
     );
 
-    // Done there and not heard of here: asked first, and not done again.
+    // The order is cancelled at the shop, but the delivery is marked as dead. A retry first asks the shop and does not cancel again.
     sqlx::raw_sql("UPDATE outbox SET state = 'dead' WHERE channel = 'shop'")
         .execute(&mut app.superuser().await)
         .await
@@ -598,7 +599,7 @@ async fn an_order_is_changed_at_the_shops_platform_once() {
         listed["deliveries"][0]["id"].as_str().expect("an id")
     );
     assert_eq!(answer(admin.request("POST", &path)).await.0, StatusCode::ACCEPTED);
-    app.becomes(
+    app.wait_for_count(
         "SELECT count(*) FROM outbox WHERE channel = 'shop' AND state = 'done'",
         1,
     )
@@ -609,18 +610,18 @@ async fn an_order_is_changed_at_the_shops_platform_once() {
         "cancelled once"
     );
 
-    // A refund that was made and not heard of is asked for first, too.
+    // The answer to a refund that was made is lost. A retry first asks the shop and does not refund again.
     shop.misbehave([Misdeed::DoesItAndIsSilent(Duration::ZERO), Misdeed::DoesItAndFails]);
     let refunded = mia.propose(&app, REFUND, refund("3.00")).await;
     kim.approve(&refunded).await;
-    assert_eq!(mia.ended(&refunded).await["state"], "executed");
-    app.becomes(
+    assert_eq!(mia.wait_until_ended(&refunded).await["state"], "executed");
+    app.wait_for_count(
         "SELECT count(*) FROM outbox WHERE channel = 'shop' AND attempts = 1 AND state = 'queued'",
         1,
     )
     .await;
-    app.hurry().await;
-    app.becomes(
+    app.make_jobs_due().await;
+    app.wait_for_count(
         "SELECT count(*) FROM outbox WHERE channel = 'shop' AND state = 'done' AND payload::text LIKE '%refund%'",
         1,
     )
@@ -634,8 +635,8 @@ async fn an_order_is_changed_at_the_shops_platform_once() {
     let returned = json!({ "order_number": "#1002", "item_ids": ["sweater-navy-m"], "payment_method_id": "card-mia" });
     let returned = mia.propose(&app, "return_items", returned).await;
     kim.approve(&returned).await;
-    assert_eq!(mia.ended(&returned).await["state"], "executed");
-    app.becomes(
+    assert_eq!(mia.wait_until_ended(&returned).await["state"], "executed");
+    app.wait_for_count(
         "SELECT count(*) FROM outbox WHERE channel = 'shop' AND state = 'done'",
         done + 1,
     )
@@ -648,7 +649,7 @@ async fn a_relay_whose_tls_is_wrong_gets_no_mail() {
     use countersign::mail::{MailSettings, SmtpSettings};
     let plain = crate::support::Mailbox::start().await;
     let url = plain.url().replace("smtp://", "smtps://");
-    let app = TestApp::start_changed(|settings| {
+    let app = TestApp::start_with_settings(|settings| {
         settings.mail = MailSettings::Smtp(SmtpSettings {
             deadline: Duration::from_secs(20),
             plain: false,
@@ -659,7 +660,7 @@ async fn a_relay_whose_tls_is_wrong_gets_no_mail() {
     })
     .await;
     app.shopper("mia").await.propose(&app, REFUND, refund("3.00")).await;
-    app.becomes(
+    app.wait_for_count(
         "SELECT count(*) FROM outbox WHERE state = 'queued' AND attempts = 1 AND last_error LIKE '%cannot be reached%'",
         1,
     )
@@ -670,7 +671,7 @@ async fn a_relay_whose_tls_is_wrong_gets_no_mail() {
 #[tokio::test]
 async fn the_demo_catches_mail_on_a_page_and_a_real_server_has_none() {
     use countersign::mail::{Inbox, MailSettings};
-    let app = TestApp::start_changed(|settings| settings.mail = MailSettings::Inbox(Inbox::default())).await;
+    let app = TestApp::start_with_settings(|settings| settings.mail = MailSettings::Inbox(Inbox::default())).await;
     let mia = app.shopper("mia").await;
     app.model.script([Reply::text("<script>alert(1)</script>")]);
     let answered = mia.ask("\"><img src=x onerror=alert(1)>").await;
@@ -679,7 +680,8 @@ async fn the_demo_catches_mail_on_a_page_and_a_real_server_has_none() {
         answered["conversation_id"].as_str().expect("an id")
     );
     assert_eq!(answer(mia.post(&path)).await.0, StatusCode::ACCEPTED);
-    app.becomes("SELECT count(*) FROM outbox WHERE state = 'done'", 1).await;
+    app.wait_for_count("SELECT count(*) FROM outbox WHERE state = 'done'", 1)
+        .await;
     let page = app
         .http
         .get(format!("{}/inbox", app.url))

@@ -1,4 +1,4 @@
-//! `countersign import`: exact, repeatable, and a bad line costs nothing but itself.
+//! `countersign import` is exact and repeatable, and a bad line affects no other line.
 
 use std::path::Path;
 
@@ -15,7 +15,7 @@ async fn import_lines(app: &TestApp, lines: &[&str]) -> Report {
         .expect("runs")
 }
 
-const EVERYTHING: &str = "SELECT (sum(hashtextextended(t.whole, 0)::numeric) % 1000000007)::bigint FROM (
+const DATABASE_CHECKSUM: &str = "SELECT (sum(hashtextextended(t.whole, 0)::numeric) % 1000000007)::bigint FROM (
     SELECT orders::text AS whole FROM orders UNION ALL SELECT order_lines::text FROM order_lines UNION ALL SELECT shipments::text FROM shipments
     UNION ALL SELECT order_payments::text FROM order_payments UNION ALL SELECT variants::text FROM variants UNION ALL SELECT products::text FROM products
     UNION ALL SELECT shoppers::text FROM shoppers UNION ALL SELECT payment_methods::text FROM payment_methods) t";
@@ -23,7 +23,7 @@ const EVERYTHING: &str = "SELECT (sum(hashtextextended(t.whole, 0)::numeric) % 1
 #[tokio::test]
 async fn importing_again_changes_nothing() {
     let app = TestApp::offline().await;
-    let before = app.count(EVERYTHING).await;
+    let before = app.count(DATABASE_CHECKSUM).await;
     let report = import_lines(&app, &STORE.lines().collect::<Vec<_>>()).await;
     assert_eq!(
         report,
@@ -34,7 +34,7 @@ async fn importing_again_changes_nothing() {
             rejected: Vec::new()
         }
     );
-    assert_eq!(app.count(EVERYTHING).await, before);
+    assert_eq!(app.count(DATABASE_CHECKSUM).await, before);
 }
 
 #[tokio::test]
@@ -56,7 +56,7 @@ async fn a_changed_order_replaces_the_old_one_and_raises_its_version() {
 #[tokio::test]
 async fn bad_lines_are_named_and_leave_nothing_behind() {
     let app = TestApp::offline().await;
-    let before = app.count(EVERYTHING).await;
+    let before = app.count(DATABASE_CHECKSUM).await;
     let order = STORE
         .lines()
         .find(|line| line.contains("\"#1001\""))
@@ -83,10 +83,10 @@ async fn bad_lines_are_named_and_leave_nothing_behind() {
     let numbers: Vec<usize> = report.rejected.iter().map(|(line, _)| *line).collect();
     assert_eq!(numbers, (1..=lines.len()).collect::<Vec<_>>(), "{report:?}");
     insta::assert_debug_snapshot!("rejections", report.rejected);
-    assert_eq!(app.count(EVERYTHING).await, before);
+    assert_eq!(app.count(DATABASE_CHECKSUM).await, before);
 }
 
-/// The public retail data set, when it lies beside the project; CI has it.
+/// The folder of the public retail data set, if it is beside the project. CI has it.
 fn retail() -> Option<&'static Path> {
     let path = Path::new("../shared/data/retail");
     path.exists().then_some(path)
@@ -126,7 +126,7 @@ async fn the_retail_data_set_imports_exactly_and_answers_its_shopper() {
             rejected: Vec::new()
         }
     );
-    // Exact to the cent: what was paid is what the lines cost, for every order.
+    // For every order, what was paid is exactly the sum of its lines.
     let off = "SELECT count(*) FROM orders o WHERE (SELECT sum(price_minor * quantity) FROM order_lines l WHERE l.order_id = o.id)
         <> (SELECT amount_minor FROM order_payments p WHERE p.order_id = o.id AND position = 0)";
     assert_eq!(app.count(off).await, 0);
@@ -261,13 +261,13 @@ async fn a_picture_is_an_https_address_or_a_path_of_the_shops_and_no_concern_of_
         told.contains("Storm Lantern") && !told.contains("lantern.webp"),
         "{told}"
     );
-    // Sent without one, it has none.
+    // A product that is imported without a picture loses its picture.
     let mut without: serde_json::Value = serde_json::from_str(lantern).expect("JSON");
     without.as_object_mut().expect("an object").remove("picture");
     import_lines(&app, &[&without.to_string()]).await;
     assert!(pictures().await.get("lantern").is_none());
     assert_eq!(
-        app.shopper_elsewhere("mia").await.read("/v1/orders/1001").await.1["pictures"]["lantern"],
+        app.shopper_of_other_store("mia").await.read("/v1/orders/1001").await.1["pictures"]["lantern"],
         "/shop/pictures/lantern.svg"
     );
 }
@@ -276,9 +276,9 @@ async fn a_picture_is_an_https_address_or_a_path_of_the_shops_and_no_concern_of_
 async fn an_account_that_was_made_here_becomes_the_shopper_of_the_store() {
     let app = TestApp::offline().await;
     let body = json!({ "email": "zoe@example.com", "password": "violet kettle on the pier", "first_name": "Z", "last_name": "X" });
-    answer(app.with_store_key("/v1/registrations", body)).await;
+    let (_, pending) = answer(app.with_store_key("/v1/registrations", body)).await;
     let code = app.mailbox.newest_to("zoe@example.com", 1).await.code();
-    let proof = json!({ "email": "zoe@example.com", "code": code });
+    let proof = json!({ "email": "zoe@example.com", "code": code, "attempt": pending["attempt"] });
     let (_, opened) = answer(app.with_store_key("/v1/registrations/verify", proof)).await;
     let zoe = crate::support::TestShopper::with_token(&app, opened["token"].as_str().expect("a token"));
     assert_eq!(zoe.read("/v1/orders").await.0, StatusCode::OK);
@@ -298,9 +298,9 @@ async fn an_account_that_was_made_here_becomes_the_shopper_of_the_store() {
             .await,
         1
     );
-    // Whoever made it proves the address again before it sees what the store knows.
+    // The session ends: whoever made the account must prove the address again before seeing the store's data.
     assert_eq!(zoe.read("/v1/orders").await.0, StatusCode::UNAUTHORIZED);
-    // A shopper of the store's takes over an address that an account here has.
+    // An imported shopper has the address of another account here.
     let moved = r#"{"type":"shopper","id":"mia","email":"zoe@example.com","first_name":"Mia","last_name":"J"}"#;
     let report = import::from_lines(
         &app.pools.executor,

@@ -1,4 +1,4 @@
-//! The worked example of docs/integration-target.md, run against the demo with its control.
+//! Runs the worked example of docs/integration-target.md against the demo and its control API.
 
 use std::{
     io::{BufRead, BufReader},

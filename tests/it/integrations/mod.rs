@@ -1,4 +1,4 @@
-//! Other systems: what they tell us and what they are told; data that comes in as files.
+//! Other systems: incoming webhooks, deliveries, imports and replays.
 
 mod deliveries;
 mod import;

@@ -1,4 +1,4 @@
-//! `countersign replay`: the public retail tasks end in the states that an independent oracle gives.
+//! `countersign replay`: the public retail tasks end in the states that an independent oracle computes.
 
 use std::{path::Path, process::Command};
 
@@ -9,7 +9,7 @@ fn every_retail_task_ends_in_the_right_state() {
         eprintln!("skipped: the retail data set is not beside the project");
         return;
     }
-    // Every eighth task in the daily run; `REPLAY_ALL=1` runs all 520.
+    // Every eighth task is run by default; `REPLAY_ALL=1` runs all 520.
     let tasks = std::fs::read_to_string(folder.join("tasks.jsonl")).expect("tasks");
     let step = if std::env::var_os("REPLAY_ALL").is_some() { 1 } else { 8 };
     let chosen: Vec<&str> = tasks.lines().step_by(step).collect();

@@ -1,4 +1,4 @@
-//! CHECKLIST.md keeps its word: every id is there, and every test or command it names exists.
+//! CHECKLIST.md has every id, and every test or command that it names exists.
 
 use std::{collections::BTreeSet, fs, path::Path};
 
@@ -26,7 +26,7 @@ fn rows() -> Vec<Row> {
         .collect()
 }
 
-/// What stands between backticks.
+/// The parts of a cell that are between backticks.
 fn quoted(cell: &str) -> Vec<&str> {
     cell.split('`').skip(1).step_by(2).collect()
 }
@@ -92,7 +92,7 @@ fn sources(folder: &str) -> Vec<String> {
         .collect()
 }
 
-/// Names of functions under a test attribute.
+/// Names of functions with a test attribute.
 fn test_names(text: &str) -> Vec<String> {
     let mut names = Vec::new();
     let mut armed = text.contains("proptest!");

@@ -1,13 +1,13 @@
-//! The laws that Postgres enforces, read from its catalogue and tried from the other side (T2, T4, A3).
+//! The laws that Postgres enforces, checked in its catalogue and by statements that must fail (T2, T4, A3).
 
 use countersign::tenancy::{Role, Scope, Tx};
 use sqlx::{AssertSqlSafe, Connection, PgConnection, Row};
 
 use crate::support::{TestApp, database};
 
-/// Tables that are not a tenant's.
+/// Tables that do not belong to a tenant.
 const GLOBAL: &str = "'_sqlx_migrations'";
-/// Tables whose rows are never changed or removed by the service.
+/// Tables whose rows the service never changes or removes.
 const APPEND_ONLY: &str = "'money_movements', 'order_balances', 'tool_calls', 'decisions', 'audit', 'budget_ledger'";
 
 async fn rows(connection: &mut PgConnection, query: String) -> Vec<String> {
@@ -106,7 +106,7 @@ async fn every_table_now_or_later_keeps_the_laws() {
              AND table_name IN ('orders', 'order_lines', 'shipments', 'money_movements', 'order_balances', 'payment_methods', 'products', 'variants')".into(),
         ),
         (
-            // They run as an owner whom row-level security binds too, and only the roles in the grant matrix may call them.
+            // Their owner is bound by row-level security too, and only the roles in the grant matrix may call them.
             "a function that lends its owner's rights has a fixed search path, and not everybody may call it",
             "SELECT proname::text FROM pg_proc WHERE pronamespace = 'public'::regnamespace AND prosecdef
                 AND (proowner <> 'countersign_owner'::regrole OR NOT 'search_path=public, pg_temp' = ANY (coalesce(proconfig, '{}'))
@@ -127,7 +127,7 @@ async fn every_table_now_or_later_keeps_the_laws() {
     }
 }
 
-/// The grant matrix, in full: a change of any grant must change this file too.
+/// The whole grant matrix: a change of any grant must change this file too.
 #[tokio::test]
 async fn the_grant_matrix_is_this_one() {
     let name = database::create().await;
@@ -152,7 +152,7 @@ async fn the_grant_matrix_is_this_one() {
     insta::assert_snapshot!("grant_matrix", matrix.join("\n"));
 }
 
-/// The error code that Postgres refuses a statement with; empty when it does not.
+/// The error code with which Postgres refuses a statement. Empty when it accepts it.
 async fn refusal<R: Role>(tx: Result<Tx<R>, sqlx::Error>, statement: &str) -> String {
     let mut tx = tx.expect("begins");
     match sqlx::raw_sql(AssertSqlSafe(statement.to_owned()))
@@ -230,7 +230,7 @@ async fn each_pool_is_refused_what_its_role_must_not() {
         "SELECT token_hash FROM api_keys".to_owned(),
         "SELECT details FROM codes".to_owned(),
         "SET ROLE countersign_owner".to_owned(),
-        // A row for another tenant than the bound one.
+        // A row of another tenant than the bound one.
         format!(
             "INSERT INTO products (tenant_id, id, external_id, name) VALUES ('{other}', gen_random_uuid(), 'x', 'x')"
         ),
@@ -242,7 +242,7 @@ async fn each_pool_is_refused_what_its_role_must_not() {
             "executor: {statement}"
         );
     }
-    // Without the READ ONLY transaction the grants still hold.
+    // The grants hold in a transaction that is not READ ONLY too.
     let mut reader = PgConnection::connect_with(
         &database::postgres()
             .await

@@ -1,4 +1,4 @@
-//! The glossary names types and tables that there are.
+//! Every type and table that the glossary names exists.
 
 use std::{fs, path::Path};
 
@@ -17,7 +17,7 @@ fn everything(folder: &str, kind: &str) -> String {
     texts.collect::<Vec<_>>().join("\n")
 }
 
-/// What stands between backticks in a cell.
+/// The parts of a cell that are between backticks.
 fn quoted(cell: &str) -> impl Iterator<Item = &str> {
     cell.split('`').skip(1).step_by(2)
 }

@@ -1,4 +1,4 @@
-//! The order of rooms: imports point down the list in `docs/architecture.md`, never up, and files of one room import in no circle.
+//! The order of modules: imports point down the list in `docs/architecture.md`, and the files of one room have no circular imports.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -12,7 +12,7 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()
 }
 
-/// The files of a kind below a folder.
+/// Collects the files below a folder that have this extension.
 pub fn sources(folder: &Path, kind: &str, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).expect("a folder").flatten() {
         match entry.path() {
@@ -23,7 +23,7 @@ pub fn sources(folder: &Path, kind: &str, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// Every path that the code of a file names from `crate` or `super` on, each part apart; tests in the file are left out.
+/// Every path from `crate` or `super` on that a file names, split into its parts. Tests in the file are left out.
 fn paths(text: &str) -> BTreeSet<Vec<String>> {
     let code = text.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
     let code = code.split("#[cfg(test)]\npub(super) mod ").next().unwrap_or_default();
@@ -42,7 +42,7 @@ fn paths(text: &str) -> BTreeSet<Vec<String>> {
     found
 }
 
-/// The single paths of a tree of imports, such as `a::{b, c::{d, e}}`.
+/// Expands a tree of imports, such as `a::{b, c::{d, e}}`, into single paths.
 fn expand(mut before: Vec<String>, tree: &str, found: &mut BTreeSet<Vec<String>>) {
     let (path, branches) = match tree.split_once('{') {
         Some((path, rest)) => (path, rest.trim_end().strip_suffix('}')),
@@ -74,7 +74,7 @@ fn expand(mut before: Vec<String>, tree: &str, found: &mut BTreeSet<Vec<String>>
     }
 }
 
-/// A file of a room: its path in the tree of modules, the room first, `mod.rs` left out.
+/// The module path of a file, the room first; `mod.rs` adds no part.
 fn module(file: &Path) -> Vec<String> {
     let inside = file.strip_prefix(root().join("src")).expect("below").with_extension("");
     let mut parts: Vec<String> = inside.iter().map(|part| part.to_string_lossy().into_owned()).collect();
@@ -82,7 +82,7 @@ fn module(file: &Path) -> Vec<String> {
     parts
 }
 
-/// The rooms, the highest first, as the document lists them.
+/// The rooms as the document lists them, the highest first.
 fn rooms() -> Vec<String> {
     let document = fs::read_to_string(root().join("docs/architecture.md")).expect("text");
     let list = document
@@ -132,7 +132,7 @@ fn imports_point_down_the_list_of_rooms() {
     );
 }
 
-/// What the files and folders of each room import of each other. What all of them share stands in the room's `mod.rs`.
+/// Which files and folders of each room import each other. Imports of the room's `mod.rs` do not count.
 fn inside_rooms() -> BTreeMap<String, BTreeMap<String, BTreeSet<String>>> {
     let modules: BTreeSet<(String, String)> = files()
         .iter()
@@ -167,7 +167,7 @@ fn inside_rooms() -> BTreeMap<String, BTreeMap<String, BTreeSet<String>>> {
     graph
 }
 
-/// A way from a module back to itself.
+/// A path of imports from a module back to itself, if there is one.
 fn circle(graph: &BTreeMap<String, BTreeSet<String>>) -> Option<Vec<String>> {
     fn walk(graph: &BTreeMap<String, BTreeSet<String>>, way: &mut Vec<String>, done: &mut BTreeSet<String>) -> bool {
         let here = way.last().expect("a module").clone();

@@ -1,4 +1,4 @@
-//! Laws about the tree, the schema and the documents.
+//! Tests of the source tree, the schema and the documents.
 
 mod checklist;
 mod database_laws;

@@ -1,4 +1,4 @@
-//! The OpenAPI document is the service's table of contents, whole and in order.
+//! The OpenAPI document lists every route of the service.
 
 use std::collections::BTreeSet;
 
@@ -25,7 +25,7 @@ pub fn routes(document: &Value) -> BTreeSet<String> {
 async fn every_route_is_in_the_document_and_answers() {
     let app = TestApp::offline().await;
     let document = app.document().await;
-    // A handler is only reachable through `routes!`, which documents it: the sources hold no other way to add one.
+    // `routes!` documents each handler that it adds. The sources use no other way to add one.
     let sources = walk("src/http");
     for banned in [".route(", ".nest(", ".nest_service(", ".route_service("] {
         assert!(!sources.contains(banned), "add routes with routes!(), not {banned}");
@@ -45,7 +45,7 @@ async fn every_route_is_in_the_document_and_answers() {
         );
         let expected = match path.as_str() {
             "/health" => StatusCode::OK,
-            // Its credential is the signature; there is no such store.
+            // The credential of a webhook is its signature; this store does not exist.
             path if path.starts_with("/v1/webhooks/") => StatusCode::NOT_FOUND,
             _ => StatusCode::UNAUTHORIZED,
         };
@@ -78,7 +78,7 @@ fn walk(folder: &str) -> String {
         .expect("a folder")
         .map(|entry| entry.expect("an entry").path());
     entries
-        // What is served on a listener of its own, to the operator's machines.
+        // These routes are served on the internal listener.
         .filter(|path| !path.ends_with("operations.rs"))
         .map(|path| {
             if path.is_dir() {

@@ -115,7 +115,7 @@ async fn a_strangers_request_id_is_not_taken_over() {
 #[tokio::test]
 async fn without_a_session_the_body_is_not_read() {
     let app = TestApp::offline().await;
-    // More than the limit, not JSON, the wrong type: the answer is still about the missing session.
+    // The body is too large, not JSON or empty, and the answer is still about the missing session.
     for body in ["x".repeat(1_000_000), "{".into(), String::new()] {
         let response = app
             .http
@@ -133,13 +133,13 @@ async fn a_dead_database_is_a_503_without_details_and_recovers() {
     let app = TestApp::offline().await;
     let mia = app.shopper("mia").await;
     assert_eq!(mia.read("/health").await.0, StatusCode::OK);
-    // Every connection is cut, as by a restart of Postgres: nothing shows outside.
+    // Every connection is cut, as by a restart of Postgres. Callers do not notice.
     let cut = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
     for _ in 0..3 {
         app.count(cut).await;
         assert_eq!(mia.read("/v1/orders/1001").await.0, StatusCode::OK);
     }
-    // Nobody may connect any more.
+    // The database accepts no more connections.
     let closed = format!("ALTER DATABASE {} ALLOW_CONNECTIONS false", app.database);
     let elsewhere = crate::support::database::postgres().await.admin("postgres");
     let mut superuser = sqlx::PgConnection::connect_with(&elsewhere).await.expect("connects");
@@ -152,9 +152,9 @@ async fn a_dead_database_is_a_503_without_details_and_recovers() {
         .execute(&mut superuser)
         .await
         .expect("runs");
-    // An answer is good for a second.
+    // An answer of `/health` is cached for a second.
     assert_eq!(
-        becomes(&mia, StatusCode::SERVICE_UNAVAILABLE).await["detail"],
+        wait_for_health(&mia, StatusCode::SERVICE_UNAVAILABLE).await["detail"],
         "The database is away."
     );
     let (status, problem) = mia.read("/v1/orders/1001").await;
@@ -166,11 +166,11 @@ async fn a_dead_database_is_a_503_without_details_and_recovers() {
         .await
         .expect("runs");
     assert_eq!(mia.read("/v1/orders/1001").await.0, StatusCode::OK);
-    becomes(&mia, StatusCode::OK).await;
+    wait_for_health(&mia, StatusCode::OK).await;
 }
 
-/// Waits until `/health` answers so.
-async fn becomes(shopper: &crate::support::TestShopper, expected: StatusCode) -> serde_json::Value {
+/// Waits until `/health` answers with this status.
+async fn wait_for_health(shopper: &crate::support::TestShopper, expected: StatusCode) -> serde_json::Value {
     for _ in 0..100 {
         let (status, body) = shopper.read("/health").await;
         if status == expected {

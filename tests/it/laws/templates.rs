@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use super::imports::sources;
 
-const LONGEST: usize = 140;
+const MAX_LINE_LENGTH: usize = 140;
 
 #[test]
 fn no_line_of_a_template_is_too_long_to_read() {
@@ -20,7 +20,7 @@ fn no_line_of_a_template_is_too_long_to_read() {
         let lines = text
             .lines()
             .enumerate()
-            .filter(|(_, line)| line.chars().count() > LONGEST);
+            .filter(|(_, line)| line.chars().count() > MAX_LINE_LENGTH);
         long.extend(lines.map(|(at, _)| format!("{}:{}", file.display(), at + 1)));
     }
     assert!(long.is_empty(), "{long:#?}");

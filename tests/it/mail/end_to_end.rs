@@ -1,6 +1,6 @@
-//! From the chat to the shopper's inbox, over real SMTP and real DNS: a return and a refund are proposed, a person approves
-//! them, the provider refunds once, the receipts are mailed and their signatures hold for somebody else's verifier, while the
-//! worker is killed again and again (E1, E2, T8).
+//! From the chat to the shopper's inbox over real SMTP and DNS: a return and a refund are proposed, a person approves them, the
+//! provider refunds once, the receipts are mailed, and an independent verifier accepts their DKIM signatures, while the worker is
+//! killed repeatedly (E1, E2, T8).
 
 use std::{
     io::{BufRead, BufReader},
@@ -26,7 +26,7 @@ use crate::support::{
     python::python,
 };
 
-/// aiosmtpd, keeping mails as files.
+/// A relay (aiosmtpd) that keeps each mail as a file.
 struct Relay {
     child: Child,
     folder: tempfile::TempDir,
@@ -85,7 +85,7 @@ fn openssl(arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).expect("PEM")
 }
 
-/// What dkimpy says of each signature: its selector, and whether it holds.
+/// The result of dkimpy for each signature: its selector and whether it is valid.
 fn verdicts(dns: &Dns, mail: &Path) -> Vec<String> {
     let output = Command::new(python())
         .args([
@@ -129,7 +129,7 @@ async fn a_return_and_a_refund_reach_the_inbox_once_whenever_the_worker_is_kille
     let records = [("rsa1", &rsa), ("ed1", &ed25519)].map(|(selector, pem)| {
         (
             format!("{selector}._domainkey.shop.example"),
-            key(selector, pem).public_half().expect("a key").record,
+            key(selector, pem).published_key().expect("a key").record,
         )
     });
     let planted: Vec<Record<'_>> = records.iter().map(|(name, record)| Record::Txt(name, record)).collect();
@@ -181,13 +181,17 @@ async fn a_return_and_a_refund_reach_the_inbox_once_whenever_the_worker_is_kille
             )
             .await;
         kim.approve(&refund).await;
-        // Killed at another moment each time, between the approval and the receipt.
+        // The worker is killed at a random moment between the approval and the receipt.
         tokio::time::sleep(Duration::from_millis(rng.random_range(0..400))).await;
         worker.kill();
         worker = Process::worker_with(&app, &environment).await;
-        assert_eq!(mia.ended(&refund).await["state"], "executed", "round {round}");
+        assert_eq!(
+            mia.wait_until_ended(&refund).await["state"],
+            "executed",
+            "round {round}"
+        );
         let refund_made = "SELECT count(*) FROM outbox WHERE kind = 'refund_made' AND state = 'done'";
-        app.becomes(refund_made, round as i64).await;
+        app.wait_for_count(refund_made, round as i64).await;
     }
     let returned = mia
         .propose(
@@ -197,8 +201,8 @@ async fn a_return_and_a_refund_reach_the_inbox_once_whenever_the_worker_is_kille
         )
         .await;
     kim.approve(&returned).await;
-    assert_eq!(mia.ended(&returned).await["state"], "executed");
-    app.becomes("SELECT count(*) FROM outbox WHERE state <> 'done'", 0)
+    assert_eq!(mia.wait_until_ended(&returned).await["state"], "executed");
+    app.wait_for_count("SELECT count(*) FROM outbox WHERE state <> 'done'", 0)
         .await;
 
     assert_eq!(stripe.refunds().len(), rounds, "each refund once");
@@ -221,7 +225,7 @@ async fn a_return_and_a_refund_reach_the_inbox_once_whenever_the_worker_is_kille
         *ids.entry(header(&text, "message-id")).or_default() += 1;
         assert_eq!(verdicts(&dns, mail), ["ed1 yes", "rsa1 yes"], "{text}");
     }
-    // Received, executed and refunded for each; received and executed for the return.
+    // Each refund has three mails: received, executed and refunded. The return has two: received and executed.
     assert_eq!(ids.len(), rounds * 3 + 2);
     let twice = ids.values().filter(|count| **count > 1).count();
     let instructions = mails

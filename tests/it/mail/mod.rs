@@ -1,3 +1,3 @@
-//! Mail that leaves, read by somebody else's tools.
+//! Outgoing mail, checked by independent tools.
 
 mod end_to_end;

@@ -1,5 +1,5 @@
-//! The shipped rules, the shipped Alertmanager configuration and the shipped dashboard, against a real Prometheus that scrapes
-//! a real run (M3, M5). That each rule fires, and only when it should, is promtool's to test: ops/monitoring/rules_test.yml.
+//! The shipped alert rules, Alertmanager configuration and dashboard with a real Prometheus that scrapes a running server (M3, M5).
+//! Whether each rule fires when it should is tested by promtool in ops/monitoring/rules_test.yml.
 
 use std::{
     path::Path,
@@ -35,7 +35,7 @@ impl Drop for Daemon {
     }
 }
 
-/// A shipped file with pieces of it replaced; every piece must be there.
+/// Copies a shipped file with some parts replaced. Every part must occur in it.
 fn adapted(name: &str, pieces: &[(&str, String)], folder: &Path) -> String {
     let mut text = std::fs::read_to_string(format!("{MONITORING}/{name}")).expect("shipped");
     for (old, new) in pieces {
@@ -47,8 +47,8 @@ fn adapted(name: &str, pieces: &[(&str, String)], folder: &Path) -> String {
     path.to_str().expect("UTF-8").to_owned()
 }
 
-/// The shipped rules with every time shortened, so that they fire within a test.
-fn hurried(folder: &Path) {
+/// Copies the shipped rules with every duration shortened, so that they fire within a test.
+fn write_shortened_rules(folder: &Path) {
     let rules = std::fs::read_to_string(format!("{MONITORING}/rules.yml")).expect("shipped");
     let lines = rules.lines().map(|line| match line.trim_start().strip_prefix("for: ") {
         Some(_) => format!("{}for: 0s", &line[..line.len() - line.trim_start().len()]),
@@ -62,14 +62,14 @@ fn hurried(folder: &Path) {
 #[tokio::test]
 async fn alerts_reach_people_by_mail_and_chat_and_every_panel_has_data() {
     let (metrics, prometheus, alertmanager) = (free_port(), free_port(), free_port());
-    let app = TestApp::start_changed(|settings| {
+    let app = TestApp::start_with_settings(|settings| {
         settings.internal_listen = Some(([127, 0, 0, 1], metrics).into());
         settings.limits.sign_in = Limits::default().sign_in;
     })
     .await;
     let (chat, folder) = (Ingest::start().await, tempfile::tempdir().expect("a folder"));
     let folder = folder.path();
-    hurried(folder);
+    write_shortened_rules(folder);
     let relay = app.mailbox.url().replace("smtp://", "");
     let alerting = adapted(
         "alertmanager.yml",
@@ -120,7 +120,7 @@ async fn alerts_reach_people_by_mail_and_chat_and_every_panel_has_data() {
         ],
     );
 
-    // A shop at work, in which the relay refuses a mail for good and the model goes away.
+    // The relay refuses a mail for good, and the model stops answering.
     let mia = app.shopper("mia").await;
     let kim = app.staff("kim@shop.example", StaffRole::Approver).await;
     app.mailbox.misbehave([Misbehaviour::Answers("550 no")]);

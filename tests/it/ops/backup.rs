@@ -1,4 +1,4 @@
-//! Backup and restore, drilled: a dump while the shop is at work, restored elsewhere, every row there, every audit chain whole (D3).
+//! Backup and restore: a dump made under load is restored elsewhere with every row and intact audit chains (D3).
 
 use std::{os::unix::fs::PermissionsExt, time::Duration};
 
@@ -40,7 +40,7 @@ async fn a_dump_made_under_load_restores_elsewhere_with_every_row_and_a_whole_au
         )
     };
     let folder = tempfile::tempdir().expect("a folder");
-    // Stand before the real programs and note their arguments, which every user of a machine can read.
+    // Wrappers of the real programs record their arguments, which every user of a machine can read.
     let (tools, arguments) = (tempfile::tempdir().expect("a folder"), folder.path().join("arguments"));
     for tool in ["psql", "pg_dump", "pg_restore"] {
         let text = format!(
@@ -87,7 +87,7 @@ async fn a_dump_made_under_load_restores_elsewhere_with_every_row_and_a_whole_au
         "{arguments}"
     );
     assert!(!arguments.contains("PASSWORD"), "{arguments}");
-    // The restored one, looked at by the program.
+    // The program verifies the restored database.
     for store in ["one", "two"] {
         let verified = crate::ops::probe::countersign(&app)
             .await
@@ -102,7 +102,7 @@ async fn a_dump_made_under_load_restores_elsewhere_with_every_row_and_a_whole_au
         let said = String::from_utf8_lossy(&verified.stdout).into_owned();
         assert!(verified.status.success() && said.contains("chain whole"), "{said}");
     }
-    // A second time into the same place is refused, and changes nothing.
+    // A second restore into the same database is refused and changes nothing.
     let again = Command::new("ops/restore")
         .arg(&dump)
         .env("DATABASE_ADMIN_URL", url(&other))

@@ -1,4 +1,4 @@
-//! The command line as a person uses it: the demo's printed lines, migrate, tenants, passwords, clear refusals.
+//! The command line as a person uses it: the demo's printed lines, migrate, tenants, passwords, clear error messages.
 
 use std::{
     io::{BufRead, BufReader, Write},
@@ -46,10 +46,7 @@ fn the_demo_answers_the_lines_it_prints_and_leaves_nothing_behind() {
     let output = Command::new("bash").args(["-c", &script]).output().expect("runs");
     let answers = String::from_utf8_lossy(&output.stdout);
     assert!(answers.contains("Order #1001 (Storm Lantern, Enamel Mug) is processed. Its tracking number is HP440028817. The total is 89.00 USD."), "{answers}");
-    assert!(
-        answers.contains("I could not find that under your account."),
-        "{answers}"
-    );
+    assert!(answers.contains("I found no order #2001 of yours."), "{answers}");
     let pid = demo.id();
     let folders = || {
         std::fs::read_dir(std::env::temp_dir())
@@ -98,7 +95,7 @@ async fn a_store_is_set_up_by_commands_alone() {
             .stderr(Stdio::piped())
             .spawn()
             .expect("starts");
-        // A command that reads no input may close it first.
+        // A command that reads no input may have closed it.
         let _ = child.stdin.take().expect("a pipe").write_all(input.as_bytes());
         let output = child.wait_with_output().expect("ends");
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8").trim().to_owned();
@@ -207,7 +204,7 @@ fn serve_names_every_setting_that_does_not_fit() {
 
 #[tokio::test]
 async fn serve_refuses_a_role_that_could_pass_row_level_security_by() {
-    // A Postgres of its own: roles are shared by all databases of a server.
+    // This test has its own Postgres, because all databases of a server share their roles.
     let postgres = PrivatePostgres::start(false).await.expect("starts");
     migrate(
         &postgres.admin("postgres"),

@@ -1,10 +1,11 @@
-//! Every dependency slowed to 30 s, cut, and answering rubbish: what the shopper reads, and that nothing is lost or done twice
-//! (R3, attack 31). docs/fallbacks.md is what these tests hold to.
+//! Each dependency is slowed to 30 s, cut, or answers garbage. The tests check what the shopper reads and that nothing is lost or done
+//! twice, as docs/fallbacks.md says (R3, attack 31).
 
 use std::time::{Duration, Instant};
 
 use countersign::{
-    breaker::FAILURES, config::Settings, identity::StaffRole, integrations::credentials::Kind, mail::MailSettings,
+    breaker::FAILURE_THRESHOLD, config::Settings, identity::StaffRole, integrations::credentials::Kind,
+    mail::MailSettings,
 };
 use reqwest::StatusCode;
 use serde_json::{Value, json};
@@ -19,10 +20,10 @@ use crate::support::{
     shopper::answer,
 };
 
-/// For other systems in these tests: far below the 30 s that a slow dependency takes.
+/// The deadline for other systems in these tests, far below the 30 s that a slow dependency takes.
 const DEADLINE: Duration = Duration::from_secs(1);
 
-fn short(settings: &mut Settings) {
+fn set_short_deadlines(settings: &mut Settings) {
     settings.outside.deadline = DEADLINE;
     settings.outside.allow_loopback = true;
     if let MailSettings::Smtp(smtp) = &mut settings.mail {
@@ -30,8 +31,8 @@ fn short(settings: &mut Settings) {
     }
 }
 
-/// The database, through the proxy at this port.
-fn reached_by(settings: &mut Settings, port: u16) {
+/// Connects to the database through the proxy at this port.
+fn connect_through(settings: &mut Settings, port: u16) {
     let name = settings.database.address.get_database().expect("a name").to_owned();
     settings.database.address = PgConnectOptions::new_without_pgpass()
         .host("127.0.0.1")
@@ -43,8 +44,8 @@ fn without_scheme(url: &str) -> String {
     url.rsplit("//").next().expect("an address").to_owned()
 }
 
-/// Whatever is wrong elsewhere, a shopper is answered as always.
-async fn is_answered(mia: &TestShopper) {
+/// Checks that a shopper is answered as usual while a dependency fails.
+async fn check_chat_answers(mia: &TestShopper) {
     let request = mia
         .post("/v1/chat/send")
         .json(&json!({ "text": "Where is my order #1001?", "by_rules": true }));
@@ -59,25 +60,25 @@ async fn is_answered(mia: &TestShopper) {
     );
 }
 
-/// With each fault: one more thing is to be sent, an attempt fails within its deadline and is noted, the shopper sees
-/// nothing of it; and when it clears up the thing is sent.
-async fn outlasts(app: &TestApp, proxy: &FaultProxy, counts: [&'static str; 2], queue: impl AsyncFn(usize)) {
+/// For each fault, queues one delivery and checks that an attempt fails within its deadline, that a shopper is answered meanwhile,
+/// and that the delivery is sent once the fault is over. `counts` are queries: failed attempts, and deliveries that wait.
+async fn check_recovery(app: &TestApp, proxy: &FaultProxy, counts: [&'static str; 2], queue: impl AsyncFn(usize)) {
     let mia = app.shopper("mia").await;
     let [failed, waiting] = counts;
     for (round, fault) in FAULTS.into_iter().enumerate() {
         proxy.set(fault);
         let began = Instant::now();
         queue(round).await;
-        app.becomes(failed, 1).await;
+        app.wait_for_count(failed, 1).await;
         assert!(
             began.elapsed() < Duration::from_secs(15),
             "{fault:?} took {:?}",
             began.elapsed()
         );
-        is_answered(&mia).await;
+        check_chat_answers(&mia).await;
         proxy.set(Fault::None);
         for _ in 0..200 {
-            app.hurry().await;
+            app.make_jobs_due().await;
             if app.count(waiting).await == 0 {
                 break;
             }
@@ -96,14 +97,14 @@ async fn mail_waits_for_its_relay_and_nobody_waits_for_mail() {
     let relay = Mailbox::start().await;
     let proxy = FaultProxy::to(Upstream::Tcp(without_scheme(&relay.url()))).await;
     let url = format!("smtp://{}", proxy.address);
-    let app = TestApp::changed(|settings| {
-        short(settings);
+    let app = TestApp::offline_with_settings(|settings| {
+        set_short_deadlines(settings);
         if let MailSettings::Smtp(smtp) = &mut settings.mail {
             smtp.url = url.into();
         }
     })
     .await;
-    outlasts(
+    check_recovery(
         &app,
         &proxy,
         [
@@ -125,19 +126,19 @@ async fn refunds_wait_for_the_payment_provider_and_are_made_once() {
     let stripe = FakeStripe::start().await;
     let proxy = FaultProxy::to(Upstream::Tcp(without_scheme(&stripe.url))).await;
     let url = format!("http://{}", proxy.address);
-    let app = TestApp::start_changed(|settings| {
-        short(settings);
+    let app = TestApp::start_with_settings(|settings| {
+        set_short_deadlines(settings);
         settings.outside.stripe_url = url;
     })
     .await;
     app.give_secret(Kind::Stripe, None, "sk_test_of_the_tests").await;
-    app.meddle("UPDATE money_movements SET reference = 'pi_1002' WHERE direction = 'in'")
+    app.execute_sql("UPDATE money_movements SET reference = 'pi_1002' WHERE direction = 'in'")
         .await;
     let (mia, kim) = (
         app.shopper("mia").await,
         app.staff("kim@shop.example", StaffRole::Approver).await,
     );
-    outlasts(
+    check_recovery(
         &app,
         &proxy,
         [
@@ -149,7 +150,7 @@ async fn refunds_wait_for_the_payment_provider_and_are_made_once() {
             let refund = json!({ "order_number": "#1002", "amount": amount, "reason": "It arrived broken." });
             let proposal = mia.propose(&app, "request_refund", refund).await;
             assert_eq!(kim.approve(&proposal).await.0, StatusCode::OK);
-            assert_eq!(mia.ended(&proposal).await["state"], "executed");
+            assert_eq!(mia.wait_until_ended(&proposal).await["state"], "executed");
         },
     )
     .await;
@@ -160,7 +161,7 @@ async fn refunds_wait_for_the_payment_provider_and_are_made_once() {
 async fn notes_wait_for_the_crm_and_events_for_their_endpoint() {
     let other = FakeStripe::start().await;
     let proxy = FaultProxy::to(Upstream::Tcp(without_scheme(&other.url))).await;
-    let app = TestApp::start_changed(short).await;
+    let app = TestApp::start_with_settings(set_short_deadlines).await;
     let hook = format!("http://{}/hook", proxy.address);
     app.give_secret(Kind::Crm, Some(&hook), "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
         .await;
@@ -173,7 +174,7 @@ async fn notes_wait_for_the_crm_and_events_for_their_endpoint() {
         app.shopper("mia").await,
         app.staff("kim@shop.example", StaffRole::Approver).await,
     );
-    outlasts(
+    check_recovery(
         &app,
         &proxy,
         [
@@ -187,7 +188,7 @@ async fn notes_wait_for_the_crm_and_events_for_their_endpoint() {
             if proposal["state"] == "pending" {
                 kim.approve(&proposal).await;
             }
-            assert_eq!(mia.ended(&proposal).await["state"], "executed");
+            assert_eq!(mia.wait_until_ended(&proposal).await["state"], "executed");
         },
     )
     .await;
@@ -203,18 +204,18 @@ async fn notes_wait_for_the_crm_and_events_for_their_endpoint() {
 async fn the_shop_is_told_when_it_can_be_reached_again() {
     let shop = FakeStripe::start().await;
     let proxy = FaultProxy::to(Upstream::Tcp(without_scheme(&shop.url))).await;
-    let app = TestApp::start_changed(short).await;
+    let app = TestApp::start_with_settings(set_short_deadlines).await;
     let url = format!("http://{}/graphql", proxy.address);
     app.give_secret(Kind::Shopify, Some(&url), "shpat_of_the_tests_0123456789abcdef")
         .await;
-    app.meddle("UPDATE orders SET reference = 'gid://shopify/Order/' || number")
+    app.execute_sql("UPDATE orders SET reference = 'gid://shopify/Order/' || number")
         .await;
     let (mia, kim) = (
         app.shopper("mia").await,
         app.staff("kim@shop.example", StaffRole::Approver).await,
     );
     let address = |line: &str| json!({ "order_number": "#1003", "address": { "address1": line, "address2": "", "city": "Porto", "state": "", "zip": "4000", "country": "PT" } });
-    outlasts(
+    check_recovery(
         &app,
         &proxy,
         [
@@ -229,7 +230,7 @@ async fn the_shop_is_told_when_it_can_be_reached_again() {
                 Some("shopper") => assert_eq!(mia.confirm(&proposal).await.0, StatusCode::OK),
                 _ => assert_eq!(kim.approve(&proposal).await.0, StatusCode::OK),
             }
-            assert_eq!(mia.ended(&proposal).await["state"], "executed");
+            assert_eq!(mia.wait_until_ended(&proposal).await["state"], "executed");
         },
     )
     .await;
@@ -243,7 +244,7 @@ async fn a_name_server_that_is_silent_or_talks_rubbish_holds_up_one_delivery_and
         Record::A("one.example", "127.0.0.1"),
         Record::A("two.example", "127.0.0.1"),
     ]);
-    // Answers nothing, or rubbish, until it is told to pass questions on.
+    // A DNS proxy that answers nothing or garbage until the fault is cleared.
     let front = UdpSocket::bind("127.0.0.1:0").await.expect("a free port");
     let address = front.local_addr().expect("an address");
     let (faults, watched) = tokio::sync::watch::channel(Fault::Slow(Duration::from_secs(30)));
@@ -263,8 +264,8 @@ async fn a_name_server_that_is_silent_or_talks_rubbish_holds_up_one_delivery_and
             }
         }
     });
-    let app = TestApp::start_changed(|settings| {
-        short(settings);
+    let app = TestApp::start_with_settings(|settings| {
+        set_short_deadlines(settings);
         settings.outside.deadline = Duration::from_secs(8);
         settings.outside.dns = Some(address);
     })
@@ -281,8 +282,8 @@ async fn a_name_server_that_is_silent_or_talks_rubbish_holds_up_one_delivery_and
     );
     for (fault, host) in [(Fault::Slow(Duration::from_secs(30)), "one"), (Fault::Garbage, "two")] {
         faults.send_replace(fault);
-        // Plain HTTP is for loopback addresses alone: the name is put where a store could not. Names that resolved are
-        // remembered, so each fault has its own.
+        // Plain HTTP is allowed for loopback addresses alone, so the address is written to the database directly. Resolved names are
+        // cached, so each fault uses its own name.
         sqlx::query("UPDATE integrations SET url = $1")
             .bind(format!("http://{host}.example:{port}/hook"))
             .execute(&mut app.superuser().await)
@@ -293,16 +294,16 @@ async fn a_name_server_that_is_silent_or_talks_rubbish_holds_up_one_delivery_and
             kim.approve(&proposal).await;
         }
         let began = Instant::now();
-        app.becomes(
+        app.wait_for_count(
             "SELECT count(*) FROM outbox WHERE channel = 'crm' AND state = 'queued' AND attempts > 0",
             1,
         )
         .await;
         assert!(began.elapsed() < Duration::from_secs(8), "{fault:?}");
-        is_answered(&mia).await;
+        check_chat_answers(&mia).await;
         faults.send_replace(Fault::None);
-        app.hurry().await;
-        app.becomes(
+        app.make_jobs_due().await;
+        app.wait_for_count(
             "SELECT count(*) FROM outbox WHERE channel = 'crm' AND state <> 'done'",
             0,
         )
@@ -315,8 +316,8 @@ async fn a_relay_that_fails_on_and_on_is_left_alone_and_costs_no_attempts() {
     let proxy = FaultProxy::to(Upstream::Tcp("127.0.0.1:1".into())).await;
     proxy.set(Fault::Cut);
     let url = format!("smtp://{}", proxy.address);
-    let app = TestApp::changed(|settings| {
-        short(settings);
+    let app = TestApp::offline_with_settings(|settings| {
+        set_short_deadlines(settings);
         if let MailSettings::Smtp(smtp) = &mut settings.mail {
             smtp.url = url.into();
         }
@@ -328,7 +329,7 @@ async fn a_relay_that_fails_on_and_on_is_left_alone_and_costs_no_attempts() {
         .as_str()
         .expect("an id")
         .to_owned();
-    for _ in 0..FAILURES + 4 {
+    for _ in 0..FAILURE_THRESHOLD + 4 {
         mia.post("/v1/chat/send")
             .json(&json!({ "conversation_id": conversation, "text": "Where is #1001?" }))
             .send()
@@ -337,13 +338,16 @@ async fn a_relay_that_fails_on_and_on_is_left_alone_and_costs_no_attempts() {
         let transcript = mia.post(&format!("/v1/conversations/{conversation}/transcript"));
         assert_eq!(answer(transcript).await.0, StatusCode::ACCEPTED);
     }
-    app.becomes(
+    app.wait_for_count(
         "SELECT count(*) FROM outbox WHERE last_error LIKE 'not tried%' AND attempts = 0",
         4,
     )
     .await;
-    app.becomes("SELECT count(*) FROM outbox WHERE attempts = 1", i64::from(FAILURES))
-        .await;
+    app.wait_for_count(
+        "SELECT count(*) FROM outbox WHERE attempts = 1",
+        i64::from(FAILURE_THRESHOLD),
+    )
+    .await;
     let (status, seen) = admin.read("/v1/staff/status").await;
     assert_eq!(
         (status, &seen["resting"], &seen["ready"]),
@@ -356,8 +360,8 @@ async fn without_its_database_the_service_says_so_in_time_and_comes_back_by_itse
     let socket = database::postgres().await.socket_folder().join(".s.PGSQL.5432");
     let proxy = FaultProxy::to(Upstream::Unix(socket)).await;
     let port = proxy.address.port();
-    let app = TestApp::changed(|settings| {
-        reached_by(settings, port);
+    let app = TestApp::offline_with_settings(|settings| {
+        connect_through(settings, port);
         settings.database.deadline = Duration::from_secs(1);
     })
     .await;
@@ -365,7 +369,7 @@ async fn without_its_database_the_service_says_so_in_time_and_comes_back_by_itse
     let turns = "SELECT count(*) FROM turns";
     let messages = "SELECT count(*) FROM messages";
     for fault in FAULTS {
-        is_answered(&mia).await;
+        check_chat_answers(&mia).await;
         let before = (app.count(turns).await, app.count(messages).await);
         assert_eq!(before.1, 2 * before.0, "each turn has its question and its answer");
         proxy.set(fault);
@@ -384,7 +388,7 @@ async fn without_its_database_the_service_says_so_in_time_and_comes_back_by_itse
             json!({ "email": "mia@example.com", "password": crate::support::PASSWORD }),
         );
         assert!(answer(log_in).await.0.is_server_error(), "{fault:?}");
-        // What it said before is good for a second.
+        // The answer of `/health` is cached for a second.
         tokio::time::sleep(Duration::from_secs(1)).await;
         let asked = Instant::now();
         assert_eq!(
@@ -426,10 +430,10 @@ async fn an_idle_queue_rests_and_a_database_that_is_away_is_asked_for_calmly_and
     let socket = database::postgres().await.socket_folder().join(".s.PGSQL.5432");
     let proxy = FaultProxy::to(Upstream::Unix(socket)).await;
     let port = proxy.address.port();
-    let app = TestApp::start_changed(|settings| reached_by(settings, port)).await;
+    let app = TestApp::start_with_settings(|settings| connect_through(settings, port)).await;
     let mia = app.shopper("mia").await;
     let listeners = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'";
-    app.becomes(listeners, 2).await;
+    app.wait_for_count(listeners, 2).await;
     let transactions = "SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = current_database()";
     let before = app.count(transactions).await;
     tokio::time::sleep(Duration::from_secs(3)).await;
@@ -438,25 +442,25 @@ async fn an_idle_queue_rests_and_a_database_that_is_away_is_asked_for_calmly_and
     for fault in [Fault::Cut, Fault::Garbage] {
         proxy.set(fault);
         tokio::time::sleep(Duration::from_secs(1)).await;
-        let before = proxy.taken();
+        let before = proxy.connections();
         tokio::time::sleep(Duration::from_secs(2)).await;
-        let asked = proxy.taken() - before;
+        let asked = proxy.connections() - before;
         assert!(asked < 100, "{fault:?}: {asked} connections in two seconds");
         proxy.set(Fault::None);
-        app.becomes(listeners, 2).await;
+        app.wait_for_count(listeners, 2).await;
     }
     let note = json!({ "text": "Prefers delivery after five." });
     let proposal = mia.propose(&app, "add_crm_note", note).await;
-    assert_eq!(mia.ended(&proposal).await["state"], "executed");
+    assert_eq!(mia.wait_until_ended(&proposal).await["state"], "executed");
 }
 
 #[tokio::test]
 async fn a_slow_model_takes_nothing_that_others_need() {
-    let app = TestApp::start_changed(|settings| settings.database.connections = 4).await;
+    let app = TestApp::start_with_settings(|settings| settings.database.connections = 4).await;
     let (mia, noah) = (app.shopper("mia").await, app.shopper("noah").await);
     app.model
         .respond(|_| Reply::After(Duration::from_secs(4), Box::new(Reply::text("late"))));
-    // Ten times as many turns as there are connections, all waiting for the model.
+    // Many more turns than database connections, all waiting for the model.
     let waiting: Vec<_> = (0..40)
         .map(|_| {
             tokio::spawn({
@@ -472,7 +476,7 @@ async fn a_slow_model_takes_nothing_that_others_need() {
     assert_eq!(noah.read("/v1/orders").await.0, StatusCode::OK);
     assert_eq!(noah.read("/health").await.0, StatusCode::OK);
     app.shopper("noah").await;
-    is_answered(&app.shopper("mia").await).await;
+    check_chat_answers(&app.shopper("mia").await).await;
     assert!(
         began.elapsed() < Duration::from_secs(3),
         "while the model is thinking: {:?}",
@@ -485,7 +489,7 @@ async fn a_slow_model_takes_nothing_that_others_need() {
 
 #[tokio::test]
 async fn when_as_many_turns_run_as_may_the_next_one_is_told_to_come_back_and_nothing_is_stored() {
-    let app = TestApp::start_changed(|settings| settings.most_turns = 2).await;
+    let app = TestApp::start_with_settings(|settings| settings.most_turns = 2).await;
     let mia = app.shopper("mia").await;
     app.model
         .respond(|_| Reply::After(Duration::from_secs(2), Box::new(Reply::text("late"))));

@@ -1,4 +1,4 @@
-//! `countersign doctor mail` against a real DNS server: each planted mistake is named, with the record to publish (E3).
+//! `countersign doctor mail` with a real DNS server: it names each planted mistake and the record to publish (E3).
 
 use std::process::Command;
 
@@ -30,7 +30,7 @@ fn keys() -> Keys {
             selector: "s".into(),
             key: pem.into(),
         };
-        settings.public_half().expect("a key").record
+        settings.published_key().expect("a key").record
     };
     let rsa = openssl(&["genrsa", "-traditional", "2048"]);
     let short = openssl(&["genrsa", "-traditional", "1024"]);
@@ -50,7 +50,7 @@ struct Case<'a> {
     relay: String,
 }
 
-/// The doctor's answer: whether it found anything wrong, and what.
+/// Runs the doctor and returns whether it found nothing wrong, and its findings.
 fn examine(case: &Case<'_>) -> (bool, Value) {
     let dns = Dns::start(&case.records);
     let output = Command::new(env!("CARGO_BIN_EXE_countersign"))

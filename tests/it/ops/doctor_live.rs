@@ -1,4 +1,4 @@
-//! `countersign doctor` on a live installation: each planted fault is named, with the mend (R4).
+//! `countersign doctor` on a live installation names each planted fault and its remedy (R4).
 
 use axum::{
     Router,
@@ -19,7 +19,7 @@ use crate::{
     },
 };
 
-/// The doctor's findings that are not green, by their codes.
+/// Runs the doctor and returns whether it found nothing wrong, and the codes of the findings that are not green.
 pub async fn examine(app: &TestApp, changes: &[(&str, &str)], arguments: &[&str]) -> (bool, Vec<String>) {
     let mut command = countersign(app).await;
     command
@@ -57,7 +57,7 @@ pub async fn examine(app: &TestApp, changes: &[(&str, &str)], arguments: &[&str]
     (output.status.success(), codes.collect())
 }
 
-/// A server at the edge that lets everybody call and hands no header through.
+/// A misconfigured proxy that allows every origin and passes no header on.
 async fn bad_edge() -> String {
     async fn answer(headers: HeaderMap) -> impl IntoResponse {
         let origin = headers.get("origin").cloned().unwrap_or(HeaderValue::from_static("*"));
@@ -81,17 +81,17 @@ async fn each_planted_fault_is_named() {
     let weak = folder.path().join("weak");
     std::fs::write(&weak, "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa").expect("written");
     let fresh = ["--backups", backups.to_str().expect("a path")];
-    app.meddle("INSERT INTO origins (tenant_id, origin) SELECT tenant_id, 'https://shop.example' FROM tenants")
+    app.execute_sql("INSERT INTO origins (tenant_id, origin) SELECT tenant_id, 'https://shop.example' FROM tenants")
         .await;
-    app.meddle("INSERT INTO staff (tenant_id, id, email, role, password_hash, totp_confirmed_at) SELECT tenant_id, gen_random_uuid(), 'ann@shop.example', 'admin', 'x', now() FROM tenants").await;
-    app.meddle("INSERT INTO budgets (tenant_id, conversation_micros, shopper_day_micros, tenant_day_micros, tenant_month_micros, updated_at, updated_by) SELECT tenant_id, 1, 1, 1, 1, now(), id FROM staff").await;
+    app.execute_sql("INSERT INTO staff (tenant_id, id, email, role, password_hash, totp_confirmed_at) SELECT tenant_id, gen_random_uuid(), 'ann@shop.example', 'admin', 'x', now() FROM tenants").await;
+    app.execute_sql("INSERT INTO budgets (tenant_id, conversation_micros, shopper_day_micros, tenant_day_micros, tenant_month_micros, updated_at, updated_by) SELECT tenant_id, 1, 1, 1, 1, now(), id FROM staff").await;
     let trial = examine(&app, &[], &fresh).await;
     assert_eq!(
         trial,
         (false, vec!["demo_payments".to_owned(); 2]),
         "the stores of tests are demo stores"
     );
-    app.meddle("UPDATE tenants SET demo_payments = false").await;
+    app.execute_sql("UPDATE tenants SET demo_payments = false").await;
     let well = examine(&app, &[], &fresh).await;
     assert_eq!(well, (true, Vec::new()), "nothing is wrong with a sound one");
 
@@ -225,7 +225,7 @@ async fn each_planted_fault_is_named() {
             false,
         ),
     ] {
-        app.meddle(plant).await;
+        app.execute_sql(plant).await;
         let (well, codes) = examine(&app, &[], &fresh).await;
         assert!(codes.contains(&expected.to_owned()), "{expected}: {codes:?}");
         assert!(
@@ -234,7 +234,7 @@ async fn each_planted_fault_is_named() {
         );
         let red = !matches!(expected, "second_factor_missing" | "origin_unset" | "budget_unset");
         assert_eq!(well, !red, "{expected}");
-        app.meddle(mend).await;
+        app.execute_sql(mend).await;
     }
 }
 
@@ -261,6 +261,6 @@ async fn the_operators_admins_see_it_too_and_nobody_else_does() {
         let findings = seen["findings"].as_array().expect("findings").iter();
         findings.filter(|finding| finding["code"] == code).count()
     };
-    // The settings that it serves with: they fit, and have no Sentry.
+    // The doctor sees the settings that `serve` uses: they are valid and have no Sentry.
     assert_eq!((found("sentry_unset"), found("settings_fit")), (1, 1), "{seen}");
 }

@@ -1,4 +1,4 @@
-//! Every migration can be undone and done again with the same schema to show for it, on a database with a store's data (D2).
+//! Every migration can be undone and applied again with the same schema as the result, on a database with a store's data (D2).
 
 use std::{collections::BTreeMap, path::PathBuf, process::Command};
 
@@ -7,7 +7,7 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
 use crate::support::{Reply, TestApp, database, process::Process};
 
-/// The schema as `pg_dump` writes it, each line by itself: grants come in the order they were given in.
+/// The schema as `pg_dump` writes it, as sorted lines, because the order of grants depends on when they were given.
 async fn schema(database: &str) -> Vec<String> {
     let socket = database::postgres().await.socket_folder();
     let dump = Command::new("pg_dump")
@@ -20,7 +20,7 @@ async fn schema(database: &str) -> Vec<String> {
     let text = String::from_utf8(dump.stdout).expect("text");
     let mut lines: Vec<String> = text
         .lines()
-        // A key of the dump's own, and comments.
+        // Lines with pg_dump's own commands, and comments, are left out.
         .filter(|line| !line.starts_with('\\') && !line.starts_with("--") && !line.is_empty())
         .map(str::to_owned)
         .collect();
@@ -39,7 +39,7 @@ fn difference(before: &[String], after: &[String]) -> Vec<String> {
         .collect()
 }
 
-/// The migrations' files, newest first: name, way there, way back.
+/// The migrations, newest first: name, SQL that applies it, SQL that undoes it.
 fn migrations() -> Vec<(String, String, String)> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("migrations");
     let mut names: Vec<String> = std::fs::read_dir(&folder)
@@ -88,8 +88,7 @@ async fn every_migration_goes_back_and_forth_on_a_store_with_data() {
     ]);
     mia.ask("My mug arrived broken.").await;
     let mut owner = app.superuser().await;
-    // The job queue's schema is its own library's.
-    // As `migrate` grants it, which a copied database does not have.
+    // `migrate` gives this grant, which a copied database does not have.
     let grant = format!("GRANT CREATE ON DATABASE {} TO countersign_owner", app.database);
     run(&mut owner, "the grant", &grant).await;
     run(&mut owner, "the role", "SET ROLE countersign_owner").await;
@@ -120,9 +119,9 @@ async fn every_migration_goes_back_and_forth_on_a_store_with_data() {
 #[tokio::test]
 async fn a_release_works_on_the_schema_of_a_later_one() {
     let app = TestApp::without_worker().await;
-    app.meddle("INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (9999, 'of a later release', true, '\\x00', 0)")
+    app.execute_sql("INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (9999, 'of a later release', true, '\\x00', 0)")
         .await;
-    app.meddle("ALTER TABLE shoppers ADD COLUMN of_a_later_release text")
+    app.execute_sql("ALTER TABLE shoppers ADD COLUMN of_a_later_release text")
         .await;
     let settings = database::settings(database::postgres().await.address(&app.database));
     let admin = database::postgres().await.admin(&app.database);

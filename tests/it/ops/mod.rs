@@ -1,4 +1,4 @@
-//! What operators do and see.
+//! Operating the service: commands, deployment, monitoring, backups and failures of dependencies.
 
 mod alerts;
 mod backup;

@@ -216,15 +216,18 @@ async fn the_doctor_names_each_fault_unless_it_is_told_to_leave_models_alone() {
 #[tokio::test]
 async fn a_reasoning_without_its_opening_mark_is_learnt_before_a_shopper_reads_it() {
     let model = FakeOpenAi::start().await;
-    model.respond(|request| match has_tools(request) {
-        true => sound(request),
-        false => {
-            let pieces = [
-                delta(json!({ "content": "The shopper asks whether I am here." })),
-                delta(json!({ "content": "</think>\n\nYes." })),
-            ];
-            Reply::Raw([pieces.concat(), ending("stop").concat()].concat())
+    model.respond(|request| {
+        let has_result = request["messages"]
+            .as_array()
+            .is_some_and(|messages| messages.iter().any(|message| message["role"] == "tool"));
+        if has_tools(request) && !has_result {
+            return sound(request);
         }
+        let pieces = [
+            delta(json!({ "content": "The shopper asks whether I am here." })),
+            delta(json!({ "content": "</think>\n\nYes: locker 4417, counter 5386." })),
+        ];
+        Reply::Raw([pieces.concat(), ending("stop").concat()].concat())
     });
     let price = "1/2".parse().expect("a price");
     let settings = EndpointSettings::new(model.base_url(), "sk-fake".into(), "fake".into(), price);

@@ -38,7 +38,7 @@ async fn asked(model: &FakeOpenAi, count: usize) {
 
 /// A server that watches `model`, which answers already: the first question may come at once.
 async fn watching(model: &FakeOpenAi, internal: u16) -> TestApp {
-    TestApp::start_changed(|settings| {
+    TestApp::start_with_settings(|settings| {
         settings.model_check = Some(Duration::from_millis(200));
         settings.internal_listen = Some(([127, 0, 0, 1], internal).into());
         if let ModelSettings::Endpoint(endpoint) = &mut settings.model {
@@ -59,8 +59,8 @@ async fn staff_are_told_of_an_outage_once_and_the_pages_say_it_until_it_is_over(
     model.respond(|_| Reply::text("Here I am."));
     let app = watching(&model, port).await;
     let kim = app.staff("kim@shop.example", StaffRole::Admin).await;
-    let mut ann = ConsoleVisitor::of(&app, "ann@shop.example", StaffRole::Approver).await;
-    let mut viewer = ConsoleVisitor::of(&app, "viewer@shop.example", StaffRole::Viewer).await;
+    let mut ann = ConsoleVisitor::signed_in(&app, "ann@shop.example", StaffRole::Approver).await;
+    let mut viewer = ConsoleVisitor::signed_in(&app, "viewer@shop.example", StaffRole::Viewer).await;
     outage(&kim, false).await;
     assert!(!ann.opens("/console").await.1.contains("model-outage"));
 
@@ -98,13 +98,13 @@ async fn staff_are_told_of_an_outage_once_and_the_pages_say_it_until_it_is_over(
     assert!(mail.contains("the provider refuses the key"), "{mail}");
 
     // Another replica sees the same outage; each of the two stores has its one mail.
-    let (other, _stop) = app.replica().await;
+    let (other, _stop) = app.replica_with(|settings| settings.internal_listen = None).await;
     outage(&kim.at(&other), true).await;
-    app.becomes(MAILS, 2).await;
+    app.wait_for_count(MAILS, 2).await;
     model.respond(|_| Reply::text("Here I am."));
     outage(&kim, false).await;
     outage(&kim.at(&other), false).await;
-    app.becomes("SELECT count(*) FROM model_outages WHERE ended_at IS NULL", 0)
+    app.wait_for_count("SELECT count(*) FROM model_outages WHERE ended_at IS NULL", 0)
         .await;
     assert_eq!(app.count(MAILS).await, 2);
     assert!(!ann.opens("/console").await.1.contains("model-outage"));

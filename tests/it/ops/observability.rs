@@ -1,4 +1,4 @@
-//! What the service says about itself: metrics, readiness, traces, errors to Sentry (M1, M3, M4).
+//! Metrics, readiness, traces and errors sent to Sentry (M1, M3, M4).
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ async fn text(url: String) -> String {
     reqwest::get(url).await.expect("answers").text().await.expect("text")
 }
 
-/// The value of a metric's line.
+/// The value of a metric, by its name and labels.
 fn value(metrics: &str, line: &str) -> f64 {
     let found = metrics
         .lines()
@@ -29,7 +29,8 @@ fn value(metrics: &str, line: &str) -> f64 {
 #[tokio::test]
 async fn metrics_count_what_happens_and_no_label_is_anybodys_text() {
     let port = free_port();
-    let app = TestApp::start_changed(|settings| settings.internal_listen = Some(([127, 0, 0, 1], port).into())).await;
+    let app =
+        TestApp::start_with_settings(|settings| settings.internal_listen = Some(([127, 0, 0, 1], port).into())).await;
     let mia = app.shopper("mia").await;
     app.model.script([
         Reply::call("get_order", json!({ "order_number": "#1001" })),
@@ -57,7 +58,8 @@ async fn metrics_count_what_happens_and_no_label_is_anybodys_text() {
         json!({ "order_number": "#1002", "amount": "1.00", "reason": "It broke." }),
     )
     .await;
-    app.becomes("SELECT count(*) FROM outbox WHERE state = 'done'", 1).await;
+    app.wait_for_count("SELECT count(*) FROM outbox WHERE state = 'done'", 1)
+        .await;
 
     let metrics = text(format!("http://127.0.0.1:{port}/metrics")).await;
     for (line, expected) in [
@@ -103,7 +105,7 @@ async fn metrics_count_what_happens_and_no_label_is_anybodys_text() {
             r#"countersign_budget_used_ratios{what="model",kind="tenant_day"}"#
         ) > 0.0
     );
-    // Values are left out: the digits of a duration may spell an order's number.
+    // Only labels are compared, because the digits of a value may equal an order's number.
     let labels: Vec<&str> = metrics
         .lines()
         .filter_map(|line| line.rsplit_once(' '))
@@ -113,7 +115,7 @@ async fn metrics_count_what_happens_and_no_label_is_anybodys_text() {
     for text in ["stranger", "STRANGE", "mia", "1001"] {
         assert!(!labels.contains(text), "{text} is in\n{labels}");
     }
-    // It is not for the public.
+    // Metrics are not served on the public listener.
     let outside = app
         .http
         .get(format!("{}/metrics", app.url))
@@ -126,7 +128,8 @@ async fn metrics_count_what_happens_and_no_label_is_anybodys_text() {
 #[tokio::test]
 async fn readiness_is_about_this_release_and_its_database() {
     let port = free_port();
-    let app = TestApp::changed(|settings| settings.internal_listen = Some(([127, 0, 0, 1], port).into())).await;
+    let app =
+        TestApp::offline_with_settings(|settings| settings.internal_listen = Some(([127, 0, 0, 1], port).into())).await;
     app.shopper("mia").await;
     let ready = || async { answer(app.http.get(format!("http://127.0.0.1:{port}/ready"))).await };
     let (status, seen) = ready().await;
@@ -156,7 +159,7 @@ async fn a_request_is_one_tree_of_spans_from_the_edge_to_the_database_and_on_to_
     let environment = [("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", endpoint.as_str())];
     let mut process = Process::serve_with(&app, &environment).await;
     let mia = app.shopper("mia").await.at(&process.url);
-    // A number that no time or id spells by chance.
+    // An order number that no time or id contains by chance.
     let untold = "#NEVER-TOLD";
     app.model.script([
         Reply::call("get_order", json!({ "order_number": untold })),
@@ -193,7 +196,7 @@ async fn a_request_is_one_tree_of_spans_from_the_edge_to_the_database_and_on_to_
     });
     let look_up = look_up.expect("the look-up's transaction");
     assert_eq!(look_up.name, "transaction");
-    // The statements are told where they run, their values are not.
+    // Spans name the statements, without their values.
     let statements: Vec<_> = spans
         .iter()
         .flat_map(|span| &span.events)
@@ -253,7 +256,7 @@ async fn an_error_reaches_sentry_with_release_environment_and_request_id() {
     way.set(Fault::Cut);
     let (status, problem) = mia.read("/v1/orders/NEVER-TOLD").await;
     assert!(status.is_server_error());
-    let envelopes = sentry.holds("the database failed").await;
+    let envelopes = sentry.wait_for_text("the database failed").await;
     let id = problem["request_id"].as_str().expect("an id");
     assert!(envelopes.contains(&format!("\"request_id\":\"{id}\"")), "{envelopes}");
     assert!(envelopes.contains("\"environment\":\"the-tests\""), "{envelopes}");

@@ -1,4 +1,4 @@
-//! The synthetic check: a shopper's whole way, and nothing left behind (M2).
+//! The synthetic check walks through a shopper's visit and leaves nothing behind (M2).
 
 use countersign::identity::StaffRole;
 use reqwest::StatusCode;
@@ -7,7 +7,7 @@ use tokio::process::Command;
 
 use crate::support::{PASSWORD, TestApp, process::database_environment, shopper::answer};
 
-/// The command line beside a server of the tests.
+/// The `countersign` command with the settings of a test's database.
 pub async fn countersign(app: &TestApp) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_countersign"));
     command.envs(database_environment(app).await);
@@ -87,7 +87,7 @@ async fn a_shoppers_whole_way_is_walked_and_nothing_of_it_stays() {
             .iter()
             .all(|step| step["ms"].is_u64())
     );
-    // Nothing of it stays, and the mail left.
+    // The probe's rows are deleted, and its mail was sent.
     for left in ["conversations", "messages", "turns", "tool_calls", "proposals"] {
         assert_eq!(
             app.count(Box::leak(format!("SELECT count(*) FROM {left}").into_boxed_str()))
@@ -107,9 +107,9 @@ async fn a_shoppers_whole_way_is_walked_and_nothing_of_it_stays() {
         metrics.contains("countersign_probe_success 1") && metrics.contains("step=\"chat\""),
         "{metrics}"
     );
-    // Twice is as once: a monitor runs it every minute.
+    // A second run works as well, because a monitor runs the probe every minute.
     assert!(probe(&app, &key, &[]).await.well);
-    // And with the model, when it is asked for.
+    // With `--ask-model` the model is asked.
     app.model.respond(|_| crate::support::Reply::text("It is on its way."));
     assert!(probe(&app, &key, &["--ask-model"]).await.well);
     assert_eq!(app.model.requests().len(), 1);
@@ -121,7 +121,7 @@ async fn what_is_broken_is_named_and_the_exit_status_says_so() {
     let wrong_version = probe(&app, "none", &["--expect-version", "9.9.9"]).await;
     assert!(!wrong_version.well);
     assert_eq!(steps(&wrong_version)[0], ("health".to_owned(), false));
-    // A key that opens nothing: the mail is asked for and not seen.
+    // The API key is not valid: the probe's mail is requested, but the probe cannot see its delivery.
     assert!(steps(&wrong_version).contains(&("mail".to_owned(), false)));
     assert!(
         steps(&wrong_version).contains(&("clean_up".to_owned(), true)),
@@ -156,7 +156,7 @@ async fn a_conversation_is_deleted_by_its_owner_alone_and_not_from_under_a_propo
         async move { answer(client.delete(url).bearer_auth(token)).await.0 }
     };
     assert_eq!(delete(&noah, &id).await, StatusCode::NOT_FOUND);
-    // Not by a transaction that acts for the whole store either.
+    // A transaction that acts for the whole store cannot delete them either.
     let scope = countersign::tenancy::Scope::tenant(app.store.tenant.id);
     let mut tx = app.pools.web.begin(scope).await.expect("begins");
     for statement in ["DELETE FROM messages", "DELETE FROM tool_calls"] {

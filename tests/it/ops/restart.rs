@@ -1,4 +1,4 @@
-//! A server that is killed or stopped in the middle of a turn leaves a conversation that can go on.
+//! A conversation can go on after its server was killed or stopped in the middle of a turn.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::support::{
     shopper::{answer, events, parse_events},
 };
 
-/// A conversation with one answer, and a second message whose answer hangs on the model.
+/// Starts a conversation with one answer and a second message that the model does not answer for 30 s.
 async fn in_the_middle_of_a_turn(
     app: &TestApp,
     process: &Process,
@@ -56,7 +56,7 @@ async fn after_sigkill_in_a_turn_the_conversation_goes_on() {
     let mia = mia.at(&revived.url);
     app.model.script([Reply::text("Here I am.")]);
     let mut last = (StatusCode::CONFLICT, json!(null));
-    // The dead process's lease runs out in seconds; until then the answer says so.
+    // The lease of the dead process expires within seconds. Until then the answer is a conflict.
     for _ in 0..40 {
         last = answer(
             mia.post("/v1/chat/send")
@@ -96,7 +96,7 @@ async fn after_sigkill_in_a_turn_the_conversation_goes_on() {
             "Here I am."
         ]
     );
-    // The interrupted turn itself can still be asked for.
+    // The interrupted turn can still be read by its key.
     let again = events(
         mia.post("/v1/chat/send")
             .header("idempotency-key", "hanging")
@@ -157,7 +157,7 @@ async fn a_stopping_replica_hands_its_streams_over_and_finishes_its_turns() {
     }
     leaving.signal("-TERM");
 
-    // It says that it goes while it still serves, and keeps no connection.
+    // While it still serves, `/health` says that it stops, and it closes each connection.
     let mut farewell = app
         .http
         .get(format!("{}/health", leaving.url))
@@ -185,7 +185,7 @@ async fn a_stopping_replica_hands_its_streams_over_and_finishes_its_turns() {
     );
     assert_eq!(mia.at(&staying.url).read("/v1/orders").await.0, StatusCode::OK);
 
-    // The stream ends before the turn does, and says when to come back; the rest is read at the other replica.
+    // The stream ends before the turn does and says when to reconnect. The rest is read at the other replica.
     let heard = stream
         .await
         .expect("runs")
@@ -206,7 +206,7 @@ async fn a_stopping_replica_hands_its_streams_over_and_finishes_its_turns() {
         (status, whole["message"]["text"].as_str()),
         (StatusCode::OK, Some("Here at last."))
     );
-    leaving.ended().await;
+    leaving.wait_for_exit().await;
     assert_eq!(app.model.requests().len(), 2, "no turn ran twice");
 }
 
@@ -250,7 +250,7 @@ async fn a_stopping_worker_ends_what_it_does_and_gives_the_rest_back() {
     assert_eq!(sent + left, asked_for);
 
     let _next = Process::worker_with(&app, &[("SMTP_URL", &app.mailbox.url())]).await;
-    app.becomes("SELECT count(*) FROM graphile_worker._private_jobs", 0)
+    app.wait_for_count("SELECT count(*) FROM graphile_worker._private_jobs", 0)
         .await;
     assert_eq!(app.mailbox.all().len() as i64, asked_for, "each once");
 }
@@ -258,9 +258,9 @@ async fn a_stopping_worker_ends_what_it_does_and_gives_the_rest_back() {
 #[tokio::test]
 async fn the_queues_own_clock_starts_the_housekeeping() {
     let app = TestApp::start().await;
-    // As the clock puts it there: with nothing to say.
-    app.meddle("SELECT graphile_worker.add_job('housekeeping', 'null'::json)")
+    // The queue's own schedule adds the job with an empty payload.
+    app.execute_sql("SELECT graphile_worker.add_job('housekeeping', 'null'::json)")
         .await;
-    app.becomes("SELECT count(*) FROM graphile_worker._private_jobs", 0)
+    app.wait_for_count("SELECT count(*) FROM graphile_worker._private_jobs", 0)
         .await;
 }

@@ -1,5 +1,5 @@
-//! Every route with every kind of caller, status by status: the table `ACCESS` says who may, this test says what each gets
-//! (A1–A6, A10, R1). A route of the OpenAPI document without a row here and there fails.
+//! Calls every route as every kind of caller and checks the status against the access table (A1–A6, A10, R1). A route of the OpenAPI
+//! document without a row in the table fails.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use serde_json::json;
 
 use crate::support::{PASSWORD, TestApp, shopper::answer};
 
-/// Somebody who calls.
+/// A caller of the API and its credential.
 struct Caller {
     name: String,
     bearer: Option<String>,
@@ -23,20 +23,20 @@ struct Caller {
 
 #[derive(Clone, Copy, PartialEq, Debug)]
 enum Kind {
-    /// No credential, or one that is worth nothing.
+    /// No credential, or an invalid one.
     Nobody,
     Store,
     Guest,
     Shopper,
     /// A staff session whose second factor is not set up.
-    Half(StaffRole),
+    BeforeSecondFactor(StaffRole),
     Staff(StaffRole),
-    /// An admin whose password was given long ago.
-    StaleAdmin,
+    /// An admin who has not given the password recently.
+    AdminWithStalePassword,
     Machine(ApiScope),
 }
 
-/// What the table promises this caller.
+/// The outcome that the table gives for this caller.
 fn expected(access: Access, kind: Kind) -> Outcome {
     use Outcome::{Forbidden, Passes, Unauthenticated};
     match (access, kind) {
@@ -51,13 +51,13 @@ fn expected(access: Access, kind: Kind) -> Outcome {
         (Access::Account, Kind::Guest) => Forbidden,
         (Access::Session | Access::Guest | Access::Account, _) => Unauthenticated,
         (_, Kind::Guest | Kind::Shopper) => Forbidden,
-        (Access::StaffAnyhow, Kind::Machine(_)) => Forbidden,
-        (Access::StaffAnyhow, _) => Passes,
+        (Access::StaffSession, Kind::Machine(_)) => Forbidden,
+        (Access::StaffSession, _) => Passes,
         (Access::Staff(_, Some(scope)), Kind::Machine(has)) if scope == has => Passes,
         (_, Kind::Machine(_)) => Forbidden,
-        (_, Kind::Half(_)) => Forbidden,
+        (_, Kind::BeforeSecondFactor(_)) => Forbidden,
         (Access::Staff(role, _), Kind::Staff(has)) if has >= role => Passes,
-        (Access::Staff(..), Kind::StaleAdmin) => Passes,
+        (Access::Staff(..), Kind::AdminWithStalePassword) => Passes,
         (Access::Staff(..), _) => Forbidden,
         (Access::FreshAdmin, Kind::Staff(StaffRole::Admin)) => Passes,
         (Access::FreshAdmin, _) => Forbidden,
@@ -66,7 +66,7 @@ fn expected(access: Access, kind: Kind) -> Outcome {
 
 #[derive(Clone, Copy, PartialEq, Debug)]
 enum Outcome {
-    /// Whatever the handler then says of a garbage body or a thing that does not exist; never 401 or 403.
+    /// The handler is reached. It may answer anything but 401 and 403.
     Passes,
     Unauthenticated,
     Forbidden,
@@ -74,7 +74,7 @@ enum Outcome {
 
 #[tokio::test]
 async fn every_route_answers_every_caller_as_the_table_says() {
-    let app = TestApp::changed(|settings| settings.staff_second_factor = true).await;
+    let app = TestApp::offline_with_settings(|settings| settings.staff_second_factor = true).await;
     let document = app.document().await;
     let documented = crate::laws::openapi::routes(&document);
     let rows: std::collections::BTreeSet<String> = ACCESS
@@ -90,7 +90,7 @@ async fn every_route_answers_every_caller_as_the_table_says() {
     let (mut checked, mut counts) = (0, BTreeMap::new());
     for (method, path, access) in ACCESS {
         for caller in &callers {
-            // Ending the caller's own session would end the test; it is done in `sessions`.
+            // Routes that end the caller's own session would end the test. The tests in `sessions` cover them.
             let destroys = *method == "DELETE" && path.contains("/sessions") || path.ends_with("/sessions/guest");
             let outcome = expected(*access, caller.kind);
             if destroys && outcome == Outcome::Passes {
@@ -102,7 +102,7 @@ async fn every_route_answers_every_caller_as_the_table_says() {
                 .replace("{tool}", "nope");
             let url = format!("{}{path}", app.url);
             if path.ends_with("/events") && outcome == Outcome::Passes && path.contains("staff") {
-                // An endless stream: that it begins is enough.
+                // The response is an endless stream; it is enough that it begins.
                 let response = request(&app, method, &url, caller).send().await.expect("answers");
                 assert_eq!(response.status(), StatusCode::OK, "{method} {path} as {}", caller.name);
                 checked += 1;
@@ -157,7 +157,7 @@ async fn callers(app: &TestApp) -> Vec<Caller> {
     };
     add("nobody", Kind::Nobody, None);
     add("garbage", Kind::Nobody, Some("garbage".into()));
-    // Expired: opened, then time goes by for everybody; all others log in after that.
+    // This session expires, because the clock is advanced after the log-in. All others log in later.
     let expired = app.shopper("noah").await;
     app.clock.advance(Duration::days(2));
     add("expired", Kind::Nobody, Some(expired.token));
@@ -168,7 +168,7 @@ async fn callers(app: &TestApp) -> Vec<Caller> {
         .bearer_auth(&revoked.token);
     assert_eq!(answer(log_out).await.0, StatusCode::NO_CONTENT);
     add("revoked", Kind::Nobody, Some(revoked.token));
-    let elsewhere = app.shopper_elsewhere("mia").await;
+    let elsewhere = app.shopper_of_other_store("mia").await;
     add(
         "another store's, spliced",
         Kind::Nobody,
@@ -188,7 +188,11 @@ async fn callers(app: &TestApp) -> Vec<Caller> {
         let email = format!("{role:?}@shop.example").to_lowercase();
         let (half, full) = staff_tokens(app, &email, role).await;
         if let Some(half) = half {
-            add(&format!("{role:?}, half way in"), Kind::Half(role), Some(half));
+            add(
+                &format!("{role:?}, half way in"),
+                Kind::BeforeSecondFactor(role),
+                Some(half),
+            );
         }
         admin.clone_from(&full);
         add(&format!("{role:?}"), Kind::Staff(role), Some(full));
@@ -214,7 +218,7 @@ async fn callers(app: &TestApp) -> Vec<Caller> {
         .execute(&mut app.superuser().await)
         .await
         .expect("runs");
-    add("admin of long ago", Kind::StaleAdmin, Some(stale));
+    add("admin of long ago", Kind::AdminWithStalePassword, Some(stale));
     callers.push(Caller {
         name: "somebody at the door".into(),
         bearer: None,
@@ -224,7 +228,7 @@ async fn callers(app: &TestApp) -> Vec<Caller> {
     callers
 }
 
-/// The tokens before and after the second factor; a viewer needs none.
+/// The tokens before and after the second factor. A viewer needs no second factor.
 async fn staff_tokens(app: &TestApp, email: &str, role: StaffRole) -> (Option<String>, String) {
     staff::add(&app.pools.executor, &app.store.tenant, email, role, PASSWORD.into())
         .await
@@ -237,7 +241,7 @@ async fn staff_tokens(app: &TestApp, email: &str, role: StaffRole) -> (Option<St
         return (None, token);
     }
     let (.., full) = crate::identity::staff_sign_in::set_up_second_factor(app, &token).await;
-    // Setting up ends the session it was done from: a colleague is still half way in.
+    // Setting the second factor up ends the session it was done from, so a colleague has the session without one.
     let colleague = format!("half-{email}");
     staff::add(
         &app.pools.executor,
@@ -259,7 +263,7 @@ async fn staff_tokens(app: &TestApp, email: &str, role: StaffRole) -> (Option<St
     )
 }
 
-/// Nobody says in a body who they are: whatever the route, the field is refused by its name (A4).
+/// A body cannot name the caller's identity: every route refuses such a field by its name (A4).
 #[tokio::test]
 async fn identity_in_any_body_is_refused() {
     let app = TestApp::offline().await;

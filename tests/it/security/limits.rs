@@ -1,4 +1,4 @@
-//! Limits (L1, L2, L5) and the browser's edge (C1, C2).
+//! Limits (L1, L2, L5), CORS and security headers (C1, C2).
 
 use countersign::{
     config::{AddressHeader, Connections, Limits, Proxies, Rate},
@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::support::{PASSWORD, TestApp, shopper::answer};
 
-/// One request a while: the burst is what a test can use up.
+/// A rate of one request a second, so that a test can use up the burst.
 fn slow(burst: u32) -> Rate {
     Rate { per_second: 1, burst }
 }
@@ -34,7 +34,7 @@ fn refused(answers: &[(StatusCode, HeaderMap)]) -> usize {
 
 #[tokio::test]
 async fn an_account_that_calls_too_often_is_told_how_long_to_wait_and_no_other_is_held_up() {
-    let app = TestApp::changed(|settings| {
+    let app = TestApp::offline_with_settings(|settings| {
         settings.limits = Limits {
             account: slow(5),
             ..Limits::wide()
@@ -73,7 +73,7 @@ async fn sign_in_routes_are_stricter_than_the_others() {
         account: slow(50),
         ..Limits::wide()
     };
-    let app = TestApp::changed(|settings| settings.limits = limits).await;
+    let app = TestApp::offline_with_settings(|settings| settings.limits = limits).await;
     let mia = app.shopper("mia").await;
     let answers = statuses((0..6).map(|_| app.with_store_key("/v1/sessions/guest", json!({})))).await;
     assert!(refused(&answers) >= 3, "{answers:?}");
@@ -92,7 +92,7 @@ async fn an_address_cannot_be_made_up() {
             address("x-real-ip", format!("192.0.2.{n}")),
         ]
     };
-    let app = TestApp::changed(|settings| {
+    let app = TestApp::offline_with_settings(|settings| {
         settings.limits = Limits {
             address: slow(10),
             ..Limits::wide()
@@ -107,12 +107,12 @@ async fn an_address_cannot_be_made_up() {
         "without a trusted proxy every header is ignored"
     );
 
-    // Behind one, what it appended counts and what stood there before does not.
+    // Behind a proxy only the address that the proxy appended counts.
     let proxies = Proxies {
         networks: vec!["127.0.0.0/8".parse().expect("a network")],
         header: AddressHeader::XForwardedFor,
     };
-    let app = TestApp::changed(|settings| {
+    let app = TestApp::offline_with_settings(|settings| {
         settings.limits = Limits {
             address: slow(10),
             ..Limits::wide()
@@ -147,13 +147,13 @@ async fn an_address_cannot_be_made_up() {
     assert!(refused(&statuses(mapped).await) >= 8, "one address in two spellings");
 }
 
-/// Where log-ins come from, said by a proxy that is trusted.
+/// Starts an app that trusts a proxy on loopback, so that a request can state its client address.
 async fn behind_a_proxy() -> TestApp {
     let proxies = Proxies {
         networks: vec!["127.0.0.0/8".parse().expect("a network")],
         header: AddressHeader::XForwardedFor,
     };
-    TestApp::changed(|settings| {
+    TestApp::offline_with_settings(|settings| {
         settings.connections = Connections {
             proxies,
             ..Connections::default()
@@ -170,16 +170,16 @@ fn log_in(app: &TestApp, from: &str, email: &str, password: &str) -> reqwest::Re
 #[tokio::test]
 async fn guessing_is_held_back_and_the_owner_is_not_locked_out() {
     let app = behind_a_proxy().await;
-    // The owner has logged in from home before.
+    // The owner has logged in from this network before.
     assert_eq!(
         answer(log_in(&app, "203.0.113.5", "mia@example.com", PASSWORD)).await.0,
         StatusCode::CREATED
     );
-    // One guesser.
+    // Many guesses from one address.
     let answers =
         statuses((0..15).map(|n| log_in(&app, "198.51.100.1", "mia@example.com", &format!("guess {n}")))).await;
     assert_eq!(refused(&answers), 5, "ten guesses from one address: {answers:?}");
-    // Guesses from many networks are counted each by its own: none of them shuts out the owner, wherever she is.
+    // Guesses are counted by network, so guesses from many networks do not lock the owner out.
     let answers = statuses((0..40).map(|n| log_in(&app, &format!("192.0.2.{n}"), "mia@example.com", "guess"))).await;
     assert_eq!(refused(&answers), 0, "one guess from each network");
     assert_eq!(
@@ -189,7 +189,7 @@ async fn guessing_is_held_back_and_the_owner_is_not_locked_out() {
         StatusCode::CREATED,
         "from a place where she has never been"
     );
-    // An account that does not exist is held back alike.
+    // An account that does not exist is throttled in the same way.
     let answers =
         statuses((0..15).map(|n| log_in(&app, "198.51.100.2", "nobody@example.com", &format!("guess {n}")))).await;
     assert_eq!(refused(&answers), 5);
@@ -342,7 +342,7 @@ async fn only_the_stores_own_pages_may_call_from_a_browser() {
             "{origin}: a cache must not mix the answers up"
         );
     }
-    // Errors can be read by the page too.
+    // The page can read errors too.
     let response = app
         .http
         .get(format!("{}/v1/orders", app.url))
@@ -358,7 +358,7 @@ async fn only_the_stores_own_pages_may_call_from_a_browser() {
 
 #[tokio::test]
 async fn every_answer_carries_the_security_headers() {
-    let app = TestApp::changed(|settings| settings.secure_cookies = true).await;
+    let app = TestApp::offline_with_settings(|settings| settings.secure_cookies = true).await;
     for path in ["/health", "/v1/orders", "/nowhere", "/docs/", "/openapi.json"] {
         let response = app
             .http
@@ -433,7 +433,7 @@ async fn heads_of_more_than_32_kib_are_refused_to_the_byte() {
     }
 }
 
-/// Each throttle that is counted in Postgres, hit 64 at once on two replicas: its burst passes, whoever asks which replica.
+/// Hits each throttle in Postgres with 64 requests at once on two replicas: no more than its burst passes.
 #[tokio::test]
 async fn sixty_four_at_once_on_two_replicas_pass_no_throttle() {
     let app = behind_a_proxy().await;
@@ -514,7 +514,7 @@ async fn sixty_four_at_once_on_two_replicas_pass_no_throttle() {
             statuses.iter().all(|status| !status.is_server_error()),
             "{throttle}: {statuses:?}"
         );
-        // One more may have come back in the meantime.
+        // One more may have been allowed again in the meantime.
         assert!(
             (63 - burst..=64 - burst).contains(&refused),
             "{throttle}: {refused} of 64 were refused"
@@ -522,7 +522,7 @@ async fn sixty_four_at_once_on_two_replicas_pass_no_throttle() {
     }
 }
 
-/// What an admin can add any number of: so many are in use at once, whoever asks which replica.
+/// Adds 64 rows of each kind at once on two replicas: no more than the limit are in use.
 #[tokio::test]
 async fn sixty_four_at_once_on_two_replicas_add_no_more_than_a_store_may_have() {
     let app = TestApp::start().await;

@@ -1,7 +1,8 @@
-//! What strangers try, and what must hold.
+//! Attacks, and the limits and access rules that must hold against them.
 
 mod access;
 mod adversary;
+mod erasure;
 mod injection;
 mod limits;
 mod logs;

@@ -1,9 +1,9 @@
-//! What is kept of a shopper can be had, and can be gone; a store can leave with what it brought.
+//! Privacy: export and erasure of a shopper's data, retention, and export of a whole store.
 
 use chrono::{Duration, Utc};
 use countersign::{
     identity::StaffRole,
-    store::privacy,
+    store::{erasure, privacy},
     tenancy::audit::{self, Actor},
 };
 use reqwest::StatusCode;
@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 
 use crate::support::{Reply, TestApp, shopper::answer};
 
-/// Everything in the database that is text or JSON, as one text, without the tables named.
-async fn everything(app: &TestApp, without: &[&str]) -> String {
+/// All rows of the database as one text, except for the tables in `without`.
+pub async fn database_as_text(app: &TestApp, without: &[&str]) -> String {
     let mut db = app.superuser().await;
     let tables: Vec<String> = sqlx::query_scalar("SELECT relname::text FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND NOT relname = ANY ($1)")
         .bind(without)
@@ -30,10 +30,20 @@ async fn everything(app: &TestApp, without: &[&str]) -> String {
     all
 }
 
+/// Erases the shopper with this address in the first store.
+async fn erase(app: &TestApp, email: &str) {
+    let mut tx = app.executor_tx().await;
+    let shopper = privacy::find(&mut tx, email).await.expect("finds").expect("known");
+    erasure::erase(&mut tx, shopper, &Actor::system(), Utc::now())
+        .await
+        .expect("erases");
+    tx.commit().await.expect("commits");
+}
+
 #[tokio::test]
 async fn erasing_a_shopper_deletes_the_events_about_the_whole_address_alone() {
     let app = TestApp::start().await;
-    app.meddle(
+    app.execute_sql(
         r#"UPDATE shoppers SET email = 've@example.com' WHERE email = 'mia@example.com';
         INSERT INTO incoming_webhooks (tenant_id, id, source, event_id, topic, body, received_at, due_at, state)
         SELECT tenant_id, gen_random_uuid(), 'store', topic || body, topic, body::jsonb, now(), now(), 'done' FROM (SELECT DISTINCT tenant_id FROM shoppers WHERE email = 've@example.com') AS t,
@@ -41,23 +51,15 @@ async fn erasing_a_shopper_deletes_the_events_about_the_whole_address_alone() {
         ('other', '{"e": "eve@example.com"}'), ('other', '{"e": "a+ve@example.com"}'), ('other', '{"e": "ve@example.com.au"}'), ('other', '{"e": "ve@example-com"}')) AS v (topic, body)"#,
     )
     .await;
-    let mut tx = app.executor_tx().await;
-    let id = privacy::find(&mut tx, "ve@example.com")
-        .await
-        .expect("finds")
-        .expect("known");
-    privacy::erase(&mut tx, id, &Actor::system(), Utc::now())
-        .await
-        .expect("erases");
-    tx.commit().await.expect("commits");
+    erase(&app, "ve@example.com").await;
     let other = "SELECT count(*) FROM incoming_webhooks WHERE topic = 'other'";
     assert_eq!(app.count(other).await, 8, "four of each store");
     let about = "SELECT count(*) FROM incoming_webhooks WHERE topic = 'about'";
     assert_eq!(app.count(about).await, 4, "the other store's alone");
 }
 
-/// Columns of rows about a shopper that are no words of theirs: states, kinds, ids of this server, money. Every other one must be erased.
-const KEPT: &[&str] = &[
+/// Columns about a shopper that erasure keeps: states, kinds, ids of this server, money. Every other text column must be erased.
+const KEPT_COLUMNS: &[&str] = &[
     "budget_ledger.kind",
     "budget_ledger.model",
     "budget_ledger.tools",
@@ -70,6 +72,7 @@ const KEPT: &[&str] = &[
     "decisions.verdict",
     "messages.author",
     "messages.source",
+    "messages.suggestions",
     "money_movements.currency",
     "money_movements.direction",
     "money_movements.failure",
@@ -84,6 +87,7 @@ const KEPT: &[&str] = &[
     "order_lines.product_id",
     "orders.bare_number",
     "orders.currency",
+    "orders.folded_number",
     "orders.number",
     "orders.reference",
     "orders.status",
@@ -95,6 +99,7 @@ const KEPT: &[&str] = &[
     "proposals.tool",
     "returns.items",
     "returns.kind",
+    "sessions.assertion_key",
     "shipments.item_ids",
     "shoppers.language",
     "tool_calls.outcome",
@@ -102,7 +107,7 @@ const KEPT: &[&str] = &[
     "turns.status",
 ];
 
-/// A column more, in whatever table, is erased or is listed above.
+/// A new column about a shopper must be erased or listed above.
 #[tokio::test]
 async fn every_column_about_a_shopper_is_erased_or_listed() {
     let app = TestApp::start().await;
@@ -130,13 +135,13 @@ async fn every_column_about_a_shopper_is_erased_or_listed() {
         .fetch_one(&mut db)
         .await
         .expect("reads");
-    let unknown: Vec<_> = KEPT
+    let unknown: Vec<_> = KEPT_COLUMNS
         .iter()
         .filter(|kept| !columns.contains(&(**kept).to_owned()))
         .collect();
     assert!(unknown.is_empty(), "there are no such columns: {unknown:?}");
     let mut before = Vec::new();
-    for column in columns.iter().filter(|column| !KEPT.contains(&&column[..])) {
+    for column in columns.iter().filter(|column| !KEPT_COLUMNS.contains(&&column[..])) {
         let (table, name) = column.split_once('.').expect("a column");
         let values = format!("SELECT DISTINCT {name}::text FROM {table} WHERE shopper_id = $1 AND {name} IS NOT NULL");
         let values: Vec<String> = sqlx::query_scalar(sqlx::AssertSqlSafe(values))
@@ -146,15 +151,7 @@ async fn every_column_about_a_shopper_is_erased_or_listed() {
             .expect("reads");
         before.push((table, name, values));
     }
-    let mut tx = app.executor_tx().await;
-    let shopper = privacy::find(&mut tx, "mia@example.com")
-        .await
-        .expect("finds")
-        .expect("known");
-    privacy::erase(&mut tx, shopper, &Actor::system(), Utc::now())
-        .await
-        .expect("erases");
-    tx.commit().await.expect("commits");
+    erase(&app, "mia@example.com").await;
     let mut left = Vec::new();
     for (table, name, values) in before {
         let still = format!(
@@ -191,7 +188,7 @@ async fn a_shopper_gets_everything_and_is_erased_but_for_the_money() {
         )
         .await;
     kim.approve(&refund).await;
-    assert_eq!(mia.ended(&refund).await["state"], "executed");
+    assert_eq!(mia.wait_until_ended(&refund).await["state"], "executed");
     let address =
         json!({ "address1": "77 SECRET-STREET", "address2": "", "city": "X", "state": "", "zip": "1", "country": "X" });
     mia.propose(&app, "change_profile_address", json!({ "address": address }))
@@ -221,20 +218,12 @@ async fn a_shopper_gets_everything_and_is_erased_but_for_the_money() {
     assert_eq!(guest.read("/v1/export").await.0, StatusCode::FORBIDDEN);
 
     let paid = app.count("SELECT sum(amount_minor)::bigint FROM order_payments").await;
-    let mut tx = app.executor_tx().await;
-    let id = privacy::find(&mut tx, "mia@example.com")
-        .await
-        .expect("finds")
-        .expect("known");
-    privacy::erase(&mut tx, id, &Actor::system(), Utc::now())
-        .await
-        .expect("erases");
-    tx.commit().await.expect("commits");
+    erase(&app, "mia@example.com").await;
     assert_eq!(mia.read("/v1/orders").await.0, StatusCode::UNAUTHORIZED);
-    // The other store has a Mia of its own.
+    // Rows of the other store are left out, because it has a Mia too.
     let other = app.other_store.tenant.id.to_string();
-    // Where staff sat is theirs.
-    let mut left = everything(&app, &["staff_sessions"]).await;
+    // `staff_sessions` is left out, because addresses of staff are not the shopper's data.
+    let mut left = database_as_text(&app, &["staff_sessions"]).await;
     left = left.split('(').filter(|row| !row.contains(&other)).collect();
     for gone in [
         "SECRET-REASON",
@@ -300,7 +289,7 @@ async fn words_of_old_conversations_are_blanked_and_those_of_others_are_not() {
             .expect("blanks"),
         0
     );
-    let left = everything(&app, &[]).await;
+    let left = database_as_text(&app, &[]).await;
     assert!(!left.contains("OLD-") && left.contains("NEW-QUESTION") && left.contains("NEW-ANSWER"));
     assert_eq!(
         app.count("SELECT count(*) FROM audit WHERE action = 'conversations.blank'")
@@ -371,7 +360,7 @@ async fn a_tail_that_was_cut_off_the_audit_shows_against_a_head_kept_elsewhere()
     assert_eq!(read.as_ref(), Ok(&head), "what is printed is read again");
     assert!(countersign::tenancy::audit::holds(&mut tx, &head).await.expect("reads"));
     drop(tx);
-    app.meddle("DELETE FROM audit a USING (SELECT tenant_id, max(seq) AS last FROM audit GROUP BY tenant_id) l WHERE a.tenant_id = l.tenant_id AND a.seq = l.last").await;
+    app.execute_sql("DELETE FROM audit a USING (SELECT tenant_id, max(seq) AS last FROM audit GROUP BY tenant_id) l WHERE a.tenant_id = l.tenant_id AND a.seq = l.last").await;
     let mut tx = app.executor_tx().await;
     assert_eq!(
         countersign::tenancy::audit::verify(&mut tx).await.expect("reads").1,

@@ -1,4 +1,4 @@
-//! A proof dies with what it rested on (A3, A8): each kind of proof, each event of an account, and what must be dead.
+//! Every proof (session, code, link, key) ends when the account it was issued for changes (A3, A8).
 
 use countersign::{
     config::{AddressHeader, Proxies},
@@ -13,9 +13,9 @@ use crate::{
     support::{PASSWORD, TestApp, shopper::answer},
 };
 
-const NEW: &str = "violet kettle on the pier";
+const NEW_PASSWORD: &str = "violet kettle on the pier";
 
-/// What happens to a member of staff, as SQL of the superuser's: the database raises the epoch, whoever writes.
+/// Changes of a staff account, as SQL of the superuser. The database raises the epoch whoever writes.
 const STAFF_EVENTS: [(&str, &str); 5] = [
     (
         "a new password",
@@ -39,8 +39,8 @@ const STAFF_EVENTS: [(&str, &str); 5] = [
     ),
 ];
 
-/// The tables that proofs are in. Each has an epoch, or the test below fails.
-const PROOFS: [&str; 4] = ["api_keys", "codes", "sessions", "staff_sessions"];
+/// The tables that hold proofs. Each has an epoch, which the test below checks.
+const PROOF_TABLES: [&str; 4] = ["api_keys", "codes", "sessions", "staff_sessions"];
 
 #[tokio::test]
 async fn every_table_of_proofs_is_stamped_and_in_the_tests() {
@@ -51,8 +51,8 @@ async fn every_table_of_proofs_is_stamped_and_in_the_tests() {
     .fetch_all(&mut app.superuser().await)
     .await
     .expect("reads");
-    assert_eq!(stamped, PROOFS);
-    // Whatever is found by a secret's hash is a proof.
+    assert_eq!(stamped, PROOF_TABLES);
+    // Every table with the hash of a token holds proofs.
     let secrets: Vec<String> = sqlx::query_scalar(
         "SELECT table_name::text FROM information_schema.columns WHERE table_schema = 'public' AND column_name = 'token_hash' ORDER BY 1",
     )
@@ -60,12 +60,12 @@ async fn every_table_of_proofs_is_stamped_and_in_the_tests() {
     .await
     .expect("reads");
     assert!(
-        secrets.iter().all(|table| PROOFS.contains(&table.as_str())),
+        secrets.iter().all(|table| PROOF_TABLES.contains(&table.as_str())),
         "{secrets:?}"
     );
 }
 
-async fn happen(app: &TestApp, event: &str, email: &str) {
+async fn change_account(app: &TestApp, event: &str, email: &str) {
     let statement = format!("{event}'{email}'");
     let done = sqlx::raw_sql(AssertSqlSafe(statement))
         .execute(&mut app.superuser().await)
@@ -93,7 +93,7 @@ async fn every_proof_of_staff_dies_with_every_change_of_the_account() {
             .json(&json!({ "email": email, "role": "admin" }));
         assert_eq!(answer(invited).await.0, StatusCode::ACCEPTED);
         let (_, invitation) = app.mailbox.newest_to(&email, 1).await.link();
-        // A word that this member gave to somebody else.
+        // An invitation that this member gave to somebody else.
         let friend = format!("friend{at}@shop.example");
         let given = member
             .request("POST", "/v1/staff/invitations")
@@ -104,9 +104,9 @@ async fn every_proof_of_staff_dies_with_every_change_of_the_account() {
         for (proof, path) in [(&member, "/v1/staff/proposals"), (&key, "/v1/staff/proposals")] {
             assert_eq!(proof.read(path).await.0, StatusCode::OK, "{name}: alive before");
         }
-        happen(&app, event, &email).await;
+        change_account(&app, event, &email).await;
         if name.starts_with("shut out") {
-            happen(&app, "UPDATE staff SET disabled_at = NULL WHERE email = ", &email).await;
+            change_account(&app, "UPDATE staff SET disabled_at = NULL WHERE email = ", &email).await;
         }
         assert_eq!(
             member.read("/v1/staff/proposals").await.0,
@@ -127,13 +127,13 @@ async fn every_proof_of_staff_dies_with_every_change_of_the_account() {
             "{name}: second factor that was begun"
         );
         for (link, whose) in [(&invitation, "invitation"), (&word, "invitation that was given")] {
-            // The invitation of an address that moved away is nobody's account any more: it may be taken up.
+            // The account has another address now, so the invitation of the old address belongs to no account and may be accepted.
             if name == "another address" && whose == "invitation" {
                 continue;
             }
             let accept = app.with_store_key(
                 "/v1/staff/invitations/accept",
-                json!({ "token": link, "password": NEW }),
+                json!({ "token": link, "password": NEW_PASSWORD }),
             );
             assert_eq!(answer(accept).await.0, StatusCode::UNAUTHORIZED, "{name}: {whose}");
         }
@@ -154,7 +154,7 @@ async fn every_proof_of_a_shopper_dies_with_every_change_of_the_account() {
         shoppers::set_password(&app.pools.executor, tenant, "mia", PASSWORD.into(), chrono::Utc::now())
             .await
             .expect("set");
-        app.meddle("DELETE FROM throttles").await;
+        app.execute_sql("DELETE FROM throttles").await;
         let mia = app.shopper("mia").await;
         let before = app.mailbox.all().len();
         let mailed = |count: usize| {
@@ -173,7 +173,7 @@ async fn every_proof_of_a_shopper_dies_with_every_change_of_the_account() {
         let (_, link) = mailed(2).await.link();
         match event {
             "a new password by the owner" => {
-                let body = json!({ "current_password": PASSWORD, "password": NEW });
+                let body = json!({ "current_password": PASSWORD, "password": NEW_PASSWORD });
                 let changed = app
                     .http
                     .put(format!("{}/v1/password", app.url))
@@ -187,18 +187,18 @@ async fn every_proof_of_a_shopper_dies_with_every_change_of_the_account() {
                 let (_, other) = mailed(3).await.link();
                 let reset = app.with_store_key(
                     "/v1/password-resets/complete",
-                    json!({ "token": other, "password": NEW }),
+                    json!({ "token": other, "password": NEW_PASSWORD }),
                 );
                 assert!(answer(reset).await.0.is_success());
             }
             "a new password by command" => {
-                shoppers::set_password(&app.pools.executor, tenant, "mia", NEW.into(), chrono::Utc::now())
+                shoppers::set_password(&app.pools.executor, tenant, "mia", NEW_PASSWORD.into(), chrono::Utc::now())
                     .await
                     .expect("set");
             }
-            "the password taken away" => app.meddle("SELECT set_config('app.tenant_id', tenant_id::text, false) FROM tenants WHERE slug = 'one'; DELETE FROM passwords").await,
+            "the password taken away" => app.execute_sql("SELECT set_config('app.tenant_id', tenant_id::text, false) FROM tenants WHERE slug = 'one'; DELETE FROM passwords").await,
             _ => {
-                app.meddle("UPDATE shoppers SET email = 'mia2@example.com' WHERE email = 'mia@example.com'")
+                app.execute_sql("UPDATE shoppers SET email = 'mia2@example.com' WHERE email = 'mia@example.com'")
                     .await;
             }
         }
@@ -211,9 +211,68 @@ async fn every_proof_of_a_shopper_dies_with_every_change_of_the_account() {
         assert_eq!(answer(with_code).await.0, StatusCode::UNAUTHORIZED, "{event}: code");
         let reset = app.with_store_key(
             "/v1/password-resets/complete",
-            json!({ "token": link, "password": NEW }),
+            json!({ "token": link, "password": NEW_PASSWORD }),
         );
         assert_eq!(answer(reset).await.0, StatusCode::UNAUTHORIZED, "{event}: reset link");
+    }
+}
+
+#[tokio::test]
+async fn the_proof_of_an_order_dies_with_every_change_of_its_owner() {
+    let app = TestApp::offline().await;
+    for event in [
+        "a new password",
+        "the password taken away",
+        "another address",
+        "another owner",
+        "erased",
+    ] {
+        app.execute_sql("DELETE FROM throttles").await;
+        let owner = match event {
+            "erased" => "noah",
+            _ => "mia",
+        };
+        let (number, email) = match owner {
+            "mia" => ("#1001", "mia@example.com"),
+            _ => ("#2001", "noah@example.com"),
+        };
+        let guest = app.guest().await;
+        let before = app.mailbox.all().iter().filter(|mail| mail.to == email).count();
+        let ask = guest.post("/v1/order-proofs");
+        let ask = ask.json(&json!({ "order_number": number, "email": email }));
+        assert_eq!(answer(ask).await.0, StatusCode::ACCEPTED);
+        let code = app.mailbox.newest_to(email, before + 1).await.code();
+        let verify = guest.post("/v1/order-proofs/verify");
+        let verify = verify.json(&json!({ "email": email, "code": code }));
+        let (status, proved) = answer(verify).await;
+        assert_eq!(status, StatusCode::CREATED, "{event}: {proved}");
+        let guest = guest.with(proved["token"].as_str().expect("a token"));
+        let path = format!("/v1/orders/{}", number.trim_start_matches('#'));
+        assert_eq!(guest.read(&path).await.0, StatusCode::OK, "{event}: alive before");
+        let tenant = &app.store.tenant;
+        match event {
+            "a new password" => {
+                shoppers::set_password(&app.pools.executor, tenant, "mia", NEW_PASSWORD.into(), chrono::Utc::now())
+                    .await
+                    .expect("set");
+            }
+            "the password taken away" => app.execute_sql("SELECT set_config('app.tenant_id', tenant_id::text, false) FROM tenants WHERE slug = 'one'; DELETE FROM passwords").await,
+            "another address" => {
+                app.execute_sql("UPDATE shoppers SET email = 'mia2@example.com' WHERE email = 'mia@example.com'; UPDATE shoppers SET email = 'mia@example.com' WHERE email = 'mia2@example.com'")
+                    .await;
+            }
+            "another owner" => {
+                app.execute_sql("SET session_replication_role = replica; UPDATE orders SET shopper_id = n.shopper_id FROM shoppers n WHERE n.email = 'noah@example.com' AND n.tenant_id = orders.tenant_id AND orders.number = '#1001'")
+                    .await;
+            }
+            _ => super::erasure::erase(&app, "noah@example.com").await,
+        }
+        assert_eq!(guest.read(&path).await.0, StatusCode::NOT_FOUND, "{event}: order proof");
+        assert_eq!(
+            guest.read("/v1/sessions/current").await.0,
+            StatusCode::OK,
+            "{event}: the guest goes on as a guest"
+        );
     }
 }
 
@@ -226,7 +285,7 @@ async fn an_account_that_was_shut_or_given_a_new_password_by_command_lets_no_old
         &app.store.tenant,
         "ann@shop.example",
         StaffRole::Admin,
-        NEW.into(),
+        NEW_PASSWORD.into(),
     )
     .await
     .expect("added");
@@ -235,19 +294,19 @@ async fn an_account_that_was_shut_or_given_a_new_password_by_command_lets_no_old
         answer(old.request("POST", "/v1/staff/second-factor")).await.0,
         StatusCode::UNAUTHORIZED
     );
-    // A second factor that is taken off raises the epoch too.
-    app.meddle(
+    // Removing the second factor raises the epoch too.
+    app.execute_sql(
         "UPDATE staff SET totp_secret = 'x', totp_confirmed_at = NULL; UPDATE staff SET totp_confirmed_at = now()",
     )
     .await;
     let epoch = "SELECT epoch::bigint FROM staff WHERE email = 'ann@shop.example'";
     let with = app.count(epoch).await;
-    app.meddle("UPDATE staff SET totp_secret = NULL, totp_confirmed_at = NULL")
+    app.execute_sql("UPDATE staff SET totp_secret = NULL, totp_confirmed_at = NULL")
         .await;
     assert_eq!(app.count(epoch).await, with + 1);
-    // A stamp or an epoch cannot be written: what is raised stays raised.
-    app.meddle("UPDATE staff_sessions SET epoch = 2").await;
-    app.meddle("UPDATE staff SET epoch = 1").await;
+    // Epochs cannot be written directly, so a raised epoch stays raised.
+    app.execute_sql("UPDATE staff_sessions SET epoch = 2").await;
+    app.execute_sql("UPDATE staff SET epoch = 1").await;
     assert_eq!(old.read("/v1/staff/proposals").await.0, StatusCode::UNAUTHORIZED);
 }
 
@@ -258,7 +317,7 @@ async fn a_registration_belongs_to_who_began_it() {
         let body = json!({ "email": "ada@example.com", "password": password, "first_name": "Ada", "last_name": "L" });
         answer(app.with_store_key("/v1/registrations", body))
     };
-    let (status, hers) = register(NEW).await;
+    let (status, hers) = register(NEW_PASSWORD).await;
     assert_eq!(status, StatusCode::ACCEPTED);
     let her_code = app.mailbox.newest_to("ada@example.com", 1).await.code();
     register("green anchors sing at dawn").await;
@@ -270,13 +329,13 @@ async fn a_registration_belongs_to_who_began_it() {
         }
         answer(app.with_store_key("/v1/registrations/verify", body))
     };
-    // The code of a stranger's attempt installs nothing for her, nor does any code without saying whose it is.
+    // The code of another attempt does not verify hers, and no code counts without its attempt.
     assert_eq!(
         verify(&newest, Some(&hers["attempt"])).await.0,
         StatusCode::UNAUTHORIZED
     );
     assert_eq!(verify(&newest, None).await.0, StatusCode::UNAUTHORIZED);
-    // Hers is not killed by the newer one.
+    // Her code is still valid after the newer one.
     assert_eq!(verify(&her_code, Some(&hers["attempt"])).await.0, StatusCode::CREATED);
     let log_in = |password: &str| {
         answer(app.with_store_key(
@@ -284,7 +343,7 @@ async fn a_registration_belongs_to_who_began_it() {
             json!({ "email": "ada@example.com", "password": password }),
         ))
     };
-    assert_eq!(log_in(NEW).await.0, StatusCode::CREATED);
+    assert_eq!(log_in(NEW_PASSWORD).await.0, StatusCode::CREATED);
     assert_eq!(log_in("green anchors sing at dawn").await.0, StatusCode::UNAUTHORIZED);
     assert_eq!(
         verify(&newest, None).await.0,
@@ -295,7 +354,7 @@ async fn a_registration_belongs_to_who_began_it() {
 
 #[tokio::test]
 async fn strangers_neither_kill_a_fresh_code_nor_shut_out_its_owner() {
-    let app = TestApp::changed(|settings| {
+    let app = TestApp::offline_with_settings(|settings| {
         settings.connections.proxies = Proxies {
             networks: vec!["127.0.0.1/32".parse().expect("a network")],
             header: AddressHeader::XForwardedFor,
@@ -311,18 +370,49 @@ async fn strangers_neither_kill_a_fresh_code_nor_shut_out_its_owner() {
         StatusCode::ACCEPTED
     );
     let code = app.mailbox.newest_to("mia@example.com", 1).await.code();
-    let wrong = if code == "00000000" { "00000001" } else { "00000000" };
-    for network in 1..=9 {
+    let (_, pending) = from(
+        "/v1/registrations",
+        json!({ "email": "ada@example.com", "password": NEW_PASSWORD, "first_name": "A", "last_name": "L" }),
+        "192.0.2.1",
+    )
+    .await;
+    let hers = app.mailbox.newest_to("ada@example.com", 1).await.code();
+    for network in 1..=17 {
         let address = format!("198.51.100.{network}");
-        for _ in 0..9 {
-            from(
-                "/v1/sessions/code",
-                json!({ "email": "mia@example.com", "code": wrong }),
-                &address,
-            )
-            .await;
+        for guess in 0..6 {
+            for (path, email) in [
+                ("/v1/sessions/code", "mia@example.com"),
+                ("/v1/registrations/verify", "ada@example.com"),
+            ] {
+                let text = format!("{guess:08}");
+                if text != code && text != hers {
+                    let (status, _) = from(path, json!({ "email": email, "code": text }), &address).await;
+                    assert!(status.is_client_error(), "{path}");
+                }
+            }
         }
     }
+    // What strangers have together is used up: from one more network even the right code is of no use, and it is not compared.
+    let body = json!({ "email": "mia@example.com", "code": code });
+    assert_eq!(
+        from("/v1/sessions/code", body, "203.0.113.5").await.0,
+        StatusCode::UNAUTHORIZED
+    );
+    let left = "SELECT count(*) FROM codes WHERE purpose = 'log_in' AND attempts_left = 0";
+    assert_eq!(app.count(left).await, 1);
+    let body = json!({ "email": "ada@example.com", "code": hers });
+    assert_eq!(
+        from("/v1/registrations/verify", body.clone(), "192.0.2.1").await.0,
+        StatusCode::UNAUTHORIZED,
+        "a registration's code without its attempt"
+    );
+    let mut body = body;
+    body["attempt"] = pending["attempt"].clone();
+    assert_eq!(
+        from("/v1/registrations/verify", body, "192.0.2.7").await.0,
+        StatusCode::CREATED,
+        "whoever began it, from anywhere"
+    );
     assert_eq!(
         from("/v1/sessions/code-requests", email, "198.51.100.77").await.0,
         StatusCode::ACCEPTED
@@ -343,7 +433,7 @@ async fn strangers_neither_kill_a_fresh_code_nor_shut_out_its_owner() {
 
 #[tokio::test]
 async fn a_log_in_under_way_when_the_password_changes_opens_nothing() {
-    let app = TestApp::changed(|settings| {
+    let app = TestApp::offline_with_settings(|settings| {
         settings.limits = countersign::config::Limits::wide();
         settings.connections.proxies = Proxies {
             networks: vec!["127.0.0.0/8".parse().expect("a network")],
@@ -353,7 +443,7 @@ async fn a_log_in_under_way_when_the_password_changes_opens_nothing() {
     .await;
     let mut old = PASSWORD.to_owned();
     for round in 0..5 {
-        let new = format!("{NEW} {round}");
+        let new = format!("{NEW_PASSWORD} {round}");
         let log_in = |password: &str, caller: usize| {
             app.with_store_key(
                 "/v1/sessions",
@@ -394,6 +484,6 @@ async fn a_stream_of_the_queue_ends_with_the_session_that_opened_it() {
     assert_eq!(stream.status(), StatusCode::OK);
     let log_out = kim.request("DELETE", "/v1/staff/sessions/current");
     assert_eq!(answer(log_out).await.0, StatusCode::NO_CONTENT);
-    // It would go on for ever.
+    // Otherwise the stream would never end.
     stream.text().await.expect("it ends");
 }

@@ -1,4 +1,4 @@
-//! Shares: a flood of strangers takes its share, and a shopper who is known is served beside it.
+//! Shares: a flood of strangers uses up its own share, and signed-in shoppers are still served.
 
 use std::{collections::BTreeSet, fs, net::SocketAddr, time::Duration};
 
@@ -18,7 +18,7 @@ use tokio::{
 
 use crate::support::{Reply, TestApp, TestShopper, shopper::answer};
 
-/// Addresses are said by a proxy that is trusted.
+/// Trusts a proxy on loopback, so that a request can state its client address.
 fn behind_a_proxy(settings: &mut Settings) {
     settings.connections = Connections {
         proxies: Proxies {
@@ -43,7 +43,7 @@ fn ask_from(shopper: &TestShopper, address: &str) -> reqwest::RequestBuilder {
     request.header("x-forwarded-for", address.to_owned())
 }
 
-/// Who answered each of so many messages sent at once by guests, each from its address and to its replica.
+/// Sends one message of each guest at once and returns the source of each answer.
 async fn flood(senders: Vec<(TestShopper, String)>) -> Vec<String> {
     let mut sends = JoinSet::new();
     for (guest, address) in senders {
@@ -58,13 +58,13 @@ async fn flood(senders: Vec<(TestShopper, String)>) -> Vec<String> {
 
 #[tokio::test]
 async fn guests_spend_their_share_on_two_replicas_and_a_shopper_is_answered() {
-    let app = TestApp::start_changed(behind_a_proxy).await;
+    let app = TestApp::start_with_settings(behind_a_proxy).await;
     let (other, _stop) = app.replica().await;
     let mia = app.shopper("mia").await;
     app.model.respond(|_| Reply::text("Hello."));
     mia.ask("hello").await;
     let held = app.count("SELECT reserved_micros FROM budget_ledger LIMIT 1").await;
-    // A network's share is a little more than one call holds, and guests' four times that.
+    // A network's share is a little more than one call reserves, and the share of all guests is four times that.
     let day = held * 3 / 2 * 4 * 10;
     let admin = app.staff("kim@shop.example", StaffRole::Admin).await;
     let caps = json!({ "conversation_micros": 1_000_000_000, "shopper_day_micros": 1_000_000_000, "tenant_day_micros": day,
@@ -78,7 +78,7 @@ async fn guests_spend_their_share_on_two_replicas_and_a_shopper_is_answered() {
     app.model
         .respond(|_| Reply::After(Duration::from_millis(500), Box::new(Reply::text("Hello."))));
 
-    // One IPv6 /64: each guest with an address of its own.
+    // All guests are in one IPv6 /64, each with its own address.
     let guest = guest_from(&app, "2001:db8:1:2::1").await;
     let senders = (0..64).map(|n| {
         let to = if n % 2 == 0 { guest.clone() } else { guest.at(&other) };
@@ -93,7 +93,7 @@ async fn guests_spend_their_share_on_two_replicas_and_a_shopper_is_answered() {
         .await;
     assert!(most <= network, "{most} of {network}");
 
-    // 64 networks, all guests together.
+    // Guests of 64 networks.
     let senders = (0..64).map(|n| {
         let to = if n % 2 == 0 { guest.clone() } else { guest.at(&other) };
         (to, format!("192.0.2.{n}"))
@@ -111,11 +111,28 @@ async fn guests_spend_their_share_on_two_replicas_and_a_shopper_is_answered() {
         (StatusCode::OK, &json!("model")),
         "{body}"
     );
+    // Anybody can register: an account without an order has no more than guests have.
+    let noah = app.shopper("noah").await;
+    app.execute_sql(
+        "SET session_replication_role = replica;
+        UPDATE orders o SET shopper_id = m.shopper_id FROM shoppers m, shoppers n
+        WHERE m.external_id = 'mia' AND n.external_id = 'noah' AND m.tenant_id = n.tenant_id AND (o.tenant_id, o.shopper_id) = (n.tenant_id, n.shopper_id)",
+    )
+    .await;
+    let guests_day = "SELECT spent_micros FROM spend WHERE scope = 'guests_day'";
+    let settled = "SELECT count(*) FROM spend WHERE reserved_micros <> 0";
+    app.wait_for_count(settled, 0).await;
+    let before = app.count(guests_day).await;
+    let (status, body) = answer(ask_from(&noah, "198.51.100.7")).await;
+    assert_eq!(status, StatusCode::OK, "{body}");
+    app.wait_for_count(settled, 0).await;
+    let is_counted = app.count(guests_day).await > before;
+    assert!(is_counted || body["message"]["source"] == "offline", "{body}");
     let open = "SELECT count(*) FROM spend WHERE reserved_micros <> 0";
-    app.becomes(open, 0).await;
+    app.wait_for_count(open, 0).await;
     let apart =
         "SELECT count(*) FROM spend g WHERE scope = 'guests_day' AND spent_micros <> (SELECT sum(l.spent_micros)
-        FROM budget_ledger l JOIN shoppers s ON s.shopper_id = l.shopper_id WHERE s.guest)";
+        FROM budget_ledger l JOIN shoppers s ON s.shopper_id = l.shopper_id WHERE s.guest OR s.external_id = 'noah')";
     assert_eq!(
         app.count(apart).await,
         0,
@@ -127,7 +144,7 @@ async fn guests_spend_their_share_on_two_replicas_and_a_shopper_is_answered() {
 
 #[tokio::test]
 async fn slow_answers_to_guests_leave_places_for_a_shopper() {
-    let app = TestApp::start_changed(|settings| {
+    let app = TestApp::start_with_settings(|settings| {
         behind_a_proxy(settings);
         settings.most_turns = 16;
     })
@@ -135,7 +152,7 @@ async fn slow_answers_to_guests_leave_places_for_a_shopper() {
     let mia = app.shopper("mia").await;
     app.model
         .respond(|_| Reply::After(Duration::from_secs(4), Box::new(Reply::text("Hello."))));
-    // An eighth of sixteen for a network, half for all guests.
+    // Of sixteen turns a network may have an eighth, all guests together half.
     let mut statuses = Vec::new();
     let mut running = Vec::new();
     for network in 1..=5 {
@@ -165,7 +182,7 @@ async fn slow_answers_to_guests_leave_places_for_a_shopper() {
 
 #[tokio::test]
 async fn accounts_have_their_turns_and_those_of_one_network_theirs() {
-    let app = TestApp::start_changed(|settings| {
+    let app = TestApp::start_with_settings(|settings| {
         behind_a_proxy(settings);
         settings.most_turns = 6;
     })
@@ -174,7 +191,7 @@ async fn accounts_have_their_turns_and_those_of_one_network_theirs() {
     app.model
         .respond(|_| Reply::After(Duration::from_secs(4), Box::new(Reply::text("Hello."))));
     let mut running = Vec::new();
-    // Two of six for an account, three for the accounts of one network.
+    // Of six turns an account may have two, all accounts of one network three.
     for (who, address, expected) in [
         (&mia, "2001:db8:1:1::1", 200),
         (&mia, "198.51.100.1", 200),
@@ -188,7 +205,7 @@ async fn accounts_have_their_turns_and_those_of_one_network_theirs() {
         assert_eq!(response.status().as_u16(), expected, "{address}");
         running.push(response);
     }
-    let app = TestApp::start_changed(|settings| {
+    let app = TestApp::start_with_settings(|settings| {
         behind_a_proxy(settings);
         settings.most_turns = 4;
     })
@@ -211,7 +228,7 @@ async fn accounts_have_their_turns_and_those_of_one_network_theirs() {
 
 #[tokio::test]
 async fn requests_in_hand_are_counted_and_health_answers_all_the_same() {
-    let app = TestApp::start_changed(|settings| settings.limits.most_requests = 3).await;
+    let app = TestApp::start_with_settings(|settings| settings.limits.most_requests = 3).await;
     let mia = app.shopper("mia").await;
     app.model
         .respond(|_| Reply::After(Duration::from_secs(3), Box::new(Reply::text("Hello."))));
@@ -220,7 +237,7 @@ async fn requests_in_hand_are_counted_and_health_answers_all_the_same() {
         let request = mia.post("/v1/chat/send").json(&json!({ "text": "hello" }));
         asking.spawn(answer(request));
     }
-    app.becomes("SELECT count(*) FROM turns", 3).await;
+    app.wait_for_count("SELECT count(*) FROM turns", 3).await;
     let fourth = app.http.get(format!("{}/v1/orders", app.url)).bearer_auth(&mia.token);
     assert_eq!(answer(fourth).await.0, StatusCode::SERVICE_UNAVAILABLE);
     let health = app.http.get(format!("{}/health", app.url));
@@ -234,13 +251,13 @@ async fn requests_in_hand_are_counted_and_health_answers_all_the_same() {
 
 #[tokio::test]
 async fn a_connection_waits_for_a_place_and_is_served_when_one_is_free() {
-    let app = TestApp::changed(|settings| settings.connections.most = 16).await;
+    let app = TestApp::offline_with_settings(|settings| settings.connections.most = 16).await;
     let to: SocketAddr = app.url.trim_start_matches("http://").parse().expect("an address");
     let mut idle = Vec::new();
     for _ in 0..16 {
         idle.push(TcpStream::connect(to).await.expect("connects"));
     }
-    // The kernel takes the connection; nobody reads from it while all places are held.
+    // The kernel accepts the connection, but the server does not read from it while all places are taken.
     let mut waiting = TcpStream::connect(to).await.expect("connects");
     let request = b"GET /health HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
     waiting.write_all(request).await.expect("writes");
@@ -276,7 +293,7 @@ async fn slow_bodies_of_one_account_are_sixty_four() {
     let to: SocketAddr = app.url.trim_start_matches("http://").parse().expect("an address");
     let (mia, noah) = (app.shopper("mia").await, app.shopper("noah").await);
     let mut slow = Vec::new();
-    // From two addresses: it is the account that counts.
+    // The bodies come from two addresses; the limit is by account.
     for at in 0..70 {
         let head = format!(
             "POST /v1/chat/send HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\ncontent-type: application/json\r\ncontent-length: 500\r\n\r\n{{",
@@ -295,7 +312,7 @@ async fn slow_bodies_of_one_account_are_sixty_four() {
 
 #[tokio::test]
 async fn sixty_four_guests_who_want_a_person_on_two_replicas_are_fifty() {
-    let app = TestApp::changed(behind_a_proxy).await;
+    let app = TestApp::offline_with_settings(behind_a_proxy).await;
     let (other, _stop) = app.replica().await;
     app.staff("kim@shop.example", StaffRole::Approver).await;
     let waiting = "SELECT count(*) FROM conversations WHERE waiting_since IS NOT NULL";
@@ -316,12 +333,12 @@ async fn sixty_four_guests_who_want_a_person_on_two_replicas_are_fifty() {
             assert_eq!(body["proposals"][0]["tool"], "hand_off", "{status} {body}");
         }
     };
-    // Twenty of one /48, four networks with their five each.
+    // Twenty guests of one /48, in four networks with five each.
     call((0..20).map(|at| format!("2001:db8:1:{}::{at}", at % 4 + 1)).collect()).await;
-    app.becomes(decided, 20).await;
+    app.wait_for_count(decided, 20).await;
     assert_eq!(app.count(waiting).await, 15);
     call((0..64).map(|at| format!("198.51.100.{}", at % 16 + 1)).collect()).await;
-    app.becomes(decided, 84).await;
+    app.wait_for_count(decided, 84).await;
     assert_eq!(app.count(waiting).await, 50);
 }
 
@@ -360,7 +377,7 @@ async fn slow_bodies_of_nine_addresses_are_cut_and_take_nobody_elses_place() {
             slow.push(slow_body(&format!("127.0.1.{address}"), to).await);
         }
     }
-    // Somebody else's event is looked at, and a shopper is answered.
+    // A webhook from another address is answered, and so is a shopper.
     let event = app.http.post(format!("{}/v1/webhooks/pk_nobody/shopify", app.url));
     assert_eq!(answer(event.body("{}")).await.0, StatusCode::NOT_FOUND);
     assert_eq!(mia.ask("hello").await["message"]["source"], "offline");
@@ -388,15 +405,15 @@ async fn guests_who_want_a_person_have_their_places_and_shoppers_stand_first() {
             .iter()
             .all(|answer| answer["proposals"][0]["tool"] == "hand_off")
     );
-    app.becomes("SELECT count(*) FROM proposals WHERE state = 'stale'", 7)
+    app.wait_for_count("SELECT count(*) FROM proposals WHERE state = 'stale'", 7)
         .await;
-    app.becomes("SELECT count(*) FROM conversations WHERE waiting_since IS NOT NULL", 5)
+    app.wait_for_count("SELECT count(*) FROM conversations WHERE waiting_since IS NOT NULL", 5)
         .await;
     let mia = app.shopper("mia").await;
     mia.ask("I want a person please").await;
-    app.becomes("SELECT count(*) FROM conversations WHERE waiting_since IS NOT NULL", 6)
+    app.wait_for_count("SELECT count(*) FROM conversations WHERE waiting_since IS NOT NULL", 6)
         .await;
-    // One mail a quarter of an hour: a second one only when a quarter ended meanwhile.
+    // There is one mail a quarter of an hour; a second one only if a quarter ended meanwhile.
     let mails = app
         .count("SELECT count(*) FROM outbox WHERE kind = 'people_wait'")
         .await;
@@ -425,7 +442,7 @@ async fn guests_who_want_a_person_have_their_places_and_shoppers_stand_first() {
 async fn sixty_four_guests_of_one_network_at_once_on_two_replicas_are_sixty() {
     let app = TestApp::offline().await;
     let (other, _stop) = app.replica().await;
-    app.clock.stand_at("2026-11-28T12:00:00Z".parse().expect("a time"));
+    app.clock.stop_at("2026-11-28T12:00:00Z".parse().expect("a time"));
     let mut opening = JoinSet::new();
     for n in 0..64 {
         let url = if n % 2 == 0 { &app.url } else { &other };
@@ -439,13 +456,13 @@ async fn sixty_four_guests_of_one_network_at_once_on_two_replicas_are_sixty() {
     assert_eq!(app.count("SELECT count(*) FROM shoppers WHERE guest").await, 60);
 }
 
-/// A quota of guests' rows: one comes back each so many seconds, so many at once.
+/// A quota of rows that guests may add: `burst` at once, and one more each `every` seconds.
 struct Quota {
     name: &'static str,
     every: i64,
     burst: i64,
     address: &'static str,
-    /// Of conversations, else of guests.
+    /// Whether it counts conversations; else it counts guests.
     conversations: bool,
 }
 
@@ -465,15 +482,15 @@ async fn sixty_four_at_once_on_two_replicas_take_what_is_left_of_each_quota_of_r
         quota("conversations of a network", (144, 600), "192.0.2.1", true),
         quota("conversations of a site", (36, 2_400), "2001:db8:1:2::1", true),
     ] {
-        let app = TestApp::changed(behind_a_proxy).await;
+        let app = TestApp::offline_with_settings(behind_a_proxy).await;
         let (other, _stop) = app.replica().await;
         let mia = app.shopper("mia").await;
-        app.clock.stand_at("2030-11-28T12:00:00Z".parse().expect("a time"));
+        app.clock.stop_at("2030-11-28T12:00:00Z".parse().expect("a time"));
         let guest = guest_from(&app, quota.address).await;
         if quota.conversations {
             assert_eq!(answer(ask_from(&guest, quota.address)).await.0, StatusCode::OK);
         }
-        // Used up but for five.
+        // Uses the quota up except for five.
         let used = "UPDATE throttles SET tat = tat + make_interval(secs => $1 * ($2 - 6)) WHERE tat = '2030-11-28T12:00:00Z'::timestamptz + make_interval(secs => $1)";
         let rows = sqlx::query(used)
             .bind(quota.every as f64)
@@ -505,7 +522,7 @@ async fn sixty_four_at_once_on_two_replicas_take_what_is_left_of_each_quota_of_r
             "{}: {statuses:?}",
             quota.name
         );
-        app.clock.go_on();
+        app.clock.resume();
         assert_eq!(
             answer(ask_from(&mia, quota.address)).await.0,
             StatusCode::OK,
@@ -521,7 +538,7 @@ async fn webhooks_of_one_address_are_held_back_and_a_shopper_is_served() {
         per_second: 1,
         burst: 5,
     };
-    let app = TestApp::changed(|settings| {
+    let app = TestApp::offline_with_settings(|settings| {
         settings.limits = Limits {
             webhook: rate,
             ..Limits::wide()
@@ -568,7 +585,7 @@ async fn guests_who_left_are_deleted_with_what_they_said() {
     );
 }
 
-/// A provider of challenges as it speaks over HTTP: a form in, a verdict out. What it was asked stands in the list.
+/// A fake provider of challenges over HTTP. Returns its URL and the list of forms that it received.
 async fn challenge_provider() -> (String, std::sync::Arc<std::sync::Mutex<Vec<Vec<(String, String)>>>>) {
     let asked = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
     let seen = asked.clone();
@@ -602,7 +619,7 @@ async fn a_guest_solves_the_challenge_first_and_a_shopper_need_not() {
             secret: "a secret of the provider's".into(),
         })
     };
-    let app = TestApp::changed(|settings| settings.challenge = challenge(verify_url)).await;
+    let app = TestApp::offline_with_settings(|settings| settings.challenge = challenge(verify_url)).await;
     let guest = |token: Option<&str>| {
         let request = app.with_store_key("/v1/sessions/guest", json!({}));
         match token {
@@ -632,8 +649,10 @@ async fn a_guest_solves_the_challenge_first_and_a_shopper_need_not() {
     assert_eq!(form, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
     app.shopper("mia").await;
 
-    let gone =
-        TestApp::changed(|settings| settings.challenge = challenge("http://127.0.0.1:9/siteverify".into())).await;
+    let gone = TestApp::offline_with_settings(|settings| {
+        settings.challenge = challenge("http://127.0.0.1:9/siteverify".into());
+    })
+    .await;
     let request = gone
         .with_store_key("/v1/sessions/guest", json!({}))
         .header("challenge-token", "good");

@@ -21,13 +21,13 @@ use super::{
     FakeOpenAi, Mailbox, PASSWORD, STORE, TestShopper, TestStaff, database, process::SECRET_KEY, shopper::answer,
 };
 
-/// For a fake that answers when it likes.
-pub const PATIENT: Deadlines = Deadlines {
+/// Deadlines that are longer than any delay of the fake model which a test expects an answer from.
+pub const LONG_DEADLINES: Deadlines = Deadlines {
     first_chunk: Duration::from_secs(5),
     total: Duration::from_secs(10),
 };
 
-/// A server in this process, on a free loopback port. Dropped, it stops.
+/// A server in this process, on a free loopback port. It stops when it is dropped.
 pub struct TestApp {
     pub url: String,
     pub http: reqwest::Client,
@@ -49,22 +49,22 @@ pub struct TestStore {
 }
 
 impl TestApp {
-    /// With a fake OpenAI endpoint as its model.
+    /// Starts the server with a fake OpenAI endpoint as its model.
     pub async fn start() -> Self {
         let model = FakeOpenAi::start().await;
-        let settings = openai(&model, PATIENT);
+        let settings = openai(&model, LONG_DEADLINES);
         Self::start_with(model, settings).await
     }
 
-    /// With the offline model.
+    /// Starts the server with the offline model.
     pub async fn offline() -> Self {
         Self::start_with(FakeOpenAi::start().await, ModelSettings::Offline).await
     }
 
-    /// With a fake OpenAI endpoint, and nobody to carry out what is approved.
+    /// Starts the server with a fake OpenAI endpoint and without the worker, so that no job is run.
     pub async fn without_worker() -> Self {
         let model = FakeOpenAi::start().await;
-        let settings = openai(&model, PATIENT);
+        let settings = openai(&model, LONG_DEADLINES);
         Self::build(model, settings, false, |_| ()).await
     }
 
@@ -72,16 +72,25 @@ impl TestApp {
         Self::build(model, model_settings, true, |_| ()).await
     }
 
-    /// With the offline model, and settings changed before the start.
-    pub async fn changed(change: impl FnOnce(&mut Settings)) -> Self {
+    /// Starts the server with the offline model and changed settings.
+    pub async fn offline_with_settings(change: impl FnOnce(&mut Settings)) -> Self {
         Self::build(FakeOpenAi::start().await, ModelSettings::Offline, true, change).await
     }
 
-    /// With a fake OpenAI endpoint, and settings changed before the start.
-    pub async fn start_changed(change: impl FnOnce(&mut Settings)) -> Self {
+    /// Starts the server with a fake OpenAI endpoint and changed settings.
+    pub async fn start_with_settings(change: impl FnOnce(&mut Settings)) -> Self {
         let model = FakeOpenAi::start().await;
-        let settings = openai(&model, PATIENT);
+        let settings = openai(&model, LONG_DEADLINES);
         Self::build(model, settings, true, change).await
+    }
+
+    /// With this model, and settings changed before the start.
+    pub async fn start_changed_with(
+        model: FakeOpenAi,
+        model_settings: ModelSettings,
+        change: impl FnOnce(&mut Settings),
+    ) -> Self {
+        Self::build(model, model_settings, true, change).await
     }
 
     async fn build(
@@ -104,8 +113,8 @@ impl TestApp {
         };
         change(&mut settings);
         let pools = tenancy::connect(&settings.database);
-        let store = TestStore::found(&pools, "one").await;
-        let other_store = TestStore::found(&pools, "two").await;
+        let store = TestStore::create(&pools, "one").await;
+        let other_store = TestStore::create(&pools, "two").await;
         let clock = Clock::system();
         let stop = CancellationToken::new();
         let (running_settings, running_pools, running_clock) = (settings.clone(), pools.clone(), clock.clone());
@@ -139,12 +148,12 @@ impl TestApp {
         }
     }
 
-    /// A second replica on the same database. Dropping the guard stops it.
+    /// Starts a second replica on the same database and returns its URL. Dropping the guard stops it.
     pub async fn replica(&self) -> (String, DropGuard) {
         self.replica_with(|_| ()).await
     }
 
-    /// A second replica whose settings differ.
+    /// Starts a second replica with changed settings.
     pub async fn replica_with(&self, change: impl FnOnce(&mut Settings)) -> (String, DropGuard) {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
@@ -163,52 +172,52 @@ impl TestApp {
         (url, stop.drop_guard())
     }
 
-    /// The OpenAPI document that it serves.
+    /// The OpenAPI document that the server serves.
     pub async fn document(&self) -> serde_json::Value {
         answer(self.http.get(format!("{}/openapi.json", self.url))).await.1
     }
 
-    /// A request at the first store's door.
+    /// A POST request that carries the first store's publishable key.
     pub fn with_store_key(&self, path: &str, body: serde_json::Value) -> reqwest::RequestBuilder {
         let request = self.http.post(format!("{}{path}", self.url));
         request.header("x-store-key", self.store.key.as_str()).json(&body)
     }
 
-    /// A guest of the first store.
+    /// Opens a guest session of the first store over HTTP.
     pub async fn guest(&self) -> TestShopper {
         let (status, opened) = answer(self.with_store_key("/v1/sessions/guest", serde_json::json!({}))).await;
         assert_eq!(status, reqwest::StatusCode::CREATED, "{opened}");
         TestShopper::with_token(self, opened["token"].as_str().expect("a token"))
     }
 
-    /// A shopper of the first store, logged in over HTTP.
+    /// Logs a shopper of the first store in over HTTP.
     pub async fn shopper(&self, id: &str) -> TestShopper {
         TestShopper::log_in(self, &self.store, id).await
     }
 
-    /// The shopper of that name in the second store.
-    pub async fn shopper_elsewhere(&self, id: &str) -> TestShopper {
+    /// Logs the shopper of that name in the second store in over HTTP.
+    pub async fn shopper_of_other_store(&self, id: &str) -> TestShopper {
         TestShopper::log_in(self, &self.other_store, id).await
     }
 
-    /// A member of the first store's staff, logged in over HTTP.
+    /// Adds a member of the first store's staff and logs it in over HTTP.
     pub async fn staff(&self, email: &str, role: StaffRole) -> TestStaff {
         TestStaff::log_in(self, &self.store, email, role).await
     }
 
-    /// The superuser, who sees past row-level security: for looking at what really is in the database.
+    /// A connection as the superuser, who is not bound by row-level security and sees every row.
     pub async fn superuser(&self) -> PgConnection {
         let admin = database::postgres().await.admin(&self.database);
         PgConnection::connect_with(&admin).await.expect("connects")
     }
 
-    /// A transaction of the executor's in the first store.
+    /// A transaction of the executor role in the first store.
     pub async fn executor_tx(&self) -> Tx<Executor> {
         let scope = Scope::tenant(self.store.tenant.id);
         self.pools.executor.begin(scope).await.expect("begins")
     }
 
-    /// Gives the first store a credential of another system's.
+    /// Stores a credential of another system for the first store.
     pub async fn give_secret(&self, kind: Kind, url: Option<&str>, secret: &str) {
         let mut tx = self.executor_tx().await;
         credentials::add(&mut tx, &self.settings.keyring, kind, url, &secret.into(), Utc::now())
@@ -217,24 +226,24 @@ impl TestApp {
         tx.commit().await.expect("commits");
     }
 
-    /// Changes the database behind the server's back.
-    pub async fn meddle(&self, statement: &'static str) {
+    /// Executes SQL as the superuser, bypassing the server.
+    pub async fn execute_sql(&self, statement: &'static str) {
         let mut superuser = self.superuser().await;
         sqlx::raw_sql(statement).execute(&mut superuser).await.expect("runs");
     }
 
-    /// Has every job that waits done now.
-    pub async fn hurry(&self) {
-        let hurry =
+    /// Makes every queued job due now.
+    pub async fn make_jobs_due(&self) {
+        let statement =
             "UPDATE graphile_worker._private_jobs SET run_at = now() WHERE run_at > now() AND locked_at IS NULL";
-        sqlx::raw_sql(hurry)
+        sqlx::raw_sql(statement)
             .execute(&mut self.superuser().await)
             .await
             .expect("runs");
     }
 
-    /// Waits until a number out of the database is what it should be.
-    pub async fn becomes(&self, query: &'static str, expected: i64) {
+    /// Waits until a query that returns one number returns `expected`. It panics after about 15 seconds.
+    pub async fn wait_for_count(&self, query: &'static str, expected: i64) {
         let mut found = 0;
         for _ in 0..600 {
             found = self.count(query).await;
@@ -246,7 +255,7 @@ impl TestApp {
         panic!("{query}: {found}, not {expected}");
     }
 
-    /// One number out of the database.
+    /// Runs a query that returns one number.
     pub async fn count(&self, query: &'static str) -> i64 {
         sqlx::query_scalar(query)
             .fetch_one(&mut self.superuser().await)
@@ -255,28 +264,30 @@ impl TestApp {
     }
 }
 
-/// A fake endpoint that costs nothing.
+/// Model settings for the fake endpoint, with a price of zero.
 pub fn free(model: &FakeOpenAi) -> ModelSettings {
-    match openai(model, PATIENT) {
-        ModelSettings::Endpoint(settings) => ModelSettings::Endpoint(EndpointSettings {
-            price: "0/0".parse().expect("a price"),
-            ..settings
-        }),
-        offline => offline,
-    }
-}
-
-/// Settings that point at a fake endpoint.
-pub fn openai(model: &FakeOpenAi, deadlines: Deadlines) -> ModelSettings {
-    let price = "1/2".parse().expect("a price");
     ModelSettings::Endpoint(EndpointSettings {
-        deadlines,
-        ..EndpointSettings::new(model.base_url(), "sk-fake".into(), "fake-model".to_owned(), price)
+        price: "0/0".parse().expect("a price"),
+        ..endpoint(model, LONG_DEADLINES)
     })
 }
 
+/// Model settings for the fake endpoint.
+pub fn openai(model: &FakeOpenAi, deadlines: Deadlines) -> ModelSettings {
+    ModelSettings::Endpoint(endpoint(model, deadlines))
+}
+
+/// The settings of the fake endpoint itself.
+pub fn endpoint(model: &FakeOpenAi, deadlines: Deadlines) -> EndpointSettings {
+    let price = "1/2".parse().expect("a price");
+    EndpointSettings {
+        deadlines,
+        ..EndpointSettings::new(model.base_url(), "sk-fake".into(), "fake-model".to_owned(), price)
+    }
+}
+
 impl TestStore {
-    async fn found(pools: &Pools, slug: &str) -> Self {
+    async fn create(pools: &Pools, slug: &str) -> Self {
         let currency = "USD".parse().expect("a currency");
         let (tenant, key) = tenancy::create(&pools.executor, slug, &format!("Store {slug}"), currency)
             .await

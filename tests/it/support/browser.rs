@@ -1,4 +1,4 @@
-//! A real browser before the demo: Debian's chromium and chromedriver.
+//! Drives a real browser (chromium and chromedriver) against the demo.
 
 use std::{
     io::{BufRead, BufReader},
@@ -16,7 +16,7 @@ use tempfile::TempDir;
 
 use super::{database, process::free_port};
 
-/// The demo as a process, in a database of the tests.
+/// `countersign demo` as a process, with a database of its own in the tests' Postgres.
 pub struct Demo {
     child: Child,
     pub url: String,
@@ -53,7 +53,7 @@ impl Demo {
         let started = tokio::task::spawn_blocking(move || {
             let mut printed = printed;
             let found = printed.any(|line| line.contains("1. Log in"));
-            // The rest is read, so that the demo never waits for a reader.
+            // The rest of the output is read and dropped, so that the demo never blocks on a full pipe.
             std::thread::spawn(move || printed.for_each(drop));
             found
         });
@@ -78,7 +78,7 @@ impl Demo {
         }
     }
 
-    /// Has the model say something.
+    /// Queues what the model answers next.
     pub async fn model_says(&self, orders: Value) {
         let request = self
             .http
@@ -87,14 +87,14 @@ impl Demo {
         assert!(request.send().await.expect("answers").status().is_success());
     }
 
-    /// The mails to somebody, the newest first.
+    /// The mails to an address, the newest first.
     pub async fn mails(&self, to: &str) -> Vec<Value> {
         let mails = self.http.get(format!("{}/mails?to={to}", self.control));
         let mails: Value = mails.send().await.expect("answers").json().await.expect("JSON");
         mails["mails"].as_array().expect("a list").clone()
     }
 
-    /// The newest mail to somebody once it holds `words`.
+    /// Waits for a mail to an address that contains `words`, and returns the newest one.
     pub async fn mail_with(&self, to: &str, words: &str) -> Value {
         for _ in 0..400 {
             let found = self
@@ -110,8 +110,8 @@ impl Demo {
         panic!("no mail to {to} with {words:?}");
     }
 
-    /// Does what no API does, as the superuser.
-    pub async fn meddle(&self, statement: &str) {
+    /// Executes SQL as the superuser.
+    pub async fn execute_sql(&self, statement: &str) {
         let admin = database::postgres().await.admin(&self.database);
         let mut connection = PgConnection::connect_with(&admin).await.expect("connects");
         sqlx::raw_sql(AssertSqlSafe(statement.to_owned()))
@@ -137,22 +137,22 @@ impl Drop for Demo {
     }
 }
 
-/// A browser's window, and what its pages complained of.
+/// A browser window and the errors that its pages logged.
 pub struct Browser {
     pub client: Client,
-    /// Leads a group of processes: the browser's own are in it.
+    /// The leader of a process group that contains the browser's processes too.
     driver: Child,
-    /// What the browser keeps; gone with it.
+    /// The browser's profile folder, deleted when this is dropped.
     _profile: TempDir,
-    /// Lines of the console that are no fault of ours.
-    pub forgives: Vec<&'static str>,
+    /// Lines of the browser's log that contain one of these are expected and ignored.
+    pub ignored_errors: Vec<&'static str>,
 }
 
-/// A command of chromedriver's own.
+/// A command that chromedriver has besides the WebDriver standard.
 #[derive(Debug)]
-struct Own(&'static str, Value);
+struct ChromeCommand(&'static str, Value);
 
-impl WebDriverCompatibleCommand for Own {
+impl WebDriverCompatibleCommand for ChromeCommand {
     fn endpoint(&self, base: &url::Url, session: Option<&str>) -> Result<url::Url, url::ParseError> {
         base.join(&format!("session/{}/{}", session.unwrap_or_default(), self.0))
     }
@@ -167,8 +167,8 @@ impl Browser {
         Self::with(json!({})).await
     }
 
-    /// One whose owner lets no site keep anything.
-    pub async fn that_keeps_nothing() -> Self {
+    /// Opens a browser that blocks cookies and storage for every site.
+    pub async fn without_storage() -> Self {
         Self::with(json!({ "profile.default_content_setting_values.cookies": 2 })).await
     }
 
@@ -201,7 +201,7 @@ impl Browser {
                     client,
                     driver,
                     _profile: profile,
-                    forgives: Vec::new(),
+                    ignored_errors: Vec::new(),
                 };
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
@@ -220,11 +220,11 @@ impl Browser {
             .unwrap_or_else(|error| panic!("{script}: {error}"))
     }
 
-    /// Waits until an expression is something, and returns it.
-    pub async fn until(&self, expression: &str) -> Value {
+    /// Waits until a JavaScript expression is truthy, and returns its value.
+    pub async fn wait_for(&self, expression: &str) -> Value {
         let mut last = Value::Null;
         for _ in 0..300 {
-            // A page that is being left has nothing to say.
+            // Scripts fail while the page is navigating away.
             if let Ok(found) = self.client.execute(&format!("return {expression}"), vec![]).await {
                 if !matches!(found, Value::Null | Value::Bool(false)) && found != "" && found != 0 {
                     return found;
@@ -237,51 +237,52 @@ impl Browser {
         panic!("{expression} stays {last}, on {page}");
     }
 
-    /// A command of the browser's own tools.
-    pub async fn tool(&self, name: &str, parameters: Value) {
-        let command = Own("goog/cdp/execute", json!({ "cmd": name, "params": parameters }));
+    /// Sends a command of the Chrome DevTools Protocol.
+    pub async fn devtools_command(&self, name: &str, parameters: Value) {
+        let command = ChromeCommand("goog/cdp/execute", json!({ "cmd": name, "params": parameters }));
         self.client.issue_cmd(command).await.expect("done");
     }
 
-    /// A phone, or a desk.
-    pub async fn looks_like(&self, width: u32, height: u32, scheme: &str) {
+    /// Sets the size of the viewport and the colour scheme. Below 600 pixels the browser acts as a phone.
+    pub async fn set_viewport(&self, width: u32, height: u32, scheme: &str) {
         let size = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600 });
-        self.tool("Emulation.setDeviceMetricsOverride", size).await;
+        self.devtools_command("Emulation.setDeviceMetricsOverride", size).await;
         let scheme = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
-        self.tool("Emulation.setEmulatedMedia", scheme).await;
+        self.devtools_command("Emulation.setEmulatedMedia", scheme).await;
     }
 
-    pub async fn is_offline(&self, offline: bool) {
-        self.tool("Network.enable", json!({})).await;
+    pub async fn set_offline(&self, offline: bool) {
+        self.devtools_command("Network.enable", json!({})).await;
         let conditions = json!({ "offline": offline, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1 });
-        self.tool("Network.emulateNetworkConditions", conditions).await;
+        self.devtools_command("Network.emulateNetworkConditions", conditions)
+            .await;
     }
 
-    /// Keeps a picture in target/screenshots.
-    pub async fn picture(&self, name: &str) {
+    /// Saves a screenshot in target/screenshots.
+    pub async fn screenshot(&self, name: &str) {
         let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target/screenshots");
         std::fs::create_dir_all(&folder).expect("a folder");
         let picture = self.client.screenshot().await.expect("a picture");
         std::fs::write(folder.join(format!("{name}.png")), picture).expect("written");
     }
 
-    /// What pages complained of since the last time: errors of scripts, what the policy forbade, what did not load.
-    pub async fn complaints(&self) -> Vec<String> {
+    /// Errors that were logged since the last call: script errors, violations of the content security policy, failed requests.
+    pub async fn logged_errors(&self) -> Vec<String> {
         let log = self
             .client
-            .issue_cmd(Own("se/log", json!({ "type": "browser" })))
+            .issue_cmd(ChromeCommand("se/log", json!({ "type": "browser" })))
             .await
             .expect("a log");
         let lines = log.as_array().expect("a list").iter();
         let lines = lines.filter(|line| line["level"] != "INFO" && line["level"] != "DEBUG");
         lines
             .map(|line| line["message"].as_str().unwrap_or_default().to_owned())
-            .filter(|line| !self.forgives.iter().any(|part| line.contains(part)))
+            .filter(|line| !self.ignored_errors.iter().any(|part| line.contains(part)))
             .collect()
     }
 
-    /// Barriers that axe finds on the page.
-    pub async fn barriers(&self) -> Vec<String> {
+    /// Violations of accessibility rules that axe finds on the page.
+    pub async fn accessibility_violations(&self) -> Vec<String> {
         let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target/tools/axe.min.js");
         if !file.exists() {
             let got = Command::new("ops/get-axe")
@@ -311,24 +312,24 @@ impl Browser {
 
     // --- The chat.
 
-    /// Opens the chat, if it is not.
+    /// Opens the chat unless it is open.
     pub async fn opens_chat(&self) {
-        self.until("document.querySelector('countersign-chat')?.shadowRoot.querySelector('.launcher')")
+        self.wait_for("document.querySelector('countersign-chat')?.shadowRoot.querySelector('.launcher')")
             .await;
         self.run(&format!(
             "{CHAT} if (chat.querySelector('.panel').hidden) chat.querySelector('.launcher').click()"
         ))
         .await;
-        self.until(&chat(
+        self.wait_for(&chat(
             "!chat.querySelector('.panel').hidden && chat.querySelector('.message')",
         ))
         .await;
     }
 
-    /// Writes a message and sends it.
+    /// Types a message into the chat and sends it.
     pub async fn says(&self, text: &str) {
         let text = Value::from(text);
-        self.until(&chat("!chat.querySelector('textarea').hasAttribute('aria-busy')"))
+        self.wait_for(&chat("!chat.querySelector('textarea').hasAttribute('aria-busy')"))
             .await;
         self.run(&format!(
             "{CHAT} chat.querySelector('textarea').value = {text}; chat.querySelector('.say').requestSubmit()"
@@ -336,22 +337,22 @@ impl Browser {
         .await;
     }
 
-    /// Waits until the chat shows this.
-    pub async fn reads(&self, words: &str) {
+    /// Waits until the chat contains this text.
+    pub async fn wait_for_text(&self, words: &str) {
         let words = Value::from(words);
-        self.until(&chat(&format!(
+        self.wait_for(&chat(&format!(
             "chat.querySelector('.log').textContent.includes({words})"
         )))
         .await;
     }
 
-    /// Presses the button of the chat that says this.
+    /// Presses the button of the chat with this label.
     pub async fn presses(&self, words: &str) {
         let button = chat(&format!(
             "[...chat.querySelectorAll('button')].find(it => it.textContent === {} && it.offsetParent)",
             Value::from(words)
         ));
-        self.until(&format!("!!{button}")).await;
+        self.wait_for(&format!("!!{button}")).await;
         self.run(&format!("{button}.click()")).await;
     }
 
@@ -364,7 +365,16 @@ impl Browser {
         self.fills("email", "staff@example.com").await;
         self.fills("password", "demo-password").await;
         self.submits("Sign in").await;
-        self.until("document.querySelector('nav')").await;
+        self.wait_for("document.querySelector('nav')").await;
+    }
+
+    /// Waits until the page's notice of success contains this text.
+    pub async fn wait_for_notice(&self, words: &str) {
+        let words = Value::from(words);
+        self.wait_for(&format!(
+            "document.querySelector('.done').textContent.includes({words})"
+        ))
+        .await;
     }
 
     pub async fn fills(&self, name: &str, value: &str) {
@@ -373,20 +383,20 @@ impl Browser {
             .await;
     }
 
-    /// Presses the page's button that says this.
+    /// Presses the button of the page with this label.
     pub async fn submits(&self, words: &str) {
         let button = format!(
             "[...document.querySelectorAll('button')].find(it => it.textContent === {})",
             Value::from(words)
         );
-        self.until(&format!("!!{button}")).await;
+        self.wait_for(&format!("!!{button}")).await;
         self.run(&format!("{button}.click()")).await;
     }
 }
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        // The driver alone would leave its browser running.
+        // Killing chromedriver alone would leave the browser running, so the whole process group is killed.
         let group = format!("-{}", self.driver.id());
         let _ = Command::new("kill").args(["-KILL", "--", &group]).status();
         let _ = self.driver.wait();
@@ -395,7 +405,7 @@ impl Drop for Browser {
 
 const CHAT: &str = "const chat = document.querySelector('countersign-chat').shadowRoot;";
 
-/// An expression about the chat.
+/// Wraps a JavaScript expression so that `chat` is the root of the widget.
 pub fn chat(expression: &str) -> String {
     format!("(() => {{ {CHAT} return {expression} }})()")
 }

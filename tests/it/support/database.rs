@@ -30,7 +30,7 @@ pub async fn postgres() -> &'static PrivatePostgres {
         .await
 }
 
-/// A migrated database that nobody else uses: its name.
+/// Creates a migrated database for one test and returns its name.
 pub async fn create() -> String {
     let postgres = postgres().await;
     let name = format!("test_{}", NEXT.fetch_add(1, Ordering::Relaxed));
@@ -42,7 +42,7 @@ pub async fn create() -> String {
     name
 }
 
-/// How the server's roles reach `address`. The private Postgres trusts its socket, so any password is right.
+/// Settings with which the server's roles connect to `address`. The private Postgres trusts its socket and accepts any password.
 pub fn settings(address: PgConnectOptions) -> DatabaseSettings {
     DatabaseSettings {
         address,

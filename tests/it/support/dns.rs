@@ -11,7 +11,7 @@ pub struct Dns {
     pub address: SocketAddr,
 }
 
-/// A record to plant.
+/// A DNS record that the test publishes.
 pub enum Record<'a> {
     Txt(&'a str, &'a str),
     A(&'a str, &'a str),
@@ -20,7 +20,7 @@ pub enum Record<'a> {
 }
 
 impl Dns {
-    /// Started, and answering. The port found free may be taken meanwhile, by TCP too: then by another one.
+    /// Starts dnsmasq and waits until it answers. Another process may take the free port first, so it tries up to five times.
     pub fn start(records: &[Record<'_>]) -> Self {
         (0..5).find_map(|_| Self::try_start(records)).expect("a name server")
     }
@@ -30,7 +30,7 @@ impl Dns {
             .expect("a free port")
             .local_addr()
             .expect("an address");
-        // Debian puts it where only root looks.
+        // Debian installs dnsmasq in /usr/sbin, which is not in an ordinary user's PATH.
         let installed = std::path::Path::new("/usr/sbin/dnsmasq");
         let mut command = Command::new(if installed.exists() {
             installed
@@ -54,7 +54,7 @@ impl Dns {
         ]);
         for record in records {
             command.arg(match record {
-                // A string of a TXT record holds 255 bytes; a comma begins the next one.
+                // One string of a TXT record holds at most 255 bytes. dnsmasq separates strings by commas.
                 Record::Txt(name, text) => {
                     let parts: Vec<String> = text
                         .as_bytes()
@@ -79,9 +79,9 @@ impl Dns {
         started.answers().then_some(started)
     }
 
-    /// Waits for its first answer; false when it has ended instead.
+    /// Waits until the server answers its first question. Returns false when the process has exited instead.
     fn answers(&mut self) -> bool {
-        // RFC 1035: a header with one question, for the address of `example`.
+        // A query as of RFC 1035: a header with one question, for the address of `example`.
         let question = b"\x00\x01\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x07example\x00\x00\x01\x00\x01";
         let asking = UdpSocket::bind("127.0.0.1:0").expect("a socket");
         asking

@@ -1,4 +1,4 @@
-//! A server that speaks OpenAI's chat completions over HTTP and says what the test wants.
+//! A fake of OpenAI's chat completions API over HTTP that answers what the test has scripted.
 
 use std::{
     collections::VecDeque,
@@ -22,11 +22,11 @@ use tokio::net::TcpListener;
 /// What the fake model answers with.
 #[derive(Clone)]
 pub enum Reply {
-    /// Text, in one chunk a piece.
+    /// Text; each piece is one chunk of the stream.
     Text(Vec<String>),
-    /// Calls, by name and argument text, each split over several chunks.
+    /// Tool calls, by name and argument text, each split over several chunks.
     Calls(Vec<(String, String)>),
-    /// Text and then calls.
+    /// Text and then tool calls.
     Both(String, Vec<(String, String)>),
     /// An HTTP error.
     Status(u16, String),
@@ -34,9 +34,9 @@ pub enum Reply {
     Raw(String),
     /// Text and then the connection breaks.
     Cut(String),
-    /// Nothing, for so long, and then another reply.
+    /// Waits this long and then gives another reply.
     After(Duration, Box<Reply>),
-    /// The answer is whatever the last tool returned, word for word.
+    /// Repeats the result of the last tool, word for word.
     EchoToolResult,
 }
 
@@ -84,9 +84,14 @@ impl FakeOpenAi {
         format!("http://{}/v1", self.address)
     }
 
-    /// Adds replies; each request takes the next.
+    /// Appends replies to the script. Each request takes the next one.
     pub fn script(&self, replies: impl IntoIterator<Item = Reply>) {
         self.state.script.lock().expect("unpoisoned").extend(replies);
+    }
+
+    /// Drops what is left of the script.
+    pub fn forget_script(&self) {
+        self.state.script.lock().expect("unpoisoned").clear();
     }
 
     /// What to answer when the script is empty.
@@ -182,7 +187,7 @@ pub fn ending(reason: &str) -> [String; 3] {
     [event(&finish), event(&usage), "data: [DONE]\n\n".to_owned()]
 }
 
-/// Every call in three pieces, the pieces of all calls interleaved, as providers do.
+/// Splits every call into three chunks and interleaves the chunks of all calls, as providers do.
 fn calls_as_chunks(calls: &[(String, String)]) -> Vec<String> {
     let piece = |index: usize, call: Value| delta(json!({ "tool_calls": [merge(json!({ "index": index }), call)] }));
     let opening = calls.iter().enumerate().map(|(index, (name, _))| {

@@ -1,5 +1,5 @@
-//! A server that speaks Stripe's payments API, Shopify's Admin GraphQL and the receiving side of webhooks: it keeps what it is asked, and can be told
-//! what to do wrong. The same Idempotency-Key is the same refund, as with the real one.
+//! A fake of Stripe's payments API, Shopify's Admin GraphQL and a receiver of webhooks. It records every call and can be told to fail.
+//! As with the real Stripe, the same Idempotency-Key is the same refund.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -29,10 +29,10 @@ pub struct FakeStripe {
 #[derive(Default)]
 struct Shared {
     books: Mutex<Books>,
-    /// Every call, done or not.
+    /// Every call, whether it succeeded or not.
     calls: Mutex<Vec<Call>>,
     misdeeds: Mutex<VecDeque<Misdeed>>,
-    /// Orders that are cancelled at the shop, and how often each was.
+    /// Orders that were cancelled at the shop, and how often each was.
     cancelled: Mutex<HashMap<String, usize>>,
     /// Refunds at the shop: their notes and amounts.
     shop_refunds: Mutex<Vec<(String, String)>>,
@@ -46,13 +46,13 @@ pub struct Call {
 
 #[derive(Clone, Debug)]
 pub enum Misdeed {
-    /// Does nothing and answers this.
+    /// Does nothing and answers with this status and body.
     Answers(u16, &'static str),
-    /// Does it and answers 500.
+    /// Does what it is asked and answers 500.
     DoesItAndFails,
-    /// Does it and says nothing for so long.
+    /// Does what it is asked and answers after this delay.
     DoesItAndIsSilent(Duration),
-    /// Sends the caller elsewhere.
+    /// Redirects the caller to this address. For Shopify's GraphQL it is the code of an error instead.
     Redirects(String),
 }
 
@@ -79,12 +79,12 @@ impl FakeStripe {
         self.shared.misdeeds.lock().expect("no panic").extend(misdeeds);
     }
 
-    /// The refunds that were really made.
+    /// The refunds that were made.
     pub fn refunds(&self) -> Vec<Value> {
         self.books(|books| books.all_refunds())
     }
 
-    /// Looks into the provider's books, or has something happen there.
+    /// Reads or changes the provider's state.
     pub fn books<T>(&self, look: impl FnOnce(&mut Books) -> T) -> T {
         look(&mut self.shared.books.lock().expect("no panic"))
     }
@@ -122,7 +122,7 @@ fn plain((status, body): (u16, Value)) -> Response {
     (StatusCode::from_u16(status).expect("a status"), axum::Json(body)).into_response()
 }
 
-/// A call that the books answer once for each key, and what the test wants to go wrong around it.
+/// Answers a call with an idempotency key, with the fault that the test has queued.
 async fn keyed(
     shared: &Shared,
     headers: &HeaderMap,
@@ -192,7 +192,7 @@ async fn hook(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes
     }
 }
 
-/// Shopify's Admin GraphQL, as far as it is asked: errors come with status 200, as with the real one.
+/// The part of Shopify's Admin GraphQL that the server uses. As with the real one, errors come with status 200.
 async fn graphql(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes) -> Response {
     let misdeed = note(&shared, &headers, &body);
     match misdeed {

@@ -1,4 +1,4 @@
-//! A proxy between the server and one of its dependencies that makes the connection slow, cuts it, or answers garbage.
+//! A proxy between the server and one of its dependencies that can delay answers, cut connections or answer garbage.
 
 use std::{
     net::SocketAddr,
@@ -19,11 +19,11 @@ use tokio::{
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Fault {
     None,
-    /// Nothing comes back for so long.
+    /// Answers are delayed by this long.
     Slow(Duration),
-    /// Connections are taken and dropped, those that are open too.
+    /// New connections are accepted and dropped, and open ones are cut.
     Cut,
-    /// What comes back means nothing.
+    /// Answers are replaced by garbage.
     Garbage,
 }
 
@@ -36,7 +36,7 @@ pub enum Upstream {
     Unix(PathBuf),
 }
 
-/// A running proxy; it stops when it is dropped.
+/// A running proxy and the fault it has at present.
 pub struct FaultProxy {
     pub address: SocketAddr,
     fault: watch::Sender<Fault>,
@@ -66,8 +66,8 @@ impl FaultProxy {
         Self { address, fault, taken }
     }
 
-    /// Connections that have been taken so far.
-    pub fn taken(&self) -> usize {
+    /// The number of connections that were accepted so far.
+    pub fn connections(&self) -> usize {
         self.taken.load(Ordering::Relaxed)
     }
 
@@ -105,7 +105,7 @@ async fn both(
             let now = *fault.borrow_and_update();
             match now {
                 Fault::Slow(time) => {
-                    // Until it clears up, if that is sooner.
+                    // The delay ends early when the fault is cleared.
                     let _ = tokio::time::timeout(time, fault.wait_for(|now| !matches!(now, Fault::Slow(_)))).await;
                     to_here.write_all(&buffer[..read]).await.ok()?;
                 }
@@ -116,7 +116,7 @@ async fn both(
     };
     tokio::select! {
         _ = back => {}
-        // Whoever asked has gone: what is upstream must not be held for the rest of a bad fault.
+        // The caller has closed its side, so the upstream connection is not held for the rest of the fault.
         _ = async {
             out.await;
             tokio::time::sleep(Duration::from_millis(200)).await;

@@ -1,4 +1,4 @@
-//! A server that takes whatever is posted to it and keeps every byte: Sentry's ingest, an OpenTelemetry collector, a chat webhook.
+//! A server that accepts and keeps every POST, in place of Sentry, an OpenTelemetry collector or a chat webhook.
 
 use std::{
     sync::{Arc, Mutex},
@@ -12,7 +12,7 @@ use opentelemetry_proto::tonic::{
 use prost::Message;
 use tokio::net::TcpListener;
 
-/// Paths and bodies.
+/// Path and body of each request.
 type Taken = Arc<Mutex<Vec<(String, Bytes)>>>;
 
 #[derive(Clone)]
@@ -31,7 +31,7 @@ impl Ingest {
         Self { address, taken }
     }
 
-    /// Everything that was posted to a path that begins so.
+    /// Bodies that were posted to paths with this prefix.
     pub fn posted(&self, path: &str) -> Vec<Bytes> {
         let taken = self.taken.lock().expect("no panic");
         taken
@@ -41,14 +41,14 @@ impl Ingest {
             .collect()
     }
 
-    /// Every byte, as text.
+    /// Everything that was posted, as text.
     pub fn text(&self) -> String {
         let all: Vec<u8> = self.posted("/").concat();
         String::from_utf8_lossy(&all).into_owned()
     }
 
-    /// Waits until what was posted holds `wanted`.
-    pub async fn holds(&self, wanted: &str) -> String {
+    /// Waits until the posted text contains `wanted`, and returns it.
+    pub async fn wait_for_text(&self, wanted: &str) -> String {
         for _ in 0..400 {
             let text = self.text();
             if text.contains(wanted) {
@@ -59,7 +59,7 @@ impl Ingest {
         panic!("{wanted} was not posted: {}", self.text());
     }
 
-    /// Every span that was exported, as OTLP has it.
+    /// Every OTLP span that was exported.
     pub fn spans(&self) -> Vec<Span> {
         let exports = self.posted("/v1/traces");
         let exports = exports
@@ -78,7 +78,7 @@ async fn take(State(taken): State<Taken>, uri: Uri, body: Bytes) -> &'static str
     "{}"
 }
 
-/// An attribute's text.
+/// The value of a span's attribute, if it is text.
 pub fn attribute(span: &Span, name: &str) -> Option<String> {
     let found = span.attributes.iter().find(|attribute| attribute.key == name)?;
     match found.value.as_ref()?.value.as_ref()? {

@@ -1,4 +1,4 @@
-//! A mail relay on loopback that speaks SMTP and keeps what it is given.
+//! A mail relay on loopback that speaks SMTP and keeps every mail it receives.
 
 use std::{
     collections::VecDeque,
@@ -24,24 +24,24 @@ struct Shared {
     misbehaviour: Mutex<VecDeque<Misbehaviour>>,
 }
 
-/// What the relay does wrong with one mail.
+/// A fault of the relay with one mail.
 #[derive(Clone, Debug)]
 pub enum Misbehaviour {
-    /// Answers this instead of taking it.
+    /// Answers with this line instead of accepting the mail.
     Answers(&'static str),
-    /// Takes the mail, and is gone before it says so.
+    /// Accepts the mail and closes the connection before it says so.
     TakesAndIsGone,
 }
 
 #[derive(Clone, Debug)]
 pub struct Mail {
     pub to: String,
-    /// Headers and body as they came.
+    /// Headers and body as they were received.
     pub raw: String,
 }
 
 impl Mail {
-    /// A header's value.
+    /// The value of a header, unfolded.
     pub fn header(&self, name: &str) -> Option<String> {
         let unfolded = self.raw.split("\r\n\r\n").next()?.replace("\r\n ", " ");
         let line = unfolded
@@ -56,16 +56,16 @@ impl Mail {
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
-    /// The eight digits it carries.
+    /// The code of eight digits in the mail.
     pub fn code(&self) -> String {
         let words = self.raw.split_whitespace();
         let mut codes = words.filter(|word| word.len() == 8 && word.bytes().all(|byte| byte.is_ascii_digit()));
         codes.next().expect("a code").to_owned()
     }
 
-    /// The link it carries, and its last part.
+    /// The link in the mail, and the secret after its `#`.
     pub fn link(&self) -> (String, String) {
-        // Lines are cut by quoted-printable at 76 characters.
+        // Quoted-printable breaks lines at 76 characters, also inside of a link.
         let text = self.raw.replace("=\r\n", "").replace("=3D", "=");
         let link = text
             .split_whitespace()
@@ -107,17 +107,17 @@ impl Mailbox {
         })
     }
 
-    /// What to do wrong with the next mails, one each.
+    /// Queues faults; each of the next mails gets one.
     pub fn misbehave(&self, misbehaviour: impl IntoIterator<Item = Misbehaviour>) {
         self.shared.misbehaviour.lock().expect("no panic").extend(misbehaviour);
     }
 
-    /// All that came so far.
+    /// All mails that were received so far.
     pub fn all(&self) -> Vec<Mail> {
         self.shared.mails.lock().expect("no panic").clone()
     }
 
-    /// The newest mail to an address, once there are `count` of them.
+    /// Waits until an address has `count` mails and returns the newest.
     pub async fn newest_to(&self, address: &str, count: usize) -> Mail {
         for _ in 0..1000 {
             let mails: Vec<Mail> = self.all().into_iter().filter(|mail| mail.to == address).collect();

@@ -1,4 +1,4 @@
-//! What tests stand on: a Postgres, a server, shoppers who are logged in, a model that says what the test wants.
+//! Test support: a private Postgres, servers, shoppers and staff who are logged in, and fakes of the systems that the server calls.
 
 pub mod app;
 pub mod browser;

@@ -1,4 +1,4 @@
-//! The server and the worker as processes of their own, to be signalled and killed.
+//! The server and the worker as separate processes that a test can signal and kill.
 
 use std::{
     process::{Child, Command, Stdio},
@@ -7,7 +7,7 @@ use std::{
 
 use super::{TestApp, database};
 
-/// Of every process and of the server in this one, so that a token of one is good at another.
+/// The secret key of every process and of the server in this process, so that all of them accept the same tokens.
 pub const SECRET_KEY: &str = "secret key of the tests, long enough";
 
 /// A port that nobody listens on.
@@ -16,7 +16,7 @@ pub fn free_port() -> u16 {
     listener.local_addr().expect("an address").port()
 }
 
-/// Where the app's database is, for a program beside it.
+/// Environment variables with which another program connects to the app's database.
 pub async fn database_environment(app: &TestApp) -> [(&'static str, String); 4] {
     let socket = database::postgres().await.socket_folder();
     let url = format!("postgres://localhost/{}?host={}", app.database, socket.display());
@@ -30,18 +30,18 @@ pub async fn database_environment(app: &TestApp) -> [(&'static str, String); 4] 
 
 pub struct Process {
     child: Child,
-    /// Where it serves; of no use for a worker.
+    /// The URL that a server listens on. A worker does not listen.
     pub url: String,
     log: tempfile::NamedTempFile,
 }
 
 impl Process {
-    /// `countersign serve`, healthy.
+    /// Starts `countersign serve` and waits until it is healthy.
     pub async fn serve(app: &TestApp) -> Self {
         Self::serve_with(app, &[]).await
     }
 
-    /// The same with more settings.
+    /// Starts `countersign serve` with additional environment variables.
     pub async fn serve_with(app: &TestApp, environment: &[(&str, &str)]) -> Self {
         let process = Self::spawn(app, "serve", environment).await;
         for _ in 0..400 {
@@ -54,14 +54,14 @@ impl Process {
         panic!("the server did not become healthy");
     }
 
-    /// `countersign worker`, signed on to the queue.
+    /// Starts `countersign worker` and waits until it has registered with the job queue.
     pub async fn worker(app: &TestApp) -> Self {
         Self::worker_with(app, &[]).await
     }
 
-    /// The same with more settings.
+    /// Starts `countersign worker` with additional environment variables.
     pub async fn worker_with(app: &TestApp, environment: &[(&str, &str)]) -> Self {
-        // The newest one's start: a worker that was killed may still look alive for a moment.
+        // The start time of the newest worker is compared, because a worker that was killed may still be registered.
         let signed_on = "SELECT coalesce(extract(epoch FROM max(started_at)) * 1000000, 0)::bigint FROM graphile_worker._private_workers";
         let before = app.count(signed_on).await;
         let process = Self::spawn(app, "worker", environment).await;
@@ -110,7 +110,7 @@ impl Process {
         }
     }
 
-    /// Every byte that it wrote to standard output and standard error so far.
+    /// Everything that the process wrote to standard output and standard error so far.
     pub fn log(&self) -> String {
         let bytes = std::fs::read(self.log.path()).expect("the file");
         String::from_utf8_lossy(&bytes).into_owned()
@@ -123,14 +123,14 @@ impl Process {
             .expect("signals");
     }
 
-    /// SIGTERM, and gone.
+    /// Sends SIGTERM and waits until the process has exited.
     pub async fn stop(&mut self) {
         self.signal("-TERM");
-        self.ended().await;
+        self.wait_for_exit().await;
     }
 
-    /// Gone, after a signal.
-    pub async fn ended(&mut self) {
+    /// Waits until the process has exited.
+    pub async fn wait_for_exit(&mut self) {
         for _ in 0..3000 {
             if self.child.try_wait().expect("waits").is_some() {
                 return;
@@ -140,7 +140,7 @@ impl Process {
         panic!("the process did not stop");
     }
 
-    /// SIGKILL, and gone.
+    /// Sends SIGKILL and waits until the process has exited.
     pub fn kill(&mut self) {
         self.child.kill().expect("killed");
         self.child.wait().expect("gone");

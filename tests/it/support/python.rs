@@ -1,4 +1,4 @@
-//! Somebody else's tools, from PyPI, in a folder of the build's.
+//! Python tools from PyPI, installed in a folder under target/.
 
 use std::{
     path::{Path, PathBuf},

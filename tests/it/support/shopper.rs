@@ -1,4 +1,4 @@
-//! A shopper at a browser: logged in, sending messages, reading answers.
+//! A shopper who is logged in, sends messages and reads answers over HTTP.
 
 use reqwest::{RequestBuilder, StatusCode};
 use serde_json::{Value, json};
@@ -43,6 +43,14 @@ impl TestShopper {
         }
     }
 
+    /// The same browser, with another credential.
+    pub fn with(&self, token: &str) -> Self {
+        Self {
+            token: token.to_owned(),
+            ..self.clone()
+        }
+    }
+
     /// The same shopper, talking to another replica.
     pub fn at(&self, url: &str) -> Self {
         Self {
@@ -59,12 +67,12 @@ impl TestShopper {
         self.http.post(format!("{}{path}", self.url)).bearer_auth(&self.token)
     }
 
-    /// A GET's status and JSON.
+    /// Sends a GET request and returns its status and JSON.
     pub async fn read(&self, path: &str) -> (StatusCode, Value) {
         answer(self.get(path)).await
     }
 
-    /// Sends a message of a browser that prefers a language; the whole answer.
+    /// Sends a message with an `Accept-Language` header and returns the whole answer.
     pub async fn ask_in(&self, language: &str, body: Value) -> Value {
         let sent = self.post("/v1/chat/send").header("accept-language", language);
         let (status, body) = answer(sent.json(&body)).await;
@@ -72,14 +80,14 @@ impl TestShopper {
         body
     }
 
-    /// Sends a message that must be answered.
+    /// Sends a message, checks that the status is 200 and returns the answer.
     pub async fn ask(&self, text: &str) -> Value {
         let (status, body) = answer(self.post("/v1/chat/send").json(&json!({ "text": text }))).await;
         assert_eq!(status, StatusCode::OK, "{body}");
         body
     }
 
-    /// The answer's text alone.
+    /// Sends a message and returns the text of the answer.
     pub async fn ask_text(&self, text: &str) -> String {
         self.ask(text).await["message"]["text"]
             .as_str()
@@ -87,7 +95,7 @@ impl TestShopper {
             .to_owned()
     }
 
-    /// Sends a message on which the model makes one write call; the proposal it became.
+    /// Sends a message to which the model responds with one call of a write tool, and returns the proposal that it became.
     pub async fn propose(&self, app: &TestApp, tool: &str, arguments: Value) -> Value {
         app.model
             .script([Reply::call(tool, arguments), Reply::text("I have asked for it.")]);
@@ -103,8 +111,8 @@ impl TestShopper {
         proposal
     }
 
-    /// Waits until a proposal has left the states in which something is still to come.
-    pub async fn ended(&self, proposal: &Value) -> Value {
+    /// Waits until a proposal is no longer pending, approved or executing, and returns it.
+    pub async fn wait_until_ended(&self, proposal: &Value) -> Value {
         let path = format!("/v1/proposals/{}", proposal["id"].as_str().expect("an id"));
         for _ in 0..1500 {
             let (status, now) = self.read(&path).await;
@@ -117,7 +125,7 @@ impl TestShopper {
         panic!("the proposal did not end");
     }
 
-    /// Confirms a proposal that waits for the shopper.
+    /// Confirms a proposal that waits for the shopper's decision.
     pub async fn confirm(&self, proposal: &Value) -> (StatusCode, Value) {
         let path = format!("/v1/proposals/{}/confirm", proposal["id"].as_str().expect("an id"));
         answer(self.post(&path).json(&json!({ "digest": proposal["digest"] }))).await
@@ -129,7 +137,7 @@ impl TestShopper {
     }
 }
 
-/// A response's status and JSON; an empty body is null.
+/// Sends a request and returns its status and JSON. An empty body becomes null.
 pub async fn answer(request: RequestBuilder) -> (StatusCode, Value) {
     let response = request.send().await.expect("answers");
     let status = response.status();
@@ -144,7 +152,7 @@ pub async fn answer(request: RequestBuilder) -> (StatusCode, Value) {
     )
 }
 
-/// All events of a stream.
+/// Sends a request for an event stream and returns all its events.
 pub async fn events(request: RequestBuilder) -> Vec<SentEvent> {
     let response = request
         .header("accept", "text/event-stream")

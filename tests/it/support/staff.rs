@@ -1,4 +1,4 @@
-//! A member of the store's staff at the approval queue.
+//! A member of the store's staff who is logged in and decides on proposals.
 
 use countersign::identity::{StaffRole, staff};
 use reqwest::{RequestBuilder, StatusCode};
@@ -14,7 +14,7 @@ pub struct TestStaff {
 }
 
 impl TestStaff {
-    /// Adds one and logs it in over HTTP.
+    /// Adds a member of the staff and logs it in over HTTP.
     pub async fn log_in(app: &TestApp, store: &TestStore, email: &str, role: StaffRole) -> Self {
         staff::add(&app.pools.executor, &store.tenant, email, role, PASSWORD.into())
             .await
@@ -34,7 +34,7 @@ impl TestStaff {
         }
     }
 
-    /// The same place, with another credential.
+    /// The same client with another credential.
     pub fn with_token(&self, token: &str) -> Self {
         Self {
             token: token.to_owned(),
@@ -42,7 +42,7 @@ impl TestStaff {
         }
     }
 
-    /// The same person, talking to another replica.
+    /// The same person, with requests going to another replica.
     pub fn at(&self, url: &str) -> Self {
         Self {
             url: url.to_owned(),

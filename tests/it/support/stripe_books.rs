@@ -1,31 +1,31 @@
-//! The books of a fake Stripe: charges, payment pages and refunds as the real API answers them, and the events it would send.
+//! The state of a fake Stripe: charges, payment pages and refunds as the real API answers them, and the events it would send.
 //!
-//! The same idempotency key gives the same answer, declined charges answer 402 with the payment intent in the error, refunds never exceed
-//! their charge. What tests compare with the product's ledger is kept here, by code that shares nothing with it.
+//! The same idempotency key gives the same answer, declined charges answer 402 with the payment intent in the error, and refunds never
+//! exceed their charge. Tests compare this state with the product's ledger; the two share no code.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use serde_json::{Value, json};
 
-/// What becomes of the next charge.
+/// How the next charge ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ChargeOutcome {
     Succeeds,
-    /// The bank says no.
+    /// The bank declines it.
     Declined,
-    /// The bank wants the shopper to authenticate (3-D Secure).
+    /// The bank requires the shopper to authenticate (3-D Secure).
     NeedsShopper,
-    /// A bank debit: an event says later what came of it.
+    /// A bank debit: a later event says whether it succeeded.
     Processing,
 }
 
-/// What becomes of the next refund.
+/// How the next refund ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RefundOutcome {
     Succeeds,
-    /// An event says later that it succeeded.
+    /// A later event says that it succeeded.
     Pending,
-    /// It succeeds, and an event says later that it could not be paid out after all.
+    /// It succeeds, and a later event says that it could not be paid out.
     FailsLater,
     /// Refused at once.
     Refused,
@@ -36,7 +36,7 @@ pub struct Charge {
     pub amount: i64,
     pub status: String,
     pub metadata: BTreeMap<String, String>,
-    /// Whether it was succeeded at any time.
+    /// Whether it has had the status `succeeded` at any time.
     pub paid: bool,
 }
 
@@ -46,7 +46,7 @@ pub struct Refund {
     pub amount: i64,
     pub status: String,
     pub metadata: BTreeMap<String, String>,
-    /// Whether it was succeeded at any time.
+    /// Whether it has had the status `succeeded` at any time.
     pub paid: bool,
     fields: HashMap<String, String>,
 }
@@ -65,7 +65,7 @@ pub struct Books {
     pub refunds: BTreeMap<String, Refund>,
     pub next_charges: VecDeque<ChargeOutcome>,
     pub next_refunds: VecDeque<RefundOutcome>,
-    /// Events that were not delivered yet.
+    /// Events that have not been delivered yet.
     pub events: Vec<Value>,
     sessions: BTreeMap<String, Session>,
     answers: HashMap<String, (u16, Value)>,
@@ -91,8 +91,8 @@ fn error(status: u16, code: &str) -> (u16, Value) {
 }
 
 impl Books {
-    /// A payment that was made before, outside of what the test plays.
-    pub fn know(&mut self, id: &str, amount: i64) {
+    /// Adds a payment that was made before the test began.
+    pub fn add_payment(&mut self, id: &str, amount: i64) {
         let charge = Charge {
             amount,
             status: "succeeded".into(),
@@ -102,7 +102,7 @@ impl Books {
         self.charges.insert(id.to_owned(), charge);
     }
 
-    /// What has been paid back of a charge, or is on its way.
+    /// The sum of a charge's refunds that are paid or pending.
     pub fn refunded(&self, charge: &str) -> i64 {
         let of = self
             .refunds
@@ -111,7 +111,7 @@ impl Books {
         of.map(|refund| refund.amount).sum()
     }
 
-    /// As the real one does after 24 hours.
+    /// Forgets all idempotency keys, as the real Stripe does after 24 hours.
     pub fn forget_keys(&mut self) {
         self.answers.clear();
     }
@@ -243,13 +243,13 @@ impl Books {
         })
     }
 
-    /// Pages that can still be paid at.
+    /// Payment pages that are still open.
     pub fn open_pages(&self) -> Vec<String> {
         let open = self.sessions.iter().filter(|(_, session)| session.open);
         open.map(|(id, _)| id.clone()).collect()
     }
 
-    /// The shopper pays at a page, or it closes unpaid.
+    /// Closes a payment page, paid or unpaid.
     pub fn use_page(&mut self, id: &str, paid: bool) {
         let session = self.sessions.get_mut(id).expect("a page");
         session.open = false;
@@ -260,7 +260,7 @@ impl Books {
         if !paid {
             return self.emit("checkout.session.expired", object);
         }
-        self.know(&intent, session.amount);
+        self.add_payment(&intent, session.amount);
         object["payment_status"] = json!("paid");
         object["payment_intent"] = json!(intent);
         self.emit("checkout.session.completed", object);
@@ -300,15 +300,15 @@ impl Books {
             let object = books.refund_object(&id);
             books.emit("refund.created", object.clone());
             match outcome {
-                RefundOutcome::Pending => books.ends_refund(&id, "succeeded", "refund.updated"),
-                RefundOutcome::FailsLater => books.ends_refund(&id, "failed", "refund.failed"),
+                RefundOutcome::Pending => books.end_refund(&id, "succeeded", "refund.updated"),
+                RefundOutcome::FailsLater => books.end_refund(&id, "failed", "refund.failed"),
                 _ => {}
             }
             (200, object)
         })
     }
 
-    fn ends_refund(&mut self, id: &str, status: &str, topic: &str) {
+    fn end_refund(&mut self, id: &str, status: &str, topic: &str) {
         let refund = self.refunds.get_mut(id).expect("known");
         refund.status = status.into();
         refund.paid = true;
@@ -316,7 +316,7 @@ impl Books {
         self.emit(topic, object);
     }
 
-    /// A charge that was being processed ends.
+    /// Ends a charge that is being processed.
     pub fn end_processing(&mut self, succeeds: bool) {
         let Some(id) = self
             .charges

@@ -1,8 +1,8 @@
-//! What shoppers are told of money that goes out, and of what an order is still worth.
+//! What shoppers are told about payouts and about what is left of an order's money.
 
 use super::*;
 
-/// An order of Mia's that is paid by a card which no provider knows: only staff can move its money.
+/// Imports an order of Mia's that was paid by a card which no provider knows, so that only staff can move its money.
 async fn order_paid_by_hand(shop: &Shop, number: &str, status: &str, price: &str) {
     let line = json!({ "type": "order", "number": number, "shopper": "mia", "status": status,
         "address": { "address1": "4 Quay Street", "city": "Portland", "zip": "04101", "country": "USA" },
@@ -26,7 +26,7 @@ async fn notes(shop: &Shop, proposal: &Value) -> Vec<String> {
         .collect()
 }
 
-/// What the shopper reads when the model says `claim` in the conversation of a proposal.
+/// The answer that the shopper reads when the model says `claim` in the conversation of a proposal.
 async fn claimed(shop: &Shop, proposal: &Value, claim: &str) -> String {
     shop.app.model.script([Reply::text(claim)]);
     let asked = json!({ "text": "did it work?", "conversation_id": proposal["conversation_id"] });
@@ -41,7 +41,7 @@ async fn staff_says(shop: &Shop, act: &str) {
     let id = tasks["payments"][0]["id"].as_str().expect("a task");
     let sent = shop.kim.request("POST", &format!("/v1/staff/payments/{id}/{act}"));
     assert_eq!(answer(sent).await.0, StatusCode::NO_CONTENT);
-    shop.quiet().await;
+    shop.wait_until_idle().await;
 }
 
 async fn mail_kinds(shop: &Shop) -> Vec<String> {
@@ -52,7 +52,7 @@ async fn mail_kinds(shop: &Shop) -> Vec<String> {
     kinds.fetch_all(&mut db).await.expect("reads")
 }
 
-/// Each way in which a refund can end: what the shopper reads before and after, and what of the model's words is let through.
+/// For each way in which a refund can end: what the shopper reads before and after, and which claims of the model are allowed.
 #[tokio::test]
 async fn a_refund_is_told_as_paid_when_whoever_moves_it_says_so_and_not_before() {
     for (number, act, payout, kind, told) in [
@@ -99,7 +99,7 @@ async fn a_refund_is_told_as_paid_when_whoever_moves_it_says_so_and_not_before()
     }
 }
 
-/// The same at the payment provider, where a refund can be refused at once, later, and after it was made.
+/// The same with the payment provider, which can refuse a refund at once, later, or after it was made.
 #[tokio::test]
 async fn a_refund_at_the_provider_is_told_as_it_is_there() {
     for (outcome, first, last) in [
@@ -147,7 +147,7 @@ async fn a_return_is_told_as_refunded_when_its_parcel_is_back_and_its_money_is_p
         returned["id"].as_str().expect("an id")
     );
     assert_eq!(answer(shop.kim.request("POST", &path)).await.0, StatusCode::NO_CONTENT);
-    shop.quiet().await;
+    shop.wait_until_idle().await;
     assert_eq!(shop.now(&returned).await["payout"], "requested");
     staff_says(&shop, "confirm").await;
     assert_eq!(shop.now(&returned).await["payout"], "paid");
@@ -155,16 +155,16 @@ async fn a_return_is_told_as_refunded_when_its_parcel_is_back_and_its_money_is_p
     assert!(said.last().expect("a note").contains("64.00 USD"), "{said:?}");
 }
 
-/// What a gift card is asked for, or has given for a change that is not made yet, cannot be promised a second time.
+/// Money that a gift card is asked for or holds for a change that is not made yet cannot be promised to another change.
 #[tokio::test]
 async fn a_gift_card_is_spent_once_whatever_it_is_held_for() {
     let shop = Shop::open().await;
     shop.app
-        .meddle("UPDATE payment_methods SET balance_minor = 200 WHERE external_id = 'gift-mia'")
+        .execute_sql("UPDATE payment_methods SET balance_minor = 200 WHERE external_id = 'gift-mia'")
         .await;
     order_paid_by_hand(&shop, "4004", "delivered", "57.50").await;
     let dearer = |number: &str, from: &str, to: &str| json!({ "order_number": number, "changes": [{ "item_id": from, "new_item_id": to }], "payment_method_id": "gift-mia" });
-    // Two that cost 1.50 each are planned while nothing is set aside, and one of them is asked for.
+    // Two changes that cost 1.50 each are planned while nothing is held, and one of them is requested.
     let first = shop
         .mia
         .propose(
@@ -184,14 +184,14 @@ async fn a_gift_card_is_spent_once_whatever_it_is_held_for() {
     for proposal in [&first, &second] {
         shop.kim.approve(proposal).await;
     }
-    shop.quiet().await;
+    shop.wait_until_idle().await;
     let mut states = [
         shop.now(&first).await["state"].clone(),
         shop.now(&second).await["state"].clone(),
     ];
     states.sort_by_key(ToString::to_string);
     assert_eq!(states, ["awaiting_payment", "stale"]);
-    // A third is refused while it is planned.
+    // A third change is refused when it is planned.
     let third = dearer("4004", "lantern-brass", "lantern-black");
     shop.app
         .model
@@ -200,7 +200,7 @@ async fn a_gift_card_is_spent_once_whatever_it_is_held_for() {
     assert!(told.contains("0.50 USD is left on the gift card"), "{told}");
     staff_says(&shop, "confirm").await;
     shop.check_at_rest("spent once").await;
-    // What is given up is there again.
+    // Money of a withdrawn request is available again.
     let mut db = shop.app.superuser().await;
     let left = "SELECT gift_card_left(m.id, NULL) FROM payment_methods m, set_config('app.tenant_id', m.tenant_id::text, false)
         WHERE m.external_id = 'gift-mia' AND m.tenant_id = (SELECT tenant_id FROM tenants WHERE slug = 'one')";
@@ -208,7 +208,7 @@ async fn a_gift_card_is_spent_once_whatever_it_is_held_for() {
     assert_eq!(left, 50);
 }
 
-/// An order whose money has gone back is no order to change, exchange or return; one that was refunded in part is shown as such.
+/// An order that was refunded in full cannot be changed, exchanged or returned. A partial refund is shown in later plans.
 #[tokio::test]
 async fn what_was_refunded_counts_in_every_later_plan() {
     let changes = json!([{ "item_id": "lantern-brass", "new_item_id": "lantern-black" }]);
@@ -250,11 +250,11 @@ async fn what_was_refunded_counts_in_every_later_plan() {
                 "the rest alone is refunded"
             );
         }
-        // A refund that comes after the plan makes it another one.
+        // A refund after the plan was made changes the plan.
         let rest = shop.approved("request_refund", refund("4.00")).await;
         assert_eq!(rest["state"], "executed");
         shop.kim.approve(&proposal).await;
-        shop.quiet().await;
+        shop.wait_until_idle().await;
         let state = shop.now(&proposal).await["state"].clone();
         assert!(state == "stale" || state == "pending", "{tool}: {state}");
         shop.app

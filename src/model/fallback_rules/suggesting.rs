@@ -1,0 +1,76 @@
+//! What a shopper is offered to press below an answer of the rules. It is read off the answer, as the rules read their own question.
+
+use super::{HELP, NOT_UNDERSTOOD, PERSON_OFFERED, returning::question_in, telling::WHICH_ORDER};
+use crate::language::{Language, TextKey};
+
+/// The most orders that are offered.
+const MOST: usize = 4;
+
+/// Short texts, each of which is sent as a message when it is pressed; none where an answer leaves nothing open.
+pub fn suggestions(answer: &str, language: Language) -> Vec<String> {
+    let say = |key: TextKey| key.in_language(language);
+    if question_in(answer).is_some() {
+        return vec![say(TextKey("offline-yes")), say(TextKey("offline-no"))];
+    }
+    let last = answer.rsplit("\n\n").next().unwrap_or_default();
+    let person = say(TextKey("offline-suggest-person"));
+    let mold = WHICH_ORDER.with(language, &[("orders", "\u{1}".into())]);
+    if let Some((before, after)) = mold.split_once('\u{1}')
+        && let Some(orders) = last.strip_prefix(before).and_then(|rest| rest.strip_suffix(after))
+    {
+        let number = |order: &str| order.split_once(" (").map(|(number, _)| number.to_owned());
+        let ask = |number: String| TextKey("offline-suggest-return-order").with(language, &[("number", number.into())]);
+        return orders.split("; ").filter_map(number).take(MOST).map(ask).collect();
+    }
+    let is = |key: TextKey| last == say(key);
+    if is(HELP) || is(NOT_UNDERSTOOD) {
+        return vec![
+            say(TextKey("offline-suggest-order")),
+            say(TextKey("offline-suggest-return")),
+            person,
+        ];
+    }
+    let offers_person = [PERSON_OFFERED, TextKey("offline-no-change")].into_iter().any(is);
+    if offers_person { vec![person] } else { Vec::new() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_open_answer_offers_what_can_be_said_next() {
+        let english = |answer: &str| suggestions(answer, Language::EN);
+        assert_eq!(english("Return Fisherman Sweater of order #1002?"), ["Yes", "No"]);
+        let help = HELP.in_language(Language::EN);
+        assert_eq!(
+            english(&help),
+            ["Where is my order?", "Return something", "Talk to a person"]
+        );
+        let which = WHICH_ORDER.with(
+            Language::EN,
+            &[("orders", "#1002 (Fisherman Sweater); W7 (Mug; blue)".into())],
+        );
+        assert_eq!(english(&which), ["Return order #1002", "Return order W7"]);
+        assert_eq!(english("Order #1001 is delivered."), [""; 0]);
+    }
+
+    #[test]
+    fn the_rules_understand_what_they_offer() {
+        use super::super::{asking::wishes, person::wants_person};
+        for language in Language::all() {
+            for key in ["offline-suggest-order", "offline-suggest-return"] {
+                let said = TextKey(key).in_language(language);
+                assert_eq!(wishes(&said).len(), 1, "{said}");
+            }
+            assert!(wants_person(&TextKey("offline-suggest-person").in_language(language)));
+            let order = TextKey("offline-suggest-return-order").with(language, &[("number", "W7000".into())]);
+            let wishes = wishes(&order);
+            assert_eq!(wishes[0].numbers, ["W7000"], "{order}");
+            assert!(
+                matches!(wishes[0].intent, super::super::asking::Intent::Return),
+                "{order}"
+            );
+        }
+    }
+}

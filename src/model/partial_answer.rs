@@ -1,0 +1,87 @@
+//! What the reader of every protocol keeps of an answer while it comes.
+
+use super::{
+    Chunk, ModelError, Prompt,
+    dialect::{Adaptation, Adaptations},
+    hidden_text::{HiddenText, Part},
+    tool_calls::{Finished, ToolCalls},
+};
+
+pub(super) struct PartialAnswer {
+    text: HiddenText,
+    is_check: bool,
+    pub calls: ToolCalls,
+    /// Why the answer ended: none while it goes on, `Some(None)` when it is whole.
+    pub ended: Option<Option<ModelError>>,
+    pub has_text: bool,
+    /// An event came that is no JSON.
+    pub has_unreadable: bool,
+}
+
+impl PartialAnswer {
+    /// `reasoning_first`: the answer begins inside the reasoning.
+    pub fn new(prompt: &Prompt, reasoning_first: bool) -> Self {
+        Self {
+            text: HiddenText::new(reasoning_first),
+            is_check: prompt.is_check,
+            calls: ToolCalls::new(prompt.tools.iter().map(|tool| tool.name).collect()),
+            ended: None,
+            has_text: false,
+            has_unreadable: false,
+        }
+    }
+
+    /// The parts of the next piece of text.
+    pub fn parts(&mut self, text: &str) -> Vec<Part> {
+        self.text.push(text)
+    }
+
+    /// The parts that are left when the answer is over.
+    pub fn last_parts(&mut self) -> Vec<Part> {
+        self.text.finish()
+    }
+
+    /// What a part adds to the answer.
+    pub fn chunk(&mut self, part: Part) -> Chunk {
+        match part {
+            Part::Visible(text) => {
+                self.has_text = true;
+                Chunk::Text(text)
+            }
+            Part::Reasoning | Part::Call(_) => Chunk::Progress,
+        }
+    }
+
+    /// What parts add to the answer.
+    pub fn chunks(&mut self, parts: Vec<Part>) -> Vec<Chunk> {
+        parts.into_iter().map(|part| self.chunk(part)).collect()
+    }
+
+    /// Ends the answer, because the provider failed or withheld the rest. An error when nothing was given: another model may answer.
+    pub fn fail(&mut self, error: ModelError) -> Result<Vec<Chunk>, ModelError> {
+        if !self.has_text {
+            return Err(error);
+        }
+        self.calls = ToolCalls::default();
+        let error = match error {
+            ModelError::ContentFilter => error,
+            _ => ModelError::ProviderFailed,
+        };
+        self.ended.get_or_insert(Some(error));
+        Ok(Vec::new())
+    }
+
+    /// The calls of an answer that ended so.
+    pub fn finish_calls(&mut self, ended: Option<ModelError>) -> Vec<Finished> {
+        std::mem::take(&mut self.calls).finish(ended == Some(ModelError::LengthLimit))
+    }
+
+    /// How later answers of the endpoint must be read, as this one shows.
+    pub fn lessons(&self) -> Adaptations {
+        let begins_inside = self.is_check && self.text.closed_unopened;
+        begins_inside
+            .then_some(Adaptation::ReasoningFirst)
+            .into_iter()
+            .collect()
+    }
+}

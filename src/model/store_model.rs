@@ -1,0 +1,146 @@
+//! The model of a store: its admin chooses among those that the operator has priced. Without a choice the installation's
+//! default answers.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use serde_json::json;
+
+use super::PricedModel;
+use crate::{
+    ids::StaffId,
+    tenancy::{
+        Role, Tx, Web,
+        audit::{self, Actor, Entry},
+    },
+};
+
+/// The models that stores can choose among. There are none where the fixed rules answer alone.
+#[derive(Clone, Debug, Default)]
+pub struct StoreModels(Arc<[PricedModel]>);
+
+impl StoreModels {
+    /// The installation's default, and whatever else has a price.
+    pub fn new(default: PricedModel, priced: &[PricedModel]) -> Self {
+        let others = priced.iter().filter(|model| model.name != default.name).cloned();
+        Self(std::iter::once(default.clone()).chain(others).collect())
+    }
+
+    /// All of them, the default first.
+    pub fn all(&self) -> &[PricedModel] {
+        &self.0
+    }
+
+    /// What answers for a store without a choice.
+    pub fn default_model(&self) -> Option<&PricedModel> {
+        self.0.first()
+    }
+
+    /// The model of that name, if it can be chosen.
+    pub fn find(&self, name: &str) -> Option<&PricedModel> {
+        self.0.iter().find(|model| *model.name == *name)
+    }
+
+    /// What is asked in place of the default for a store that has chosen `name`. None where the default answers: it is the one
+    /// that was chosen, or the choice has no price any more.
+    pub fn instead_of_default(&self, name: &str) -> Option<&PricedModel> {
+        let others = self.0.get(1..).unwrap_or_default();
+        others.iter().find(|model| *model.name == *name)
+    }
+
+    /// What is asked in place of the default for the bound store.
+    pub async fn of_store<R: Role>(&self, tx: &mut Tx<R>) -> Result<Option<PricedModel>, sqlx::Error> {
+        if self.0.len() < 2 {
+            return Ok(None);
+        }
+        let name = chosen(tx).await?;
+        Ok(name.and_then(|name| self.instead_of_default(&name).cloned()))
+    }
+}
+
+/// The name that the bound store has chosen, whether or not that model can still be chosen.
+pub async fn chosen<R: Role>(tx: &mut Tx<R>) -> Result<Option<String>, sqlx::Error> {
+    sqlx::query_scalar!(
+        "SELECT model FROM store_models WHERE tenant_id = $1",
+        tx.tenant_id().as_uuid()
+    )
+    .fetch_optional(&mut **tx)
+    .await
+}
+
+/// Chooses a model for the bound store, with an audit entry.
+pub async fn choose(
+    tx: &mut Tx<Web>,
+    name: &str,
+    by: StaffId,
+    actor: &Actor,
+    now: DateTime<Utc>,
+) -> Result<(), sqlx::Error> {
+    let old = chosen(tx).await?;
+    sqlx::query!(
+        "INSERT INTO store_models (tenant_id, model, updated_at, updated_by) VALUES ($1, $2, $3, $4)
+        ON CONFLICT (tenant_id) DO UPDATE SET model = excluded.model, updated_at = excluded.updated_at, updated_by = excluded.updated_by",
+        tx.tenant_id().as_uuid(),
+        name,
+        now,
+        by.as_uuid()
+    )
+    .execute(&mut **tx)
+    .await?;
+    record(tx, (old.as_deref(), Some(name)), actor, now).await
+}
+
+/// Takes the bound store's choice away, with an audit entry. False where there was none.
+pub async fn forget(tx: &mut Tx<Web>, actor: &Actor, now: DateTime<Utc>) -> Result<bool, sqlx::Error> {
+    let old = sqlx::query_scalar!(
+        "DELETE FROM store_models WHERE tenant_id = $1 RETURNING model",
+        tx.tenant_id().as_uuid()
+    )
+    .fetch_optional(&mut **tx)
+    .await?;
+    let Some(old) = old else { return Ok(false) };
+    record(tx, (Some(&old), None), actor, now).await?;
+    Ok(true)
+}
+
+async fn record(
+    tx: &mut Tx<Web>,
+    (old, new): (Option<&str>, Option<&str>),
+    actor: &Actor,
+    at: DateTime<Utc>,
+) -> Result<(), sqlx::Error> {
+    let entry = Entry {
+        at,
+        actor,
+        action: "model.change",
+        target_kind: "model",
+        target_id: "choice".into(),
+        before: old.map(|model| json!({ "model": model })),
+        after: new.map(|model| json!({ "model": model })),
+    };
+    audit::append(tx, entry).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn priced(name: &str) -> PricedModel {
+        PricedModel {
+            name: name.into(),
+            price: "1/2".parse().expect("a price"),
+        }
+    }
+
+    #[test]
+    fn a_choice_stands_in_for_the_default_only_while_it_has_a_price() {
+        let models = StoreModels::new(priced("small"), &[priced("large"), priced("small")]);
+        let names: Vec<&str> = models.all().iter().map(|model| &*model.name).collect();
+        assert_eq!(names, ["small", "large"]);
+        let asked = |name| models.instead_of_default(name).map(|model| &*model.name);
+        assert_eq!(asked("large"), Some("large"));
+        assert_eq!((asked("small"), asked("gone")), (None, None));
+        assert!(models.find("small").is_some() && models.find("gone").is_none());
+        assert!(StoreModels::default().instead_of_default("small").is_none());
+    }
+}
