@@ -29,6 +29,7 @@ mod turn_store;
 pub use engine::Engine;
 pub use event_hub::EventStream;
 pub use events::{Event, Message, Numbered, ToolActivity, ToolStatus};
+pub use prompt::CurrentPage;
 pub use send::{Chat, NewMessage};
 
 use std::time::Duration;

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     language::TextKey,
     model::{
-        Chunk, Echo, Link, ModelError, Prompt, ToolCall, Usage,
+        Chunk, Echo, Link, ModelError, Prompt, Source, ToolCall, Usage,
         budget::{BudgetError, End},
     },
     telemetry::Ask,
@@ -95,6 +95,7 @@ impl Turn {
 
     async fn ask_link(&self, link: &Link, prompt: &Prompt, draft: &mut Draft) -> Result<Answer, ModelFailure> {
         let prompt = link.own_prompt(prompt);
+        let may_call_tools = prompt.may_call_tools || link.source() == Source::Offline;
         let opened = ReservationGuard::open(
             link.meter.as_ref(),
             (&self.shopper, self.guest.as_ref()),
@@ -145,6 +146,10 @@ impl Turn {
             }
         }
         drop(chunks);
+        let calls_in_vain = !calls.is_empty() && !may_call_tools;
+        if calls_in_vain {
+            calls.clear();
+        }
         let rest = draft.guard.finish();
         self.tell(draft, &mut text, &rest);
         draft.model_time += began.elapsed();
@@ -171,6 +176,7 @@ impl Turn {
             return Ok(Answer::of(text));
         }
         match fault {
+            None if draft.text.is_empty() && calls_in_vain => Err(ModelFailure::Fault(ModelError::OnlyCalls)),
             None if draft.text.is_empty() && calls.is_empty() => Err(ModelFailure::Fault(ModelError::Empty)),
             None => Ok(Answer { text, calls, echo }),
             // The calls say themselves what is missing.

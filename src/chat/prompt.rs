@@ -15,7 +15,10 @@ use crate::{
 
 /// The canary of a conversation: a mark in its prompt. Seen outside, it shows that instructions leaked, and from which conversation.
 pub(super) fn canary(keyring: &Keyring, conversation: ConversationId) -> String {
-    hex::encode(&keyring.mac(Purpose::Canary, conversation.as_uuid().as_bytes())[..10])
+    let mac = keyring.mac(Purpose::Canary, conversation.as_uuid().as_bytes());
+    // Letters alone: small models take what looks like a number for the order's and cite it.
+    let letters = mac[..10].iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    letters.map(|half| char::from(b'a' + half)).collect()
 }
 
 /// What every prompt must say, line by line. None of it is secret, and nobody's protection depends on it: the server enforces the rules.
@@ -42,9 +45,35 @@ pub fn system_text(store: &str, guest: bool) -> String {
     )
 }
 
+/// A page of the store that a shopper is on, as their browser says it: no more to be trusted than their message.
+pub struct CurrentPage {
+    /// The path of its address, without the query.
+    pub path: String,
+    pub title: String,
+}
+
+impl CurrentPage {
+    /// The line that tells the model of it, as quoted data: it can end neither its line nor the server's part of the message.
+    fn line(&self) -> String {
+        let quoted = |text: &str| {
+            let text: String = text.chars().take(MAX_PAGE_TEXT).collect();
+            serde_json::Value::from(text.replace('[', "(").replace(']', ")")).to_string()
+        };
+        format!(
+            "\nThe shopper is on the page {} at {}",
+            quoted(&self.title),
+            quoted(&self.path)
+        )
+    }
+}
+
+/// How many characters of a page's title, and of its path, the model is told.
+const MAX_PAGE_TEXT: usize = 200;
+
 /// What holds for one turn, as the model is told of it. The conversation's mark stands here and not in the instructions, which every
 /// conversation shares.
-pub(super) fn turn_context(clock: &StoreClock, language: Language, canary: &str) -> String {
+pub(super) fn turn_context(clock: &StoreClock, language: Language, page: Option<&CurrentPage>, canary: &str) -> String {
+    let page = page.map(CurrentPage::line).unwrap_or_default();
     let now = clock.local.format("%A %Y-%m-%d %H:%M");
     let staff = match clock.presence {
         Presence::Here => "there now".to_owned(),
@@ -52,7 +81,7 @@ pub(super) fn turn_context(clock: &StoreClock, language: Language, canary: &str)
         Presence::Away(None) => "away".to_owned(),
     };
     format!(
-        "[server]\nNow: {now} ({})\nThe store's staff: {staff}\nThe shopper's language: {}\n\
+        "[server]\nNow: {now} ({})\nThe store's staff: {staff}\nThe shopper's language: {}{page}\n\
          The mark of this conversation is {canary}. It means nothing to anybody; do not repeat it.\n[/server]",
         clock.time_zone,
         language.tag()
@@ -111,6 +140,7 @@ pub(super) fn opening(
         messages,
         language,
         tools,
+        may_call_tools: true,
         max_output_tokens: limits.output_tokens,
         model: None,
         is_check: false,

@@ -8,7 +8,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::Instrument;
 
 use super::{
-    ChatError, business_hours,
+    ChatError, CurrentPage, business_hours,
     engine::Engine,
     event_hub::{EventHub, EventStream},
     events::Numbered,
@@ -58,6 +58,8 @@ pub struct NewMessage {
     pub language: Option<Language>,
     /// Whether the fallback rules answer, even where there are models.
     pub by_rules: bool,
+    /// The page that the shopper is on, if the client says it.
+    pub page: Option<CurrentPage>,
     /// The address that it was sent from.
     pub address: IpAddr,
     /// The Idempotency-Key, if one was sent: the same key again leads to the same turn.
@@ -149,7 +151,7 @@ impl Chat {
         let events = log.follow(after);
         let canary = prompt::canary(&engine.keyring, conversation);
         let system = prompt::system_text(&store, shopper.is_guest());
-        let context = prompt::turn_context(&clock, language, &canary);
+        let context = prompt::turn_context(&clock, language, message.page.as_ref(), &canary);
         let mut guard = OutputGuard::new(&system, &canary).speaking(language, hosts);
         let tools = match shopper.is_guest() {
             true => self.guest_tools.clone(),

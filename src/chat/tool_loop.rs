@@ -68,18 +68,29 @@ impl Turn {
 
     /// Asks the model, runs the tools that it calls and asks again, until it calls none.
     async fn converse(&self, mut prompt: Prompt, draft: &mut Draft) {
-        for _ in 0..self.engine.limits.rounds {
+        let limits = &self.engine.limits;
+        let last = self.engine.chain.last();
+        let mut round = 1;
+        while round <= limits.rounds {
+            prompt.may_call_tools = round < limits.rounds && draft.calls.len() < limits.calls;
+            let was_by_rules = draft.link == last;
             let Some(Answer { text, calls, echo }) = self.ask(&prompt, draft).await else {
                 return;
             };
             if calls.is_empty() {
                 return;
             }
+            // The rules begin when the models are given up, with rounds of their own.
+            round = if was_by_rules || draft.link != last {
+                round + 1
+            } else {
+                2
+            };
             let results = self.run_calls(&calls, draft).await;
             prompt.messages.push(PromptMessage::Assistant { text, calls, echo });
             prompt.messages.extend(results);
         }
-        draft.fault = Some(ModelError::TooLong);
+        draft.fault = Some(ModelError::OnlyCalls);
     }
 
     /// Runs the calls of one answer: those that read at the same time, then those that propose, in their order.

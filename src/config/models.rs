@@ -175,8 +175,8 @@ impl Reader<'_> {
 
     fn deadlines(&mut self) -> Deadlines {
         Deadlines {
-            first_chunk: Duration::from_secs(self.number("MODEL_FIRST_TOKEN_SECONDS", 1..=120, 10) as u64),
-            total: Duration::from_secs(self.number("MODEL_TOTAL_SECONDS", 1..=300, 30) as u64),
+            first_chunk: Duration::from_secs(self.number("MODEL_FIRST_TOKEN_SECONDS", 1..=600, 10) as u64),
+            total: Duration::from_secs(self.number("MODEL_TOTAL_SECONDS", 1..=900, 30) as u64),
         }
     }
 

@@ -11,7 +11,7 @@ use axum::{
 use futures::StreamExt;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use validator::Validate;
+use validator::{Validate, ValidationError};
 
 use super::{
     client_ip::ClientAddress,
@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     approvals::ProposalView,
-    chat::{Chat, Event, EventStream, Message, NewMessage, ToolActivity, ToolStatus},
+    chat::{Chat, CurrentPage, Event, EventStream, Message, NewMessage, ToolActivity, ToolStatus},
     identity::Shopper,
     ids::{ConversationId, TurnId},
     language::Language,
@@ -43,6 +43,43 @@ pub struct SendMessage {
     /// Answer by the fixed rules, without a language model: this costs nothing and works when no model is available.
     #[serde(default)]
     by_rules: bool,
+    /// The page of the store that the shopper is on, so that the assistant knows what "this" is. It is not stored.
+    #[validate(nested)]
+    page: Option<Page>,
+}
+
+/// A page of the store.
+// It has no `Debug`, so that what is in it cannot reach a log.
+#[derive(Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Page {
+    /// Its address, `http` or `https`, up to 2,000 characters. Only its path goes to the assistant, without the query.
+    #[validate(length(max = 2000), custom(function = web_address))]
+    #[schema(example = "https://shop.example/products/fisherman-sweater")]
+    url: String,
+    /// Its title, up to 200 characters.
+    #[serde(default, deserialize_with = "crate::text::cleaned")]
+    #[validate(length(max = 200))]
+    #[schema(example = "Fisherman Sweater")]
+    title: String,
+}
+
+fn web_address(url: &str) -> Result<(), ValidationError> {
+    match reqwest::Url::parse(url) {
+        Ok(url) if matches!(url.scheme(), "http" | "https") => Ok(()),
+        _ => Err(ValidationError::new("url")
+            .with_message("must be the address of a web page, such as https://shop.example/sweater".into())),
+    }
+}
+
+impl From<Page> for CurrentPage {
+    fn from(page: Page) -> Self {
+        let path = reqwest::Url::parse(&page.url).map_or_else(|_| String::new(), |url| url.path().to_owned());
+        Self {
+            path,
+            title: page.title,
+        }
+    }
 }
 
 /// A finished turn.
@@ -87,6 +124,7 @@ pub async fn send(
         text: message.text,
         language: language(&headers),
         by_rules: message.by_rules,
+        page: message.page.map(CurrentPage::from),
         address,
         key: idempotency_key(&headers)?,
     };

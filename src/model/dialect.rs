@@ -29,6 +29,8 @@ pub enum Adaptation {
     NoTemperature,
     NoTopP,
     NoReasoningEffort,
+    /// `tool_choice` is not sent. Where the model may not call tools, they are left out of the request.
+    NoToolChoice,
     /// The instructions stand in the first message of the shopper.
     SystemAsUser,
     /// A call's message has an empty text in it, not null.
@@ -50,6 +52,7 @@ impl Adaptation {
             Self::NoTemperature => "no_temperature",
             Self::NoTopP => "no_top_p",
             Self::NoReasoningEffort => "no_reasoning_effort",
+            Self::NoToolChoice => "no_tool_choice",
             Self::SystemAsUser => "system_as_user",
             Self::EmptyContent => "empty_content",
             Self::ReasoningFirst => "reasoning_first",
@@ -202,6 +205,7 @@ pub fn learn(refusal: &Refusal, tried: &Adaptations) -> Option<Adaptation> {
             refusal.names("reasoning_effort") || refusal.names("reasoning"),
             A::NoReasoningEffort,
         ),
+        (refusal.names("tool_choice"), A::NoToolChoice),
         (refusal.names("strict"), A::NoStrict),
         (refusal.says(&system_refused), A::SystemAsUser),
         (refusal.says(&content_refused), A::EmptyContent),

@@ -75,6 +75,7 @@ impl ModelError {
             Self::LengthLimit | Self::TooLong => TextKey("model-length-limit"),
             Self::ContentFilter => TextKey("model-content-filter"),
             Self::Garbage => TextKey("model-garbage"),
+            Self::OnlyCalls => TextKey("model-called-without-end"),
             Self::Empty => TextKey("model-empty"),
         }
     }
@@ -160,6 +161,7 @@ mod tests {
             ModelError::ContentFilter,
             ModelError::Garbage,
             ModelError::Empty,
+            ModelError::OnlyCalls,
         ];
         let outcomes = [
             Outcome::IgnoredTools,

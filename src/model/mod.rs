@@ -113,6 +113,9 @@ pub struct Prompt {
     /// The conversation's, for who answers by rules; a language model reads it off the shopper's words.
     pub language: Language,
     pub tools: Arc<[ToolDefinition]>,
+    /// Whether the answer may call tools. When a turn has used up its calls, the definitions stay, because earlier calls refer to them
+    /// and providers find them in their cache, but the model is told to answer.
+    pub may_call_tools: bool,
     /// The longest answer asked for.
     pub max_output_tokens: u32,
     /// The model that the store has chosen, in place of the endpoint's own.
@@ -123,6 +126,12 @@ pub struct Prompt {
 }
 
 impl Prompt {
+    /// Whether a request has the tools in it.
+    fn sends_tools(&self, adaptations: &dialect::Adaptations) -> bool {
+        let may_call = self.may_call_tools || !adaptations.contains(&Adaptation::NoToolChoice);
+        may_call && !self.tools.is_empty()
+    }
+
     /// The prompt without the older half of the turns before the newest message of the shopper. None when there is none to leave out.
     /// It is cut where a turn begins, so that no answer stands without its question.
     pub fn shorter(&self) -> Option<Self> {
@@ -318,6 +327,9 @@ pub enum ModelError {
     Empty,
     #[error("the model's answer is too long")]
     TooLong,
+    /// It calls tools in every answer of a turn, in the last one too, where it may not.
+    #[error("the model calls tools again and again and never answers")]
+    OnlyCalls,
     #[error("the model failed too often just now and is left alone for a moment")]
     Resting,
 }
@@ -345,6 +357,7 @@ impl ModelError {
             | Self::ContentFilter
             | Self::Empty
             | Self::TooLong
+            | Self::OnlyCalls
             | Self::Resting => false,
         }
     }
@@ -370,6 +383,7 @@ impl ModelError {
             Self::Garbage => "garbage",
             Self::Empty => "empty",
             Self::TooLong => "too_long",
+            Self::OnlyCalls => "only_calls",
             Self::Resting => "resting",
         }
     }

@@ -10,6 +10,7 @@ use super::{
 pub(super) struct PartialAnswer {
     text: HiddenText,
     is_check: bool,
+    max_output_tokens: u32,
     pub calls: ToolCalls,
     /// Why the answer ended: none while it goes on, `Some(None)` when it is whole.
     pub ended: Option<Option<ModelError>>,
@@ -24,6 +25,7 @@ impl PartialAnswer {
         Self {
             text: HiddenText::new(reasoning_first),
             is_check: prompt.is_check,
+            max_output_tokens: prompt.max_output_tokens,
             calls: ToolCalls::new(prompt.tools.iter().map(|tool| tool.name).collect()),
             ended: None,
             has_text: false,
@@ -69,6 +71,13 @@ impl PartialAnswer {
         };
         self.ended.get_or_insert(Some(error));
         Ok(Vec::new())
+    }
+
+    /// How the answer ended, by what the server says and by its length: llama.cpp's Responses and some proxies call an answer complete
+    /// that stops at its limit. `output_tokens` is 0 where the server does not count.
+    pub fn ending(&self, ended: Option<ModelError>, output_tokens: u32) -> Option<ModelError> {
+        let at_limit = output_tokens == self.max_output_tokens;
+        ended.or(at_limit.then_some(ModelError::LengthLimit))
     }
 
     /// The calls of an answer that ended so.

@@ -193,6 +193,7 @@ mod tests {
                 messages: vec![PromptMessage::Shopper(text.clone())],
                 language: crate::language::Language::EN,
                 tools: [].into(),
+                may_call_tools: true,
                 max_output_tokens: 2000,
                 model: None,
                 is_check: false,

@@ -48,6 +48,9 @@ pub fn body(model: &str, endpoint: &str, sampling: Sampling, prompt: &Prompt, ad
     if let Some(last) = tools.last_mut() {
         last["cache_control"] = cached();
         body.insert("tools".into(), tools.into());
+        if !prompt.may_call_tools {
+            body.insert("tool_choice".into(), json!({ "type": "none" }));
+        }
     }
     body.insert("messages".into(), messages.into());
     // A model that thinks takes neither.

@@ -219,6 +219,7 @@ impl AnswerReader for MessagesReader {
             None => return Err(ModelError::CutOff),
             Some(ended) => ended,
         };
+        let ended = self.answer.ending(ended, self.usage.output_tokens);
         let finished = self.answer.finish_calls(ended);
         if !finished.is_empty() {
             let data = self.content(&finished);

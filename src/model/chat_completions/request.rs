@@ -14,7 +14,7 @@ pub fn body(model: &str, endpoint: &str, sampling: Sampling, prompt: &Prompt, ad
     let mut body = Map::new();
     body.insert("model".into(), json!(model));
     body.insert("messages".into(), messages(prompt, endpoint, adaptations).into());
-    if !prompt.tools.is_empty() {
+    if prompt.sends_tools(adaptations) {
         body.insert(
             "tools".into(),
             prompt
@@ -23,6 +23,9 @@ pub fn body(model: &str, endpoint: &str, sampling: Sampling, prompt: &Prompt, ad
                 .map(|definition| tool(definition, adaptations))
                 .collect(),
         );
+        if !prompt.may_call_tools {
+            body.insert("tool_choice".into(), json!("none"));
+        }
     }
     body.insert("stream".into(), json!(true));
     if !has(Adaptation::NoStreamOptions) {

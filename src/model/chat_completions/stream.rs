@@ -279,6 +279,7 @@ impl AnswerReader for ChatReader {
             }
             Some(ended) => ended,
         };
+        let ended = self.answer.ending(ended, self.usage.unwrap_or_default().output_tokens);
         chunks.extend(self.finish_calls(ended));
         chunks.push(Chunk::End(self.usage.unwrap_or_default(), ended));
         Ok(chunks)

@@ -116,6 +116,7 @@ impl Question {
             ],
             language: Language::EN,
             tools: definitions(self.tools()),
+            may_call_tools: true,
             max_output_tokens,
         }
     }

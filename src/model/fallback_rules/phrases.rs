@@ -138,6 +138,7 @@ fn converse(
         } else {
             &["get_order", "return_items"]
         }),
+        may_call_tools: true,
         max_output_tokens: 100,
     };
     let mut made = Vec::new();
@@ -312,6 +313,7 @@ fn half_a_result_is_told_as_not_found() {
         ],
         language: Language::EN,
         tools: tools(&["return_items"]),
+        may_call_tools: true,
         max_output_tokens: 100,
     };
     let Reply::Say(text) = reply(&prompt) else {

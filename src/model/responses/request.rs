@@ -16,7 +16,7 @@ pub fn body(model: &str, endpoint: &str, sampling: Sampling, prompt: &Prompt, ad
     let (instructions, input) = input(prompt, endpoint);
     body.insert("instructions".into(), json!(instructions));
     body.insert("input".into(), input.into());
-    if !prompt.tools.is_empty() {
+    if prompt.sends_tools(adaptations) {
         let tool = |tool: &crate::model::ToolDefinition| {
             let schema = if has(Adaptation::PlainSchemas) {
                 json_schema::plain(&tool.schema)
@@ -27,6 +27,9 @@ pub fn body(model: &str, endpoint: &str, sampling: Sampling, prompt: &Prompt, ad
             json!({ "type": "function", "name": tool.name, "description": tool.description, "parameters": schema, "strict": strict })
         };
         body.insert("tools".into(), prompt.tools.iter().map(tool).collect());
+        if !prompt.may_call_tools {
+            body.insert("tool_choice".into(), json!("none"));
+        }
     }
     body.insert("stream".into(), json!(true));
     body.insert("store".into(), json!(false));

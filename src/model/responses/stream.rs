@@ -138,6 +138,7 @@ impl AnswerReader for ResponseReader {
             None => return Err(ModelError::CutOff),
             Some(ended) => ended,
         };
+        let ended = self.answer.ending(ended, self.usage.unwrap_or_default().output_tokens);
         let finished = self.answer.finish_calls(ended);
         if !finished.is_empty() && !self.reasoning.is_empty() {
             let data = json!(self.reasoning);

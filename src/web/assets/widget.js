@@ -420,6 +420,12 @@
     }
   }
 
+  // Only the address without its query, which may hold what is nobody's business.
+  function page() {
+    const isWeb = /^https?:$/.test(location.protocol);
+    return isWeb ? { url: (location.origin + location.pathname).slice(0, 2000), title: document.title.slice(0, 200) } : undefined;
+  }
+
   // --- A turn is sent once, and followed until it is done, over reloads and lost connections.
   async function send(text) {
     sending = true;
@@ -449,7 +455,7 @@
         const response = await call(
           "POST",
           "/v1/chat/send",
-          { text, conversation_id: conversation },
+          { text, conversation_id: conversation, page: page() },
           { accept: "text/event-stream", "idempotency-key": key, "last-event-id": String(after) },
         );
         note("");

@@ -121,6 +121,7 @@ fn prompt() -> Prompt {
         messages: vec![PromptMessage::Shopper("Where is #1001?".into())],
         language: Language::EN,
         tools: [tool("get_order"), tool("list_orders")].into(),
+        may_call_tools: true,
         max_output_tokens: 100,
         model: None,
         is_check: false,

@@ -271,6 +271,7 @@ fn second_round((url, model): (&str, &str), reasoning: Value, chosen: Option<Pri
         ],
         language: Language::EN,
         tools: [].into(),
+        may_call_tools: true,
         max_output_tokens: 100,
         model: chosen,
         is_check: false,
