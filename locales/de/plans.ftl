@@ -1,7 +1,7 @@
 # Was eine Anfrage täte: ihre Zusammenfassung, die Zeilen, die gezeigt werden, wenn jemand entscheidet, und der Stand einer Bestellung.
 
 plan-add-crm-note = Eine Notiz für unser Personal machen.
-plan-hand-off = Jemanden aus unserem Team rufen.
+plan-hand-off = Unser Team in dieses Gespräch holen.
 plan-cancel = Bestellung { $number } stornieren und { $amounts } erstatten.
 plan-cancel-unpaid = Bestellung { $number } stornieren. Es war nichts bezahlt.
 plan-order-address = Bestellung { $number } senden an: { $address }.
@@ -59,3 +59,10 @@ order-status-delivered = zugestellt
 order-status-cancelled = storniert
 order-status-return-requested = Rücksendung erbeten
 order-status-exchange-requested = Umtausch erbeten
+
+# What payment methods are called.
+method-brand-and-digits = { $brand } mit den Endziffern { $digits }
+method-digits = Karte mit den Endziffern { $digits }
+method-card = Karte
+method-paypal = PayPal
+method-gift-card = Geschenkkarte

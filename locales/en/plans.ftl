@@ -1,7 +1,7 @@
 # What a request would do: its summary, the rows that whoever decides is shown, and how an order stands.
 
 plan-add-crm-note = Make a note for our staff.
-plan-hand-off = Call a person of our staff.
+plan-hand-off = Ask our staff to join this conversation.
 plan-cancel = Cancel order { $number } and refund { $amounts }.
 plan-cancel-unpaid = Cancel order { $number }. Nothing was paid.
 plan-order-address = Send order { $number } to { $address }.
@@ -59,3 +59,10 @@ order-status-delivered = delivered
 order-status-cancelled = cancelled
 order-status-return-requested = return requested
 order-status-exchange-requested = exchange requested
+
+# What payment methods are called.
+method-brand-and-digits = { $brand } ending in { $digits }
+method-digits = card ending in { $digits }
+method-card = card
+method-paypal = PayPal
+method-gift-card = gift card

@@ -9,6 +9,7 @@ mod effects;
 mod executor;
 pub mod expire;
 pub mod list;
+mod names;
 mod outcome;
 mod payouts;
 mod plan;
@@ -19,6 +20,7 @@ pub mod returns;
 
 pub use executor::{Done, ExecuteError, Executor, Planner};
 pub use list::ProposalView;
+pub use names::Names;
 pub use plan::{OrderRef, Plan, PlanError};
 pub use propose::{ProposalRequest, ProposeError, propose};
 

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::rendering::{Detail, render};
+use super::{
+    Names,
+    rendering::{Detail, render},
+};
 use crate::{
     ids::OrderId,
     language::{Language, LocalizedText, TextKey},
@@ -18,11 +21,11 @@ use crate::{
 #[derive(Clone, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Plan {
     /// A summary in plain words, for the decider and the shopper.
-    #[schema(example = "Cancel order #1003 and refund 28.00 USD to gift-mia.")]
+    #[schema(example = "Cancel order #1003 and refund 28.00 USD to gift card.")]
     pub summary: String,
     /// The summary in languages other than English, by their tags.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schema(value_type = BTreeMap<String, String>, example = json!({ "de": "Bestellung #1003 stornieren und 28,00 USD an gift-mia erstatten." }))]
+    #[schema(value_type = BTreeMap<String, String>, example = json!({ "de": "Bestellung #1003 stornieren und 28,00 USD an Geschenkkarte erstatten." }))]
     pub translations: BTreeMap<Language, String>,
     /// Every change field by field, in each language, by its tag: what a decider is shown.
     #[serde(default)]
@@ -52,6 +55,17 @@ pub struct OrderRef {
 
 impl Plan {
     pub fn new(summary: LocalizedText, order: Option<OrderRef>, amount: Option<Money>, changes: Vec<Change>) -> Self {
+        Self::with_names(summary, order, amount, changes, &Names::default())
+    }
+
+    /// A plan whose payment methods and goods people know by `names`.
+    pub fn with_names(
+        summary: LocalizedText,
+        order: Option<OrderRef>,
+        amount: Option<Money>,
+        changes: Vec<Change>,
+        names: &Names,
+    ) -> Self {
         let others = Language::all().filter(|language| *language != Language::EN);
         Self {
             translations: others
@@ -59,7 +73,7 @@ impl Plan {
                 .collect(),
             summary: summary.in_language(Language::EN).to_owned(),
             details: Language::all()
-                .map(|language| (language, render(order.as_ref(), &changes, language)))
+                .map(|language| (language, render(order.as_ref(), &changes, names, language)))
                 .collect(),
             order,
             amount,

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::OrderRef;
+use super::{Names, OrderRef};
 use crate::{
     language::{Language, TextKey},
     money::Money,
@@ -30,8 +30,9 @@ pub struct Detail {
 }
 
 /// Renders every change, field by field, in one language, after what was refunded on the order before and what is promised of the rest.
-pub fn render(order: Option<&OrderRef>, changes: &[Change], language: Language) -> Vec<Detail> {
+pub fn render(order: Option<&OrderRef>, changes: &[Change], names: &Names, language: Language) -> Vec<Detail> {
     let mut rows = Rows {
+        names,
         language,
         details: Vec::new(),
     };
@@ -49,12 +50,13 @@ pub fn render(order: Option<&OrderRef>, changes: &[Change], language: Language) 
     rows.details
 }
 
-struct Rows {
+struct Rows<'a> {
+    names: &'a Names,
     language: Language,
     details: Vec<Detail>,
 }
 
-impl Rows {
+impl Rows<'_> {
     fn say(&self, message: TextKey) -> String {
         message.in_language(self.language)
     }
@@ -123,6 +125,7 @@ impl Rows {
                 payment_method_id,
             } => {
                 for item in item_ids {
+                    let item = self.names.item(item).to_owned();
                     self.value(TextKey("detail-returned-item"), item);
                 }
                 let amount = self.money(*amount);
@@ -136,7 +139,8 @@ impl Rows {
             } => {
                 for Swap { item_id, new_item_id } in swaps {
                     let label = self.say(TextKey("detail-exchange"));
-                    self.row(label, Some(item_id.clone()), Some(new_item_id.clone()));
+                    let [old, new] = [item_id, new_item_id].map(|id| self.names.item(id).to_owned());
+                    self.row(label, Some(old), Some(new));
                 }
                 let difference = self.money(*difference);
                 self.value(TextKey("detail-difference"), difference);
@@ -174,7 +178,8 @@ impl Rows {
     }
 
     fn method(&mut self, id: &str) {
-        self.value(TextKey("detail-payment-method"), id);
+        let name = self.names.method(id, self.language).to_owned();
+        self.value(TextKey("detail-payment-method"), name);
     }
 
     fn address(&mut self, whose: TextKey, from: Option<&Address>, to: &Address) {
@@ -294,7 +299,10 @@ mod tests {
     fn rendered(change: &Value) -> Option<[Vec<Detail>; 2]> {
         let change: Change = serde_json::from_value(change.clone()).ok()?;
         let german: Language = "de".parse().ok()?;
-        Some([Language::EN, german].map(|language| render(None, std::slice::from_ref(&change), language)))
+        Some(
+            [Language::EN, german]
+                .map(|language| render(None, std::slice::from_ref(&change), &Names::default(), language)),
+        )
     }
 
     #[test]

@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 use validator::Validate;
 
 use super::{
-    Ledger, WriteTool, methods, must_be, must_promise_nothing, order, order_ref, total, unrefunded, wording::spell,
+    Ledger, WriteTool, methods, must_be, must_promise_nothing, names, order, order_ref, total, unrefunded,
+    wording::spell,
 };
 use crate::{
     approvals::{
@@ -75,15 +76,17 @@ impl WriteTool for CancelOrder {
             [] => TextKey("plan-cancel-unpaid"),
             _ => TextKey("plan-cancel"),
         };
+        let names = names(&methods, &order.lines);
         let summary = LocalizedText::from_fn(|language| {
-            let (number, amounts) = (order.number.as_str(), spell(&refunds, language));
+            let (number, amounts) = (order.number.as_str(), spell(&refunds, &names, language));
             message.with(language, &[("number", number.into()), ("amounts", amounts.into())])
         });
-        Ok(Plan::new(
+        Ok(Plan::with_names(
             summary,
             order_ref(&order),
             Some(total(&refunds, order.total.currency)),
             changes,
+            &names,
         ))
     }
 }

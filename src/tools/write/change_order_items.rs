@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use validator::Validate;
 
 use super::{
-    ItemChange, Ledger, WriteTool, book_difference, method, methods, must_be, must_be_paid, must_cover, order,
+    ItemChange, Ledger, WriteTool, book_difference, method, methods, must_be, must_be_paid, must_cover, names, order,
     order_ref, swap, wording::swapped,
 };
 use crate::{
@@ -65,6 +65,7 @@ impl WriteTool for ChangeOrderItems {
         must_cover(tx, (&order, shopper), method, difference).await?;
         let mut ledger = Ledger::new(&methods);
         book_difference(&mut ledger, difference, &method.id)?;
+        let names = names(&methods, order.lines.iter().chain(&lines));
         let mut changes = vec![
             Change::Status {
                 from: order.status,
@@ -81,8 +82,9 @@ impl WriteTool for ChangeOrderItems {
             &order,
             &arguments.changes,
             (difference, &method.id),
+            &names,
         );
         let amount = Some(Money::new(difference.minor.abs(), difference.currency));
-        Ok(Plan::new(summary, order_ref(&order), amount, changes))
+        Ok(Plan::with_names(summary, order_ref(&order), amount, changes, &names))
     }
 }

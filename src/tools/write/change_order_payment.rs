@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use validator::Validate;
 
-use super::{Ledger, WriteTool, method, methods, must_be, must_cover, must_promise_nothing, order, order_ref};
+use super::{Ledger, WriteTool, method, methods, must_be, must_cover, must_promise_nothing, names, order, order_ref};
 use crate::{
     approvals::{
         Plan, PlanError,
@@ -66,20 +66,22 @@ impl WriteTool for ChangeOrderPayment {
         let mut ledger = Ledger::new(&methods);
         ledger.book(PaymentKind::Payment, paid.amount, &new.id)?;
         ledger.book(PaymentKind::Refund, paid.amount, &paid.payment_method_id)?;
+        let names = names(&methods, &order.lines);
         let summary = LocalizedText::from_fn(|language| {
             let values = [
                 ("number", order.number.as_str().into()),
                 ("amount", paid.amount.in_language(language).into()),
-                ("new", new.id.as_str().into()),
-                ("old", paid.payment_method_id.as_str().into()),
+                ("new", names.method(&new.id, language).into()),
+                ("old", names.method(&paid.payment_method_id, language).into()),
             ];
             TextKey("plan-payment").with(language, &values)
         });
-        Ok(Plan::new(
+        Ok(Plan::with_names(
             summary,
             order_ref(&order),
             Some(paid.amount),
             ledger.into_changes(),
+            &names,
         ))
     }
 }

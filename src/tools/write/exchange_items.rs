@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use validator::Validate;
 
 use super::{
-    ItemChange, WriteTool, method, methods, must_be, must_be_paid, must_cover, order, order_ref, swap, swaps,
+    ItemChange, WriteTool, method, methods, must_be, must_be_paid, must_cover, names, order, order_ref, swap, swaps,
     wording::swapped,
 };
 use crate::{
@@ -58,7 +58,7 @@ impl WriteTool for ExchangeItems {
     async fn plan<R: Role>(arguments: &Arguments, shopper: ShopperId, tx: &mut Tx<R>) -> Result<Plan, PlanError> {
         let order = order(tx, &arguments.order_number).await?;
         must_be(&order, OrderStatus::Delivered, "delivered")?;
-        let (_, difference) = swap(tx, &order, &arguments.changes).await?;
+        let (lines, difference) = swap(tx, &order, &arguments.changes).await?;
         must_be_paid(&order)?;
         let methods = methods(tx, shopper).await?;
         let method = method(&methods, &arguments.payment_method_id)?;
@@ -74,13 +74,15 @@ impl WriteTool for ExchangeItems {
                 payment_method_id: method.id.clone(),
             },
         ];
+        let names = names(&methods, order.lines.iter().chain(&lines));
         let summary = swapped(
             TextKey("plan-exchange"),
             &order,
             &arguments.changes,
             (difference, &method.id),
+            &names,
         );
         let amount = Some(Money::new(difference.minor.abs(), difference.currency));
-        Ok(Plan::new(summary, order_ref(&order), amount, changes))
+        Ok(Plan::with_names(summary, order_ref(&order), amount, changes, &names))
     }
 }

@@ -23,7 +23,7 @@ use validator::Validate;
 use self::units::{UNDER_WAY, unit_of, units_left};
 use super::Contract;
 use crate::{
-    approvals::{OrderRef, Plan, PlanError, policy::Policy, returns},
+    approvals::{Names, OrderRef, Plan, PlanError, policy::Policy, returns},
     ids::ShopperId,
     ledger,
     money::{Currency, Money},
@@ -118,6 +118,11 @@ async fn methods<R: Role>(tx: &mut Tx<R>, shopper: ShopperId) -> Result<BTreeMap
         .into_iter()
         .map(|method| (method.id.clone(), method))
         .collect())
+}
+
+/// What people call the shopper's payment methods and the goods in `lines`.
+fn names<'a>(methods: &BTreeMap<String, PaymentMethod>, lines: impl IntoIterator<Item = &'a Line>) -> Names {
+    Names::of(methods.values()).with_goods(lines)
 }
 
 fn method<'a>(methods: &'a BTreeMap<String, PaymentMethod>, id: &str) -> Result<&'a PaymentMethod, PlanError> {

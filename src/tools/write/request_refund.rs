@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use validator::Validate;
 
-use super::{Ledger, WriteTool, methods, order, order_ref, total, unrefunded, wording::spell};
+use super::{Ledger, WriteTool, methods, names, order, order_ref, total, unrefunded, wording::spell};
 use crate::{
     approvals::{
         Plan, PlanError,
@@ -79,15 +79,17 @@ impl WriteTool for RequestRefund {
                 refunds.push((method, amount));
             }
         }
+        let names = names(&methods, &order.lines);
         let summary = LocalizedText::from_fn(|language| {
-            let (number, amounts) = (order.number.as_str(), spell(&refunds, language));
+            let (number, amounts) = (order.number.as_str(), spell(&refunds, &names, language));
             TextKey("plan-refund").with(language, &[("number", number.into()), ("amounts", amounts.into())])
         });
-        Ok(Plan::new(
+        Ok(Plan::with_names(
             summary,
             order_ref(&order),
             Some(wanted),
             ledger.into_changes(),
+            &names,
         ))
     }
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use validator::Validate;
 
 use super::{
-    WriteTool, method, methods, must_be, must_be_paid, order, order_ref, total, unit_of, units_left, unrefunded,
+    WriteTool, method, methods, must_be, must_be_paid, names, order, order_ref, total, unit_of, units_left, unrefunded,
     wording::goods,
 };
 use crate::{
@@ -104,16 +104,23 @@ impl WriteTool for ReturnItems {
             true => TextKey("plan-return"),
             false => TextKey("plan-return-rest"),
         };
+        let names = names(&methods, &order.lines);
         let summary = LocalizedText::from_fn(|language| {
             let values = [
                 ("goods", goods(&order.lines, &arguments.item_ids, language).into()),
                 ("number", order.number.as_str().into()),
                 ("worth", worth.in_language(language).into()),
                 ("refund", refund.in_language(language).into()),
-                ("method", method.id.as_str().into()),
+                ("method", names.method(&method.id, language).into()),
             ];
             message.with(language, &values)
         });
-        Ok(Plan::new(summary, order_ref(&order), Some(refund), changes))
+        Ok(Plan::with_names(
+            summary,
+            order_ref(&order),
+            Some(refund),
+            changes,
+            &names,
+        ))
     }
 }

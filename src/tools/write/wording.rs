@@ -2,17 +2,18 @@
 
 use super::ItemChange;
 use crate::{
+    approvals::Names,
     language::{Language, LocalizedText, TextKey},
     money::Money,
     store::orders::{Line, Order},
 };
 
-/// `28.00 USD to gift-mia and 5.00 USD to card-mia`.
-pub(super) fn spell(amounts: &[(String, Money)], language: Language) -> String {
+/// `28.00 USD to gift card and 5.00 USD to Visa ending in 1234`.
+pub(super) fn spell(amounts: &[(String, Money)], names: &Names, language: Language) -> String {
     let spell = |(method, amount): &(String, Money)| {
         let values = [
             ("amount", amount.in_language(language).into()),
-            ("method", method.as_str().into()),
+            ("method", names.method(method, language).into()),
         ];
         TextKey("amount-to-method").with(language, &values)
     };
@@ -54,12 +55,13 @@ pub(super) fn goods<'a>(lines: &[Line], item_ids: impl IntoIterator<Item = &'a S
     }
 }
 
-/// `Exchange Enamel Mug of order #W1; the difference of 2.00 USD goes by card-mia.`
+/// `Exchange Enamel Mug of order #W1; the difference of 2.00 USD goes by Visa ending in 1234.`
 pub(super) fn swapped(
     message: TextKey,
     order: &Order,
     changes: &[ItemChange],
-    (difference, by): (Money, &str),
+    (difference, method): (Money, &str),
+    names: &Names,
 ) -> LocalizedText {
     LocalizedText::from_fn(|language| {
         let items = changes.iter().map(|change| &change.item_id);
@@ -67,7 +69,7 @@ pub(super) fn swapped(
             ("goods", goods(&order.lines, items, language).into()),
             ("number", order.number.as_str().into()),
             ("difference", difference.in_language(language).into()),
-            ("method", by.into()),
+            ("method", names.method(method, language).into()),
         ];
         message.with(language, &values)
     })

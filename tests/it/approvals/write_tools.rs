@@ -36,7 +36,7 @@ async fn cancel_order_refunds_to_where_it_came_from() {
     );
     assert_eq!(
         proposal["plan"]["summary"],
-        "Cancel order #1003 and refund 28.00 USD to gift-mia."
+        "Cancel order #1003 and refund 28.00 USD to gift card."
     );
     assert_eq!(
         mia.read("/v1/orders/1003").await.1,
@@ -55,7 +55,7 @@ async fn cancel_order_refunds_to_where_it_came_from() {
     let (_, conversations) = mia.read("/v1/conversations").await;
     assert_eq!(
         conversations["conversations"][0]["last_message"],
-        "Done: Cancel order #1003 and refund 28.00 USD to gift-mia."
+        "Done: Cancel order #1003 and refund 28.00 USD to gift card."
     );
 }
 

@@ -103,7 +103,7 @@ async fn it_works_on_a_strict_page_of_another_site_right_to_left_on_the_smallest
     browser.wait_for_text("jemanden aus unserem Team gerufen").await;
     browser
         .wait_for(&chat(
-            "chat.querySelector('.proposal p').textContent === 'Jemanden aus unserem Team rufen.'",
+            "chat.querySelector('.proposal p').textContent === 'Unser Team in dieses Gespräch holen.'",
         ))
         .await;
     browser.screenshot("smallest-dark-right-to-left").await;
