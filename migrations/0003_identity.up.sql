@@ -55,6 +55,14 @@ BEGIN
           AND s.revoked_at IS NULL AND s.idle_until > at AND s.expires_at > at;
 END $$;
 
+-- Whether a session lives still, with the proof of the order that it had.
+CREATE FUNCTION session_lives(tenant uuid, session uuid, proved_order uuid, at timestamptz) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM set_config('app.tenant_id', tenant::text, true), set_config('app.shopper_id', '', true);
+    RETURN EXISTS (SELECT FROM find_session(tenant, ARRAY(SELECT s.token_hash FROM sessions s WHERE s.tenant_id = tenant AND s.id = session), at) f
+        WHERE f.order_id IS NOT DISTINCT FROM proved_order);
+END $$;
+
 CREATE TABLE staff (
     tenant_id         uuid NOT NULL REFERENCES tenants,
     id                uuid NOT NULL,
@@ -330,6 +338,7 @@ GRANT DELETE, SELECT (tenant_id, expires_at) ON assertion_uses TO countersign_ex
 GRANT DELETE, SELECT (tenant_id, tat) ON throttles TO countersign_executor;
 GRANT DELETE, SELECT (tenant_id, shopper_id, expires_at, idle_until, revoked_at, id, address, device, created_at), UPDATE (revoked_at, address,
     device) ON sessions TO countersign_executor;
-GRANT DELETE, SELECT (tenant_id, expires_at, revoked_at) ON staff_sessions TO countersign_executor;
-REVOKE ALL ON FUNCTION find_session, find_staff_session, find_api_key, password_raises_epoch FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION find_session, find_staff_session, find_api_key TO countersign_web;
+GRANT DELETE, SELECT (tenant_id, expires_at, revoked_at), UPDATE (revoked_at) ON staff_sessions TO countersign_executor;
+GRANT SELECT (tenant_id, revoked_at), UPDATE (revoked_at) ON api_keys TO countersign_executor;
+REVOKE ALL ON FUNCTION find_session, session_lives, find_staff_session, find_api_key, password_raises_epoch FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION find_session, session_lives, find_staff_session, find_api_key TO countersign_web;

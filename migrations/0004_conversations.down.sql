@@ -1,2 +1,2 @@
-DROP FUNCTION release_conversations CASCADE;
-DROP TABLE tool_calls, messages, turns, conversations;
+DROP FUNCTION record_subject, release_conversations CASCADE;
+DROP TABLE conversation_subjects, tool_calls, messages, turns, conversations;

@@ -114,6 +114,28 @@ BEGIN
 END $$;
 
 -- Who may do what.
+-- Whose data else was looked up in a conversation: the owner of the order that a guest had proved. An erasure of the owner finds the
+-- conversation here, also when the guest's session is long gone.
+CREATE TABLE conversation_subjects (
+    tenant_id       uuid NOT NULL,
+    conversation_id uuid NOT NULL,
+    subject_id      uuid NOT NULL,
+    PRIMARY KEY (tenant_id, subject_id, conversation_id),
+    FOREIGN KEY (tenant_id, conversation_id) REFERENCES conversations ON DELETE CASCADE,
+    FOREIGN KEY (tenant_id, subject_id) REFERENCES shoppers
+);
+CALL protect_table('conversation_subjects', false);
+CREATE INDEX conversation_subjects_of_conversation ON conversation_subjects (tenant_id, conversation_id);
+
+CREATE FUNCTION record_subject() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO conversation_subjects (tenant_id, conversation_id, subject_id)
+    SELECT NEW.tenant_id, NEW.conversation_id, o.shopper_id FROM orders o WHERE o.tenant_id = NEW.tenant_id AND o.id = app_order()
+    ON CONFLICT DO NOTHING;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER record_subject AFTER INSERT ON turns FOR EACH ROW WHEN (app_order() IS NOT NULL) EXECUTE FUNCTION record_subject();
+
 GRANT SELECT, INSERT, UPDATE (updated_at, shopper_id, waiting_since, held_by, language), DELETE ON conversations TO countersign_web;
 GRANT SELECT, INSERT, UPDATE (status, events, lease_until, finished_at, idempotency_key), DELETE ON turns TO countersign_web;
 GRANT SELECT, INSERT, DELETE ON messages, tool_calls TO countersign_web;
@@ -122,3 +144,5 @@ GRANT SELECT, INSERT, UPDATE (body), DELETE ON messages TO countersign_executor;
 GRANT UPDATE (events, idempotency_key, status, finished_at), SELECT (tenant_id, shopper_id, id, conversation_id, created_at, events, status,
     finished_at), DELETE ON turns TO countersign_executor;
 GRANT UPDATE (arguments), SELECT (tenant_id, shopper_id, turn_id, arguments), DELETE ON tool_calls TO countersign_executor;
+GRANT INSERT ON conversation_subjects TO countersign_web;
+GRANT SELECT ON conversation_subjects TO countersign_executor;

@@ -38,11 +38,13 @@ use support::{PASSWORD, TestApp};
 const CONCURRENCY: usize = 6;
 const SHOPIFY_SECRET: &str = "shopify secret of the bench";
 /// A message of the longest legal length, made of this.
-const MESSAGES: [(&str, &str); 4] = [
+const MESSAGES: [(&str, &str); 5] = [
     ("send questions", "Where is my order #1001? "),
     ("send one word", "a"),
     ("send signs", "((([[[ .,;:- "),
     ("send digits", "4111 1111 1111 1111 "),
+    // One sign that stands for eighteen.
+    ("send ligatures", "\u{fdfa}"),
 ];
 
 /// What the caller needs to know about the server.

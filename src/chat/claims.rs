@@ -4,6 +4,8 @@
 //! result or a note on a proposal in this conversation supports it, and is replaced by a true sentence otherwise. The patterns cover common
 //! English and German phrasings, not every one, so nobody should rely on them alone.
 
+pub(super) mod completed;
+
 use std::sync::LazyLock;
 
 use regex::{Match, Regex};

@@ -145,6 +145,20 @@ impl Evidence {
         }
     }
 
+    /// Whether nothing in the conversation was done, and no order was seen that was refunded, cancelled, changed or is being returned.
+    pub fn is_empty(&self) -> bool {
+        let is_touched = |order: &SeenOrder| {
+            let statuses = [
+                "cancelled",
+                "return_requested",
+                "exchange_requested",
+                "pending_items_modified",
+            ];
+            order.is_refunded || statuses.contains(&&*order.status)
+        };
+        self.deeds.is_empty() && !self.orders.iter().any(is_touched)
+    }
+
     /// Whether a folded sentence occurs word for word in the texts.
     pub fn holds(&self, sentence: &str) -> bool {
         self.said.contains(sentence.trim())

@@ -4,6 +4,7 @@
 use std::{borrow::Cow, collections::HashSet, sync::LazyLock};
 
 use regex::{Captures, Regex};
+use unicode_normalization::UnicodeNormalization;
 
 /// Replaces a removed link.
 pub(super) const NO_LINK: &str = "[link removed]";
@@ -80,16 +81,12 @@ pub(super) fn check(text: &str, known: &HashSet<String>, own: &[String]) -> Opti
     (checked != text).then(|| checked.into_owned())
 }
 
-/// The text with full-width letters, and with dots of other scripts inside a word of ASCII, as browsers read them in an address (UTS 46).
+/// The text with letters of other widths and styles, and with dots of other scripts inside a word of ASCII, as browsers read them in an
+/// address (UTS 46).
 fn as_a_browser_reads(text: &str) -> Cow<'_, str> {
-    let is_wide = |c: char| matches!(c, '\u{ff01}'..='\u{ff5e}' | '。' | '｡');
-    if !text.contains(is_wide) {
+    if text.is_ascii() {
         return text.into();
     }
-    let narrow = |c: char| match c {
-        '\u{ff01}'..='\u{ff5e}' => char::from_u32(u32::from(c) - 0xfee0).unwrap_or(c),
-        other => other,
-    };
     let letters: Vec<char> = text.chars().map(narrow).collect();
     let is_letter = |at: Option<usize>| {
         at.and_then(|at| letters.get(at))
@@ -100,6 +97,15 @@ fn as_a_browser_reads(text: &str) -> Cow<'_, str> {
         other => *other,
     };
     letters.iter().enumerate().map(read).collect::<String>().into()
+}
+
+/// The sign of ASCII that browsers read in an address for another one: full-width, bold and circled letters, the one dot leader.
+fn narrow(c: char) -> char {
+    let mut plain = std::iter::once(c).nfkc();
+    match (plain.next(), plain.next()) {
+        (Some(plain), None) if plain.is_ascii_graphic() => plain,
+        _ => c,
+    }
 }
 
 /// Where an incomplete link may begin in a text.
@@ -248,6 +254,8 @@ mod tests {
             ("Pay at evil。example/pay", "Pay at [link removed]"),
             ("Pay at ｅｖｉｌ.example/pay", "Pay at [link removed]"),
             ("Pay at evil．example/pay", "Pay at [link removed]"),
+            ("Pay at 𝐞𝐯𝐢𝐥.example/pay", "Pay at [link removed]"),
+            ("Pay at evil\u{2024}example/pay", "Pay at [link removed]"),
             ("Pay at 203.0.113.9/pay", "Pay at [link removed]"),
             ("Pay at evil.example\\pay", "Pay at [link removed]"),
         ] {

@@ -207,7 +207,7 @@ impl Turn {
     }
 
     /// Sends a fixed text of the service.
-    fn say(&self, draft: &mut Draft, message: TextKey) {
+    pub(super) fn say(&self, draft: &mut Draft, message: TextKey) {
         self.tell(draft, &mut String::new(), &message.in_language(self.language));
     }
 }

@@ -168,6 +168,13 @@ impl OutputGuard {
         checked
     }
 
+    /// Whether what the answer speaks of as done may be so: something was done in this conversation, a tool said the same, or a sentence of
+    /// the answer was replaced already.
+    pub fn may_be_done(&self, completed: &[String]) -> bool {
+        let is_known = |sentence: &String| self.evidence.holds(sentence);
+        self.breach == Some(Breach::Claim) || !self.evidence.is_empty() || completed.iter().all(is_known)
+    }
+
     /// Whether `text`, which goes somewhere else than to the shopper, holds instructions or the canary.
     pub fn forbids(&self, text: &str) -> bool {
         let text = plain(text);
@@ -254,7 +261,9 @@ fn begins_at(text: &str, secret: &str) -> Option<usize> {
 /// Where the last word begins, which may be incomplete. Words that may be groups of one number, or that announce a token, are held back
 /// together with what follows them.
 fn last_word(text: &str) -> usize {
-    let parts_words = |c: char| c.is_whitespace() || c >= '\u{2e80}' && !is_invisible(c);
+    // Dots and letters of other widths belong to a word: browsers read them as those of an address.
+    let is_wide = |c: char| matches!(c, '。' | '｡' | '\u{ff01}'..='\u{ff5e}');
+    let parts_words = |c: char| c.is_whitespace() || c >= '\u{2e80}' && !is_invisible(c) && !is_wide(c);
     let word_start = |end: usize| {
         text[..end]
             .rfind(parts_words)

@@ -24,7 +24,7 @@ use crate::{
     ids::{ConversationId, MessageId, TurnId},
     keyring::Keyring,
     language::Language,
-    model::{self, Link, ToolDefinition, budget::GuestNetworks},
+    model::{Link, ToolDefinition, budget::GuestNetworks},
     telemetry,
     tenancy::{Tx, Web},
 };
@@ -180,8 +180,8 @@ impl Chat {
             message: new.message,
             log,
             guard,
-            // Who asks for a person is heard before any model is asked: the rules call one at once.
-            by_rules: message.by_rules || model::wants_person(&message.text),
+            address: message.address,
+            by_rules: message.by_rules,
             held,
             stopping: self.stopping.clone(),
         };

@@ -8,6 +8,7 @@ use tokio::time::{Instant, interval_at, timeout};
 use tracing::Instrument;
 
 use super::{
+    claims::{NOT_DONE, completed},
     events::{Event, ToolActivity, ToolStatus},
     finish::NO_ANSWER,
     model_call::Answer,
@@ -15,8 +16,9 @@ use super::{
     turn_store::{self, CallRecord, bounded},
 };
 use crate::{
+    cpu_pool::MESSAGES,
     language::TextKey,
-    model::{ModelError, Prompt, PromptMessage, ToolCall},
+    model::{self, ModelError, Prompt, PromptMessage, Source, ToolCall},
     tools::{CallContext, CallOutcome, Outcome},
 };
 
@@ -34,7 +36,8 @@ impl Turn {
             turn_id: self.id,
             message_id: self.message,
         });
-        let link = if self.by_rules { self.engine.chain.last() } else { 0 };
+        let by_rules = self.by_rules || self.wants_person(&prompt).await;
+        let link = if by_rules { self.engine.chain.last() } else { 0 };
         let mut draft = Draft::new(std::mem::take(&mut self.guard), link);
         let answered = tokio::select! {
             () = std::future::ready(()), if self.held => true,
@@ -47,6 +50,9 @@ impl Turn {
             () = self.stopping.cancelled() => false,
             () = self.keep_alive() => false,
         };
+        if answered {
+            self.add_notice(&mut draft).await;
+        }
         let (source, model_time) = (draft.source, draft.model_time);
         let stored = if answered {
             self.conclude(draft).await
@@ -66,6 +72,33 @@ impl Turn {
         self.engine.metrics.turn_ended(source.name(), own);
     }
 
+    /// Puts a true sentence behind a model's answer that speaks of something as done, where nothing supports it.
+    async fn add_notice(&self, draft: &mut Draft) {
+        if draft.source != Source::Model {
+            return;
+        }
+        let text = draft.text.clone();
+        let completed = MESSAGES.run(Some(self.address), move || completed::find(&text)).await;
+        // Too much is read at the moment: the sentence is true whatever the answer says.
+        let needs_notice = completed.map_or(true, |found| !found.is_empty() && !draft.guard.may_be_done(&found));
+        if needs_notice {
+            self.say(draft, NOT_DONE);
+        }
+    }
+
+    /// Whether the shopper asks for a person. That is heard before any model is asked: the rules call one at once. Where too much is read
+    /// at the moment, the model hears it.
+    async fn wants_person(&self, prompt: &Prompt) -> bool {
+        let Some(PromptMessage::Shopper(text)) = prompt.messages.last() else {
+            return false;
+        };
+        let text = text.clone();
+        let read = MESSAGES
+            .run(Some(self.address), move || model::wants_person(&text))
+            .await;
+        read.unwrap_or(false)
+    }
+
     /// Asks the model, runs the tools that it calls and asks again, until it calls none.
     async fn converse(&self, mut prompt: Prompt, draft: &mut Draft) {
         let limits = &self.engine.limits;
@@ -77,7 +110,7 @@ impl Turn {
             let Some(Answer { text, calls, echo }) = self.ask(&prompt, draft).await else {
                 return;
             };
-            if calls.is_empty() {
+            if calls.is_empty() || !self.is_still_signed_in(draft).await {
                 return;
             }
             // The rules begin when the models are given up, with rounds of their own.
@@ -91,6 +124,19 @@ impl Turn {
             prompt.messages.extend(results);
         }
         draft.fault = Some(ModelError::OnlyCalls);
+    }
+
+    /// Whether the session that sent the message lives still. What was signed out, or erased, looks nothing up.
+    async fn is_still_signed_in(&self, draft: &mut Draft) -> bool {
+        let now = self.engine.clock.now();
+        match self.shopper.is_still_signed_in(&self.engine.web, now).await {
+            Ok(lives) => lives,
+            Err(error) => {
+                tracing::error!(turn = %self.id, error = %crate::telemetry::cause(&error), "the session could not be checked");
+                draft.fault = Some(ModelError::Unreachable);
+                false
+            }
+        }
     }
 
     /// Runs the calls of one answer: those that read at the same time, then those that propose, in their order.

@@ -1,6 +1,6 @@
 //! One turn as data: what it runs with, and what it has gathered.
 
-use std::{sync::Arc, time::Duration};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use tokio_util::sync::CancellationToken;
 
@@ -32,6 +32,8 @@ pub(super) struct Turn {
     pub guard: OutputGuard,
     /// Whether to ask no model at all.
     pub by_rules: bool,
+    /// The address that the message was sent from.
+    pub address: IpAddr,
     /// Whether a person answers instead of the assistant.
     pub held: bool,
     /// Cancelled when running turns are to end now.

@@ -1,5 +1,6 @@
 //! The command line: one program, one subcommand for each thing an operator does.
 
+mod after_restore;
 mod catch_mail;
 mod control;
 mod demo;
@@ -54,6 +55,9 @@ enum Command {
     Worker,
     /// Create the database roles and bring the schema up to date. Safe to run again.
     Migrate,
+    /// End every session, API key, invitation and code, once after a backup was restored: some may have been revoked since the dump.
+    /// Needs DATABASE_ADMIN_URL.
+    AfterRestore,
     /// Manage stores.
     #[command(subcommand)]
     Tenant(tenants::TenantCommand),
@@ -160,6 +164,10 @@ pub enum CliError {
         "the database role {0} may bypass row-level security; take SUPERUSER and BYPASSRLS from it, or run `countersign migrate`"
     )]
     PowerfulRole(&'static str),
+    #[error(
+        "this database was restored from a backup, so sessions and keys that were revoked since the dump may be live again; run `countersign after-restore`, then start"
+    )]
+    Restored,
     #[error("{0} lines were not imported")]
     Rejected(usize),
     #[error("the audit of `{0}` is broken at entry {1}")]
@@ -226,6 +234,7 @@ async fn dispatch(command: Command) -> Result<(), CliError> {
             println!("the schema is at migration {}", tenancy::schema::newest_migration());
             Ok(())
         }
+        Command::AfterRestore => after_restore::run().await,
         Command::Export { tenant: slug } => {
             let pools = pools()?;
             let store = tenant(&pools, &slug).await?;

@@ -46,6 +46,7 @@ pub async fn run(settings: Settings) -> Result<(), CliError> {
     let listener = bind(settings.listen).await?;
     let pools = tenancy::connect(&settings.database);
     refuse_powerful_role(&pools).await?;
+    refuse_restored(&pools).await?;
     tracing::info!(listen = %settings.listen, version = crate::VERSION, "serving");
     let stop = stop_signal()?;
     let model = model(&settings.model);
@@ -344,6 +345,15 @@ async fn refuse_powerful_role(pools: &Pools) -> Result<(), CliError> {
             tracing::warn!(error = %telemetry::cause(&error), "the database cannot be reached yet");
             Ok(())
         }
+    }
+}
+
+/// Refuses to start on a restored database before its proofs were ended.
+async fn refuse_restored(pools: &Pools) -> Result<(), CliError> {
+    match pools.web.is_restored().await {
+        Ok(true) => Err(CliError::Restored),
+        // Postgres may still be starting.
+        Ok(false) | Err(_) => Ok(()),
     }
 }
 

@@ -3,6 +3,7 @@
 //! Law: identity comes from the session. [`Shopper`] and [`StaffMember`] are proofs of a live session; their fields are private and only
 //! this room builds them, so a function that takes one cannot be called for somebody else.
 
+pub mod after_restore;
 pub mod api_keys;
 pub mod assertion_keys;
 mod assertions;

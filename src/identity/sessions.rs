@@ -6,7 +6,7 @@ use super::{Device, Identity, IdentityError, Proof, SessionToken, guests};
 use crate::{
     ids::{OrderId, SessionId, ShopperId, TenantId},
     mail::{self, Mail},
-    tenancy::{Scope, Tx, Web},
+    tenancy::{Pool, Scope, Tx, Web},
 };
 
 /// How long sessions live.
@@ -57,6 +57,24 @@ impl Shopper {
 
     pub fn session(&self) -> SessionId {
         self.session
+    }
+
+    /// Whether the session lives still, and with it the proof of an order that it has. One round trip.
+    pub async fn is_still_signed_in(&self, web: &Pool<Web>, now: DateTime<Utc>) -> Result<bool, sqlx::Error> {
+        let (tenant, session) = (self.tenant.as_uuid(), self.session.as_uuid());
+        let order = self.order.map(OrderId::as_uuid);
+        let lives = |pool| async move {
+            sqlx::query_scalar!(
+                r#"SELECT session_lives($1, $2, $3, $4) AS "lives!""#,
+                tenant,
+                session,
+                order,
+                now
+            )
+            .fetch_one(&pool)
+            .await
+        };
+        web.unscoped(lives).await
     }
 
     /// What this shopper's transactions may see: the shopper's own rows and, to read, the one order that a guest has proved.

@@ -20,8 +20,9 @@ use asking::{Intent, Wish, calls, wishes};
 use returning::{Answer, Question, answer_to, candidates, propose, question_in};
 use telling::{ToolResult, list, tell, text};
 
-use super::{Chunk, ChunkStream, Model, Prompt, PromptMessage, Source, ToolCall, Usage};
+use super::{Chunk, ChunkStream, Model, ModelError, Prompt, PromptMessage, Source, ToolCall, Usage};
 use crate::{
+    cpu_pool::{Busy, MESSAGES},
     language::{Language, TextKey},
     store::order_number,
 };
@@ -33,30 +34,43 @@ pub struct OfflineModel;
 
 impl Model for OfflineModel {
     fn answer(&self, prompt: Prompt) -> ChunkStream {
-        let chunks: Vec<Chunk> = match reply(&prompt) {
-            Reply::Call(calls) => {
-                let call = |(at, (tool, arguments)): (usize, (&str, Value))| {
-                    Chunk::Call(ToolCall {
-                        id: format!("offline-{}-{at}", prompt.messages.len()),
-                        tool: tool.to_owned(),
-                        arguments: arguments.to_string(),
-                        fault: None,
-                    })
-                };
-                calls.into_iter().enumerate().map(call).collect()
-            }
-            // Word by word, so that whoever builds a front end sees streaming.
-            Reply::Say(text) => text
-                .split_inclusive(' ')
-                .map(|word| Chunk::Text(word.to_owned()))
-                .collect(),
-        };
-        stream::iter(chunks.into_iter().chain([Chunk::End(Usage::default(), None)]).map(Ok)).boxed()
+        stream::once(answer_in_pool(prompt)).flatten().boxed()
     }
 
     fn source(&self) -> Source {
         Source::Offline
     }
+}
+
+/// Answers off the runtime's threads, because a long message takes more than a millisecond to read.
+async fn answer_in_pool(prompt: Prompt) -> ChunkStream {
+    let chunks = match MESSAGES.run(None, move || chunks(&prompt)).await {
+        Ok(chunks) => chunks.into_iter().map(Ok).collect(),
+        Err(Busy) => vec![Err(ModelError::Resting)],
+    };
+    stream::iter(chunks).boxed()
+}
+
+fn chunks(prompt: &Prompt) -> Vec<Chunk> {
+    let chunks: Vec<Chunk> = match reply(prompt) {
+        Reply::Call(calls) => {
+            let call = |(at, (tool, arguments)): (usize, (&str, Value))| {
+                Chunk::Call(ToolCall {
+                    id: format!("offline-{}-{at}", prompt.messages.len()),
+                    tool: tool.to_owned(),
+                    arguments: arguments.to_string(),
+                    fault: None,
+                })
+            };
+            calls.into_iter().enumerate().map(call).collect()
+        }
+        // Word by word, so that whoever builds a front end sees streaming.
+        Reply::Say(text) => text
+            .split_inclusive(' ')
+            .map(|word| Chunk::Text(word.to_owned()))
+            .collect(),
+    };
+    chunks.into_iter().chain([Chunk::End(Usage::default(), None)]).collect()
 }
 
 type Call = (&'static str, Value);

@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::{
     about_person::{Person, is_about},
+    forget_words::forget_words,
     mentions::mentions,
 };
 use crate::{
@@ -189,35 +190,26 @@ async fn forget_orders(tx: &mut Tx<Executor>, shopper: ShopperId) -> Result<(), 
     .map(drop)
 }
 
-/// What was said, and what the model called. A turn that runs ends here: it stores no answer.
+/// The words of the shopper's conversations, and of those in which a guest had proved an order of the shopper: the order was looked up there.
+/// The shopper waits for nobody any more.
 async fn forget_conversations(
     tx: &mut Tx<Executor>,
     shopper: ShopperId,
     now: DateTime<Utc>,
 ) -> Result<(), sqlx::Error> {
-    let id = shopper.as_uuid();
-    sqlx::query!("UPDATE messages SET body = $2 WHERE shopper_id = $1", id, ERASED)
-        .execute(&mut **tx)
-        .await?;
-    sqlx::query!("UPDATE notes SET body = $2 WHERE shopper_id = $1", id, ERASED)
-        .execute(&mut **tx)
-        .await?;
-    sqlx::query!(
-        "UPDATE turns SET events = '[]', idempotency_key = NULL, finished_at = coalesce(finished_at, $2),
-            status = CASE status WHEN 'running' THEN 'interrupted' ELSE status END WHERE shopper_id = $1",
-        id,
-        now
+    let conversations = sqlx::query_scalar!(
+        r#"SELECT id AS "id!" FROM conversations WHERE tenant_id = $1 AND shopper_id = $2
+        UNION SELECT conversation_id FROM conversation_subjects WHERE tenant_id = $1 AND subject_id = $2"#,
+        tx.tenant_id().as_uuid(),
+        shopper.as_uuid()
     )
-    .execute(&mut **tx)
+    .fetch_all(&mut **tx)
     .await?;
-    sqlx::query!("UPDATE tool_calls SET arguments = $2 WHERE shopper_id = $1", id, ERASED)
-        .execute(&mut **tx)
-        .await?;
+    forget_words(tx, &conversations, now).await?;
     sqlx::query!(
-        "UPDATE conversations SET erased_at = coalesce(erased_at, $2), waiting_since = NULL, held_by = NULL, network = NULL, site = NULL
-        WHERE shopper_id = $1",
-        id,
-        now
+        "UPDATE conversations SET waiting_since = NULL, held_by = NULL WHERE tenant_id = $1 AND shopper_id = $2",
+        tx.tenant_id().as_uuid(),
+        shopper.as_uuid()
     )
     .execute(&mut **tx)
     .await
@@ -246,7 +238,8 @@ async fn end_proposals(tx: &mut Tx<Executor>, shopper: ShopperId, now: DateTime<
             ledger::give_up(tx, proposal.id, "erased", now).await?;
         }
     }
-    // The amount has a column of its own. The digest still proves, to whoever has the plan, what was decided on.
+    // What was approved already keeps no plan either: its execution ends at the erasure. The amount has a column of its own, and the digest
+    // still proves, to whoever has the plan, what was decided on.
     sqlx::query!(
         "UPDATE proposals SET arguments = '{}', plan = jsonb_build_object('summary', $2::text, 'changes', '[]'::jsonb), reason = NULL WHERE shopper_id = $1",
         id,
@@ -254,6 +247,9 @@ async fn end_proposals(tx: &mut Tx<Executor>, shopper: ShopperId, now: DateTime<
     )
     .execute(&mut **tx)
     .await?;
+    sqlx::query!("UPDATE notes SET body = $2 WHERE shopper_id = $1", id, ERASED)
+        .execute(&mut **tx)
+        .await?;
     sqlx::query!("SELECT forget_reasons($1)", id)
         .fetch_one(&mut **tx)
         .await

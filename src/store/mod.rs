@@ -6,6 +6,7 @@ mod about_person;
 pub mod catalogue;
 pub mod changes;
 pub mod erasure;
+mod forget_words;
 pub mod help;
 mod mentions;
 pub mod order_number;

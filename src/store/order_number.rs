@@ -37,6 +37,9 @@ const ZEROS: [u32; 68] = [
     0x1e4f0, 0x1e5f1, 0x1e950,
 ];
 
+/// The most characters of a text in its plain form: those of the longest message.
+const MAX_PLAIN: usize = 4_000;
+
 /// The number's letters and digits: small letters, ASCII digits, no mark, dash, space or label.
 pub fn fold(number: &str) -> String {
     let mut folded = once(number);
@@ -51,11 +54,12 @@ pub fn fold(number: &str) -> String {
 }
 
 /// Text with each sign as its plainest form: no width, no style, no invisible character; the digits of every script are ASCII, and the
-/// numero sign, whose compatibility form would run into the number behind it, is a `#`.
+/// numero sign, whose compatibility form would run into the number behind it, is a `#`. At most [`MAX_PLAIN`] characters: one sign can stand
+/// for eighteen, and whoever reads the plain form must not have that much more to read.
 pub fn plain(text: &str) -> String {
     let visible = text.chars().filter(|&c| !is_invisible(c) || c.is_whitespace());
     let hashed = visible.map(|c| if c == '№' { '#' } else { c });
-    hashed.nfkc().map(ascii_digit).collect()
+    hashed.nfkc().take(MAX_PLAIN).map(ascii_digit).collect()
 }
 
 fn once(number: &str) -> String {
@@ -91,6 +95,9 @@ fn letters(text: &str) -> String {
 }
 
 fn ascii_digit(c: char) -> char {
+    if c.is_ascii() || !c.is_numeric() {
+        return c;
+    }
     let code = u32::from(c);
     let value = ZEROS
         .iter()
@@ -166,6 +173,12 @@ mod tests {
         }
         assert_eq!(fold("order"), "order");
         assert_eq!(fold("#-…"), "");
+    }
+
+    #[test]
+    fn one_sign_for_many_does_not_make_a_text_longer_than_a_message() {
+        // U+FDFA stands for eighteen characters.
+        assert_eq!(plain(&"\u{fdfa}".repeat(4_000)).chars().count(), MAX_PLAIN);
     }
 
     /// Unicode's own list of decimal digits, as the pattern library has it.

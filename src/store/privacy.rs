@@ -3,7 +3,7 @@
 use chrono::{DateTime, Duration, Utc};
 use serde_json::Value;
 
-use super::erasure::ERASED;
+use super::forget_words::forget_words;
 use crate::{
     ids::ShopperId,
     tenancy::{
@@ -115,26 +115,7 @@ pub async fn retain(pool: &Pool<Executor>, longest: Duration, now: DateTime<Utc>
         if old.is_empty() {
             continue;
         }
-        sqlx::query!(
-            "UPDATE messages SET body = $2 WHERE conversation_id = ANY ($1)",
-            &old,
-            ERASED
-        )
-        .execute(&mut *tx)
-        .await?;
-        sqlx::query!(
-            "UPDATE tool_calls SET arguments = $2 WHERE turn_id IN (SELECT id FROM turns WHERE conversation_id = ANY ($1))",
-            &old,
-            ERASED
-        )
-        .execute(&mut *tx)
-        .await?;
-        sqlx::query!("UPDATE turns SET events = '[]' WHERE conversation_id = ANY ($1)", &old)
-            .execute(&mut *tx)
-            .await?;
-        sqlx::query!("UPDATE conversations SET erased_at = $2 WHERE id = ANY ($1)", &old, now)
-            .execute(&mut *tx)
-            .await?;
+        forget_words(&mut tx, &old, now).await?;
         // Stored events were processed long before; their raw bodies are deleted at the same age.
         sqlx::query!(
             "DELETE FROM incoming_webhooks WHERE received_at < $1 AND state IN ('done', 'ignored')",

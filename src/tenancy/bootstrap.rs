@@ -52,6 +52,14 @@ pub async fn migrate(admin: &PgConnectOptions, settings: &DatabaseSettings) -> R
     Ok(())
 }
 
+/// Marks a restored database as one whose proofs were ended. `ops/restore` sets the mark.
+pub async fn clear_restored(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    sqlx::raw_sql("DO $$ BEGIN EXECUTE format('ALTER DATABASE %I RESET app.restored', current_database()); END $$")
+        .execute(connection)
+        .await
+        .map(drop)
+}
+
 /// Creates a role or sets its password. Roles are shared by all databases of a server, but locks are not: a migration of another database
 /// may change the same role at the same time, and Postgres then refuses one of the two.
 async fn ensure_role(

@@ -158,6 +158,13 @@ impl<R: Role> Pool<R> {
         .await
     }
 
+    /// Whether the database was restored from a backup and its proofs were not ended yet. `ops/restore` sets it on the database.
+    pub async fn is_restored(&self) -> Result<bool, sqlx::Error> {
+        sqlx::query_scalar!(r#"SELECT coalesce(current_setting('app.restored', true), '') = 'yes' AS "restored!""#)
+            .fetch_one(&self.inner)
+            .await
+    }
+
     /// Runs statements without a bound scope: the few that bind their own (`find_session`) or need none (`tenants` by its slug).
     ///
     /// After a restart of Postgres the pool holds dead connections, so `run` may be called again: it must be safe to repeat.

@@ -4,7 +4,7 @@ use chrono::Duration;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-use crate::support::{PASSWORD, TestApp, shopper::answer};
+use crate::support::{PASSWORD, Reply, TestApp, shopper::answer};
 
 #[tokio::test]
 async fn a_wrong_password_and_an_unknown_account_get_one_answer() {
@@ -182,4 +182,26 @@ async fn the_cookie_is_http_only_and_same_site() {
     for attribute in ["HttpOnly", "SameSite=Lax", "Path=/"] {
         assert!(cookie.contains(attribute), "{cookie}");
     }
+}
+
+#[tokio::test]
+async fn a_turn_looks_nothing_up_once_its_session_has_ended() {
+    let app = TestApp::start().await;
+    let mia = app.shopper("mia").await;
+    app.model.respond(|_| {
+        let call = Reply::call("get_profile", json!({}));
+        Reply::After(std::time::Duration::from_millis(700), Box::new(call))
+    });
+    let log_out = async {
+        while app.model.requests().is_empty() {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        let session = format!("{}/v1/sessions/current", app.url);
+        answer(app.http.delete(session).bearer_auth(&mia.token)).await.0
+    };
+    let (answered, status) = tokio::join!(mia.ask("Where do I live?"), log_out);
+    assert_eq!(status, StatusCode::NO_CONTENT);
+    assert_eq!(answered["message"]["source"], "fallback", "{answered}");
+    assert_eq!(app.model.requests().len(), 1, "the model is not asked again");
+    assert_eq!(app.count("SELECT count(*) FROM tool_calls").await, 0);
 }

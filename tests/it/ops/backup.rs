@@ -102,6 +102,39 @@ async fn a_dump_made_under_load_restores_elsewhere_with_every_row_and_a_whole_au
         let said = String::from_utf8_lossy(&verified.stdout).into_owned();
         assert!(verified.status.success() && said.contains("chain whole"), "{said}");
     }
+    // The server starts only when what may have been revoked since the dump has ended.
+    let restored_url = format!("postgres://localhost/{other}?host={}", socket.display());
+    let command = async |arguments: &[&str]| {
+        let mut command = crate::ops::probe::countersign(&app).await;
+        let output = command
+            .args(arguments)
+            .env("DATABASE_URL", &restored_url)
+            .env("DATABASE_ADMIN_URL", url(&other))
+            .output()
+            .await
+            .expect("runs");
+        (
+            output.status.success(),
+            String::from_utf8_lossy(&output.stderr).into_owned(),
+        )
+    };
+    let mut restored = sqlx::PgConnection::connect_with(&database::postgres().await.admin(&other))
+        .await
+        .expect("connects");
+    let mut count =
+        async |live: &'static str| -> i64 { sqlx::query_scalar(live).fetch_one(&mut restored).await.expect("counts") };
+    const LIVE: &str = "SELECT (SELECT count(*) FROM sessions WHERE revoked_at IS NULL) + (SELECT count(*) FROM staff_sessions WHERE revoked_at IS NULL)";
+    assert!(count(LIVE).await > 0, "somebody was signed in when it was dumped");
+    let (started, said) = command(&["serve"]).await;
+    assert!(!started && said.contains("countersign after-restore"), "{said}");
+    let (ended, said) = command(&["after-restore"]).await;
+    assert!(ended, "{said}");
+    assert_eq!(count(LIVE).await, 0);
+    assert_eq!(
+        count("SELECT count(*) FROM pg_db_role_setting WHERE array_to_string(setconfig, ',') LIKE '%app.restored%'")
+            .await,
+        0
+    );
     // A second restore into the same database is refused and changes nothing.
     let again = Command::new("ops/restore")
         .arg(&dump)
