@@ -264,7 +264,7 @@ impl Turn<'_> {
             said.push(telling::ask_which(&orders, self.language));
         }
         if said.is_empty() {
-            said.push(self.say_text(if vocabulary::is_greeting(self.message) {
+            said.push(self.say_text(if clauses::is_greeting(self.message) {
                 HELP
             } else {
                 NOT_UNDERSTOOD
