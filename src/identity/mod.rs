@@ -11,6 +11,7 @@ mod epoch;
 mod guests;
 pub mod members;
 pub mod password;
+mod password_link;
 mod recovery;
 mod scopes;
 pub mod sessions;
