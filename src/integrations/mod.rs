@@ -15,6 +15,7 @@ pub mod outbound_http;
 pub mod payments;
 pub mod shopify;
 mod signatures;
+mod standard_webhooks;
 mod store_api;
 mod stripe;
 mod vendors;
