@@ -1,12 +1,12 @@
 //! Routes to send a message and to follow its turn, as JSON or as server-sent events.
 
-use std::{convert::Infallible, time::Duration};
+use std::convert::Infallible;
 
 use axum::{
     Extension, Json,
     extract::State,
     http::{HeaderMap, StatusCode, header},
-    response::{IntoResponse, Response, Sse, sse},
+    response::{IntoResponse, Response, sse},
 };
 use futures::StreamExt;
 use serde::{Deserialize, Serialize};
@@ -193,9 +193,7 @@ fn stream(events: EventStream, drain: &Drain) -> Response {
             .event(numbered.event.name());
         Ok::<_, Infallible>(event.json_data(&numbered.event).unwrap_or_default())
     });
-    Sse::new(drain.bounded(events))
-        .keep_alive(sse::KeepAlive::new().interval(Duration::from_secs(15)))
-        .into_response()
+    drain.event_stream(events)
 }
 
 fn wants_events(headers: &HeaderMap) -> bool {

@@ -26,7 +26,7 @@ use crate::{
 };
 
 /// How long a request waits for the database. Metrics are then served without it, and the process is not ready.
-const DATABASE_TIMEOUT: Duration = Duration::from_secs(2);
+const STATUS_QUERY_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A client of external systems that are behind circuit breakers.
 pub trait Dependency: Send + Sync {
@@ -135,7 +135,7 @@ impl Internal {
         let caps = Caps::default();
         let caps = (caps.tenant_day_micros, caps.tenant_month_micros);
         let measuring = backlog::measure(&self.pools.executor, &self.metrics, caps, self.clock.now());
-        let measured = tokio::time::timeout(DATABASE_TIMEOUT, measuring).await;
+        let measured = tokio::time::timeout(STATUS_QUERY_TIMEOUT, measuring).await;
         self.metrics.database_up(matches!(measured, Ok(Ok(()))));
         self.pools
             .connections()
@@ -149,7 +149,7 @@ impl Internal {
     pub async fn readiness(&self) -> Readiness {
         let database = self.health_check.is_up().await;
         let schema = database
-            && tokio::time::timeout(DATABASE_TIMEOUT, self.pools.web.has_schema())
+            && tokio::time::timeout(STATUS_QUERY_TIMEOUT, self.pools.web.has_schema())
                 .await
                 .unwrap_or(false);
         let resting = self.dependencies().into_iter().filter(|(_, resting)| *resting);

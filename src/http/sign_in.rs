@@ -4,7 +4,7 @@
 use axum::{
     Json,
     extract::State,
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    http::{HeaderMap, StatusCode, header},
 };
 use chrono::{DateTime, Utc};
 use secrecy::SecretString;
@@ -14,7 +14,7 @@ use validator::Validate;
 
 use super::{
     SecureCookies,
-    credentials::cookie_name,
+    credentials::SESSION_COOKIE,
     extract::Body,
     problem::Problem,
     responses::{BadBody, Role, Unauthenticated},
@@ -366,12 +366,6 @@ fn opened_session(opened: LoggedIn, identity: &Identity, cookies: SecureCookies)
 }
 
 pub(super) fn set_cookie(cookies: SecureCookies, value: &str, max_age: i64) -> HeaderMap {
-    let secure = if cookies.0 { "; Secure" } else { "" };
-    let cookie = format!(
-        "{}={value}; Path=/; Max-Age={max_age}; HttpOnly; SameSite=Lax{secure}",
-        cookie_name(cookies.0)
-    );
-    HeaderValue::try_from(cookie)
-        .map(|cookie| HeaderMap::from_iter([(header::SET_COOKIE, cookie)]))
-        .unwrap_or_default()
+    let cookie = SESSION_COOKIE.set(cookies.0, value, max_age);
+    cookie.map(|cookie| (header::SET_COOKIE, cookie)).into_iter().collect()
 }

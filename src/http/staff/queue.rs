@@ -6,7 +6,7 @@ use axum::{
     Json,
     extract::State,
     http::StatusCode,
-    response::{IntoResponse, Response, Sse, sse},
+    response::{Response, sse},
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use futures::stream;
@@ -216,7 +216,5 @@ pub async fn events(
             }
         },
     );
-    Sse::new(drain.bounded(changes))
-        .keep_alive(sse::KeepAlive::new().interval(Duration::from_secs(15)))
-        .into_response()
+    drain.event_stream(changes)
 }

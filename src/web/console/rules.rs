@@ -8,7 +8,7 @@ use axum::{
     routing::{get, post},
 };
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Console, Failure, Page, Submitted, Visitor, done, encoded, filters, form::NumberField, render};
 use crate::{
@@ -27,21 +27,18 @@ pub fn routes() -> Router<Console> {
         .route("/console/model", post(change_model))
 }
 
-/// The modes of a policy: the API's name, and the label that people read.
-const MODES: [(&str, &str); 4] = [
-    ("off", "Off: the assistant cannot use it"),
-    ("staff", "Staff approve each request"),
-    ("shopper", "The shopper confirms"),
-    ("automatic", "Automatic within the limits below, otherwise staff"),
+/// The modes of a policy, each with the label that people read.
+const MODES: [(Mode, &str); 4] = [
+    (Mode::Off, "Off: the assistant cannot use it"),
+    (Mode::Staff, "Staff approve each request"),
+    (Mode::Shopper, "The shopper confirms"),
+    (Mode::Automatic, "Automatic within the limits below, otherwise staff"),
 ];
 
-fn mode_name(mode: Mode) -> &'static str {
-    match mode {
-        Mode::Off => "off",
-        Mode::Staff => "staff",
-        Mode::Shopper => "shopper",
-        Mode::Automatic => "automatic",
-    }
+/// The API's name of a mode.
+fn mode_name(mode: Mode) -> String {
+    let name = serde_json::to_value(mode).ok();
+    name.as_ref().and_then(Value::as_str).unwrap_or_default().to_owned()
 }
 
 /// A write tool, with its policy, which says who decides.
@@ -159,8 +156,8 @@ async fn list(visitor: Visitor) -> Result<Response, Failure> {
 struct RulePage {
     page: Page,
     tool: Tool,
-    modes: &'static [(&'static str, &'static str)],
-    mode: &'static str,
+    modes: Vec<(String, &'static str)>,
+    mode: String,
     currency: Currency,
 }
 
@@ -183,7 +180,7 @@ async fn rule(visitor: Visitor, Path(name): Path<String>) -> Result<Response, Fa
     };
     Ok(render(&RulePage {
         page: visitor.page(filters::in_words(&name)).await?,
-        modes: &MODES,
+        modes: MODES.iter().map(|(mode, label)| (mode_name(*mode), *label)).collect(),
         mode: mode_name(tool.policy.mode),
         currency: visitor.currency().await?,
         tool,
