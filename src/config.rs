@@ -16,7 +16,7 @@ use tokio::sync::watch;
 
 pub use models::Models;
 use reader::Reader;
-pub use reader::{ConfigError, Fault, Source, environment};
+pub use reader::{ConfigError, Fault, Variables, environment};
 
 pub use crate::{
     http::{AddressHeader, Connections, Limits, Proxies, Rate},
@@ -84,8 +84,8 @@ pub struct Settings {
 
 impl Settings {
     /// Reads the settings for `serve` and `worker`. Settings that are unsafe for production are refused.
-    pub fn for_serve(source: Source) -> Result<Self, ConfigError> {
-        let mut reader = Reader::new(source);
+    pub fn for_serve(variables: Variables) -> Result<Self, ConfigError> {
+        let mut reader = Reader::new(variables);
         let database = reader.database();
         if let Some(url) = reader.text("DATABASE_URL")
             && has_credential(&url)
@@ -207,36 +207,36 @@ impl Settings {
     }
 
     /// Reads the models, for the command that checks them.
-    pub fn models_only(source: Source) -> Result<Models, ConfigError> {
-        let mut reader = Reader::new(source);
+    pub fn models_only(variables: Variables) -> Result<Models, ConfigError> {
+        let mut reader = Reader::new(variables);
         let models = reader.models();
         reader.finish(models)
     }
 
     /// Reads the demo's model; `given` is the URL and the name from the command line.
-    pub fn demo_model(source: Source, given: Option<(&str, &str)>) -> Result<ModelSettings, ConfigError> {
-        let mut reader = Reader::new(source);
+    pub fn demo_model(variables: Variables, given: Option<(&str, &str)>) -> Result<ModelSettings, ConfigError> {
+        let mut reader = Reader::new(variables);
         let model = reader.demo_model(given);
         reader.finish(model)
     }
 
     /// Reads the database settings, for commands that need nothing else.
-    pub fn database_only(source: Source) -> Result<DatabaseSettings, ConfigError> {
-        let mut reader = Reader::new(source);
+    pub fn database_only(variables: Variables) -> Result<DatabaseSettings, ConfigError> {
+        let mut reader = Reader::new(variables);
         let database = reader.database();
         reader.finish(database)
     }
 
     /// Reads the database settings and the server's secret, for commands that manage keys and secrets.
-    pub fn for_keys(source: Source) -> Result<(DatabaseSettings, Arc<Keyring>), ConfigError> {
-        let mut reader = Reader::new(source);
+    pub fn for_keys(variables: Variables) -> Result<(DatabaseSettings, Arc<Keyring>), ConfigError> {
+        let mut reader = Reader::new(variables);
         let both = reader.database().zip(reader.keyring());
         reader.finish(both)
     }
 
     /// Reads the mail settings, for the doctor.
-    pub fn for_mail(source: Source) -> Result<SmtpSettings, ConfigError> {
-        let mut reader = Reader::new(source);
+    pub fn for_mail(variables: Variables) -> Result<SmtpSettings, ConfigError> {
+        let mut reader = Reader::new(variables);
         let mail = reader.mail().and_then(|mail| match mail {
             MailSettings::Smtp(settings) => Some(settings),
             MailSettings::Inbox(_) => None,
@@ -245,8 +245,8 @@ impl Settings {
     }
 
     /// Reads what `migrate` needs: the administrator's connection and the roles' passwords.
-    pub fn for_migrate(source: Source) -> Result<(PgConnectOptions, DatabaseSettings), ConfigError> {
-        let mut reader = Reader::new(source);
+    pub fn for_migrate(variables: Variables) -> Result<(PgConnectOptions, DatabaseSettings), ConfigError> {
+        let mut reader = Reader::new(variables);
         let url = reader.required_secret(
             "DATABASE_ADMIN_URL",
             1,

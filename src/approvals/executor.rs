@@ -71,7 +71,7 @@ pub enum Done {
 }
 
 #[derive(Clone)]
-pub struct Executor {
+pub struct ProposalExecutor {
     pool: Pool<tenancy::Executor>,
     planner: Arc<dyn Planner>,
 }
@@ -106,7 +106,7 @@ impl Claimed {
     }
 }
 
-impl Executor {
+impl ProposalExecutor {
     pub fn new(pool: Pool<tenancy::Executor>, planner: Arc<dyn Planner>) -> Self {
         Self { pool, planner }
     }

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::CliError;
 use crate::{
-    approvals::Executor,
+    approvals::ProposalExecutor,
     chat::{Chat, Engine, Limits},
     clock::Clock,
     config::{ModelSettings, Settings},
@@ -213,7 +213,7 @@ fn tools(
 ) -> Result<JobContext, CliError> {
     let post = Mailer::new(&settings.mail, settings.keyring.clone(), settings.public_url.clone())?;
     Ok(JobContext {
-        executor: Executor::new(pools.executor.clone(), registry),
+        executor: ProposalExecutor::new(pools.executor.clone(), registry),
         outgoing: Outgoing::new(
             post,
             settings.keyring.clone(),

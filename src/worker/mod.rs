@@ -11,7 +11,7 @@ use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    approvals::{Executor, expire},
+    approvals::{ProposalExecutor, expire},
     audit_heads,
     clock::Clock,
     identity,
@@ -54,7 +54,7 @@ impl<'de> Deserialize<'de> for Housekeeping {
 /// What job handlers work with.
 #[derive(Clone)]
 pub struct JobContext {
-    pub executor: Executor,
+    pub executor: ProposalExecutor,
     pub outgoing: Outgoing,
     pub keyring: Arc<Keyring>,
     pub pool: Pool<tenancy::Executor>,
