@@ -133,7 +133,7 @@ async fn ready(State(internal): State<Internal>) -> Response {
 impl Internal {
     async fn measure(&self) {
         let caps = Caps::default();
-        let caps = (caps.tenant_day_micros, caps.tenant_month_micros);
+        let caps = (caps.store_day_micros, caps.store_month_micros);
         let measuring = backlog::measure(&self.pools.executor, &self.metrics, caps, self.clock.now());
         let measured = tokio::time::timeout(STATUS_QUERY_TIMEOUT, measuring).await;
         self.metrics.database_up(matches!(measured, Ok(Ok(()))));

@@ -16,7 +16,7 @@ const ALL_KINDS: &[(&str, &[&str])] = &[
     ("outbox_dead", &["mail", "webhook", "payment", "shop", "crm"]),
     ("incoming", &["shopify", "stripe", "store", "mail"]),
     ("jobs", &["execute_proposal", "deliver", "take_in", "housekeeping"]),
-    ("budget", &["tenant_day", "tenant_month"]),
+    ("budget", &["store_day", "store_month"]),
 ];
 
 struct Waiting {

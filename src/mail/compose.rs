@@ -77,8 +77,11 @@ impl Mailer {
             }
             Mail::NewSignIn { session } => self.new_sign_in(tx, sender, *session).await,
             Mail::BudgetAlert { scope, period, percent } => {
-                self.budget(tx, sender, (&scope.replace('_', " "), period, *percent))
-                    .await
+                let text = match scope.as_str() {
+                    "store_month" => TextKey("mail-budget-month"),
+                    _ => TextKey("mail-budget-day"),
+                };
+                self.budget(tx, sender, text, (period, *percent)).await
             }
             Mail::ModelOutage {
                 since,
@@ -178,16 +181,13 @@ impl Mailer {
         &self,
         tx: &mut Tx<Executor>,
         sender: Sender,
-        (scope, period, percent): (&str, &str, i64),
+        text: TextKey,
+        (period, percent): (&str, i64),
     ) -> Result<Option<Addressed>, MailError> {
         let admins = staff(tx, &["admin"]).await?;
         let language = sender.language;
-        let values = [
-            ("scope", scope.into()),
-            ("period", period.into()),
-            ("percent", percent.into()),
-        ];
-        let letter = letter(language, &sender, "", say(TextKey("mail-budget"), language, &values));
+        let values = [("period", period.into()), ("percent", percent.into())];
+        let letter = letter(language, &sender, "", say(text, language, &values));
         Ok(addressed(admins, sender, language, letter))
     }
 

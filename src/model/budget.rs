@@ -35,10 +35,10 @@ pub struct Caps {
     pub shopper_day_micros: i64,
     #[validate(range(min = 0, max = 1_000_000_000_000_i64))]
     #[schema(minimum = 0, maximum = 1_000_000_000_000_i64, example = 20_000_000)]
-    pub tenant_day_micros: i64,
+    pub store_day_micros: i64,
     #[validate(range(min = 0, max = 1_000_000_000_000_i64))]
     #[schema(minimum = 0, maximum = 1_000_000_000_000_i64, example = 300_000_000)]
-    pub tenant_month_micros: i64,
+    pub store_month_micros: i64,
     /// What guests together may spend of the store's day and of its month.
     #[serde(default = "guests_percent")]
     #[validate(range(min = 0, max = 100))]
@@ -66,8 +66,8 @@ impl Default for Caps {
         Self {
             conversation_micros: 500_000,
             shopper_day_micros: 1_000_000,
-            tenant_day_micros: 20_000_000,
-            tenant_month_micros: 300_000_000,
+            store_day_micros: 20_000_000,
+            store_month_micros: 300_000_000,
             guests_percent: guests_percent(),
             network_percent: network_percent(),
         }
@@ -80,8 +80,8 @@ impl Caps {
         [
             self.conversation_micros,
             self.shopper_day_micros,
-            self.tenant_day_micros,
-            self.tenant_month_micros,
+            self.store_day_micros,
+            self.store_month_micros,
             self.guests_percent.into(),
             self.network_percent.into(),
         ]
@@ -97,7 +97,7 @@ const ALERT_AT: [i64; 2] = [80, 100];
 #[derive(Debug, thiserror::Error)]
 pub enum BudgetError {
     /// A cap would be passed.
-    #[error("the budget of the {0} is used up")]
+    #[error("the budget {0} is used up")]
     UsedUp(String),
     #[error(transparent)]
     Database(#[from] sqlx::Error),
@@ -125,8 +125,8 @@ impl Reservation {
 
 /// What a call counts under, in the order of `spend_scopes` in the database. None where it does not count.
 type Keys = [Option<String>; 8];
-const TENANT_DAY: usize = 6;
-const TENANT_MONTH: usize = 7;
+const STORE_DAY: usize = 6;
+const STORE_MONTH: usize = 7;
 
 /// The networks that a guest's calls count under, as keyed hashes. They change daily, so that they link no two days.
 #[derive(Clone)]
@@ -270,8 +270,8 @@ impl Meter {
         let mut passed = Vec::new();
         for row in &rows {
             let cap = match row.scope.as_str() {
-                "tenant_day" => reservation.caps[TENANT_DAY],
-                "tenant_month" => reservation.caps[TENANT_MONTH],
+                "store_day" => reservation.caps[STORE_DAY],
+                "store_month" => reservation.caps[STORE_MONTH],
                 _ => continue,
             };
             let reached = |mark: &i64| row.spent.saturating_mul(100) >= cap.saturating_mul(*mark);
@@ -290,8 +290,8 @@ impl Meter {
         now: DateTime<Utc>,
     ) -> Result<(), sqlx::Error> {
         let key = match scope {
-            "tenant_day" => &reservation.keys[TENANT_DAY],
-            "tenant_month" => &reservation.keys[TENANT_MONTH],
+            "store_day" => &reservation.keys[STORE_DAY],
+            "store_month" => &reservation.keys[STORE_MONTH],
             _ => return Ok(()),
         };
         let Some(key) = key else { return Ok(()) };
@@ -339,7 +339,7 @@ async fn alert(
 pub async fn caps<R: Role>(tx: &mut Tx<R>) -> Result<Caps, sqlx::Error> {
     let set = sqlx::query_as!(
         Caps,
-        "SELECT conversation_micros, shopper_day_micros, tenant_day_micros, tenant_month_micros, guests_percent, network_percent FROM budgets"
+        "SELECT conversation_micros, shopper_day_micros, store_day_micros, store_month_micros, guests_percent, network_percent FROM budgets"
     )
     .fetch_optional(&mut **tx)
     .await?;
@@ -356,17 +356,17 @@ pub async fn set_caps(
 ) -> Result<(), sqlx::Error> {
     let old = caps(tx).await?;
     sqlx::query!(
-        "INSERT INTO budgets (tenant_id, conversation_micros, shopper_day_micros, tenant_day_micros, tenant_month_micros, updated_at, updated_by,
+        "INSERT INTO budgets (tenant_id, conversation_micros, shopper_day_micros, store_day_micros, store_month_micros, updated_at, updated_by,
             guests_percent, network_percent)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (tenant_id) DO UPDATE SET conversation_micros = excluded.conversation_micros,
-            shopper_day_micros = excluded.shopper_day_micros, tenant_day_micros = excluded.tenant_day_micros,
-            tenant_month_micros = excluded.tenant_month_micros, guests_percent = excluded.guests_percent,
+            shopper_day_micros = excluded.shopper_day_micros, store_day_micros = excluded.store_day_micros,
+            store_month_micros = excluded.store_month_micros, guests_percent = excluded.guests_percent,
             network_percent = excluded.network_percent, updated_at = excluded.updated_at, updated_by = excluded.updated_by",
         tx.tenant_id().as_uuid(),
         new.conversation_micros,
         new.shopper_day_micros,
-        new.tenant_day_micros,
-        new.tenant_month_micros,
+        new.store_day_micros,
+        new.store_month_micros,
         now,
         by.as_uuid(),
         new.guests_percent,

@@ -189,7 +189,7 @@ pub async fn allow_machine_decisions(tx: &mut Tx<Executor>, allow: bool) -> Resu
     .execute(&mut **tx)
     .await?;
     let (actor, now) = (Actor::system(), crate::clock::now());
-    let entry = Entry::new(&actor, "tenant.machine_decisions", ("tenant", id), now);
+    let entry = Entry::new(&actor, "store.machine_decisions", ("store", id), now);
     audit::append(tx, entry.after(serde_json::json!({ "allowed": allow }))).await
 }
 

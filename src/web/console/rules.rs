@@ -221,8 +221,8 @@ async fn change_rule(
 struct NewCaps {
     conversation_micros: NumberField,
     shopper_day_micros: NumberField,
-    tenant_day_micros: NumberField,
-    tenant_month_micros: NumberField,
+    store_day_micros: NumberField,
+    store_month_micros: NumberField,
     guests_percent: NumberField,
     network_percent: NumberField,
 }
@@ -231,8 +231,8 @@ async fn change_budget(visitor: Visitor, axum::Form(form): axum::Form<Submitted>
     let caps = NewCaps {
         conversation_micros: form.amount("conversation_micros", 6),
         shopper_day_micros: form.amount("shopper_day_micros", 6),
-        tenant_day_micros: form.amount("tenant_day_micros", 6),
-        tenant_month_micros: form.amount("tenant_month_micros", 6),
+        store_day_micros: form.amount("store_day_micros", 6),
+        store_month_micros: form.amount("store_month_micros", 6),
         guests_percent: form.number("guests_percent"),
         network_percent: form.number("network_percent"),
     };

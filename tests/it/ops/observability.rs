@@ -102,7 +102,7 @@ async fn metrics_count_what_happens_and_no_label_is_anybodys_text() {
     assert!(
         value(
             &metrics,
-            r#"countersign_budget_used_ratios{what="model",kind="tenant_day"}"#
+            r#"countersign_budget_used_ratios{what="model",kind="store_day"}"#
         ) > 0.0
     );
     // Only labels are compared, because the digits of a value may equal an order's number.

@@ -67,8 +67,8 @@ async fn guests_spend_their_share_on_two_replicas_and_a_shopper_is_answered() {
     // A network's share is a little more than one call reserves, and the share of all guests is four times that.
     let day = held * 3 / 2 * 4 * 10;
     let admin = app.staff("kim@shop.example", StaffRole::Admin).await;
-    let caps = json!({ "conversation_micros": 1_000_000_000, "shopper_day_micros": 1_000_000_000, "tenant_day_micros": day,
-        "tenant_month_micros": 1_000_000_000, "guests_percent": 10, "network_percent": 25 });
+    let caps = json!({ "conversation_micros": 1_000_000_000, "shopper_day_micros": 1_000_000_000, "store_day_micros": day,
+        "store_month_micros": 1_000_000_000, "guests_percent": 10, "network_percent": 25 });
     let (status, body) = answer(admin.request("PUT", "/v1/staff/budget").json(&caps)).await;
     assert_eq!(
         (status, &body["guests_percent"]),
