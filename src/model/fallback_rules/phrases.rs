@@ -257,17 +257,17 @@ fn answers_say_what_was_found_and_what_was_not() {
     assert_eq!(english("Return something"), "Return Fisherman Sweater of order #1002?");
     assert_eq!(
         english("Return the lantern"),
-        "Order #1001 is processed: only a delivered order can be returned."
+        "Order #1001 is shipped: only a delivered order can be returned."
     );
     let missing = english("Where is 4711?");
     assert!(
-        missing.starts_with("I found no order 4711 of yours. Your orders: #1001 is processed"),
+        missing.starts_with("I found no order 4711 of yours. Your orders: #1001 is shipped"),
         "{missing}"
     );
     let several = english("Where are #1001 and #1003?");
     assert!(
-        several.contains("Order #1001 (Storm Lantern) is processed")
-            && several.contains("Order #1003 (Water Bottle) is pending")
+        several.contains("Order #1001 (Storm Lantern) is shipped")
+            && several.contains("Order #1003 (Water Bottle) is placed")
     );
     let both = english("Return #1002, and where is #1001?");
     assert!(

@@ -112,7 +112,7 @@ fn given<'a>(value: &'a Value, field: &str) -> Option<&'a str> {
 }
 
 pub(super) fn status(order: &Value, language: Language) -> String {
-    let key = format!("offline-status-{}", text(order, "status").replace('_', "-"));
+    let key = format!("order-status-{}", text(order, "status").replace('_', "-"));
     language::text(language, &key, &[])
 }
 

@@ -312,18 +312,23 @@
         })
       : letter;
   }
+  /** The words for an order's status, with a capital because they stand alone. */
+  const statusText = (status) => {
+    const text = words.order_states[status] || status;
+    return text.slice(0, 1).toLocaleUpperCase(language) + text.slice(1);
+  };
   function card(order) {
     const reached = STEPS.indexOf(order.status);
     const timeline = make(
       "ol.steps",
-      { "aria-label": words.order_states[order.status] || order.status },
+      { "aria-label": statusText(order.status) },
       ...(reached < 0
-        ? [make("li.now", {}, words.order_states[order.status] || order.status)]
+        ? [make("li.now", {}, statusText(order.status))]
         : STEPS.map((step, at) =>
             make(
               at <= reached ? "li.now" : "li",
               at === reached ? { "aria-current": "step" } : {},
-              words.order_states[step],
+              statusText(step),
             ),
           )),
     );

@@ -190,7 +190,7 @@ async fn the_retail_data_set_imports_exactly_and_answers_its_shopper() {
     let (offline, _guard) = offline_replica(&app).await;
     let text = james.at(&offline).ask_text("Where is my order #W2611340?").await;
     assert!(
-        text.contains("is processed. Its tracking number is 357962501027."),
+        text.contains("is shipped. Its tracking number is 357962501027."),
         "{text}"
     );
 }
