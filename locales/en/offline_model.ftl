@@ -28,7 +28,7 @@ offline-person-called = I have called someone of our staff, who will answer you 
 offline-no-orders = You have no orders with us yet.
 offline-guest-orders = I do not know which orders are yours. Please sign in, and I can look them up.
 offline-no-such-order = I found no order { $number } of yours.
-offline-no-products = I found nothing like that in our shop.
+offline-no-products = I found nothing like that in our store.
 offline-order = Order { $number } ({ $items }) is { $status }. { $tracking } The total is { $total }.
 offline-tracking = { $parcels ->
     [0] It has not been shipped yet.

@@ -277,7 +277,7 @@ impl Chat {
     }
 
     /// The models, and whether the circuit breaker of each is open.
-    pub fn resting(&self) -> Vec<(&'static str, bool)> {
+    pub fn open_circuits(&self) -> Vec<(&'static str, bool)> {
         let models = self.engine.chain.links().filter(|link| link.meter.is_some());
         let name = |link: &Link| if link.name == "first" { "model" } else { "second_model" };
         models.map(|link| (name(link), link.is_resting())).collect()

@@ -66,7 +66,7 @@ pub async fn receive(
         Err(IncomingError::Signature) => Err(Problem::new(
             StatusCode::UNAUTHORIZED,
             "bad_signature",
-            "The signature does not hold; check the secret and the clock.",
+            "The signature is invalid or too old; check the secret and the clock.",
         )),
         Err(IncomingError::Body) => Err(Problem::new(
             StatusCode::BAD_REQUEST,

@@ -128,7 +128,7 @@ pub enum IdentityError {
     #[error("wrong or expired code")]
     WrongCode,
     /// The assertion is forged, expired, used, or for another store. The caller is not told which.
-    #[error("the assertion does not hold")]
+    #[error("the assertion is invalid or has expired")]
     BadAssertion,
     #[error("a code of the second factor is needed")]
     SecondFactorNeeded,
@@ -138,7 +138,7 @@ pub enum IdentityError {
     /// A field of the request is not valid, and why.
     #[error("`{0}` {1}")]
     Field(&'static str, &'static str),
-    #[error("there is no such thing")]
+    #[error("not found")]
     NotFound,
     /// More passwords wait to be checked than the processors can handle.
     #[error(transparent)]

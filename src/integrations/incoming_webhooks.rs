@@ -25,7 +25,7 @@ use crate::{
 #[derive(Debug, thiserror::Error)]
 pub enum IncomingError {
     /// The event is not signed with a secret of this store, or its signature is too old.
-    #[error("the signature does not hold")]
+    #[error("the signature is invalid or too old")]
     Signature,
     /// The event is signed, but is not JSON.
     #[error("the body is not a JSON object")]

@@ -145,8 +145,8 @@ impl Outgoing {
     }
 
     /// Each channel, and whether a circuit breaker of it is open.
-    pub fn resting(&self) -> Vec<(&'static str, bool)> {
-        self.breakers.resting()
+    pub fn open_circuits(&self) -> Vec<(&'static str, bool)> {
+        self.breakers.open_circuits()
     }
 
     async fn send(&self, claimed: &mut Claimed, now: DateTime<Utc>) -> Result<Sent, sqlx::Error> {

@@ -6,7 +6,10 @@ use axum::{
     response::{Html, IntoResponse, Response},
 };
 
-use super::visitor::{Me, Outage};
+use super::{
+    filters::in_words,
+    visitor::{Me, Outage},
+};
 use crate::http::staff_may;
 
 /// An entry of the menu.
@@ -60,7 +63,7 @@ impl Page {
             me,
             outage: None,
             done: done
-                .map(|(_, word)| word.replace('-', " "))
+                .map(|(_, word)| in_words(&word.replace('-', "_")))
                 .filter(|word| word.len() < 60),
             part: part.map_or("", |item| item.to),
         }

@@ -350,7 +350,7 @@ async fn a_relay_that_fails_on_and_on_is_left_alone_and_costs_no_attempts() {
     .await;
     let (status, seen) = admin.read("/v1/staff/status").await;
     assert_eq!(
-        (status, &seen["resting"], &seen["ready"]),
+        (status, &seen["open_circuits"], &seen["ready"]),
         (StatusCode::OK, &json!(["mail"]), &json!(true))
     );
 }

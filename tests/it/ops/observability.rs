@@ -134,7 +134,7 @@ async fn readiness_is_about_this_release_and_its_database() {
     let ready = || async { answer(app.http.get(format!("http://127.0.0.1:{port}/ready"))).await };
     let (status, seen) = ready().await;
     assert_eq!(
-        (status, &seen["ready"], &seen["resting"]),
+        (status, &seen["ready"], &seen["open_circuits"]),
         (StatusCode::OK, &json!(true), &json!([]))
     );
     let older = "DELETE FROM _sqlx_migrations WHERE version = (SELECT max(version) FROM _sqlx_migrations)";
