@@ -58,12 +58,12 @@ pub struct Settings {
     pub mail: MailSettings,
     /// The public URL of this service, without a final slash. Links in mails begin with it.
     pub public_url: String,
-    pub outside: OutboundSettings,
+    pub outbound: OutboundSettings,
     /// The challenge that a browser solves before it gets a guest session. None requires no challenge.
     pub challenge: Option<ChallengeSettings>,
     pub limits: Limits,
     /// The most turns that run at once.
-    pub most_turns: usize,
+    pub max_turns: usize,
     pub connections: Connections,
     pub telemetry: TelemetrySettings,
     /// Where metrics and readiness are served. This address must not be public.
@@ -132,11 +132,11 @@ impl Settings {
         }
         let (keyring, mail, public_url) = (reader.keyring(), reader.mail(), reader.public_url());
         let retention = chrono::Duration::days(reader.number("RETENTION_DAYS", 1..=3_650, 365));
-        let outside = reader.outside();
+        let outbound = reader.outbound();
         let challenge = reader.challenge();
         let limits = reader.limits();
         let operator_store = reader.text("OPERATOR_STORE");
-        let most_turns = reader.number("MOST_TURNS", 1..=100_000, 1024) as usize;
+        let max_turns = reader.number("MAX_TURNS", 1..=100_000, 1024) as usize;
         let connections = reader.connections();
         let needed = database.zip(model).zip(keyring).zip(mail).zip(public_url);
         reader.finish(needed.map(|((((database, model), keyring), mail), public_url)| Self {
@@ -157,10 +157,10 @@ impl Settings {
             keyring,
             mail,
             public_url,
-            outside,
+            outbound,
             challenge,
             limits,
-            most_turns,
+            max_turns,
             connections,
             telemetry,
             internal_listen,
@@ -191,10 +191,10 @@ impl Settings {
             keyring: Arc::new(Keyring::new(&secret, None)),
             mail: MailSettings::Inbox(Inbox::default()),
             public_url: format!("http://{listen}"),
-            outside: OutboundSettings::default(),
+            outbound: OutboundSettings::default(),
             challenge: None,
             limits: Limits::default(),
-            most_turns: 1024,
+            max_turns: 1024,
             connections: Connections::default(),
             telemetry: TelemetrySettings::default(),
             internal_listen: None,

@@ -83,7 +83,7 @@ pub async fn serve(
         keyring: settings.keyring.clone(),
         metrics: metrics.clone(),
         limits: Limits {
-            turns: settings.most_turns,
+            turns: settings.max_turns,
             output_tokens: settings.output_tokens,
             deadline: turn_deadline(&settings.model),
             ..Limits::default()
@@ -144,7 +144,7 @@ pub async fn serve(
     let challenge = settings
         .challenge
         .clone()
-        .map(|challenge| Challenge::new(challenge, &settings.outside))
+        .map(|challenge| Challenge::new(challenge, &settings.outbound))
         .transpose()
         .map_err(|error| CliError::Argument(error.to_string()))?;
     let app = App {
@@ -156,7 +156,7 @@ pub async fn serve(
         store_models,
         clock,
         secure_cookies: SecureCookies(settings.secure_cookies),
-        webhooks: http::WebhookState::new(settings.keyring.clone(), settings.outside.allow_loopback),
+        webhooks: http::WebhookState::new(settings.keyring.clone(), settings.outbound.allow_loopback),
         challenge,
         health_check,
         drain: drain.clone(),
@@ -217,7 +217,7 @@ fn tools(
         outgoing: Outgoing::new(
             post,
             settings.keyring.clone(),
-            settings.outside.clone(),
+            settings.outbound.clone(),
             settings.public_url.clone(),
             metrics,
         )

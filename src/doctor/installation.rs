@@ -121,7 +121,7 @@ pub(super) fn precautions(settings: &Settings, backups: Option<&Path>) -> Vec<Fi
         .second_model
         .iter()
         .map(|second| ("SECOND_MODEL_BASE_URL", &second.base_url));
-    let called = [("STRIPE_URL", &settings.outside.stripe_url)];
+    let called = [("STRIPE_URL", &settings.outbound.stripe_url)];
     let traces = settings
         .telemetry
         .traces
@@ -135,7 +135,7 @@ pub(super) fn precautions(settings: &Settings, backups: Option<&Path>) -> Vec<Fi
             note(Red, "plain_http", &text);
         }
     }
-    if settings.outside.allow_loopback {
+    if settings.outbound.allow_loopback {
         note(
             Red,
             "loopback_webhooks",

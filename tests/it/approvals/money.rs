@@ -73,7 +73,7 @@ impl Shop {
         let stripe = FakeStripe::start().await;
         let url = stripe.url.clone();
         let app = TestApp::start_with_settings(move |settings| {
-            settings.outside.stripe_url = url;
+            settings.outbound.stripe_url = url;
             change(settings);
         })
         .await;

@@ -22,7 +22,7 @@ const REFUND: &str = "request_refund";
 async fn with_stripe() -> (TestApp, FakeStripe) {
     let stripe = FakeStripe::start().await;
     let url = stripe.url.clone();
-    let app = TestApp::start_with_settings(move |settings| settings.outside.stripe_url = url).await;
+    let app = TestApp::start_with_settings(move |settings| settings.outbound.stripe_url = url).await;
     app.give_secret(Kind::Stripe, None, "sk_test_of_the_tests").await;
     let known = "UPDATE money_movements SET reference = 'pi_1002' WHERE direction = 'in'";
     sqlx::raw_sql(known)
@@ -332,7 +332,7 @@ async fn one_secret_does_not_serve_two_purposes() {
 #[tokio::test]
 async fn the_stores_systems_are_told_signed_and_again_until_they_listen() {
     let hooks = FakeStripe::start().await;
-    let app = TestApp::start_with_settings(|settings| settings.outside.allow_loopback = true).await;
+    let app = TestApp::start_with_settings(|settings| settings.outbound.allow_loopback = true).await;
     let admin = app.staff("kim@shop.example", StaffRole::Admin).await;
     let add = |url: &str| {
         admin
@@ -453,7 +453,7 @@ async fn a_name_that_resolves_to_a_private_address_is_not_called() {
 #[tokio::test]
 async fn a_note_reaches_the_crm_signed() {
     let crm = FakeStripe::start().await;
-    let app = TestApp::start_with_settings(|settings| settings.outside.allow_loopback = true).await;
+    let app = TestApp::start_with_settings(|settings| settings.outbound.allow_loopback = true).await;
     let secret = countersign::integrations::webhook_delivery::new_secret();
     app.give_secret(Kind::Crm, Some(&format!("{}/hook", crm.url)), &secret)
         .await;
@@ -540,7 +540,7 @@ async fn a_sign_in_from_a_new_place_is_told_to_the_owner() {
 #[tokio::test]
 async fn an_order_is_changed_at_the_shops_platform_once() {
     let shop = FakeStripe::start().await;
-    let app = TestApp::start_with_settings(|settings| settings.outside.allow_loopback = true).await;
+    let app = TestApp::start_with_settings(|settings| settings.outbound.allow_loopback = true).await;
     app.give_secret(
         Kind::Shopify,
         Some(&format!("{}/graphql", shop.url)),
