@@ -100,7 +100,7 @@ pub struct Answer {
 /// With `Accept: text/event-stream` the answer comes as events `accepted`, `delta`, `tool`, `proposal`, `message`, `error`, `done`.
 /// If the stream drops or ends without `done`, resume it: send the same request with its `Idempotency-Key` and `Last-Event-ID`, or read
 /// `/v1/turns/{id}/events`.
-#[utoipa::path(post, path = "/v1/chat/send", tag = "chat", request_body = SendMessage,
+#[utoipa::path(post, path = "/v1/chat/send", operation_id = "sendMessage", tag = "chat", request_body = SendMessage,
     params(("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible ASCII characters. A request with a used key gets the first answer again."),
         ("Last-Event-ID" = Option<u32>, Header, description = "Events up to and including this number are left out"),
         ("Accept-Language" = Option<String>, Header, example = "de-CH, de;q=0.9, en;q=0.5",
@@ -137,7 +137,7 @@ pub async fn send(
 }
 
 /// Follows a turn: sends its events after `Last-Event-ID`, until `done`.
-#[utoipa::path(get, path = "/v1/turns/{id}/events", tag = "chat",
+#[utoipa::path(get, path = "/v1/turns/{id}/events", operation_id = "streamTurnEvents", tag = "chat",
     params(("id" = TurnId, Path), ("Last-Event-ID" = Option<u32>, Header, description = "Events up to and including this number are left out")),
     responses(
         (status = 200, content_type = "text/event-stream", body = Event),

@@ -62,7 +62,7 @@ pub struct Health {
 }
 
 /// Whether the service can do its work.
-#[utoipa::path(get, path = "/health", tag = "operations", security(()), responses(
+#[utoipa::path(get, path = "/health", operation_id = "getHealth", tag = "operations", security(()), responses(
     (status = 200, body = Health),
     (status = 503, body = ProblemDetails, content_type = "application/problem+json", description = "The database does not answer, or the replica is stopping; `detail` says which")))]
 pub async fn health(

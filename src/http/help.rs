@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Reads a published help article.
-#[utoipa::path(get, path = "/v1/help/{language}/{slug}", tag = "chat", params(("language" = String, Path, example = "en"), ("slug" = String, Path, example = "returns")),
+#[utoipa::path(get, path = "/v1/help/{language}/{slug}", operation_id = "getHelpArticle", tag = "chat", params(("language" = String, Path, example = "en"), ("slug" = String, Path, example = "returns")),
     responses((status = 200, body = HelpPage), NotFound, Unauthenticated))]
 pub async fn read(
     shopper: Shopper,

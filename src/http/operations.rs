@@ -164,7 +164,10 @@ impl Internal {
     }
 
     fn dependencies(&self) -> Vec<(&'static str, bool)> {
-        let all = self.dependencies.iter().flat_map(|dependency| dependency.open_circuits());
+        let all = self
+            .dependencies
+            .iter()
+            .flat_map(|dependency| dependency.open_circuits());
         all.collect()
     }
 }

@@ -44,7 +44,7 @@ pub struct Deliveries {
 }
 
 /// Lists deliveries, both pending and finished, newest first.
-#[utoipa::path(get, path = "/v1/staff/deliveries", tag = "staff", params(DeliveryPage),
+#[utoipa::path(get, path = "/v1/staff/deliveries", operation_id = "listDeliveries", tag = "staff", params(DeliveryPage),
     responses((status = 200, body = Deliveries), BadQuery, Role, Unauthenticated))]
 pub async fn list(
     staff: StaffMember,
@@ -57,7 +57,7 @@ pub async fn list(
 }
 
 /// Retries a delivery that was given up.
-#[utoipa::path(post, path = "/v1/staff/deliveries/{id}/retry", tag = "staff", params(("id" = Uuid, Path)),
+#[utoipa::path(post, path = "/v1/staff/deliveries/{id}/retry", operation_id = "retryDelivery", tag = "staff", params(("id" = Uuid, Path)),
     responses((status = 202, description = "The delivery will be sent"), NotFound, Role, Unauthenticated))]
 pub async fn retry(change: StaffChange, Path(id): Path<Uuid>) -> Result<StatusCode, Problem> {
     let now = change.now;
@@ -68,7 +68,7 @@ pub async fn retry(change: StaffChange, Path(id): Path<Uuid>) -> Result<StatusCo
 }
 
 /// Drops a delivery that was not sent.
-#[utoipa::path(delete, path = "/v1/staff/deliveries/{id}", tag = "staff", params(("id" = Uuid, Path)),
+#[utoipa::path(delete, path = "/v1/staff/deliveries/{id}", operation_id = "discardDelivery", tag = "staff", params(("id" = Uuid, Path)),
     responses((status = 204), NotFound, Role, Unauthenticated))]
 pub async fn discard(change: StaffChange, Path(id): Path<Uuid>) -> Result<StatusCode, Problem> {
     let now = change.now;
@@ -101,7 +101,7 @@ pub struct MadeEndpoint {
 }
 
 /// Lists the webhook endpoints.
-#[utoipa::path(get, path = "/v1/staff/webhook-endpoints", tag = "staff", params(NewestFirst),
+#[utoipa::path(get, path = "/v1/staff/webhook-endpoints", operation_id = "listWebhookEndpoints", tag = "staff", params(NewestFirst),
     responses((status = 200, body = Endpoints), BadQuery, Role, Unauthenticated))]
 pub async fn endpoints(
     staff: StaffMember,
@@ -114,7 +114,7 @@ pub async fn endpoints(
 }
 
 /// Adds a webhook endpoint: a URL of the store that receives events.
-#[utoipa::path(post, path = "/v1/staff/webhook-endpoints", tag = "staff", request_body = NewEndpoint,
+#[utoipa::path(post, path = "/v1/staff/webhook-endpoints", operation_id = "createWebhookEndpoint", tag = "staff", request_body = NewEndpoint,
     responses((status = 201, body = MadeEndpoint), Role, Unauthenticated, BadBody))]
 pub async fn add_endpoint(
     change: StaffChange,
@@ -132,7 +132,7 @@ pub async fn add_endpoint(
 }
 
 /// Disables a webhook endpoint. It receives no more events.
-#[utoipa::path(delete, path = "/v1/staff/webhook-endpoints/{id}", tag = "staff", params(("id" = Uuid, Path)),
+#[utoipa::path(delete, path = "/v1/staff/webhook-endpoints/{id}", operation_id = "disableWebhookEndpoint", tag = "staff", params(("id" = Uuid, Path)),
     responses((status = 204), NotFound, Role, Unauthenticated))]
 pub async fn disable_endpoint(change: StaffChange, Path(id): Path<Uuid>) -> Result<StatusCode, Problem> {
     let now = change.now;

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// Shows whether the service works, and which dependencies are not called right now.
-#[utoipa::path(get, path = "/v1/staff/status", tag = "staff", responses((status = 200, body = Readiness), Role, Unauthenticated))]
+#[utoipa::path(get, path = "/v1/staff/status", operation_id = "getStatus", tag = "staff", responses((status = 200, body = Readiness), Role, Unauthenticated))]
 pub async fn status(
     staff: StaffMember,
     State(internal): State<Internal>,
@@ -32,7 +32,7 @@ pub async fn status(
 }
 
 /// Shows the rate limits of each replica. They are set for the whole server and not by a store: see `docs/limits.md`.
-#[utoipa::path(get, path = "/v1/staff/limits", tag = "staff", responses((status = 200, body = Limits), Role, Unauthenticated))]
+#[utoipa::path(get, path = "/v1/staff/limits", operation_id = "getLimits", tag = "staff", responses((status = 200, body = Limits), Role, Unauthenticated))]
 pub async fn limits(_: StaffMember, State(limits): State<Limits>) -> Json<Limits> {
     Json(limits)
 }
