@@ -188,5 +188,6 @@ GRANT SELECT ON payment_methods, products, variants, orders, order_lines, shipme
 GRANT SELECT, INSERT, UPDATE ON payment_methods, products, variants, orders, help_articles TO countersign_executor;
 GRANT SELECT, INSERT, UPDATE ON help_articles TO countersign_web;
 GRANT SELECT, INSERT, UPDATE, DELETE ON staff_hours TO countersign_web;
+GRANT SELECT ON staff_hours TO countersign_executor;
 REVOKE ALL ON FUNCTION is_time_zone FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION is_time_zone TO countersign_web;

@@ -1,5 +1,7 @@
 //! Composes mails: loads what a mail needs, by ids, when it is sent.
 
+use chrono::{DateTime, Utc};
+
 use super::{
     Addressed, Mail, MailError, Mailer,
     codes::{self, CodeId, Purpose},
@@ -7,6 +9,7 @@ use super::{
     words::{MailText, say},
 };
 use crate::{
+    clock::local_text,
     ids::{ConversationId, MessageId, SessionId},
     language::{Language, TextKey},
     ledger::{self, Payout},
@@ -21,6 +24,15 @@ pub(super) struct Sender {
     pub name: String,
     pub reply_to: Option<String>,
     pub language: Language,
+    /// The IANA name of its time zone.
+    pub time_zone: String,
+}
+
+impl Sender {
+    /// Formats a time by the store's clock.
+    pub(super) fn local(&self, at: DateTime<Utc>) -> String {
+        local_text(at, &self.time_zone)
+    }
 }
 
 /// The shopper that a mail goes to.
@@ -35,7 +47,8 @@ impl Mailer {
     pub(super) async fn compose(&self, tx: &mut Tx<Executor>, mail: &Mail) -> Result<Option<Addressed>, MailError> {
         let sender = sqlx::query_as!(
             Sender,
-            r#"SELECT name, reply_to, language AS "language: Language" FROM tenants WHERE tenant_id = $1"#,
+            r#"SELECT name, reply_to, language AS "language: Language", coalesce((SELECT time_zone FROM staff_hours), 'UTC') AS "time_zone!"
+            FROM tenants WHERE tenant_id = $1"#,
             tx.tenant_id().as_uuid()
         )
         .fetch_one(&mut **tx)
@@ -160,10 +173,9 @@ impl Mailer {
             &[("store", sender.name.as_str().into())],
         );
         let mut letter = letter(language, &sender, &session.first_name, said);
-        letter.facts.push((
-            WHEN.in_language(language),
-            session.created_at.format("%Y-%m-%d %H:%M UTC").to_string(),
-        ));
+        letter
+            .facts
+            .push((WHEN.in_language(language), sender.local(session.created_at)));
         letter.facts.extend(
             session
                 .address
@@ -219,10 +231,7 @@ impl Mailer {
             "",
             say(TextKey("mail-people-wait"), language, &values),
         );
-        letter.facts.push((
-            WHEN.in_language(language),
-            since.format("%Y-%m-%d %H:%M UTC").to_string(),
-        ));
+        letter.facts.push((WHEN.in_language(language), sender.local(since)));
         letter.link = Some(format!("{}/console/conversations?open=true", self.public_url));
         let to = staff(tx, &["approver", "admin"]).await?;
         Ok(addressed(to, sender, language, letter))
@@ -303,10 +312,7 @@ impl Mailer {
                 } else {
                     &sender.name
                 };
-                (
-                    format!("{} {who}", message.created_at.format("%Y-%m-%d %H:%M")),
-                    message.body,
-                )
+                (format!("{} {who}", sender.local(message.created_at)), message.body)
             })
             .collect();
         Ok(addressed(vec![email], sender, language, letter))

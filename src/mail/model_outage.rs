@@ -32,10 +32,7 @@ impl Mailer {
             ("mend", mend.in_language(language).into()),
         ];
         let mut letter = letter(language, &sender, "", say(key, language, &values));
-        letter.facts.push((
-            WHEN.in_language(language),
-            since.format("%Y-%m-%d %H:%M UTC").to_string(),
-        ));
+        letter.facts.push((WHEN.in_language(language), sender.local(since)));
         letter.link = Some(format!("{}/console/doctor", self.public_url));
         Ok(addressed(admins, sender, language, letter))
     }

@@ -193,6 +193,14 @@ pub async fn allow_machine_decisions(tx: &mut Tx<Executor>, allow: bool) -> Resu
     audit::append(tx, entry.after(serde_json::json!({ "allowed": allow }))).await
 }
 
+/// The IANA name of the bound store's time zone, which its business hours set; `UTC` if it has set none.
+pub async fn time_zone<R: Role>(tx: &mut Tx<R>) -> Result<String, sqlx::Error> {
+    let set = sqlx::query_scalar!("SELECT time_zone FROM staff_hours")
+        .fetch_optional(&mut **tx)
+        .await?;
+    Ok(set.unwrap_or_else(|| "UTC".to_owned()))
+}
+
 /// The tenant that this transaction is bound to.
 pub async fn current<R: Role>(tx: &mut Tx<R>) -> Result<Tenant, sqlx::Error> {
     let id = tx.tenant_id();

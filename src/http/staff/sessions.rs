@@ -119,6 +119,9 @@ pub struct CurrentStaffSession {
     /// The ISO 4217 code of the store's currency.
     #[schema(example = "USD")]
     currency: String,
+    /// The IANA name of the store's time zone; `UTC` if its business hours set none.
+    #[schema(example = "Europe/Berlin")]
+    time_zone: String,
 }
 
 /// Shows who is logged in.
@@ -133,6 +136,7 @@ pub async fn current(staff: StaffMember, State(web): State<Pool<Web>>) -> Result
         role,
         store: store.name,
         currency: store.currency.to_string(),
+        time_zone: tenancy::time_zone(&mut tx).await?,
     }))
 }
 

@@ -3,7 +3,7 @@
 use axum::{Json, extract::State};
 
 use crate::{
-    chat::business_hours,
+    clock::local_text,
     http::{
         Limits,
         operations::{Internal, Readiness},
@@ -11,7 +11,7 @@ use crate::{
         responses::{Role, Unauthenticated},
     },
     identity::StaffMember,
-    tenancy::{Pool, Web},
+    tenancy::{self, Pool, Web},
 };
 
 /// Shows whether the service works, and which dependencies are not called right now.
@@ -24,9 +24,7 @@ pub async fn status(
     let mut readiness = internal.readiness().await;
     if let Some(outage) = &mut readiness.model_outage {
         let mut tx = web.begin(staff.scope()).await?;
-        let clock = business_hours::store_clock(&mut tx, outage.since).await?;
-        let local = clock.local.format("%Y-%m-%d %H:%M");
-        outage.local_since = Some(format!("{local} ({})", clock.time_zone));
+        outage.local_since = Some(local_text(outage.since, &tenancy::time_zone(&mut tx).await?));
     }
     Ok(Json(readiness))
 }

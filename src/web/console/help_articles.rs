@@ -5,7 +5,7 @@ use axum::{Router, extract::Path, response::Response, routing::get};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Console, Failure, Page, Submitted, Visitor, done, encoded, filters, render};
+use super::{Console, Failure, Page, Submitted, Visitor, done, encoded, render};
 use crate::store::help::{Article, Unanswered};
 
 pub fn routes() -> Router<Console> {

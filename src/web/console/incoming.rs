@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{Console, Failure, Page, Visitor, done, filters, last_of_full, query, render};
+use super::{Console, Failure, Page, Visitor, done, last_of_full, query, render};
 use crate::integrations::{
     event_source::Source,
     webhook_inbox::{IncomingEvent, ReceivedState},

@@ -10,7 +10,7 @@ use axum::{
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Console, Failure, Page, Visitor, done, filters, last_of_full, query, render};
+use super::{Console, Failure, Page, Visitor, done, last_of_full, query, render};
 use crate::{
     ids::MovementId,
     ledger::{Direction, StaffTask},

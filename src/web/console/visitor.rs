@@ -36,6 +36,7 @@ pub struct Me {
     pub role: StaffRole,
     pub store: String,
     pub currency: String,
+    pub time_zone: String,
 }
 
 /// The API says this of the language model while it does not answer.

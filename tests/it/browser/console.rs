@@ -182,7 +182,8 @@ async fn an_admin_sets_hours_scans_a_code_and_sees_what_was_spent() {
     assert!(
         page.contains("Saved.")
             && page.contains("value=\"09:00-12:30, 13:30-17:00\"")
-            && page.contains("value=\"2026-12-25, 2026-12-26\""),
+            && page.contains("value=\"2026-12-25, 2026-12-26\"")
+            && page.contains(" (Europe/Berlin)</td>"),
         "{page}"
     );
     let (status, page) = admin.sends("/console/hours", &form("Mars/Olympus")).await;
@@ -193,7 +194,7 @@ async fn an_admin_sets_hours_scans_a_code_and_sees_what_was_spent() {
     for _ in 0..2 {
         let (_, page) = admin.sends("/console/hours", &form("")).await;
         assert!(
-            page.contains("Saved.") && !page.contains("value=\"09:00"),
+            page.contains("Saved.") && !page.contains("value=\"09:00") && page.contains(" (UTC)</td>"),
             "{page}"
         );
     }
@@ -255,9 +256,7 @@ async fn an_admin_chooses_the_model_that_answers_and_goes_back_to_the_default() 
     for _ in 0..2 {
         let (_, page) = admin.sends("/console/model", &[("model", "")]).await;
         assert!(
-            page.contains("Saved.")
-                && !page.contains("<option value=\"large\" selected>")
-                && !page.contains("gone"),
+            page.contains("Saved.") && !page.contains("<option value=\"large\" selected>") && !page.contains("gone"),
             "{page}"
         );
     }
