@@ -83,7 +83,7 @@ CREATE TABLE staff_sessions (
     created_at  timestamptz NOT NULL,
     expires_at  timestamptz NOT NULL,
     revoked_at  timestamptz,
-    -- `full` is false until the second factor is set up. `proved_at` is when password and code were last given.
+    -- `full_access` is false until the second factor is set up. `proved_at` is when password and code were last given.
     full_access boolean NOT NULL DEFAULT true,
     proved_at   timestamptz,
     address     text CHECK (length(address) <= 45),
