@@ -104,7 +104,7 @@ pub struct Answer {
     params(("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible ASCII characters. A request with a used key gets the first answer again."),
         ("Last-Event-ID" = Option<u32>, Header, description = "Events up to and including this number are left out"),
         ("Accept-Language" = Option<String>, Header, example = "de-CH, de;q=0.9, en;q=0.5",
-            description = "The language of the service's own texts: `en` or `de`. Without it: the shopper's language, else the store's")),
+            description = "The language of the service's own texts, such as `de`. Without it: the shopper's language, else the store's")),
     responses(
         (status = 200, content((Answer = "application/json"), (Event = "text/event-stream"))),
         (status = 409, body = ProblemDetails, content_type = "application/problem+json", description = "The conversation's last message is still being answered"),

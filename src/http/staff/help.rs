@@ -50,7 +50,7 @@ pub async fn list(
 }
 
 /// Creates a help article, or replaces the one with this language and name.
-#[utoipa::path(put, path = "/v1/staff/help/{language}/{slug}", operation_id = "putHelpArticle", tag = "staff", params(("language" = String, Path, description = "`en` or `de`"),
+#[utoipa::path(put, path = "/v1/staff/help/{language}/{slug}", operation_id = "putHelpArticle", tag = "staff", params(("language" = String, Path, description = "The tag of a language that the server has, such as `en`"),
         ("slug" = String, Path, description = "Small letters, digits and hyphens")), request_body = ArticleText,
     responses((status = 204), NotFound, Role, Unauthenticated, BadBody))]
 pub async fn write(

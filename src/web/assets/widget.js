@@ -1,6 +1,6 @@
 /* The shopper's chat, for one script tag on the shop's page:
  *   <script async src="https://chat.shop.example/widget.js" data-store-key="pk_…"></script>
- * Optional: data-title, data-accent (#rrggbb), data-theme (light, dark), data-lang (en, de), data-open.
+ * Optional: data-title, data-accent (#rrggbb), data-theme (light, dark), data-lang (a language that the server has, such as de), data-open.
  * A signed-in visitor: window.countersign = { assertion: async () => "a JWT of your backend's" } (docs/assertions.md).
  * It lives in a shadow root with a constructed style sheet, so a strict CSP needs only this origin in script-src and connect-src.
  * It holds no secret: the store key is publishable, and the token belongs to the shopper. */
