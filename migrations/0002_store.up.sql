@@ -26,7 +26,7 @@ CALL protect_table('shoppers', true);
 CREATE INDEX shoppers_guests ON shoppers (tenant_id, created_at) WHERE guest;
 
 -- The executor may delete guests, but no shopper who is known.
-CREATE POLICY guests_alone ON shoppers AS RESTRICTIVE FOR DELETE TO countersign_executor USING (guest);
+CREATE POLICY guests_only ON shoppers AS RESTRICTIVE FOR DELETE TO countersign_executor USING (guest);
 
 CREATE TABLE payment_methods (
     tenant_id     uuid NOT NULL,

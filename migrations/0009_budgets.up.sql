@@ -99,8 +99,8 @@ END $$;
 -- that has set no caps; the caps in force are returned. A second call for the same reservation reserves nothing more.
 --
 -- The commit does not wait for the disk. Other transactions see it at once, and a crash of Postgres can lose only the reservation, not what
--- was spent, which `book_spend` books with or without it.
-CREATE FUNCTION hold_spend(tenant uuid, reservation uuid, amount bigint, their_keys text[], defaults bigint[], shopper uuid, by_model text, at timestamptz, until timestamptz)
+-- was spent, which `record_spend` books with or without it.
+CREATE FUNCTION reserve_spend(tenant uuid, reservation uuid, amount bigint, their_keys text[], defaults bigint[], shopper uuid, by_model text, at timestamptz, until timestamptz)
     RETURNS TABLE (over text, caps bigint[]) LANGUAGE plpgsql AS $$
 DECLARE
     total bigint;
@@ -134,7 +134,7 @@ BEGIN
 END $$;
 
 -- `settle_spend`, with its scope. Twice for the same end it fails on the ledger's key, and books nothing.
-CREATE FUNCTION book_spend(tenant uuid, reservation uuid, their_keys text[], shopper uuid, by_model text, how text, amount bigint, input integer, cached integer, output integer, called text[], at timestamptz)
+CREATE FUNCTION record_spend(tenant uuid, reservation uuid, their_keys text[], shopper uuid, by_model text, how text, amount bigint, input integer, cached integer, output integer, called text[], at timestamptz)
     RETURNS TABLE (scope text, key text, spent_micros bigint) LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM set_config('app.tenant_id', tenant::text, true), set_config('app.shopper_id', '', true);
@@ -161,5 +161,5 @@ GRANT SELECT, UPDATE ON spend TO countersign_executor;
 GRANT SELECT, DELETE ON reservations TO countersign_executor;
 GRANT SELECT ON budgets TO countersign_executor;
 GRANT SELECT, INSERT, UPDATE (ended_at) ON model_outages TO countersign_executor;
-REVOKE ALL ON FUNCTION hold_spend, book_spend FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION hold_spend, book_spend TO countersign_web;
+REVOKE ALL ON FUNCTION reserve_spend, record_spend FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION reserve_spend, record_spend TO countersign_web;

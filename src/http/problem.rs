@@ -17,12 +17,12 @@ use crate::{
     validation::FieldError,
 };
 
-/// Whether the store has reached the limit of things that it may have in use, which the database trigger `keep_few` enforces.
+/// Whether the store has reached the limit of things that it may have in use, which the database trigger `enforce_row_limit` enforces.
 fn is_full(error: &sqlx::Error) -> bool {
     let constraint = error
         .as_database_error()
         .and_then(sqlx::error::DatabaseError::constraint);
-    constraint == Some("at_most_in_use")
+    constraint == Some("row_limit")
 }
 
 /// An error for the client. Its text is public, so it must not contain internals.

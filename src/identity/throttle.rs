@@ -85,9 +85,15 @@ impl Throttle {
             days: 0,
             microseconds: self.every.num_microseconds().unwrap_or(i64::MAX),
         };
-        let wait = sqlx::query_scalar!("SELECT take($1, $2, $3, $4)", &key[..], every, self.burst, now)
-            .fetch_one(&mut **tx)
-            .await?;
+        let wait = sqlx::query_scalar!(
+            "SELECT consume_throttle($1, $2, $3, $4)",
+            &key[..],
+            every,
+            self.burst,
+            now
+        )
+        .fetch_one(&mut **tx)
+        .await?;
         match wait {
             None => Ok(()),
             Some(wait) => Err(IdentityError::Throttled(

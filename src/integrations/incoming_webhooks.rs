@@ -77,7 +77,7 @@ pub async fn take(
     .await?;
     let is_new = stored.rows_affected() == 1;
     if is_new {
-        jobs::enqueue_take_in(&mut tx, usize::from(rand::random::<u8>() % 8)).await?;
+        jobs::enqueue_processing(&mut tx, usize::from(rand::random::<u8>() % 8)).await?;
     }
     tx.commit().await?;
     Ok(is_new)

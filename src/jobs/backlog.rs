@@ -15,7 +15,10 @@ const ALL_KINDS: &[(&str, &[&str])] = &[
     ("outbox_queued", &["mail", "webhook", "payment", "shop", "crm"]),
     ("outbox_dead", &["mail", "webhook", "payment", "shop", "crm"]),
     ("incoming", &["shopify", "stripe", "store", "mail"]),
-    ("jobs", &["execute_proposal", "deliver", "take_in", "housekeeping"]),
+    (
+        "jobs",
+        &["execute_proposal", "deliver", "process_events", "housekeeping"],
+    ),
     ("budget", &["store_day", "store_month"]),
 ];
 

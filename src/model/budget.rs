@@ -198,7 +198,7 @@ impl Meter {
             let keys = keys.clone();
             async move {
                 sqlx::query!(
-                    r#"SELECT over, caps AS "caps!" FROM hold_spend($1, $2, $3, $4, $5, $6, $7, $8, $9)"#,
+                    r#"SELECT over, caps AS "caps!" FROM reserve_spend($1, $2, $3, $4, $5, $6, $7, $8, $9)"#,
                     shopper.tenant().as_uuid(),
                     id,
                     micros,
@@ -249,7 +249,7 @@ impl Meter {
         let model: &str = &reservation.model.name;
         let book = |pool| async move {
             sqlx::query!(
-                r#"SELECT scope AS "scope!", key AS "key!", spent_micros AS "spent!" FROM book_spend($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"#,
+                r#"SELECT scope AS "scope!", key AS "key!", spent_micros AS "spent!" FROM record_spend($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"#,
                 reservation.tenant.as_uuid(),
                 id,
                 keys as &[Option<String>],
