@@ -418,7 +418,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_mark_never_leaves_however_it_is_dressed_and_cut(way in 0_usize..9, before in "[a-zA-Z ,.]{0,40}", after in "[a-zA-Z ,.]{0,40}", cuts in prop::collection::vec(1_usize..9, 1..40)) {
+        fn canary_never_leaks_in_any_encoding(way in 0_usize..9, before in "[a-zA-Z ,.]{0,40}", after in "[a-zA-Z ,.]{0,40}", cuts in prop::collection::vec(1_usize..9, 1..40)) {
             let said: Vec<char> = format!("{before} {} {after}", dressed(way, CANARY)).chars().collect();
             let mut pieces = Vec::new();
             let mut rest = &said[..];

@@ -21,7 +21,7 @@ pub async fn read(
     State(reader): State<Pool<Reader>>,
     Path((language, slug)): Path<(String, String)>,
 ) -> Result<Json<HelpPage>, Problem> {
-    if !help::is_place(&language, &slug) {
+    if !help::is_valid_slug(&language, &slug) {
         return Err(Problem::not_found());
     }
     let mut tx = reader.begin(shopper.scope()).await?;

@@ -7,7 +7,7 @@ use super::{
     Device, Identity, IdentityError, StaffMember, StaffRole, StaffToken, Visit,
     epoch::{self, epoch_unchanged},
     normalise, password,
-    staff::Who,
+    staff::StaffPrincipal,
     throttle,
 };
 use crate::{
@@ -97,7 +97,7 @@ impl Identity {
         code: &str,
         device: &Device,
     ) -> Result<(OpenedStaffSession, Vec<String>), IdentityError> {
-        let Who::Person(person) = &staff.who else {
+        let StaffPrincipal::Person(person) = &staff.principal else {
             return Err(IdentityError::NotFound);
         };
         let mut tx = self.web.begin(staff.scope()).await?;
@@ -134,7 +134,7 @@ impl Identity {
         code: Option<&str>,
         device: &Device,
     ) -> Result<(), IdentityError> {
-        let Who::Person(person) = &staff.who else {
+        let StaffPrincipal::Person(person) = &staff.principal else {
             return Err(IdentityError::NotFound);
         };
         let mut tx = self.web.begin(staff.scope()).await?;
@@ -172,7 +172,7 @@ impl Identity {
 
     /// Ends the session of this request.
     pub async fn staff_log_out(&self, staff: &StaffMember) -> Result<(), IdentityError> {
-        let Who::Person(person) = &staff.who else {
+        let StaffPrincipal::Person(person) = &staff.principal else {
             return Err(IdentityError::NotFound);
         };
         let mut tx = self.web.begin(staff.scope()).await?;

@@ -36,7 +36,7 @@ use breakers::Breakers;
 
 use crate::{
     ids::TenantId,
-    jobs::outbox::{self, Channel, Claimed, Sent},
+    jobs::outbox::{self, Channel, ClaimedDelivery, Sent},
     keyring::Keyring,
     mail::Mailer,
     telemetry::Metrics,
@@ -71,7 +71,7 @@ impl Default for OutboundSettings {
 /// Sends what the outbox holds, each row over its channel.
 #[derive(Clone)]
 pub struct Outgoing {
-    post: Mailer,
+    mailer: Mailer,
     keyring: std::sync::Arc<Keyring>,
     /// The HTTP client for addresses that the operator chose.
     trusted: reqwest::Client,
@@ -86,14 +86,14 @@ pub struct Outgoing {
 
 impl Outgoing {
     pub fn new(
-        post: Mailer,
+        mailer: Mailer,
         keyring: std::sync::Arc<Keyring>,
         settings: OutboundSettings,
         public_url: String,
         metrics: Metrics,
     ) -> Result<Self, outbound_http::OutboundError> {
         Ok(Self {
-            post,
+            mailer,
             keyring,
             trusted: outbound_http::client(None, &settings)?,
             guarded: outbound_http::client(Some(settings.allow_loopback), &settings)?,
@@ -122,13 +122,13 @@ impl Outgoing {
                 let began = Instant::now();
                 let span = tracing::info_span!("deliver", channel = channel.name(), kind);
                 let sent = self.send(&mut claimed, now).instrument(span).await?;
-                breaker.record(!matches!(sent, Sent::Later { .. }));
+                breaker.record(!matches!(sent, Sent::Retry { .. }));
                 self.metrics.delivered(channel.name(), sent.name(), began.elapsed());
                 sent
             }
             false => Sent::Postponed,
         };
-        if let Sent::Later { error, .. } | Sent::Never(error) = &sent {
+        if let Sent::Retry { error, .. } | Sent::Never(error) = &sent {
             tracing::warn!(delivery = %id, ?channel, kind, error, "a delivery failed");
         }
         if claimed.finish(sent, now).await? {
@@ -149,9 +149,9 @@ impl Outgoing {
         self.breakers.open_circuits()
     }
 
-    async fn send(&self, claimed: &mut Claimed, now: DateTime<Utc>) -> Result<Sent, sqlx::Error> {
+    async fn send(&self, claimed: &mut ClaimedDelivery, now: DateTime<Utc>) -> Result<Sent, sqlx::Error> {
         match claimed.channel {
-            Channel::Mail => self.post.send(claimed, now).await,
+            Channel::Mail => self.mailer.send(claimed, now).await,
             Channel::Webhook => webhook_delivery::send(&self.guarded, &self.keyring, claimed, now).await,
             Channel::Payment => {
                 let api = stripe::api::Api {

@@ -68,7 +68,7 @@ pub async fn retry(tx: &mut Tx<Web>, id: Uuid, now: DateTime<Utc>) -> Result<boo
     .await?;
     let found = revived.rows_affected() == 1;
     if found {
-        jobs::enqueue_take_in(tx, 0).await?;
+        jobs::enqueue_processing(tx, 0).await?;
     }
     Ok(found)
 }

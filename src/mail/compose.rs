@@ -6,7 +6,7 @@ use super::{
     Addressed, Mail, MailError, Mailer,
     codes::{self, CodeId, Purpose},
     letter::Letter,
-    words::{MailText, say},
+    words::{MailText, mail_text},
 };
 use crate::{
     clock::local_text,
@@ -131,9 +131,9 @@ impl Mailer {
             (_, Purpose::InviteStaff) => TextKey("mail-code-invite-staff"),
         };
         let values = [("store", sender.name.as_str().into()), ("minutes", code.minutes.into())];
-        let said = say(key, language, &values);
+        let text = mail_text(key, language, &values);
         let name = recipient.map(|recipient| recipient.first_name).unwrap_or_default();
-        let mut letter = letter(language, &sender, &name, said);
+        let mut letter = letter(language, &sender, &name, text);
         let page = match code.purpose {
             Purpose::ResetPassword => Some("reset-password"),
             Purpose::InviteStaff => Some("staff/join"),
@@ -167,12 +167,12 @@ impl Mailer {
         let Some(session) = session else { return Ok(None) };
         let Some(email) = session.email else { return Ok(None) };
         let language = session.language.unwrap_or(sender.language);
-        let said = say(
+        let text = mail_text(
             TextKey("mail-new-sign-in"),
             language,
             &[("store", sender.name.as_str().into())],
         );
-        let mut letter = letter(language, &sender, &session.first_name, said);
+        let mut letter = letter(language, &sender, &session.first_name, text);
         letter
             .facts
             .push((WHEN.in_language(language), sender.local(session.created_at)));
@@ -199,7 +199,7 @@ impl Mailer {
         let admins = staff(tx, &["admin"]).await?;
         let language = sender.language;
         let values = [("period", period.into()), ("percent", percent.into())];
-        let letter = letter(language, &sender, "", say(text, language, &values));
+        let letter = letter(language, &sender, "", mail_text(text, language, &values));
         Ok(addressed(admins, sender, language, letter))
     }
 
@@ -211,7 +211,12 @@ impl Mailer {
     ) -> Result<Option<Addressed>, MailError> {
         let admins = staff(tx, &["admin"]).await?;
         let language = sender.language;
-        let mut letter = letter(language, &sender, "", say(TextKey("mail-audit-head"), language, &[]));
+        let mut letter = letter(
+            language,
+            &sender,
+            "",
+            mail_text(TextKey("mail-audit-head"), language, &[]),
+        );
         letter.highlight = Some(head.to_owned());
         Ok(addressed(admins, sender, language, letter))
     }
@@ -229,7 +234,7 @@ impl Mailer {
             language,
             &sender,
             "",
-            say(TextKey("mail-people-wait"), language, &values),
+            mail_text(TextKey("mail-people-wait"), language, &values),
         );
         letter.facts.push((WHEN.in_language(language), sender.local(since)));
         letter.link = Some(format!("{}/console/conversations?open=true", self.public_url));
@@ -256,12 +261,12 @@ impl Mailer {
             return Ok(None);
         };
         let language = answer.language;
-        let said = say(
+        let text = mail_text(
             TextKey("mail-staff-answer"),
             language,
             &[("store", sender.name.as_str().into())],
         );
-        let mut letter = letter(language, &sender, &answer.first_name, said);
+        let mut letter = letter(language, &sender, &answer.first_name, text);
         letter.paragraphs.push(answer.body);
         Ok(addressed(vec![email], sender, language, letter))
     }
@@ -297,12 +302,12 @@ impl Mailer {
         .fetch_all(&mut **tx)
         .await?;
         let language = language.unwrap_or(sender.language);
-        let said = say(
+        let text = mail_text(
             TextKey("mail-transcript"),
             language,
             &[("store", sender.name.as_str().into())],
         );
-        let mut letter = letter(language, &sender, &first_name, said);
+        let mut letter = letter(language, &sender, &first_name, text);
         let you = TextKey("mail-you").in_language(language);
         letter.facts = messages
             .into_iter()
@@ -348,16 +353,16 @@ fn executed(payout: Option<Payout>) -> TextKey {
     }
 }
 
-pub(super) fn letter(language: Language, sender: &Sender, name: &str, said: MailText) -> Letter {
+pub(super) fn letter(language: Language, sender: &Sender, name: &str, text: MailText) -> Letter {
     let greeting = match name {
         "" => TextKey("mail-greeting").in_language(language),
         name => TextKey("mail-greeting-name").with(language, &[("name", name.into())]),
     };
     Letter {
-        subject: format!("{}: {}", sender.name, said.subject),
+        subject: format!("{}: {}", sender.name, text.subject),
         greeting,
-        paragraphs: said.paragraphs,
-        notes: said.notes,
+        paragraphs: text.paragraphs,
+        notes: text.notes,
         closing: TextKey("mail-closing").with(language, &[("store", sender.name.as_str().into())]),
         ..Letter::default()
     }

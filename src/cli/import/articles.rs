@@ -37,10 +37,8 @@ pub fn article<'a>(name: &'a str, text: &str) -> Result<(&'a str, &'static str, 
         let slug = name.strip_suffix(language.tag())?.strip_suffix('.')?;
         Some((slug, language.tag()))
     };
-    let (slug, language) = Language::all()
-        .find_map(with_tag)
-        .unwrap_or((name, Language::EN.tag()));
-    if !help::is_place(language, slug) {
+    let (slug, language) = Language::all().find_map(with_tag).unwrap_or((name, Language::EN.tag()));
+    if !help::is_valid_slug(language, slug) {
         return Err("the name must be small letters, digits and hyphens".into());
     }
     let (title, body) = text.trim_start().split_once('\n').unwrap_or((text, ""));

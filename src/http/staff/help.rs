@@ -61,7 +61,7 @@ pub async fn write(
     headers: HeaderMap,
     Body(text): Body<ArticleText>,
 ) -> Result<StatusCode, Problem> {
-    if !help::is_place(&language, &slug) {
+    if !help::is_valid_slug(&language, &slug) {
         return Err(Problem::not_found());
     }
     let (now, actor) = (clock.now(), staff.actor().in_request(request_id(&headers)));

@@ -14,7 +14,7 @@ use crate::{
     },
     identity::StaffMember,
     ids::MovementId,
-    ledger::{self, StaffTask},
+    ledger::{self, ManualPayment},
     tenancy::{Pool, Web},
 };
 
@@ -33,7 +33,7 @@ pub struct PaymentPage {
 
 #[derive(Serialize, ToSchema)]
 pub struct Payments {
-    payments: Vec<StaffTask>,
+    payments: Vec<ManualPayment>,
 }
 
 /// Lists the payments that staff must make because no payment provider can, oldest first.

@@ -128,7 +128,7 @@ pub struct CurrentStaffSession {
 #[utoipa::path(get, path = "/v1/staff/sessions/current", operation_id = "getCurrentStaffSession", tag = "staff",
     responses((status = 200, body = CurrentStaffSession), NotFound, Role, Unauthenticated))]
 pub async fn current(staff: StaffMember, State(web): State<Pool<Web>>) -> Result<Json<CurrentStaffSession>, Problem> {
-    let (email, role) = staff.who().ok_or_else(Problem::not_found)?;
+    let (email, role) = staff.email_and_role().ok_or_else(Problem::not_found)?;
     let mut tx = web.begin(staff.scope()).await?;
     let store = tenancy::current(&mut tx).await?;
     Ok(Json(CurrentStaffSession {
