@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::support::{
     Misbehaviour, Reply, TestApp,
-    fake_stripe::{FakeStripe, Misdeed},
+    fake_stripe::{FakeStripe, StripeFault},
     shopper::answer,
 };
 
@@ -228,11 +228,11 @@ async fn a_refund_is_made_at_the_provider_once_whatever_it_answers() {
         app.shopper("mia").await,
         app.staff("kim@shop.example", StaffRole::Approver).await,
     );
-    stripe.misbehave([
-        Misdeed::Answers(429, "{}"),
-        Misdeed::DoesItAndFails,
-        Misdeed::Answers(409, "{}"),
-        Misdeed::DoesItAndIsSilent(Duration::from_secs(20)),
+    stripe.inject([
+        StripeFault::Answers(429, "{}"),
+        StripeFault::DoesItAndFails,
+        StripeFault::Answers(409, "{}"),
+        StripeFault::DoesItAndIsSilent(Duration::from_secs(20)),
     ]);
     let proposal = mia.propose(&app, REFUND, refund("3.00")).await;
     kim.approve(&proposal).await;
@@ -287,7 +287,7 @@ async fn a_refund_that_the_provider_will_never_make_is_given_up_and_shown_to_sta
         app.shopper("mia").await,
         app.staff("kim@shop.example", StaffRole::Approver).await,
     );
-    stripe.misbehave([Misdeed::Answers(
+    stripe.inject([StripeFault::Answers(
         400,
         r#"{"error":{"code":"charge_already_refunded","message":"secret words"}}"#,
     )]);
@@ -342,9 +342,9 @@ async fn the_stores_systems_are_told_signed_and_again_until_they_listen() {
     let (status, made) = answer(add(&format!("{}/hook", hooks.url))).await;
     assert_eq!(status, StatusCode::CREATED, "{made}");
     let secret = made["secret"].as_str().expect("a secret").to_owned();
-    hooks.misbehave([
-        Misdeed::Answers(500, ""),
-        Misdeed::Redirects(format!("{}/elsewhere", hooks.url)),
+    hooks.inject([
+        StripeFault::Answers(500, ""),
+        StripeFault::Redirects(format!("{}/elsewhere", hooks.url)),
     ]);
     let mia = app.shopper("mia").await;
     let proposal = mia.propose(&app, REFUND, refund("3.00")).await;
@@ -557,7 +557,10 @@ async fn an_order_is_changed_at_the_shops_platform_once() {
         app.staff("kim@shop.example", StaffRole::Approver).await,
     );
     // The first call is throttled and the second answers 503. The third attempt cancels the order.
-    shop.misbehave([Misdeed::Redirects("THROTTLED".into()), Misdeed::Answers(503, "")]);
+    shop.inject([
+        StripeFault::Redirects("THROTTLED".into()),
+        StripeFault::Answers(503, ""),
+    ]);
     let cancel = mia
         .propose(
             &app,
@@ -611,7 +614,10 @@ async fn an_order_is_changed_at_the_shops_platform_once() {
     );
 
     // The answer to a refund that was made is lost. A retry first asks the shop and does not refund again.
-    shop.misbehave([Misdeed::DoesItAndIsSilent(Duration::ZERO), Misdeed::DoesItAndFails]);
+    shop.inject([
+        StripeFault::DoesItAndIsSilent(Duration::ZERO),
+        StripeFault::DoesItAndFails,
+    ]);
     let refunded = mia.propose(&app, REFUND, refund("3.00")).await;
     kim.approve(&refunded).await;
     assert_eq!(mia.wait_until_ended(&refunded).await["state"], "executed");
