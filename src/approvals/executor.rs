@@ -318,7 +318,7 @@ impl ProposalExecutor {
     }
 }
 
-/// Whether the shopper was erased. Asked once the proposal is locked: an erasure locks it first, so that it came before or comes after.
+/// Whether the shopper was erased. Call it after the proposal is locked; an erasure takes the same lock first.
 async fn is_erased(tx: &mut Tx<tenancy::Executor>, shopper: ShopperId) -> Result<bool, sqlx::Error> {
     sqlx::query_scalar!(
         r#"SELECT erased_at IS NOT NULL AS "erased!" FROM shoppers WHERE tenant_id = $1 AND shopper_id = $2"#,

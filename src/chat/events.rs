@@ -69,7 +69,7 @@ pub enum ToolStatus {
 }
 
 /// A message of a conversation.
-// It has no `Debug`, so that what is in it cannot reach a log.
+// No `Debug`: it holds private data.
 #[derive(Clone, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Message {
     pub id: MessageId,

@@ -49,7 +49,7 @@ static OPENINGS: LazyLock<Vec<Opening>> = LazyLock::new(|| {
 /// Stands in for the name of the plan.
 const PLAN: &str = "\u{1}";
 
-/// So many bytes at the beginning of the model's words are looked for in a refusal.
+/// How many leading bytes of the model's words are searched for in a refusal.
 const REPEATED: usize = 12;
 
 /// Every text in `value`, and every name of a field.
@@ -126,7 +126,8 @@ impl Evidence {
         }
     }
 
-    /// Adds the reason of a refusal, if it repeats nothing of the call. It makes a sentence true that is word for word the same, no link.
+    /// Adds a refusal's reason, unless it repeats the call's arguments. The reason supports only a sentence that is identical to it, and no
+    /// link.
     pub fn learn_refusal(&mut self, text: &str, call: &ToolCall) {
         let refusal: Value = serde_json::from_str(text).unwrap_or_default();
         let reason = Folded::of(refusal["error"]["message"].as_str().unwrap_or_default()).text;

@@ -24,7 +24,7 @@ pub(super) const WITH_A_PERSON: TextKey = TextKey("with-staff");
 const AWAY_AFTER: Duration = Duration::minutes(2);
 
 /// A conversation as staff see it.
-// It has no `Debug`, so that what is in it cannot reach a log.
+// No `Debug`: it holds private data.
 #[derive(Serialize, Deserialize, utoipa::ToSchema)]
 pub struct StaffConversation {
     pub id: ConversationId,

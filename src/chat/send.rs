@@ -49,7 +49,7 @@ pub struct Chat {
 }
 
 /// A shopper's message.
-// It has no `Debug`, so that what is in it cannot reach a log.
+// No `Debug`: it holds private data.
 pub struct NewMessage {
     /// None begins a new conversation.
     pub conversation: Option<ConversationId>,
@@ -293,7 +293,7 @@ impl Chat {
     }
 }
 
-/// Whether a row that another rests on is not there any more.
+/// Whether a foreign key failed because its row was deleted.
 pub(super) fn is_gone(error: &sqlx::Error) -> bool {
     error
         .as_database_error()

@@ -22,7 +22,7 @@ use crate::{
 
 /// Read tools of one answer that run at the same time. Each takes a connection.
 const MAX_READS_AT_ONCE: usize = 4;
-/// The activity of a tool that there is not.
+/// The activity that is shown when the model calls a tool that does not exist.
 const WORKING: TextKey = TextKey("working");
 
 impl Turn {

@@ -38,7 +38,7 @@ pub struct OpenedSession {
 type Opened = (StatusCode, HeaderMap, Json<OpenedSession>);
 
 /// A new account.
-// It has no `Debug`, so that what is in it cannot reach a log.
+// No `Debug`: it holds private data.
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Registration {
@@ -58,7 +58,7 @@ pub struct Registration {
 }
 
 /// A log-in.
-// It has no `Debug`, so that what is in it cannot reach a log.
+// No `Debug`: it holds private data.
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LogIn {
@@ -71,7 +71,7 @@ pub struct LogIn {
 }
 
 /// An e-mail address to mail something to.
-// It has no `Debug`, so that what is in it cannot reach a log.
+// No `Debug`: it holds private data.
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EmailAddress {
@@ -81,7 +81,7 @@ pub struct EmailAddress {
 }
 
 /// A code that was mailed.
-// It has no `Debug`, so that what is in it cannot reach a log.
+// No `Debug`: it holds private data.
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MailedCode {
@@ -124,7 +124,7 @@ pub struct ChangedPassword {
 }
 
 /// A code that proves the address of a registration.
-// It has no `Debug`, so that what is in it cannot reach a log.
+// No `Debug`: it holds private data.
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Verification {
@@ -311,7 +311,7 @@ pub async fn change_password(
 }
 
 /// An order to prove.
-// It has no `Debug`, so that what is in it cannot reach a log.
+// No `Debug`: it holds private data.
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OrderProof {

@@ -89,7 +89,7 @@ pub struct Device {
     pub name: Option<String>,
 }
 
-/// What a session rests on beside its account: it dies with each.
+/// What else must stay valid for the session: the proof of an order or the assertion key that opened it.
 enum Proof<'a> {
     Account,
     /// An order that a guest has proved.

@@ -47,7 +47,7 @@ pub(super) fn client(guard: Option<bool>, settings: &OutboundSettings) -> Result
     Ok(builder.build()?)
 }
 
-/// The client for outbound calls cannot be built.
+/// Why the client for outbound calls cannot be built.
 #[derive(Debug, thiserror::Error)]
 pub enum OutboundError {
     #[error("the HTTP client cannot be set up: {0}")]

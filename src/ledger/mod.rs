@@ -316,10 +316,10 @@ pub async fn lock(tx: &mut Tx<Executor>, order: OrderId) -> Result<(), sqlx::Err
         .map(drop)
 }
 
-/// What a member of staff says about money or a parcel, as the audit names it.
+/// A statement of a member of staff that money moved or a parcel came, as the audit records it.
 #[derive(Clone, Copy)]
 pub struct Statement<'a> {
-    /// The session in which it is said. None for a machine, whose word is not enough.
+    /// The session that makes the statement. None for an API key, which may make none.
     pub session: Option<Uuid>,
     /// The id of the HTTP request.
     pub request: Option<&'a str>,

@@ -164,7 +164,7 @@ async fn queue_for_later<R: Role>(
 }
 
 /// A mail that is ready to be sent.
-// It has no `Debug`, so that what is in it cannot reach a log.
+// No `Debug`: it holds private data.
 struct Addressed {
     to: Vec<String>,
     /// The store's name, which is shown as the sender.

@@ -60,8 +60,7 @@ fn network_percent() -> i32 {
 }
 
 impl Default for Caps {
-    /// A half for a conversation, one for a shopper and day, twenty for a day, three hundred for a month: a small shop's
-    /// bill with a small model, and no surprise with a large one.
+    /// 0.50 for a conversation, 1 for a shopper and day, 20 for a store and day, 300 for a store and month, in the price table's currency.
     fn default() -> Self {
         Self {
             conversation_micros: 500_000,
@@ -90,7 +89,7 @@ impl Caps {
 
 /// How long a call may hold its reservation; longer than any turn.
 const HELD_FOR: Duration = Duration::minutes(10);
-/// Staff are told when a store's day or month is used up to these hundredths.
+/// Staff are alerted when this percentage of a store's daily or monthly cap is spent.
 const ALERT_AT: [i64; 2] = [80, 100];
 
 /// Why a call may not be made.
@@ -103,7 +102,7 @@ pub enum BudgetError {
     Database(#[from] sqlx::Error),
 }
 
-/// Money held for one call. To be settled; one that is lost with its process is swept.
+/// Budget reserved for one call. The call settles it; `sweep` releases it if the process dies.
 pub struct Reservation {
     id: Uuid,
     tenant: TenantId,
@@ -111,7 +110,7 @@ pub struct Reservation {
     /// What is asked, and at which price.
     model: PricedModel,
     keys: Keys,
-    /// In force when it was made, in the order of the keys.
+    /// The caps in force when the reservation was made, in the order of `keys`.
     caps: Vec<i64>,
     micros: i64,
 }
@@ -282,7 +281,7 @@ impl Meter {
         self.alert(reservation.tenant, &passed, now).await
     }
 
-    /// A cap that holds calls back is used up, though a little of it may be left.
+    /// Alerts staff that a cap refused a call, even if a little of it is left.
     async fn alert_used_up(
         &self,
         reservation: &Reservation,
@@ -386,7 +385,7 @@ pub async fn set_caps(
     audit::append(tx, entry).await
 }
 
-/// Gives back what calls held whose process died. Returns how many.
+/// Releases the reservations of processes that died. Returns how many.
 pub async fn sweep(pool: &Pool<Executor>, now: DateTime<Utc>) -> Result<usize, sqlx::Error> {
     let mut swept = 0;
     for tenant in tenancy::all(pool).await? {

@@ -61,7 +61,7 @@ impl Endpoint {
         self.learnt.of(prompt.model.as_ref(), new)
     }
 
-    /// Asks, and asks again without what the endpoint refuses. What an answer then came with is kept for the next time.
+    /// Sends the request and, after a refusal, sends it again without the refused parameter. Adaptations that led to an answer are kept.
     async fn open(&self, prompt: &Prompt, learnt: &Learnt) -> Result<(EventStream, Box<dyn AnswerReader>), ModelError> {
         let mut adaptations = learnt.get();
         for _ in 0..=MAX_ADAPTATIONS {

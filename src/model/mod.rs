@@ -55,7 +55,7 @@ pub use watch::Watch;
 /// Which model answers.
 #[derive(Clone, Debug)]
 pub enum ModelSettings {
-    /// The demo's rules.
+    /// The fallback rules; no language model is asked.
     Offline,
     Endpoint(EndpointSettings),
 }
@@ -76,7 +76,7 @@ pub trait Model: Send + Sync + 'static {
 
 pub type ChunkStream = BoxStream<'static, Result<Chunk, ModelError>>;
 
-/// Whose words a message holds, shown to the shopper.
+/// Who wrote a message, as the shopper sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, sqlx::Type, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[sqlx(type_name = "text", rename_all = "snake_case")]
@@ -84,7 +84,7 @@ pub enum Source {
     Shopper,
     /// A language model.
     Model,
-    /// The built-in rules of the demo; no language model was asked.
+    /// The fallback rules; no language model is asked.
     Offline,
     /// A fixed sentence, because the model could not answer.
     Fallback,
@@ -106,7 +106,7 @@ impl Source {
 }
 
 /// What a model is asked.
-// It has no `Debug`, so that what is in it cannot reach a log.
+// No `Debug`: it holds private data.
 #[derive(Clone)]
 pub struct Prompt {
     pub messages: Vec<PromptMessage>,
@@ -335,8 +335,8 @@ pub enum ModelError {
 }
 
 impl ModelError {
-    /// Whether it says that the provider is in trouble, and not just this answer. What one shopper's conversation brings about
-    /// must not keep the model from everybody else.
+    /// Whether the error shows that the provider is in trouble. Errors that one conversation causes do not count, because they would open
+    /// the breaker for everybody.
     pub fn is_outage(self) -> bool {
         match self {
             Self::TooSlow

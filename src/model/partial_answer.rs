@@ -1,4 +1,4 @@
-//! What the reader of every protocol keeps of an answer while it comes.
+//! The state that the three answer readers share while an answer streams in.
 
 use super::{
     Chunk, ModelError, Prompt,
@@ -12,7 +12,7 @@ pub(super) struct PartialAnswer {
     is_check: bool,
     max_output_tokens: u32,
     pub calls: ToolCalls,
-    /// Why the answer ended: none while it goes on, `Some(None)` when it is whole.
+    /// `None` while the answer streams, `Some(None)` once it is complete, `Some(Some(e))` if it ended early.
     pub ended: Option<Option<ModelError>>,
     pub has_text: bool,
     /// An event came that is no JSON.

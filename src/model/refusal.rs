@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::ModelError;
 
-/// So much of what a provider says is looked at, in characters.
+/// How many characters of a provider's error text are searched.
 const MAX_TEXT: usize = 4_000;
 /// The longest that a provider may ask to be left alone. One that asks for more is tried again all the same.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(120);
@@ -30,7 +30,7 @@ impl std::fmt::Debug for Refusal {
     }
 }
 
-/// By what a refusal says that the prompt is longer than the model's window.
+/// Phrases by which providers say that the context window is exceeded.
 const CONTEXT: [&str; 11] = [
     "context length",
     "context_length",
@@ -44,7 +44,7 @@ const CONTEXT: [&str; 11] = [
     "input token count",
     "reduce the length",
 ];
-/// By what a refusal says that the account is empty.
+/// Phrases by which providers say that the credit is used up.
 const CREDIT: [&str; 6] = [
     "insufficient_quota",
     "exceeded your current quota",
@@ -53,7 +53,7 @@ const CREDIT: [&str; 6] = [
     "insufficient credits",
     "credit balance",
 ];
-/// By what a refusal says that the provider's own filter stopped it.
+/// Phrases by which providers say that a content filter stopped the answer.
 const FILTER: [&str; 4] = [
     "content_filter",
     "content management policy",

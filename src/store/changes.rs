@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// One change. Where something is replaced, the old value is kept beside the new one.
-// It has no `Debug`, so that what is in it cannot reach a log.
+// No `Debug`: it holds private data.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(tag = "change", rename_all = "snake_case")]
 pub enum Change {

@@ -146,8 +146,8 @@ pub async fn housekeeping(
     retention: chrono::Duration,
 ) -> Result<(), sqlx::Error> {
     let now = clock.now();
-    // Events that wait for what they are about have no job of their own. A store whose events fail does not keep the others' from
-    // being done, nor does one of the tasks below.
+    // Events that wait for a record that has not arrived have no job of their own, so they are processed here. A failure for one store does
+    // not stop the events of other stores or the tasks below.
     let mut events = Ok(());
     for tenant in tenancy::all(pool).await? {
         let processed = incoming_events::process_due(pool, keyring, tenant, || clock.now()).await;

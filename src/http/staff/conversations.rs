@@ -57,7 +57,7 @@ pub struct ConversationDetail {
 }
 
 /// An answer to a shopper.
-// It has no `Debug`, so that what is in it cannot reach a log.
+// No `Debug`: it holds private data.
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StaffAnswer {

@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// A log-in.
-// It has no `Debug`, so that what is in it cannot reach a log.
+// No `Debug`: it holds private data.
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StaffLogIn {
@@ -36,7 +36,7 @@ pub struct StaffLogIn {
 }
 
 /// Password and code, once more.
-// It has no `Debug`, so that what is in it cannot reach a log.
+// No `Debug`: it holds private data.
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Reauthentication {

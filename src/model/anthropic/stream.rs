@@ -13,7 +13,7 @@ use crate::model::{
     tool_calls::{Finished, Piece, ToolCalls},
 };
 
-/// More blocks than this in one answer is no answer.
+/// An answer with more blocks than this is rejected.
 const MAX_BLOCKS: usize = 256;
 /// The longest block that is kept to be given back, in bytes.
 const MAX_BLOCK: usize = 256 * 1024;

@@ -261,7 +261,7 @@ fn doubts(before: &str) -> bool {
         && has(&NEGATION, before)
 }
 
-/// Whether the first of these words is denied: nothing before it in the clause turns the denial.
+/// Whether the word at the front is negated: the clause has no earlier word that cancels the negation.
 fn is_denied_word(clause: &Clause, pattern: &Pattern) -> bool {
     clause.stays_denied
         || pattern
@@ -292,7 +292,7 @@ fn goods(words: &str) -> Option<String> {
     (!words.is_empty()).then(|| words.join(" "))
 }
 
-/// Roughly: the shop's search finds parts of words.
+/// Strips a plural ending. This is approximate, because the search also matches parts of words.
 pub(super) fn singular(word: &str) -> &str {
     match word.strip_suffix('s') {
         Some(one) if word.len() > 3 && !one.ends_with('s') => one,

@@ -222,7 +222,7 @@ fn a_return_is_proposed_by_a_yes_to_the_question_and_by_nothing_else() {
             arguments,
             &json!({ "order_number": "#1002", "item_ids": ["one"], "payment_method_id": "card" })
         );
-        // The same word again is to the answer, and the answer asks nothing.
+        // Repeating the same message must not confirm anything, because the last answer asked no question.
         let later = [&history[..], &[PromptMessage::Shopper(yes.to_owned()), said(&text)]].concat();
         for (before, message) in [
             (&later[..], yes),

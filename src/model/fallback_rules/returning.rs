@@ -18,7 +18,7 @@ use crate::{
 const QUESTION: TextKey = TextKey("offline-return-question");
 /// The most units of one proposal.
 const MOST_UNITS: u64 = 50;
-/// What may be the only status of goods that come back.
+/// The only order status in which goods can be returned.
 const DELIVERED: &str = "delivered";
 
 /// The rules' question back, as it stands at the end of an answer.

@@ -1,4 +1,4 @@
-//! What a shopper is offered to press below an answer of the rules. It is read off the answer, as the rules read their own question.
+//! Button texts that the widget offers below an answer of the fallback rules. They are derived from the answer's text.
 
 use super::{HELP, NOT_UNDERSTOOD, PERSON_OFFERED, returning::question_in, telling::WHICH_ORDER};
 use crate::language::{Language, TextKey};

@@ -13,7 +13,7 @@ use crate::model::{
     tool_calls::Piece,
 };
 
-/// More items than this in one answer is no answer.
+/// An answer with more items than this is rejected.
 const MAX_ITEMS: usize = 256;
 
 pub struct ResponseReader {
@@ -79,7 +79,7 @@ impl ResponseReader {
         Ok(vec![Chunk::Progress])
     }
 
-    /// The last event has the whole response once more: what no event of its own told is taken from there.
+    /// The last event repeats the whole response; items that had no event of their own are taken from it.
     fn end_response(&mut self, response: &Value) -> Result<Vec<Chunk>, ModelError> {
         self.usage = usage(&response["usage"]).or(self.usage);
         let mut chunks = Vec::new();

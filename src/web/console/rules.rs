@@ -111,14 +111,14 @@ impl RulesPage {
         self.model.chosen.as_deref().unwrap_or_default()
     }
 
-    /// The store has chosen this model, and another one answers.
+    /// The model that the store chose, if the installation no longer offers it and another one answers.
     fn lost_model(&self) -> Option<&str> {
         let chosen = self.model.chosen.as_deref();
         chosen.filter(|chosen| self.model.in_use.as_deref() != Some(chosen))
     }
 }
 
-/// The first choice is to have none.
+/// The models to choose from. The first entry stands for the installation's default.
 fn choices(model: &StoreModel) -> Vec<(String, String)> {
     let default = model.default.as_deref().unwrap_or_default();
     let offered = model.models.iter().map(|model| (model.name.clone(), offer(model)));
