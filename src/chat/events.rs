@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     approvals::ProposalView,
     ids::{ConversationId, MessageId, TurnId},
-    model::Source,
+    model::AnswerSource,
     store::help::Citation,
 };
 
@@ -75,7 +75,7 @@ pub struct Message {
     pub id: MessageId,
     pub author: Author,
     /// Who wrote the text: an answer of the fallback rules is `offline`, a fixed sentence is `fallback`.
-    pub source: Source,
+    pub source: AnswerSource,
     pub text: String,
     pub created_at: DateTime<Utc>,
     /// The help articles that the answer is based on: see `GET /v1/help/{language}/{slug}`.

@@ -138,9 +138,9 @@ impl Turn {
         self.engine.metrics.called(name, outcome.outcome.as_str(), took);
         // A refusal repeats the model's own arguments, and so may a proposal: neither makes a link, an address or a claim true.
         match outcome.outcome {
-            Outcome::Answered => draft.guard.learn_fact(&outcome.content),
-            Outcome::Proposed => draft.guard.learn_progress(&outcome.content),
-            Outcome::Refused | Outcome::Failed => draft.guard.learn_refusal(&outcome.content, call),
+            Outcome::Answered => draft.guard.add_fact(&outcome.content),
+            Outcome::Proposed => draft.guard.add_progress(&outcome.content),
+            Outcome::Refused | Outcome::Failed => draft.guard.add_refusal(&outcome.content, call),
         }
         let status = match outcome.outcome {
             Outcome::Answered => ToolStatus::Answered,

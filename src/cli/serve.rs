@@ -24,7 +24,7 @@ use crate::{
     integrations::{Outgoing, challenge::Challenge},
     mail::Mailer,
     model::{
-        Chain, Endpoint, EndpointSettings, Model, ModelHealth, OfflineModel, PricedModel, StoreModels, Watch,
+        Chain, Endpoint, EndpointSettings, FallbackRules, Model, ModelHealth, PricedModel, StoreModels, Watch,
         budget::Meter,
     },
     telemetry::{self, Metrics},
@@ -269,7 +269,7 @@ fn store_models(settings: &Settings) -> StoreModels {
 /// The model that the settings name.
 pub fn model(settings: &ModelSettings) -> Arc<dyn Model> {
     match settings {
-        ModelSettings::Offline => Arc::new(OfflineModel),
+        ModelSettings::Offline => Arc::new(FallbackRules),
         ModelSettings::Endpoint(settings) => Arc::new(Endpoint::new(settings.clone())),
     }
 }

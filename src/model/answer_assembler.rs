@@ -7,7 +7,7 @@ use super::{
     tool_calls::{Finished, ToolCalls},
 };
 
-pub(super) struct PartialAnswer {
+pub(super) struct AnswerAssembler {
     text: HiddenText,
     is_check: bool,
     max_output_tokens: u32,
@@ -19,7 +19,7 @@ pub(super) struct PartialAnswer {
     pub has_unreadable: bool,
 }
 
-impl PartialAnswer {
+impl AnswerAssembler {
     /// `reasoning_first`: the answer begins inside the reasoning.
     pub fn new(prompt: &Prompt, reasoning_first: bool) -> Self {
         Self {

@@ -17,7 +17,7 @@ mod health;
 mod hidden_text;
 mod json_schema;
 mod outages;
-mod partial_answer;
+mod answer_assembler;
 mod per_model;
 mod price;
 mod protocol;
@@ -42,7 +42,7 @@ pub use chain::{Chain, Link, Outage};
 pub use deadline::Deadlines;
 pub use dialect::{Adaptation, Dialect};
 pub use endpoint::Endpoint;
-pub use fallback_rules::{OfflineModel, suggestions, wants_person};
+pub use fallback_rules::{FallbackRules, suggestions, wants_person};
 pub use fault_text::SettingNames;
 pub use health::{ModelHealth, ModelOutage};
 pub use price::{Price, PricedModel};
@@ -66,7 +66,7 @@ pub trait Model: Send + Sync + 'static {
     fn answer(&self, prompt: Prompt) -> ChunkStream;
 
     /// How answers of this model are labelled.
-    fn source(&self) -> Source;
+    fn source(&self) -> AnswerSource;
 
     /// How many tokens it can read and write together, where that is known beforehand.
     fn context_tokens(&self) -> Option<u32> {
@@ -80,7 +80,7 @@ pub type ChunkStream = BoxStream<'static, Result<Chunk, ModelError>>;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, sqlx::Type, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[sqlx(type_name = "text", rename_all = "snake_case")]
-pub enum Source {
+pub enum AnswerSource {
     Shopper,
     /// A language model.
     Model,
@@ -92,7 +92,7 @@ pub enum Source {
     System,
 }
 
-impl Source {
+impl AnswerSource {
     pub fn name(self) -> &'static str {
         match self {
             Self::Shopper => "shopper",
@@ -331,7 +331,7 @@ pub enum ModelError {
     #[error("the model calls tools again and again and never answers")]
     OnlyCalls,
     #[error("the model failed too often just now and is left alone for a moment")]
-    Resting,
+    CircuitOpen,
 }
 
 impl ModelError {
@@ -358,7 +358,7 @@ impl ModelError {
             | Self::Empty
             | Self::TooLong
             | Self::OnlyCalls
-            | Self::Resting => false,
+            | Self::CircuitOpen => false,
         }
     }
 
@@ -384,7 +384,7 @@ impl ModelError {
             Self::Empty => "empty",
             Self::TooLong => "too_long",
             Self::OnlyCalls => "only_calls",
-            Self::Resting => "resting",
+            Self::CircuitOpen => "circuit_open",
         }
     }
 }

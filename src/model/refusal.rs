@@ -100,24 +100,24 @@ impl Refusal {
 
     /// What the refusal means.
     pub fn error(&self) -> ModelError {
-        let says = |words: &[&str]| self.says(words);
+        let mentions = |words: &[&str]| self.mentions(words);
         match self.status {
             401 | 403 => ModelError::KeyRefused,
             402 => ModelError::NoCredit,
             404 if self.refuses_tools() => ModelError::NoTools,
-            404 | 410 if says(&["model", "deployment", "endpoints found"]) => ModelError::UnknownModel,
+            404 | 410 if mentions(&["model", "deployment", "endpoints found"]) => ModelError::UnknownModel,
             404 | 405 | 410 => ModelError::WrongAddress,
             // Anthropic says 529 when it is overloaded.
-            429 | 529 if says(&CREDIT) => ModelError::NoCredit,
+            429 | 529 if mentions(&CREDIT) => ModelError::NoCredit,
             429 | 529 => ModelError::RateLimited(
                 self.retry_after
                     .map(|wait| wait.as_secs().try_into().unwrap_or(u16::MAX)),
             ),
-            400..=499 if says(&FILTER) => ModelError::ContentFilter,
-            400..=599 if says(&CONTEXT) => ModelError::ContextTooLong(self.window()),
-            400 | 422 if says(&["credit balance"]) => ModelError::NoCredit,
+            400..=499 if mentions(&FILTER) => ModelError::ContentFilter,
+            400..=599 if mentions(&CONTEXT) => ModelError::ContextTooLong(self.window()),
+            400 | 422 if mentions(&["credit balance"]) => ModelError::NoCredit,
             400..=499
-                if says(&[
+                if mentions(&[
                     "api key not valid",
                     "invalid api key",
                     "incorrect api key",
@@ -143,12 +143,12 @@ impl Refusal {
     }
 
     /// Whether the words of the refusal hold any of `phrases`.
-    pub fn says(&self, phrases: &[&str]) -> bool {
+    pub fn mentions(&self, phrases: &[&str]) -> bool {
         phrases.iter().any(|phrase| self.text.contains(phrase))
     }
 
     fn refuses_tools(&self) -> bool {
-        self.says(&[
+        self.mentions(&[
             "does not support tools",
             "does not support function",
             "tool use is not supported",
@@ -160,7 +160,7 @@ impl Refusal {
 
     fn names_unknown_model(&self) -> bool {
         self.text.contains("model")
-            && self.says(&[
+            && self.mentions(&[
                 "does not exist",
                 "not found",
                 "no such model",

@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 
 use super::{
     Reply,
-    asking::{Intent, Wish, wishes},
+    intents::{DetectedIntent, Intent, intents},
     reply,
-    returning::question_in,
+    return_flow::question_in,
 };
 use crate::{
     language::Language,
@@ -36,10 +36,10 @@ fn phrases() -> Vec<Phrase> {
     lines.map(phrase).collect()
 }
 
-fn notation(wish: &Wish) -> String {
-    let name = match &wish.intent {
+fn notation(detected: &DetectedIntent) -> String {
+    let name = match &detected.intent {
         Intent::Person => "person",
-        Intent::WhoIsThere => "who",
+        Intent::AskIfHuman => "who",
         Intent::Return => "return",
         Intent::ReturnState => "state",
         Intent::Refund => "refund",
@@ -49,7 +49,7 @@ fn notation(wish: &Wish) -> String {
         Intent::Goods(goods) => return format!("goods {goods}"),
         Intent::Help => "help",
     };
-    let numbers = wish.numbers.iter().map(String::as_str);
+    let numbers = detected.numbers.iter().map(String::as_str);
     std::iter::once(name).chain(numbers).collect::<Vec<_>>().join(" ")
 }
 
@@ -64,11 +64,11 @@ fn each_phrase_of_the_table_is_understood() {
     );
     let mut wrong = Vec::new();
     for phrase in &phrases {
-        let wishes: Vec<String> = wishes(phrase.text).iter().map(notation).collect();
-        let understood = if wishes.is_empty() {
+        let intents: Vec<String> = intents(phrase.text).iter().map(notation).collect();
+        let understood = if intents.is_empty() {
             "nothing".to_owned()
         } else {
-            wishes.join("; ")
+            intents.join("; ")
         };
         if understood != phrase.asks {
             wrong.push(format!("{}: {understood}, and not {}", phrase.text, phrase.asks));

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::model::{
     Chunk, Echo, ModelError, Prompt, Usage,
-    partial_answer::PartialAnswer,
+    answer_assembler::AnswerAssembler,
     protocol::{AnswerReader, Progress},
     refusal::Refusal,
     server_sent_events::StreamEvent,
@@ -17,7 +17,7 @@ use crate::model::{
 const MAX_ITEMS: usize = 256;
 
 pub struct ResponseReader {
-    answer: PartialAnswer,
+    answer: AnswerAssembler,
     /// Items of reasoning, to be given back as they came.
     reasoning: Vec<Value>,
     /// The items that are read, by their place in the output.
@@ -29,7 +29,7 @@ pub struct ResponseReader {
 impl ResponseReader {
     pub fn new(prompt: &Prompt, endpoint: Arc<str>) -> Self {
         Self {
-            answer: PartialAnswer::new(prompt, false),
+            answer: AnswerAssembler::new(prompt, false),
             reasoning: Vec::new(),
             items: BTreeSet::new(),
             endpoint,
