@@ -325,11 +325,7 @@
       ...(reached < 0
         ? [make("li.now", {}, statusText(order.status))]
         : STEPS.map((step, at) =>
-            make(
-              at <= reached ? "li.now" : "li",
-              at === reached ? { "aria-current": "step" } : {},
-              statusText(step),
-            ),
+            make(at <= reached ? "li.now" : "li", at === reached ? { "aria-current": "step" } : {}, statusText(step)),
           )),
     );
     const lines = order.lines.map((line) =>
@@ -428,7 +424,9 @@
   // Only the address without its query, which may hold what is nobody's business.
   function page() {
     const isWeb = /^https?:$/.test(location.protocol);
-    return isWeb ? { url: (location.origin + location.pathname).slice(0, 2000), title: document.title.slice(0, 200) } : undefined;
+    return isWeb
+      ? { url: (location.origin + location.pathname).slice(0, 2000), title: document.title.slice(0, 200) }
+      : undefined;
   }
 
   // --- A turn is sent once, and followed until it is done, over reloads and lost connections.
