@@ -4,7 +4,7 @@
 default:
     @just --list
 
-# A shop with the chat in it at http://localhost:8080, the offline model, a private Postgres.
+# A shop with the chat in it at http://localhost:8080, the fallback rules, a private Postgres.
 demo *arguments:
     cargo run -- demo {{arguments}}
 

@@ -79,18 +79,18 @@ CREATE POLICY own_removed ON origins AS RESTRICTIVE FOR DELETE TO countersign_we
 
 -- Limits how many rows of a kind a store has in use. The lock makes transactions that add a row of the same kind to the same store wait
 -- for each other, so that none counts before another one adds.
-CREATE FUNCTION keep_few() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION enforce_row_limit() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     in_use bigint;
 BEGIN
     PERFORM pg_advisory_xact_lock(hashtextextended(TG_TABLE_NAME || NEW.tenant_id, 0));
     EXECUTE format('SELECT count(*) FROM %I WHERE tenant_id = $1 AND %s', TG_TABLE_NAME, TG_ARGV[1]) INTO in_use USING NEW.tenant_id;
     IF in_use >= TG_ARGV[0]::bigint THEN
-        RAISE EXCEPTION 'a store has at most % in use', TG_ARGV[0] USING ERRCODE = 'check_violation', CONSTRAINT = 'at_most_in_use', HINT = TG_ARGV[0];
+        RAISE EXCEPTION 'a store has at most % in use', TG_ARGV[0] USING ERRCODE = 'check_violation', CONSTRAINT = 'row_limit', HINT = TG_ARGV[0];
     END IF;
     RETURN NEW;
 END $$;
-CREATE TRIGGER keep_few BEFORE INSERT ON store_keys FOR EACH ROW EXECUTE FUNCTION keep_few('20', 'revoked_at IS NULL');
+CREATE TRIGGER enforce_row_limit BEFORE INSERT ON store_keys FOR EACH ROW EXECUTE FUNCTION enforce_row_limit('20', 'revoked_at IS NULL');
 
 -- Who may do what.
 REVOKE ALL ON PROCEDURE protect_table FROM PUBLIC;

@@ -26,7 +26,7 @@ CALL protect_table('shoppers', true);
 CREATE INDEX shoppers_guests ON shoppers (tenant_id, created_at) WHERE guest;
 
 -- The executor may delete guests, but no shopper who is known.
-CREATE POLICY guests_alone ON shoppers AS RESTRICTIVE FOR DELETE TO countersign_executor USING (guest);
+CREATE POLICY guests_only ON shoppers AS RESTRICTIVE FOR DELETE TO countersign_executor USING (guest);
 
 CREATE TABLE payment_methods (
     tenant_id     uuid NOT NULL,
@@ -188,5 +188,6 @@ GRANT SELECT ON payment_methods, products, variants, orders, order_lines, shipme
 GRANT SELECT, INSERT, UPDATE ON payment_methods, products, variants, orders, help_articles TO countersign_executor;
 GRANT SELECT, INSERT, UPDATE ON help_articles TO countersign_web;
 GRANT SELECT, INSERT, UPDATE, DELETE ON staff_hours TO countersign_web;
+GRANT SELECT ON staff_hours TO countersign_executor;
 REVOKE ALL ON FUNCTION is_time_zone FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION is_time_zone TO countersign_web;

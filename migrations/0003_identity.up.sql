@@ -91,7 +91,7 @@ CREATE TABLE staff_sessions (
     created_at  timestamptz NOT NULL,
     expires_at  timestamptz NOT NULL,
     revoked_at  timestamptz,
-    -- `full` is false until the second factor is set up. `proved_at` is when password and code were last given.
+    -- `full_access` is false until the second factor is set up. `proved_at` is when password and code were last given.
     full_access boolean NOT NULL DEFAULT true,
     proved_at   timestamptz,
     address     text CHECK (length(address) <= 45),
@@ -172,7 +172,7 @@ CREATE TABLE throttles (
 CALL protect_table('throttles', false);
 
 -- Takes one of `burst` tokens, of which one is added back each `every`. Returns how long to wait when there is none left, else NULL.
-CREATE FUNCTION take(throttle bytea, every interval, burst integer, at timestamptz) RETURNS interval LANGUAGE plpgsql AS $$
+CREATE FUNCTION consume_throttle(throttle bytea, every interval, burst integer, at timestamptz) RETURNS interval LANGUAGE plpgsql AS $$
 DECLARE
     due timestamptz;
 BEGIN
@@ -321,7 +321,7 @@ CREATE TRIGGER stamp_code BEFORE INSERT ON codes FOR EACH ROW EXECUTE FUNCTION s
 -- Whether a code still has the epoch of its address's account and, for an invitation, of the member who gave it.
 CREATE FUNCTION is_current(c codes) RETURNS boolean LANGUAGE sql STABLE RETURN c.epoch = account_epoch(c.purpose, c.email)
     AND (c.issuer IS NULL OR EXISTS (SELECT FROM staff m WHERE m.tenant_id = app_tenant() AND m.id = c.issuer AND m.epoch = c.issuer_epoch AND m.disabled_at IS NULL));
-CREATE TRIGGER keep_few BEFORE INSERT ON api_keys FOR EACH ROW EXECUTE FUNCTION keep_few('100', 'revoked_at IS NULL AND expires_at > now()');
+CREATE TRIGGER enforce_row_limit BEFORE INSERT ON api_keys FOR EACH ROW EXECUTE FUNCTION enforce_row_limit('100', 'revoked_at IS NULL AND expires_at > now()');
 
 -- Who may do what.
 GRANT SELECT, INSERT, UPDATE, DELETE ON passwords, recovery_codes TO countersign_web;

@@ -25,10 +25,10 @@ CREATE TABLE conversations (
 CALL protect_table('conversations', true);
 CREATE INDEX conversations_of_shopper ON conversations (tenant_id, shopper_id, updated_at DESC, id DESC);
 CREATE INDEX conversations_waiting ON conversations (tenant_id, waiting_since) WHERE waiting_since IS NOT NULL;
-CREATE POLICY guests_alone ON conversations AS RESTRICTIVE FOR DELETE TO countersign_executor
+CREATE POLICY guests_only ON conversations AS RESTRICTIVE FOR DELETE TO countersign_executor
     USING (EXISTS (SELECT FROM shoppers s WHERE s.tenant_id = conversations.tenant_id AND s.shopper_id = conversations.shopper_id AND s.guest));
 
--- Whoever is shut out, or may no longer answer, lets go of what they hold: the assistant answers again, and the shopper waits for another person.
+-- When staff lose access, their conversations return to the assistant and the shopper waits again.
 CREATE FUNCTION release_conversations() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF NEW.disabled_at IS NOT NULL AND OLD.disabled_at IS NULL OR NEW.role = 'viewer' AND OLD.role <> 'viewer' THEN
@@ -60,7 +60,7 @@ CALL protect_table('turns', true);
 
 -- A conversation has at most one running turn.
 CREATE UNIQUE INDEX turns_running ON turns (tenant_id, conversation_id) WHERE status = 'running';
-CREATE POLICY guests_alone ON turns AS RESTRICTIVE FOR DELETE TO countersign_executor
+CREATE POLICY guests_only ON turns AS RESTRICTIVE FOR DELETE TO countersign_executor
     USING (EXISTS (SELECT FROM shoppers s WHERE s.tenant_id = turns.tenant_id AND s.shopper_id = turns.shopper_id AND s.guest));
 
 CREATE TABLE messages (
@@ -82,7 +82,7 @@ CREATE TABLE messages (
 );
 CALL protect_table('messages', true);
 CREATE INDEX messages_in_order ON messages (tenant_id, conversation_id, created_at, id);
-CREATE POLICY guests_alone ON messages AS RESTRICTIVE FOR DELETE TO countersign_executor
+CREATE POLICY guests_only ON messages AS RESTRICTIVE FOR DELETE TO countersign_executor
     USING (EXISTS (SELECT FROM shoppers s WHERE s.tenant_id = messages.tenant_id AND s.shopper_id = messages.shopper_id AND s.guest));
 
 -- Every tool call of the model and its outcome, append-only. The result is not stored, because it is the store's data.
@@ -101,7 +101,7 @@ CREATE TABLE tool_calls (
 );
 CALL protect_table('tool_calls', true);
 CREATE INDEX tool_calls_of_turn ON tool_calls (tenant_id, turn_id);
-CREATE POLICY guests_alone ON tool_calls AS RESTRICTIVE FOR DELETE TO countersign_executor
+CREATE POLICY guests_only ON tool_calls AS RESTRICTIVE FOR DELETE TO countersign_executor
     USING (EXISTS (SELECT FROM shoppers s WHERE s.tenant_id = tool_calls.tenant_id AND s.shopper_id = tool_calls.shopper_id AND s.guest));
 
 -- Only a transaction that is bound to the shopper may delete; one that is bound to no shopper deletes nothing.
@@ -109,7 +109,7 @@ DO $$
 DECLARE tbl text;
 BEGIN
     FOREACH tbl IN ARRAY ARRAY['messages', 'tool_calls', 'turns', 'conversations'] LOOP
-        EXECUTE format('CREATE POLICY own_alone ON %I AS RESTRICTIVE FOR DELETE TO countersign_web USING (shopper_id = app_shopper())', tbl);
+        EXECUTE format('CREATE POLICY own_rows_only ON %I AS RESTRICTIVE FOR DELETE TO countersign_web USING (shopper_id = app_shopper())', tbl);
     END LOOP;
 END $$;
 

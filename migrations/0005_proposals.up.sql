@@ -319,7 +319,7 @@ END $$;
 -- Makes a proposal's conversation wait for a person. Returns `taken` when it waits from now on, `full` when guests have all places they may
 -- have. A lock by store makes counting and taking atomic. Bound to a shopper it would see only that shopper's conversations, so it
 -- unbinds the shopper and binds it again.
-CREATE FUNCTION call_person(of_proposal uuid, at timestamptz, most_of_network integer, most_of_site integer, most_of_guests integer)
+CREATE FUNCTION request_handoff(of_proposal uuid, at timestamptz, most_of_network integer, most_of_site integer, most_of_guests integer)
     RETURNS TABLE (taken uuid, is_full boolean) LANGUAGE plpgsql AS $$
 DECLARE
     bound text := current_setting('app.shopper_id', true);
@@ -332,7 +332,7 @@ BEGIN
         JOIN shoppers s ON s.tenant_id = v.tenant_id AND s.shopper_id = v.shopper_id
         WHERE p.tenant_id = app_tenant() AND p.id = of_proposal AND v.held_by IS NULL AND v.waiting_since IS NULL;
     IF FOUND AND c.guest THEN
-        PERFORM pg_advisory_xact_lock(hashtextextended('call_person ' || app_tenant(), 0));
+        PERFORM pg_advisory_xact_lock(hashtextextended('request_handoff ' || app_tenant(), 0));
         SELECT count(*) >= most_of_guests OR count(*) FILTER (WHERE w.network = c.network) >= most_of_network
                 OR count(*) FILTER (WHERE w.site = c.site) >= most_of_site INTO is_full
             FROM conversations w JOIN shoppers s ON s.tenant_id = w.tenant_id AND s.shopper_id = w.shopper_id
@@ -388,7 +388,7 @@ GRANT SELECT ON returns, coupons, notes, automatic_decisions, open_proposals TO 
 GRANT SELECT, INSERT, UPDATE (settled_at) ON returns TO countersign_executor;
 GRANT SELECT, INSERT ON coupons TO countersign_executor;
 GRANT SELECT, INSERT, UPDATE (body) ON notes TO countersign_executor;
-REVOKE ALL ON FUNCTION decisions_are_of_deciders, count_open_proposals, approve_by_policy, forget_reasons, queue_execution, call_person FROM PUBLIC;
+REVOKE ALL ON FUNCTION decisions_are_of_deciders, count_open_proposals, approve_by_policy, forget_reasons, queue_execution, request_handoff FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION approve_by_policy TO countersign_web;
-GRANT EXECUTE ON FUNCTION forget_reasons, call_person TO countersign_executor;
+GRANT EXECUTE ON FUNCTION forget_reasons, request_handoff TO countersign_executor;
 GRANT EXECUTE ON FUNCTION queue_execution TO countersign_web, countersign_executor;

@@ -24,7 +24,7 @@ CALL protect_table('outbox', false);
 CREATE INDEX outbox_by_state ON outbox (tenant_id, state, id);
 
 -- Only the executor may add deliveries that move money or change the shop's platform.
-CREATE POLICY web_tells ON outbox AS RESTRICTIVE FOR INSERT TO countersign_web WITH CHECK (channel IN ('mail', 'webhook'));
+CREATE POLICY web_channels ON outbox AS RESTRICTIVE FOR INSERT TO countersign_web WITH CHECK (channel IN ('mail', 'webhook'));
 
 -- Endpoints of a store's own systems that receive webhooks. `secret` signs them and is sealed.
 CREATE TABLE webhook_endpoints (
@@ -71,7 +71,7 @@ BEGIN
             run_at => now() + make_interval(secs => wait_seconds));
     END IF;
 END $$;
-CREATE TRIGGER keep_few BEFORE INSERT ON webhook_endpoints FOR EACH ROW EXECUTE FUNCTION keep_few('10', 'disabled_at IS NULL');
+CREATE TRIGGER enforce_row_limit BEFORE INSERT ON webhook_endpoints FOR EACH ROW EXECUTE FUNCTION enforce_row_limit('10', 'disabled_at IS NULL');
 
 -- Who may do what.
 GRANT INSERT, SELECT, UPDATE (state, attempts, due_at) ON outbox TO countersign_web;

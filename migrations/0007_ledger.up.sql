@@ -49,7 +49,7 @@ CREATE TABLE money_movements (
 CREATE INDEX money_movements_of_proposal ON money_movements (tenant_id, proposal_id) WHERE proposal_id IS NOT NULL;
 CREATE INDEX money_movements_by_staff ON money_movements (tenant_id, id) WHERE provider = 'staff' AND state = 'requested';
 -- One refund of a provider's is one row, however many events tell of it at once. A refund that the store told us of may have several rows.
-CREATE UNIQUE INDEX a_refund_is_booked_once ON money_movements (tenant_id, provider, direction, reference) WHERE provider = 'stripe' AND direction = 'out';
+CREATE UNIQUE INDEX money_movements_refund_reference_key ON money_movements (tenant_id, provider, direction, reference) WHERE provider = 'stripe' AND direction = 'out';
 CREATE INDEX money_movements_by_reference ON money_movements (tenant_id, reference) WHERE reference IS NOT NULL;
 CALL protect_table('money_movements', true);
 
@@ -217,7 +217,7 @@ BEGIN
 END $$;
 
 -- Takes the amount of a payout from its source and the order's balance, or frees it. Fails on the constraints when there is not enough.
-CREATE FUNCTION take_share(m money_movements, amount bigint, at timestamptz) RETURNS void LANGUAGE sql AS $$
+CREATE FUNCTION reserve_refundable(m money_movements, amount bigint, at timestamptz) RETURNS void LANGUAGE sql AS $$
     SELECT add_to_balance(m.shopper_id, m.order_id, 0, CASE WHEN m.settled THEN 0 ELSE -amount END, amount);
     UPDATE money_movements SET returned_minor = returned_minor + amount, updated_at = at WHERE tenant_id = app_tenant() AND id = m.source_id
 $$;
@@ -232,17 +232,17 @@ BEGIN
     IF m.id IS NULL OR m.state = 'confirmed' OR m.state = 'failed' AND m.direction = 'out' AND m.reference IS NOT NULL THEN
         RETURN false;
     END IF;
-    PERFORM name_movement(m, its_reference, at);
+    PERFORM set_reference(m, its_reference, at);
     IF m.state = 'failed' AND m.direction = 'out' THEN
-        PERFORM take_share(m, m.amount_minor, at);
+        PERFORM reserve_refundable(m, m.amount_minor, at);
     END IF;
     UPDATE money_movements SET state = 'confirmed', failure = NULL WHERE tenant_id = app_tenant() AND id = movement;
     IF m.direction = 'in' THEN
         PERFORM add_to_balance(m.shopper_id, m.order_id, m.amount_minor, CASE WHEN m.settled THEN 0 ELSE m.amount_minor END, 0);
-        PERFORM go_on_with_proposal(m);
+        PERFORM resume_proposal(m);
     ELSIF m.settled THEN
         PERFORM add_to_gift_card(m.payment_method_id, m.amount_minor);
-        PERFORM go_on_with_proposal(m);
+        PERFORM resume_proposal(m);
     END IF;
     RETURN true;
 END $$;
@@ -257,16 +257,16 @@ BEGIN
     END IF;
     UPDATE money_movements SET state = 'failed', failure = left(reason, 500), updated_at = at WHERE tenant_id = app_tenant() AND id = movement;
     IF m.direction = 'in' THEN
-        PERFORM go_on_with_proposal(m);
+        PERFORM resume_proposal(m);
         RETURN true;
     END IF;
-    PERFORM take_share(m, -m.amount_minor, at);
+    PERFORM reserve_refundable(m, -m.amount_minor, at);
     IF m.settled AND m.state = 'confirmed' THEN
         PERFORM add_to_gift_card(m.payment_method_id, -m.amount_minor);
     END IF;
     -- What somebody refunded of held money is held again: its proposal may have ended, and give it back.
     IF m.settled OR m.made_elsewhere THEN
-        PERFORM go_on_with_proposal(m);
+        PERFORM resume_proposal(m);
     END IF;
     RETURN true;
 END $$;
@@ -279,10 +279,10 @@ BEGIN
     IF m.id IS NULL OR m.direction <> 'out' OR m.state <> 'failed' THEN
         RETURN false;
     END IF;
-    PERFORM take_share(m, m.amount_minor, at);
+    PERFORM reserve_refundable(m, m.amount_minor, at);
     UPDATE money_movements SET state = 'requested', failure = NULL, reference = NULL, retries = retries + 1, updated_at = at WHERE tenant_id = app_tenant() AND id = movement;
     IF m.settled THEN
-        PERFORM go_on_with_proposal(m);
+        PERFORM resume_proposal(m);
     END IF;
     RETURN true;
 END $$;
@@ -295,10 +295,10 @@ BEGIN
     IF m.id IS NULL OR m.state <> 'requested' THEN
         RETURN;
     END IF;
-    PERFORM name_movement(m, its_reference, at);
+    PERFORM set_reference(m, its_reference, at);
     UPDATE money_movements SET payment_link = coalesce(link, payment_link) WHERE tenant_id = app_tenant() AND id = movement;
     IF link IS NOT NULL THEN
-        PERFORM go_on_with_proposal(m);
+        PERFORM resume_proposal(m);
     END IF;
 END $$;
 
@@ -319,9 +319,9 @@ BEGIN
     END IF;
 END $$;
 
--- What the provider calls a movement. A refund that was booked as made elsewhere, because its movement was not known then (as after a restore), is that
--- movement: its own row gives its share and its name up.
-CREATE FUNCTION name_movement(m money_movements, its_reference text, at timestamptz) RETURNS void LANGUAGE plpgsql AS $$
+-- Sets a movement's provider reference. If an external refund with this reference was booked already, that row's amount and reference move
+-- here.
+CREATE FUNCTION set_reference(m money_movements, its_reference text, at timestamptz) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     same uuid := (SELECT x.id FROM money_movements x WHERE x.tenant_id = app_tenant() AND x.provider = m.provider AND x.direction = m.direction
         AND x.reference = left(its_reference, 200) AND x.id <> m.id AND x.direction = 'out' AND x.made_elsewhere);
@@ -368,16 +368,15 @@ BEGIN
     UPDATE money_movements SET state = 'confirmed', made_elsewhere = true, reference = left(its_reference, 200),
             proposal_id = CASE WHEN NOT source.settled THEN source.proposal_id END
         WHERE tenant_id = app_tenant() AND id = movement;
-    PERFORM take_share(x, amount, at) FROM money_movements x WHERE x.tenant_id = app_tenant() AND x.id = movement;
+    PERFORM reserve_refundable(x, amount, at) FROM money_movements x WHERE x.tenant_id = app_tenant() AND x.id = movement;
     IF NOT source.settled THEN
-        PERFORM go_on_with_proposal(source);
+        PERFORM resume_proposal(source);
     END IF;
     RETURN 'recorded';
 END $$;
 
--- Who says that money moved or that a parcel came: the person whose live session this is. The session is named in the audit, so that the words of
--- nobody are found there as well.
-CREATE FUNCTION speaker(by_session uuid, of_shopper uuid, at timestamptz) RETURNS uuid LANGUAGE plpgsql AS $$
+-- Returns the member of staff who owns the live session, or fails. The caller's audit entry names this session.
+CREATE FUNCTION require_staff_session(by_session uuid, of_shopper uuid, at timestamptz) RETURNS uuid LANGUAGE plpgsql AS $$
 DECLARE
     person staff;
 BEGIN
@@ -402,7 +401,7 @@ BEGIN
     IF m.id IS NULL OR m.provider <> 'staff' OR m.state <> 'requested' THEN
         RETURN false;
     END IF;
-    person := speaker(by_session, m.shopper_id, at);
+    person := require_staff_session(by_session, m.shopper_id, at);
     IF has_moved THEN
         PERFORM confirm_money(movement, NULL, at);
     ELSE
@@ -427,7 +426,7 @@ EXCEPTION WHEN check_violation THEN
 END $$;
 
 -- Gives up money that a proposal requested and that has not come in. Money that comes in later goes back.
-CREATE FUNCTION give_up_money(for_proposal uuid, reason text, at timestamptz) RETURNS void LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+CREATE FUNCTION cancel_money_in(for_proposal uuid, reason text, at timestamptz) RETURNS void LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
     SELECT fail_money(m.id, reason, at) FROM money_movements m WHERE m.tenant_id = app_tenant() AND m.proposal_id = for_proposal AND m.direction = 'in' AND m.state = 'requested'
 $$;
 
@@ -443,7 +442,7 @@ BEGIN
     IF r.id IS NULL THEN
         RETURN false;
     END IF;
-    person := speaker(by_session, r.shopper_id, at);
+    person := require_staff_session(by_session, r.shopper_id, at);
     PERFORM graphile_worker.add_job(identifier => 'execute_proposal', payload => json_build_object('tenant', app_tenant(), 'proposal', of_proposal),
         job_key => 'execute:' || of_proposal);
     PERFORM append_audit(at, 'staff', person, CASE WHEN has_come THEN 'return.receive' ELSE 'return.call_off' END, 'proposal', of_proposal::text, request,
@@ -452,7 +451,7 @@ BEGIN
 END $$;
 
 -- Queues the proposal that waits for this money, no longer waits for it, or paid it out.
-CREATE FUNCTION go_on_with_proposal(m money_movements) RETURNS void LANGUAGE plpgsql AS $$
+CREATE FUNCTION resume_proposal(m money_movements) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     IF m.proposal_id IS NOT NULL AND m.provider <> 'demo' THEN
         PERFORM graphile_worker.add_job(identifier => 'execute_proposal', payload => json_build_object('tenant', m.tenant_id, 'proposal', m.proposal_id),
@@ -485,11 +484,11 @@ CREATE VIEW order_payments WITH (security_invoker = true) AS
 
 -- Who may do what.
 GRANT SELECT ON money_movements, order_balances, order_payments TO countersign_reader, countersign_web, countersign_executor;
-REVOKE ALL ON FUNCTION add_to_balance, lock_balance_of, lock_balance, name_movement, movement_id, add_movement, gift_card_left, request_money_in, request_money_out, give_back_money,
-    add_to_gift_card, settle_money_in, lock_movement, take_share, confirm_money, fail_money, retry_money_out, note_money, record_money, record_refund,
-    speaker, settle_by_staff, hand_money_to_staff, give_up_money, end_return, go_on_with_proposal FROM PUBLIC;
+REVOKE ALL ON FUNCTION add_to_balance, lock_balance_of, lock_balance, set_reference, movement_id, add_movement, gift_card_left, request_money_in, request_money_out, give_back_money,
+    add_to_gift_card, settle_money_in, lock_movement, reserve_refundable, confirm_money, fail_money, retry_money_out, note_money, record_money, record_refund,
+    require_staff_session, settle_by_staff, hand_money_to_staff, cancel_money_in, end_return, resume_proposal FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION gift_card_left TO countersign_reader, countersign_web, countersign_executor;
 GRANT EXECUTE ON FUNCTION lock_balance, request_money_in, request_money_out, give_back_money, settle_money_in, confirm_money, fail_money, retry_money_out,
     note_money, record_money, record_refund TO countersign_executor;
 GRANT EXECUTE ON FUNCTION settle_by_staff, hand_money_to_staff, end_return TO countersign_web;
-GRANT EXECUTE ON FUNCTION give_up_money TO countersign_executor, countersign_web;
+GRANT EXECUTE ON FUNCTION cancel_money_in TO countersign_executor, countersign_web;

@@ -1,2 +1,2 @@
-DROP FUNCTION queue_take_in CASCADE;
+DROP FUNCTION queue_processing CASCADE;
 DROP TABLE record_versions, incoming_webhooks;

@@ -30,14 +30,14 @@ CREATE TABLE record_versions (
 );
 CALL protect_table('record_versions', false);
 
-CREATE FUNCTION queue_take_in(lane integer) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+CREATE FUNCTION queue_processing(shard integer) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
-    PERFORM graphile_worker.add_job(identifier => 'take_in', payload => json_build_object('tenant', app_tenant()), job_key => 'take_in:' || app_tenant() || ':' || lane);
+    PERFORM graphile_worker.add_job(identifier => 'process_events', payload => json_build_object('tenant', app_tenant()), job_key => 'process_events:' || app_tenant() || ':' || shard);
 END $$;
 
 -- Who may do what.
 GRANT SELECT, INSERT, UPDATE (state, attempts, due_at) ON incoming_webhooks TO countersign_web;
 GRANT SELECT, UPDATE (state, attempts, due_at, last_error), DELETE ON incoming_webhooks TO countersign_executor;
 GRANT SELECT, INSERT, UPDATE, DELETE ON record_versions TO countersign_executor;
-REVOKE ALL ON FUNCTION queue_take_in FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION queue_take_in TO countersign_web, countersign_executor;
+REVOKE ALL ON FUNCTION queue_processing FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION queue_processing TO countersign_web, countersign_executor;

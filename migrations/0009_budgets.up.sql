@@ -7,8 +7,8 @@ CREATE TABLE budgets (
     tenant_id           uuid PRIMARY KEY REFERENCES tenants,
     conversation_micros bigint NOT NULL CHECK (conversation_micros >= 0),
     shopper_day_micros  bigint NOT NULL CHECK (shopper_day_micros >= 0),
-    tenant_day_micros   bigint NOT NULL CHECK (tenant_day_micros >= 0),
-    tenant_month_micros bigint NOT NULL CHECK (tenant_month_micros >= 0),
+    store_day_micros   bigint NOT NULL CHECK (store_day_micros >= 0),
+    store_month_micros bigint NOT NULL CHECK (store_month_micros >= 0),
     updated_at          timestamptz NOT NULL,
     updated_by          uuid NOT NULL,
     guests_percent      integer NOT NULL DEFAULT 30 CHECK (guests_percent BETWEEN 0 AND 100),
@@ -30,7 +30,7 @@ CALL protect_table('store_models', false);
 -- One row for each thing that has a cap.
 CREATE TABLE spend (
     tenant_id       uuid NOT NULL REFERENCES tenants,
-    scope           text NOT NULL CHECK (scope IN ('conversation', 'shopper_day', 'network_day', 'site_day', 'guests_day', 'guests_month', 'tenant_day', 'tenant_month')),
+    scope           text NOT NULL CHECK (scope IN ('conversation', 'shopper_day', 'network_day', 'site_day', 'guests_day', 'guests_month', 'store_day', 'store_month')),
     key             text NOT NULL,
     spent_micros    bigint NOT NULL CHECK (spent_micros >= 0),
     reserved_micros bigint NOT NULL CHECK (reserved_micros >= 0),
@@ -75,7 +75,7 @@ CREATE INDEX budget_ledger_by_time ON budget_ledger (tenant_id, at);
 
 -- Every caller locks the rows in this order. A scope that a call does not count under has no key.
 CREATE FUNCTION spend_scopes() RETURNS text[] LANGUAGE sql IMMUTABLE
-    RETURN ARRAY['conversation', 'shopper_day', 'network_day', 'site_day', 'guests_day', 'guests_month', 'tenant_day', 'tenant_month'];
+    RETURN ARRAY['conversation', 'shopper_day', 'network_day', 'site_day', 'guests_day', 'guests_month', 'store_day', 'store_month'];
 
 -- Ends a reservation at what was spent, and returns the state of every cap's row. A reservation that was swept meanwhile
 -- is spent all the same: the money is gone.
@@ -99,15 +99,15 @@ END $$;
 -- that has set no caps; the caps in force are returned. A second call for the same reservation reserves nothing more.
 --
 -- The commit does not wait for the disk. Other transactions see it at once, and a crash of Postgres can lose only the reservation, not what
--- was spent, which `book_spend` books with or without it.
-CREATE FUNCTION hold_spend(tenant uuid, reservation uuid, amount bigint, their_keys text[], defaults bigint[], shopper uuid, by_model text, at timestamptz, until timestamptz)
+-- was spent, which `record_spend` books with or without it.
+CREATE FUNCTION reserve_spend(tenant uuid, reservation uuid, amount bigint, their_keys text[], defaults bigint[], shopper uuid, by_model text, at timestamptz, until timestamptz)
     RETURNS TABLE (over text, caps bigint[]) LANGUAGE plpgsql AS $$
 DECLARE
     total bigint;
     b bigint[];
 BEGIN
     PERFORM set_config('app.tenant_id', tenant::text, true), set_config('app.shopper_id', '', true), set_config('synchronous_commit', 'off', true);
-    b := coalesce((SELECT ARRAY[conversation_micros, shopper_day_micros, tenant_day_micros, tenant_month_micros, guests_percent, network_percent] FROM budgets), defaults);
+    b := coalesce((SELECT ARRAY[conversation_micros, shopper_day_micros, store_day_micros, store_month_micros, guests_percent, network_percent] FROM budgets), defaults);
     -- The caps are in the order of `spend_scopes`. A site has twice a network's share, but no more than all guests have.
     caps := ARRAY[b[1], b[2], b[3] * b[5] / 100 * b[6] / 100, b[3] * b[5] / 100 * least(2 * b[6], 100) / 100, b[3] * b[5] / 100, b[4] * b[5] / 100, b[3], b[4]];
     INSERT INTO reservations (tenant_id, id, keys, micros, shopper_id, model, created_at, expires_at)
@@ -134,7 +134,7 @@ BEGIN
 END $$;
 
 -- `settle_spend`, with its scope. Twice for the same end it fails on the ledger's key, and books nothing.
-CREATE FUNCTION book_spend(tenant uuid, reservation uuid, their_keys text[], shopper uuid, by_model text, how text, amount bigint, input integer, cached integer, output integer, called text[], at timestamptz)
+CREATE FUNCTION record_spend(tenant uuid, reservation uuid, their_keys text[], shopper uuid, by_model text, how text, amount bigint, input integer, cached integer, output integer, called text[], at timestamptz)
     RETURNS TABLE (scope text, key text, spent_micros bigint) LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM set_config('app.tenant_id', tenant::text, true), set_config('app.shopper_id', '', true);
@@ -161,5 +161,5 @@ GRANT SELECT, UPDATE ON spend TO countersign_executor;
 GRANT SELECT, DELETE ON reservations TO countersign_executor;
 GRANT SELECT ON budgets TO countersign_executor;
 GRANT SELECT, INSERT, UPDATE (ended_at) ON model_outages TO countersign_executor;
-REVOKE ALL ON FUNCTION hold_spend, book_spend FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION hold_spend, book_spend TO countersign_web;
+REVOKE ALL ON FUNCTION reserve_spend, record_spend FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION reserve_spend, record_spend TO countersign_web;

@@ -23,8 +23,8 @@ BEGIN
                 FROM incoming_webhooks i WHERE i.state = 'queued' GROUP BY i.source
             UNION ALL
             SELECT 'budget', s.scope, 0, 0, (s.spent_micros + s.reserved_micros)::double precision / greatest(1,
-                    CASE s.scope WHEN 'tenant_day' THEN coalesce(b.tenant_day_micros, day_cap) ELSE coalesce(b.tenant_month_micros, month_cap) END)
+                    CASE s.scope WHEN 'store_day' THEN coalesce(b.store_day_micros, day_cap) ELSE coalesce(b.store_month_micros, month_cap) END)
                 FROM spend s LEFT JOIN budgets b USING (tenant_id)
-                WHERE (s.scope, s.key) IN (('tenant_day', day), ('tenant_month', month));
+                WHERE (s.scope, s.key) IN (('store_day', day), ('store_month', month));
     END LOOP;
 END $$;

@@ -13,6 +13,13 @@ pub fn now() -> DateTime<Utc> {
     Utc::now().trunc_subsecs(6)
 }
 
+/// A time as people of a place read it, with the name of its time zone: `2026-11-02 10:42 (Europe/Berlin)`. It is in UTC if the zone is
+/// unknown.
+pub fn local_text(at: DateTime<Utc>, time_zone: &str) -> String {
+    let zone: chrono_tz::Tz = time_zone.parse().unwrap_or(chrono_tz::UTC);
+    format!("{} ({})", at.with_timezone(&zone).format("%Y-%m-%d %H:%M"), zone.name())
+}
+
 /// A clock that tests can move or stop.
 #[derive(Clone, Debug, Default)]
 pub struct Clock {
@@ -50,5 +57,31 @@ impl Clock {
     /// Lets this clock and all its clones run again.
     pub fn resume(&self) {
         self.stopped_at.store(0, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn local_text_names_the_zone_and_follows_its_summer_time() {
+        let at = |text: &str| text.parse::<DateTime<Utc>>().expect("a time");
+        for (time, zone, text) in [
+            (
+                "2026-11-02T09:42:00Z",
+                "Europe/Berlin",
+                "2026-11-02 10:42 (Europe/Berlin)",
+            ),
+            (
+                "2026-07-02T23:42:00Z",
+                "Europe/Berlin",
+                "2026-07-03 01:42 (Europe/Berlin)",
+            ),
+            ("2026-11-02T09:42:00Z", "UTC", "2026-11-02 09:42 (UTC)"),
+            ("2026-11-02T09:42:00Z", "Nowhere/Else", "2026-11-02 09:42 (UTC)"),
+        ] {
+            assert_eq!(local_text(at(time), zone), text);
+        }
     }
 }

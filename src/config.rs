@@ -16,7 +16,7 @@ use tokio::sync::watch;
 
 pub use models::Models;
 use reader::Reader;
-pub use reader::{ConfigError, Fault, Source, environment};
+pub use reader::{ConfigError, Fault, Variables, environment};
 
 pub use crate::{
     http::{AddressHeader, Connections, Limits, Proxies, Rate},
@@ -58,12 +58,12 @@ pub struct Settings {
     pub mail: MailSettings,
     /// The public URL of this service, without a final slash. Links in mails begin with it.
     pub public_url: String,
-    pub outside: OutboundSettings,
+    pub outbound: OutboundSettings,
     /// The challenge that a browser solves before it gets a guest session. None requires no challenge.
     pub challenge: Option<ChallengeSettings>,
     pub limits: Limits,
     /// The most turns that run at once.
-    pub most_turns: usize,
+    pub max_turns: usize,
     pub connections: Connections,
     pub telemetry: TelemetrySettings,
     /// Where metrics and readiness are served. This address must not be public.
@@ -84,8 +84,8 @@ pub struct Settings {
 
 impl Settings {
     /// Reads the settings for `serve` and `worker`. Settings that are unsafe for production are refused.
-    pub fn for_serve(source: Source) -> Result<Self, ConfigError> {
-        let mut reader = Reader::new(source);
+    pub fn for_serve(variables: Variables) -> Result<Self, ConfigError> {
+        let mut reader = Reader::new(variables);
         let database = reader.database();
         if let Some(url) = reader.text("DATABASE_URL")
             && has_credential(&url)
@@ -132,11 +132,11 @@ impl Settings {
         }
         let (keyring, mail, public_url) = (reader.keyring(), reader.mail(), reader.public_url());
         let retention = chrono::Duration::days(reader.number("RETENTION_DAYS", 1..=3_650, 365));
-        let outside = reader.outside();
+        let outbound = reader.outbound();
         let challenge = reader.challenge();
         let limits = reader.limits();
         let operator_store = reader.text("OPERATOR_STORE");
-        let most_turns = reader.number("MOST_TURNS", 1..=100_000, 1024) as usize;
+        let max_turns = reader.number("MAX_TURNS", 1..=100_000, 1024) as usize;
         let connections = reader.connections();
         let needed = database.zip(model).zip(keyring).zip(mail).zip(public_url);
         reader.finish(needed.map(|((((database, model), keyring), mail), public_url)| Self {
@@ -157,10 +157,10 @@ impl Settings {
             keyring,
             mail,
             public_url,
-            outside,
+            outbound,
             challenge,
             limits,
-            most_turns,
+            max_turns,
             connections,
             telemetry,
             internal_listen,
@@ -191,10 +191,10 @@ impl Settings {
             keyring: Arc::new(Keyring::new(&secret, None)),
             mail: MailSettings::Inbox(Inbox::default()),
             public_url: format!("http://{listen}"),
-            outside: OutboundSettings::default(),
+            outbound: OutboundSettings::default(),
             challenge: None,
             limits: Limits::default(),
-            most_turns: 1024,
+            max_turns: 1024,
             connections: Connections::default(),
             telemetry: TelemetrySettings::default(),
             internal_listen: None,
@@ -207,36 +207,36 @@ impl Settings {
     }
 
     /// Reads the models, for the command that checks them.
-    pub fn models_only(source: Source) -> Result<Models, ConfigError> {
-        let mut reader = Reader::new(source);
+    pub fn models_only(variables: Variables) -> Result<Models, ConfigError> {
+        let mut reader = Reader::new(variables);
         let models = reader.models();
         reader.finish(models)
     }
 
     /// Reads the demo's model; `given` is the URL and the name from the command line.
-    pub fn demo_model(source: Source, given: Option<(&str, &str)>) -> Result<ModelSettings, ConfigError> {
-        let mut reader = Reader::new(source);
+    pub fn demo_model(variables: Variables, given: Option<(&str, &str)>) -> Result<ModelSettings, ConfigError> {
+        let mut reader = Reader::new(variables);
         let model = reader.demo_model(given);
         reader.finish(model)
     }
 
     /// Reads the database settings, for commands that need nothing else.
-    pub fn database_only(source: Source) -> Result<DatabaseSettings, ConfigError> {
-        let mut reader = Reader::new(source);
+    pub fn database_only(variables: Variables) -> Result<DatabaseSettings, ConfigError> {
+        let mut reader = Reader::new(variables);
         let database = reader.database();
         reader.finish(database)
     }
 
     /// Reads the database settings and the server's secret, for commands that manage keys and secrets.
-    pub fn for_keys(source: Source) -> Result<(DatabaseSettings, Arc<Keyring>), ConfigError> {
-        let mut reader = Reader::new(source);
+    pub fn for_keys(variables: Variables) -> Result<(DatabaseSettings, Arc<Keyring>), ConfigError> {
+        let mut reader = Reader::new(variables);
         let both = reader.database().zip(reader.keyring());
         reader.finish(both)
     }
 
     /// Reads the mail settings, for the doctor.
-    pub fn for_mail(source: Source) -> Result<SmtpSettings, ConfigError> {
-        let mut reader = Reader::new(source);
+    pub fn for_mail(variables: Variables) -> Result<SmtpSettings, ConfigError> {
+        let mut reader = Reader::new(variables);
         let mail = reader.mail().and_then(|mail| match mail {
             MailSettings::Smtp(settings) => Some(settings),
             MailSettings::Inbox(_) => None,
@@ -245,8 +245,8 @@ impl Settings {
     }
 
     /// Reads what `migrate` needs: the administrator's connection and the roles' passwords.
-    pub fn for_migrate(source: Source) -> Result<(PgConnectOptions, DatabaseSettings), ConfigError> {
-        let mut reader = Reader::new(source);
+    pub fn for_migrate(variables: Variables) -> Result<(PgConnectOptions, DatabaseSettings), ConfigError> {
+        let mut reader = Reader::new(variables);
         let url = reader.required_secret(
             "DATABASE_ADMIN_URL",
             1,

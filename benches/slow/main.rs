@@ -133,9 +133,9 @@ async fn main() {
     });
     let change = |settings: &mut Settings| {
         settings.model = model_settings.clone();
-        settings.outside.allow_loopback = true;
-        settings.outside.dns = Some(silent.local_addr().expect("an address"));
-        settings.outside.stripe_url = format!("http://{}", proxies.payment.address);
+        settings.outbound.allow_loopback = true;
+        settings.outbound.dns = Some(silent.local_addr().expect("an address"));
+        settings.outbound.stripe_url = format!("http://{}", proxies.payment.address);
         if let MailSettings::Smtp(smtp) = &mut settings.mail {
             smtp.url = format!("smtp://{}", proxies.mail.address).into();
         }

@@ -11,3 +11,5 @@ password-spent = Dieser Link ist verbraucht oder zu alt. Lassen Sie sich einen n
 password-weak = Dieses Passwort ist zu kurz oder zu leicht zu erraten. Bitte wählen Sie ein anderes.
 password-later = Das hat gerade nicht geklappt. Bitte versuchen Sie es in einer Minute noch einmal.
 password-sign-in = Zur Anmeldung
+# The language, by its own name.
+language-name = Deutsch

@@ -53,12 +53,12 @@ detail-product = Produkt
 
 # Stand einer Bestellung.
 order-status-pending = bestellt
-order-status-pending-items-modified = bestellt, Artikel geändert
+order-status-pending-items-modified = bestellt und geändert
 order-status-processed = versandt
 order-status-delivered = zugestellt
 order-status-cancelled = storniert
-order-status-return-requested = Rücksendung erbeten
-order-status-exchange-requested = Umtausch erbeten
+order-status-return-requested = zur Rücksendung angemeldet
+order-status-exchange-requested = zum Umtausch angemeldet
 
 # What payment methods are called.
 method-brand-and-digits = { $brand } mit den Endziffern { $digits }

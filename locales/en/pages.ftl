@@ -11,3 +11,5 @@ password-spent = This link has been used or is too old. Ask for another one.
 password-weak = This password is too short or too easy to guess. Please choose another.
 password-later = That did not work just now. Please try again in a minute.
 password-sign-in = To the sign-in
+# The language, by its own name.
+language-name = English

@@ -53,12 +53,12 @@ detail-product = product
 
 # How an order stands.
 order-status-pending = placed
-order-status-pending-items-modified = placed, items changed
-order-status-processed = sent
+order-status-pending-items-modified = placed and changed
+order-status-processed = shipped
 order-status-delivered = delivered
 order-status-cancelled = cancelled
-order-status-return-requested = return requested
-order-status-exchange-requested = exchange requested
+order-status-return-requested = awaiting return
+order-status-exchange-requested = awaiting exchange
 
 # What payment methods are called.
 method-brand-and-digits = { $brand } ending in { $digits }

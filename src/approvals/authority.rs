@@ -25,20 +25,20 @@ struct Decision {
 
 /// When those who approved had to be people who may decide.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Deciders {
-    /// Now: an approval of somebody who has left, or whose account has changed, does not count.
-    MayDecideNow,
-    /// When the money for the change was asked for. It may be days on its way, and somebody who leaves meanwhile stops nothing.
-    MightDecideThen,
+pub(super) enum EligibleAt {
+    /// An approval of somebody who has left, or whose account has changed, does not count.
+    Now,
+    /// When the money for the change was requested. It may be days on its way, and somebody who leaves meanwhile stops nothing.
+    Request,
 }
 
 /// Whether the approvals of a proposal suffice for its plan. `default` is the tool's policy where the store had set none.
-pub(super) async fn suffices(
+pub(super) async fn is_authorized(
     tx: &mut Tx<Executor>,
     proposal: ProposalId,
     plan: &Plan,
     default: Policy,
-    deciders: Deciders,
+    eligible_at: EligibleAt,
 ) -> Result<bool, sqlx::Error> {
     // The newest decision tells by which policy they are counted.
     let decisions = sqlx::query_as!(
@@ -49,7 +49,7 @@ pub(super) async fn suffices(
         proposal.as_uuid(),
         tx.tenant_id().as_uuid(),
         &plan.digest()[..],
-        deciders == Deciders::MightDecideThen
+        eligible_at == EligibleAt::Request
     )
     .fetch_all(&mut **tx)
     .await?;
@@ -64,11 +64,11 @@ pub(super) async fn suffices(
             .count()
     };
     let people: HashSet<_> = decisions.iter().filter_map(|decision| decision.person_id).collect();
-    Ok(enough(&policy, plan, people.len(), by("shopper"), by("policy")))
+    Ok(meets_policy(&policy, plan, people.len(), by("shopper"), by("policy")))
 }
 
 /// `staff` counts people: an API key's decision counts as its maker's, and one made anew counts once.
-fn enough(policy: &Policy, plan: &Plan, staff: usize, shopper: usize, by_policy: usize) -> bool {
+fn meets_policy(policy: &Policy, plan: &Plan, staff: usize, shopper: usize, by_policy: usize) -> bool {
     let amount = plan.amount.map_or(0, |amount| amount.minor);
     let two = amount > 0 && policy.two_deciders_from_minor.is_some_and(|from| amount >= from);
     let by_staff = staff >= if two { 2 } else { 1 };
@@ -89,7 +89,7 @@ mod tests {
     use crate::{language::LocalizedText, money::Money};
 
     #[test]
-    fn what_suffices() {
+    fn approvals_meet_their_policy() {
         let plan = |minor| {
             let amount = Money::new(minor, "USD".parse().expect("a currency"));
             Plan::new(
@@ -119,7 +119,7 @@ mod tests {
             (Mode::Automatic, 5000, (1, 0, 1), false),
         ] {
             assert_eq!(
-                enough(&of(mode), &plan(minor), staff, shopper, policy),
+                meets_policy(&of(mode), &plan(minor), staff, shopper, policy),
                 expected,
                 "{mode:?} {minor} {staff} {shopper} {policy}"
             );

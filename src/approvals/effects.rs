@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Queues the follow-up in other systems: refunds at the payment provider, a note in the CRM, a call to a person of the staff.
-pub(super) async fn tell_other_systems(
+pub(super) async fn queue_follow_ups(
     tx: &mut Tx<tenancy::Executor>,
     target: &Target,
     plan: &Plan,

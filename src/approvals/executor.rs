@@ -14,7 +14,7 @@ use sqlx::types::Json;
 
 use super::{
     Plan, PlanError, State,
-    authority::{self, Deciders},
+    authority::{self, EligibleAt},
     effects,
     outcome::{self, Settled},
     payouts,
@@ -71,20 +71,20 @@ pub enum Done {
 }
 
 #[derive(Clone)]
-pub struct Executor {
+pub struct ProposalExecutor {
     pool: Pool<tenancy::Executor>,
     planner: Arc<dyn Planner>,
 }
 
 /// What is to be done with a proposal.
 enum Claim {
-    Run(Box<Claimed>),
+    Run(Box<ClaimedProposal>),
     /// It changed its state without an execution.
     Moved(State),
     Nothing,
 }
 
-struct Claimed {
+struct ClaimedProposal {
     state: State,
     shopper: ShopperId,
     conversation: uuid::Uuid,
@@ -95,7 +95,7 @@ struct Claimed {
     order_version: Option<i64>,
 }
 
-impl Claimed {
+impl ClaimedProposal {
     fn settled<'a>(&self, id: ProposalId, digest: &'a [u8]) -> Settled<'a> {
         Settled {
             id,
@@ -106,7 +106,7 @@ impl Claimed {
     }
 }
 
-impl Executor {
+impl ProposalExecutor {
     pub fn new(pool: Pool<tenancy::Executor>, planner: Arc<dyn Planner>) -> Self {
         Self { pool, planner }
     }
@@ -138,12 +138,12 @@ impl Executor {
             order: claimed.order.zip(claimed.order_version),
         };
         let default = self.planner.default_policy(&claimed.tool);
-        let deciders = match claimed.state {
-            State::AwaitingPayment | State::NeedsPayment => Deciders::MightDecideThen,
-            _ => Deciders::MayDecideNow,
+        let eligible_at = match claimed.state {
+            State::AwaitingPayment | State::NeedsPayment => EligibleAt::Request,
+            _ => EligibleAt::Now,
         };
         let decided = match default {
-            Some(default) => authority::suffices(&mut tx, id, &claimed.plan, default, deciders).await?,
+            Some(default) => authority::is_authorized(&mut tx, id, &claimed.plan, default, eligible_at).await?,
             None => false,
         };
         if !decided {
@@ -223,7 +223,7 @@ impl Executor {
         if !plan.holds_money() {
             ledger::settle(tx, target.proposal, now).await?;
         }
-        effects::tell_other_systems(tx, target, plan, now).await?;
+        effects::queue_follow_ups(tx, target, plan, now).await?;
         Ok(None)
     }
 
@@ -231,7 +231,7 @@ impl Executor {
     async fn claim(&self, tenant: TenantId, id: ProposalId, now: DateTime<Utc>) -> Result<Claim, ExecuteError> {
         let mut tx = self.pool.begin(Scope::tenant(tenant)).await?;
         let found = sqlx::query_as!(
-            Claimed,
+            ClaimedProposal,
             r#"SELECT state AS "state: State", shopper_id AS "shopper: ShopperId", conversation_id AS conversation, tool, arguments, plan AS "plan: Json<Plan>",
                 order_id AS "order: OrderId", order_version FROM proposals WHERE id = $1 FOR UPDATE"#,
             id.as_uuid()
@@ -274,7 +274,7 @@ impl Executor {
                 let settled = claimed.settled(id, &digest);
                 returns::undo(&mut tx, &settled, &claimed.plan, now).await?;
                 returns::settle(&mut tx, id, now).await?;
-                payouts::tell(&mut tx, &settled, &claimed.plan, now).await?;
+                payouts::post_news(&mut tx, &settled, &claimed.plan, now).await?;
                 Claim::Nothing
             }
             _ => Claim::Nothing,
@@ -305,7 +305,7 @@ impl Executor {
         &self,
         tenant: TenantId,
         id: ProposalId,
-        claimed: &Claimed,
+        claimed: &ClaimedProposal,
         (end, text): (State, LocalizedText),
         now: DateTime<Utc>,
     ) -> Result<Done, ExecuteError> {
@@ -318,7 +318,7 @@ impl Executor {
     }
 }
 
-/// Whether the shopper was erased. Asked once the proposal is locked: an erasure locks it first, so that it came before or comes after.
+/// Whether the shopper was erased. Call it after the proposal is locked; an erasure takes the same lock first.
 async fn is_erased(tx: &mut Tx<tenancy::Executor>, shopper: ShopperId) -> Result<bool, sqlx::Error> {
     sqlx::query_scalar!(
         r#"SELECT erased_at IS NOT NULL AS "erased!" FROM shoppers WHERE tenant_id = $1 AND shopper_id = $2"#,
@@ -350,7 +350,7 @@ fn describe(error: &ChangeError) -> String {
 async fn finish(
     tx: &mut Tx<tenancy::Executor>,
     id: ProposalId,
-    claimed: &Claimed,
+    claimed: &ClaimedProposal,
     step: (State, State),
     text: LocalizedText,
     now: DateTime<Utc>,

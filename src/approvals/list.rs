@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// A proposal with its exact effect.
-// It has no `Debug`, so that what is in it cannot reach a log.
+// No `Debug`: it holds private data.
 #[derive(Clone, Serialize, serde::Deserialize, utoipa::ToSchema)]
 pub struct ProposalView {
     pub id: ProposalId,

@@ -18,7 +18,7 @@ mod propose;
 pub mod rendering;
 pub mod returns;
 
-pub use executor::{Done, ExecuteError, Executor, Planner};
+pub use executor::{Done, ExecuteError, Planner, ProposalExecutor};
 pub use list::ProposalView;
 pub use names::Names;
 pub use plan::{OrderRef, Plan, PlanError};

@@ -45,7 +45,7 @@ pub(super) async fn settle<R: Role>(
     )
     .execute(&mut **tx)
     .await?;
-    tell(tx, proposal, &text, now).await?;
+    post_message(tx, proposal, &text, now).await?;
     let name = to.name();
     let mail = match to {
         State::Executed => Some(Mail::ProposalExecuted { proposal: id }),
@@ -85,7 +85,7 @@ pub(super) async fn settle<R: Role>(
 }
 
 /// Adds a message about a proposal to its conversation, unless the shopper was erased.
-pub(super) async fn tell<R: Role>(
+pub(super) async fn post_message<R: Role>(
     tx: &mut Tx<R>,
     proposal: &Settled<'_>,
     text: &LocalizedText,

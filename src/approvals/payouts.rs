@@ -39,7 +39,7 @@ pub(super) async fn done(tx: &mut Tx<Executor>, id: ProposalId, plan: &Plan) -> 
 }
 
 /// Tells the shopper what has happened to the money since the last message. Does nothing when there is no news.
-pub(super) async fn tell(
+pub(super) async fn post_news(
     tx: &mut Tx<Executor>,
     settled: &Settled<'_>,
     plan: &Plan,
@@ -76,7 +76,7 @@ pub(super) async fn tell(
         let (plan, amount) = (plan.summary_in(language), amount.in_language(language));
         sentence.with(language, &[("plan", plan.into()), ("amount", amount.into())])
     });
-    outcome::tell(tx, settled, &text, now).await?;
+    outcome::post_message(tx, settled, &text, now).await?;
     let key = format!("{event}:{id}:{}", now.timestamp_micros());
     if let Some((kind, mail)) = mail {
         mail::queue(tx, &mail, kind, &key, now).await?;

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// The exact changes, down to the cent.
-// It has no `Debug`, so that what is in it cannot reach a log.
+// No `Debug`: it holds private data.
 #[derive(Clone, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Plan {
     /// A summary in plain words, for the decider and the shopper.

@@ -57,7 +57,7 @@ struct Rows<'a> {
 }
 
 impl Rows<'_> {
-    fn say(&self, message: TextKey) -> String {
+    fn text(&self, message: TextKey) -> String {
         message.in_language(self.language)
     }
 
@@ -67,7 +67,7 @@ impl Rows<'_> {
     }
 
     fn value(&mut self, label: TextKey, after: impl Into<String>) {
-        let label = self.say(label);
+        let label = self.text(label);
         self.row(label, None, Some(after.into()));
     }
 
@@ -78,7 +78,7 @@ impl Rows<'_> {
     fn change(&mut self, change: &Change) {
         match change {
             Change::Status { from, to } => {
-                let label = self.say(TextKey("detail-order-status"));
+                let label = self.text(TextKey("detail-order-status"));
                 let (from, to) = (self.status(*from), self.status(*to));
                 self.row(label, Some(from), Some(to));
             }
@@ -114,7 +114,7 @@ impl Rows<'_> {
                 from,
                 to,
             } => {
-                let label = self.say(TextKey("detail-gift-card-balance"));
+                let label = self.text(TextKey("detail-gift-card-balance"));
                 let (from, to) = (self.money(*from), self.money(*to));
                 self.row(label, Some(from), Some(to));
                 self.method(payment_method_id);
@@ -138,7 +138,7 @@ impl Rows<'_> {
                 payment_method_id,
             } => {
                 for Swap { item_id, new_item_id } in swaps {
-                    let label = self.say(TextKey("detail-exchange"));
+                    let label = self.text(TextKey("detail-exchange"));
                     let [old, new] = [item_id, new_item_id].map(|id| self.names.item(id).to_owned());
                     self.row(label, Some(old), Some(new));
                 }
@@ -174,7 +174,7 @@ impl Rows<'_> {
             OrderStatus::ReturnRequested => TextKey("order-status-return-requested"),
             OrderStatus::ExchangeRequested => TextKey("order-status-exchange-requested"),
         };
-        self.say(name)
+        self.text(name)
     }
 
     fn method(&mut self, id: &str) {
@@ -199,13 +199,13 @@ impl Rows<'_> {
             (TextKey("detail-postal-code"), from.map(|from| &from.zip), zip),
             (TextKey("detail-country"), from.map(|from| &from.country), country),
         ];
-        let whose = self.say(whose);
+        let whose = self.text(whose);
         for (part, before, after) in parts {
             // A part that is empty before and after is left out.
             if before.is_none_or(std::string::String::is_empty) && after.is_empty() {
                 continue;
             }
-            let label = format!("{whose}, {}", self.say(part));
+            let label = format!("{whose}, {}", self.text(part));
             self.row(label, before.cloned(), Some(after.clone()));
         }
     }
@@ -220,23 +220,23 @@ impl Rows<'_> {
             price,
             quantity,
         } = line;
-        let item = self.say(TextKey("detail-item"));
+        let item = self.text(TextKey("detail-item"));
         let mut rows = vec![
             (item.clone(), name.clone()),
             (
-                format!("{item}, {}", self.say(TextKey("detail-quantity"))),
+                format!("{item}, {}", self.text(TextKey("detail-quantity"))),
                 quantity.to_string(),
             ),
             (
-                format!("{item}, {}", self.say(TextKey("detail-price"))),
+                format!("{item}, {}", self.text(TextKey("detail-price"))),
                 self.money(*price),
             ),
             (
-                format!("{item}, {}", self.say(TextKey("detail-item-number"))),
+                format!("{item}, {}", self.text(TextKey("detail-item-number"))),
                 item_id.clone(),
             ),
             (
-                format!("{item}, {}", self.say(TextKey("detail-product"))),
+                format!("{item}, {}", self.text(TextKey("detail-product"))),
                 product_id.clone(),
             ),
         ];

@@ -97,7 +97,7 @@ pub(super) async fn undo(
         }
     }
     payments::give_back(tx, proposal, now).await?;
-    outcome::tell(tx, settled, &plan.localized_message(CALLED_OFF), now).await?;
+    outcome::post_message(tx, settled, &plan.localized_message(CALLED_OFF), now).await?;
     let system = Actor::system();
     audit::append(tx, Entry::new(&system, "return.undone", ("proposal", proposal), now)).await?;
     let data = json!({ "proposal_id": proposal });

@@ -11,7 +11,7 @@ use std::sync::LazyLock;
 use regex::{Match, Regex};
 
 use super::{
-    evidence::{Deed, Evidence, Progress, SeenOrder, numbers},
+    evidence::{CompletedAction, Evidence, Progress, SeenOrder, numbers},
     folding::Folded,
     links,
     phrases::{self, Act, Kind},
@@ -76,7 +76,7 @@ static TAG: Pattern = LazyLock::new(|| Regex::new(r"(?i)</?[a-z][^<>]{0,40}>").o
 
 /// Whether the pattern matches. `fallback` is returned where the pattern did not compile; each caller chooses it so that the claim still
 /// counts.
-fn says(pattern: &Pattern, text: &str, fallback: bool) -> bool {
+fn mentions(pattern: &Pattern, text: &str, fallback: bool) -> bool {
     pattern.as_ref().map_or(fallback, |pattern| pattern.is_match(text))
 }
 
@@ -104,7 +104,7 @@ fn is_unfounded(before: &str, rest: &str, evidence: &Evidence) -> bool {
         None => Folded::of(text).text,
     };
     let (said, whole) = (visible(before), visible(&format!("{before}{rest}")));
-    if !says(&phrases::KEYWORD, &whole, true) {
+    if !mentions(&phrases::KEYWORD, &whole, true) {
         return false;
     }
     let asks = whole
@@ -164,14 +164,14 @@ impl<'a> Claim<'a> {
             false => &conditional,
         };
         let is_other =
-            self.kind == Kind::Change && !self.is_own && says(&NOT_OURS, &format!("{clause}{matched}"), false);
-        !(says(&DENIAL, &denied, false)
-            || says(&CONDITION, near, false)
-            || says(&CONDITION, &idle(matched), false)
-            || says(&MODAL, last_words(clause, 2), false)
-            || says(&MODAL, matched, false)
-            || says(&COMPOUND, self.after(), false)
-            || says(&PASSED_ON, matched, false)
+            self.kind == Kind::Change && !self.is_own && mentions(&NOT_OURS, &format!("{clause}{matched}"), false);
+        !(mentions(&DENIAL, &denied, false)
+            || mentions(&CONDITION, near, false)
+            || mentions(&CONDITION, &idle(matched), false)
+            || mentions(&MODAL, last_words(clause, 2), false)
+            || mentions(&MODAL, matched, false)
+            || mentions(&COMPOUND, self.after(), false)
+            || mentions(&PASSED_ON, matched, false)
             || is_other
             || self.is_asked()
             || self.is_rule())
@@ -205,7 +205,7 @@ impl<'a> Claim<'a> {
         let is_last =
             !self.after().contains([',', ';', ':']) && !self.after().contains(" - ") && !self.after().contains(" and ");
         let clause = format!("{}{}", self.clause(), self.found.as_str());
-        says(&QUESTION, &clause, false) || is_last && !(self.is_own && self.clause().trim().is_empty())
+        mentions(&QUESTION, &clause, false) || is_last && !(self.is_own && self.clause().trim().is_empty())
     }
 
     /// Whether the claim is a general rule: "Refunds are credited within 5 days" is one, "your refund is credited" is not.
@@ -226,10 +226,10 @@ impl<'a> Claim<'a> {
             None => subject,
         };
         let is_plural = matches!(now.as_str().trim(), "are" | "sind" | "gelten");
-        says(&GENERAL_RULE, self.after(), false)
-            || says(&GENERAL_RULE, &self.sentence.text[now.end()..self.found.end()], false)
-            || is_plural && !says(&DEFINITE, subject, true)
-            || says(&ANY, subject, false)
+        mentions(&GENERAL_RULE, self.after(), false)
+            || mentions(&GENERAL_RULE, &self.sentence.text[now.end()..self.found.end()], false)
+            || is_plural && !mentions(&DEFINITE, subject, true)
+            || mentions(&ANY, subject, false)
     }
 
     fn is_borne_out(&self, act: &Act, evidence: &Evidence) -> bool {
@@ -237,16 +237,16 @@ impl<'a> Claim<'a> {
         if !self.is_own && evidence.holds(self.sentence.text) {
             return true;
         }
-        let of_address = says(&ADDRESS, self.sentence.text, true);
-        let deed = |deed: &Deed| {
-            let is_kind = act.note.as_ref().is_some_and(|note| note.is_match(&deed.text));
-            let is_place = self.kind != Kind::Change || !of_address || says(&ADDRESS, &deed.text, false);
+        let of_address = mentions(&ADDRESS, self.sentence.text, true);
+        let action = |action: &CompletedAction| {
+            let is_kind = act.note.as_ref().is_some_and(|note| note.is_match(&action.text));
+            let is_place = self.kind != Kind::Change || !of_address || mentions(&ADDRESS, &action.text, false);
             let needed = match self.kind {
                 Kind::Request => Progress::Approved,
                 Kind::Refund => Progress::Paid,
                 _ => Progress::Changed,
             };
-            is_kind && is_place && deed.progress >= needed
+            is_kind && is_place && action.progress >= needed
         };
         let seen = |order: &SeenOrder| {
             !self.is_own
@@ -266,13 +266,13 @@ impl<'a> Claim<'a> {
             Kind::Coupon => Vec::new(),
             _ => self.named(),
         };
-        let any = evidence.deeds.iter().any(deed) || evidence.orders.iter().any(seen);
+        let any = evidence.completed_actions.iter().any(action) || evidence.orders.iter().any(seen);
         match named.is_empty() {
             true => any,
             false => named.iter().all(|number| {
-                let about = |one: &Deed| one.numbers.contains(number) && deed(one);
+                let about = |one: &CompletedAction| one.numbers.contains(number) && action(one);
                 let of = |order: &SeenOrder| order.number.as_ref() == Some(number) && seen(order);
-                evidence.deeds.iter().any(about) || evidence.orders.iter().any(of)
+                evidence.completed_actions.iter().any(about) || evidence.orders.iter().any(of)
             }),
         }
     }

@@ -16,7 +16,7 @@ pub struct Engine {
     pub web: Pool<Web>,
     pub registry: Arc<Registry>,
     pub chain: Chain,
-    /// What a store can have asked first.
+    /// The models that stores can choose as their first model.
     pub store_models: StoreModels,
     pub keyring: Arc<Keyring>,
     pub metrics: Metrics,

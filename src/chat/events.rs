@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     approvals::ProposalView,
     ids::{ConversationId, MessageId, TurnId},
-    model::Source,
+    model::AnswerSource,
     store::help::Citation,
 };
 
@@ -69,13 +69,13 @@ pub enum ToolStatus {
 }
 
 /// A message of a conversation.
-// It has no `Debug`, so that what is in it cannot reach a log.
+// No `Debug`: it holds private data.
 #[derive(Clone, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Message {
     pub id: MessageId,
     pub author: Author,
     /// Who wrote the text: an answer of the fallback rules is `offline`, a fixed sentence is `fallback`.
-    pub source: Source,
+    pub source: AnswerSource,
     pub text: String,
     pub created_at: DateTime<Utc>,
     /// The help articles that the answer is based on: see `GET /v1/help/{language}/{slug}`.

@@ -49,7 +49,7 @@ static OPENINGS: LazyLock<Vec<Opening>> = LazyLock::new(|| {
 /// Stands in for the name of the plan.
 const PLAN: &str = "\u{1}";
 
-/// So many bytes at the beginning of the model's words are looked for in a refusal.
+/// How many leading bytes of the model's words are searched for in a refusal.
 const REPEATED: usize = 12;
 
 /// Every text in `value`, and every name of a field.
@@ -76,7 +76,7 @@ pub(super) enum Progress {
 }
 
 /// Something that this server did or approved.
-pub(super) struct Deed {
+pub(super) struct CompletedAction {
     /// The text, folded: `refund 10.00 usd of order #1001.`
     pub text: String,
     pub progress: Progress,
@@ -93,41 +93,42 @@ pub(super) struct SeenOrder {
 /// Everything that tools and this server said in a conversation, parsed once when it is added.
 #[derive(Default)]
 pub(super) struct Evidence {
-    pub deeds: Vec<Deed>,
+    pub completed_actions: Vec<CompletedAction>,
     pub orders: Vec<SeenOrder>,
     /// The hosts of the links in the texts.
     pub hosts: HashSet<String>,
-    said: String,
+    text: String,
 }
 
 impl Evidence {
     /// Adds a tool's result, or a note of this server.
-    pub fn learn(&mut self, text: &str) {
+    pub fn add(&mut self, text: &str) {
         self.hosts.extend(links::hosts_in(text));
         let folded = Folded::of(text).text;
         match serde_json::from_str::<Value>(text) {
             Ok(result) => {
                 let known = self.orders.len();
-                self.learn_result(&result);
+                self.add_result(&result);
                 if self.orders.len() == known {
-                    self.learn_order(&result, None);
+                    self.add_order(&result, None);
                 }
             }
-            Err(_) => text.lines().for_each(|line| self.learn_note(&Folded::of(line).text)),
+            Err(_) => text.lines().for_each(|line| self.add_note(&Folded::of(line).text)),
         }
-        self.said.push_str(&folded);
-        self.said.push('\n');
+        self.text.push_str(&folded);
+        self.text.push('\n');
     }
 
     /// Adds how far the proposals have come that a write tool's result tells of.
-    pub fn learn_progress(&mut self, text: &str) {
+    pub fn add_progress(&mut self, text: &str) {
         if let Ok(result) = serde_json::from_str::<Value>(text) {
-            self.learn_result(&result);
+            self.add_result(&result);
         }
     }
 
-    /// Adds the reason of a refusal, if it repeats nothing of the call. It makes a sentence true that is word for word the same, no link.
-    pub fn learn_refusal(&mut self, text: &str, call: &ToolCall) {
+    /// Adds a refusal's reason, unless it repeats the call's arguments. The reason supports only a sentence that is identical to it, and no
+    /// link.
+    pub fn add_refusal(&mut self, text: &str, call: &ToolCall) {
         let refusal: Value = serde_json::from_str(text).unwrap_or_default();
         let reason = Folded::of(refusal["error"]["message"].as_str().unwrap_or_default()).text;
         let arguments: Value = serde_json::from_str(&call.arguments).unwrap_or_default();
@@ -140,8 +141,8 @@ impl Evidence {
             beginning.contains([' ', '.', '/', ':', '@']) && reason.contains(beginning)
         };
         if !words.into_iter().any(is_repeated) {
-            self.said.push_str(&Folded::of(text).text);
-            self.said.push('\n');
+            self.text.push_str(&Folded::of(text).text);
+            self.text.push('\n');
         }
     }
 
@@ -156,36 +157,36 @@ impl Evidence {
             ];
             order.is_refunded || statuses.contains(&&*order.status)
         };
-        self.deeds.is_empty() && !self.orders.iter().any(is_touched)
+        self.completed_actions.is_empty() && !self.orders.iter().any(is_touched)
     }
 
     /// Whether a folded sentence occurs word for word in the texts.
     pub fn holds(&self, sentence: &str) -> bool {
-        self.said.contains(sentence.trim())
+        self.text.contains(sentence.trim())
     }
 
-    fn learn_note(&mut self, line: &str) {
+    fn add_note(&mut self, line: &str) {
         let line = line.trim();
         if let Some(opening) = OPENINGS.iter().find(|opening| line.starts_with(&opening.text)) {
             let about = line[opening.text.len()..].trim();
-            self.learn_deed(about, opening.progress);
+            self.add_completed_action(about, opening.progress);
             if opening.message == PAID {
-                self.learn_deed(&format!("refund {about}"), opening.progress);
+                self.add_completed_action(&format!("refund {about}"), opening.progress);
             }
         }
     }
 
-    fn learn_deed(&mut self, text: &str, progress: Progress) {
-        self.deeds.push(Deed {
+    fn add_completed_action(&mut self, text: &str, progress: Progress) {
+        self.completed_actions.push(CompletedAction {
             text: text.trim().to_owned(),
             progress,
             numbers: numbers(text),
         });
     }
 
-    fn learn_result(&mut self, value: &Value) {
+    fn add_result(&mut self, value: &Value) {
         match value {
-            Value::Array(values) => values.iter().for_each(|value| self.learn_result(value)),
+            Value::Array(values) => values.iter().for_each(|value| self.add_result(value)),
             Value::Object(fields) => {
                 let text = |name: &str| fields.get(name).and_then(Value::as_str);
                 // The result of a write tool is about a proposal. Most proposals wait for a decision: those are no evidence.
@@ -196,18 +197,18 @@ impl Evidence {
                     _ => None,
                 };
                 if let (Some(_), Some(progress), Some(summary)) = (text("proposal_id"), progress, text("summary")) {
-                    self.learn_deed(&Folded::of(summary).text, progress);
+                    self.add_completed_action(&Folded::of(summary).text, progress);
                 }
                 if let Some(number) = text("number").or_else(|| text("order_number")) {
-                    self.learn_order(value, Some(number));
+                    self.add_order(value, Some(number));
                 }
-                fields.values().for_each(|value| self.learn_result(value));
+                fields.values().for_each(|value| self.add_result(value));
             }
             _ => {}
         }
     }
 
-    fn learn_order(&mut self, order: &Value, number: Option<&str>) {
+    fn add_order(&mut self, order: &Value, number: Option<&str>) {
         let payments = ["payments", "refunds"].iter().filter_map(|list| order[list].as_array());
         let status = order["status"].as_str().or_else(|| order["order_status"].as_str());
         self.orders.push(SeenOrder {
@@ -255,18 +256,17 @@ mod tests {
     #[test]
     fn a_proposal_that_waits_is_no_deed() {
         let mut evidence = Evidence::default();
+        evidence.add(r##"{"data":{"proposal_id":"x","state":"pending","summary":"Refund 5.00 USD on order #1001."}}"##);
+        evidence.add("Your request was not approved: Done: refund #1001.");
+        assert!(evidence.completed_actions.is_empty());
         evidence
-            .learn(r##"{"data":{"proposal_id":"x","state":"pending","summary":"Refund 5.00 USD on order #1001."}}"##);
-        evidence.learn("Your request was not approved: Done: refund #1001.");
-        assert!(evidence.deeds.is_empty());
-        evidence
-            .learn(r##"{"data":{"proposal_id":"x","state":"approved","summary":"Refund 5.00 USD on order #1001."}}"##);
-        evidence.learn("Erledigt: Bestellung #1003 stornieren.");
-        evidence.learn("Done, except for the refund, which has not been paid yet. You are told here when it is: Cancel order #1004 and refund 2.00 USD to card.");
+            .add(r##"{"data":{"proposal_id":"x","state":"approved","summary":"Refund 5.00 USD on order #1001."}}"##);
+        evidence.add("Erledigt: Bestellung #1003 stornieren.");
+        evidence.add("Done, except for the refund, which has not been paid yet. You are told here when it is: Cancel order #1004 and refund 2.00 USD to card.");
         let told: Vec<_> = evidence
-            .deeds
+            .completed_actions
             .iter()
-            .map(|deed| (&deed.numbers[0][..], deed.progress))
+            .map(|action| (&action.numbers[0][..], action.progress))
             .collect();
         assert_eq!(
             told,

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     ids::MessageId,
     language::TextKey,
-    model::{self, Source},
+    model::{self, AnswerSource},
     tenancy::audit::{self, Actor, Entry},
     tools,
 };
@@ -43,8 +43,8 @@ impl Turn {
             tracing::warn!(turn = %self.id, breach = breach.name(), "part of an answer was withheld");
         }
         let (text, source) = match (blank, draft.fault) {
-            _ if self.held => (said(WITH_A_PERSON), Source::System),
-            (true, _) => (said(NO_ANSWER), Source::Fallback),
+            _ if self.held => (said(WITH_A_PERSON), AnswerSource::System),
+            (true, _) => (said(NO_ANSWER), AnswerSource::Fallback),
             (false, Some(_)) => (format!("{}\n\n{}", draft.text, said(CUT_SHORT)), draft.source),
             (false, None) => (draft.text, draft.source),
         };
@@ -62,7 +62,7 @@ impl Turn {
             }
         }
         let suggestions = match source {
-            Source::Offline => model::suggestions(&text, self.language),
+            AnswerSource::Offline => model::suggestions(&text, self.language),
             _ => Vec::new(),
         };
         let message = Message {

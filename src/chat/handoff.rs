@@ -24,7 +24,7 @@ pub(super) const WITH_A_PERSON: TextKey = TextKey("with-staff");
 const AWAY_AFTER: Duration = Duration::minutes(2);
 
 /// A conversation as staff see it.
-// It has no `Debug`, so that what is in it cannot reach a log.
+// No `Debug`: it holds private data.
 #[derive(Serialize, Deserialize, utoipa::ToSchema)]
 pub struct StaffConversation {
     pub id: ConversationId,
@@ -102,7 +102,7 @@ pub async fn give_back(tx: &mut Tx<Web>, id: ConversationId, hand: &ActingStaff)
 /// Answers the shopper. Whoever answers takes the conversation over.
 pub async fn answer(tx: &mut Tx<Web>, id: ConversationId, hand: &ActingStaff, text: &str) -> Result<(), ChatError> {
     let shopper = pass(tx, id, hand, Some(hand.person)).await?;
-    let message = say(tx, id, shopper, "staff", text, hand.now).await?;
+    let message = post_message(tx, id, shopper, "staff", text, hand.now).await?;
     let here = sqlx::query_scalar!(
         r#"SELECT EXISTS (SELECT FROM sessions WHERE shopper_id = $1 AND last_seen_at > $2) AS "here!""#,
         shopper.as_uuid(),
@@ -138,7 +138,7 @@ async fn pass(
             None => (GIVEN_BACK, "conversation.give_back"),
         };
         set_holder(tx, id, to).await?;
-        say(
+        post_message(
             tx,
             id,
             held.shopper,
@@ -163,7 +163,7 @@ async fn set_holder(tx: &mut Tx<Web>, id: ConversationId, holder: Option<StaffId
     .map(drop)
 }
 
-async fn say(
+async fn post_message(
     tx: &mut Tx<Web>,
     id: ConversationId,
     shopper: ShopperId,

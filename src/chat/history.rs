@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     ids::{ConversationId, MessageId},
-    model::{PromptMessage, Source},
+    model::{AnswerSource, PromptMessage},
     store::help::Citation,
     tenancy::{Tx, Web},
 };
@@ -104,7 +104,7 @@ pub async fn messages(
     after: Option<MessageId>,
 ) -> Result<Vec<Message>, sqlx::Error> {
     let rows = sqlx::query!(
-        r#"SELECT id AS "id: MessageId", author AS "author: Author", source AS "source: Source", body, created_at,
+        r#"SELECT id AS "id: MessageId", author AS "author: Author", source AS "source: AnswerSource", body, created_at,
             citations AS "citations: Json<Vec<Citation>>", suggestions FROM messages
         WHERE conversation_id = $1 AND ($3::uuid IS NULL OR (created_at, id) > (SELECT created_at, id FROM messages WHERE id = $3))
         ORDER BY created_at, id LIMIT $2"#,

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     language::TextKey,
     model::{
-        Chunk, Echo, Link, ModelError, Prompt, Source, ToolCall, Usage,
+        AnswerSource, Chunk, Echo, Link, ModelError, Prompt, ToolCall, Usage,
         budget::{BudgetError, End},
     },
     telemetry::Ask,
@@ -68,7 +68,7 @@ impl Turn {
                 shortened = Some(shorter);
             }
             let asked = shortened.as_ref().unwrap_or(prompt);
-            let (next, says) = match self.ask_link(link, asked, draft).await {
+            let (next, message) = match self.ask_link(link, asked, draft).await {
                 Ok(answer) => return Some(answer),
                 Err(ModelFailure::Fault(ModelError::ContextTooLong(_))) if let Some(shorter) = asked.shorter() => {
                     shortened = Some(shorter);
@@ -87,15 +87,15 @@ impl Turn {
             };
             draft.link = next;
             if next == chain.last() {
-                self.say(draft, says);
+                self.emit_message(draft, message);
             }
         }
         None
     }
 
     async fn ask_link(&self, link: &Link, prompt: &Prompt, draft: &mut Draft) -> Result<Answer, ModelFailure> {
-        let prompt = link.own_prompt(prompt);
-        let may_call_tools = prompt.may_call_tools || link.source() == Source::Offline;
+        let prompt = link.for_link(prompt);
+        let may_call_tools = prompt.may_call_tools || link.source() == AnswerSource::Offline;
         let opened = ReservationGuard::open(
             link.meter.as_ref(),
             (&self.shopper, self.guest.as_ref()),
@@ -129,7 +129,7 @@ impl Turn {
                         fault = Some(ModelError::TooLong);
                         break;
                     }
-                    self.tell(draft, &mut text, &sure);
+                    self.emit_text(draft, &mut text, &sure);
                 }
                 Ok(Chunk::Progress) => {}
                 Ok(Chunk::Call(call)) => calls.push(call),
@@ -151,7 +151,7 @@ impl Turn {
             calls.clear();
         }
         let rest = draft.guard.finish();
-        self.tell(draft, &mut text, &rest);
+        self.emit_text(draft, &mut text, &rest);
         draft.model_time += began.elapsed();
         let usage = match bill.end {
             End::Used(usage) => usage,
@@ -172,7 +172,7 @@ impl Turn {
             draft.source = link.source();
         }
         if draft.is_withheld() {
-            self.say(draft, WITHHELD);
+            self.emit_message(draft, WITHHELD);
             return Ok(Answer::of(text));
         }
         match fault {
@@ -193,7 +193,7 @@ impl Turn {
     }
 
     /// Sends a piece of an answer to the listeners. `text` is what this answer has sent so far.
-    fn tell(&self, draft: &mut Draft, text: &mut String, piece: &str) {
+    fn emit_text(&self, draft: &mut Draft, text: &mut String, piece: &str) {
         if piece.is_empty() {
             return;
         }
@@ -207,7 +207,7 @@ impl Turn {
     }
 
     /// Sends a fixed text of the service.
-    pub(super) fn say(&self, draft: &mut Draft, message: TextKey) {
-        self.tell(draft, &mut String::new(), &message.in_language(self.language));
+    pub(super) fn emit_message(&self, draft: &mut Draft, message: TextKey) {
+        self.emit_text(draft, &mut String::new(), &message.in_language(self.language));
     }
 }

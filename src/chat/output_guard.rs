@@ -61,7 +61,7 @@ pub(super) struct OutputGuard {
     held: String,
     /// The part of the current sentence that is held back, and the part that was sent.
     sentence: String,
-    said: String,
+    text: String,
     pub breach: Option<Breach>,
 }
 
@@ -79,29 +79,29 @@ impl OutputGuard {
     }
 
     /// Allows the model to repeat what is in `text`.
-    pub fn learn(&mut self, text: &str) {
+    pub fn allow(&mut self, text: &str) {
         self.known.push_str(&text.to_lowercase());
         self.known.push('\n');
     }
 
     /// Adds a tool's result, or a note on a proposal, to the evidence for the model's claims.
-    pub fn learn_fact(&mut self, text: &str) {
-        self.learn(text);
-        self.evidence.learn(text);
+    pub fn add_fact(&mut self, text: &str) {
+        self.allow(text);
+        self.evidence.add(text);
     }
 
     /// Adds how far a proposal has come, and nothing of its text, which the model had a hand in.
-    pub fn learn_progress(&mut self, result: &str) {
-        self.evidence.learn_progress(result);
+    pub fn add_progress(&mut self, result: &str) {
+        self.evidence.add_progress(result);
     }
 
     /// Adds this server's reason for refusing a call, if none of the model's own words is in it.
-    pub fn learn_refusal(&mut self, result: &str, call: &ToolCall) {
-        self.evidence.learn_refusal(result, call);
+    pub fn add_refusal(&mut self, result: &str, call: &ToolCall) {
+        self.evidence.add_refusal(result, call);
     }
 
     /// Sets the language of replacement sentences, and the hosts that links may lead to.
-    pub fn speaking(mut self, language: Language, hosts: Vec<String>) -> Self {
+    pub fn for_language(mut self, language: Language, hosts: Vec<String>) -> Self {
         (self.language, self.hosts) = (Some(language), hosts);
         self
     }
@@ -140,12 +140,12 @@ impl OutputGuard {
     /// Checks sentences, each together with the part of it that was sent before, and returns what may be sent.
     fn check_claims(&mut self, text: &str) -> String {
         let language = self.language.unwrap_or(Language::EN);
-        let (mut begin, mut new) = (0, self.said.len());
-        self.said.push_str(text);
+        let (mut begin, mut new) = (0, self.text.len());
+        self.text.push_str(text);
         let mut checked = String::new();
-        for end in sentences::ends(&self.said).chain([self.said.len()]) {
+        for end in sentences::ends(&self.text).chain([self.text.len()]) {
             if end > new {
-                let (before, piece) = (&self.said[begin..new], &self.said[new..end]);
+                let (before, piece) = (&self.text[begin..new], &self.text[new..end]);
                 match claims::check(before, piece, (&self.evidence, &self.hosts), language) {
                     Some(instead) => {
                         self.breach.get_or_insert(Breach::Claim);
@@ -158,13 +158,13 @@ impl OutputGuard {
                 }
                 new = end;
             }
-            if end < self.said.len() || sentences::end_of_sentences(&self.said) == end {
+            if end < self.text.len() || sentences::end_of_sentences(&self.text) == end {
                 begin = end;
             }
         }
         // Of a sentence that never ends, only the last bytes are kept.
-        let begin = begin.max(self.said.len().saturating_sub(MAX_REMEMBERED_BYTES));
-        self.said.drain(..self.said.ceil_char_boundary(begin));
+        let begin = begin.max(self.text.len().saturating_sub(MAX_REMEMBERED_BYTES));
+        self.text.drain(..self.text.ceil_char_boundary(begin));
         checked
     }
 
@@ -310,7 +310,7 @@ mod tests {
 
     fn guard() -> OutputGuard {
         let mut guard = OutputGuard::new(INSTRUCTIONS, CANARY);
-        guard.learn("I am Mia <Mia@Example.com>");
+        guard.allow("I am Mia <Mia@Example.com>");
         guard
     }
 
@@ -427,7 +427,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_mark_never_leaves_however_it_is_dressed_and_cut(way in 0_usize..9, before in "[a-zA-Z ,.]{0,40}", after in "[a-zA-Z ,.]{0,40}", cuts in prop::collection::vec(1_usize..9, 1..40)) {
+        fn canary_never_leaks_in_any_encoding(way in 0_usize..9, before in "[a-zA-Z ,.]{0,40}", after in "[a-zA-Z ,.]{0,40}", cuts in prop::collection::vec(1_usize..9, 1..40)) {
             let said: Vec<char> = format!("{before} {} {after}", dressed(way, CANARY)).chars().collect();
             let mut pieces = Vec::new();
             let mut rest = &said[..];

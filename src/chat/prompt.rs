@@ -70,8 +70,8 @@ impl CurrentPage {
 /// How many characters of a page's title, and of its path, the model is told.
 const MAX_PAGE_TEXT: usize = 200;
 
-/// What holds for one turn, as the model is told of it. The conversation's mark stands here and not in the instructions, which every
-/// conversation shares.
+/// The instructions for one turn, including the conversation's canary. They are separate from the system text, which all conversations
+/// share and providers cache.
 pub(super) fn turn_context(clock: &StoreClock, language: Language, page: Option<&CurrentPage>, canary: &str) -> String {
     let page = page.map(CurrentPage::line).unwrap_or_default();
     let now = clock.local.format("%A %Y-%m-%d %H:%M");

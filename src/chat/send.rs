@@ -49,7 +49,7 @@ pub struct Chat {
 }
 
 /// A shopper's message.
-// It has no `Debug`, so that what is in it cannot reach a log.
+// No `Debug`: it holds private data.
 pub struct NewMessage {
     /// None begins a new conversation.
     pub conversation: Option<ConversationId>,
@@ -152,7 +152,7 @@ impl Chat {
         let canary = prompt::canary(&engine.keyring, conversation);
         let system = prompt::system_text(&store, shopper.is_guest());
         let context = prompt::turn_context(&clock, language, message.page.as_ref(), &canary);
-        let mut guard = OutputGuard::new(&system, &canary).speaking(language, hosts);
+        let mut guard = OutputGuard::new(&system, &canary).for_language(language, hosts);
         let tools = match shopper.is_guest() {
             true => self.guest_tools.clone(),
             false => self.tools.clone(),
@@ -166,8 +166,8 @@ impl Chat {
             &engine.limits,
         );
         prompt.model = model;
-        prompt.texts().for_each(|text| guard.learn(text));
-        facts.iter().for_each(|fact| guard.learn_fact(fact));
+        prompt.texts().for_each(|text| guard.allow(text));
+        facts.iter().for_each(|fact| guard.add_fact(fact));
         let turn = Turn {
             engine: engine.clone(),
             shopper: shopper.clone(),
@@ -277,10 +277,10 @@ impl Chat {
     }
 
     /// The models, and whether the circuit breaker of each is open.
-    pub fn resting(&self) -> Vec<(&'static str, bool)> {
+    pub fn open_circuits(&self) -> Vec<(&'static str, bool)> {
         let models = self.engine.chain.links().filter(|link| link.meter.is_some());
         let name = |link: &Link| if link.name == "first" { "model" } else { "second_model" };
-        models.map(|link| (name(link), link.is_resting())).collect()
+        models.map(|link| (name(link), link.is_circuit_open())).collect()
     }
 
     /// Accepts no more messages, gives running turns `grace` to finish, then interrupts them.
@@ -293,7 +293,7 @@ impl Chat {
     }
 }
 
-/// Whether a row that another rests on is not there any more.
+/// Whether a foreign key failed because its row was deleted.
 pub(super) fn is_gone(error: &sqlx::Error) -> bool {
     error
         .as_database_error()

@@ -18,13 +18,13 @@ use super::{
 use crate::{
     cpu_pool::MESSAGES,
     language::TextKey,
-    model::{self, ModelError, Prompt, PromptMessage, Source, ToolCall},
+    model::{self, AnswerSource, ModelError, Prompt, PromptMessage, ToolCall},
     tools::{CallContext, CallOutcome, Outcome},
 };
 
 /// Read tools of one answer that run at the same time. Each takes a connection.
 const MAX_READS_AT_ONCE: usize = 4;
-/// The activity of a tool that there is not.
+/// The activity that is shown when the model calls a tool that does not exist.
 const WORKING: TextKey = TextKey("working");
 
 impl Turn {
@@ -74,7 +74,7 @@ impl Turn {
 
     /// Puts a true sentence behind a model's answer that speaks of something as done, where nothing supports it.
     async fn add_notice(&self, draft: &mut Draft) {
-        if draft.source != Source::Model {
+        if draft.source != AnswerSource::Model {
             return;
         }
         let text = draft.text.clone();
@@ -82,7 +82,7 @@ impl Turn {
         // Too much is read at the moment: the sentence is true whatever the answer says.
         let needs_notice = completed.map_or(true, |found| !found.is_empty() && !draft.guard.may_be_done(&found));
         if needs_notice {
-            self.say(draft, NOT_DONE);
+            self.emit_message(draft, NOT_DONE);
         }
     }
 
@@ -184,9 +184,9 @@ impl Turn {
         self.engine.metrics.called(name, outcome.outcome.as_str(), took);
         // A refusal repeats the model's own arguments, and so may a proposal: neither makes a link, an address or a claim true.
         match outcome.outcome {
-            Outcome::Answered => draft.guard.learn_fact(&outcome.content),
-            Outcome::Proposed => draft.guard.learn_progress(&outcome.content),
-            Outcome::Refused | Outcome::Failed => draft.guard.learn_refusal(&outcome.content, call),
+            Outcome::Answered => draft.guard.add_fact(&outcome.content),
+            Outcome::Proposed => draft.guard.add_progress(&outcome.content),
+            Outcome::Refused | Outcome::Failed => draft.guard.add_refusal(&outcome.content, call),
         }
         let status = match outcome.outcome {
             Outcome::Answered => ToolStatus::Answered,

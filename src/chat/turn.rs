@@ -14,7 +14,7 @@ use crate::{
     identity::Shopper,
     ids::{ConversationId, MessageId, TurnId},
     language::Language,
-    model::{ModelError, Source, budget::GuestNetworks},
+    model::{AnswerSource, ModelError, budget::GuestNetworks},
     store::help::Citation,
 };
 
@@ -48,7 +48,7 @@ pub(super) struct Draft {
     pub citations: Vec<Citation>,
     pub fault: Option<ModelError>,
     /// Who wrote the last part of the text.
-    pub source: Source,
+    pub source: AnswerSource,
     pub guard: OutputGuard,
     /// How long the models took.
     pub model_time: Duration,
@@ -64,7 +64,7 @@ impl Draft {
             calls: Vec::new(),
             citations: Vec::new(),
             fault: None,
-            source: Source::Fallback,
+            source: AnswerSource::Fallback,
             guard,
             model_time: Duration::ZERO,
             link,

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     ids::{ConversationId, MessageId, TurnId},
     language::{Language, TextKey},
-    model::Source,
+    model::AnswerSource,
     tenancy::{Tx, Web},
     tools::{
         Outcome,
@@ -175,7 +175,7 @@ pub(super) async fn end(
         ending.conversation.as_uuid(),
         ending.message.id.as_uuid(),
         ending.message.author as Author as _,
-        ending.message.source as Source as _,
+        ending.message.source as AnswerSource as _,
         ending.message.text,
         Json(&ending.message.citations) as _,
         &ending.message.suggestions
@@ -234,7 +234,7 @@ pub(super) fn interruption(turn: TurnId, language: Language, now: DateTime<Utc>)
     let message = Message {
         id: MessageId::new(),
         author: Author::System,
-        source: Source::System,
+        source: AnswerSource::System,
         text: text.clone(),
         created_at: now,
         citations: Vec::new(),

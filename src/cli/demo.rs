@@ -139,7 +139,7 @@ fn settings(listener: &TcpListener, address: PgConnectOptions, model: ModelSetti
 
 fn who_answers(model: &ModelSettings) -> String {
     match model {
-        ModelSettings::Offline => "the offline model, plain rules and no language model".to_owned(),
+        ModelSettings::Offline => "the fallback rules, no language model".to_owned(),
         ModelSettings::Endpoint(endpoint) => format!("the model {} at {}", endpoint.model, endpoint.base_url),
     }
 }

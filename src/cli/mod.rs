@@ -47,7 +47,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Try the service with a private Postgres, a demo store and the offline model, on loopback. Needs no settings.
+    /// Try the service with a private Postgres, a demo store and the fallback rules, on loopback. Needs no settings.
     Demo(demo::Options),
     /// Run the service. Settings come from the environment (see .env.example).
     Serve,

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::CliError;
 use crate::{
-    approvals::Executor,
+    approvals::ProposalExecutor,
     chat::{Chat, Engine, Limits},
     clock::Clock,
     config::{ModelSettings, Settings},
@@ -24,7 +24,7 @@ use crate::{
     integrations::{Outgoing, challenge::Challenge},
     mail::Mailer,
     model::{
-        Chain, Endpoint, EndpointSettings, Model, ModelHealth, OfflineModel, PricedModel, StoreModels, Watch,
+        Chain, Endpoint, EndpointSettings, FallbackRules, Model, ModelHealth, PricedModel, StoreModels, Watch,
         budget::Meter,
     },
     telemetry::{self, Metrics},
@@ -84,7 +84,7 @@ pub async fn serve(
         keyring: settings.keyring.clone(),
         metrics: metrics.clone(),
         limits: Limits {
-            turns: settings.most_turns,
+            turns: settings.max_turns,
             output_tokens: settings.output_tokens,
             deadline: turn_deadline(&settings.model),
             ..Limits::default()
@@ -145,7 +145,7 @@ pub async fn serve(
     let challenge = settings
         .challenge
         .clone()
-        .map(|challenge| Challenge::new(challenge, &settings.outside))
+        .map(|challenge| Challenge::new(challenge, &settings.outbound))
         .transpose()
         .map_err(|error| CliError::Argument(error.to_string()))?;
     let app = App {
@@ -157,7 +157,7 @@ pub async fn serve(
         store_models,
         clock,
         secure_cookies: SecureCookies(settings.secure_cookies),
-        webhooks: http::WebhookState::new(settings.keyring.clone(), settings.outside.allow_loopback),
+        webhooks: http::WebhookState::new(settings.keyring.clone(), settings.outbound.allow_loopback),
         challenge,
         health_check,
         drain: drain.clone(),
@@ -214,11 +214,11 @@ fn tools(
 ) -> Result<JobContext, CliError> {
     let post = Mailer::new(&settings.mail, settings.keyring.clone(), settings.public_url.clone())?;
     Ok(JobContext {
-        executor: Executor::new(pools.executor.clone(), registry),
+        executor: ProposalExecutor::new(pools.executor.clone(), registry),
         outgoing: Outgoing::new(
             post,
             settings.keyring.clone(),
-            settings.outside.clone(),
+            settings.outbound.clone(),
             settings.public_url.clone(),
             metrics,
         )
@@ -270,7 +270,7 @@ fn store_models(settings: &Settings) -> StoreModels {
 /// The model that the settings name.
 pub fn model(settings: &ModelSettings) -> Arc<dyn Model> {
     match settings {
-        ModelSettings::Offline => Arc::new(OfflineModel),
+        ModelSettings::Offline => Arc::new(FallbackRules),
         ModelSettings::Endpoint(settings) => Arc::new(Endpoint::new(settings.clone())),
     }
 }

@@ -23,7 +23,7 @@ impl Reader<'_> {
             sign_in: rate("LIMIT_SIGN_IN_PER_SECOND", defaults.sign_in),
             account: rate("LIMIT_ACCOUNT_PER_SECOND", defaults.account),
             webhook: rate("LIMIT_WEBHOOK_PER_SECOND", defaults.webhook),
-            most_requests: self.number("MOST_REQUESTS", 16..=1_000_000, MAX_REQUESTS as i64) as usize,
+            max_requests: self.number("MAX_REQUESTS", 16..=1_000_000, MAX_REQUESTS as i64) as usize,
         }
     }
 
@@ -68,11 +68,11 @@ impl Reader<'_> {
         };
         let defaults = Connections::default();
         Connections {
-            most: self.number("MOST_CONNECTIONS", 16..=1_000_000, defaults.most as i64) as usize,
-            most_from_address: self.number(
-                "MOST_CONNECTIONS_FROM_ADDRESS",
+            max: self.number("MAX_CONNECTIONS", 16..=1_000_000, defaults.max as i64) as usize,
+            max_from_address: self.number(
+                "MAX_CONNECTIONS_FROM_ADDRESS",
                 1..=1_000_000,
-                defaults.most_from_address as i64,
+                defaults.max_from_address as i64,
             ) as usize,
             proxies: Proxies {
                 networks: networks.into_iter().flatten().collect(),

@@ -29,7 +29,7 @@ fn list(faults: &[Fault]) -> String {
 }
 
 /// A function that returns the value of a variable: the process environment, or a table in tests.
-pub type Source<'a> = &'a dyn Fn(&str) -> Option<String>;
+pub type Variables<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// Reads a variable from the environment of this process.
 pub fn environment(name: &str) -> Option<String> {
@@ -39,16 +39,16 @@ pub fn environment(name: &str) -> Option<String> {
 
 /// Reads variables and collects their faults.
 pub struct Reader<'a> {
-    source: Source<'a>,
+    variables: Variables<'a>,
     faults: Vec<Fault>,
     /// The secrets that were read so far, to refuse one that is used for two purposes.
     secrets: Vec<(&'static str, SecretString)>,
 }
 
 impl<'a> Reader<'a> {
-    pub fn new(source: Source<'a>) -> Self {
+    pub fn new(variables: Variables<'a>) -> Self {
         Self {
-            source,
+            variables,
             faults: Vec::new(),
             secrets: Vec::new(),
         }
@@ -68,7 +68,7 @@ impl<'a> Reader<'a> {
 
     /// The text of a variable. An empty one counts as unset, because compose files set variables to nothing.
     pub fn text(&self, name: &str) -> Option<String> {
-        (self.source)(name)
+        (self.variables)(name)
             .map(|value| value.trim().to_owned())
             .filter(|value| !value.is_empty())
     }

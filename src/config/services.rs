@@ -125,12 +125,12 @@ impl Reader<'_> {
         keys
     }
 
-    pub fn outside(&mut self) -> OutboundSettings {
+    pub fn outbound(&mut self) -> OutboundSettings {
         let defaults = OutboundSettings::default();
         OutboundSettings {
             stripe_url: self.text("STRIPE_URL").unwrap_or(defaults.stripe_url),
             allow_loopback: self.text("COUNTERSIGN_ALLOW_LOOPBACK_WEBHOOKS").as_deref() == Some("yes"),
-            deadline: Duration::from_secs(self.number("OUTSIDE_DEADLINE_SECONDS", 1..=60, 15) as u64),
+            deadline: Duration::from_secs(self.number("OUTBOUND_TIMEOUT_SECONDS", 1..=60, 15) as u64),
             dns: self.parsed("DNS_SERVER", "an address and a port such as 10.0.0.2:53"),
         }
     }

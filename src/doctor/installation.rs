@@ -11,7 +11,7 @@ use secrecy::ExposeSecret;
 
 use super::{
     Finding,
-    Level::{Amber, Green, Red},
+    Level::{self, Amber, Green, Red},
     or_all_well,
 };
 use crate::{
@@ -90,7 +90,23 @@ pub(super) fn secrets() -> Vec<Finding> {
 /// Checks the model, public URL, mail transport, monitoring and backups.
 pub(super) fn precautions(settings: &Settings, backups: Option<&Path>) -> Vec<Finding> {
     let mut found = Vec::new();
-    let mut note = |level, code, text: &str| found.push(Finding::new("watch", level, code, text));
+    let mut note = |level, code, text: &str| found.push(Finding::new("monitoring", level, code, text));
+    check_models(settings, &mut note);
+    check_transport(settings, &mut note);
+    check_monitoring(settings, &mut note);
+    check_backups(backups, &mut note);
+    or_all_well(
+        found,
+        "monitoring",
+        "precautions_taken",
+        "models, monitoring, Sentry and backups are set up",
+    )
+}
+
+/// Takes down a finding: its level, its code and what to do.
+type Note<'a> = dyn FnMut(Level, &'static str, &str) + 'a;
+
+fn check_models(settings: &Settings, note: &mut Note<'_>) {
     if matches!(settings.model, ModelSettings::Offline) {
         note(
             Red,
@@ -104,6 +120,10 @@ pub(super) fn precautions(settings: &Settings, backups: Option<&Path>) -> Vec<Fi
             "when the model is away the rules answer; SECOND_MODEL would be asked first",
         );
     }
+}
+
+/// Checks that nothing secret travels without TLS, and that no webhook reaches this machine.
+fn check_transport(settings: &Settings, note: &mut Note<'_>) {
     let url = url::Url::parse(&settings.public_url).ok();
     let is_local = |url: &url::Url| matches!(url.host_str(), Some("127.0.0.1" | "[::1]"));
     if url.is_none_or(|url| url.scheme() != "https" && !is_local(&url)) {
@@ -121,7 +141,7 @@ pub(super) fn precautions(settings: &Settings, backups: Option<&Path>) -> Vec<Fi
         .second_model
         .iter()
         .map(|second| ("SECOND_MODEL_BASE_URL", &second.base_url));
-    let called = [("STRIPE_URL", &settings.outside.stripe_url)];
+    let called = [("STRIPE_URL", &settings.outbound.stripe_url)];
     let traces = settings
         .telemetry
         .traces
@@ -135,18 +155,11 @@ pub(super) fn precautions(settings: &Settings, backups: Option<&Path>) -> Vec<Fi
             note(Red, "plain_http", &text);
         }
     }
-    if settings.outside.allow_loopback {
+    if settings.outbound.allow_loopback {
         note(
             Red,
             "loopback_webhooks",
             "outgoing webhooks may call this machine itself (COUNTERSIGN_ALLOW_LOOPBACK_WEBHOOKS); take the setting out",
-        );
-    }
-    if settings.telemetry.log_addresses == Addresses::Kept {
-        note(
-            Amber,
-            "addresses_logged",
-            "the log keeps the addresses of callers (LOG_ADDRESSES=yes): say so in your privacy notice, or take the setting out",
         );
     }
     if matches!(&settings.mail, MailSettings::Smtp(smtp) if smtp.plain) {
@@ -154,6 +167,16 @@ pub(super) fn precautions(settings: &Settings, backups: Option<&Path>) -> Vec<Fi
             Red,
             "smtp_plain",
             "mail leaves without TLS (COUNTERSIGN_ALLOW_PLAIN_SMTP); set SMTP_URL to a relay with TLS and take the setting out",
+        );
+    }
+}
+
+fn check_monitoring(settings: &Settings, note: &mut Note<'_>) {
+    if settings.telemetry.log_addresses == Addresses::Kept {
+        note(
+            Amber,
+            "addresses_logged",
+            "the log keeps the addresses of callers (LOG_ADDRESSES=yes): say so in your privacy notice, or take the setting out",
         );
     }
     if settings
@@ -188,6 +211,10 @@ pub(super) fn precautions(settings: &Settings, backups: Option<&Path>) -> Vec<Fi
             "errors are only in the log; SENTRY_DSN would tell somebody",
         );
     }
+}
+
+/// Checks that the newest backup is fresh.
+fn check_backups(backups: Option<&Path>, note: &mut Note<'_>) {
     let newest = backups.map(|folder| {
         let files = std::fs::read_dir(folder).into_iter().flatten().flatten();
         let times = files.filter_map(|file| file.metadata().ok().filter(std::fs::Metadata::is_file)?.modified().ok());
@@ -213,12 +240,6 @@ pub(super) fn precautions(settings: &Settings, backups: Option<&Path>) -> Vec<Fi
         }
         Some(Some(_)) => {}
     }
-    or_all_well(
-        found,
-        "watch",
-        "precautions_taken",
-        "models, monitoring, Sentry and backups are set up",
-    )
 }
 
 /// Whether a URL is http to a host that is not on this machine or a private network. A name without a dot is one of the own network's.
@@ -264,9 +285,14 @@ pub(super) async fn sentry(settings: &Settings) -> Vec<Finding> {
         None => false,
     };
     match reached {
-        true => vec![Finding::new("watch", Green, "sentry_reached", "Sentry can be reached")],
+        true => vec![Finding::new(
+            "monitoring",
+            Green,
+            "sentry_reached",
+            "Sentry can be reached",
+        )],
         false => vec![Finding::new(
-            "watch",
+            "monitoring",
             Red,
             "sentry_unreachable",
             "Sentry cannot be reached; is SENTRY_DSN right, does a firewall stop it?",

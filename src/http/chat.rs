@@ -1,12 +1,12 @@
 //! Routes to send a message and to follow its turn, as JSON or as server-sent events.
 
-use std::{convert::Infallible, time::Duration};
+use std::convert::Infallible;
 
 use axum::{
     Extension, Json,
     extract::State,
     http::{HeaderMap, StatusCode, header},
-    response::{IntoResponse, Response, Sse, sse},
+    response::{IntoResponse, Response, sse},
 };
 use futures::StreamExt;
 use serde::{Deserialize, Serialize};
@@ -29,7 +29,7 @@ use crate::{
 };
 
 /// A message to the assistant.
-// It has no `Debug`, so that what is in it cannot reach a log.
+// No `Debug`: it holds private data.
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SendMessage {
@@ -49,7 +49,7 @@ pub struct SendMessage {
 }
 
 /// A page of the store.
-// It has no `Debug`, so that what is in it cannot reach a log.
+// No `Debug`: it holds private data.
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Page {
@@ -100,11 +100,11 @@ pub struct Answer {
 /// With `Accept: text/event-stream` the answer comes as events `accepted`, `delta`, `tool`, `proposal`, `message`, `error`, `done`.
 /// If the stream drops or ends without `done`, resume it: send the same request with its `Idempotency-Key` and `Last-Event-ID`, or read
 /// `/v1/turns/{id}/events`.
-#[utoipa::path(post, path = "/v1/chat/send", tag = "chat", request_body = SendMessage,
+#[utoipa::path(post, path = "/v1/chat/send", operation_id = "sendMessage", tag = "chat", request_body = SendMessage,
     params(("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible ASCII characters. A request with a used key gets the first answer again."),
         ("Last-Event-ID" = Option<u32>, Header, description = "Events up to and including this number are left out"),
         ("Accept-Language" = Option<String>, Header, example = "de-CH, de;q=0.9, en;q=0.5",
-            description = "The language of the service's own texts: `en` or `de`. Without it: the shopper's language, else the store's")),
+            description = "The language of the service's own texts, such as `de`. Without it: the shopper's language, else the store's")),
     responses(
         (status = 200, content((Answer = "application/json"), (Event = "text/event-stream"))),
         (status = 409, body = ProblemDetails, content_type = "application/problem+json", description = "The conversation's last message is still being answered"),
@@ -137,7 +137,7 @@ pub async fn send(
 }
 
 /// Follows a turn: sends its events after `Last-Event-ID`, until `done`.
-#[utoipa::path(get, path = "/v1/turns/{id}/events", tag = "chat",
+#[utoipa::path(get, path = "/v1/turns/{id}/events", operation_id = "streamTurnEvents", tag = "chat",
     params(("id" = TurnId, Path), ("Last-Event-ID" = Option<u32>, Header, description = "Events up to and including this number are left out")),
     responses(
         (status = 200, content_type = "text/event-stream", body = Event),
@@ -193,9 +193,7 @@ fn stream(events: EventStream, drain: &Drain) -> Response {
             .event(numbered.event.name());
         Ok::<_, Infallible>(event.json_data(&numbered.event).unwrap_or_default())
     });
-    Sse::new(drain.bounded(events))
-        .keep_alive(sse::KeepAlive::new().interval(Duration::from_secs(15)))
-        .into_response()
+    drain.event_stream(events)
 }
 
 fn wants_events(headers: &HeaderMap) -> bool {

@@ -63,7 +63,7 @@ pub struct Messages {
 }
 
 /// Lists the shopper's conversations, most recently used first.
-#[utoipa::path(get, path = "/v1/conversations", tag = "chat", params(ConversationPage),
+#[utoipa::path(get, path = "/v1/conversations", operation_id = "listConversations", tag = "chat", params(ConversationPage),
     responses((status = 200, body = Conversations), BadQuery, Unauthenticated))]
 pub async fn list(
     shopper: Shopper,
@@ -76,7 +76,7 @@ pub async fn list(
 }
 
 /// Reads a conversation, oldest message first.
-#[utoipa::path(get, path = "/v1/conversations/{id}/messages", tag = "chat", params(("id" = ConversationId, Path), MessagePage),
+#[utoipa::path(get, path = "/v1/conversations/{id}/messages", operation_id = "listMessages", tag = "chat", params(("id" = ConversationId, Path), MessagePage),
     responses((status = 200, body = Messages), BadQuery, NotFound, Unauthenticated))]
 pub async fn messages(
     shopper: Shopper,
@@ -92,7 +92,7 @@ pub async fn messages(
 }
 
 /// Mails the conversation to the shopper.
-#[utoipa::path(post, path = "/v1/conversations/{id}/transcript", tag = "chat", params(("id" = ConversationId, Path)),
+#[utoipa::path(post, path = "/v1/conversations/{id}/transcript", operation_id = "mailTranscript", tag = "chat", params(("id" = ConversationId, Path)),
     responses((status = 202, description = "A mail is on its way"), CrossSite, NotFound, Unauthenticated))]
 pub async fn transcript(
     shopper: Shopper,
@@ -117,7 +117,7 @@ pub async fn transcript(
 }
 
 /// Deletes a conversation. One that led to a proposal cannot be deleted while the proposal exists.
-#[utoipa::path(delete, path = "/v1/conversations/{id}", tag = "chat", params(("id" = ConversationId, Path)),
+#[utoipa::path(delete, path = "/v1/conversations/{id}", operation_id = "deleteConversation", tag = "chat", params(("id" = ConversationId, Path)),
     responses((status = 204),
         (status = 409, body = ProblemDetails, content_type = "application/problem+json", description = "A proposal came out of it, or it is still being answered"),
         CrossSite, NotFound, Unauthenticated))]

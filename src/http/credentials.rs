@@ -2,10 +2,13 @@
 
 use axum::http::{HeaderMap, Method, header, request::Parts};
 
-/// The session cookie's name. The `__Host-` prefix makes a browser refuse the cookie from a subdomain or over plain HTTP.
-pub(super) fn cookie_name(secure: bool) -> &'static str {
-    if secure { "__Host-countersign" } else { "countersign" }
-}
+use super::cookie::Cookie;
+
+/// The cookie of a shopper's session.
+pub(super) const SESSION_COOKIE: Cookie = Cookie {
+    name: "countersign",
+    same_site: "Lax",
+};
 
 pub(super) struct Credential {
     pub token: String,
@@ -14,7 +17,7 @@ pub(super) struct Credential {
 
 /// The shopper's session token of a request.
 pub(super) fn session(parts: &Parts, secure_cookies: bool) -> Option<Credential> {
-    credential(&parts.headers, cookie_name(secure_cookies))
+    credential(&parts.headers, &SESSION_COOKIE.full_name(secure_cookies))
 }
 
 /// Whether a cookie may authorise this request: it only reads, or it comes from a page of the same origin.

@@ -7,13 +7,15 @@ use axum::{
     extract::{Request, State},
     http::{HeaderValue, header},
     middleware::Next,
-    response::{Response, sse},
+    response::{IntoResponse, Response, Sse, sse},
 };
 use futures::{Stream, StreamExt, stream};
 use tokio_util::sync::CancellationToken;
 
 /// How long a client waits before it reconnects. It is sent as the event stream's `retry`.
 const RECONNECT_DELAY: Duration = Duration::from_millis(500);
+/// How often a silent event stream sends a comment, so that proxies keep its connection.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// How far the shutdown has come. Clones share their state.
 #[derive(Clone, Default)]
@@ -37,19 +39,22 @@ impl Drain {
         self.handing_over.cancel();
     }
 
-    /// Wraps an event stream so that it ends at [`Self::hand_over`], with a last event that tells the client when to reconnect.
-    pub fn bounded(
+    /// Answers with an event stream. It ends at [`Self::hand_over`], with a last event that tells the client when to reconnect.
+    pub fn event_stream(
         &self,
         events: impl Stream<Item = Result<sse::Event, Infallible>> + Send + 'static,
-    ) -> impl Stream<Item = Result<sse::Event, Infallible>> + Send + 'static {
+    ) -> Response {
         let drain = self.clone();
         let farewell = stream::once(async move { drain.handing_over.is_cancelled() }).filter_map(|over| {
             let event = over.then(|| sse::Event::default().retry(RECONNECT_DELAY).comment("go on elsewhere"));
             std::future::ready(event.map(Ok))
         });
-        events
+        let bounded = events
             .take_until(self.handing_over.clone().cancelled_owned())
-            .chain(farewell)
+            .chain(farewell);
+        Sse::new(bounded)
+            .keep_alive(sse::KeepAlive::new().interval(KEEP_ALIVE))
+            .into_response()
     }
 }
 

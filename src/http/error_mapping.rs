@@ -59,7 +59,7 @@ impl From<IdentityError> for Problem {
             IdentityError::BadAssertion => Self::new(
                 StatusCode::UNAUTHORIZED,
                 "bad_assertion",
-                "The assertion does not hold; sign a new one.",
+                "The assertion is invalid or has expired; sign a new one.",
             ),
             IdentityError::SecondFactorNeeded => Self::new(
                 StatusCode::UNAUTHORIZED,

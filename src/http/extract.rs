@@ -142,7 +142,7 @@ impl<S: Send + Sync, T: DeserializeOwned + Validate> FromRequestParts<S> for Que
             .await
             .map_err(|rejection| {
                 bad(format!(
-                    "The query does not fit: {}.",
+                    "The query is invalid: {}.",
                     rejection.body_text().chars().take(200).collect::<String>()
                 ))
             })?;

@@ -17,7 +17,7 @@ use super::{
 use crate::tenancy::{Pool, Web};
 
 /// How long the database may take to answer.
-const DATABASE_TIMEOUT: Duration = Duration::from_secs(1);
+const HEALTH_QUERY_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long a result is reused, so that many health requests cause one query.
 const CACHE_TTL: Duration = Duration::from_secs(1);
 
@@ -44,7 +44,7 @@ impl HealthCheck {
         {
             return is_up;
         }
-        let is_up = tokio::time::timeout(DATABASE_TIMEOUT, self.web.is_reachable())
+        let is_up = tokio::time::timeout(HEALTH_QUERY_TIMEOUT, self.web.is_reachable())
             .await
             .unwrap_or(false);
         *last = Some((Instant::now(), is_up));
@@ -62,7 +62,7 @@ pub struct Health {
 }
 
 /// Whether the service can do its work.
-#[utoipa::path(get, path = "/health", tag = "operations", security(()), responses(
+#[utoipa::path(get, path = "/health", operation_id = "getHealth", tag = "operations", security(()), responses(
     (status = 200, body = Health),
     (status = 503, body = ProblemDetails, content_type = "application/problem+json", description = "The database does not answer, or the replica is stopping; `detail` says which")))]
 pub async fn health(

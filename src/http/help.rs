@@ -14,14 +14,14 @@ use crate::{
 };
 
 /// Reads a published help article.
-#[utoipa::path(get, path = "/v1/help/{language}/{slug}", tag = "chat", params(("language" = String, Path, example = "en"), ("slug" = String, Path, example = "returns")),
+#[utoipa::path(get, path = "/v1/help/{language}/{slug}", operation_id = "getHelpArticle", tag = "chat", params(("language" = String, Path, example = "en"), ("slug" = String, Path, example = "returns")),
     responses((status = 200, body = HelpPage), NotFound, Unauthenticated))]
 pub async fn read(
     shopper: Shopper,
     State(reader): State<Pool<Reader>>,
     Path((language, slug)): Path<(String, String)>,
 ) -> Result<Json<HelpPage>, Problem> {
-    if !help::is_place(&language, &slug) {
+    if !help::is_valid_slug(&language, &slug) {
         return Err(Problem::not_found());
     }
     let mut tx = reader.begin(shopper.scope()).await?;

@@ -7,6 +7,7 @@ mod body_limits;
 mod chat;
 mod client_ip;
 mod conversations;
+mod cookie;
 mod cors;
 mod credentials;
 mod drain;
@@ -36,6 +37,7 @@ use axum::http::HeaderName;
 
 pub use access::staff_may;
 pub use client_ip::Peer;
+pub use cookie::Cookie;
 pub use credentials::{cookies, is_same_site};
 pub use drain::Drain;
 pub use health::HealthCheck;

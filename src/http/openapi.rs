@@ -47,22 +47,17 @@ pub fn document() -> utoipa::openapi::OpenApi {
     Document::openapi()
 }
 
-/// Adds the operation ids, and the answers that any route may give, so that no route has to document them.
+/// Adds the answers that any route may give, so that no route has to document them.
 pub fn complete(document: &mut utoipa::openapi::OpenApi) {
-    for (path, item) in &mut document.paths.paths {
-        for (method, operation) in [
-            ("get", &mut item.get),
-            ("post", &mut item.post),
-            ("put", &mut item.put),
-            ("patch", &mut item.patch),
-            ("delete", &mut item.delete),
-        ] {
-            let Some(operation) = operation else { continue };
-            // Handlers of different files can have the same name, but operation ids must be unique.
-            operation.operation_id = Some(format!(
-                "{method}{}",
-                path.replace(['/', '{', '}', '-'], "_").replace("__", "_")
-            ));
+    for item in document.paths.paths.values_mut() {
+        let operations = [
+            &mut item.get,
+            &mut item.post,
+            &mut item.put,
+            &mut item.patch,
+            &mut item.delete,
+        ];
+        for operation in operations.into_iter().flatten() {
             for (status, description) in [
                 ("429", "Too many requests; wait as long as Retry-After says."),
                 ("500", "A fault of the service."),

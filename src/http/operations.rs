@@ -26,23 +26,23 @@ use crate::{
 };
 
 /// How long a request waits for the database. Metrics are then served without it, and the process is not ready.
-const DATABASE_TIMEOUT: Duration = Duration::from_secs(2);
+const STATUS_QUERY_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A client of external systems that are behind circuit breakers.
 pub trait Dependency: Send + Sync {
     /// The name of each external system, and whether its circuit breaker is open.
-    fn resting(&self) -> Vec<(&'static str, bool)>;
+    fn open_circuits(&self) -> Vec<(&'static str, bool)>;
 }
 
 impl Dependency for Chat {
-    fn resting(&self) -> Vec<(&'static str, bool)> {
-        self.resting()
+    fn open_circuits(&self) -> Vec<(&'static str, bool)> {
+        self.open_circuits()
     }
 }
 
 impl Dependency for Outgoing {
-    fn resting(&self) -> Vec<(&'static str, bool)> {
-        self.resting()
+    fn open_circuits(&self) -> Vec<(&'static str, bool)> {
+        self.open_circuits()
     }
 }
 
@@ -66,7 +66,7 @@ pub struct Readiness {
     /// Whether the database schema is up to date for this release.
     pub schema: bool,
     /// Dependencies that failed so often that they are not called for a moment. The service works without them.
-    pub resting: Vec<&'static str>,
+    pub open_circuits: Vec<&'static str>,
     /// The first language model does not answer; nothing while it does.
     pub model_outage: Option<ModelOutage>,
 }
@@ -133,38 +133,41 @@ async fn ready(State(internal): State<Internal>) -> Response {
 impl Internal {
     async fn measure(&self) {
         let caps = Caps::default();
-        let caps = (caps.tenant_day_micros, caps.tenant_month_micros);
+        let caps = (caps.store_day_micros, caps.store_month_micros);
         let measuring = backlog::measure(&self.pools.executor, &self.metrics, caps, self.clock.now());
-        let measured = tokio::time::timeout(DATABASE_TIMEOUT, measuring).await;
+        let measured = tokio::time::timeout(STATUS_QUERY_TIMEOUT, measuring).await;
         self.metrics.database_up(matches!(measured, Ok(Ok(()))));
         self.pools
             .connections()
             .into_iter()
             .for_each(|(role, idle, used)| self.metrics.connections(role, idle, used));
-        for (name, resting) in self.dependencies() {
-            self.metrics.breaker(name, resting);
+        for (name, is_open) in self.dependencies() {
+            self.metrics.breaker(name, is_open);
         }
     }
 
     pub async fn readiness(&self) -> Readiness {
         let database = self.health_check.is_up().await;
         let schema = database
-            && tokio::time::timeout(DATABASE_TIMEOUT, self.pools.web.has_schema())
+            && tokio::time::timeout(STATUS_QUERY_TIMEOUT, self.pools.web.has_schema())
                 .await
                 .unwrap_or(false);
-        let resting = self.dependencies().into_iter().filter(|(_, resting)| *resting);
+        let open = self.dependencies().into_iter().filter(|(_, is_open)| *is_open);
         Readiness {
             ready: database && schema,
             version: crate::VERSION,
             database,
             schema,
-            resting: resting.map(|(name, _)| name).collect(),
+            open_circuits: open.map(|(name, _)| name).collect(),
             model_outage: self.model_health.as_ref().and_then(ModelOutage::of),
         }
     }
 
     fn dependencies(&self) -> Vec<(&'static str, bool)> {
-        let all = self.dependencies.iter().flat_map(|dependency| dependency.resting());
+        let all = self
+            .dependencies
+            .iter()
+            .flat_map(|dependency| dependency.open_circuits());
         all.collect()
     }
 }

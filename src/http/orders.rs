@@ -57,7 +57,7 @@ pub struct Orders {
 }
 
 /// Lists the shopper's orders, newest first.
-#[utoipa::path(get, path = "/v1/orders", tag = "orders", params(Page), responses((status = 200, body = Orders), BadQuery, Unauthenticated))]
+#[utoipa::path(get, path = "/v1/orders", operation_id = "listOrders", tag = "orders", params(Page), responses((status = 200, body = Orders), BadQuery, Unauthenticated))]
 pub async fn list(
     shopper: Shopper,
     State(reader): State<Pool<Reader>>,
@@ -82,7 +82,7 @@ pub struct OrderPage {
 }
 
 /// Looks up one of the shopper's orders. The number may be spelled in any way: its `#` left out, small letters, other dashes.
-#[utoipa::path(get, path = "/v1/orders/{number}", tag = "orders", params(("number" = String, Path, example = "1001")),
+#[utoipa::path(get, path = "/v1/orders/{number}", operation_id = "getOrder", tag = "orders", params(("number" = String, Path, example = "1001")),
     responses((status = 200, body = OrderPage), NotFound, Unauthenticated))]
 pub async fn get(
     shopper: Shopper,
@@ -102,7 +102,7 @@ pub async fn get(
 }
 
 /// Exports everything that is stored about the shopper.
-#[utoipa::path(get, path = "/v1/export", tag = "orders", responses((status = 200, body = serde_json::Value), Role, Unauthenticated))]
+#[utoipa::path(get, path = "/v1/export", operation_id = "exportData", tag = "orders", responses((status = 200, body = serde_json::Value), Role, Unauthenticated))]
 pub async fn export(
     shopper: Shopper,
     State(web): State<Pool<Web>>,

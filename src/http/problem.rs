@@ -17,12 +17,12 @@ use crate::{
     validation::FieldError,
 };
 
-/// Whether the store has reached the limit of things that it may have in use, which the database trigger `keep_few` enforces.
+/// Whether the store has reached the limit of things that it may have in use, which the database trigger `enforce_row_limit` enforces.
 fn is_full(error: &sqlx::Error) -> bool {
     let constraint = error
         .as_database_error()
         .and_then(sqlx::error::DatabaseError::constraint);
-    constraint == Some("at_most_in_use")
+    constraint == Some("row_limit")
 }
 
 /// An error for the client. Its text is public, so it must not contain internals.
@@ -131,7 +131,7 @@ impl Problem {
         Self::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "busy",
-            "Too much is asked at once right now. Please try again.",
+            "The server is busy. Try again in a few seconds.",
         )
         .retry_after(5)
     }
@@ -142,12 +142,12 @@ impl Problem {
 
     /// Not found, or it belongs to somebody else. The caller is not told which.
     pub fn not_found() -> Self {
-        Self::new(StatusCode::NOT_FOUND, "not_found", "There is no such thing here.")
+        Self::new(StatusCode::NOT_FOUND, "not_found", "Not found.")
     }
 
     pub fn fields(errors: Vec<FieldError>) -> Self {
         let names: Vec<&str> = errors.iter().map(|error| error.field.as_str()).collect();
-        let detail = format!("These fields do not fit: {}.", names.join(", "));
+        let detail = format!("Some fields are invalid: {}.", names.join(", "));
         Self {
             errors,
             ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_fields", detail)

@@ -40,7 +40,7 @@ pub struct Proposals {
 /// Binds a decision to the exact plan that the caller was shown.
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct AsShown {
+pub struct DecisionDigest {
     /// The proposal's `digest`.
     #[validate(length(equal = 64))]
     #[schema(example = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08")]
@@ -78,7 +78,7 @@ impl DecisionRequest {
 }
 
 /// Lists the shopper's newest proposals.
-#[utoipa::path(get, path = "/v1/proposals", tag = "proposals", responses((status = 200, body = Proposals), Unauthenticated))]
+#[utoipa::path(get, path = "/v1/proposals", operation_id = "listProposals", tag = "proposals", responses((status = 200, body = Proposals), Unauthenticated))]
 pub async fn list(shopper: Shopper, State(web): State<Pool<Web>>) -> Result<Json<Proposals>, Problem> {
     let mut tx = web.begin(shopper.scope()).await?;
     Ok(Json(Proposals {
@@ -87,7 +87,7 @@ pub async fn list(shopper: Shopper, State(web): State<Pool<Web>>) -> Result<Json
 }
 
 /// Shows one of the shopper's proposals.
-#[utoipa::path(get, path = "/v1/proposals/{id}", tag = "proposals", params(("id" = ProposalId, Path)),
+#[utoipa::path(get, path = "/v1/proposals/{id}", operation_id = "getProposal", tag = "proposals", params(("id" = ProposalId, Path)),
     responses((status = 200, body = ProposalView), NotFound, Unauthenticated))]
 pub async fn get(
     shopper: Shopper,
@@ -99,12 +99,12 @@ pub async fn get(
 }
 
 /// Confirms a proposal that waits for the shopper's decision.
-#[utoipa::path(post, path = "/v1/proposals/{id}/confirm", tag = "proposals", params(("id" = ProposalId, Path)), request_body = AsShown,
+#[utoipa::path(post, path = "/v1/proposals/{id}/confirm", operation_id = "confirmProposal", tag = "proposals", params(("id" = ProposalId, Path)), request_body = DecisionDigest,
     responses((status = 200, body = ProposalView), Decision, NotFound, Unauthenticated, BadBody))]
 pub async fn confirm(
     shopper: Shopper,
     decision: DecisionRequest,
-    Body(body): Body<AsShown>,
+    Body(body): Body<DecisionDigest>,
 ) -> Result<Json<ProposalView>, Problem> {
     decision
         .decide(Decider::Shopper(&shopper), Verdict::Approve { digest: body.digest })
@@ -112,7 +112,7 @@ pub async fn confirm(
 }
 
 /// Withdraws a proposal.
-#[utoipa::path(post, path = "/v1/proposals/{id}/withdraw", tag = "proposals", params(("id" = ProposalId, Path)),
+#[utoipa::path(post, path = "/v1/proposals/{id}/withdraw", operation_id = "withdrawProposal", tag = "proposals", params(("id" = ProposalId, Path)),
     responses((status = 200, body = ProposalView),
         CrossSite,
         (status = 409, body = ProblemDetails, content_type = "application/problem+json", description = "It is not pending any more"),

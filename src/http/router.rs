@@ -107,7 +107,7 @@ pub fn router(app: App, proxies: Proxies, pages: Router<App>) -> Router {
     let origins = Origins::new(app.web.clone());
     let metrics = app.internal.metrics.clone();
     let drain = app.drain.clone();
-    let shedding = (Arc::new(Semaphore::new(limits.most_requests)), metrics.clone());
+    let shedding = (Arc::new(Semaphore::new(limits.max_requests)), metrics.clone());
     router
         .merge(openapi::pages(document))
         .merge(pages)

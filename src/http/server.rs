@@ -35,7 +35,7 @@ const SITE_MULTIPLIER: usize = 4;
 
 /// Serves until `stop` completes, then waits for open requests to end, however long they take.
 pub async fn serve(listener: TcpListener, router: Router, connections: Connections, stop: impl Future<Output = ()>) {
-    let (places, network_places) = (Arc::new(Semaphore::new(connections.most)), Places::default());
+    let (places, network_places) = (Arc::new(Semaphore::new(connections.max)), Places::default());
     let (graceful, mut stop) = (GracefulShutdown::new(), std::pin::pin!(stop));
     raise_open_file_limit();
     loop {
@@ -49,7 +49,7 @@ pub async fn serve(listener: TcpListener, router: Router, connections: Connectio
         // A trusted proxy is not limited, because its connections belong to many clients.
         let mut shares = Vec::new();
         if !connections.proxies.trusts(peer.ip()) {
-            let most = connections.most_from_address;
+            let most = connections.max_from_address;
             shares.extend(network::shares(peer.ip(), most, most.saturating_mul(SITE_MULTIPLIER)));
         }
         let Ok(network_place) = network_places.take(shares) else {

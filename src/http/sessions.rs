@@ -54,7 +54,7 @@ pub struct LiveSession {
 }
 
 /// Shows the caller's session.
-#[utoipa::path(get, path = "/v1/sessions/current", tag = "sessions", responses((status = 200, body = CurrentSession), Unauthenticated))]
+#[utoipa::path(get, path = "/v1/sessions/current", operation_id = "getCurrentSession", tag = "sessions", responses((status = 200, body = CurrentSession), Unauthenticated))]
 pub async fn current(shopper: Shopper) -> Json<CurrentSession> {
     Json(CurrentSession {
         id: shopper.session(),
@@ -64,7 +64,7 @@ pub async fn current(shopper: Shopper) -> Json<CurrentSession> {
 }
 
 /// Lists the shopper's active sessions, newest first.
-#[utoipa::path(get, path = "/v1/sessions", tag = "sessions", params(NewestFirst), responses((status = 200, body = Sessions), BadQuery, Unauthenticated))]
+#[utoipa::path(get, path = "/v1/sessions", operation_id = "listSessions", tag = "sessions", params(NewestFirst), responses((status = 200, body = Sessions), BadQuery, Unauthenticated))]
 pub async fn list(
     shopper: Shopper,
     State(identity): State<Identity>,
@@ -86,7 +86,7 @@ pub async fn list(
 }
 
 /// Logs out. The token is invalid from now on.
-#[utoipa::path(delete, path = "/v1/sessions/current", tag = "sessions", responses((status = 204), CrossSite, Unauthenticated))]
+#[utoipa::path(delete, path = "/v1/sessions/current", operation_id = "logOut", tag = "sessions", responses((status = 204), CrossSite, Unauthenticated))]
 pub async fn log_out(
     shopper: Shopper,
     State(identity): State<Identity>,
@@ -97,7 +97,7 @@ pub async fn log_out(
 }
 
 /// Ends one of the shopper's sessions, which may be on another device.
-#[utoipa::path(delete, path = "/v1/sessions/{id}", tag = "sessions", params(("id" = SessionId, Path)),
+#[utoipa::path(delete, path = "/v1/sessions/{id}", operation_id = "endSession", tag = "sessions", params(("id" = SessionId, Path)),
     responses((status = 204), CrossSite, NotFound, Unauthenticated))]
 pub async fn end(
     shopper: Shopper,
@@ -109,7 +109,7 @@ pub async fn end(
 }
 
 /// Logs out everywhere.
-#[utoipa::path(delete, path = "/v1/sessions", tag = "sessions", responses((status = 204), CrossSite, Unauthenticated))]
+#[utoipa::path(delete, path = "/v1/sessions", operation_id = "endAllSessions", tag = "sessions", responses((status = 204), CrossSite, Unauthenticated))]
 pub async fn end_all(
     shopper: Shopper,
     State(identity): State<Identity>,

@@ -25,10 +25,10 @@ pub struct Limits {
     /// Webhooks from one address. A platform sends many at once from a few addresses.
     pub webhook: Rate,
     /// Requests that the process handles at once, in all.
-    pub most_requests: usize,
+    pub max_requests: usize,
 }
 
-/// The default of [`Limits::most_requests`].
+/// The default of [`Limits::max_requests`].
 pub const MAX_REQUESTS: usize = 2048;
 
 impl Limits {
@@ -43,7 +43,7 @@ impl Limits {
             sign_in: rate,
             account: rate,
             webhook: rate,
-            most_requests: MAX_REQUESTS,
+            max_requests: MAX_REQUESTS,
         }
     }
 }
@@ -56,7 +56,7 @@ impl Default for Limits {
             sign_in: rate(2, 20),
             account: rate(10, 50),
             webhook: rate(100, 1000),
-            most_requests: MAX_REQUESTS,
+            max_requests: MAX_REQUESTS,
         }
     }
 }
@@ -95,9 +95,9 @@ impl Proxies {
 #[derive(Clone, Debug)]
 pub struct Connections {
     /// The most connections in all.
-    pub most: usize,
+    pub max: usize,
     /// The most connections from one network. A /48 may hold four times as many, and trusted proxies are not limited.
-    pub most_from_address: usize,
+    pub max_from_address: usize,
     pub proxies: Proxies,
 }
 
@@ -105,8 +105,8 @@ impl Default for Connections {
     /// A connection costs about 10 KiB of memory and a file descriptor.
     fn default() -> Self {
         Self {
-            most: 16_384,
-            most_from_address: 256,
+            max: 16_384,
+            max_from_address: 256,
             proxies: Proxies::none(),
         }
     }

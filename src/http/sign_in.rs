@@ -4,7 +4,7 @@
 use axum::{
     Json,
     extract::State,
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    http::{HeaderMap, StatusCode, header},
 };
 use chrono::{DateTime, Utc};
 use secrecy::SecretString;
@@ -14,7 +14,7 @@ use validator::Validate;
 
 use super::{
     SecureCookies,
-    credentials::cookie_name,
+    credentials::SESSION_COOKIE,
     extract::Body,
     problem::Problem,
     responses::{BadBody, Role, Unauthenticated},
@@ -38,7 +38,7 @@ pub struct OpenedSession {
 type Opened = (StatusCode, HeaderMap, Json<OpenedSession>);
 
 /// A new account.
-// It has no `Debug`, so that what is in it cannot reach a log.
+// No `Debug`: it holds private data.
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Registration {
@@ -58,7 +58,7 @@ pub struct Registration {
 }
 
 /// A log-in.
-// It has no `Debug`, so that what is in it cannot reach a log.
+// No `Debug`: it holds private data.
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LogIn {
@@ -71,7 +71,7 @@ pub struct LogIn {
 }
 
 /// An e-mail address to mail something to.
-// It has no `Debug`, so that what is in it cannot reach a log.
+// No `Debug`: it holds private data.
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EmailAddress {
@@ -81,7 +81,7 @@ pub struct EmailAddress {
 }
 
 /// A code that was mailed.
-// It has no `Debug`, so that what is in it cannot reach a log.
+// No `Debug`: it holds private data.
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MailedCode {
@@ -124,7 +124,7 @@ pub struct ChangedPassword {
 }
 
 /// A code that proves the address of a registration.
-// It has no `Debug`, so that what is in it cannot reach a log.
+// No `Debug`: it holds private data.
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Verification {
@@ -149,7 +149,7 @@ pub struct PendingRegistration {
 }
 
 /// Requests an account and mails a code that proves the address. An address that has an account already gets a mail that says so.
-#[utoipa::path(post, path = "/v1/registrations", tag = "sign-in", security(("store_key" = [])), request_body = Registration, responses(
+#[utoipa::path(post, path = "/v1/registrations", operation_id = "register", tag = "sign-in", security(("store_key" = [])), request_body = Registration, responses(
     (status = 202, body = PendingRegistration, description = "A mail is on its way, whatever the address"), Unauthenticated, BadBody))]
 pub async fn register(
     visit: Visit,
@@ -167,7 +167,7 @@ pub async fn register(
 }
 
 /// Creates the account with the mailed code, and logs it in.
-#[utoipa::path(post, path = "/v1/registrations/verify", tag = "sign-in", security(("store_key" = [])), request_body = Verification, responses(
+#[utoipa::path(post, path = "/v1/registrations/verify", operation_id = "verifyRegistration", tag = "sign-in", security(("store_key" = [])), request_body = Verification, responses(
     (status = 201, body = OpenedSession), Unauthenticated, BadBody))]
 pub async fn verify(
     visit: Visit,
@@ -181,7 +181,7 @@ pub async fn verify(
 }
 
 /// Logs a shopper in by password. If a guest's token is sent along, the guest's conversations become the shopper's.
-#[utoipa::path(post, path = "/v1/sessions", tag = "sign-in", security(("store_key" = [])), request_body = LogIn, responses(
+#[utoipa::path(post, path = "/v1/sessions", operation_id = "logIn", tag = "sign-in", security(("store_key" = [])), request_body = LogIn, responses(
     (status = 201, body = OpenedSession), Unauthenticated, BadBody))]
 pub async fn log_in(
     visit: Visit,
@@ -195,7 +195,7 @@ pub async fn log_in(
 }
 
 /// Mails a code that logs in, if the address has an account.
-#[utoipa::path(post, path = "/v1/sessions/code-requests", tag = "sign-in", security(("store_key" = [])), request_body = EmailAddress, responses(
+#[utoipa::path(post, path = "/v1/sessions/code-requests", operation_id = "requestLogInCode", tag = "sign-in", security(("store_key" = [])), request_body = EmailAddress, responses(
     (status = 202, description = "If the address has an account, a mail is on its way"), Unauthenticated, BadBody))]
 pub async fn ask_for_code(
     visit: Visit,
@@ -207,7 +207,7 @@ pub async fn ask_for_code(
 }
 
 /// Logs a shopper in by a mailed code.
-#[utoipa::path(post, path = "/v1/sessions/code", tag = "sign-in", security(("store_key" = [])), request_body = MailedCode, responses(
+#[utoipa::path(post, path = "/v1/sessions/code", operation_id = "logInWithCode", tag = "sign-in", security(("store_key" = [])), request_body = MailedCode, responses(
     (status = 201, body = OpenedSession), Unauthenticated, BadBody))]
 pub async fn log_in_with_code(
     visit: Visit,
@@ -220,7 +220,7 @@ pub async fn log_in_with_code(
 }
 
 /// Logs a shopper in by an assertion, which the store's own site has signed.
-#[utoipa::path(post, path = "/v1/sessions/assertion", tag = "sign-in", security(("store_key" = [])), request_body = Assertion, responses(
+#[utoipa::path(post, path = "/v1/sessions/assertion", operation_id = "logInWithAssertion", tag = "sign-in", security(("store_key" = [])), request_body = Assertion, responses(
     (status = 201, body = OpenedSession), Unauthenticated, BadBody))]
 pub async fn assert(
     visit: Visit,
@@ -233,7 +233,7 @@ pub async fn assert(
 }
 
 /// Opens a session for a guest, who may chat but sees no personal data. If the server requires a challenge, send its token.
-#[utoipa::path(post, path = "/v1/sessions/guest", tag = "sign-in", security(("store_key" = [])),
+#[utoipa::path(post, path = "/v1/sessions/guest", operation_id = "openGuestSession", tag = "sign-in", security(("store_key" = [])),
     params(("Challenge-Token" = Option<String>, Header, description = "The token of the solved challenge, where the server requires one")),
     responses((status = 201, body = OpenedSession), Unauthenticated,
     (status = 403, body = super::problem::ProblemDetails, content_type = "application/problem+json", description = "The challenge is not solved"),
@@ -272,7 +272,7 @@ pub async fn guest(
 }
 
 /// Mails a link to set a new password, if the address has an account.
-#[utoipa::path(post, path = "/v1/password-resets", tag = "sign-in", security(("store_key" = [])), request_body = EmailAddress, responses(
+#[utoipa::path(post, path = "/v1/password-resets", operation_id = "requestPasswordReset", tag = "sign-in", security(("store_key" = [])), request_body = EmailAddress, responses(
     (status = 202, description = "If the address has an account, a mail is on its way"), Unauthenticated, BadBody))]
 pub async fn ask_for_reset(
     visit: Visit,
@@ -284,7 +284,7 @@ pub async fn ask_for_reset(
 }
 
 /// Sets a new password with a mailed link. Every session of the account ends.
-#[utoipa::path(post, path = "/v1/password-resets/complete", tag = "sign-in", security(("store_key" = [])), request_body = NewPassword, responses(
+#[utoipa::path(post, path = "/v1/password-resets/complete", operation_id = "completePasswordReset", tag = "sign-in", security(("store_key" = [])), request_body = NewPassword, responses(
     (status = 204, description = "Set; log in with it"), Unauthenticated, BadBody))]
 pub async fn reset(
     visit: Visit,
@@ -296,7 +296,7 @@ pub async fn reset(
 }
 
 /// Changes the password. Every session ends, and a new one begins.
-#[utoipa::path(put, path = "/v1/password", tag = "sign-in", request_body = ChangedPassword, responses(
+#[utoipa::path(put, path = "/v1/password", operation_id = "changePassword", tag = "sign-in", request_body = ChangedPassword, responses(
     (status = 201, body = OpenedSession), Role, Unauthenticated, BadBody))]
 pub async fn change_password(
     shopper: Shopper,
@@ -311,7 +311,7 @@ pub async fn change_password(
 }
 
 /// An order to prove.
-// It has no `Debug`, so that what is in it cannot reach a log.
+// No `Debug`: it holds private data.
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OrderProof {
@@ -325,7 +325,7 @@ pub struct OrderProof {
 }
 
 /// Mails a guest a code for one order, if the order was made with this address.
-#[utoipa::path(post, path = "/v1/order-proofs", tag = "sign-in", request_body = OrderProof, responses(
+#[utoipa::path(post, path = "/v1/order-proofs", operation_id = "requestOrderProof", tag = "sign-in", request_body = OrderProof, responses(
     (status = 202, description = "If the order was made with this address, a mail is on its way"), Role, Unauthenticated, BadBody))]
 pub async fn ask_to_prove_order(
     guest: Shopper,
@@ -340,7 +340,7 @@ pub async fn ask_to_prove_order(
 }
 
 /// Gives a guest access to an order, by the mailed code. The session gets a new token.
-#[utoipa::path(post, path = "/v1/order-proofs/verify", tag = "sign-in", request_body = MailedCode, responses(
+#[utoipa::path(post, path = "/v1/order-proofs/verify", operation_id = "verifyOrderProof", tag = "sign-in", request_body = MailedCode, responses(
     (status = 201, body = OpenedSession), Role, Unauthenticated, BadBody))]
 pub async fn prove_order(
     guest: Shopper,
@@ -366,12 +366,6 @@ fn opened_session(opened: LoggedIn, identity: &Identity, cookies: SecureCookies)
 }
 
 pub(super) fn set_cookie(cookies: SecureCookies, value: &str, max_age: i64) -> HeaderMap {
-    let secure = if cookies.0 { "; Secure" } else { "" };
-    let cookie = format!(
-        "{}={value}; Path=/; Max-Age={max_age}; HttpOnly; SameSite=Lax{secure}",
-        cookie_name(cookies.0)
-    );
-    HeaderValue::try_from(cookie)
-        .map(|cookie| HeaderMap::from_iter([(header::SET_COOKIE, cookie)]))
-        .unwrap_or_default()
+    let cookie = SESSION_COOKIE.set(cookies.0, value, max_age);
+    cookie.map(|cookie| (header::SET_COOKIE, cookie)).into_iter().collect()
 }

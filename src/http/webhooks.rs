@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// Receives an event from another system. `store` is the store's publishable key.
-#[utoipa::path(post, path = "/v1/webhooks/{store}/{source}", tag = "webhooks", security(()),
+#[utoipa::path(post, path = "/v1/webhooks/{store}/{source}", operation_id = "receiveWebhook", tag = "webhooks", security(()),
     params(("store" = String, Path, example = "pk_…"), ("source" = inline(Source), Path)),
     request_body(content = serde_json::Value, description = "The event as its sender documents it; at most 1 MiB"),
     responses((status = 202, description = "The event is stored, now or by an earlier request"),
@@ -66,7 +66,7 @@ pub async fn receive(
         Err(IncomingError::Signature) => Err(Problem::new(
             StatusCode::UNAUTHORIZED,
             "bad_signature",
-            "The signature does not hold; check the secret and the clock.",
+            "The signature is invalid or too old; check the secret and the clock.",
         )),
         Err(IncomingError::Body) => Err(Problem::new(
             StatusCode::BAD_REQUEST,

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::{
     ApiKeyToken, Identity, IdentityError, StaffMember, StaffRole,
     scopes::{ApiScope, MachineKey},
-    staff::Who,
+    staff::StaffPrincipal,
 };
 use crate::tenancy::audit::{self, Actor, Entry};
 
@@ -49,7 +49,7 @@ impl Identity {
         let found = self.web.unscoped(find).await?.ok_or(IdentityError::NoSession)?;
         let machine = StaffMember {
             tenant,
-            who: Who::Machine(MachineKey {
+            principal: StaffPrincipal::Machine(MachineKey {
                 id: found.id,
                 maker_email: found.maker_email,
                 maker_role: found.maker_role,

@@ -25,11 +25,11 @@ use crate::{
     tenancy::{Pool, Scope, Tx, Web},
 };
 
-/// How many guesses at a code are compared that come from networks which neither asked for it nor opened its account lately. Once they are
-/// used up, the code still works from the places that did. With the five guesses of each of those places (`GUESS_AT_CODE_FROM_ADDRESS`), an
-/// account that is used at ten of them has at most 5 + 50 + 25 = 80 guesses out of 10^8 at a code, and a stranger 25. Codes to one mailbox
-/// are few (`MAIL_TO_ADDRESS`: six, then one in ten minutes), so that strangers who ask for codes all day and guess from everywhere open an
-/// account with a chance of 150 × (25 + 5) / 10^8, which is 1 in 22,000 a day.
+/// How many guesses at a code are accepted in total from unknown networks: those that neither requested the code nor opened its account
+/// lately. Known networks have five guesses each besides (`GUESS_AT_CODE_FROM_ADDRESS`), also when these are used up.
+///
+/// An attacker who requests codes all day gets about 150 of them to one mailbox (`MAIL_TO_ADDRESS`) and guesses 25 + 5 times at each. Codes
+/// have eight digits, so the chance to open the account is 150 × 30 / 10^8: 1 in 22,000 a day.
 const GUESSES_OF_STRANGERS: i32 = 25;
 /// How many codes of one address are tried, newest first.
 const MAX_LIVE_CODES: i64 = 50;

@@ -1,18 +1,37 @@
-//! The epoch of a shopper's account: proofs rest on it.
+//! The epoch of an account: proofs rest on it.
 
 use crate::{
-    ids::ShopperId,
+    ids::{ShopperId, StaffId},
     tenancy::{Tx, Web},
 };
 
-/// Whether an account is unchanged since a proof of it was checked. It cannot change until the transaction ends. So a login does not
-/// succeed with an old password that was changed while its hash was computed.
-pub(super) async fn is_still(tx: &mut Tx<Web>, shopper: ShopperId, epoch: i32) -> Result<bool, sqlx::Error> {
-    let now = sqlx::query_scalar!(
-        "SELECT epoch FROM shoppers WHERE shopper_id = $1 FOR NO KEY UPDATE",
-        shopper.as_uuid()
-    )
-    .fetch_optional(&mut **tx)
-    .await?;
+/// An account that has an epoch.
+#[derive(Clone, Copy)]
+pub(super) enum Account {
+    Shopper(ShopperId),
+    Staff(StaffId),
+}
+
+/// Whether an account is unchanged since a proof of it was checked, and a member of staff is not disabled. It cannot change until the
+/// transaction ends. So a login does not succeed with an old password that was changed while its hash was computed.
+pub(super) async fn epoch_unchanged(tx: &mut Tx<Web>, account: Account, epoch: i32) -> Result<bool, sqlx::Error> {
+    let now = match account {
+        Account::Shopper(id) => {
+            sqlx::query_scalar!(
+                "SELECT epoch FROM shoppers WHERE shopper_id = $1 FOR NO KEY UPDATE",
+                id.as_uuid()
+            )
+            .fetch_optional(&mut **tx)
+            .await?
+        }
+        Account::Staff(id) => {
+            sqlx::query_scalar!(
+                "SELECT epoch FROM staff WHERE id = $1 AND disabled_at IS NULL FOR NO KEY UPDATE",
+                id.as_uuid()
+            )
+            .fetch_optional(&mut **tx)
+            .await?
+        }
+    };
     Ok(now == Some(epoch))
 }

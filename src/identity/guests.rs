@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use super::{
     Device, Identity, IdentityError, LoggedIn, Proof, Shopper, Visit,
     codes::{self, Guess, Holder, NewCode, Purpose},
-    epoch::is_still,
+    epoch::{self, epoch_unchanged},
     normalise, throttle,
 };
 use crate::{
@@ -123,7 +123,7 @@ impl Identity {
         )
         .fetch_one(&mut *tx)
         .await?;
-        if !is_still(&mut tx, owner, epoch).await? {
+        if !epoch_unchanged(&mut tx, epoch::Account::Shopper(owner), epoch).await? {
             return Err(IdentityError::WrongCode);
         }
         let opened = self

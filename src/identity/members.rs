@@ -2,18 +2,17 @@
 
 use chrono::{DateTime, Utc};
 use secrecy::SecretString;
+use serde_json::Value;
 
 use super::{
     Device, Identity, IdentityError, StaffMember, StaffRole, Visit,
     codes::{self, NewCode, Purpose},
-    normalise, password, throttle,
+    normalise,
+    password_link::RedeemedLink,
 };
 use crate::{
     ids::StaffId,
-    tenancy::{
-        Scope,
-        audit::{self, Actor, Entry},
-    },
+    tenancy::audit::{self, Actor, Entry},
 };
 
 /// A member of staff as colleagues see it.
@@ -99,23 +98,13 @@ impl Identity {
     /// Accepts an invitation by its link. After that the member logs in like any other.
     pub async fn join(&self, visit: &Visit, link: &str, password: SecretString) -> Result<(), IdentityError> {
         let now = self.now();
-        let mut tx = self.web.begin(Scope::tenant(visit.store.id)).await?;
-        throttle::guess_from(&mut tx, &self.keyring, visit.device.address, now).await?;
-        tx.commit().await?;
-        let scope = Scope::tenant(visit.store.id);
-        if !codes::is_live_link(&self.web, scope, &self.keyring, (Purpose::InviteStaff, link), now).await? {
-            return Err(IdentityError::WrongCode);
-        }
-        let caller = Some(visit.device.address);
-        password::check_strength(&password, &[], caller).await?;
-        let hash = password::hash(password, caller).await?;
-        let mut tx = self.web.begin(scope).await?;
-        let redeemed = codes::redeem_link(&mut tx, &self.keyring, Purpose::InviteStaff, link, now).await?;
-        let invited = redeemed.and_then(|code| {
-            let role = code.details?.get("role").cloned()?;
-            Some((code.email, serde_json::from_value::<StaffRole>(role).ok()?))
-        });
-        let Some((email, role)) = invited else {
+        let RedeemedLink { mut tx, code, hash } = self
+            .redeem_password_link(visit, (Purpose::InviteStaff, link), password)
+            .await?;
+        let role = code
+            .details
+            .and_then(|mut details| details.get_mut("role").map(Value::take));
+        let Some(role) = role.and_then(|role| serde_json::from_value::<StaffRole>(role).ok()) else {
             tx.commit().await?;
             return Err(IdentityError::WrongCode);
         };
@@ -125,7 +114,7 @@ impl Identity {
             RETURNING id AS "id: StaffId""#,
             visit.store.id.as_uuid(),
             uuid::Uuid::now_v7(),
-            email,
+            code.email,
             role as StaffRole as _,
             hash
         )

@@ -12,6 +12,7 @@ mod epoch;
 mod guests;
 pub mod members;
 pub mod password;
+mod password_link;
 mod recovery;
 mod scopes;
 pub mod sessions;
@@ -89,7 +90,7 @@ pub struct Device {
     pub name: Option<String>,
 }
 
-/// What a session rests on beside its account: it dies with each.
+/// What else must stay valid for the session: the proof of an order or the assertion key that opened it.
 enum Proof<'a> {
     Account,
     /// An order that a guest has proved.
@@ -128,7 +129,7 @@ pub enum IdentityError {
     #[error("wrong or expired code")]
     WrongCode,
     /// The assertion is forged, expired, used, or for another store. The caller is not told which.
-    #[error("the assertion does not hold")]
+    #[error("the assertion is invalid or has expired")]
     BadAssertion,
     #[error("a code of the second factor is needed")]
     SecondFactorNeeded,
@@ -138,7 +139,7 @@ pub enum IdentityError {
     /// A field of the request is not valid, and why.
     #[error("`{0}` {1}")]
     Field(&'static str, &'static str),
-    #[error("there is no such thing")]
+    #[error("not found")]
     NotFound,
     /// More passwords wait to be checked than the processors can handle.
     #[error(transparent)]

@@ -4,9 +4,10 @@ use secrecy::SecretString;
 
 use super::{
     Device, Identity, IdentityError, LoggedIn, Proof, Shopper, Visit,
-    codes::{self, Purpose},
-    epoch::is_still,
+    codes::Purpose,
+    epoch::{Account, epoch_unchanged},
     password,
+    password_link::RedeemedLink,
     sessions::end_all,
     shoppers::store_hash,
     throttle,
@@ -22,25 +23,15 @@ impl Identity {
     /// Sets a new password for the account that the link was mailed to. It opens no session: the shopper logs in with the new password.
     pub async fn reset_password(&self, visit: &Visit, link: &str, password: SecretString) -> Result<(), IdentityError> {
         let now = self.now();
-        let scope = Scope::tenant(visit.store.id);
-        let mut tx = self.web.begin(scope).await?;
-        throttle::guess_from(&mut tx, &self.keyring, visit.device.address, now).await?;
-        tx.commit().await?;
-        if !codes::is_live_link(&self.web, scope, &self.keyring, (Purpose::ResetPassword, link), now).await? {
-            return Err(IdentityError::WrongCode);
-        }
-        // No connection is held during the password checks, and a weak password does not use up the link.
-        let caller = Some(visit.device.address);
-        password::check_strength(&password, &[], caller).await?;
-        let hash = password::hash(password, caller).await?;
-        let mut tx = self.web.begin(scope).await?;
-        let redeemed = codes::redeem_link(&mut tx, &self.keyring, Purpose::ResetPassword, link, now).await?;
-        let Some((shopper, epoch)) = redeemed.and_then(|code| Some((code.shopper?, code.epoch))) else {
+        let RedeemedLink { mut tx, code, hash } = self
+            .redeem_password_link(visit, (Purpose::ResetPassword, link), password)
+            .await?;
+        let Some(shopper) = code.shopper else {
             tx.commit().await?;
             return Err(IdentityError::WrongCode);
         };
         // The account may have another address by now than the link was mailed to.
-        if !is_still(&mut tx, shopper, epoch).await? {
+        if !epoch_unchanged(&mut tx, Account::Shopper(shopper), code.epoch).await? {
             return Err(IdentityError::WrongCode);
         }
         store_hash(&mut tx, shopper, &hash, now).await?;
@@ -81,7 +72,7 @@ impl Identity {
         password::check_strength(&new, &[], caller).await?;
         let hash = password::hash(new, caller).await?;
         let mut tx = self.web.begin(Scope::tenant(shopper.tenant())).await?;
-        if !is_still(&mut tx, shopper.id(), account.epoch).await? {
+        if !epoch_unchanged(&mut tx, Account::Shopper(shopper.id()), account.epoch).await? {
             return Err(IdentityError::WrongCredentials);
         }
         store_hash(&mut tx, shopper.id(), &hash, now).await?;

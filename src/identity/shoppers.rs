@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Device, Identity, IdentityError, LoggedIn, Proof, Visit,
     codes::{self, Attempt, Guess, Holder, NewCode, Purpose},
-    epoch::is_still,
+    epoch::{self, epoch_unchanged},
     normalise, password, throttle,
 };
 use crate::{
@@ -139,7 +139,7 @@ impl Identity {
             false => None,
         };
         let mut tx = self.web.begin(Scope::tenant(visit.store.id)).await?;
-        if !is_still(&mut tx, shopper, epoch).await? {
+        if !epoch_unchanged(&mut tx, epoch::Account::Shopper(shopper), epoch).await? {
             return Err(IdentityError::WrongCredentials);
         }
         if let Some(hash) = renewed {
@@ -175,7 +175,7 @@ impl Identity {
             return Err(IdentityError::WrongCode);
         };
         // The account may have another address by now than the code was mailed to, and the address may be another account's.
-        if !is_still(&mut tx, shopper, epoch).await? {
+        if !epoch_unchanged(&mut tx, epoch::Account::Shopper(shopper), epoch).await? {
             return Err(IdentityError::WrongCode);
         }
         let opened = self.open(&mut tx, visit.from(), shopper, Proof::Account).await?;

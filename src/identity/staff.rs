@@ -52,11 +52,11 @@ impl StaffRole {
 #[derive(Clone)]
 pub struct StaffMember {
     pub(super) tenant: TenantId,
-    pub(super) who: Who,
+    pub(super) principal: StaffPrincipal,
 }
 
 #[derive(Clone)]
-pub(super) enum Who {
+pub(super) enum StaffPrincipal {
     Person(Person),
     Machine(MachineKey),
 }
@@ -93,45 +93,45 @@ impl StaffMember {
 
     /// The id of the person, or of the API key.
     pub fn id(&self) -> uuid::Uuid {
-        match &self.who {
-            Who::Person(person) => person.id.as_uuid(),
-            Who::Machine(key) => key.id,
+        match &self.principal {
+            StaffPrincipal::Person(person) => person.id.as_uuid(),
+            StaffPrincipal::Machine(key) => key.id,
         }
     }
 
     pub fn is_machine(&self) -> bool {
-        matches!(self.who, Who::Machine(_))
+        matches!(self.principal, StaffPrincipal::Machine(_))
     }
 
     /// The id and address of a person; none for a machine.
     pub fn person(&self) -> Option<(StaffId, &str)> {
-        match &self.who {
-            Who::Person(person) => Some((person.id, &person.email)),
-            Who::Machine(_) => None,
+        match &self.principal {
+            StaffPrincipal::Person(person) => Some((person.id, &person.email)),
+            StaffPrincipal::Machine(_) => None,
         }
     }
 
     /// The session of a person; none for a machine.
     pub fn session(&self) -> Option<uuid::Uuid> {
-        match &self.who {
-            Who::Person(person) => Some(person.session),
-            Who::Machine(_) => None,
+        match &self.principal {
+            StaffPrincipal::Person(person) => Some(person.session),
+            StaffPrincipal::Machine(_) => None,
         }
     }
 
     /// The address and role of a person; none for a machine.
-    pub fn who(&self) -> Option<(&str, StaffRole)> {
-        match &self.who {
-            Who::Person(person) => Some((&person.email, person.role)),
-            Who::Machine(_) => None,
+    pub fn email_and_role(&self) -> Option<(&str, StaffRole)> {
+        match &self.principal {
+            StaffPrincipal::Person(person) => Some((&person.email, person.role)),
+            StaffPrincipal::Machine(_) => None,
         }
     }
 
     /// The address of the person who acts, or for whom a key acts, so that nobody decides for themselves.
     pub(crate) fn email(&self) -> &str {
-        match &self.who {
-            Who::Person(person) => &person.email,
-            Who::Machine(key) => &key.maker_email,
+        match &self.principal {
+            StaffPrincipal::Person(person) => &person.email,
+            StaffPrincipal::Machine(key) => &key.maker_email,
         }
     }
 
@@ -153,17 +153,17 @@ impl StaffMember {
 
     /// The id of the session or key.
     fn credential(&self) -> uuid::Uuid {
-        match &self.who {
-            Who::Person(person) => person.session,
-            Who::Machine(key) => key.id,
+        match &self.principal {
+            StaffPrincipal::Person(person) => person.session,
+            StaffPrincipal::Machine(key) => key.id,
         }
     }
 
     /// This caller as the audit names it.
     pub fn actor(&self) -> Actor {
-        match &self.who {
-            Who::Person(person) => Actor::staff(person.id),
-            Who::Machine(key) => Actor::machine(key.id),
+        match &self.principal {
+            StaffPrincipal::Person(person) => Actor::staff(person.id),
+            StaffPrincipal::Machine(key) => Actor::machine(key.id),
         }
     }
 
@@ -181,18 +181,22 @@ impl StaffMember {
         fresh: bool,
         now: DateTime<Utc>,
     ) -> Result<(), Refusal> {
-        match &self.who {
+        match &self.principal {
             // A key can do no more than its maker's role.
-            Who::Machine(key) if key.maker_role >= role && scope.is_some_and(|scope| key.scopes.contains(&scope)) => {
+            StaffPrincipal::Machine(key)
+                if key.maker_role >= role && scope.is_some_and(|scope| key.scopes.contains(&scope)) =>
+            {
                 Ok(())
             }
-            Who::Machine(_) => Err(Refusal::Role),
-            Who::Person(person) if person.role < role => Err(Refusal::Role),
-            Who::Person(person) if !person.full_access => Err(Refusal::SecondFactor),
-            Who::Person(person) if fresh && person.proved_at.is_none_or(|at| at + REAUTHENTICATION_TTL < now) => {
+            StaffPrincipal::Machine(_) => Err(Refusal::Role),
+            StaffPrincipal::Person(person) if person.role < role => Err(Refusal::Role),
+            StaffPrincipal::Person(person) if !person.full_access => Err(Refusal::SecondFactor),
+            StaffPrincipal::Person(person)
+                if fresh && person.proved_at.is_none_or(|at| at + REAUTHENTICATION_TTL < now) =>
+            {
                 Err(Refusal::Reauthenticate)
             }
-            Who::Person(_) => Ok(()),
+            StaffPrincipal::Person(_) => Ok(()),
         }
     }
 }
@@ -219,7 +223,7 @@ impl Identity {
         let person = self.web.unscoped(find).await?.ok_or(IdentityError::NoSession)?;
         Ok(StaffMember {
             tenant,
-            who: Who::Person(person),
+            principal: StaffPrincipal::Person(person),
         })
     }
 }

@@ -4,7 +4,10 @@ use chrono::{DateTime, Duration, Utc};
 use secrecy::SecretString;
 
 use super::{
-    Device, Identity, IdentityError, StaffMember, StaffRole, StaffToken, Visit, normalise, password, staff::Who,
+    Device, Identity, IdentityError, StaffMember, StaffRole, StaffToken, Visit,
+    epoch::{self, epoch_unchanged},
+    normalise, password,
+    staff::StaffPrincipal,
     throttle,
 };
 use crate::{
@@ -69,7 +72,7 @@ impl Identity {
         let matches = password::verify(password, hash, caller).await?;
         let account = account.filter(|_| matches).ok_or(IdentityError::WrongCredentials)?;
         let mut tx = self.web.begin(Scope::tenant(visit.store.id)).await?;
-        if !is_still(&mut tx, account.id, account.epoch).await? {
+        if !epoch_unchanged(&mut tx, epoch::Account::Staff(account.id), account.epoch).await? {
             return Err(IdentityError::WrongCredentials);
         }
         if account.second_factor {
@@ -94,7 +97,7 @@ impl Identity {
         code: &str,
         device: &Device,
     ) -> Result<(OpenedStaffSession, Vec<String>), IdentityError> {
-        let Who::Person(person) = &staff.who else {
+        let StaffPrincipal::Person(person) = &staff.principal else {
             return Err(IdentityError::NotFound);
         };
         let mut tx = self.web.begin(staff.scope()).await?;
@@ -131,7 +134,7 @@ impl Identity {
         code: Option<&str>,
         device: &Device,
     ) -> Result<(), IdentityError> {
-        let Who::Person(person) = &staff.who else {
+        let StaffPrincipal::Person(person) = &staff.principal else {
             return Err(IdentityError::NotFound);
         };
         let mut tx = self.web.begin(staff.scope()).await?;
@@ -147,7 +150,7 @@ impl Identity {
             return Err(IdentityError::WrongCredentials);
         }
         let mut tx = self.web.begin(staff.scope()).await?;
-        if !is_still(&mut tx, person.id, account.epoch).await? {
+        if !epoch_unchanged(&mut tx, epoch::Account::Staff(person.id), account.epoch).await? {
             return Err(IdentityError::WrongCredentials);
         }
         if account.second_factor {
@@ -169,7 +172,7 @@ impl Identity {
 
     /// Ends the session of this request.
     pub async fn staff_log_out(&self, staff: &StaffMember) -> Result<(), IdentityError> {
-        let Who::Person(person) = &staff.who else {
+        let StaffPrincipal::Person(person) = &staff.principal else {
             return Err(IdentityError::NotFound);
         };
         let mut tx = self.web.begin(staff.scope()).await?;
@@ -219,17 +222,6 @@ impl Identity {
         let now = self.now();
         throttle::guess(tx, &self.keyring, &["staff", email], device.address, now).await
     }
-}
-
-/// Whether an account is unchanged since its password was checked, and not disabled. It cannot change until the transaction ends.
-async fn is_still(tx: &mut Tx<Web>, id: StaffId, epoch: i32) -> Result<bool, sqlx::Error> {
-    let now = sqlx::query_scalar!(
-        "SELECT epoch FROM staff WHERE id = $1 AND disabled_at IS NULL FOR NO KEY UPDATE",
-        id.as_uuid()
-    )
-    .fetch_optional(&mut **tx)
-    .await?;
-    Ok(now == Some(epoch))
 }
 
 async fn end(tx: &mut Tx<Web>, session: uuid::Uuid, now: DateTime<Utc>) -> Result<(), sqlx::Error> {

@@ -33,8 +33,8 @@ const GUESS_FROM_NETWORK: Throttle = throttle("guess from address", 10, 30);
 const GUESS_FROM_SITE: Throttle = throttle("guess from site", 3, 120);
 /// Guesses at one account from one address.
 pub(super) const GUESS_AT_ACCOUNT_FROM_ADDRESS: Throttle = throttle("guess at account from address", 60, 10);
-/// Guesses at one code from one network address, or at one that belongs to a browser or a guest by its holder: guesses of strangers do not
-/// use up its owner's tries.
+/// Guesses at one code. They are counted by network address, or by holder if the code belongs to a browser or a guest, so that strangers do
+/// not use up its owner's tries.
 pub(super) const GUESS_AT_CODE_FROM_ADDRESS: Throttle = throttle("guess at code from address", 86_400, 5);
 /// Mails to one address, asked for from one network address.
 pub(super) const MAIL_TO_ADDRESS_FROM_ADDRESS: Throttle = throttle("mail to address from address", 600, 5);
@@ -85,9 +85,15 @@ impl Throttle {
             days: 0,
             microseconds: self.every.num_microseconds().unwrap_or(i64::MAX),
         };
-        let wait = sqlx::query_scalar!("SELECT take($1, $2, $3, $4)", &key[..], every, self.burst, now)
-            .fetch_one(&mut **tx)
-            .await?;
+        let wait = sqlx::query_scalar!(
+            "SELECT consume_throttle($1, $2, $3, $4)",
+            &key[..],
+            every,
+            self.burst,
+            now
+        )
+        .fetch_one(&mut **tx)
+        .await?;
         match wait {
             None => Ok(()),
             Some(wait) => Err(IdentityError::Throttled(

@@ -14,7 +14,7 @@ use crate::{
 const RECOVERY_CODES: usize = 10;
 
 /// A second factor that is being set up.
-// It has no `Debug`, so that what is in it cannot reach a log.
+// No `Debug`: it holds private data.
 pub struct NewSecondFactor {
     /// The secret in base 32, to type.
     pub secret: String,

@@ -29,7 +29,7 @@ impl Breakers {
         all.entry((channel, side)).or_default().clone()
     }
 
-    pub fn resting(&self) -> Vec<(&'static str, bool)> {
+    pub fn open_circuits(&self) -> Vec<(&'static str, bool)> {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let open = |channel| {
             all.iter()

@@ -44,8 +44,8 @@ struct Verdict {
 }
 
 impl Challenge {
-    pub fn new(settings: ChallengeSettings, outside: &OutboundSettings) -> Result<Self, OutboundError> {
-        let client = outbound_http::client(None, outside)?;
+    pub fn new(settings: ChallengeSettings, outbound: &OutboundSettings) -> Result<Self, OutboundError> {
+        let client = outbound_http::client(None, outbound)?;
         Ok(Self { settings, client })
     }
 

@@ -6,13 +6,9 @@ use axum::http::HeaderMap;
 use chrono::{DateTime, Utc};
 use futures::future::BoxFuture;
 use serde_json::Value;
-
 use uuid::Uuid;
 
-use super::{
-    credentials::{Credential, Kind},
-    signatures::text,
-};
+use super::credentials::{Credential, Kind};
 use crate::{
     store::{records::Record, upsert::UpsertError},
     tenancy::{Executor, Tx},
@@ -22,7 +18,7 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, sqlx::Type, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[sqlx(type_name = "text", rename_all = "snake_case")]
-// Renamed, because the API's document already uses the name for a model's `Source`.
+// Renamed, because `Source` alone would say nothing in the API's document.
 #[schema(as = IncomingSource)]
 pub enum Source {
     Shopify,
@@ -114,12 +110,4 @@ pub(super) trait EventSource: Sync {
 pub(super) fn short(text: &str) -> Option<String> {
     let short: String = text.chars().filter(|c| !c.is_control()).take(200).collect();
     Some(short).filter(|text| !text.is_empty())
-}
-
-/// The name of a Standard Webhooks event: its id is in a header, its topic is the body's `type`.
-pub(super) fn standard_name(headers: &HeaderMap, json: &Value) -> Option<Name> {
-    Some(Name {
-        id: short(text(headers, "webhook-id")?)?,
-        topic: short(json["type"].as_str()?)?,
-    })
 }

@@ -27,7 +27,7 @@ use crate::{
 const BATCH: i64 = 50;
 
 /// Processes a tenant's events until none is due. Returns how many.
-pub async fn work_off(
+pub async fn process_due(
     pool: &Pool<Executor>,
     keyring: &Keyring,
     tenant: crate::ids::TenantId,

@@ -25,7 +25,7 @@ use crate::{
 #[derive(Debug, thiserror::Error)]
 pub enum IncomingError {
     /// The event is not signed with a secret of this store, or its signature is too old.
-    #[error("the signature does not hold")]
+    #[error("the signature is invalid or too old")]
     Signature,
     /// The event is signed, but is not JSON.
     #[error("the body is not a JSON object")]
@@ -77,7 +77,7 @@ pub async fn take(
     .await?;
     let is_new = stored.rows_affected() == 1;
     if is_new {
-        jobs::enqueue_take_in(&mut tx, usize::from(rand::random::<u8>() % 8)).await?;
+        jobs::enqueue_processing(&mut tx, usize::from(rand::random::<u8>() % 8)).await?;
     }
     tx.commit().await?;
     Ok(is_new)

@@ -15,6 +15,7 @@ pub mod outbound_http;
 pub mod payments;
 pub mod shopify;
 mod signatures;
+mod standard_webhooks;
 mod store_api;
 mod stripe;
 mod vendors;
@@ -35,7 +36,7 @@ use breakers::Breakers;
 
 use crate::{
     ids::TenantId,
-    jobs::outbox::{self, Channel, Claimed, Sent},
+    jobs::outbox::{self, Channel, ClaimedDelivery, Sent},
     keyring::Keyring,
     mail::Mailer,
     telemetry::Metrics,
@@ -70,7 +71,7 @@ impl Default for OutboundSettings {
 /// Sends what the outbox holds, each row over its channel.
 #[derive(Clone)]
 pub struct Outgoing {
-    post: Mailer,
+    mailer: Mailer,
     keyring: std::sync::Arc<Keyring>,
     /// The HTTP client for addresses that the operator chose.
     trusted: reqwest::Client,
@@ -85,14 +86,14 @@ pub struct Outgoing {
 
 impl Outgoing {
     pub fn new(
-        post: Mailer,
+        mailer: Mailer,
         keyring: std::sync::Arc<Keyring>,
         settings: OutboundSettings,
         public_url: String,
         metrics: Metrics,
     ) -> Result<Self, outbound_http::OutboundError> {
         Ok(Self {
-            post,
+            mailer,
             keyring,
             trusted: outbound_http::client(None, &settings)?,
             guarded: outbound_http::client(Some(settings.allow_loopback), &settings)?,
@@ -121,13 +122,13 @@ impl Outgoing {
                 let began = Instant::now();
                 let span = tracing::info_span!("deliver", channel = channel.name(), kind);
                 let sent = self.send(&mut claimed, now).instrument(span).await?;
-                breaker.record(!matches!(sent, Sent::Later { .. }));
+                breaker.record(!matches!(sent, Sent::Retry { .. }));
                 self.metrics.delivered(channel.name(), sent.name(), began.elapsed());
                 sent
             }
             false => Sent::Postponed,
         };
-        if let Sent::Later { error, .. } | Sent::Never(error) = &sent {
+        if let Sent::Retry { error, .. } | Sent::Never(error) = &sent {
             tracing::warn!(delivery = %id, ?channel, kind, error, "a delivery failed");
         }
         if claimed.finish(sent, now).await? {
@@ -144,13 +145,13 @@ impl Outgoing {
     }
 
     /// Each channel, and whether a circuit breaker of it is open.
-    pub fn resting(&self) -> Vec<(&'static str, bool)> {
-        self.breakers.resting()
+    pub fn open_circuits(&self) -> Vec<(&'static str, bool)> {
+        self.breakers.open_circuits()
     }
 
-    async fn send(&self, claimed: &mut Claimed, now: DateTime<Utc>) -> Result<Sent, sqlx::Error> {
+    async fn send(&self, claimed: &mut ClaimedDelivery, now: DateTime<Utc>) -> Result<Sent, sqlx::Error> {
         match claimed.channel {
-            Channel::Mail => self.post.send(claimed, now).await,
+            Channel::Mail => self.mailer.send(claimed, now).await,
             Channel::Webhook => webhook_delivery::send(&self.guarded, &self.keyring, claimed, now).await,
             Channel::Payment => {
                 let api = stripe::api::Api {

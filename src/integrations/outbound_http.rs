@@ -47,7 +47,7 @@ pub(super) fn client(guard: Option<bool>, settings: &OutboundSettings) -> Result
     Ok(builder.build()?)
 }
 
-/// The client for outbound calls cannot be built.
+/// Why the client for outbound calls cannot be built.
 #[derive(Debug, thiserror::Error)]
 pub enum OutboundError {
     #[error("the HTTP client cannot be set up: {0}")]
@@ -171,9 +171,9 @@ pub(super) fn classify_status(status: reqwest::StatusCode, headers: &reqwest::he
     let error = format!("answered {}", status.as_u16());
     match status.as_u16() {
         200..=299 => None,
-        408 | 409 | 425 | 429 | 500..=599 => Some(Sent::Later {
+        408 | 409 | 425 | 429 | 500..=599 => Some(Sent::Retry {
             error,
-            no_sooner: retry_after,
+            not_before: retry_after,
         }),
         _ => Some(Sent::Never(error)),
     }
@@ -186,9 +186,9 @@ pub(super) fn no_answer(error: &reqwest::Error) -> Sent {
         error if error.is_connect() => "cannot be connected to",
         _ => "the connection broke",
     };
-    Sent::Later {
+    Sent::Retry {
         error: error.into(),
-        no_sooner: None,
+        not_before: None,
     }
 }
 

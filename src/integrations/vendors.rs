@@ -2,9 +2,9 @@
 
 use super::{
     event_source::{EventSource, Source},
-    mail_relay::MailRelay,
+    mail_relay::MAIL_RELAY,
     shopify::Shopify,
-    store_api::StoreApi,
+    store_api::STORE_API,
     stripe::Stripe,
 };
 
@@ -13,7 +13,7 @@ pub(super) fn of(source: Source) -> &'static dyn EventSource {
     match source {
         Source::Shopify => &Shopify,
         Source::Stripe => &Stripe,
-        Source::Store => &StoreApi,
-        Source::Mail => &MailRelay,
+        Source::Store => &STORE_API,
+        Source::Mail => &MAIL_RELAY,
     }
 }

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::outbound_http;
 use crate::{
-    jobs::outbox::{self, Channel, Claimed, Sent},
+    jobs::outbox::{self, Channel, ClaimedDelivery, Sent},
     keyring::{Keyring, Purpose},
     telemetry::traces,
     tenancy::{Role, Tx, Web},
@@ -87,7 +87,7 @@ pub async fn count<R: Role>(tx: &mut Tx<R>) -> Result<i64, sqlx::Error> {
 pub(super) async fn send(
     client: &reqwest::Client,
     keyring: &Keyring,
-    claimed: &mut Claimed,
+    claimed: &mut ClaimedDelivery,
     now: DateTime<Utc>,
 ) -> Result<Sent, sqlx::Error> {
     let queued: Queued = match claimed.read() {

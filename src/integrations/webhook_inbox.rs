@@ -25,7 +25,7 @@ pub enum ReceivedState {
 
 /// An event.
 #[derive(Serialize, Deserialize, utoipa::ToSchema)]
-pub struct Received {
+pub struct IncomingEvent {
     pub id: Uuid,
     pub source: Source,
     #[schema(example = "orders/updated")]
@@ -44,9 +44,9 @@ pub async fn list(
     limit: u32,
     state: Option<ReceivedState>,
     before: Option<Uuid>,
-) -> Result<Vec<Received>, sqlx::Error> {
+) -> Result<Vec<IncomingEvent>, sqlx::Error> {
     sqlx::query_as!(
-        Received,
+        IncomingEvent,
         r#"SELECT id, source AS "source: Source", topic, state AS "state: ReceivedState", attempts, last_error, received_at
         FROM incoming_webhooks WHERE ($2::text IS NULL OR state = $2) AND ($3::uuid IS NULL OR id < $3) ORDER BY id DESC LIMIT $1"#,
         i64::from(limit),
@@ -68,7 +68,7 @@ pub async fn retry(tx: &mut Tx<Web>, id: Uuid, now: DateTime<Utc>) -> Result<boo
     .await?;
     let found = revived.rows_affected() == 1;
     if found {
-        jobs::enqueue_take_in(tx, 0).await?;
+        jobs::enqueue_processing(tx, 0).await?;
     }
     Ok(found)
 }

@@ -15,8 +15,11 @@ const ALL_KINDS: &[(&str, &[&str])] = &[
     ("outbox_queued", &["mail", "webhook", "payment", "shop", "crm"]),
     ("outbox_dead", &["mail", "webhook", "payment", "shop", "crm"]),
     ("incoming", &["shopify", "stripe", "store", "mail"]),
-    ("jobs", &["execute_proposal", "deliver", "take_in", "housekeeping"]),
-    ("budget", &["tenant_day", "tenant_month"]),
+    (
+        "jobs",
+        &["execute_proposal", "deliver", "process_events", "housekeeping"],
+    ),
+    ("budget", &["store_day", "store_month"]),
 ];
 
 struct Waiting {

@@ -24,7 +24,7 @@ pub const SCHEMA: &str = "graphile_worker";
 /// The job that executes an approved proposal: `{"tenant", "proposal"}`.
 pub const EXECUTE: &str = "execute_proposal";
 /// The job that processes a tenant's incoming events: `{"tenant"}`.
-pub const TAKE_IN: &str = "take_in";
+pub const PROCESS_EVENTS: &str = "process_events";
 /// The job that expires proposals, recovers lost work and deletes what has expired.
 pub const HOUSEKEEPING: &str = "housekeeping";
 
@@ -45,10 +45,10 @@ pub async fn enqueue_execution<R: Role>(tx: &mut Tx<R>, proposal: ProposalId) ->
         .map(drop)
 }
 
-/// Queues the processing of a tenant's incoming events. One job serves all events that arrive before it runs. `lane`, 0 to 7, keeps
+/// Queues the processing of a tenant's incoming events. One job serves all events that arrive before it runs. `shard`, 0 to 7, keeps
 /// concurrent callers from waiting for one another's commit.
-pub async fn enqueue_take_in<R: Role>(tx: &mut Tx<R>, lane: usize) -> Result<(), sqlx::Error> {
-    sqlx::query!("SELECT queue_take_in($1)", lane as i32)
+pub async fn enqueue_processing<R: Role>(tx: &mut Tx<R>, shard: usize) -> Result<(), sqlx::Error> {
+    sqlx::query!("SELECT queue_processing($1)", shard as i32)
         .fetch_one(&mut **tx)
         .await
         .map(drop)

@@ -112,7 +112,7 @@ async fn enqueue<R: Role>(tx: &mut Tx<R>, id: Uuid, wait: Duration) -> Result<()
 }
 
 /// A claimed row: nobody else can send it while this is held.
-pub struct Claimed {
+pub struct ClaimedDelivery {
     pub tx: Tx<Executor>,
     pub id: Uuid,
     pub channel: Channel,
@@ -130,7 +130,10 @@ pub enum Sent {
     /// There is nobody to send it to, or it is no longer needed.
     Dropped(&'static str),
     /// Failed, and may be tried again, no sooner than the other side asks for.
-    Later { error: String, no_sooner: Option<Duration> },
+    Retry {
+        error: String,
+        not_before: Option<Duration>,
+    },
     /// The delivery was not tried, because the receiver has failed too often lately. It does not count as an attempt.
     Postponed,
     /// Failed for good: another attempt would not help.
@@ -143,7 +146,7 @@ impl Sent {
         match self {
             Self::Done(_) => "done",
             Self::Dropped(_) => "dropped",
-            Self::Later { .. } => "failed",
+            Self::Retry { .. } => "failed",
             Self::Postponed => "postponed",
             Self::Never(_) => "refused",
         }
@@ -151,7 +154,7 @@ impl Sent {
 }
 
 /// Claims a row to send. None when it was sent, or is being sent.
-pub async fn claim(pool: &Pool<Executor>, tenant: TenantId, id: Uuid) -> Result<Option<Claimed>, sqlx::Error> {
+pub async fn claim(pool: &Pool<Executor>, tenant: TenantId, id: Uuid) -> Result<Option<ClaimedDelivery>, sqlx::Error> {
     let mut tx = pool.begin(Scope::tenant(tenant)).await?;
     let row = sqlx::query!(
         r#"SELECT channel AS "channel: Channel", kind, idempotency_key AS key, payload, attempts FROM outbox
@@ -160,7 +163,7 @@ pub async fn claim(pool: &Pool<Executor>, tenant: TenantId, id: Uuid) -> Result<
     )
     .fetch_optional(&mut *tx)
     .await?;
-    Ok(row.map(|row| Claimed {
+    Ok(row.map(|row| ClaimedDelivery {
         tx,
         id,
         channel: row.channel,
@@ -171,7 +174,7 @@ pub async fn claim(pool: &Pool<Executor>, tenant: TenantId, id: Uuid) -> Result<
     }))
 }
 
-impl Claimed {
+impl ClaimedDelivery {
     /// Parses the row's payload. A payload that cannot be parsed is not tried again.
     pub fn read<T: serde::de::DeserializeOwned>(&self) -> Result<T, Sent> {
         let read = T::deserialize(&self.payload);
@@ -194,10 +197,10 @@ impl Claimed {
                     Some(backoff(1, FIRST_WAIT, MAX_WAIT)),
                 )
             }
-            Sent::Later { error, .. } if attempts >= MAX_ATTEMPTS => (DeliveryState::Dead, Some(error), None, None),
-            Sent::Later { error, no_sooner } => {
+            Sent::Retry { error, .. } if attempts >= MAX_ATTEMPTS => (DeliveryState::Dead, Some(error), None, None),
+            Sent::Retry { error, not_before } => {
                 let wait = backoff(attempts, FIRST_WAIT, MAX_WAIT)
-                    .max(no_sooner.unwrap_or_default())
+                    .max(not_before.unwrap_or_default())
                     .min(MAX_WAIT * 4);
                 (DeliveryState::Queued, Some(error), None, Some(wait))
             }

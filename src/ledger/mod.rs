@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 pub use read::{
-    Collection, Known, Movement, Payout, StaffTask, by_reference, collection, get, gift_card_left, known, payment_link,
-    payout, provider_for, staff_tasks,
+    Collection, Known, ManualPayment, Movement, Payout, by_reference, collection, get, gift_card_left, known,
+    payment_link, payout, provider_for, staff_tasks,
 };
 
 use crate::{
@@ -95,7 +95,7 @@ pub async fn give_up<R: Role>(
     reason: &str,
     now: DateTime<Utc>,
 ) -> Result<(), sqlx::Error> {
-    sqlx::query!("SELECT give_up_money($1, $2, $3)", proposal.as_uuid(), reason, now)
+    sqlx::query!("SELECT cancel_money_in($1, $2, $3)", proposal.as_uuid(), reason, now)
         .fetch_one(&mut **tx)
         .await
         .map(drop)
@@ -316,10 +316,10 @@ pub async fn lock(tx: &mut Tx<Executor>, order: OrderId) -> Result<(), sqlx::Err
         .map(drop)
 }
 
-/// What a member of staff says about money or a parcel, as the audit names it.
+/// A statement of a member of staff that money moved or a parcel came, as the audit records it.
 #[derive(Clone, Copy)]
 pub struct Statement<'a> {
-    /// The session in which it is said. None for a machine, whose word is not enough.
+    /// The session that makes the statement. None for an API key, which may make none.
     pub session: Option<Uuid>,
     /// The id of the HTTP request.
     pub request: Option<&'a str>,

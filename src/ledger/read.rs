@@ -242,7 +242,7 @@ pub async fn known<R: Role>(tx: &mut Tx<R>, order: OrderId) -> Result<Vec<Known>
 
 /// Money that a member of staff must move.
 #[derive(Serialize, Deserialize, utoipa::ToSchema)]
-pub struct StaffTask {
+pub struct ManualPayment {
     pub id: MovementId,
     pub direction: Direction,
     pub amount: Money,
@@ -259,7 +259,7 @@ pub async fn staff_tasks<R: Role>(
     tx: &mut Tx<R>,
     limit: u32,
     after: Option<MovementId>,
-) -> Result<Vec<StaffTask>, sqlx::Error> {
+) -> Result<Vec<ManualPayment>, sqlx::Error> {
     sqlx::query!(
         r#"SELECT m.id AS "id: MovementId", m.direction AS "direction: Direction", m.amount_minor, m.currency, o.number, p.external_id,
             m.proposal_id AS "proposal: ProposalId", m.created_at
@@ -276,7 +276,7 @@ pub async fn staff_tasks<R: Role>(
     .await?
     .into_iter()
     .map(|row| {
-        Ok(StaffTask {
+        Ok(ManualPayment {
             id: row.id,
             direction: row.direction,
             amount: Money::new(row.amount_minor, currency(&row.currency)?),

@@ -59,7 +59,7 @@ pub fn texts(keyring: &Keyring, id: CodeId, link: bool) -> Vec<String> {
 }
 
 /// The content of a code's mail.
-// It has no `Debug`, so that what is in it cannot reach a log.
+// No `Debug`: it holds private data.
 pub struct MailedCode {
     pub purpose: Purpose,
     pub email: String,

@@ -1,12 +1,15 @@
 //! Composes mails: loads what a mail needs, by ids, when it is sent.
 
+use chrono::{DateTime, Utc};
+
 use super::{
     Addressed, Mail, MailError, Mailer,
     codes::{self, CodeId, Purpose},
     letter::Letter,
-    words::{MailText, say},
+    words::{MailText, mail_text},
 };
 use crate::{
+    clock::local_text,
     ids::{ConversationId, MessageId, SessionId},
     language::{Language, TextKey},
     ledger::{self, Payout},
@@ -21,6 +24,15 @@ pub(super) struct Sender {
     pub name: String,
     pub reply_to: Option<String>,
     pub language: Language,
+    /// The IANA name of its time zone.
+    pub time_zone: String,
+}
+
+impl Sender {
+    /// Formats a time by the store's clock.
+    pub(super) fn local(&self, at: DateTime<Utc>) -> String {
+        local_text(at, &self.time_zone)
+    }
 }
 
 /// The shopper that a mail goes to.
@@ -35,7 +47,8 @@ impl Mailer {
     pub(super) async fn compose(&self, tx: &mut Tx<Executor>, mail: &Mail) -> Result<Option<Addressed>, MailError> {
         let sender = sqlx::query_as!(
             Sender,
-            r#"SELECT name, reply_to, language AS "language: Language" FROM tenants WHERE tenant_id = $1"#,
+            r#"SELECT name, reply_to, language AS "language: Language", coalesce((SELECT time_zone FROM staff_hours), 'UTC') AS "time_zone!"
+            FROM tenants WHERE tenant_id = $1"#,
             tx.tenant_id().as_uuid()
         )
         .fetch_one(&mut **tx)
@@ -77,8 +90,11 @@ impl Mailer {
             }
             Mail::NewSignIn { session } => self.new_sign_in(tx, sender, *session).await,
             Mail::BudgetAlert { scope, period, percent } => {
-                self.budget(tx, sender, (&scope.replace('_', " "), period, *percent))
-                    .await
+                let text = match scope.as_str() {
+                    "store_month" => TextKey("mail-budget-month"),
+                    _ => TextKey("mail-budget-day"),
+                };
+                self.budget(tx, sender, text, (period, *percent)).await
             }
             Mail::ModelOutage {
                 since,
@@ -115,9 +131,9 @@ impl Mailer {
             (_, Purpose::InviteStaff) => TextKey("mail-code-invite-staff"),
         };
         let values = [("store", sender.name.as_str().into()), ("minutes", code.minutes.into())];
-        let said = say(key, language, &values);
+        let text = mail_text(key, language, &values);
         let name = recipient.map(|recipient| recipient.first_name).unwrap_or_default();
-        let mut letter = letter(language, &sender, &name, said);
+        let mut letter = letter(language, &sender, &name, text);
         let page = match code.purpose {
             Purpose::ResetPassword => Some("reset-password"),
             Purpose::InviteStaff => Some("staff/join"),
@@ -151,16 +167,15 @@ impl Mailer {
         let Some(session) = session else { return Ok(None) };
         let Some(email) = session.email else { return Ok(None) };
         let language = session.language.unwrap_or(sender.language);
-        let said = say(
+        let text = mail_text(
             TextKey("mail-new-sign-in"),
             language,
             &[("store", sender.name.as_str().into())],
         );
-        let mut letter = letter(language, &sender, &session.first_name, said);
-        letter.facts.push((
-            WHEN.in_language(language),
-            session.created_at.format("%Y-%m-%d %H:%M UTC").to_string(),
-        ));
+        let mut letter = letter(language, &sender, &session.first_name, text);
+        letter
+            .facts
+            .push((WHEN.in_language(language), sender.local(session.created_at)));
         letter.facts.extend(
             session
                 .address
@@ -178,16 +193,13 @@ impl Mailer {
         &self,
         tx: &mut Tx<Executor>,
         sender: Sender,
-        (scope, period, percent): (&str, &str, i64),
+        text: TextKey,
+        (period, percent): (&str, i64),
     ) -> Result<Option<Addressed>, MailError> {
         let admins = staff(tx, &["admin"]).await?;
         let language = sender.language;
-        let values = [
-            ("scope", scope.into()),
-            ("period", period.into()),
-            ("percent", percent.into()),
-        ];
-        let letter = letter(language, &sender, "", say(TextKey("mail-budget"), language, &values));
+        let values = [("period", period.into()), ("percent", percent.into())];
+        let letter = letter(language, &sender, "", mail_text(text, language, &values));
         Ok(addressed(admins, sender, language, letter))
     }
 
@@ -199,7 +211,12 @@ impl Mailer {
     ) -> Result<Option<Addressed>, MailError> {
         let admins = staff(tx, &["admin"]).await?;
         let language = sender.language;
-        let mut letter = letter(language, &sender, "", say(TextKey("mail-audit-head"), language, &[]));
+        let mut letter = letter(
+            language,
+            &sender,
+            "",
+            mail_text(TextKey("mail-audit-head"), language, &[]),
+        );
         letter.highlight = Some(head.to_owned());
         Ok(addressed(admins, sender, language, letter))
     }
@@ -217,12 +234,9 @@ impl Mailer {
             language,
             &sender,
             "",
-            say(TextKey("mail-people-wait"), language, &values),
+            mail_text(TextKey("mail-people-wait"), language, &values),
         );
-        letter.facts.push((
-            WHEN.in_language(language),
-            since.format("%Y-%m-%d %H:%M UTC").to_string(),
-        ));
+        letter.facts.push((WHEN.in_language(language), sender.local(since)));
         letter.link = Some(format!("{}/console/conversations?open=true", self.public_url));
         let to = staff(tx, &["approver", "admin"]).await?;
         Ok(addressed(to, sender, language, letter))
@@ -247,12 +261,12 @@ impl Mailer {
             return Ok(None);
         };
         let language = answer.language;
-        let said = say(
+        let text = mail_text(
             TextKey("mail-staff-answer"),
             language,
             &[("store", sender.name.as_str().into())],
         );
-        let mut letter = letter(language, &sender, &answer.first_name, said);
+        let mut letter = letter(language, &sender, &answer.first_name, text);
         letter.paragraphs.push(answer.body);
         Ok(addressed(vec![email], sender, language, letter))
     }
@@ -288,12 +302,12 @@ impl Mailer {
         .fetch_all(&mut **tx)
         .await?;
         let language = language.unwrap_or(sender.language);
-        let said = say(
+        let text = mail_text(
             TextKey("mail-transcript"),
             language,
             &[("store", sender.name.as_str().into())],
         );
-        let mut letter = letter(language, &sender, &first_name, said);
+        let mut letter = letter(language, &sender, &first_name, text);
         let you = TextKey("mail-you").in_language(language);
         letter.facts = messages
             .into_iter()
@@ -303,10 +317,7 @@ impl Mailer {
                 } else {
                     &sender.name
                 };
-                (
-                    format!("{} {who}", message.created_at.format("%Y-%m-%d %H:%M")),
-                    message.body,
-                )
+                (format!("{} {who}", sender.local(message.created_at)), message.body)
             })
             .collect();
         Ok(addressed(vec![email], sender, language, letter))
@@ -342,16 +353,16 @@ fn executed(payout: Option<Payout>) -> TextKey {
     }
 }
 
-pub(super) fn letter(language: Language, sender: &Sender, name: &str, said: MailText) -> Letter {
+pub(super) fn letter(language: Language, sender: &Sender, name: &str, text: MailText) -> Letter {
     let greeting = match name {
         "" => TextKey("mail-greeting").in_language(language),
         name => TextKey("mail-greeting-name").with(language, &[("name", name.into())]),
     };
     Letter {
-        subject: format!("{}: {}", sender.name, said.subject),
+        subject: format!("{}: {}", sender.name, text.subject),
         greeting,
-        paragraphs: said.paragraphs,
-        notes: said.notes,
+        paragraphs: text.paragraphs,
+        notes: text.notes,
         closing: TextKey("mail-closing").with(language, &[("store", sender.name.as_str().into())]),
         ..Letter::default()
     }

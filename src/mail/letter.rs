@@ -7,7 +7,7 @@ use super::MailError;
 use crate::language::Language;
 
 /// The content of a mail.
-// It has no `Debug`, so that what is in it cannot reach a log.
+// No `Debug`: it holds private data.
 #[derive(Clone, Default)]
 pub(super) struct Letter {
     pub subject: String,

@@ -25,7 +25,7 @@ use codes::CodeId;
 
 use crate::{
     ids::{ConversationId, MessageId, ProposalId, SessionId},
-    jobs::outbox::{self, Channel, Claimed, Sent},
+    jobs::outbox::{self, Channel, ClaimedDelivery, Sent},
     keyring::{Keyring, Purpose},
     language::{Language, LocalizedText},
     tenancy::{Executor, Role, Tx},
@@ -164,7 +164,7 @@ async fn queue_for_later<R: Role>(
 }
 
 /// A mail that is ready to be sent.
-// It has no `Debug`, so that what is in it cannot reach a log.
+// No `Debug`: it holds private data.
 struct Addressed {
     to: Vec<String>,
     /// The store's name, which is shown as the sender.
@@ -203,7 +203,7 @@ impl Mailer {
     }
 
     /// Sends a mail from the outbox. If the process dies before recording it, the mail is sent again with the same Message-ID.
-    pub async fn send(&self, claimed: &mut Claimed, now: DateTime<Utc>) -> Result<Sent, sqlx::Error> {
+    pub async fn send(&self, claimed: &mut ClaimedDelivery, now: DateTime<Utc>) -> Result<Sent, sqlx::Error> {
         let mail: Mail = match claimed.read() {
             Ok(mail) => mail,
             Err(unreadable) => return Ok(unreadable),
@@ -229,9 +229,9 @@ impl Mailer {
                     Ok(Sent::Never(format!("the relay answered {code}")))
                 }
                 Err(MailError::Unwritable(reason)) => Ok(Sent::Never(reason)),
-                Err(error) => Ok(Sent::Later {
+                Err(error) => Ok(Sent::Retry {
                     error: error.to_string(),
-                    no_sooner: None,
+                    not_before: None,
                 }),
             },
             Transport::Inbox(inbox) => {

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use super::{
     Addressed, MailError, Mailer,
     compose::{Sender, WHEN, addressed, letter, staff},
-    words::say,
+    words::mail_text,
 };
 use crate::{
     language::{LocalizedText, TextKey},
@@ -31,11 +31,8 @@ impl Mailer {
             ("reason", reason.in_language(language).into()),
             ("mend", mend.in_language(language).into()),
         ];
-        let mut letter = letter(language, &sender, "", say(key, language, &values));
-        letter.facts.push((
-            WHEN.in_language(language),
-            since.format("%Y-%m-%d %H:%M UTC").to_string(),
-        ));
+        let mut letter = letter(language, &sender, "", mail_text(key, language, &values));
+        letter.facts.push((WHEN.in_language(language), sender.local(since)));
         letter.link = Some(format!("{}/console/doctor", self.public_url));
         Ok(addressed(admins, sender, language, letter))
     }

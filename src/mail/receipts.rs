@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::{
     Addressed, MailError, Mailer,
     compose::{Sender, addressed, letter},
-    words::say,
+    words::mail_text,
 };
 use crate::{
     ids::ProposalId,
@@ -29,7 +29,7 @@ struct Detail {
 
 impl Detail {
     /// The row as a line of the letter; none where nothing changes.
-    fn told(&self) -> Option<(String, String)> {
+    fn to_line(&self) -> Option<(String, String)> {
         let value = match (&self.before, &self.after) {
             (before, after) if before == after => return None,
             (Some(before), Some(after)) if !before.is_empty() => format!("{before} → {after}"),
@@ -96,8 +96,8 @@ impl Mailer {
             ("reason", proposal.reason.as_deref().unwrap_or_default().into()),
             ("tool", proposal.tool.as_str().into()),
         ];
-        let said = say(text(proposal.payout), language, &values);
-        let mut letter = letter(language, &sender, &proposal.first_name, said);
+        let text = mail_text(text(proposal.payout), language, &values);
+        let mut letter = letter(language, &sender, &proposal.first_name, text);
         letter.facts.extend(
             proposal
                 .order
@@ -113,7 +113,7 @@ impl Mailer {
         let details = proposal.details.as_ref().and_then(|details| details.get(&language));
         letter
             .facts
-            .extend(details.into_iter().flatten().filter_map(Detail::told));
+            .extend(details.into_iter().flatten().filter_map(Detail::to_line));
         Ok(addressed(vec![email.clone()], sender, language, letter))
     }
 }

@@ -11,7 +11,7 @@ pub(super) struct MailText {
 
 /// The text of a mail: the message itself is the subject, its attributes `.p1`, `.p2`, … are the paragraphs and `.note1`, … the small
 /// print. An empty paragraph is left out.
-pub(super) fn say(key: TextKey, language: Language, values: &[(&str, Value<'_>)]) -> MailText {
+pub(super) fn mail_text(key: TextKey, language: Language, values: &[(&str, Value<'_>)]) -> MailText {
     let parts = |name: &str| {
         let part = |number| key.attribute(language, &format!("{name}{number}"), values);
         (1..).map_while(part).filter(|text| !text.is_empty()).collect()

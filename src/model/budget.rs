@@ -35,10 +35,10 @@ pub struct Caps {
     pub shopper_day_micros: i64,
     #[validate(range(min = 0, max = 1_000_000_000_000_i64))]
     #[schema(minimum = 0, maximum = 1_000_000_000_000_i64, example = 20_000_000)]
-    pub tenant_day_micros: i64,
+    pub store_day_micros: i64,
     #[validate(range(min = 0, max = 1_000_000_000_000_i64))]
     #[schema(minimum = 0, maximum = 1_000_000_000_000_i64, example = 300_000_000)]
-    pub tenant_month_micros: i64,
+    pub store_month_micros: i64,
     /// What guests together may spend of the store's day and of its month.
     #[serde(default = "guests_percent")]
     #[validate(range(min = 0, max = 100))]
@@ -60,14 +60,13 @@ fn network_percent() -> i32 {
 }
 
 impl Default for Caps {
-    /// A half for a conversation, one for a shopper and day, twenty for a day, three hundred for a month: a small shop's
-    /// bill with a small model, and no surprise with a large one.
+    /// 0.50 for a conversation, 1 for a shopper and day, 20 for a store and day, 300 for a store and month, in the price table's currency.
     fn default() -> Self {
         Self {
             conversation_micros: 500_000,
             shopper_day_micros: 1_000_000,
-            tenant_day_micros: 20_000_000,
-            tenant_month_micros: 300_000_000,
+            store_day_micros: 20_000_000,
+            store_month_micros: 300_000_000,
             guests_percent: guests_percent(),
             network_percent: network_percent(),
         }
@@ -80,8 +79,8 @@ impl Caps {
         [
             self.conversation_micros,
             self.shopper_day_micros,
-            self.tenant_day_micros,
-            self.tenant_month_micros,
+            self.store_day_micros,
+            self.store_month_micros,
             self.guests_percent.into(),
             self.network_percent.into(),
         ]
@@ -90,20 +89,20 @@ impl Caps {
 
 /// How long a call may hold its reservation; longer than any turn.
 const HELD_FOR: Duration = Duration::minutes(10);
-/// Staff are told when a store's day or month is used up to these hundredths.
+/// Staff are alerted when this percentage of a store's daily or monthly cap is spent.
 const ALERT_AT: [i64; 2] = [80, 100];
 
 /// Why a call may not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum BudgetError {
     /// A cap would be passed.
-    #[error("the budget of the {0} is used up")]
+    #[error("the budget {0} is used up")]
     UsedUp(String),
     #[error(transparent)]
     Database(#[from] sqlx::Error),
 }
 
-/// Money held for one call. To be settled; one that is lost with its process is swept.
+/// Budget reserved for one call. The call settles it; `sweep` releases it if the process dies.
 pub struct Reservation {
     id: Uuid,
     tenant: TenantId,
@@ -111,7 +110,7 @@ pub struct Reservation {
     /// What is asked, and at which price.
     model: PricedModel,
     keys: Keys,
-    /// In force when it was made, in the order of the keys.
+    /// The caps in force when the reservation was made, in the order of `keys`.
     caps: Vec<i64>,
     micros: i64,
 }
@@ -125,8 +124,8 @@ impl Reservation {
 
 /// What a call counts under, in the order of `spend_scopes` in the database. None where it does not count.
 type Keys = [Option<String>; 8];
-const TENANT_DAY: usize = 6;
-const TENANT_MONTH: usize = 7;
+const STORE_DAY: usize = 6;
+const STORE_MONTH: usize = 7;
 
 /// The networks that a guest's calls count under, as keyed hashes. They change daily, so that they link no two days.
 #[derive(Clone)]
@@ -198,7 +197,7 @@ impl Meter {
             let keys = keys.clone();
             async move {
                 sqlx::query!(
-                    r#"SELECT over, caps AS "caps!" FROM hold_spend($1, $2, $3, $4, $5, $6, $7, $8, $9)"#,
+                    r#"SELECT over, caps AS "caps!" FROM reserve_spend($1, $2, $3, $4, $5, $6, $7, $8, $9)"#,
                     shopper.tenant().as_uuid(),
                     id,
                     micros,
@@ -249,7 +248,7 @@ impl Meter {
         let model: &str = &reservation.model.name;
         let book = |pool| async move {
             sqlx::query!(
-                r#"SELECT scope AS "scope!", key AS "key!", spent_micros AS "spent!" FROM book_spend($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"#,
+                r#"SELECT scope AS "scope!", key AS "key!", spent_micros AS "spent!" FROM record_spend($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"#,
                 reservation.tenant.as_uuid(),
                 id,
                 keys as &[Option<String>],
@@ -270,8 +269,8 @@ impl Meter {
         let mut passed = Vec::new();
         for row in &rows {
             let cap = match row.scope.as_str() {
-                "tenant_day" => reservation.caps[TENANT_DAY],
-                "tenant_month" => reservation.caps[TENANT_MONTH],
+                "store_day" => reservation.caps[STORE_DAY],
+                "store_month" => reservation.caps[STORE_MONTH],
                 _ => continue,
             };
             let reached = |mark: &i64| row.spent.saturating_mul(100) >= cap.saturating_mul(*mark);
@@ -282,7 +281,7 @@ impl Meter {
         self.alert(reservation.tenant, &passed, now).await
     }
 
-    /// A cap that holds calls back is used up, though a little of it may be left.
+    /// Alerts staff that a cap refused a call, even if a little of it is left.
     async fn alert_used_up(
         &self,
         reservation: &Reservation,
@@ -290,8 +289,8 @@ impl Meter {
         now: DateTime<Utc>,
     ) -> Result<(), sqlx::Error> {
         let key = match scope {
-            "tenant_day" => &reservation.keys[TENANT_DAY],
-            "tenant_month" => &reservation.keys[TENANT_MONTH],
+            "store_day" => &reservation.keys[STORE_DAY],
+            "store_month" => &reservation.keys[STORE_MONTH],
             _ => return Ok(()),
         };
         let Some(key) = key else { return Ok(()) };
@@ -339,7 +338,7 @@ async fn alert(
 pub async fn caps<R: Role>(tx: &mut Tx<R>) -> Result<Caps, sqlx::Error> {
     let set = sqlx::query_as!(
         Caps,
-        "SELECT conversation_micros, shopper_day_micros, tenant_day_micros, tenant_month_micros, guests_percent, network_percent FROM budgets"
+        "SELECT conversation_micros, shopper_day_micros, store_day_micros, store_month_micros, guests_percent, network_percent FROM budgets"
     )
     .fetch_optional(&mut **tx)
     .await?;
@@ -356,17 +355,17 @@ pub async fn set_caps(
 ) -> Result<(), sqlx::Error> {
     let old = caps(tx).await?;
     sqlx::query!(
-        "INSERT INTO budgets (tenant_id, conversation_micros, shopper_day_micros, tenant_day_micros, tenant_month_micros, updated_at, updated_by,
+        "INSERT INTO budgets (tenant_id, conversation_micros, shopper_day_micros, store_day_micros, store_month_micros, updated_at, updated_by,
             guests_percent, network_percent)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (tenant_id) DO UPDATE SET conversation_micros = excluded.conversation_micros,
-            shopper_day_micros = excluded.shopper_day_micros, tenant_day_micros = excluded.tenant_day_micros,
-            tenant_month_micros = excluded.tenant_month_micros, guests_percent = excluded.guests_percent,
+            shopper_day_micros = excluded.shopper_day_micros, store_day_micros = excluded.store_day_micros,
+            store_month_micros = excluded.store_month_micros, guests_percent = excluded.guests_percent,
             network_percent = excluded.network_percent, updated_at = excluded.updated_at, updated_by = excluded.updated_by",
         tx.tenant_id().as_uuid(),
         new.conversation_micros,
         new.shopper_day_micros,
-        new.tenant_day_micros,
-        new.tenant_month_micros,
+        new.store_day_micros,
+        new.store_month_micros,
         now,
         by.as_uuid(),
         new.guests_percent,
@@ -386,7 +385,7 @@ pub async fn set_caps(
     audit::append(tx, entry).await
 }
 
-/// Gives back what calls held whose process died. Returns how many.
+/// Releases the reservations of processes that died. Returns how many.
 pub async fn sweep(pool: &Pool<Executor>, now: DateTime<Utc>) -> Result<usize, sqlx::Error> {
     let mut swept = 0;
     for tenant in tenancy::all(pool).await? {

@@ -12,7 +12,9 @@ use chrono::{DateTime, Utc};
 use futures::{StreamExt, TryStreamExt, stream};
 use tokio::{sync::Notify, time::Instant};
 
-use super::{Chunk, ChunkStream, Model, ModelError, OfflineModel, Prompt, Source, budget::Meter, per_model::PerModel};
+use super::{
+    AnswerSource, Chunk, ChunkStream, FallbackRules, Model, ModelError, Prompt, budget::Meter, per_model::PerModel,
+};
 use crate::{breaker::Breaker, clock::Clock};
 
 /// The name of the link that is asked first.
@@ -38,7 +40,7 @@ pub struct Outage {
     pub is_confirmed: bool,
 }
 
-/// How a link's model has answered of late. Clones share it.
+/// The recent health of a link's model: its breaker, the pause its provider asked for and its context window. Clones share it.
 #[derive(Clone, Default)]
 struct LinkState {
     breaker: Breaker,
@@ -47,7 +49,7 @@ struct LinkState {
     /// Notified when an outage begins, and when a confirmed one ends.
     changed: Arc<Notify>,
     /// Until when the provider asked to be left alone.
-    rests_until: Arc<Mutex<Option<Instant>>>,
+    paused_until: Arc<Mutex<Option<Instant>>>,
     /// How many tokens the model can read and write together; 0 while it is not known.
     window: Arc<AtomicU32>,
 }
@@ -67,7 +69,7 @@ impl LinkState {
         }
         match error {
             ModelError::RateLimited(Some(seconds)) => {
-                *lock(&self.rests_until) = Some(Instant::now() + Duration::from_secs(seconds.into()));
+                *lock(&self.paused_until) = Some(Instant::now() + Duration::from_secs(seconds.into()));
             }
             ModelError::ContextTooLong(Some(tokens)) => self.window.store(tokens, Ordering::Relaxed),
             _ => {}
@@ -89,12 +91,12 @@ impl LinkState {
     }
 
     /// Whether the provider asked not to be called for now.
-    fn rests(&self) -> bool {
-        lock(&self.rests_until).is_some_and(|until| Instant::now() < until)
+    fn is_paused(&self) -> bool {
+        lock(&self.paused_until).is_some_and(|until| Instant::now() < until)
     }
 
     fn allows_call(&self) -> bool {
-        !self.rests() && self.breaker.allows_call()
+        !self.is_paused() && self.breaker.allows_call()
     }
 }
 
@@ -125,8 +127,8 @@ impl Link {
         }
     }
 
-    /// The prompt as this link is asked it. What a store chooses among is served by the first endpoint; any other link asks its own model.
-    pub fn own_prompt(&self, prompt: &Prompt) -> Prompt {
+    /// A copy of the prompt for this link. Only the first link honours the store's choice of model.
+    pub fn for_link(&self, prompt: &Prompt) -> Prompt {
         let mut prompt = prompt.clone();
         prompt.model = prompt.model.filter(|_| self.name == FIRST);
         prompt
@@ -136,7 +138,7 @@ impl Link {
     pub fn answer(&self, prompt: Prompt) -> ChunkStream {
         let state = self.state_of(&prompt);
         if !state.allows_call() {
-            return stream::iter([Err(ModelError::Resting)]).boxed();
+            return stream::iter([Err(ModelError::CircuitOpen)]).boxed();
         }
         let watched = self.model.answer(prompt).inspect(move |chunk| match chunk {
             Ok(Chunk::End(..)) => state.answered(),
@@ -150,7 +152,7 @@ impl Link {
     /// not asked.
     pub async fn probe(&self, prompt: Prompt) {
         let state = self.state.own();
-        if state.rests() {
+        if state.is_paused() {
             return;
         }
         match self.model.answer(prompt).try_for_each(|_| async { Ok(()) }).await {
@@ -167,11 +169,11 @@ impl Link {
         *lock(&self.state.own().outage)
     }
 
-    pub fn source(&self) -> Source {
+    pub fn source(&self) -> AnswerSource {
         self.model.source()
     }
 
-    pub fn is_resting(&self) -> bool {
+    pub fn is_circuit_open(&self) -> bool {
         self.state.any(|state| state.breaker.is_open())
     }
 
@@ -181,7 +183,7 @@ impl Link {
         Some(window).filter(|tokens| *tokens > 0)
     }
 
-    /// How the model that `prompt` goes to has answered of late: one that a store has chosen and that fails is not in the way of the others.
+    /// The health of the model that answers `prompt`. Each chosen model has its own, so that one failing model does not block the others.
     fn state_of(&self, prompt: &Prompt) -> LinkState {
         let chosen = prompt.model.as_ref().filter(|_| self.name == FIRST);
         self.state.of(chosen, LinkState::default)
@@ -209,12 +211,12 @@ impl Chain {
     /// Metered models, and the rules when none of them answers.
     pub fn with_rules(models: impl IntoIterator<Item = (Arc<dyn Model>, Meter)>, clock: &Clock) -> Self {
         let changed = Arc::new(Notify::new());
-        let told = || (clock.clone(), changed.clone());
+        let shared = || (clock.clone(), changed.clone());
         let models = [FIRST, "second"].into_iter().zip(models);
         let mut links: Vec<Link> = models
-            .map(|(name, (model, meter))| Link::new(name, model, Some(meter), told()))
+            .map(|(name, (model, meter))| Link::new(name, model, Some(meter), shared()))
             .collect();
-        links.push(Link::new("rules", Arc::new(OfflineModel), None, told()));
+        links.push(Link::new("rules", Arc::new(FallbackRules), None, shared()));
         Self {
             links: links.into(),
             changed,
@@ -225,7 +227,7 @@ impl Chain {
         self.links.get(position)
     }
 
-    /// The place of what costs nothing and is there whatever else is not.
+    /// The position of the fallback rules, the last link. They cost nothing and are always available.
     pub fn last(&self) -> usize {
         self.links.len().saturating_sub(1)
     }

@@ -138,9 +138,9 @@ pub type Adaptations = BTreeSet<Adaptation>;
 
 /// What an endpoint is known to need. Clones share it.
 #[derive(Clone, Default)]
-pub struct Learnt(Arc<RwLock<Adaptations>>);
+pub struct LearnedAdaptations(Arc<RwLock<Adaptations>>);
 
-impl Learnt {
+impl LearnedAdaptations {
     pub fn new(known: Adaptations) -> Self {
         Self(Arc::new(RwLock::new(known)))
     }
@@ -207,8 +207,8 @@ pub fn learn(refusal: &Refusal, tried: &Adaptations) -> Option<Adaptation> {
         ),
         (refusal.names("tool_choice"), A::NoToolChoice),
         (refusal.names("strict"), A::NoStrict),
-        (refusal.says(&system_refused), A::SystemAsUser),
-        (refusal.says(&content_refused), A::EmptyContent),
+        (refusal.mentions(&system_refused), A::SystemAsUser),
+        (refusal.mentions(&content_refused), A::EmptyContent),
         (names_schema(refusal), A::PlainSchemas),
         (names_schema(refusal), A::NoStrict),
     ];
@@ -235,7 +235,7 @@ fn names_schema(refusal: &Refusal) -> bool {
         "json type",
         "union type",
     ];
-    parameters.iter().any(|name| refusal.names(name)) || refusal.says(&words)
+    parameters.iter().any(|name| refusal.names(name)) || refusal.mentions(&words)
 }
 
 #[cfg(test)]

@@ -6,10 +6,10 @@ use futures::{Stream, StreamExt, TryStreamExt, stream};
 use tokio::time::timeout;
 
 use super::{
-    Chunk, ChunkStream, Deadlines, Model, ModelError, Prompt, Source,
+    AnswerSource, Chunk, ChunkStream, Deadlines, Model, ModelError, Prompt,
     anthropic::AnthropicMessages,
     chat_completions::ChatCompletions,
-    dialect::{self, Adaptation, Adaptations, Dialect, Learnt},
+    dialect::{self, Adaptation, Adaptations, Dialect, LearnedAdaptations},
     per_model::PerModel,
     protocol::{AnswerReader, EndpointSettings, EventStream, Progress, Protocol, Wire},
     responses::OpenAiResponses,
@@ -27,7 +27,7 @@ pub struct Endpoint {
     protocol: Arc<dyn Protocol>,
     deadlines: Deadlines,
     dialect: Dialect,
-    learnt: PerModel<Learnt>,
+    learned: PerModel<LearnedAdaptations>,
     context_tokens: Option<u32>,
 }
 
@@ -35,7 +35,7 @@ impl Endpoint {
     pub fn new(settings: EndpointSettings) -> Self {
         let (deadlines, context_tokens) = (settings.deadlines, settings.context_tokens);
         let dialect = settings.dialect;
-        let learnt = PerModel::new(Learnt::new(dialect.adaptations()));
+        let learned = PerModel::new(LearnedAdaptations::new(dialect.adaptations()));
         let protocol: Arc<dyn Protocol> = match settings.wire {
             Wire::ChatCompletions => Arc::new(ChatCompletions::new(settings)),
             Wire::Responses => Arc::new(OpenAiResponses::new(settings)),
@@ -45,30 +45,34 @@ impl Endpoint {
             protocol,
             deadlines,
             dialect,
-            learnt,
+            learned,
             context_tokens,
         }
     }
 
     /// What the endpoint is known to need for its own model.
     pub fn adaptations(&self) -> Adaptations {
-        self.learnt.own().get()
+        self.learned.own().get()
     }
 
     /// What the endpoint is known to need for the model that `prompt` goes to.
-    fn learnt(&self, prompt: &Prompt) -> Learnt {
-        let new = || Learnt::new(self.dialect.adaptations());
-        self.learnt.of(prompt.model.as_ref(), new)
+    fn learned(&self, prompt: &Prompt) -> LearnedAdaptations {
+        let new = || LearnedAdaptations::new(self.dialect.adaptations());
+        self.learned.of(prompt.model.as_ref(), new)
     }
 
-    /// Asks, and asks again without what the endpoint refuses. What an answer then came with is kept for the next time.
-    async fn open(&self, prompt: &Prompt, learnt: &Learnt) -> Result<(EventStream, Box<dyn AnswerReader>), ModelError> {
-        let mut adaptations = learnt.get();
+    /// Sends the request and, after a refusal, sends it again without the refused parameter. Adaptations that led to an answer are kept.
+    async fn open(
+        &self,
+        prompt: &Prompt,
+        learned: &LearnedAdaptations,
+    ) -> Result<(EventStream, Box<dyn AnswerReader>), ModelError> {
+        let mut adaptations = learned.get();
         for _ in 0..=MAX_ADAPTATIONS {
             let body = self.protocol.request(prompt, &adaptations);
             match self.protocol.open(body).await {
                 Ok(events) => {
-                    learnt.keep(&adaptations);
+                    learned.keep(&adaptations);
                     return Ok((events, self.protocol.reader(prompt, &adaptations)));
                 }
                 Err(OpenError::Failed(error)) => return Err(error),
@@ -86,15 +90,15 @@ impl Model for Endpoint {
     fn answer(&self, prompt: Prompt) -> ChunkStream {
         let (endpoint, deadlines) = (self.clone(), self.deadlines);
         let chunks = async move {
-            let learnt = endpoint.learnt(&prompt);
-            let (events, reader) = endpoint.open(&prompt, &learnt).await?;
-            Ok(read(events, reader, learnt))
+            let learned = endpoint.learned(&prompt);
+            let (events, reader) = endpoint.open(&prompt, &learned).await?;
+            Ok(read(events, reader, learned))
         };
         deadlines.guard(stream::once(chunks).try_flatten().boxed())
     }
 
-    fn source(&self) -> Source {
-        Source::Model
+    fn source(&self) -> AnswerSource {
+        AnswerSource::Model
     }
 
     fn context_tokens(&self) -> Option<u32> {
@@ -106,10 +110,10 @@ impl Model for Endpoint {
 fn read(
     events: EventStream,
     reader: Box<dyn AnswerReader>,
-    learnt: Learnt,
+    learned: LearnedAdaptations,
 ) -> impl Stream<Item = Result<Chunk, ModelError>> + Send {
-    stream::try_unfold(Some((events, reader, learnt)), |state| async move {
-        let Some((mut events, mut reader, learnt)) = state else {
+    stream::try_unfold(Some((events, reader, learned)), |state| async move {
+        let Some((mut events, mut reader, learned)) = state else {
             return Ok(None);
         };
         let next = match reader.progress() {
@@ -122,10 +126,10 @@ fn read(
             Progress::Over => None,
         };
         let (chunks, rest) = match next.transpose() {
-            Ok(Some(event)) => (reader.add(event)?, Some((events, reader, learnt))),
-            Ok(None) => (end(&mut *reader, &learnt)?, None),
+            Ok(Some(event)) => (reader.add(event)?, Some((events, reader, learned))),
+            Ok(None) => (end(&mut *reader, &learned)?, None),
             // What was given before the break stays, with what is known of its cost.
-            Err(_) if reader.progress() != Progress::Going => (end(&mut *reader, &learnt)?, None),
+            Err(_) if reader.progress() != Progress::Going => (end(&mut *reader, &learned)?, None),
             Err(error) => return Err(error),
         };
         Ok(Some((stream::iter(chunks.into_iter().map(Ok)), rest)))
@@ -133,9 +137,9 @@ fn read(
     .try_flatten()
 }
 
-fn end(reader: &mut dyn AnswerReader, learnt: &Learnt) -> Result<Vec<Chunk>, ModelError> {
+fn end(reader: &mut dyn AnswerReader, learned: &LearnedAdaptations) -> Result<Vec<Chunk>, ModelError> {
     let chunks = reader.end();
     let lessons: BTreeSet<Adaptation> = reader.lessons();
-    learnt.keep(&lessons);
+    learned.keep(&lessons);
     chunks
 }

@@ -2,43 +2,43 @@
 //! They are what every shopper gets when no model answers, so they are modest: they look things up, they propose nothing without a
 //! question back, and they say so when they do not understand. Their answers are labelled as such.
 
-mod asking;
+mod intents;
 mod clauses;
-mod person;
+mod human_request;
 #[cfg(test)]
 mod phrases;
 mod references;
-mod returning;
-mod suggesting;
-mod telling;
+mod return_flow;
+mod suggestions;
+mod render;
 mod vocabulary;
 
 use futures::{StreamExt, stream};
 use serde_json::{Value, json};
 
-use asking::{Intent, Wish, calls, wishes};
-use returning::{Answer, Question, answer_to, candidates, propose, question_in};
-use telling::{ToolResult, list, tell, text};
+use intents::{DetectedIntent, Intent, calls, intents};
+use render::{ToolResult, list, render, text};
+use return_flow::{Answer, Question, answer_to, candidates, propose, question_in};
 
-use super::{Chunk, ChunkStream, Model, ModelError, Prompt, PromptMessage, Source, ToolCall, Usage};
+use super::{AnswerSource, Chunk, ChunkStream, Model, ModelError, Prompt, PromptMessage, ToolCall, Usage};
 use crate::{
     cpu_pool::{Busy, MESSAGES},
     language::{Language, TextKey},
     store::order_number,
 };
 
-pub use person::wants_person;
-pub use suggesting::suggestions;
+pub use human_request::wants_person;
+pub use suggestions::suggestions;
 
-pub struct OfflineModel;
+pub struct FallbackRules;
 
-impl Model for OfflineModel {
+impl Model for FallbackRules {
     fn answer(&self, prompt: Prompt) -> ChunkStream {
         stream::once(answer_in_pool(prompt)).flatten().boxed()
     }
 
-    fn source(&self) -> Source {
-        Source::Offline
+    fn source(&self) -> AnswerSource {
+        AnswerSource::Offline
     }
 }
 
@@ -46,7 +46,7 @@ impl Model for OfflineModel {
 async fn answer_in_pool(prompt: Prompt) -> ChunkStream {
     let chunks = match MESSAGES.run(None, move || chunks(&prompt)).await {
         Ok(chunks) => chunks.into_iter().map(Ok).collect(),
-        Err(Busy) => vec![Err(ModelError::Resting)],
+        Err(Busy) => vec![Err(ModelError::CircuitOpen)],
     };
     stream::iter(chunks).boxed()
 }
@@ -81,15 +81,15 @@ enum Reply {
 }
 
 /// What the rules can do, said to whoever does not ask for anything.
-const HELP: TextKey = TextKey("offline-help");
-const NOT_UNDERSTOOD: TextKey = TextKey("offline-not-understood");
+const HELP: TextKey = TextKey("fallback-help");
+const NOT_UNDERSTOOD: TextKey = TextKey("fallback-not-understood");
 /// Said to whoever asks if a person is there.
-const PERSON_OFFERED: TextKey = TextKey("offline-person-offered");
+const PERSON_OFFERED: TextKey = TextKey("fallback-person-offered");
 
 /// What is known when the rules are asked: the shopper's message and what was looked up since.
 struct Turn<'a> {
     message: &'a str,
-    wishes: Vec<Wish>,
+    intents: Vec<DetectedIntent>,
     results: Vec<ToolResult<'a>>,
     is_guest: bool,
     language: Language,
@@ -103,7 +103,7 @@ fn reply(prompt: &Prompt) -> Reply {
     let PromptMessage::Shopper(message) = &prompt.messages[at] else {
         return Reply::Say(HELP.in_language(prompt.language));
     };
-    let results = telling::results(&prompt.messages[at + 1..]);
+    let results = render::results(&prompt.messages[at + 1..]);
     // What the server says of the turn stands between the answer before and the message.
     let is_context = |message: &&PromptMessage| matches!(message, PromptMessage::Context(_));
     let before = prompt.messages[..at].iter().rev().find(|message| !is_context(message));
@@ -114,19 +114,19 @@ fn reply(prompt: &Prompt) -> Reply {
     match (&asked, answer_to(asked.as_ref(), message)) {
         (Some(question), Some(Answer::Yes)) => return confirmed(question, &results, prompt.language),
         (Some(_), Some(Answer::No)) => {
-            return Reply::Say(TextKey("offline-return-not-asked").in_language(prompt.language));
+            return Reply::Say(TextKey("fallback-return-not-asked").in_language(prompt.language));
         }
         _ => {}
     }
     let turn = Turn {
         message,
-        wishes: wishes(message),
+        intents: intents(message),
         results,
         is_guest: !prompt.tools.iter().any(|tool| tool.name == "return_items"),
         language: prompt.language,
     };
     match turn.next_calls() {
-        none if none.is_empty() => Reply::Say(turn.say()),
+        none if none.is_empty() => Reply::Say(turn.render()),
         calls => Reply::Call(calls),
     }
 }
@@ -135,29 +135,29 @@ fn reply(prompt: &Prompt) -> Reply {
 fn confirmed(question: &Question, results: &[ToolResult<'_>], language: Language) -> Reply {
     let newest = |tool: &str| results.iter().rev().find(|result| result.tool == tool);
     if let Some(proposed) = newest("return_items") {
-        return Reply::Say(tell(proposed, language));
+        return Reply::Say(render(proposed, language));
     }
     match newest("get_order") {
         None => Reply::Call(vec![("get_order", json!({ "order_number": question.number }))]),
-        Some(order) if !order.is_found() => Reply::Say(tell(order, language)),
+        Some(order) if !order.is_found() => Reply::Say(render(order, language)),
         Some(order) => match propose(question, order.data()) {
             Some(call) => Reply::Call(vec![call]),
-            None => Reply::Say(returning::ask_back(order.data(), "", language)),
+            None => Reply::Say(return_flow::ask_back(order.data(), "", language)),
         },
     }
 }
 
 impl Turn<'_> {
-    fn say_text(&self, key: TextKey) -> String {
+    fn text(&self, key: TextKey) -> String {
         key.in_language(self.language)
     }
 
-    fn wants(&self, intent: &Intent) -> Option<&Wish> {
-        self.wishes.iter().find(|wish| wish.intent == *intent)
+    fn wants(&self, intent: &Intent) -> Option<&DetectedIntent> {
+        self.intents.iter().find(|detected| detected.intent == *intent)
     }
 
     /// The return that is asked for, where the shopper can ask for one.
-    fn wanted_return(&self) -> Option<&Wish> {
+    fn wanted_return(&self) -> Option<&DetectedIntent> {
         self.wants(&Intent::Return).filter(|_| !self.is_guest)
     }
 
@@ -169,9 +169,9 @@ impl Turn<'_> {
     fn next_calls(&self) -> Vec<Call> {
         if self.results.is_empty() {
             let possible = self
-                .wishes
+                .intents
                 .iter()
-                .filter(|wish| wish.intent != Intent::Return || !self.is_guest);
+                .filter(|detected| detected.intent != Intent::Return || !self.is_guest);
             return calls(possible, self.message);
         }
         // A guest has no orders to fall back to.
@@ -201,7 +201,7 @@ impl Turn<'_> {
 
     /// The orders that a return without a number may mean; none where there is no such return, or no list yet.
     fn returnable(&self) -> Option<Vec<&Value>> {
-        self.wanted_return().filter(|wish| wish.numbers.is_empty())?;
+        self.wanted_return().filter(|detected| detected.numbers.is_empty())?;
         let orders = self.newest("list_orders").filter(|orders| orders.is_found())?;
         Some(candidates(list(orders.data(), "orders"), self.message))
     }
@@ -239,21 +239,21 @@ impl Turn<'_> {
     }
 
     /// The answer, a paragraph a thing. A question back is the last one, so that a yes is to it.
-    fn say(&self) -> String {
+    fn render(&self) -> String {
         let mut said: Vec<String> = Vec::new();
         let to_return = self.order_to_return();
         for result in &self.results {
             let is_asked_back = to_return.is_some_and(|order| std::ptr::eq(order, result.data()));
             let words = match result.tool {
                 _ if is_asked_back || result.is_missing_order() => continue,
-                "list_orders" if result.is_found() => match self.say_orders(result.data()) {
+                "list_orders" if result.is_found() => match self.render_orders(result.data()) {
                     Some(words) => words,
                     None => continue,
                 },
                 "get_refund_status" if result.is_found() && self.wants(&Intent::ReturnState).is_some() => {
-                    telling::tell_return(result.data(), self.language)
+                    render::render_return(result.data(), self.language)
                 }
-                _ => tell(result, self.language),
+                _ => render(result, self.language),
             };
             if !said.contains(&words) {
                 said.push(words);
@@ -261,24 +261,24 @@ impl Turn<'_> {
         }
         let no_list = !self.newest("list_orders").is_some_and(ToolResult::is_found);
         if no_list && !self.missing().is_empty() {
-            said.insert(0, self.say_text(TextKey("offline-not-found")));
+            said.insert(0, self.text(TextKey("fallback-not-found")));
         }
         if self.wants(&Intent::Return).is_some() && self.is_guest {
-            said.push(self.say_text(TextKey("offline-sign-in-first")));
+            said.push(self.text(TextKey("fallback-sign-in-first")));
         }
-        if self.wants(&Intent::WhoIsThere).is_some() {
-            said.push(self.say_text(PERSON_OFFERED));
+        if self.wants(&Intent::AskIfHuman).is_some() {
+            said.push(self.text(PERSON_OFFERED));
         }
         if self.wants(&Intent::Change).is_some() {
-            said.push(self.say_text(TextKey("offline-no-change")));
+            said.push(self.text(TextKey("fallback-no-change")));
         }
         if let Some(order) = to_return {
-            said.push(returning::ask_back(order, self.message, self.language));
+            said.push(return_flow::ask_back(order, self.message, self.language));
         } else if let Some(orders) = self.returnable().filter(|orders| orders.len() > 1) {
-            said.push(telling::ask_which(&orders, self.language));
+            said.push(render::ask_which(&orders, self.language));
         }
         if said.is_empty() {
-            said.push(self.say_text(if vocabulary::is_greeting(self.message) {
+            said.push(self.text(if clauses::is_greeting(self.message) {
                 HELP
             } else {
                 NOT_UNDERSTOOD
@@ -288,25 +288,22 @@ impl Turn<'_> {
     }
 
     /// The shopper's orders, and why they are told: a number fits none, or none can be returned. None where a question back tells them.
-    fn say_orders(&self, data: &Value) -> Option<String> {
+    fn render_orders(&self, data: &Value) -> Option<String> {
         let returnable = self.returnable();
         if returnable.as_ref().is_some_and(|orders| !orders.is_empty()) {
             return None;
         }
         let orders = match list(data, "orders").is_empty() && self.is_guest {
-            true => self.say_text(TextKey("offline-guest-orders")),
-            false => telling::tell_orders(data, self.language),
+            true => self.text(TextKey("fallback-guest-orders")),
+            false => render::render_orders(data, self.language),
         };
         let missing = self.missing().join(", ");
         if !missing.is_empty() {
-            let none = TextKey("offline-no-such-order").with(self.language, &[("number", missing.into())]);
+            let none = TextKey("fallback-no-such-order").with(self.language, &[("number", missing.into())]);
             return Some(format!("{none} {orders}"));
         }
         match returnable.is_some() && !list(data, "orders").is_empty() {
-            true => Some(format!(
-                "{} {orders}",
-                self.say_text(TextKey("offline-nothing-to-return"))
-            )),
+            true => Some(format!("{} {orders}", self.text(TextKey("fallback-nothing-to-return")))),
             false => Some(orders),
         }
     }

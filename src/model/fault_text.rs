@@ -71,7 +71,7 @@ impl ModelError {
             Self::ContextTooLong(_) => TextKey("model-context-too-long"),
             Self::Status(_) => TextKey("model-status"),
             Self::Unreachable => TextKey("model-not-reached"),
-            Self::CutOff | Self::ProviderFailed | Self::Resting => TextKey("model-breaks-off"),
+            Self::CutOff | Self::ProviderFailed | Self::CircuitOpen => TextKey("model-breaks-off"),
             Self::LengthLimit | Self::TooLong => TextKey("model-length-limit"),
             Self::ContentFilter => TextKey("model-content-filter"),
             Self::Garbage => TextKey("model-garbage"),

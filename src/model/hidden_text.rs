@@ -32,7 +32,7 @@ pub enum Part {
     Call(String),
 }
 
-/// Parts the text of one answer while it comes.
+/// Separates visible text, reasoning and calls in one answer as it streams.
 #[derive(Default)]
 pub struct HiddenText {
     /// What may be the beginning of a mark.

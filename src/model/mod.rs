@@ -17,7 +17,7 @@ mod health;
 mod hidden_text;
 mod json_schema;
 mod outages;
-mod partial_answer;
+mod answer_assembler;
 mod per_model;
 mod price;
 mod protocol;
@@ -42,7 +42,7 @@ pub use chain::{Chain, Link, Outage};
 pub use deadline::Deadlines;
 pub use dialect::{Adaptation, Dialect};
 pub use endpoint::Endpoint;
-pub use fallback_rules::{OfflineModel, suggestions, wants_person};
+pub use fallback_rules::{FallbackRules, suggestions, wants_person};
 pub use fault_text::SettingNames;
 pub use health::{ModelHealth, ModelOutage};
 pub use price::{Price, PricedModel};
@@ -55,7 +55,7 @@ pub use watch::Watch;
 /// Which model answers.
 #[derive(Clone, Debug)]
 pub enum ModelSettings {
-    /// The demo's rules.
+    /// The fallback rules; no language model is asked.
     Offline,
     Endpoint(EndpointSettings),
 }
@@ -66,7 +66,7 @@ pub trait Model: Send + Sync + 'static {
     fn answer(&self, prompt: Prompt) -> ChunkStream;
 
     /// How answers of this model are labelled.
-    fn source(&self) -> Source;
+    fn source(&self) -> AnswerSource;
 
     /// How many tokens it can read and write together, where that is known beforehand.
     fn context_tokens(&self) -> Option<u32> {
@@ -76,15 +76,15 @@ pub trait Model: Send + Sync + 'static {
 
 pub type ChunkStream = BoxStream<'static, Result<Chunk, ModelError>>;
 
-/// Whose words a message holds, shown to the shopper.
+/// Who wrote a message, as the shopper sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, sqlx::Type, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[sqlx(type_name = "text", rename_all = "snake_case")]
-pub enum Source {
+pub enum AnswerSource {
     Shopper,
     /// A language model.
     Model,
-    /// The built-in rules of the demo; no language model was asked.
+    /// The fallback rules; no language model is asked.
     Offline,
     /// A fixed sentence, because the model could not answer.
     Fallback,
@@ -92,7 +92,7 @@ pub enum Source {
     System,
 }
 
-impl Source {
+impl AnswerSource {
     pub fn name(self) -> &'static str {
         match self {
             Self::Shopper => "shopper",
@@ -106,7 +106,7 @@ impl Source {
 }
 
 /// What a model is asked.
-// It has no `Debug`, so that what is in it cannot reach a log.
+// No `Debug`: it holds private data.
 #[derive(Clone)]
 pub struct Prompt {
     pub messages: Vec<PromptMessage>,
@@ -331,12 +331,12 @@ pub enum ModelError {
     #[error("the model calls tools again and again and never answers")]
     OnlyCalls,
     #[error("the model failed too often just now and is left alone for a moment")]
-    Resting,
+    CircuitOpen,
 }
 
 impl ModelError {
-    /// Whether it says that the provider is in trouble, and not just this answer. What one shopper's conversation brings about
-    /// must not keep the model from everybody else.
+    /// Whether the error shows that the provider is in trouble. Errors that one conversation causes do not count, because they would open
+    /// the breaker for everybody.
     pub fn is_outage(self) -> bool {
         match self {
             Self::TooSlow
@@ -358,7 +358,7 @@ impl ModelError {
             | Self::Empty
             | Self::TooLong
             | Self::OnlyCalls
-            | Self::Resting => false,
+            | Self::CircuitOpen => false,
         }
     }
 
@@ -384,7 +384,7 @@ impl ModelError {
             Self::Empty => "empty",
             Self::TooLong => "too_long",
             Self::OnlyCalls => "only_calls",
-            Self::Resting => "resting",
+            Self::CircuitOpen => "circuit_open",
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Notes in each store that the model is away, and mails its admins if nobody has yet; or that it is back.
-pub async fn tell(
+pub async fn record(
     pool: &Pool<Executor>,
     outage: Option<&ModelOutage>,
     names: &SettingNames,

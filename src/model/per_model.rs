@@ -1,5 +1,5 @@
-//! Something that is kept for each model of an endpoint apart: its own, and those that stores have chosen. What one model
-//! refuses, or how it fails, says nothing of another.
+//! State kept separately for the endpoint's default model and for each model that stores choose, because one model's failures say nothing
+//! about another.
 
 use std::{
     collections::BTreeMap,
@@ -37,7 +37,7 @@ impl<T: Clone> PerModel<T> {
         chosen.entry(model.name.clone()).or_insert_with(new).clone()
     }
 
-    /// Whether it holds for what is kept for any of the models.
+    /// Whether `holds` is true for the state of any model.
     pub fn any(&self, holds: impl Fn(&T) -> bool) -> bool {
         let chosen = self.chosen.lock().unwrap_or_else(PoisonError::into_inner);
         holds(&self.own) || chosen.values().any(holds)

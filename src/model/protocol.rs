@@ -100,12 +100,12 @@ impl EndpointSettings {
 }
 
 /// The endpoint and the model that a protocol's requests are for.
-pub(super) struct Addressee {
+pub(super) struct RequestTarget {
     base_url: String,
     model: String,
 }
 
-impl Addressee {
+impl RequestTarget {
     pub fn of(settings: &EndpointSettings) -> Self {
         Self {
             base_url: settings.base_url.clone(),

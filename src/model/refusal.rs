@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::ModelError;
 
-/// So much of what a provider says is looked at, in characters.
+/// How many characters of a provider's error text are searched.
 const MAX_TEXT: usize = 4_000;
 /// The longest that a provider may ask to be left alone. One that asks for more is tried again all the same.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(120);
@@ -30,7 +30,7 @@ impl std::fmt::Debug for Refusal {
     }
 }
 
-/// By what a refusal says that the prompt is longer than the model's window.
+/// Phrases by which providers say that the context window is exceeded.
 const CONTEXT: [&str; 11] = [
     "context length",
     "context_length",
@@ -44,7 +44,7 @@ const CONTEXT: [&str; 11] = [
     "input token count",
     "reduce the length",
 ];
-/// By what a refusal says that the account is empty.
+/// Phrases by which providers say that the credit is used up.
 const CREDIT: [&str; 6] = [
     "insufficient_quota",
     "exceeded your current quota",
@@ -53,7 +53,7 @@ const CREDIT: [&str; 6] = [
     "insufficient credits",
     "credit balance",
 ];
-/// By what a refusal says that the provider's own filter stopped it.
+/// Phrases by which providers say that a content filter stopped the answer.
 const FILTER: [&str; 4] = [
     "content_filter",
     "content management policy",
@@ -100,24 +100,24 @@ impl Refusal {
 
     /// What the refusal means.
     pub fn error(&self) -> ModelError {
-        let says = |words: &[&str]| self.says(words);
+        let mentions = |words: &[&str]| self.mentions(words);
         match self.status {
             401 | 403 => ModelError::KeyRefused,
             402 => ModelError::NoCredit,
             404 if self.refuses_tools() => ModelError::NoTools,
-            404 | 410 if says(&["model", "deployment", "endpoints found"]) => ModelError::UnknownModel,
+            404 | 410 if mentions(&["model", "deployment", "endpoints found"]) => ModelError::UnknownModel,
             404 | 405 | 410 => ModelError::WrongAddress,
             // Anthropic says 529 when it is overloaded.
-            429 | 529 if says(&CREDIT) => ModelError::NoCredit,
+            429 | 529 if mentions(&CREDIT) => ModelError::NoCredit,
             429 | 529 => ModelError::RateLimited(
                 self.retry_after
                     .map(|wait| wait.as_secs().try_into().unwrap_or(u16::MAX)),
             ),
-            400..=499 if says(&FILTER) => ModelError::ContentFilter,
-            400..=599 if says(&CONTEXT) => ModelError::ContextTooLong(self.window()),
-            400 | 422 if says(&["credit balance"]) => ModelError::NoCredit,
+            400..=499 if mentions(&FILTER) => ModelError::ContentFilter,
+            400..=599 if mentions(&CONTEXT) => ModelError::ContextTooLong(self.window()),
+            400 | 422 if mentions(&["credit balance"]) => ModelError::NoCredit,
             400..=499
-                if says(&[
+                if mentions(&[
                     "api key not valid",
                     "invalid api key",
                     "incorrect api key",
@@ -143,12 +143,12 @@ impl Refusal {
     }
 
     /// Whether the words of the refusal hold any of `phrases`.
-    pub fn says(&self, phrases: &[&str]) -> bool {
+    pub fn mentions(&self, phrases: &[&str]) -> bool {
         phrases.iter().any(|phrase| self.text.contains(phrase))
     }
 
     fn refuses_tools(&self) -> bool {
-        self.says(&[
+        self.mentions(&[
             "does not support tools",
             "does not support function",
             "tool use is not supported",
@@ -160,7 +160,7 @@ impl Refusal {
 
     fn names_unknown_model(&self) -> bool {
         self.text.contains("model")
-            && self.says(&[
+            && self.mentions(&[
                 "does not exist",
                 "not found",
                 "no such model",

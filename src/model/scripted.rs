@@ -7,7 +7,7 @@ use std::{
 
 use futures::{StreamExt, stream};
 
-use super::{Chunk, ChunkStream, Model, Prompt, PromptMessage, Source, ToolCall, Usage};
+use super::{AnswerSource, Chunk, ChunkStream, Model, Prompt, PromptMessage, ToolCall, Usage};
 
 #[derive(Default)]
 pub struct ScriptedModel {
@@ -43,7 +43,7 @@ impl Model for ScriptedModel {
         stream::iter(chunks.into_iter().chain([Chunk::End(Usage::default(), None)]).map(Ok)).boxed()
     }
 
-    fn source(&self) -> Source {
-        Source::Model
+    fn source(&self) -> AnswerSource {
+        AnswerSource::Model
     }
 }

@@ -13,7 +13,9 @@ use futures::{StreamExt, stream};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Chunk, ChunkStream, Model, ModelError, OfflineModel, Prompt, PromptMessage, Source, ToolCall, Usage};
+use super::{
+    AnswerSource, Chunk, ChunkStream, FallbackRules, Model, ModelError, Prompt, PromptMessage, ToolCall, Usage,
+};
 
 /// One answer.
 #[derive(Clone, Deserialize)]
@@ -72,12 +74,12 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 
 impl Model for TestControl {
     fn answer(&self, prompt: Prompt) -> ChunkStream {
-        let messages: Vec<Value> = prompt.messages.iter().map(told).collect();
+        let messages: Vec<Value> = prompt.messages.iter().map(to_model_json).collect();
         lock(&self.asked).push(json!({ "messages": messages }));
         let order = lock(&self.orders).pop_front();
         self.ordered.store(order.is_some(), Ordering::Relaxed);
         let Some(order) = order else {
-            return OfflineModel.answer(prompt);
+            return FallbackRules.answer(prompt);
         };
         let words = order
             .text
@@ -104,15 +106,15 @@ impl Model for TestControl {
         stream::once(answer).flatten().boxed()
     }
 
-    fn source(&self) -> Source {
+    fn source(&self) -> AnswerSource {
         match self.ordered.load(Ordering::Relaxed) {
-            true => Source::Model,
-            false => Source::Offline,
+            true => AnswerSource::Model,
+            false => AnswerSource::Offline,
         }
     }
 }
 
-fn told(message: &PromptMessage) -> Value {
+fn to_model_json(message: &PromptMessage) -> Value {
     match message {
         PromptMessage::System(text) => json!({ "role": "system", "content": text }),
         PromptMessage::Context(text) => json!({ "role": "context", "content": text }),

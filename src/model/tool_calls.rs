@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::{CallFault, ModelError, ToolCall};
 
-/// More calls than this in one answer is no answer.
+/// An answer with more calls than this is rejected.
 const MAX_CALLS: usize = 16;
 /// The longest arguments of one call, in bytes. The registry refuses shorter ones already; this bounds memory.
 const MAX_ARGUMENTS: usize = 64 * 1024;
@@ -120,7 +120,7 @@ impl ToolCalls {
         let begins_anew = !arguments.trim().is_empty() && is_object(&call.arguments) && call.arguments != arguments;
         let other_call = !id.is_empty() && !call.id.is_empty() && call.id != id;
         let other_tool = name != call.name && self.known.contains(&name) && self.known.contains(&&call.name[..]);
-        // Some servers make a new id for every piece: it is another call where the one before is complete, or empty.
+        // Some servers send a new id with every piece. The piece starts another call only if the previous call is complete or empty.
         let is_complete = is_object(&call.arguments) || call.arguments.is_empty();
         match begins_anew || other_tool || (other_call && is_complete) {
             true => None,

@@ -41,7 +41,7 @@ impl Watch {
             let outage = self.health.outage();
             let since = outage.map(|outage| outage.since);
             if told != Some(since) && self.settled() {
-                match outages::tell(&self.pool, outage.as_ref(), self.health.names(), self.clock.now()).await {
+                match outages::record(&self.pool, outage.as_ref(), self.health.names(), self.clock.now()).await {
                     Ok(()) => told = Some(since),
                     Err(error) => {
                         tracing::warn!(error = %crate::telemetry::cause(&error), "staff could not be told of the model's state");

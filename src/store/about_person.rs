@@ -16,7 +16,7 @@ pub(super) struct Person {
     pub references: Vec<String>,
 }
 
-/// From how many characters on an id is nobody else's, in whatever field it stands. A shorter one may be a price or a position.
+/// An id of at least this length identifies the person in any field. A shorter one could be a price or a position.
 const DISTINCTIVE: usize = 8;
 
 /// Whether an event is about the person.

@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// One change. Where something is replaced, the old value is kept beside the new one.
-// It has no `Debug`, so that what is in it cannot reach a log.
+// No `Debug`: it holds private data.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(tag = "change", rename_all = "snake_case")]
 pub enum Change {
@@ -320,7 +320,7 @@ const GUESTS_WAITING: i32 = 50;
 /// Marks the conversation as waiting for a person, unless a person holds it. Queues a mail that tells staff if nobody comes.
 async fn call_a_person(tx: &mut Tx<Executor>, target: &Target, now: DateTime<Utc>) -> Result<(), ChangeError> {
     let call = sqlx::query!(
-        r#"SELECT taken AS "taken: ConversationId", is_full AS "is_full!" FROM call_person($1, $2, $3, $4, $5)"#,
+        r#"SELECT taken AS "taken: ConversationId", is_full AS "is_full!" FROM request_handoff($1, $2, $3, $4, $5)"#,
         target.proposal.as_uuid(),
         now,
         GUESTS_WAITING_OF_NETWORK,

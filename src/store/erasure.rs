@@ -53,7 +53,7 @@ pub async fn erase(
     audit::append(tx, Entry::new(actor, "shopper.erase", ("shopper", shopper), now)).await
 }
 
-/// Locks what others lock before they write for the shopper, in their order, and then the shopper's row.
+/// Locks the rows that a turn, a decision and an execution lock, in the same order, then the shopper's row, to avoid deadlocks.
 async fn lock(tx: &mut Tx<Executor>, shopper: ShopperId) -> Result<(), sqlx::Error> {
     let id = shopper.as_uuid();
     sqlx::query!("SELECT id FROM turns WHERE shopper_id = $1 ORDER BY id FOR UPDATE", id)
@@ -122,7 +122,7 @@ async fn forget_codes(tx: &mut Tx<Executor>, shopper: ShopperId, person: &Person
     .map(drop)
 }
 
-/// What others answered to a delivery, where it repeats an address, as mail relays do.
+/// Erases delivery errors that contain one of the addresses, because mail relays repeat addresses in their answers.
 async fn forget_delivery_errors(tx: &mut Tx<Executor>, person: &Person) -> Result<(), sqlx::Error> {
     let tenant = tx.tenant_id().as_uuid();
     let errors = sqlx::query!(

@@ -170,8 +170,8 @@ pub async fn unanswered(tx: &mut Tx<Web>, since: DateTime<Utc>) -> Result<Vec<Un
     .await
 }
 
-/// Whether language and slug are valid: a language that the service has, and small letters, digits and hyphens.
-pub fn is_place(language: &str, slug: &str) -> bool {
+/// Whether the slug is valid, small letters, digits and hyphens, and the service has the language.
+pub fn is_valid_slug(language: &str, slug: &str) -> bool {
     let letters = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     language.parse::<Language>().is_ok()
         && (1..=120).contains(&slug.len())

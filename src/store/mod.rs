@@ -25,7 +25,7 @@ use validator::Validate;
 pub type Options = BTreeMap<String, String>;
 
 /// A postal address.
-// It has no `Debug`, so that what is in it cannot reach a log.
+// No `Debug`: it holds private data.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Validate, utoipa::ToSchema, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Address {

@@ -62,6 +62,7 @@ pub struct Line {
     pub item_id: String,
     pub product_id: String,
     pub name: String,
+    #[schema(inline)]
     pub options: Options,
     /// The price of one unit.
     pub price: Money,

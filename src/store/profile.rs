@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// The shopper's name, address and payment methods.
-// It has no `Debug`, so that what is in it cannot reach a log.
+// No `Debug`: it holds private data.
 #[derive(Clone, Serialize)]
 pub struct Profile {
     #[serde(skip)]

@@ -15,6 +15,6 @@ mod tx;
 pub use pools::{DatabaseSettings, Pool, Pooler, Pools, connect};
 pub use tenants::{
     StoreKey, Tenant, all, allow_machine_decisions, create, create_as, current, find_by_slug, find_by_store_key, list,
-    use_demo_payments,
+    time_zone, use_demo_payments,
 };
 pub use tx::{Executor, Reader, Role, Scope, Tx, Web};

@@ -189,8 +189,16 @@ pub async fn allow_machine_decisions(tx: &mut Tx<Executor>, allow: bool) -> Resu
     .execute(&mut **tx)
     .await?;
     let (actor, now) = (Actor::system(), crate::clock::now());
-    let entry = Entry::new(&actor, "tenant.machine_decisions", ("tenant", id), now);
+    let entry = Entry::new(&actor, "store.machine_decisions", ("store", id), now);
     audit::append(tx, entry.after(serde_json::json!({ "allowed": allow }))).await
+}
+
+/// The IANA name of the bound store's time zone, which its business hours set; `UTC` if it has set none.
+pub async fn time_zone<R: Role>(tx: &mut Tx<R>) -> Result<String, sqlx::Error> {
+    let set = sqlx::query_scalar!("SELECT time_zone FROM staff_hours")
+        .fetch_optional(&mut **tx)
+        .await?;
+    Ok(set.unwrap_or_else(|| "UTC".to_owned()))
 }
 
 /// The tenant that this transaction is bound to.

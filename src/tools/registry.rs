@@ -201,7 +201,7 @@ impl Registry {
                 .map(|(data, citations)| (data, None, citations)),
             Some(Run::Write { propose, .. }) => propose(&call.arguments, context, &self.web)
                 .await
-                .map(|proposal| (told(&proposal), Some(proposal), Vec::new())),
+                .map(|proposal| (to_model_json(&proposal), Some(proposal), Vec::new())),
             None => Err(ToolError::Unknown(call.tool.chars().take(64).collect())),
         };
         match result {
@@ -260,8 +260,8 @@ impl Planner for Registry {
     }
 }
 
-/// What the model is told about a proposal: that nothing has been done yet, and who must decide.
-fn told(proposal: &ProposalView) -> Value {
+/// A proposal as the model reads it: nothing has been done yet, and who must decide.
+fn to_model_json(proposal: &ProposalView) -> Value {
     let next = match proposal.awaiting {
         approvals::Awaiting::Staff => "Nothing has been done yet. A person of the store must approve it.",
         approvals::Awaiting::Shopper => {

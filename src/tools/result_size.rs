@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 /// The most bytes of one result: some 4,000 tokens. A product of 900 variants had 124,000 bytes.
 const MAX_RESULT_BYTES: usize = 16 * 1024;
-/// So much of a list stays whatever else must go.
+/// How many entries of a list are kept even if the result stays too large.
 const MIN_ITEMS: usize = 5;
 
 /// The result as the model reads it. Where it is too large, its longest lists are shortened, and it says what was left out.

@@ -11,13 +11,15 @@ use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    approvals::{Executor, expire},
+    approvals::{ProposalExecutor, expire},
     audit_heads,
     clock::Clock,
     identity,
     ids::{ProposalId, TenantId},
     integrations::{Outgoing, incoming_events},
-    jobs::{EXECUTE, HOUSEKEEPING, QueueError, SCHEMA, TAKE_IN, outbox::DELIVER, retrying_driver::RetryingDriver},
+    jobs::{
+        EXECUTE, HOUSEKEEPING, PROCESS_EVENTS, QueueError, SCHEMA, outbox::DELIVER, retrying_driver::RetryingDriver,
+    },
     keyring::Keyring,
     model::budget,
     store::privacy,
@@ -54,7 +56,7 @@ impl<'de> Deserialize<'de> for Housekeeping {
 /// What job handlers work with.
 #[derive(Clone)]
 pub struct JobContext {
-    pub executor: Executor,
+    pub executor: ProposalExecutor,
     pub outgoing: Outgoing,
     pub keyring: Arc<Keyring>,
     pub pool: Pool<tenancy::Executor>,
@@ -109,14 +111,14 @@ impl TaskHandler for Deliver {
 }
 
 impl TaskHandler for ProcessEvents {
-    const IDENTIFIER: &'static str = TAKE_IN;
+    const IDENTIFIER: &'static str = PROCESS_EVENTS;
 
     async fn run(self, context: WorkerContext) -> impl IntoTaskHandlerResult {
         let Some(tools) = context.get_ext::<JobContext>() else {
-            return Err("the worker takes nothing in".to_owned());
+            return Err("the worker processes no events".to_owned());
         };
         let clock = tools.clock.clone();
-        incoming_events::work_off(&tools.pool, &tools.keyring, self.tenant, || clock.now())
+        incoming_events::process_due(&tools.pool, &tools.keyring, self.tenant, || clock.now())
             .await
             .map(drop)
             .map_err(|error| crate::telemetry::cause(&error))
@@ -144,12 +146,12 @@ pub async fn housekeeping(
     retention: chrono::Duration,
 ) -> Result<(), sqlx::Error> {
     let now = clock.now();
-    // Events that wait for what they are about have no job of their own. A store whose events fail does not keep the others' from
-    // being done, nor does one of the tasks below.
+    // Events that wait for a record that has not arrived have no job of their own, so they are processed here. A failure for one store does
+    // not stop the events of other stores or the tasks below.
     let mut events = Ok(());
     for tenant in tenancy::all(pool).await? {
-        let worked_off = incoming_events::work_off(pool, keyring, tenant, || clock.now()).await;
-        events = events.and(worked_off.map(drop));
+        let processed = incoming_events::process_due(pool, keyring, tenant, || clock.now()).await;
+        events = events.and(processed.map(drop));
     }
     let done = [
         events,

@@ -8,7 +8,7 @@ use std::{fmt::Write, sync::LazyLock};
 
 use regex::Regex;
 
-use super::{DENIAL, Pattern, says};
+use super::{DENIAL, Pattern, mentions};
 use crate::chat::{folding::Folded, sentences};
 
 /// Words that are enough alone.
@@ -120,7 +120,7 @@ fn is_completed(sentence: &str) -> bool {
     let Some(patterns) = COMPLETED.as_ref() else {
         return true;
     };
-    if sentence.trim_end_matches([' ', ')', '\'']).ends_with('?') || says(&RULE, sentence, false) {
+    if sentence.trim_end_matches([' ', ')', '\'']).ends_with('?') || mentions(&RULE, sentence, false) {
         return false;
     }
     patterns.iter().any(|pattern| {
@@ -139,10 +139,10 @@ fn is_stated(before: &str, found: &str, after: &str) -> bool {
         Some(stated) => stated.replace_all(&clause, ""),
         None => clause.as_str().into(),
     };
-    !(says(&DENIAL, &plain, false)
-        || says(&CONDITION, &plain, false)
-        || says(&PLAN, &plain, false)
-        || says(&PLAN, after.split([',', '.', ';']).next().unwrap_or_default(), false)
+    !(mentions(&DENIAL, &plain, false)
+        || mentions(&CONDITION, &plain, false)
+        || mentions(&PLAN, &plain, false)
+        || mentions(&PLAN, after.split([',', '.', ';']).next().unwrap_or_default(), false)
         || [
             " nothing",
             " none",

@@ -4,7 +4,7 @@ use super::*;
 
 fn knowing(facts: &[&str]) -> Evidence {
     let mut evidence = Evidence::default();
-    facts.iter().for_each(|fact| evidence.learn(fact));
+    facts.iter().for_each(|fact| evidence.add(fact));
     evidence
 }
 

@@ -6,11 +6,12 @@ use validator::Validate;
 
 use super::CliError;
 use crate::{
+    language::Language,
     store::help::{self, ArticleText},
     tenancy::{Executor, Pool, Scope, Tenant},
 };
 
-/// Imports every `NAME.md` (English) and `NAME.de.md` (German) of a folder, all or none. The first line of a file, `# Title`, is the title.
+/// Imports every `NAME.md` (English) and `NAME.de.md` (in the language of that tag) of a folder, all or none. The first line of a file, `# Title`, is the title.
 /// Returns how many articles have changed.
 pub async fn from_folder(executor: &Pool<Executor>, store: &Tenant, folder: &Path) -> Result<usize, CliError> {
     let unreadable = |error| CliError::Unreadable(folder.to_owned(), error);
@@ -32,11 +33,12 @@ pub async fn from_folder(executor: &Pool<Executor>, store: &Tenant, folder: &Pat
 
 /// Parses a file as an article: its slug, language and text. The error says how to fix the file.
 pub fn article<'a>(name: &'a str, text: &str) -> Result<(&'a str, &'static str, ArticleText), String> {
-    let (slug, language) = match name.strip_suffix(".de") {
-        Some(slug) => (slug, "de"),
-        None => (name.strip_suffix(".en").unwrap_or(name), "en"),
+    let with_tag = |language: Language| {
+        let slug = name.strip_suffix(language.tag())?.strip_suffix('.')?;
+        Some((slug, language.tag()))
     };
-    if !help::is_place(language, slug) {
+    let (slug, language) = Language::all().find_map(with_tag).unwrap_or((name, Language::EN.tag()));
+    if !help::is_valid_slug(language, slug) {
         return Err("the name must be small letters, digits and hyphens".into());
     }
     let (title, body) = text.trim_start().split_once('\n').unwrap_or((text, ""));

@@ -53,7 +53,7 @@ struct Method {
 }
 
 #[derive(Deserialize)]
-struct Order {
+struct RetailOrder {
     order_id: String,
     user_id: String,
     address: Address,
@@ -91,7 +91,7 @@ pub fn lines(folder: &Path) -> io::Result<Vec<String>> {
     let shoppers = read::<User>(folder, "users.json")?
         .into_iter()
         .map(|(id, user)| shopper(id, user));
-    let orders = read::<Order>(folder, "orders.json")?.into_values().map(order);
+    let orders = read::<RetailOrder>(folder, "orders.json")?.into_values().map(order);
     products
         .chain(shoppers)
         .chain(orders)
@@ -140,7 +140,7 @@ fn shopper(id: String, user: User) -> Record {
     })
 }
 
-fn order(order: Order) -> Record {
+fn order(order: RetailOrder) -> Record {
     let lines = order.items.into_iter().map(|item| LineRecord {
         product_id: item.product_id,
         item_id: item.item_id,

@@ -37,7 +37,7 @@ pub struct Audit {
 }
 
 /// Lists the audit's entries, newest first.
-#[utoipa::path(get, path = "/v1/staff/audit", tag = "staff", params(AuditPage), responses((status = 200, body = Audit), BadQuery, Role, Unauthenticated))]
+#[utoipa::path(get, path = "/v1/staff/audit", operation_id = "listAuditEntries", tag = "staff", params(AuditPage), responses((status = 200, body = Audit), BadQuery, Role, Unauthenticated))]
 pub async fn audit(
     staff: StaffMember,
     State(web): State<Pool<Web>>,
@@ -59,7 +59,7 @@ pub struct Chain {
 }
 
 /// Verifies the audit's hash chain.
-#[utoipa::path(get, path = "/v1/staff/audit/chain", tag = "staff", responses((status = 200, body = Chain), Role, Unauthenticated))]
+#[utoipa::path(get, path = "/v1/staff/audit/chain", operation_id = "verifyAuditChain", tag = "staff", responses((status = 200, body = Chain), Role, Unauthenticated))]
 pub async fn chain(staff: StaffMember, State(web): State<Pool<Web>>) -> Result<Json<Chain>, Problem> {
     let mut tx = web.begin(staff.scope()).await?;
     let (entries, broken_at) = audit::verify(&mut tx).await?;

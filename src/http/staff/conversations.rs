@@ -51,13 +51,13 @@ pub struct StaffConversations {
 }
 
 #[derive(Serialize, ToSchema)]
-pub struct WholeConversation {
+pub struct ConversationDetail {
     conversation: StaffConversation,
     messages: Vec<Message>,
 }
 
 /// An answer to a shopper.
-// It has no `Debug`, so that what is in it cannot reach a log.
+// No `Debug`: it holds private data.
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StaffAnswer {
@@ -69,7 +69,7 @@ pub struct StaffAnswer {
 }
 
 /// Lists conversations. Those that wait for a person come first, those of shoppers before those of guests, then the newest.
-#[utoipa::path(get, path = "/v1/staff/conversations", tag = "staff", params(Search),
+#[utoipa::path(get, path = "/v1/staff/conversations", operation_id = "listStaffConversations", tag = "staff", params(Search),
     responses((status = 200, body = StaffConversations), BadQuery, Role, Unauthenticated))]
 pub async fn list(
     staff: StaffMember,
@@ -88,16 +88,16 @@ pub async fn list(
 }
 
 /// Shows a conversation with its messages.
-#[utoipa::path(get, path = "/v1/staff/conversations/{id}", tag = "staff", params(("id" = ConversationId, Path)),
-    responses((status = 200, body = WholeConversation), NotFound, Role, Unauthenticated))]
+#[utoipa::path(get, path = "/v1/staff/conversations/{id}", operation_id = "getStaffConversation", tag = "staff", params(("id" = ConversationId, Path)),
+    responses((status = 200, body = ConversationDetail), NotFound, Role, Unauthenticated))]
 pub async fn read(
     staff: StaffMember,
     State(web): State<Pool<Web>>,
     Path(id): Path<ConversationId>,
-) -> Result<Json<WholeConversation>, Problem> {
+) -> Result<Json<ConversationDetail>, Problem> {
     let mut tx = web.begin(staff.scope()).await?;
     let (conversation, messages) = handoff::read(&mut tx, id).await?;
-    Ok(Json(WholeConversation { conversation, messages }))
+    Ok(Json(ConversationDetail { conversation, messages }))
 }
 
 /// An extractor for a signed-in member of staff. API keys are refused, because only people answer shoppers.
@@ -118,7 +118,7 @@ impl FromRequestParts<App> for SignedInStaff {
 }
 
 /// Takes a conversation over. The assistant stops answering in it.
-#[utoipa::path(post, path = "/v1/staff/conversations/{id}/take", tag = "staff", params(("id" = ConversationId, Path)),
+#[utoipa::path(post, path = "/v1/staff/conversations/{id}/take", operation_id = "takeConversation", tag = "staff", params(("id" = ConversationId, Path)),
     responses((status = 204), NotFound, Role, Unauthenticated))]
 pub async fn take(
     staff: StaffMember,
@@ -133,7 +133,7 @@ pub async fn take(
 }
 
 /// Gives a conversation back to the assistant.
-#[utoipa::path(post, path = "/v1/staff/conversations/{id}/give-back", tag = "staff", params(("id" = ConversationId, Path)),
+#[utoipa::path(post, path = "/v1/staff/conversations/{id}/give-back", operation_id = "giveBackConversation", tag = "staff", params(("id" = ConversationId, Path)),
     responses((status = 204), NotFound, Role, Unauthenticated))]
 pub async fn give_back(
     staff: StaffMember,
@@ -148,7 +148,7 @@ pub async fn give_back(
 }
 
 /// Answers a shopper and takes the conversation over. A shopper who has left gets the answer by mail.
-#[utoipa::path(post, path = "/v1/staff/conversations/{id}/messages", tag = "staff", params(("id" = ConversationId, Path)), request_body = StaffAnswer,
+#[utoipa::path(post, path = "/v1/staff/conversations/{id}/messages", operation_id = "sendStaffMessage", tag = "staff", params(("id" = ConversationId, Path)), request_body = StaffAnswer,
     responses((status = 204), NotFound, Role, Unauthenticated, BadBody))]
 pub async fn answer(
     staff: StaffMember,

@@ -95,7 +95,7 @@ pub struct Examination {
 }
 
 /// Examines the installation. Only admins of the store that `OPERATOR_STORE` names may ask; everybody else gets a 404.
-#[utoipa::path(get, path = "/v1/staff/doctor", tag = "staff", responses((status = 200, body = Examination), Role, Unauthenticated, NotFound))]
+#[utoipa::path(get, path = "/v1/staff/doctor", operation_id = "runDoctor", tag = "staff", responses((status = 200, body = Examination), Role, Unauthenticated, NotFound))]
 pub async fn doctor(
     staff: StaffMember,
     State(doctor): State<Doctor>,

@@ -36,7 +36,7 @@ pub struct Help {
 }
 
 /// Lists the store's help articles, and the questions of shoppers that none of them answers.
-#[utoipa::path(get, path = "/v1/staff/help", tag = "staff", responses((status = 200, body = Help), Role, Unauthenticated))]
+#[utoipa::path(get, path = "/v1/staff/help", operation_id = "listHelpArticles", tag = "staff", responses((status = 200, body = Help), Role, Unauthenticated))]
 pub async fn list(
     staff: StaffMember,
     State(web): State<Pool<Web>>,
@@ -50,7 +50,7 @@ pub async fn list(
 }
 
 /// Creates a help article, or replaces the one with this language and name.
-#[utoipa::path(put, path = "/v1/staff/help/{language}/{slug}", tag = "staff", params(("language" = String, Path, description = "`en` or `de`"),
+#[utoipa::path(put, path = "/v1/staff/help/{language}/{slug}", operation_id = "putHelpArticle", tag = "staff", params(("language" = String, Path, description = "The tag of a language that the server has, such as `en`"),
         ("slug" = String, Path, description = "Small letters, digits and hyphens")), request_body = ArticleText,
     responses((status = 204), NotFound, Role, Unauthenticated, BadBody))]
 pub async fn write(
@@ -61,7 +61,7 @@ pub async fn write(
     headers: HeaderMap,
     Body(text): Body<ArticleText>,
 ) -> Result<StatusCode, Problem> {
-    if !help::is_place(&language, &slug) {
+    if !help::is_valid_slug(&language, &slug) {
         return Err(Problem::not_found());
     }
     let (now, actor) = (clock.now(), staff.actor().in_request(request_id(&headers)));

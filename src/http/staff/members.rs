@@ -69,13 +69,13 @@ pub struct NewApiKey {
 
 /// A new API key. The token is shown only once.
 #[derive(Serialize, ToSchema)]
-pub struct MadeApiKey {
+pub struct CreatedApiKey {
     token: String,
     key: ApiKey,
 }
 
 /// Lists the staff.
-#[utoipa::path(get, path = "/v1/staff/members", tag = "staff", params(MemberPage),
+#[utoipa::path(get, path = "/v1/staff/members", operation_id = "listMembers", tag = "staff", params(MemberPage),
     responses((status = 200, body = Members), BadQuery, Role, Unauthenticated))]
 pub async fn list(
     staff: StaffMember,
@@ -87,7 +87,7 @@ pub async fn list(
 }
 
 /// Disables a member of staff. Their next request is refused.
-#[utoipa::path(delete, path = "/v1/staff/members/{id}", tag = "staff", params(("id" = StaffId, Path)),
+#[utoipa::path(delete, path = "/v1/staff/members/{id}", operation_id = "disableMember", tag = "staff", params(("id" = StaffId, Path)),
     responses((status = 204), NotFound, Role, Unauthenticated))]
 pub async fn disable(
     staff: StaffMember,
@@ -101,7 +101,7 @@ pub async fn disable(
 }
 
 /// Mails an invitation to join the staff.
-#[utoipa::path(post, path = "/v1/staff/invitations", tag = "staff", request_body = Invitation,
+#[utoipa::path(post, path = "/v1/staff/invitations", operation_id = "inviteMember", tag = "staff", request_body = Invitation,
     responses((status = 202, description = "A mail is on its way"), Role, Unauthenticated, BadBody))]
 pub async fn invite(
     staff: StaffMember,
@@ -118,7 +118,7 @@ pub async fn invite(
 }
 
 /// Lists the API keys.
-#[utoipa::path(get, path = "/v1/staff/api-keys", tag = "staff", params(NewestFirst),
+#[utoipa::path(get, path = "/v1/staff/api-keys", operation_id = "listApiKeys", tag = "staff", params(NewestFirst),
     responses((status = 200, body = ApiKeys), BadQuery, Role, Unauthenticated))]
 pub async fn api_keys(
     staff: StaffMember,
@@ -130,24 +130,24 @@ pub async fn api_keys(
 }
 
 /// Creates an API key.
-#[utoipa::path(post, path = "/v1/staff/api-keys", tag = "staff", request_body = NewApiKey,
-    responses((status = 201, body = MadeApiKey), Role, Unauthenticated, BadBody))]
+#[utoipa::path(post, path = "/v1/staff/api-keys", operation_id = "createApiKey", tag = "staff", request_body = NewApiKey,
+    responses((status = 201, body = CreatedApiKey), Role, Unauthenticated, BadBody))]
 pub async fn add_api_key(
     staff: StaffMember,
     State(identity): State<Identity>,
     headers: HeaderMap,
     Body(new): Body<NewApiKey>,
-) -> Result<(StatusCode, Json<MadeApiKey>), Problem> {
+) -> Result<(StatusCode, Json<CreatedApiKey>), Problem> {
     let actor = staff.actor().in_request(request_id(&headers));
     let (token, key) = identity
         .add_api_key(&staff, &new.name, &new.scopes, new.days, &actor)
         .await?;
     let token = token.expose().to_owned();
-    Ok((StatusCode::CREATED, Json(MadeApiKey { token, key })))
+    Ok((StatusCode::CREATED, Json(CreatedApiKey { token, key })))
 }
 
 /// Revokes an API key.
-#[utoipa::path(delete, path = "/v1/staff/api-keys/{id}", tag = "staff", params(("id" = Uuid, Path)),
+#[utoipa::path(delete, path = "/v1/staff/api-keys/{id}", operation_id = "revokeApiKey", tag = "staff", params(("id" = Uuid, Path)),
     responses((status = 204), NotFound, Role, Unauthenticated))]
 pub async fn revoke_api_key(
     staff: StaffMember,

@@ -1,22 +1,23 @@
 //! The routes for staff. Each file has the routes of one topic.
 
+pub mod approval_queue;
 pub mod audit;
+pub mod business_hours;
 pub mod conversations;
+pub mod deliveries;
 pub mod doctor;
 pub mod help;
-pub mod hours;
-pub mod incoming;
+pub mod incoming_events;
 pub mod members;
 pub mod model;
 pub mod origins;
-pub mod outgoing;
 pub mod payments;
 pub mod policies;
-pub mod queue;
 pub mod sessions;
 pub mod status;
 pub mod store_keys;
 pub mod usage;
+pub mod webhook_endpoints;
 
 use axum::{extract::FromRequestParts, http::request::Parts};
 use chrono::{DateTime, Utc};

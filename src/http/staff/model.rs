@@ -84,7 +84,7 @@ async fn current(tx: &mut Tx<Web>, offered: &StoreModels) -> Result<StoreModel, 
 }
 
 /// Reads which model answers, and which can be chosen at what price.
-#[utoipa::path(get, path = "/v1/staff/model", tag = "staff", responses((status = 200, body = StoreModel), Role, Unauthenticated))]
+#[utoipa::path(get, path = "/v1/staff/model", operation_id = "getModel", tag = "staff", responses((status = 200, body = StoreModel), Role, Unauthenticated))]
 pub async fn read(
     staff: StaffMember,
     State(web): State<Pool<Web>>,
@@ -95,7 +95,7 @@ pub async fn read(
 }
 
 /// Chooses the model that answers from the next message on.
-#[utoipa::path(put, path = "/v1/staff/model", tag = "staff", request_body = ModelChoice,
+#[utoipa::path(put, path = "/v1/staff/model", operation_id = "setModel", tag = "staff", request_body = ModelChoice,
     responses((status = 200, body = StoreModel), Role, Unauthenticated, BadBody))]
 pub async fn choose(
     change: StaffChange,
@@ -127,7 +127,7 @@ fn not_offered(offered: &StoreModels) -> FieldError {
 }
 
 /// Takes the choice away: the installation's default answers.
-#[utoipa::path(delete, path = "/v1/staff/model", tag = "staff", responses((status = 204), NotFound, Role, Unauthenticated))]
+#[utoipa::path(delete, path = "/v1/staff/model", operation_id = "deleteModelChoice", tag = "staff", responses((status = 204), NotFound, Role, Unauthenticated))]
 pub async fn forget(change: StaffChange) -> Result<StatusCode, Problem> {
     let mut tx = change.begin().await?;
     if !store_model::forget(&mut tx, &change.actor(), change.now).await? {

@@ -45,7 +45,7 @@ impl Origin {
 }
 
 /// Lists the origins that may call the API from a browser.
-#[utoipa::path(get, path = "/v1/staff/origins", tag = "staff", responses((status = 200, body = AllowedOrigins), Role, Unauthenticated))]
+#[utoipa::path(get, path = "/v1/staff/origins", operation_id = "listOrigins", tag = "staff", responses((status = 200, body = AllowedOrigins), Role, Unauthenticated))]
 pub async fn list(staff: StaffMember, State(web): State<Pool<Web>>) -> Result<Json<AllowedOrigins>, Problem> {
     let mut tx = web.begin(staff.scope()).await?;
     let origins = origins::list(&mut tx).await?;
@@ -53,7 +53,7 @@ pub async fn list(staff: StaffMember, State(web): State<Pool<Web>>) -> Result<Js
 }
 
 /// Allows an origin to call the API. All replicas know it within ten seconds.
-#[utoipa::path(put, path = "/v1/staff/origins", tag = "staff", request_body = Origin,
+#[utoipa::path(put, path = "/v1/staff/origins", operation_id = "addOrigin", tag = "staff", request_body = Origin,
     responses((status = 204), Role, Unauthenticated, BadBody))]
 pub async fn allow(change: StaffChange, Body(origin): Body<Origin>) -> Result<StatusCode, Problem> {
     let origin = origin.parse()?;
@@ -64,7 +64,7 @@ pub async fn allow(change: StaffChange, Body(origin): Body<Origin>) -> Result<St
 }
 
 /// Removes an allowed origin.
-#[utoipa::path(delete, path = "/v1/staff/origins", tag = "staff", request_body = Origin,
+#[utoipa::path(delete, path = "/v1/staff/origins", operation_id = "removeOrigin", tag = "staff", request_body = Origin,
     responses((status = 204), NotFound, Role, Unauthenticated, BadBody))]
 pub async fn forbid(change: StaffChange, Body(origin): Body<Origin>) -> Result<StatusCode, Problem> {
     let origin = origin.parse()?;

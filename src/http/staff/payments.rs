@@ -14,7 +14,7 @@ use crate::{
     },
     identity::StaffMember,
     ids::MovementId,
-    ledger::{self, StaffTask},
+    ledger::{self, ManualPayment},
     tenancy::{Pool, Web},
 };
 
@@ -33,11 +33,11 @@ pub struct PaymentPage {
 
 #[derive(Serialize, ToSchema)]
 pub struct Payments {
-    payments: Vec<StaffTask>,
+    payments: Vec<ManualPayment>,
 }
 
 /// Lists the payments that staff must make because no payment provider can, oldest first.
-#[utoipa::path(get, path = "/v1/staff/payments", tag = "staff", params(PaymentPage),
+#[utoipa::path(get, path = "/v1/staff/payments", operation_id = "listPayments", tag = "staff", params(PaymentPage),
     responses((status = 200, body = Payments), BadQuery, Role, Unauthenticated))]
 pub async fn list(
     staff: StaffMember,
@@ -50,14 +50,14 @@ pub async fn list(
 }
 
 /// Confirms that staff have moved the money.
-#[utoipa::path(post, path = "/v1/staff/payments/{id}/confirm", tag = "staff", params(("id" = MovementId, Path)),
+#[utoipa::path(post, path = "/v1/staff/payments/{id}/confirm", operation_id = "confirmPayment", tag = "staff", params(("id" = MovementId, Path)),
     responses((status = 204), NotFound, Role, Unauthenticated))]
 pub async fn confirm(change: StaffChange, Path(id): Path<MovementId>) -> Result<StatusCode, Problem> {
     settle(change, id, true).await
 }
 
 /// Marks a payment as failed: the money will not move. A change that waits for it is not made.
-#[utoipa::path(post, path = "/v1/staff/payments/{id}/fail", tag = "staff", params(("id" = MovementId, Path)),
+#[utoipa::path(post, path = "/v1/staff/payments/{id}/fail", operation_id = "failPayment", tag = "staff", params(("id" = MovementId, Path)),
     responses((status = 204), NotFound, Role, Unauthenticated))]
 pub async fn fail(change: StaffChange, Path(id): Path<MovementId>) -> Result<StatusCode, Problem> {
     settle(change, id, false).await

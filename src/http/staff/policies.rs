@@ -33,7 +33,7 @@ pub struct Policies {
 }
 
 /// Lists the write tools, each with its contract and its policy.
-#[utoipa::path(get, path = "/v1/staff/policies", tag = "staff", responses((status = 200, body = Policies), Role, Unauthenticated))]
+#[utoipa::path(get, path = "/v1/staff/policies", operation_id = "listPolicies", tag = "staff", responses((status = 200, body = Policies), Role, Unauthenticated))]
 pub async fn list(
     staff: StaffMember,
     State(web): State<Pool<Web>>,
@@ -53,7 +53,7 @@ pub async fn list(
 }
 
 /// Shows the policy of a tool: who decides on its proposals.
-#[utoipa::path(get, path = "/v1/staff/policies/{tool}", tag = "staff", params(("tool" = String, Path)),
+#[utoipa::path(get, path = "/v1/staff/policies/{tool}", operation_id = "getPolicy", tag = "staff", params(("tool" = String, Path)),
     responses((status = 200, body = Policy), NotFound, Role, Unauthenticated))]
 pub async fn read_policy(
     staff: StaffMember,
@@ -67,7 +67,7 @@ pub async fn read_policy(
 }
 
 /// Changes the policy of a tool: who decides on its proposals.
-#[utoipa::path(put, path = "/v1/staff/policies/{tool}", tag = "staff", params(("tool" = String, Path)), request_body = Policy,
+#[utoipa::path(put, path = "/v1/staff/policies/{tool}", operation_id = "putPolicy", tag = "staff", params(("tool" = String, Path)), request_body = Policy,
     responses((status = 200, body = Policy), NotFound, Role, Unauthenticated, BadBody))]
 pub async fn change_policy(
     staff: StaffMember,

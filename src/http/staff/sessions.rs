@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// A log-in.
-// It has no `Debug`, so that what is in it cannot reach a log.
+// No `Debug`: it holds private data.
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StaffLogIn {
@@ -36,7 +36,7 @@ pub struct StaffLogIn {
 }
 
 /// Password and code, once more.
-// It has no `Debug`, so that what is in it cannot reach a log.
+// No `Debug`: it holds private data.
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Reauthentication {
@@ -94,7 +94,7 @@ pub struct SecondFactorSetUp {
 }
 
 /// Logs a member of staff in.
-#[utoipa::path(post, path = "/v1/staff/sessions", tag = "staff", security(("store_key" = [])), request_body = StaffLogIn,
+#[utoipa::path(post, path = "/v1/staff/sessions", operation_id = "staffLogIn", tag = "staff", security(("store_key" = [])), request_body = StaffLogIn,
     responses((status = 201, body = OpenedStaffSession), Unauthenticated, BadBody))]
 pub async fn log_in(
     visit: Visit,
@@ -119,13 +119,16 @@ pub struct CurrentStaffSession {
     /// The ISO 4217 code of the store's currency.
     #[schema(example = "USD")]
     currency: String,
+    /// The IANA name of the store's time zone; `UTC` if its business hours set none.
+    #[schema(example = "Europe/Berlin")]
+    time_zone: String,
 }
 
 /// Shows who is logged in.
-#[utoipa::path(get, path = "/v1/staff/sessions/current", tag = "staff",
+#[utoipa::path(get, path = "/v1/staff/sessions/current", operation_id = "getCurrentStaffSession", tag = "staff",
     responses((status = 200, body = CurrentStaffSession), NotFound, Role, Unauthenticated))]
 pub async fn current(staff: StaffMember, State(web): State<Pool<Web>>) -> Result<Json<CurrentStaffSession>, Problem> {
-    let (email, role) = staff.who().ok_or_else(Problem::not_found)?;
+    let (email, role) = staff.email_and_role().ok_or_else(Problem::not_found)?;
     let mut tx = web.begin(staff.scope()).await?;
     let store = tenancy::current(&mut tx).await?;
     Ok(Json(CurrentStaffSession {
@@ -133,18 +136,19 @@ pub async fn current(staff: StaffMember, State(web): State<Pool<Web>>) -> Result
         role,
         store: store.name,
         currency: store.currency.to_string(),
+        time_zone: tenancy::time_zone(&mut tx).await?,
     }))
 }
 
 /// Logs out.
-#[utoipa::path(delete, path = "/v1/staff/sessions/current", tag = "staff", responses((status = 204), NotFound, Role, Unauthenticated))]
+#[utoipa::path(delete, path = "/v1/staff/sessions/current", operation_id = "staffLogOut", tag = "staff", responses((status = 204), NotFound, Role, Unauthenticated))]
 pub async fn log_out(staff: StaffMember, State(identity): State<Identity>) -> Result<StatusCode, Problem> {
     identity.staff_log_out(&staff).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// Creates the secret of a second factor. It takes effect once a code is confirmed. 404 if there is a second factor already.
-#[utoipa::path(post, path = "/v1/staff/second-factor", tag = "staff",
+#[utoipa::path(post, path = "/v1/staff/second-factor", operation_id = "setUpSecondFactor", tag = "staff",
     responses((status = 201, body = NewSecondFactor), NotFound, Role, Unauthenticated))]
 pub async fn set_up(
     staff: StaffMember,
@@ -155,7 +159,7 @@ pub async fn set_up(
 }
 
 /// Confirms the second factor with a code. The answer has a new session, because it may do more.
-#[utoipa::path(post, path = "/v1/staff/second-factor/confirm", tag = "staff", request_body = FactorCode,
+#[utoipa::path(post, path = "/v1/staff/second-factor/confirm", operation_id = "confirmSecondFactor", tag = "staff", request_body = FactorCode,
     responses((status = 201, body = SecondFactorSetUp), NotFound, Role, Unauthenticated, BadBody))]
 pub async fn confirm(
     staff: StaffMember,
@@ -172,7 +176,7 @@ pub async fn confirm(
 }
 
 /// Reauthenticates with password and code, for routes that require it.
-#[utoipa::path(post, path = "/v1/staff/reauthentication", tag = "staff", request_body = Reauthentication,
+#[utoipa::path(post, path = "/v1/staff/reauthentication", operation_id = "reauthenticate", tag = "staff", request_body = Reauthentication,
     responses((status = 204), NotFound, Role, Unauthenticated, BadBody))]
 pub async fn reauthenticate(
     staff: StaffMember,
@@ -186,7 +190,7 @@ pub async fn reauthenticate(
 }
 
 /// Accepts an invitation to the staff and sets a password. Log in afterwards.
-#[utoipa::path(post, path = "/v1/staff/invitations/accept", tag = "staff", security(("store_key" = [])), request_body = NewPassword,
+#[utoipa::path(post, path = "/v1/staff/invitations/accept", operation_id = "acceptInvitation", tag = "staff", security(("store_key" = [])), request_body = NewPassword,
     responses((status = 204), Unauthenticated, BadBody))]
 pub async fn join(
     visit: Visit,

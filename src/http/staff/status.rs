@@ -3,7 +3,7 @@
 use axum::{Json, extract::State};
 
 use crate::{
-    chat::business_hours,
+    clock::local_text,
     http::{
         Limits,
         operations::{Internal, Readiness},
@@ -11,11 +11,11 @@ use crate::{
         responses::{Role, Unauthenticated},
     },
     identity::StaffMember,
-    tenancy::{Pool, Web},
+    tenancy::{self, Pool, Web},
 };
 
 /// Shows whether the service works, and which dependencies are not called right now.
-#[utoipa::path(get, path = "/v1/staff/status", tag = "staff", responses((status = 200, body = Readiness), Role, Unauthenticated))]
+#[utoipa::path(get, path = "/v1/staff/status", operation_id = "getStatus", tag = "staff", responses((status = 200, body = Readiness), Role, Unauthenticated))]
 pub async fn status(
     staff: StaffMember,
     State(internal): State<Internal>,
@@ -24,15 +24,13 @@ pub async fn status(
     let mut readiness = internal.readiness().await;
     if let Some(outage) = &mut readiness.model_outage {
         let mut tx = web.begin(staff.scope()).await?;
-        let clock = business_hours::store_clock(&mut tx, outage.since).await?;
-        let local = clock.local.format("%Y-%m-%d %H:%M");
-        outage.local_since = Some(format!("{local} ({})", clock.time_zone));
+        outage.local_since = Some(local_text(outage.since, &tenancy::time_zone(&mut tx).await?));
     }
     Ok(Json(readiness))
 }
 
 /// Shows the rate limits of each replica. They are set for the whole server and not by a store: see `docs/limits.md`.
-#[utoipa::path(get, path = "/v1/staff/limits", tag = "staff", responses((status = 200, body = Limits), Role, Unauthenticated))]
+#[utoipa::path(get, path = "/v1/staff/limits", operation_id = "getLimits", tag = "staff", responses((status = 200, body = Limits), Role, Unauthenticated))]
 pub async fn limits(_: StaffMember, State(limits): State<Limits>) -> Json<Limits> {
     Json(limits)
 }

@@ -31,7 +31,7 @@ pub struct NewStoreKey {
 }
 
 /// Lists the store's publishable keys, newest first.
-#[utoipa::path(get, path = "/v1/staff/store-keys", tag = "staff", responses((status = 200, body = StoreKeys), Role, Unauthenticated))]
+#[utoipa::path(get, path = "/v1/staff/store-keys", operation_id = "listStoreKeys", tag = "staff", responses((status = 200, body = StoreKeys), Role, Unauthenticated))]
 pub async fn list(staff: StaffMember, State(web): State<Pool<Web>>) -> Result<Json<StoreKeys>, Problem> {
     let mut tx = web.begin(staff.scope()).await?;
     let store_keys = store_keys::list(&mut tx).await?;
@@ -39,7 +39,7 @@ pub async fn list(staff: StaffMember, State(web): State<Pool<Web>>) -> Result<Js
 }
 
 /// Creates another publishable key.
-#[utoipa::path(post, path = "/v1/staff/store-keys", tag = "staff", responses((status = 201, body = NewStoreKey), Role, Unauthenticated))]
+#[utoipa::path(post, path = "/v1/staff/store-keys", operation_id = "createStoreKey", tag = "staff", responses((status = 201, body = NewStoreKey), Role, Unauthenticated))]
 pub async fn add(change: StaffChange) -> Result<(StatusCode, Json<NewStoreKey>), Problem> {
     let mut tx = change.begin().await?;
     let key = store_keys::add(&mut tx).await?.as_str().to_owned();
@@ -48,7 +48,7 @@ pub async fn add(change: StaffChange) -> Result<(StatusCode, Json<NewStoreKey>),
 }
 
 /// Revokes a publishable key at once. The last one cannot be revoked.
-#[utoipa::path(delete, path = "/v1/staff/store-keys/{id}", tag = "staff", params(("id" = Uuid, Path)),
+#[utoipa::path(delete, path = "/v1/staff/store-keys/{id}", operation_id = "revokeStoreKey", tag = "staff", params(("id" = Uuid, Path)),
     responses((status = 204),
         (status = 409, body = ProblemDetails, content_type = "application/problem+json", description = "It is the only one"),
         NotFound, Role, Unauthenticated))]

@@ -42,7 +42,7 @@ pub struct Usage {
 }
 
 /// Shows what the model has cost.
-#[utoipa::path(get, path = "/v1/staff/usage", tag = "staff", params(Period),
+#[utoipa::path(get, path = "/v1/staff/usage", operation_id = "getUsage", tag = "staff", params(Period),
     responses((status = 200, body = Usage), BadQuery, Role, Unauthenticated))]
 pub async fn usage(
     staff: StaffMember,
@@ -63,14 +63,14 @@ pub async fn usage(
 }
 
 /// Shows the caps on what the model may cost.
-#[utoipa::path(get, path = "/v1/staff/budget", tag = "staff", responses((status = 200, body = Caps), Role, Unauthenticated))]
+#[utoipa::path(get, path = "/v1/staff/budget", operation_id = "getBudget", tag = "staff", responses((status = 200, body = Caps), Role, Unauthenticated))]
 pub async fn caps(staff: StaffMember, State(web): State<Pool<Web>>) -> Result<Json<Caps>, Problem> {
     let mut tx = web.begin(staff.scope()).await?;
     Ok(Json(budget::caps(&mut tx).await?))
 }
 
 /// Changes the caps on what the model may cost.
-#[utoipa::path(put, path = "/v1/staff/budget", tag = "staff", request_body = Caps,
+#[utoipa::path(put, path = "/v1/staff/budget", operation_id = "setBudget", tag = "staff", request_body = Caps,
     responses((status = 200, body = Caps), Role, Unauthenticated, BadBody))]
 pub async fn set_caps(
     staff: StaffMember,

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     ids::ProposalId,
-    jobs::outbox::{self, Channel, Claimed, Sent},
+    jobs::outbox::{self, Channel, ClaimedDelivery, Sent},
     keyring::Keyring,
     tenancy::{Executor, Tx},
 };
@@ -48,7 +48,7 @@ pub async fn queue_note(tx: &mut Tx<Executor>, proposal: ProposalId, now: DateTi
 pub(super) async fn send(
     client: &reqwest::Client,
     keyring: &Keyring,
-    claimed: &mut Claimed,
+    claimed: &mut ClaimedDelivery,
     now: DateTime<Utc>,
 ) -> Result<Sent, sqlx::Error> {
     let queued: Note = match claimed.read() {

@@ -14,7 +14,7 @@ use crate::{
         credentials::{self, Credential, Kind},
         outbound_http,
     },
-    jobs::outbox::{self, Channel, Claimed, Sent},
+    jobs::outbox::{self, Channel, ClaimedDelivery, Sent},
     keyring::Keyring,
     ledger::{self, Direction, LedgerError, MovementState},
     telemetry::traces,
@@ -130,7 +130,7 @@ fn refund(order: &Value, reference: &str, amount: &str, key: &str) -> Option<Val
 pub(in crate::integrations) async fn send(
     client: &reqwest::Client,
     keyring: &Keyring,
-    claimed: &mut Claimed,
+    claimed: &mut ClaimedDelivery,
     now: DateTime<Utc>,
 ) -> Result<Sent, sqlx::Error> {
     let queued: Queued = match claimed.read() {
@@ -175,7 +175,7 @@ pub(in crate::integrations) async fn send(
         Sent::Never(_) => {
             ledger::fail(&mut claimed.tx, movement, "the shop refused the refund", now).await?;
         }
-        Sent::Dropped(_) | Sent::Later { .. } | Sent::Postponed => {}
+        Sent::Dropped(_) | Sent::Retry { .. } | Sent::Postponed => {}
     }
     Ok(sent)
 }
@@ -183,7 +183,7 @@ pub(in crate::integrations) async fn send(
 async fn operate(
     client: &reqwest::Client,
     keyring: &Keyring,
-    claimed: &mut Claimed,
+    claimed: &mut ClaimedDelivery,
     queued: Queued,
 ) -> Result<Sent, sqlx::Error> {
     let credential = credentials::of(&mut claimed.tx, keyring, Kind::Shopify)
@@ -248,9 +248,9 @@ async fn call(client: &reqwest::Client, credential: &Credential, query: &str, va
     if let Some(sent) = outbound_http::classify_status(response.status(), response.headers()) {
         return Err(sent);
     }
-    let later = |error: &str| Sent::Later {
+    let later = |error: &str| Sent::Retry {
         error: error.to_owned(),
-        no_sooner: None,
+        not_before: None,
     };
     let body = outbound_http::body(response)
         .await

@@ -17,7 +17,7 @@ use crate::{
 };
 
 #[derive(Deserialize)]
-struct Order {
+struct ShopifyOrder {
     admin_graphql_api_id: Option<String>,
     name: String,
     created_at: Option<DateTime<Utc>>,
@@ -98,7 +98,7 @@ pub(super) fn meaning(topic: &str, body: &Value) -> Meaning {
         }
         _ => return Meaning::Unknown,
     }
-    let order = match Order::deserialize(body) {
+    let order = match ShopifyOrder::deserialize(body) {
         Ok(order) => order,
         Err(error) => return Meaning::Unreadable(validation::json_fault(&error)),
     };
@@ -147,7 +147,7 @@ pub(super) fn meaning(topic: &str, body: &Value) -> Meaning {
     }
 }
 
-impl Order {
+impl ShopifyOrder {
     fn status(&self) -> OrderStatus {
         match (self.cancelled_at, self.fulfillment_status.as_deref()) {
             (Some(_), _) => OrderStatus::Cancelled,

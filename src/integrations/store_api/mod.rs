@@ -1,37 +1,16 @@
 //! Events of the store's own system: `product.upserted`, `shopper.upserted`, `order.upserted` with a record of the import format as `data`,
 //! and `stock.changed`. Each has a `version` that rises.
 
-use axum::http::HeaderMap;
-use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{
-    credentials::{Credential, Kind},
-    event_source::{EventSource, Meaning, Name, standard_name},
-    signatures,
-};
+use super::{credentials::Kind, event_source::Meaning, standard_webhooks::StandardWebhooks};
 use crate::{store::records::Record, validation};
 
-pub(super) struct StoreApi;
-
-impl EventSource for StoreApi {
-    fn secrets(&self) -> Kind {
-        Kind::StoreWebhook
-    }
-
-    fn is_signed(&self, secrets: &[Credential], headers: &HeaderMap, body: &[u8], now: DateTime<Utc>) -> bool {
-        signatures::standard(secrets, headers, body, now)
-    }
-
-    fn name(&self, headers: &HeaderMap, _: &[u8], json: &Value) -> Option<Name> {
-        standard_name(headers, json)
-    }
-
-    fn meaning(&self, topic: &str, body: &Value) -> Meaning {
-        meaning(topic, body)
-    }
-}
+pub(super) const STORE_API: StandardWebhooks = StandardWebhooks {
+    secrets: Kind::StoreWebhook,
+    meaning,
+};
 
 #[derive(Deserialize)]
 struct Envelope {

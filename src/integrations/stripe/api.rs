@@ -13,7 +13,7 @@ use crate::{
         outbound_http,
         payments::Queued,
     },
-    jobs::outbox::{Claimed, Sent},
+    jobs::outbox::{ClaimedDelivery, Sent},
     keyring::Keyring,
     ledger::{self, Direction, LedgerError, Movement, MovementState},
     telemetry::traces,
@@ -42,7 +42,7 @@ struct Call<'a> {
 pub(in crate::integrations) async fn send(
     api: Api<'_>,
     keyring: &Keyring,
-    claimed: &mut Claimed,
+    claimed: &mut ClaimedDelivery,
     now: DateTime<Utc>,
 ) -> Result<Sent, sqlx::Error> {
     let Queued { movement } = match claimed.read() {
@@ -57,9 +57,9 @@ pub(in crate::integrations) async fn send(
         .into_iter()
         .next();
     let Some(credential) = credential else {
-        return Ok(Sent::Later {
+        return Ok(Sent::Retry {
             error: "there is no Stripe key any more".into(),
-            no_sooner: None,
+            not_before: None,
         });
     };
     let call = Call {
@@ -80,7 +80,7 @@ pub(in crate::integrations) async fn send(
 /// shopper gets a payment page.
 async fn charge(
     call: &Call<'_>,
-    claimed: &mut Claimed,
+    claimed: &mut ClaimedDelivery,
     movement: &Movement,
     now: DateTime<Utc>,
 ) -> Result<Sent, sqlx::Error> {
@@ -136,7 +136,7 @@ async fn charge(
 /// page.
 async fn follow(
     call: &Call<'_>,
-    claimed: &mut Claimed,
+    claimed: &mut ClaimedDelivery,
     movement: &Movement,
     intent: &Value,
     now: DateTime<Utc>,
@@ -159,7 +159,7 @@ async fn follow(
                 return charged(claimed, movement, &cancelled, now).await;
             }
             Ok(_) => {}
-            Err(Failure::Sent(sent @ (Sent::Later { .. } | Sent::Postponed))) => return Ok(sent),
+            Err(Failure::Sent(sent @ (Sent::Retry { .. } | Sent::Postponed))) => return Ok(sent),
             // It cannot be cancelled, so look up its state.
             Err(_) => match call.get(&format!("/v1/payment_intents/{intent}"), &[]).await {
                 Ok(found) if found["status"] == "succeeded" => return charged(claimed, movement, &found, now).await,
@@ -173,7 +173,7 @@ async fn follow(
 }
 
 async fn charged(
-    claimed: &mut Claimed,
+    claimed: &mut ClaimedDelivery,
     movement: &Movement,
     intent: &Value,
     now: DateTime<Utc>,
@@ -190,7 +190,7 @@ async fn charged(
 /// Creates a payment page at Stripe (a Checkout Session), where the shopper can pay for 24 hours.
 async fn payment_link(
     call: &Call<'_>,
-    claimed: &mut Claimed,
+    claimed: &mut ClaimedDelivery,
     movement: &Movement,
     now: DateTime<Utc>,
 ) -> Result<Sent, sqlx::Error> {
@@ -239,7 +239,7 @@ async fn payment_link(
 /// Refunds money to the payment that it came from.
 async fn refund(
     call: &Call<'_>,
-    claimed: &mut Claimed,
+    claimed: &mut ClaimedDelivery,
     movement: &Movement,
     now: DateTime<Utc>,
 ) -> Result<Sent, sqlx::Error> {
@@ -301,7 +301,7 @@ async fn refund(
 }
 
 async fn refunded(
-    claimed: &mut Claimed,
+    claimed: &mut ClaimedDelivery,
     movement: &Movement,
     refund: &Value,
     now: DateTime<Utc>,
@@ -401,9 +401,9 @@ impl Call<'_> {
 }
 
 fn later(error: &str) -> Sent {
-    Sent::Later {
+    Sent::Retry {
         error: error.to_owned(),
-        no_sooner: None,
+        not_before: None,
     }
 }
 

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::{
     Prompt,
     dialect::Adaptations,
-    protocol::{Addressee, AnswerReader, EndpointSettings, EventStream, Protocol, Sampling, http_client, post},
+    protocol::{AnswerReader, EndpointSettings, EventStream, Protocol, RequestTarget, Sampling, http_client, post},
     server_sent_events::OpenError,
 };
 use stream::MessagesReader;
@@ -21,14 +21,14 @@ const VERSION: &str = "2023-06-01";
 pub struct AnthropicMessages {
     url: String,
     api_key: SecretString,
-    addressee: Addressee,
+    target: RequestTarget,
     sampling: Sampling,
 }
 
 impl AnthropicMessages {
     pub fn new(settings: EndpointSettings) -> Self {
         Self {
-            addressee: Addressee::of(&settings),
+            target: RequestTarget::of(&settings),
             url: format!("{}/messages", settings.base_url),
             api_key: settings.api_key,
             sampling: settings.sampling,
@@ -38,7 +38,7 @@ impl AnthropicMessages {
 
 impl Protocol for AnthropicMessages {
     fn request(&self, prompt: &Prompt, adaptations: &Adaptations) -> Value {
-        let (model, endpoint) = (self.addressee.model(prompt), self.addressee.echo_name(prompt));
+        let (model, endpoint) = (self.target.model(prompt), self.target.echo_name(prompt));
         request::body(model, &endpoint, self.sampling, prompt, adaptations)
     }
 
@@ -51,6 +51,6 @@ impl Protocol for AnthropicMessages {
     }
 
     fn reader(&self, prompt: &Prompt, _: &Adaptations) -> Box<dyn AnswerReader> {
-        Box::new(MessagesReader::new(prompt, self.addressee.echo_name(prompt)))
+        Box::new(MessagesReader::new(prompt, self.target.echo_name(prompt)))
     }
 }

@@ -6,20 +6,20 @@ use serde_json::{Value, json};
 
 use crate::model::{
     Chunk, Echo, ModelError, Prompt, Usage,
-    partial_answer::PartialAnswer,
+    answer_assembler::AnswerAssembler,
     protocol::{AnswerReader, Progress},
     refusal::Refusal,
     server_sent_events::StreamEvent,
     tool_calls::{Finished, Piece, ToolCalls},
 };
 
-/// More blocks than this in one answer is no answer.
+/// An answer with more blocks than this is rejected.
 const MAX_BLOCKS: usize = 256;
 /// The longest block that is kept to be given back, in bytes.
 const MAX_BLOCK: usize = 256 * 1024;
 
 pub struct MessagesReader {
-    answer: PartialAnswer,
+    answer: AnswerAssembler,
     /// The content as it came, to be given back: reasoning is signed, and refused when it is changed.
     blocks: BTreeMap<u64, Value>,
     endpoint: Arc<str>,
@@ -31,7 +31,7 @@ pub struct MessagesReader {
 impl MessagesReader {
     pub fn new(prompt: &Prompt, endpoint: Arc<str>) -> Self {
         Self {
-            answer: PartialAnswer::new(prompt, false),
+            answer: AnswerAssembler::new(prompt, false),
             blocks: BTreeMap::new(),
             endpoint,
             usage: Usage::default(),

@@ -13,7 +13,7 @@ use tower::service_fn;
 use super::{
     ModelError, Prompt,
     dialect::{Adaptations, Dialect},
-    protocol::{Addressee, AnswerReader, EndpointSettings, EventStream, Protocol, Sampling, http_client},
+    protocol::{AnswerReader, EndpointSettings, EventStream, Protocol, RequestTarget, Sampling, http_client},
     server_sent_events::{self, OpenError, StreamEvent},
 };
 use crate::telemetry::traces;
@@ -24,13 +24,13 @@ const DONE: &str = r#"{"object":"done"}"#;
 
 pub struct ChatCompletions {
     client: Client<OpenAIConfig>,
-    addressee: Addressee,
+    target: RequestTarget,
     sampling: Sampling,
 }
 
 impl ChatCompletions {
     pub fn new(settings: EndpointSettings) -> Self {
-        let addressee = Addressee::of(&settings);
+        let target = RequestTarget::of(&settings);
         let mut config = OpenAIConfig::new()
             .with_api_base(settings.base_url)
             .with_api_key(settings.api_key.expose_secret());
@@ -44,7 +44,7 @@ impl ChatCompletions {
         let client = Client::with_config(config).with_http_service(service_fn(execute));
         Self {
             client,
-            addressee,
+            target,
             sampling: settings.sampling,
         }
     }
@@ -52,7 +52,7 @@ impl ChatCompletions {
 
 impl Protocol for ChatCompletions {
     fn request(&self, prompt: &Prompt, adaptations: &Adaptations) -> Value {
-        let (model, endpoint) = (self.addressee.model(prompt), self.addressee.echo_name(prompt));
+        let (model, endpoint) = (self.target.model(prompt), self.target.echo_name(prompt));
         request::body(model, &endpoint, self.sampling, prompt, adaptations)
     }
 
@@ -70,7 +70,7 @@ impl Protocol for ChatCompletions {
     }
 
     fn reader(&self, prompt: &Prompt, adaptations: &Adaptations) -> Box<dyn AnswerReader> {
-        Box::new(ChatReader::new(prompt, adaptations, self.addressee.echo_name(prompt)))
+        Box::new(ChatReader::new(prompt, adaptations, self.target.echo_name(prompt)))
     }
 }
 

@@ -74,15 +74,17 @@ fn messages(prompt: &Prompt, endpoint: &str, adaptations: &Adaptations) -> Vec<V
     let mut messages: Vec<Value> = Vec::new();
     for message in &prompt.messages {
         let next = match message {
-            PromptMessage::System(text) if adaptations.contains(&Adaptation::SystemAsUser) => said("user", text),
-            PromptMessage::System(text) => said("system", text),
-            PromptMessage::Context(text) | PromptMessage::Shopper(text) => said("user", text),
+            PromptMessage::System(text) if adaptations.contains(&Adaptation::SystemAsUser) => {
+                message_json("user", text)
+            }
+            PromptMessage::System(text) => message_json("system", text),
+            PromptMessage::Context(text) | PromptMessage::Shopper(text) => message_json("user", text),
             PromptMessage::ToolResult { call_id, content } => {
                 json!({ "role": "tool", "tool_call_id": call_id, "content": content })
             }
-            PromptMessage::Assistant { text, calls, .. } if calls.is_empty() => said("assistant", text),
+            PromptMessage::Assistant { text, calls, .. } if calls.is_empty() => message_json("assistant", text),
             PromptMessage::Assistant { text, calls, echo } => {
-                let mut message = said("assistant", text);
+                let mut message = message_json("assistant", text);
                 if text.is_empty() && !adaptations.contains(&Adaptation::EmptyContent) {
                     message["content"] = Value::Null;
                 }
@@ -96,7 +98,7 @@ fn messages(prompt: &Prompt, endpoint: &str, adaptations: &Adaptations) -> Vec<V
         let is_first = !messages.iter().any(|message| message["role"] != "system");
         if is_first && next["role"] == "assistant" {
             // A conversation that staff began.
-            messages.push(said("user", "(The shopper has not written yet.)"));
+            messages.push(message_json("user", "(The shopper has not written yet.)"));
         }
         match messages.last_mut().filter(|last| joins(last, &next)) {
             Some(last) => {
@@ -115,7 +117,7 @@ fn joins(last: &Value, next: &Value) -> bool {
     last["role"] == next["role"] && last["role"] != "tool" && plain(last) && plain(next)
 }
 
-fn said(role: &str, text: &str) -> Value {
+fn message_json(role: &str, text: &str) -> Value {
     json!({ "role": role, "content": text })
 }
 

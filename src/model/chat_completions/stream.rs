@@ -6,9 +6,9 @@ use serde_json::{Map, Value, json};
 
 use crate::model::{
     Chunk, Echo, ModelError, Prompt, Usage,
+    answer_assembler::AnswerAssembler,
     dialect::{Adaptation, Adaptations},
     hidden_text::Part,
-    partial_answer::PartialAnswer,
     protocol::{AnswerReader, Progress},
     refusal::Refusal,
     server_sent_events::StreamEvent,
@@ -21,7 +21,7 @@ const REASONING_FIELDS: [&str; 3] = ["reasoning_content", "reasoning", "reasonin
 const MAX_REASONING: usize = 256 * 1024;
 
 pub struct ChatReader {
-    answer: PartialAnswer,
+    answer: AnswerAssembler,
     /// What the provider wants back: the fields of the message.
     message_fields: Map<String, Value>,
     endpoint: Arc<str>,
@@ -36,7 +36,7 @@ pub struct ChatReader {
 impl ChatReader {
     pub fn new(prompt: &Prompt, adaptations: &Adaptations, endpoint: Arc<str>) -> Self {
         Self {
-            answer: PartialAnswer::new(prompt, adaptations.contains(&Adaptation::ReasoningFirst)),
+            answer: AnswerAssembler::new(prompt, adaptations.contains(&Adaptation::ReasoningFirst)),
             message_fields: Map::new(),
             endpoint,
             usage: None,

@@ -6,7 +6,7 @@ use regex::Regex;
 
 use super::{
     references,
-    vocabulary::{NEGATION, OPENING, has},
+    vocabulary::{GREETING, NEGATION, OPENING, has},
 };
 use crate::store::order_number;
 
@@ -36,6 +36,11 @@ pub(super) fn clauses(text: &str) -> Vec<Clause> {
         });
     }
     found
+}
+
+/// Whether a message only greets or thanks, or asks what can be asked.
+pub(super) fn is_greeting(message: &str) -> bool {
+    has(&GREETING, &read(message))
 }
 
 /// Small letters, umlauts as two letters, one kind of apostrophe, one space where there are several.

@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 
 use super::{
     Reply,
-    asking::{Intent, Wish, wishes},
+    intents::{DetectedIntent, Intent, intents},
     reply,
-    returning::question_in,
+    return_flow::question_in,
 };
 use crate::{
     language::Language,
@@ -36,10 +36,10 @@ fn phrases() -> Vec<Phrase> {
     lines.map(phrase).collect()
 }
 
-fn notation(wish: &Wish) -> String {
-    let name = match &wish.intent {
+fn notation(detected: &DetectedIntent) -> String {
+    let name = match &detected.intent {
         Intent::Person => "person",
-        Intent::WhoIsThere => "who",
+        Intent::AskIfHuman => "who",
         Intent::Return => "return",
         Intent::ReturnState => "state",
         Intent::Refund => "refund",
@@ -49,7 +49,7 @@ fn notation(wish: &Wish) -> String {
         Intent::Goods(goods) => return format!("goods {goods}"),
         Intent::Help => "help",
     };
-    let numbers = wish.numbers.iter().map(String::as_str);
+    let numbers = detected.numbers.iter().map(String::as_str);
     std::iter::once(name).chain(numbers).collect::<Vec<_>>().join(" ")
 }
 
@@ -64,11 +64,11 @@ fn each_phrase_of_the_table_is_understood() {
     );
     let mut wrong = Vec::new();
     for phrase in &phrases {
-        let wishes: Vec<String> = wishes(phrase.text).iter().map(notation).collect();
-        let understood = if wishes.is_empty() {
+        let intents: Vec<String> = intents(phrase.text).iter().map(notation).collect();
+        let understood = if intents.is_empty() {
             "nothing".to_owned()
         } else {
-            wishes.join("; ")
+            intents.join("; ")
         };
         if understood != phrase.asks {
             wrong.push(format!("{}: {understood}, and not {}", phrase.text, phrase.asks));
@@ -222,7 +222,7 @@ fn a_return_is_proposed_by_a_yes_to_the_question_and_by_nothing_else() {
             arguments,
             &json!({ "order_number": "#1002", "item_ids": ["one"], "payment_method_id": "card" })
         );
-        // The same word again is to the answer, and the answer asks nothing.
+        // Repeating the same message must not confirm anything, because the last answer asked no question.
         let later = [&history[..], &[PromptMessage::Shopper(yes.to_owned()), said(&text)]].concat();
         for (before, message) in [
             (&later[..], yes),
@@ -257,17 +257,17 @@ fn answers_say_what_was_found_and_what_was_not() {
     assert_eq!(english("Return something"), "Return Fisherman Sweater of order #1002?");
     assert_eq!(
         english("Return the lantern"),
-        "Order #1001 is processed: only a delivered order can be returned."
+        "Order #1001 is shipped: only a delivered order can be returned."
     );
     let missing = english("Where is 4711?");
     assert!(
-        missing.starts_with("I found no order 4711 of yours. Your orders: #1001 is processed"),
+        missing.starts_with("I found no order 4711 of yours. Your orders: #1001 is shipped"),
         "{missing}"
     );
     let several = english("Where are #1001 and #1003?");
     assert!(
-        several.contains("Order #1001 (Storm Lantern) is processed")
-            && several.contains("Order #1003 (Water Bottle) is pending")
+        several.contains("Order #1001 (Storm Lantern) is shipped")
+            && several.contains("Order #1003 (Water Bottle) is placed")
     );
     let both = english("Return #1002, and where is #1001?");
     assert!(

@@ -8,7 +8,7 @@ use regex::Regex;
 use crate::store::order_number;
 
 /// The most orders that one message asks about.
-const MOST: usize = 3;
+const MAX_ORDERS: usize = 3;
 /// The longest order number.
 const LONGEST: usize = 64;
 
@@ -95,7 +95,7 @@ pub(super) fn find(text: &str) -> Vec<String> {
         folded.push(number);
         is_new
     });
-    found.truncate(MOST);
+    found.truncate(MAX_ORDERS);
     found
 }
 

@@ -11,11 +11,6 @@ pub(super) fn has(pattern: &Pattern, words: &str) -> bool {
     pattern.as_ref().is_some_and(|pattern| pattern.is_match(words))
 }
 
-/// Whether a message only greets or thanks, or asks what can be asked.
-pub(super) fn is_greeting(message: &str) -> bool {
-    has(&GREETING, &super::clauses::read(message))
-}
-
 macro_rules! patterns {
     ($($(#[doc = $doc:literal])+ $name:ident = $pattern:expr;)+) => {
         $($(#[doc = $doc])+ pub(super) static $name: Pattern = LazyLock::new(|| Regex::new($pattern).ok());)+

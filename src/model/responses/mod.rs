@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::{
     Prompt,
     dialect::Adaptations,
-    protocol::{Addressee, AnswerReader, EndpointSettings, EventStream, Protocol, Sampling, http_client, post},
+    protocol::{AnswerReader, EndpointSettings, EventStream, Protocol, RequestTarget, Sampling, http_client, post},
     server_sent_events::OpenError,
 };
 use stream::ResponseReader;
@@ -18,14 +18,14 @@ use stream::ResponseReader;
 pub struct OpenAiResponses {
     url: String,
     api_key: SecretString,
-    addressee: Addressee,
+    target: RequestTarget,
     sampling: Sampling,
 }
 
 impl OpenAiResponses {
     pub fn new(settings: EndpointSettings) -> Self {
         Self {
-            addressee: Addressee::of(&settings),
+            target: RequestTarget::of(&settings),
             url: format!("{}/responses", settings.base_url),
             api_key: settings.api_key,
             sampling: settings.sampling,
@@ -35,7 +35,7 @@ impl OpenAiResponses {
 
 impl Protocol for OpenAiResponses {
     fn request(&self, prompt: &Prompt, adaptations: &Adaptations) -> Value {
-        let (model, endpoint) = (self.addressee.model(prompt), self.addressee.echo_name(prompt));
+        let (model, endpoint) = (self.target.model(prompt), self.target.echo_name(prompt));
         request::body(model, &endpoint, self.sampling, prompt, adaptations)
     }
 
@@ -45,6 +45,6 @@ impl Protocol for OpenAiResponses {
     }
 
     fn reader(&self, prompt: &Prompt, _: &Adaptations) -> Box<dyn AnswerReader> {
-        Box::new(ResponseReader::new(prompt, self.addressee.echo_name(prompt)))
+        Box::new(ResponseReader::new(prompt, self.target.echo_name(prompt)))
     }
 }

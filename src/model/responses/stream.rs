@@ -6,18 +6,18 @@ use serde_json::{Value, json};
 
 use crate::model::{
     Chunk, Echo, ModelError, Prompt, Usage,
-    partial_answer::PartialAnswer,
+    answer_assembler::AnswerAssembler,
     protocol::{AnswerReader, Progress},
     refusal::Refusal,
     server_sent_events::StreamEvent,
     tool_calls::Piece,
 };
 
-/// More items than this in one answer is no answer.
+/// An answer with more items than this is rejected.
 const MAX_ITEMS: usize = 256;
 
 pub struct ResponseReader {
-    answer: PartialAnswer,
+    answer: AnswerAssembler,
     /// Items of reasoning, to be given back as they came.
     reasoning: Vec<Value>,
     /// The items that are read, by their place in the output.
@@ -29,7 +29,7 @@ pub struct ResponseReader {
 impl ResponseReader {
     pub fn new(prompt: &Prompt, endpoint: Arc<str>) -> Self {
         Self {
-            answer: PartialAnswer::new(prompt, false),
+            answer: AnswerAssembler::new(prompt, false),
             reasoning: Vec::new(),
             items: BTreeSet::new(),
             endpoint,
@@ -79,7 +79,7 @@ impl ResponseReader {
         Ok(vec![Chunk::Progress])
     }
 
-    /// The last event has the whole response once more: what no event of its own told is taken from there.
+    /// The last event repeats the whole response; items that had no event of their own are taken from it.
     fn end_response(&mut self, response: &Value) -> Result<Vec<Chunk>, ModelError> {
         self.usage = usage(&response["usage"]).or(self.usage);
         let mut chunks = Vec::new();

@@ -19,7 +19,7 @@ pub struct Arguments {
     /// What the shopper wants to know, in its own words.
     #[validate(length(min = 1, max = 200), custom(function = crate::text::single_line), custom(function = crate::text::not_blank))]
     query: String,
-    /// The language the shopper writes: `en` or `de`.
+    /// The language the shopper writes.
     #[serde(default)]
     language: Option<Language>,
 }

@@ -1,6 +1,6 @@
 /* The shopper's chat, for one script tag on the shop's page:
  *   <script async src="https://chat.shop.example/widget.js" data-store-key="pk_…"></script>
- * Optional: data-title, data-accent (#rrggbb), data-theme (light, dark), data-lang (en, de), data-open.
+ * Optional: data-title, data-accent (#rrggbb), data-theme (light, dark), data-lang (a language that the server has, such as de), data-open.
  * A signed-in visitor: window.countersign = { assertion: async () => "a JWT of your backend's" } (docs/assertions.md).
  * It lives in a shadow root with a constructed style sheet, so a strict CSP needs only this origin in script-src and connect-src.
  * It holds no secret: the store key is publishable, and the token belongs to the shopper. */
@@ -312,19 +312,20 @@
         })
       : letter;
   }
+  /** The words for an order's status, with a capital because they stand alone. */
+  const statusText = (status) => {
+    const text = words.order_states[status] || status;
+    return text.slice(0, 1).toLocaleUpperCase(language) + text.slice(1);
+  };
   function card(order) {
     const reached = STEPS.indexOf(order.status);
     const timeline = make(
       "ol.steps",
-      { "aria-label": words.order_states[order.status] || order.status },
+      { "aria-label": statusText(order.status) },
       ...(reached < 0
-        ? [make("li.now", {}, words.order_states[order.status] || order.status)]
+        ? [make("li.now", {}, statusText(order.status))]
         : STEPS.map((step, at) =>
-            make(
-              at <= reached ? "li.now" : "li",
-              at === reached ? { "aria-current": "step" } : {},
-              words.order_states[step],
-            ),
+            make(at <= reached ? "li.now" : "li", at === reached ? { "aria-current": "step" } : {}, statusText(step)),
           )),
     );
     const lines = order.lines.map((line) =>
@@ -423,7 +424,9 @@
   // Only the address without its query, which may hold what is nobody's business.
   function page() {
     const isWeb = /^https?:$/.test(location.protocol);
-    return isWeb ? { url: (location.origin + location.pathname).slice(0, 2000), title: document.title.slice(0, 200) } : undefined;
+    return isWeb
+      ? { url: (location.origin + location.pathname).slice(0, 2000), title: document.title.slice(0, 200) }
+      : undefined;
   }
 
   // --- A turn is sent once, and followed until it is done, over reloads and lost connections.

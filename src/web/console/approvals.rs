@@ -39,7 +39,7 @@ const STATES: [(&str, &str); 10] = [
     ("awaiting_payment", "Collecting payment"),
     ("needs_payment", "Waiting for the shopper to pay"),
     ("executed", "Completed"),
-    ("rejected", "Rejected"),
+    ("rejected", "Declined"),
     ("failed", "Failed"),
     ("stale", "Out of date"),
     ("expired", "Expired"),
@@ -233,7 +233,7 @@ async fn reject(
     axum::Form(form): axum::Form<Submitted>,
 ) -> Result<Response, Failure> {
     let body = json!({ "reason": form.text("reason") });
-    act(&visitor, id, "reject", body, "rejected").await
+    act(&visitor, id, "reject", body, "declined").await
 }
 
 async fn withdraw(visitor: Visitor, Path(id): Path<ProposalId>) -> Result<Response, Failure> {

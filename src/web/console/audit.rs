@@ -2,12 +2,13 @@
 
 use askama::Template;
 use axum::{Router, extract::Query, response::Response, routing::get};
+use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::{
     Console, Failure, Page, Visitor,
-    filters::{self, amount_of, date_and_time, in_words},
+    filters::{amount_of, in_words},
     last_of_full, query, render,
 };
 use crate::{
@@ -76,29 +77,29 @@ impl AuditPage {
     }
 
     fn words(&self, value: &Option<Value>) -> String {
-        value
-            .as_ref()
-            .map_or_else(String::new, |value| words(value, self.currency))
+        value.as_ref().map_or_else(String::new, |value| {
+            words(value, self.currency, &|at| self.page.when(&at))
+        })
     }
 }
 
 /// Formats a JSON value of the audit for people. Money becomes an amount, and lists and fields are joined in one line.
-fn words(value: &Value, currency: Currency) -> String {
+fn words(value: &Value, currency: Currency, when: &dyn Fn(DateTime<Utc>) -> String) -> String {
     match value {
         Value::Null => String::new(),
         Value::Bool(true) => "yes".into(),
         Value::Bool(false) => "no".into(),
         Value::Number(number) => number.to_string(),
-        Value::String(text) => text.parse().map_or_else(|_| text.clone(), date_and_time),
+        Value::String(text) => text.parse().map_or_else(|_| text.clone(), when),
         Value::Array(all) => {
-            let all = all.iter().map(|value| words(value, currency));
+            let all = all.iter().map(|value| words(value, currency, when));
             all.collect::<Vec<_>>().join("; ")
         }
         Value::Object(fields) => match Money::deserialize(value) {
             Ok(money) => money.to_string(),
             Err(_) => {
                 let fields = fields.iter().filter(|(_, value)| !value.is_null() && *value != "");
-                let fields = fields.map(|(name, value)| field(name, value, currency));
+                let fields = fields.map(|(name, value)| field(name, value, currency, when));
                 fields.collect::<Vec<_>>().join(", ")
             }
         },
@@ -106,7 +107,7 @@ fn words(value: &Value, currency: Currency) -> String {
 }
 
 /// Formats a field of a JSON value. The field's name says whether a number is money, in minor units or in millionths.
-fn field(name: &str, value: &Value, currency: Currency) -> String {
+fn field(name: &str, value: &Value, currency: Currency, when: &dyn Fn(DateTime<Utc>) -> String) -> String {
     let money = value.as_i64().and_then(|units| {
         let minor = name
             .strip_suffix("_minor")
@@ -114,7 +115,7 @@ fn field(name: &str, value: &Value, currency: Currency) -> String {
         let micros = || Some((name.strip_suffix("_micros")?, amount_of(units)));
         minor.or_else(micros)
     });
-    let (name, value) = money.unwrap_or_else(|| (name, words(value, currency)));
+    let (name, value) = money.unwrap_or_else(|| (name, words(value, currency, when)));
     format!("{}: {value}", name.replace('_', " "))
 }
 
@@ -137,24 +138,26 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::clock::local_text;
 
     #[test]
     fn the_record_is_written_in_the_units_of_people() {
         let usd = "USD".parse().expect("a currency");
+        let when = |at| local_text(at, "Europe/Berlin");
         let policy = json!({ "mode": "automatic", "automatic_below_minor": 1250, "automatic_per_day": 3, "two_deciders_from_minor": null });
         assert_eq!(
-            words(&policy, usd),
+            words(&policy, usd, &when),
             "automatic below: 12.50 USD, automatic per day: 3, mode: automatic"
         );
         assert_eq!(
-            words(&json!({ "conversation_micros": 500_000 }), usd),
+            words(&json!({ "conversation_micros": 500_000 }), usd, &when),
             "conversation: 0.50"
         );
         assert_eq!(
-            words(&json!({ "amount": "28.00", "currency": "USD" }), usd),
+            words(&json!({ "amount": "28.00", "currency": "USD" }), usd, &when),
             "28.00 USD"
         );
         let rest = json!(["a", true, "2026-12-27T17:16:24.474946Z"]);
-        assert_eq!(words(&rest, usd), "a; yes; 27 Dec 2026, 17:16 UTC");
+        assert_eq!(words(&rest, usd, &when), "a; yes; 2026-12-27 18:16 (Europe/Berlin)");
     }
 }

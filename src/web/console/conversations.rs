@@ -70,7 +70,7 @@ async fn list(visitor: Visitor, Query(search): Query<Search>) -> Result<Response
 }
 
 #[derive(Deserialize)]
-struct WholeConversation {
+struct ConversationDetail {
     conversation: StaffConversation,
     messages: Vec<MessageView>,
 }
@@ -84,7 +84,7 @@ struct ConversationPage {
 }
 
 async fn conversation(visitor: Visitor, Path(id): Path<ConversationId>) -> Result<Response, Failure> {
-    let found: WholeConversation = visitor.get(&format!("/v1/staff/conversations/{id}")).await?;
+    let found: ConversationDetail = visitor.get(&format!("/v1/staff/conversations/{id}")).await?;
     let shopper = Some(found.conversation.shopper.as_str()).filter(|shopper| !shopper.is_empty());
     Ok(render(&ConversationPage {
         page: visitor.page(shopper.unwrap_or("Guest")).await?,

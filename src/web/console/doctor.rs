@@ -18,7 +18,7 @@ struct Status {
     version: String,
     database: bool,
     schema: bool,
-    resting: Vec<String>,
+    open_circuits: Vec<String>,
 }
 
 #[derive(Deserialize)]

@@ -1,19 +1,8 @@
-//! Template filters that format the API's values: `{{ at|when }}`, `{{ tool|words }}`.
+//! Template filters that format the API's values: `{{ tool|words }}`.
 
 use askama::{Result, Values, filter_fn};
-use chrono::{DateTime, Utc};
 
 use crate::money;
-
-/// Formats a time as `25 Nov 2026, 14:03 UTC`.
-#[filter_fn]
-pub fn when(at: &DateTime<Utc>, _: &dyn Values) -> Result<String> {
-    Ok(date_and_time(*at))
-}
-
-pub fn date_and_time(at: DateTime<Utc>) -> String {
-    at.format("%-d %b %Y, %H:%M UTC").to_string()
-}
 
 /// Formats a name of the API for people: `return_items` becomes `Return items`.
 #[filter_fn]

@@ -5,8 +5,11 @@ use axum::{Router, extract::Path, response::Response, routing::get};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Console, Failure, Page, Submitted, Visitor, done, encoded, filters, render};
-use crate::store::help::{Article, Unanswered};
+use super::{Console, Failure, Page, Submitted, Visitor, done, encoded, render};
+use crate::{
+    language::{Language, TextKey},
+    store::help::{Article, Unanswered},
+};
 
 pub fn routes() -> Router<Console> {
     Router::new()
@@ -14,8 +17,11 @@ pub fn routes() -> Router<Console> {
         .route("/console/articles/{language}/{slug}", get(article))
 }
 
-/// The languages that articles can have.
-const LANGUAGES: [(&str, &str); 2] = [("en", "English"), ("de", "German")];
+/// The languages that articles can have: each one's tag and its own name.
+fn languages() -> Vec<(&'static str, String)> {
+    let named = |language: Language| (language.tag(), TextKey("language-name").in_language(language));
+    Language::all().map(named).collect()
+}
 
 #[derive(Deserialize)]
 struct Help {
@@ -36,13 +42,14 @@ struct HelpArticlesPage {
     page: Page,
     articles: Vec<Article>,
     unanswered: Vec<Unanswered>,
-    languages: &'static [(&'static str, &'static str)],
+    languages: Vec<(&'static str, String)>,
 }
 
 impl HelpArticlesPage {
     fn language(&self, article: &Article) -> String {
-        let name = LANGUAGES.iter().find(|(tag, _)| *tag == article.language);
-        name.map_or_else(|| article.language.clone(), |(_, name)| (*name).to_owned())
+        let mut languages = self.languages.iter();
+        let name = languages.find(|(tag, _)| *tag == article.language);
+        name.map_or_else(|| article.language.clone(), |(_, name)| name.clone())
     }
 
     fn question(&self, asked: &Unanswered) -> String {
@@ -57,7 +64,7 @@ async fn list(visitor: Visitor) -> Result<Response, Failure> {
         page: visitor.page("Help articles").await?,
         articles,
         unanswered,
-        languages: &LANGUAGES,
+        languages: languages(),
     }))
 }
 
@@ -66,7 +73,7 @@ async fn list(visitor: Visitor) -> Result<Response, Failure> {
 struct HelpArticlePage {
     page: Page,
     article: Article,
-    languages: &'static [(&'static str, &'static str)],
+    languages: Vec<(&'static str, String)>,
 }
 
 async fn article(visitor: Visitor, Path((language, slug)): Path<(String, String)>) -> Result<Response, Failure> {
@@ -78,13 +85,13 @@ async fn article(visitor: Visitor, Path((language, slug)): Path<(String, String)
     Ok(render(&HelpArticlePage {
         page: visitor.page(&article.title).await?,
         article,
-        languages: &LANGUAGES,
+        languages: languages(),
     }))
 }
 
 async fn write(visitor: Visitor, axum::Form(form): axum::Form<Submitted>) -> Result<Response, Failure> {
     let name = encoded(form.text("slug"));
-    let language = if form.text("language") == "de" { "de" } else { "en" };
+    let language = form.text("language").parse().unwrap_or(Language::EN).tag();
     let published = form.text("published") == "true";
     let article = json!({ "title": form.text("title"), "body": form.text("body"), "published": published });
     visitor

@@ -11,10 +11,10 @@ use serde::Deserialize;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{Console, Failure, Page, Visitor, done, filters, last_of_full, query, render};
+use super::{Console, Failure, Page, Visitor, done, last_of_full, query, render};
 use crate::integrations::{
     event_source::Source,
-    webhook_inbox::{Received, ReceivedState},
+    webhook_inbox::{IncomingEvent, ReceivedState},
 };
 
 pub fn routes() -> Router<Console> {
@@ -33,19 +33,19 @@ struct Filter {
 
 #[derive(Deserialize)]
 struct Events {
-    events: Vec<Received>,
+    events: Vec<IncomingEvent>,
 }
 
 #[derive(Template)]
 #[template(path = "console/incoming.html")]
 struct IncomingPage {
     page: Page,
-    events: Vec<Received>,
+    events: Vec<IncomingEvent>,
     older: Option<String>,
 }
 
 impl IncomingPage {
-    fn source(&self, event: &Received) -> &'static str {
+    fn source(&self, event: &IncomingEvent) -> &'static str {
         match event.source {
             Source::Shopify => "Shopify",
             Source::Stripe => "Stripe",

@@ -5,9 +5,13 @@ use axum::{
     http::StatusCode,
     response::{Html, IntoResponse, Response},
 };
+use chrono::{DateTime, Utc};
 
-use super::visitor::{Me, Outage};
-use crate::http::staff_may;
+use super::{
+    filters::in_words,
+    visitor::{Me, Outage},
+};
+use crate::{clock::local_text, http::staff_may};
 
 /// An entry of the menu.
 pub struct MenuItem {
@@ -60,7 +64,7 @@ impl Page {
             me,
             outage: None,
             done: done
-                .map(|(_, word)| word.replace('-', " "))
+                .map(|(_, word)| in_words(&word.replace('-', "_")))
                 .filter(|word| word.len() < 60),
             part: part.map_or("", |item| item.to),
         }
@@ -70,6 +74,11 @@ impl Page {
     /// checks it again.
     pub fn may(&self, method: &str, path: &str) -> bool {
         self.me.as_ref().is_some_and(|me| staff_may(me.role, method, path))
+    }
+
+    /// Formats a time by the store's clock.
+    pub fn when(&self, at: &DateTime<Utc>) -> String {
+        local_text(*at, self.me.as_ref().map_or("UTC", |me| &me.time_zone))
     }
 
     pub fn menu(&self) -> impl Iterator<Item = &'static MenuItem> {

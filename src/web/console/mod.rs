@@ -31,9 +31,21 @@ use axum::{
 };
 
 use super::{Api, POLICY, policy, same_site};
+use crate::http::Cookie;
 use form::Submitted;
 use layout::{Page, render};
 use visitor::{Failure, Visitor};
+
+/// The session of a member of staff.
+const STAFF_COOKIE: Cookie = Cookie {
+    name: "countersign-staff",
+    same_site: "Strict",
+};
+/// The key of the store that was signed in to last.
+const STORE_COOKIE: Cookie = Cookie {
+    name: "countersign-store",
+    same_site: "Strict",
+};
 
 /// What all pages need.
 #[derive(Clone)]
@@ -43,18 +55,9 @@ struct Console {
 }
 
 impl Console {
-    /// The full name of a cookie. Its `__Host-` prefix makes a browser refuse it from a subdomain or over plain HTTP.
-    fn cookie(&self, name: &str) -> String {
-        format!("{}countersign-{name}", if self.secure { "__Host-" } else { "" })
-    }
-
-    /// A `Set-Cookie` header value. The browser keeps the cookie for `seconds`; 0 deletes it.
-    fn set_cookie(&self, name: &str, value: &str, seconds: u32) -> Option<HeaderValue> {
-        let secure = if self.secure { "; Secure" } else { "" };
-        let name = self.cookie(name);
-        format!("{name}={value}; Path=/; HttpOnly; SameSite=Strict; Max-Age={seconds}{secure}")
-            .parse()
-            .ok()
+    /// A `Set-Cookie` header value for one of the console's cookies.
+    fn set_cookie(&self, cookie: Cookie, value: &str, seconds: i64) -> Option<HeaderValue> {
+        cookie.set(self.secure, value, seconds)
     }
 }
 

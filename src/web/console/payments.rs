@@ -10,10 +10,10 @@ use axum::{
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Console, Failure, Page, Visitor, done, filters, last_of_full, query, render};
+use super::{Console, Failure, Page, Visitor, done, last_of_full, query, render};
 use crate::{
     ids::MovementId,
-    ledger::{Direction, StaffTask},
+    ledger::{Direction, ManualPayment},
 };
 
 pub fn routes() -> Router<Console> {
@@ -32,20 +32,20 @@ struct After {
 
 #[derive(Deserialize)]
 struct Payments {
-    payments: Vec<StaffTask>,
+    payments: Vec<ManualPayment>,
 }
 
 #[derive(Template)]
 #[template(path = "console/payments.html")]
 struct PaymentsPage {
     page: Page,
-    payments: Vec<StaffTask>,
+    payments: Vec<ManualPayment>,
     more: Option<String>,
 }
 
 impl PaymentsPage {
     /// Whether the money comes in; otherwise it goes out.
-    fn is_collected(&self, payment: &StaffTask) -> bool {
+    fn is_collected(&self, payment: &ManualPayment) -> bool {
         payment.direction == Direction::In
     }
 }

@@ -8,7 +8,7 @@ use axum::{
     routing::{get, post},
 };
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Console, Failure, Page, Submitted, Visitor, done, encoded, filters, form::NumberField, render};
 use crate::{
@@ -27,21 +27,18 @@ pub fn routes() -> Router<Console> {
         .route("/console/model", post(change_model))
 }
 
-/// The modes of a policy: the API's name, and the label that people read.
-const MODES: [(&str, &str); 4] = [
-    ("off", "Off: the assistant cannot use it"),
-    ("staff", "Staff approve each request"),
-    ("shopper", "The shopper confirms"),
-    ("automatic", "Automatic within the limits below, otherwise staff"),
+/// The modes of a policy, each with the label that people read.
+const MODES: [(Mode, &str); 4] = [
+    (Mode::Off, "Off: the assistant cannot use it"),
+    (Mode::Staff, "Staff approve each request"),
+    (Mode::Shopper, "The shopper confirms"),
+    (Mode::Automatic, "Automatic within the limits below, otherwise staff"),
 ];
 
-fn mode_name(mode: Mode) -> &'static str {
-    match mode {
-        Mode::Off => "off",
-        Mode::Staff => "staff",
-        Mode::Shopper => "shopper",
-        Mode::Automatic => "automatic",
-    }
+/// The API's name of a mode.
+fn mode_name(mode: Mode) -> String {
+    let name = serde_json::to_value(mode).ok();
+    name.as_ref().and_then(Value::as_str).unwrap_or_default().to_owned()
 }
 
 /// A write tool, with its policy, which says who decides.
@@ -114,14 +111,14 @@ impl RulesPage {
         self.model.chosen.as_deref().unwrap_or_default()
     }
 
-    /// The store has chosen this model, and another one answers.
+    /// The model that the store chose, if the installation no longer offers it and another one answers.
     fn lost_model(&self) -> Option<&str> {
         let chosen = self.model.chosen.as_deref();
         chosen.filter(|chosen| self.model.in_use.as_deref() != Some(chosen))
     }
 }
 
-/// The first choice is to have none.
+/// The models to choose from. The first entry stands for the installation's default.
 fn choices(model: &StoreModel) -> Vec<(String, String)> {
     let default = model.default.as_deref().unwrap_or_default();
     let offered = model.models.iter().map(|model| (model.name.clone(), offer(model)));
@@ -159,8 +156,8 @@ async fn list(visitor: Visitor) -> Result<Response, Failure> {
 struct RulePage {
     page: Page,
     tool: Tool,
-    modes: &'static [(&'static str, &'static str)],
-    mode: &'static str,
+    modes: Vec<(String, &'static str)>,
+    mode: String,
     currency: Currency,
 }
 
@@ -183,7 +180,7 @@ async fn rule(visitor: Visitor, Path(name): Path<String>) -> Result<Response, Fa
     };
     Ok(render(&RulePage {
         page: visitor.page(filters::in_words(&name)).await?,
-        modes: &MODES,
+        modes: MODES.iter().map(|(mode, label)| (mode_name(*mode), *label)).collect(),
         mode: mode_name(tool.policy.mode),
         currency: visitor.currency().await?,
         tool,
@@ -224,8 +221,8 @@ async fn change_rule(
 struct NewCaps {
     conversation_micros: NumberField,
     shopper_day_micros: NumberField,
-    tenant_day_micros: NumberField,
-    tenant_month_micros: NumberField,
+    store_day_micros: NumberField,
+    store_month_micros: NumberField,
     guests_percent: NumberField,
     network_percent: NumberField,
 }
@@ -234,8 +231,8 @@ async fn change_budget(visitor: Visitor, axum::Form(form): axum::Form<Submitted>
     let caps = NewCaps {
         conversation_micros: form.amount("conversation_micros", 6),
         shopper_day_micros: form.amount("shopper_day_micros", 6),
-        tenant_day_micros: form.amount("tenant_day_micros", 6),
-        tenant_month_micros: form.amount("tenant_month_micros", 6),
+        store_day_micros: form.amount("store_day_micros", 6),
+        store_month_micros: form.amount("store_month_micros", 6),
         guests_percent: form.number("guests_percent"),
         network_percent: form.number("network_percent"),
     };

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Console, Failure, Page, Submitted, Visitor, done, filters, render};
+use super::{Console, Failure, Page, Submitted, Visitor, done, render};
 use crate::{chat::business_hours::Hours, integrations::webhook_delivery::Endpoint, tenancy::store_keys::ListedKey};
 
 pub fn routes() -> Router<Console> {

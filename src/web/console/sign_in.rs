@@ -11,13 +11,13 @@ use axum::{
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Console, Failure, Page, Submitted, Visitor, done, qr::Qr, render};
+use super::{Console, Failure, Page, STAFF_COOKIE, STORE_COOKIE, Submitted, Visitor, done, qr::Qr, render};
 use crate::identity::StaffNext;
 
 /// How long the browser keeps the cookie with the store's key, in seconds: a year.
-const STORE_COOKIE_SECONDS: u32 = 31_536_000;
+const STORE_COOKIE_SECONDS: i64 = 31_536_000;
 /// How long the browser keeps the session's cookie, in seconds: a day. The server ends the session earlier.
-const SESSION_COOKIE_SECONDS: u32 = 86_400;
+const SESSION_COOKIE_SECONDS: i64 = 86_400;
 
 pub fn routes() -> Router<Console> {
     Router::new()
@@ -96,8 +96,8 @@ async fn sign_in(
     };
     let mut response = Redirect::to(to).into_response();
     let cookies = [
-        console.set_cookie("staff", &opened.token, SESSION_COOKIE_SECONDS),
-        console.set_cookie("store", key, STORE_COOKIE_SECONDS),
+        console.set_cookie(STAFF_COOKIE, &opened.token, SESSION_COOKIE_SECONDS),
+        console.set_cookie(STORE_COOKIE, key, STORE_COOKIE_SECONDS),
     ];
     response
         .headers_mut()
@@ -109,7 +109,7 @@ async fn sign_out(visitor: Visitor, State(console): State<Console>) -> Response 
     // Whatever the API answers, the browser deletes the session's cookie.
     let _ = visitor.delete("/v1/staff/sessions/current").await;
     let mut response = Redirect::to("/console/sign-in").into_response();
-    if let Some(cookie) = console.set_cookie("staff", "", 0) {
+    if let Some(cookie) = console.set_cookie(STAFF_COOKIE, "", 0) {
         response.headers_mut().append(header::SET_COOKIE, cookie);
     }
     response
@@ -164,7 +164,7 @@ async fn confirm(
         page: Page::new("Save your recovery codes", "/console/second-factor", None),
         codes: confirmed.recovery_codes.join("\n"),
     });
-    if let Some(cookie) = console.set_cookie("staff", &confirmed.session.token, SESSION_COOKIE_SECONDS) {
+    if let Some(cookie) = console.set_cookie(STAFF_COOKIE, &confirmed.session.token, SESSION_COOKIE_SECONDS) {
         response.headers_mut().append(header::SET_COOKIE, cookie);
     }
     Ok(response)

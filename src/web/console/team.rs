@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{Console, Failure, Page, Submitted, Visitor, done, filters, last_of_full, query, render};
+use super::{Console, Failure, Page, Submitted, Visitor, done, last_of_full, query, render};
 use crate::{
     identity::{ApiScope, StaffRole, api_keys::ApiKey, members::Member},
     ids::StaffId,

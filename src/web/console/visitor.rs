@@ -11,7 +11,7 @@ use serde::{
     de::{DeserializeOwned, IgnoredAny},
 };
 
-use super::{Console, Page, encoded, render};
+use super::{Console, Page, STAFF_COOKIE, STORE_COOKIE, encoded, render};
 use crate::{
     http,
     identity::StaffRole,
@@ -36,6 +36,7 @@ pub struct Me {
     pub role: StaffRole,
     pub store: String,
     pub currency: String,
+    pub time_zone: String,
 }
 
 /// The API says this of the language model while it does not answer.
@@ -71,8 +72,8 @@ impl FromRequestParts<Console> for Visitor {
 
     async fn from_request_parts(parts: &mut Parts, console: &Console) -> Result<Self, Self::Rejection> {
         let (token, store_key) = (
-            cookie(&parts.headers, &console.cookie("staff")),
-            cookie(&parts.headers, &console.cookie("store")),
+            cookie(&parts.headers, &STAFF_COOKIE.full_name(console.secure)),
+            cookie(&parts.headers, &STORE_COOKIE.full_name(console.secure)),
         );
         let here = parts.uri.path_and_query().map_or("/console", |path| path.as_str());
         Ok(Self {

@@ -15,7 +15,7 @@ use sqlx::Row;
 
 use crate::support::{
     Reply, TestApp, TestShopper, TestStaff,
-    fake_stripe::{FakeStripe, Misdeed},
+    fake_stripe::{FakeStripe, StripeFault},
     shopper::answer,
     stripe_books::{Books, ChargeOutcome, RefundOutcome},
 };
@@ -73,7 +73,7 @@ impl Shop {
         let stripe = FakeStripe::start().await;
         let url = stripe.url.clone();
         let app = TestApp::start_with_settings(move |settings| {
-            settings.outside.stripe_url = url;
+            settings.outbound.stripe_url = url;
             change(settings);
         })
         .await;
@@ -300,7 +300,7 @@ impl Shop {
     }
 }
 
-fn dearer(method: &str) -> Value {
+fn price_increase(method: &str) -> Value {
     json!({ "order_number": "3001", "changes": [{ "item_id": "bottle-steel", "new_item_id": "bottle-red" }], "payment_method_id": method })
 }
 
@@ -367,11 +367,11 @@ async fn another_payment_method_is_charged_before_the_first_is_refunded_and_a_ca
 }
 
 #[tokio::test]
-async fn what_costs_more_is_collected_before_it_is_changed() {
+async fn price_increase_is_collected_before_the_change() {
     let shop = Shop::open().await;
     shop.stripe
         .books(|books| books.next_charges.push_back(ChargeOutcome::Processing));
-    let waiting = shop.approved("change_order_items", dearer("card-mia")).await;
+    let waiting = shop.approved("change_order_items", price_increase("card-mia")).await;
     assert_eq!(waiting["state"], "awaiting_payment");
     assert_eq!(
         shop.order("3001").await["lines"][0]["item_id"],
@@ -399,7 +399,7 @@ async fn a_charge_that_needs_the_shopper_becomes_a_page_to_pay_at_and_changes_no
     ] {
         shop.stripe
             .books(|books| books.next_charges = outcome.into_iter().collect());
-        let waiting = shop.approved("change_order_items", dearer(method)).await;
+        let waiting = shop.approved("change_order_items", price_increase(method)).await;
         assert_eq!(waiting["state"], "needs_payment", "{method}");
         let link = waiting["payment_link"].as_str().expect("a link").to_owned();
         assert!(link.starts_with("https://checkout.stripe.test/"), "{link}");
@@ -425,7 +425,7 @@ async fn money_that_comes_when_its_change_can_no_longer_be_made_goes_back() {
     // The order changes while the payment is under way.
     shop.stripe
         .books(|books| books.next_charges.push_back(ChargeOutcome::Processing));
-    let stale = shop.approved("change_order_items", dearer("card-mia")).await;
+    let stale = shop.approved("change_order_items", price_increase("card-mia")).await;
     shop.approved(
         "cancel_order",
         json!({ "order_number": "3001", "reason": "no_longer_needed" }),
@@ -464,7 +464,7 @@ async fn money_that_comes_when_its_change_can_no_longer_be_made_goes_back() {
 #[tokio::test]
 async fn what_no_provider_can_move_is_a_task_for_staff_with_its_amount() {
     let shop = Shop::open().await;
-    let waiting = shop.approved("change_order_items", dearer("gift-mia")).await;
+    let waiting = shop.approved("change_order_items", price_increase("gift-mia")).await;
     assert_eq!(waiting["state"], "awaiting_payment");
     let tasks = || async { shop.kim.read("/v1/staff/payments").await.1["payments"].clone() };
     let task = tasks().await[0].clone();
@@ -481,7 +481,7 @@ async fn what_no_provider_can_move_is_a_task_for_staff_with_its_amount() {
     assert_eq!(shop.now(&waiting).await["state"], "failed");
     assert_eq!(act(&task, "confirm").await.0, StatusCode::NOT_FOUND, "it was settled");
 
-    let waiting = shop.approved("change_order_items", dearer("gift-mia")).await;
+    let waiting = shop.approved("change_order_items", price_increase("gift-mia")).await;
     let task = tasks().await[0].clone();
     assert_eq!(act(&task, "confirm").await.0, StatusCode::NO_CONTENT);
     shop.wait_until_idle().await;
@@ -496,7 +496,7 @@ async fn what_no_provider_can_move_is_a_task_for_staff_with_its_amount() {
 async fn a_payment_whose_delivery_staff_drop_is_theirs_to_settle() {
     let shop = Shop::open().await;
     let admin = shop.app.staff("ann@shop.example", Admin).await;
-    shop.stripe.misbehave([Misdeed::Answers(503, "{}")]);
+    shop.stripe.inject([StripeFault::Answers(503, "{}")]);
     let refund = json!({ "order_number": "3003", "amount": "4.00", "reason": "scratched" });
     let proposal = shop.mia.propose(&shop.app, "request_refund", refund).await;
     shop.kim.approve(&proposal).await;
@@ -594,7 +594,7 @@ async fn what_waits_for_money_can_be_withdrawn_and_money_that_comes_after_all_go
         (ChargeOutcome::Processing, "awaiting_payment"),
     ] {
         shop.stripe.books(|books| books.next_charges.push_back(outcome));
-        let waiting = shop.approved("change_order_items", dearer("card-mia")).await;
+        let waiting = shop.approved("change_order_items", price_increase("card-mia")).await;
         assert_eq!(waiting["state"], state);
         let path = format!("/v1/proposals/{}/withdraw", waiting["id"].as_str().expect("an id"));
         let (status, withdrawn) = answer(shop.mia.post(&path)).await;
@@ -684,7 +684,7 @@ async fn nobody_settles_money_or_a_parcel_of_their_own_order() {
     // A member of the staff who is also the shopper.
     let mia = shop.app.staff("mia@example.com", Approver).await;
     let alias = shop.app.staff("mia+work@example.com", Approver).await;
-    let waiting = shop.approved("change_order_items", dearer("gift-mia")).await;
+    let waiting = shop.approved("change_order_items", price_increase("gift-mia")).await;
     assert_eq!(waiting["state"], "awaiting_payment");
     let (_, tasks) = mia.read("/v1/staff/payments").await;
     let task = tasks["payments"][0]["id"].as_str().expect("a task").to_owned();
@@ -749,11 +749,11 @@ async fn items_come_back_once_whatever_status_the_platform_reports() {
 #[tokio::test]
 async fn a_stored_card_that_is_gone_becomes_a_page_to_pay_at() {
     let shop = Shop::open().await;
-    shop.stripe.misbehave([Misdeed::Answers(
+    shop.stripe.inject([StripeFault::Answers(
         400,
         r#"{"error":{"type":"invalid_request_error","code":"resource_missing"}}"#,
     )]);
-    let waiting = shop.approved("change_order_items", dearer("card-mia")).await;
+    let waiting = shop.approved("change_order_items", price_increase("card-mia")).await;
     assert_eq!(waiting["state"], "needs_payment", "{waiting}");
     assert!(waiting["payment_link"].is_string());
 }
@@ -783,10 +783,10 @@ async fn a_refund_made_at_the_provider_counts_and_one_that_fails_frees_its_share
 #[tokio::test]
 async fn a_charge_whose_answer_was_lost_for_a_day_is_looked_up_and_not_made_again() {
     let shop = Shop::open().await;
-    shop.stripe.misbehave([Misdeed::DoesItAndFails]);
+    shop.stripe.inject([StripeFault::DoesItAndFails]);
     let proposal = shop
         .mia
-        .propose(&shop.app, "change_order_items", dearer("card-mia"))
+        .propose(&shop.app, "change_order_items", price_increase("card-mia"))
         .await;
     shop.kim.approve(&proposal).await;
     let tried = "SELECT count(*) FROM outbox WHERE kind = 'charge' AND attempts = 1 AND state = 'queued'";
@@ -999,8 +999,8 @@ async fn apply_step(shop: &Shop, proposals: &mut Vec<Value>, step: &Step) {
         }
         Step::NextCharge(outcome) => shop.stripe.books(|books| books.next_charges.push_back(outcome)),
         Step::NextRefund(outcome) => shop.stripe.books(|books| books.next_refunds.push_back(outcome)),
-        Step::Fails { after: true } => shop.stripe.misbehave([Misdeed::DoesItAndFails]),
-        Step::Fails { after: false } => shop.stripe.misbehave([Misdeed::Answers(429, "{}")]),
+        Step::Fails { after: true } => shop.stripe.inject([StripeFault::DoesItAndFails]),
+        Step::Fails { after: false } => shop.stripe.inject([StripeFault::Answers(429, "{}")]),
         Step::EndProcessing(succeeds) => shop.stripe.books(|books| books.end_processing(succeeds)),
         Step::Event { place, doubled } => shop.deliver(place, doubled).await,
         Step::Page { place, paid } => shop.stripe.books(|books| {

@@ -156,7 +156,7 @@ async fn a_return_is_approved_without_a_script() {
     }
     assert_eq!(app.count("SELECT count(*) FROM decisions").await, 0);
     let (status, page) = kim.sends(&approve, &[("digest", &hidden_field(&page, "digest"))]).await;
-    assert!(status.is_success() && page.contains("Done: approved"), "{page}");
+    assert!(status.is_success() && page.contains("Approved."), "{page}");
     assert_eq!(mia.wait_until_ended(&proposal).await["state"], "executed");
     let (_, page) = kim.opens("/console/audit").await;
     assert!(
@@ -180,9 +180,10 @@ async fn an_admin_sets_hours_scans_a_code_and_sees_what_was_spent() {
     let form = |zone: &'static str| [&[("time_zone", zone)][..], &days].concat();
     let (_, page) = admin.sends("/console/hours", &form("Europe/Berlin")).await;
     assert!(
-        page.contains("Done: saved")
+        page.contains("Saved.")
             && page.contains("value=\"09:00-12:30, 13:30-17:00\"")
-            && page.contains("value=\"2026-12-25, 2026-12-26\""),
+            && page.contains("value=\"2026-12-25, 2026-12-26\"")
+            && page.contains(" (Europe/Berlin)</td>"),
         "{page}"
     );
     let (status, page) = admin.sends("/console/hours", &form("Mars/Olympus")).await;
@@ -193,7 +194,7 @@ async fn an_admin_sets_hours_scans_a_code_and_sees_what_was_spent() {
     for _ in 0..2 {
         let (_, page) = admin.sends("/console/hours", &form("")).await;
         assert!(
-            page.contains("Done: saved") && !page.contains("value=\"09:00"),
+            page.contains("Saved.") && !page.contains("value=\"09:00") && page.contains(" (UTC)</td>"),
             "{page}"
         );
     }
@@ -238,7 +239,7 @@ async fn an_admin_chooses_the_model_that_answers_and_goes_back_to_the_default() 
     );
     let (_, page) = admin.sends("/console/model", &[("model", "large")]).await;
     assert!(
-        page.contains("Done: saved") && page.contains("<option value=\"large\" selected>"),
+        page.contains("Saved.") && page.contains("<option value=\"large\" selected>"),
         "{page}"
     );
     let (status, page) = admin.sends("/console/model", &[("model", "unpriced")]).await;
@@ -255,9 +256,7 @@ async fn an_admin_chooses_the_model_that_answers_and_goes_back_to_the_default() 
     for _ in 0..2 {
         let (_, page) = admin.sends("/console/model", &[("model", "")]).await;
         assert!(
-            page.contains("Done: saved")
-                && !page.contains("<option value=\"large\" selected>")
-                && !page.contains("gone"),
+            page.contains("Saved.") && !page.contains("<option value=\"large\" selected>") && !page.contains("gone"),
             "{page}"
         );
     }
@@ -345,7 +344,7 @@ async fn an_event_that_was_given_up_is_tried_again() {
     );
     let again = form_paths(&page).pop().expect("a button");
     let (_, page) = admin.sends(&again, &[]).await;
-    assert!(page.contains("Done: tried again"), "{page}");
+    assert!(page.contains("Tried again."), "{page}");
     app.wait_for_count(
         "SELECT count(*) FROM incoming_webhooks WHERE state IN ('ignored', 'done')",
         1,
@@ -392,7 +391,7 @@ async fn a_publishable_key_is_exchanged_and_the_last_one_stays() {
     let new = keys.captures(&page).expect("a key")[1].to_owned();
     assert!(new != app.store.key.as_str() && revokes(&page).len() == 2, "{page}");
     let (_, page) = admin.sends(&old[0], &[]).await;
-    assert!(page.contains("Done: revoked") && revokes(&page).len() == 1, "{page}");
+    assert!(page.contains("Revoked.") && revokes(&page).len() == 1, "{page}");
     let comes_in = async |key: &str| {
         let request = app
             .http

@@ -323,7 +323,7 @@ async fn create_data_for_every_page(demo: &Demo, browser: &Browser, text: &str) 
 }
 
 #[tokio::test]
-async fn no_page_has_a_barrier_or_a_complaint() {
+async fn pages_have_no_axe_violations_or_console_errors() {
     let (demo, browser) = (Demo::start().await, Browser::open().await);
     let pages = create_data_for_every_page(&demo, &browser, "The answer.").await;
     assert!(pages.len() > CONSOLE.len() + 1, "{pages:?}");

@@ -15,12 +15,12 @@ async fn set_caps(app: &TestApp, caps: Value) {
     assert_eq!(status, StatusCode::OK, "{body}");
 }
 
-fn caps(conversation: i64, shopper_day: i64, tenant_day: i64, tenant_month: i64) -> Value {
-    json!({ "conversation_micros": conversation, "shopper_day_micros": shopper_day, "tenant_day_micros": tenant_day, "tenant_month_micros": tenant_month })
+fn caps(conversation: i64, shopper_day: i64, store_day: i64, store_month: i64) -> Value {
+    json!({ "conversation_micros": conversation, "shopper_day_micros": shopper_day, "store_day_micros": store_day, "store_month_micros": store_month })
 }
 
 const UNBALANCED_SPEND: &str = "SELECT count(*) FROM spend s WHERE reserved_micros <> 0
-    OR (scope = 'tenant_day' AND spent_micros <> (SELECT sum(spent_micros) FROM budget_ledger l WHERE l.tenant_id = s.tenant_id))";
+    OR (scope = 'store_day' AND spent_micros <> (SELECT sum(spent_micros) FROM budget_ledger l WHERE l.tenant_id = s.tenant_id))";
 
 #[tokio::test]
 async fn sixty_four_sends_at_once_on_two_replicas_never_pass_the_cap_by_a_millionth() {
@@ -31,7 +31,7 @@ async fn sixty_four_sends_at_once_on_two_replicas_never_pass_the_cap_by_a_millio
     app.model.script([Reply::text("Hello.")]);
     mia.ask("hello").await;
     let cost = app
-        .count("SELECT spent_micros FROM spend WHERE scope = 'tenant_day'")
+        .count("SELECT spent_micros FROM spend WHERE scope = 'store_day'")
         .await;
     let held = app.count("SELECT reserved_micros FROM budget_ledger LIMIT 1").await;
     assert!(0 < cost && cost <= held, "{cost} of {held}");
@@ -45,7 +45,7 @@ async fn sixty_four_sends_at_once_on_two_replicas_never_pass_the_cap_by_a_millio
             let mut most = 0;
             while !done.load(std::sync::atomic::Ordering::Relaxed) {
                 let total: i64 =
-                    sqlx::query_scalar("SELECT spent_micros + reserved_micros FROM spend WHERE scope = 'tenant_day'")
+                    sqlx::query_scalar("SELECT spent_micros + reserved_micros FROM spend WHERE scope = 'store_day'")
                         .fetch_one(&mut database)
                         .await
                         .expect("reads");
@@ -94,7 +94,7 @@ async fn each_cap_holds_and_the_shopper_is_told_the_truth_and_can_reach_a_person
     for (name, tight) in [
         ("conversation", caps(held / 2, enough, enough, enough)),
         ("shopper day", caps(enough, held / 2, enough, enough)),
-        ("tenant day", caps(enough, enough, held / 2, enough)),
+        ("store day", caps(enough, enough, held / 2, enough)),
         ("tenant month", caps(enough, enough, enough, held / 2)),
     ] {
         set_caps(&app, tight).await;
@@ -126,7 +126,7 @@ async fn staff_are_told_once_at_eighty_and_at_a_hundred_percent() {
     app.model.respond(|_| Reply::text("Hello."));
     mia.ask("hello").await;
     let cost = app
-        .count("SELECT spent_micros FROM spend WHERE scope = 'tenant_day'")
+        .count("SELECT spent_micros FROM spend WHERE scope = 'store_day'")
         .await;
     let alerts = "SELECT count(*) FROM outbox WHERE kind = 'budget_alert'";
     assert_eq!(app.count(alerts).await, 0);
@@ -146,7 +146,7 @@ async fn staff_are_told_once_at_eighty_and_at_a_hundred_percent() {
     );
     let held = app.count("SELECT max(reserved_micros) FROM budget_ledger").await;
     let spent = app
-        .count("SELECT spent_micros FROM spend WHERE scope = 'tenant_day'")
+        .count("SELECT spent_micros FROM spend WHERE scope = 'store_day'")
         .await;
     // After the next answer, just over 80 % of the day's cap is spent.
     let day = ((spent + cost) * 100 / 81).max(spent + held);
@@ -188,7 +188,7 @@ async fn a_failed_call_costs_nothing_a_cut_one_all_it_held_and_a_lost_one_is_swe
     assert_eq!(app.count(UNBALANCED_SPEND).await, 0);
     // The reservation of a process that died during a call.
     let lost = "INSERT INTO reservations SELECT tenant_id, gen_random_uuid(), ARRAY['c', 's', NULL, NULL, NULL, NULL, 'd', 'm'], 7, shopper_id, 'fake-model', now(), now() + interval '5 minutes' FROM sessions LIMIT 1;
-        INSERT INTO spend SELECT tenant_id, s, left(k, 1), 0, 7 FROM tenants, (VALUES ('conversation', 'c'), ('shopper_day', 's'), ('tenant_day', 'd'), ('tenant_month', 'm')) x(s, k) WHERE slug = 'one'";
+        INSERT INTO spend SELECT tenant_id, s, left(k, 1), 0, 7 FROM tenants, (VALUES ('conversation', 'c'), ('shopper_day', 's'), ('store_day', 'd'), ('store_month', 'm')) x(s, k) WHERE slug = 'one'";
     sqlx::raw_sql(lost)
         .execute(&mut app.superuser().await)
         .await

@@ -106,7 +106,7 @@ async fn a_request_is_told_of_decided_and_mailed_in_the_language_of_its_conversa
 }
 
 #[tokio::test]
-async fn people_and_their_hours_are_announced_in_it() {
+async fn handoff_texts_are_localized() {
     let app = TestApp::start().await;
     app.clock.stop_at("2026-11-28T12:00:00Z".parse().expect("a time"));
     let (admin, mia) = (
@@ -143,7 +143,7 @@ async fn people_and_their_hours_are_announced_in_it() {
 }
 
 #[tokio::test]
-async fn a_model_that_fails_is_made_up_for_in_it() {
+async fn model_failure_text_is_localized() {
     let app = TestApp::start().await;
     let mia = app.shopper("mia").await;
     app.model.respond(|_| Reply::Status(500, "{}".into()));

@@ -69,7 +69,7 @@ async fn present(app: &TestApp, assertion: &str) -> (StatusCode, Value) {
 }
 
 #[tokio::test]
-async fn whom_the_store_vouches_for_is_logged_in_once_with_either_kind_of_key() {
+async fn assertion_signs_in_once_with_each_key_kind() {
     let app = TestApp::offline().await;
     let site = site(&app).await;
     for sign in [by_shared_secret, by_private_key] {

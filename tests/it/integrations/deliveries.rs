@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::support::{
     Misbehaviour, Reply, TestApp,
-    fake_stripe::{FakeStripe, Misdeed},
+    fake_stripe::{FakeStripe, StripeFault},
     shopper::answer,
 };
 
@@ -22,7 +22,7 @@ const REFUND: &str = "request_refund";
 async fn with_stripe() -> (TestApp, FakeStripe) {
     let stripe = FakeStripe::start().await;
     let url = stripe.url.clone();
-    let app = TestApp::start_with_settings(move |settings| settings.outside.stripe_url = url).await;
+    let app = TestApp::start_with_settings(move |settings| settings.outbound.stripe_url = url).await;
     app.give_secret(Kind::Stripe, None, "sk_test_of_the_tests").await;
     let known = "UPDATE money_movements SET reference = 'pi_1002' WHERE direction = 'in'";
     sqlx::raw_sql(known)
@@ -228,11 +228,11 @@ async fn a_refund_is_made_at_the_provider_once_whatever_it_answers() {
         app.shopper("mia").await,
         app.staff("kim@shop.example", StaffRole::Approver).await,
     );
-    stripe.misbehave([
-        Misdeed::Answers(429, "{}"),
-        Misdeed::DoesItAndFails,
-        Misdeed::Answers(409, "{}"),
-        Misdeed::DoesItAndIsSilent(Duration::from_secs(20)),
+    stripe.inject([
+        StripeFault::Answers(429, "{}"),
+        StripeFault::DoesItAndFails,
+        StripeFault::Answers(409, "{}"),
+        StripeFault::DoesItAndIsSilent(Duration::from_secs(20)),
     ]);
     let proposal = mia.propose(&app, REFUND, refund("3.00")).await;
     kim.approve(&proposal).await;
@@ -287,7 +287,7 @@ async fn a_refund_that_the_provider_will_never_make_is_given_up_and_shown_to_sta
         app.shopper("mia").await,
         app.staff("kim@shop.example", StaffRole::Approver).await,
     );
-    stripe.misbehave([Misdeed::Answers(
+    stripe.inject([StripeFault::Answers(
         400,
         r#"{"error":{"code":"charge_already_refunded","message":"secret words"}}"#,
     )]);
@@ -332,7 +332,7 @@ async fn one_secret_does_not_serve_two_purposes() {
 #[tokio::test]
 async fn the_stores_systems_are_told_signed_and_again_until_they_listen() {
     let hooks = FakeStripe::start().await;
-    let app = TestApp::start_with_settings(|settings| settings.outside.allow_loopback = true).await;
+    let app = TestApp::start_with_settings(|settings| settings.outbound.allow_loopback = true).await;
     let admin = app.staff("kim@shop.example", StaffRole::Admin).await;
     let add = |url: &str| {
         admin
@@ -342,9 +342,9 @@ async fn the_stores_systems_are_told_signed_and_again_until_they_listen() {
     let (status, made) = answer(add(&format!("{}/hook", hooks.url))).await;
     assert_eq!(status, StatusCode::CREATED, "{made}");
     let secret = made["secret"].as_str().expect("a secret").to_owned();
-    hooks.misbehave([
-        Misdeed::Answers(500, ""),
-        Misdeed::Redirects(format!("{}/elsewhere", hooks.url)),
+    hooks.inject([
+        StripeFault::Answers(500, ""),
+        StripeFault::Redirects(format!("{}/elsewhere", hooks.url)),
     ]);
     let mia = app.shopper("mia").await;
     let proposal = mia.propose(&app, REFUND, refund("3.00")).await;
@@ -453,7 +453,7 @@ async fn a_name_that_resolves_to_a_private_address_is_not_called() {
 #[tokio::test]
 async fn a_note_reaches_the_crm_signed() {
     let crm = FakeStripe::start().await;
-    let app = TestApp::start_with_settings(|settings| settings.outside.allow_loopback = true).await;
+    let app = TestApp::start_with_settings(|settings| settings.outbound.allow_loopback = true).await;
     let secret = countersign::integrations::webhook_delivery::new_secret();
     app.give_secret(Kind::Crm, Some(&format!("{}/hook", crm.url)), &secret)
         .await;
@@ -540,7 +540,7 @@ async fn a_sign_in_from_a_new_place_is_told_to_the_owner() {
 #[tokio::test]
 async fn an_order_is_changed_at_the_shops_platform_once() {
     let shop = FakeStripe::start().await;
-    let app = TestApp::start_with_settings(|settings| settings.outside.allow_loopback = true).await;
+    let app = TestApp::start_with_settings(|settings| settings.outbound.allow_loopback = true).await;
     app.give_secret(
         Kind::Shopify,
         Some(&format!("{}/graphql", shop.url)),
@@ -557,7 +557,10 @@ async fn an_order_is_changed_at_the_shops_platform_once() {
         app.staff("kim@shop.example", StaffRole::Approver).await,
     );
     // The first call is throttled and the second answers 503. The third attempt cancels the order.
-    shop.misbehave([Misdeed::Redirects("THROTTLED".into()), Misdeed::Answers(503, "")]);
+    shop.inject([
+        StripeFault::Redirects("THROTTLED".into()),
+        StripeFault::Answers(503, ""),
+    ]);
     let cancel = mia
         .propose(
             &app,
@@ -611,7 +614,10 @@ async fn an_order_is_changed_at_the_shops_platform_once() {
     );
 
     // The answer to a refund that was made is lost. A retry first asks the shop and does not refund again.
-    shop.misbehave([Misdeed::DoesItAndIsSilent(Duration::ZERO), Misdeed::DoesItAndFails]);
+    shop.inject([
+        StripeFault::DoesItAndIsSilent(Duration::ZERO),
+        StripeFault::DoesItAndFails,
+    ]);
     let refunded = mia.propose(&app, REFUND, refund("3.00")).await;
     kim.approve(&refunded).await;
     assert_eq!(mia.wait_until_ended(&refunded).await["state"], "executed");

@@ -345,7 +345,7 @@ async fn an_event_before_its_time_waits_and_a_poisoned_one_is_given_up() {
             .await
             .expect("runs");
         let clock = app.clock.clone();
-        countersign::integrations::incoming_events::work_off(
+        countersign::integrations::incoming_events::process_due(
             &app.pools.executor,
             &app.settings.keyring,
             app.store.tenant.id,

@@ -1,4 +1,4 @@
-//! The order of modules: imports point down the list in `docs/architecture.md`, and the files of one room have no circular imports.
+//! The order of modules: imports point down the list in `docs/architecture.md`, and the children of a folder have no circular imports.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -132,35 +132,41 @@ fn imports_point_down_the_list_of_rooms() {
     );
 }
 
-/// Which files and folders of each room import each other. Imports of the room's `mod.rs` do not count.
-fn inside_rooms() -> BTreeMap<String, BTreeMap<String, BTreeSet<String>>> {
-    let modules: BTreeSet<(String, String)> = files()
+/// The module that an import names, as a path from the crate's root; none if it leaves the crate.
+fn target(own: &[String], path: &[String]) -> Option<Vec<String>> {
+    let ups = path.iter().take_while(|part| *part == "super").count();
+    match ups {
+        0 => Some(path[1..].to_vec()),
+        _ => Some([own.get(..own.len().checked_sub(ups)?)?, &path[ups..]].concat()),
+    }
+}
+
+/// Which children of each folder import each other, whatever the folder's depth. Imports of a folder's `mod.rs` do not count.
+fn inside_folders() -> BTreeMap<String, BTreeMap<String, BTreeSet<String>>> {
+    let modules: BTreeSet<Vec<String>> = files()
         .iter()
         .map(|file| module(file))
-        .filter(|own| own.len() > 1)
-        .map(|own| (own[0].clone(), own[1].clone()))
+        .flat_map(|own| (1..=own.len()).map(move |depth| own[..depth].to_vec()))
         .collect();
     let mut graph: BTreeMap<String, BTreeMap<String, BTreeSet<String>>> = BTreeMap::new();
     for file in files() {
         let own = module(&file);
-        let [room, here, ..] = &own[..] else { continue };
         for path in paths(&fs::read_to_string(&file).expect("text")) {
-            let ups = path.iter().take_while(|part| *part == "super").count();
-            let is_room = path[0] == "crate" && path.get(1) == Some(room);
-            let there = match (is_room, ups) {
-                (true, _) => path.get(2),
-                (false, ups) if ups > 0 && ups == own.len() - 1 => path.get(ups),
-                _ => None,
-            };
-            if let Some(there) =
-                there.filter(|there| *there != here && modules.contains(&(room.clone(), (*there).clone())))
-            {
+            let Some(target) = target(&own, &path) else { continue };
+            let depth = own
+                .iter()
+                .zip(&target)
+                .take_while(|(here, there)| here == there)
+                .count();
+            let is_sibling =
+                depth > 0 && depth < own.len() && depth < target.len() && modules.contains(&target[..=depth]);
+            if is_sibling {
                 graph
-                    .entry(room.clone())
+                    .entry(own[..depth].join("/"))
                     .or_default()
-                    .entry(here.clone())
+                    .entry(own[depth].clone())
                     .or_default()
-                    .insert(there.clone());
+                    .insert(target[depth].clone());
             }
         }
     }
@@ -190,14 +196,14 @@ fn circle(graph: &BTreeMap<String, BTreeSet<String>>) -> Option<Vec<String>> {
 }
 
 #[test]
-fn files_of_a_room_import_in_no_circle() {
-    let circles: Vec<String> = inside_rooms()
+fn children_of_a_folder_import_in_no_circle() {
+    let circles: Vec<String> = inside_folders()
         .iter()
-        .filter_map(|(room, graph)| Some(format!("{room}: {}", circle(graph)?.join(" → "))))
+        .filter_map(|(folder, graph)| Some(format!("{folder}: {}", circle(graph)?.join(" → "))))
         .collect();
     assert_eq!(
         circles, [""; 0],
-        "move what both need into a third file, or into the room's mod.rs"
+        "move what both need into a third file, or into the folder's mod.rs"
     );
 }
 
@@ -218,5 +224,10 @@ fn the_reader_of_imports_finds_what_there_is_to_find() {
     };
     assert_eq!(circle(&graph(&[("a", "b"), ("b", "c"), ("a", "c")])), None);
     assert!(circle(&graph(&[("a", "b"), ("b", "c"), ("c", "b")])).is_some());
-    assert!(inside_rooms().len() > 5, "it looks inside the rooms");
+    let folders = inside_folders();
+    assert!(folders.len() > 15, "it looks inside the rooms and their folders");
+    assert!(
+        folders["model/fallback_rules"]["clauses"].contains("vocabulary"),
+        "an import between files of a folder inside a room is found"
+    );
 }

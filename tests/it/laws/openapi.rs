@@ -21,6 +21,15 @@ pub fn routes(document: &Value) -> BTreeSet<String> {
         .collect()
 }
 
+/// The ids by which generated clients name the routes.
+fn operation_ids(document: &Value) -> Vec<&str> {
+    let paths = document["paths"].as_object().expect("paths").values();
+    paths
+        .flat_map(|item| item.as_object().expect("operations").values())
+        .map(|operation| operation["operationId"].as_str().expect("an operation id"))
+        .collect()
+}
+
 #[tokio::test]
 async fn every_route_is_in_the_document_and_answers() {
     let app = TestApp::offline().await;
@@ -51,6 +60,15 @@ async fn every_route_is_in_the_document_and_answers() {
         };
         assert_eq!(response.status(), expected, "{route} without a credential");
     }
+    let ids: Vec<&str> = operation_ids(&document);
+    let is_camel_case =
+        |id: &&&str| id.starts_with(|c: char| c.is_ascii_lowercase()) && id.chars().all(|c| c.is_ascii_alphanumeric());
+    assert_eq!(ids.iter().filter(is_camel_case).count(), routes(&document).len());
+    assert_eq!(
+        ids.iter().collect::<BTreeSet<_>>().len(),
+        ids.len(),
+        "operation ids are unique"
+    );
     insta::assert_json_snapshot!("openapi", document);
 }
 

@@ -10,7 +10,9 @@ use std::{
 use countersign::{config::Limits, identity::StaffRole};
 use serde_json::{Value, json};
 
-use crate::support::{Misbehaviour, Reply, TestApp, ingest::Ingest, process::free_port, shopper::answer};
+use crate::support::{
+    Misbehaviour, Reply, TestApp, process::free_port, recording_server::RecordingServer, shopper::answer,
+};
 
 const MONITORING: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/ops/monitoring");
 
@@ -67,7 +69,7 @@ async fn alerts_reach_people_by_mail_and_chat_and_every_panel_has_data() {
         settings.limits.sign_in = Limits::default().sign_in;
     })
     .await;
-    let (chat, folder) = (Ingest::start().await, tempfile::tempdir().expect("a folder"));
+    let (chat, folder) = (RecordingServer::start().await, tempfile::tempdir().expect("a folder"));
     let folder = folder.path();
     write_shortened_rules(folder);
     let relay = app.mailbox.url().replace("smtp://", "");

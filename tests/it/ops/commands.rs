@@ -45,7 +45,7 @@ fn the_demo_answers_the_lines_it_prints_and_leaves_nothing_behind() {
     assert_eq!(script.lines().count(), 3);
     let output = Command::new("bash").args(["-c", &script]).output().expect("runs");
     let answers = String::from_utf8_lossy(&output.stdout);
-    assert!(answers.contains("Order #1001 (Storm Lantern, Enamel Mug) is processed. Its tracking number is HP440028817. The total is 89.00 USD."), "{answers}");
+    assert!(answers.contains("Order #1001 (Storm Lantern, Enamel Mug) is shipped. Its tracking number is HP440028817. The total is 89.00 USD."), "{answers}");
     assert!(answers.contains("I found no order #2001 of yours."), "{answers}");
     let pid = demo.id();
     let folders = || {

@@ -24,8 +24,8 @@ use crate::support::{
 const DEADLINE: Duration = Duration::from_secs(1);
 
 fn set_short_deadlines(settings: &mut Settings) {
-    settings.outside.deadline = DEADLINE;
-    settings.outside.allow_loopback = true;
+    settings.outbound.deadline = DEADLINE;
+    settings.outbound.allow_loopback = true;
     if let MailSettings::Smtp(smtp) = &mut settings.mail {
         smtp.deadline = DEADLINE;
     }
@@ -128,7 +128,7 @@ async fn refunds_wait_for_the_payment_provider_and_are_made_once() {
     let url = format!("http://{}", proxy.address);
     let app = TestApp::start_with_settings(|settings| {
         set_short_deadlines(settings);
-        settings.outside.stripe_url = url;
+        settings.outbound.stripe_url = url;
     })
     .await;
     app.give_secret(Kind::Stripe, None, "sk_test_of_the_tests").await;
@@ -266,8 +266,8 @@ async fn a_name_server_that_is_silent_or_talks_rubbish_holds_up_one_delivery_and
     });
     let app = TestApp::start_with_settings(|settings| {
         set_short_deadlines(settings);
-        settings.outside.deadline = Duration::from_secs(8);
-        settings.outside.dns = Some(address);
+        settings.outbound.deadline = Duration::from_secs(8);
+        settings.outbound.dns = Some(address);
     })
     .await;
     app.give_secret(
@@ -350,7 +350,7 @@ async fn a_relay_that_fails_on_and_on_is_left_alone_and_costs_no_attempts() {
     .await;
     let (status, seen) = admin.read("/v1/staff/status").await;
     assert_eq!(
-        (status, &seen["resting"], &seen["ready"]),
+        (status, &seen["open_circuits"], &seen["ready"]),
         (StatusCode::OK, &json!(["mail"]), &json!(true))
     );
 }
@@ -489,7 +489,7 @@ async fn a_slow_model_takes_nothing_that_others_need() {
 
 #[tokio::test]
 async fn when_as_many_turns_run_as_may_the_next_one_is_told_to_come_back_and_nothing_is_stored() {
-    let app = TestApp::start_with_settings(|settings| settings.most_turns = 2).await;
+    let app = TestApp::start_with_settings(|settings| settings.max_turns = 2).await;
     let mia = app.shopper("mia").await;
     app.model
         .respond(|_| Reply::After(Duration::from_secs(2), Box::new(Reply::text("late"))));

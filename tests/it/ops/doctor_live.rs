@@ -84,7 +84,7 @@ async fn each_planted_fault_is_named() {
     app.execute_sql("INSERT INTO origins (tenant_id, origin) SELECT tenant_id, 'https://shop.example' FROM tenants")
         .await;
     app.execute_sql("INSERT INTO staff (tenant_id, id, email, role, password_hash, totp_confirmed_at) SELECT tenant_id, gen_random_uuid(), 'ann@shop.example', 'admin', 'x', now() FROM tenants").await;
-    app.execute_sql("INSERT INTO budgets (tenant_id, conversation_micros, shopper_day_micros, tenant_day_micros, tenant_month_micros, updated_at, updated_by) SELECT tenant_id, 1, 1, 1, 1, now(), id FROM staff").await;
+    app.execute_sql("INSERT INTO budgets (tenant_id, conversation_micros, shopper_day_micros, store_day_micros, store_month_micros, updated_at, updated_by) SELECT tenant_id, 1, 1, 1, 1, now(), id FROM staff").await;
     let trial = examine(&app, &[], &fresh).await;
     assert_eq!(
         trial,

@@ -9,8 +9,8 @@ use serde_json::json;
 use crate::support::{
     Reply, TestApp, database,
     fault_proxy::{Fault, FaultProxy, Upstream},
-    ingest::{Ingest, attribute},
     process::{Process, free_port},
+    recording_server::{RecordingServer, attribute},
     shopper::answer,
 };
 
@@ -102,7 +102,7 @@ async fn metrics_count_what_happens_and_no_label_is_anybodys_text() {
     assert!(
         value(
             &metrics,
-            r#"countersign_budget_used_ratios{what="model",kind="tenant_day"}"#
+            r#"countersign_budget_used_ratios{what="model",kind="store_day"}"#
         ) > 0.0
     );
     // Only labels are compared, because the digits of a value may equal an order's number.
@@ -134,7 +134,7 @@ async fn readiness_is_about_this_release_and_its_database() {
     let ready = || async { answer(app.http.get(format!("http://127.0.0.1:{port}/ready"))).await };
     let (status, seen) = ready().await;
     assert_eq!(
-        (status, &seen["ready"], &seen["resting"]),
+        (status, &seen["ready"], &seen["open_circuits"]),
         (StatusCode::OK, &json!(true), &json!([]))
     );
     let older = "DELETE FROM _sqlx_migrations WHERE version = (SELECT max(version) FROM _sqlx_migrations)";
@@ -153,7 +153,7 @@ async fn readiness_is_about_this_release_and_its_database() {
 
 #[tokio::test]
 async fn a_request_is_one_tree_of_spans_from_the_edge_to_the_database_and_on_to_the_model() {
-    let collector = Ingest::start().await;
+    let collector = RecordingServer::start().await;
     let app = TestApp::start().await;
     let endpoint = format!("http://{}/v1/traces", collector.address);
     let environment = [("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", endpoint.as_str())];
@@ -239,7 +239,7 @@ async fn without_a_collector_nothing_is_traced_and_a_strangers_trace_is_no_harm(
 
 #[tokio::test]
 async fn an_error_reaches_sentry_with_release_environment_and_request_id() {
-    let sentry = Ingest::start().await;
+    let sentry = RecordingServer::start().await;
     let app = TestApp::start().await;
     let socket = database::postgres().await.socket_folder().join(".s.PGSQL.5432");
     let way = FaultProxy::to(Upstream::Unix(socket)).await;

@@ -10,8 +10,8 @@ use serde_json::json;
 
 use crate::support::{
     Misbehaviour, Reply, TestApp,
-    ingest::Ingest,
     process::{Process, free_port},
+    recording_server::RecordingServer,
     shopper::answer,
 };
 
@@ -20,7 +20,7 @@ const CANARIES: &str = include_str!("../../../src/telemetry/canaries.tsv");
 
 #[tokio::test]
 async fn canaries_sent_to_every_input_appear_in_no_output() {
-    let (sentry, collector) = (Ingest::start().await, Ingest::start().await);
+    let (sentry, collector) = (RecordingServer::start().await, RecordingServer::start().await);
     let app = TestApp::without_worker().await;
     let internal = format!("127.0.0.1:{}", free_port());
     let mut process = Process::serve_with(
@@ -241,7 +241,7 @@ fn child_that_says_everything_and_crashes() {
 
 #[tokio::test]
 async fn what_a_crashing_process_says_holds_no_canary() {
-    let sentry = Ingest::start().await;
+    let sentry = RecordingServer::start().await;
     let here = module_path!().trim_start_matches("it::");
     let child = format!("{here}::child_that_says_everything_and_crashes");
     let child = tokio::process::Command::new(std::env::current_exe().expect("this test"))

@@ -2,10 +2,10 @@
 
 mod access;
 mod adversary;
+mod credential_epochs;
 mod erasure;
 mod injection;
 mod limits;
 mod logs;
 mod privacy;
-mod proofs;
-mod shares;
+mod quotas;

@@ -56,7 +56,7 @@ impl TestApp {
         Self::start_with(model, settings).await
     }
 
-    /// Starts the server with the offline model.
+    /// Starts the server with the fallback rules.
     pub async fn offline() -> Self {
         Self::start_with(FakeOpenAi::start().await, ModelSettings::Offline).await
     }
@@ -72,7 +72,7 @@ impl TestApp {
         Self::build(model, model_settings, true, |_| ()).await
     }
 
-    /// Starts the server with the offline model and changed settings.
+    /// Starts the server with the fallback rules and changed settings.
     pub async fn offline_with_settings(change: impl FnOnce(&mut Settings)) -> Self {
         Self::build(FakeOpenAi::start().await, ModelSettings::Offline, true, change).await
     }

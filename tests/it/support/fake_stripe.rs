@@ -31,7 +31,7 @@ struct Shared {
     books: Mutex<Books>,
     /// Every call, whether it succeeded or not.
     calls: Mutex<Vec<Call>>,
-    misdeeds: Mutex<VecDeque<Misdeed>>,
+    faults: Mutex<VecDeque<StripeFault>>,
     /// Orders that were cancelled at the shop, and how often each was.
     cancelled: Mutex<HashMap<String, usize>>,
     /// Refunds at the shop: their notes and amounts.
@@ -45,7 +45,7 @@ pub struct Call {
 }
 
 #[derive(Clone, Debug)]
-pub enum Misdeed {
+pub enum StripeFault {
     /// Does nothing and answers with this status and body.
     Answers(u16, &'static str),
     /// Does what it is asked and answers 500.
@@ -75,8 +75,8 @@ impl FakeStripe {
         Self { url, shared }
     }
 
-    pub fn misbehave(&self, misdeeds: impl IntoIterator<Item = Misdeed>) {
-        self.shared.misdeeds.lock().expect("no panic").extend(misdeeds);
+    pub fn inject(&self, faults: impl IntoIterator<Item = StripeFault>) {
+        self.shared.faults.lock().expect("no panic").extend(faults);
     }
 
     /// The refunds that were made.
@@ -104,14 +104,14 @@ impl FakeStripe {
     }
 }
 
-fn note(shared: &Shared, headers: &HeaderMap, body: &Bytes) -> Option<Misdeed> {
+fn note(shared: &Shared, headers: &HeaderMap, body: &Bytes) -> Option<StripeFault> {
     let headers = headers
         .iter()
         .map(|(name, value)| (name.to_string(), value.to_str().unwrap_or_default().to_owned()))
         .collect();
     let body = String::from_utf8_lossy(body).into_owned();
     shared.calls.lock().expect("no panic").push(Call { headers, body });
-    shared.misdeeds.lock().expect("no panic").pop_front()
+    shared.faults.lock().expect("no panic").pop_front()
 }
 
 fn form(body: &Bytes) -> Form {
@@ -129,8 +129,8 @@ async fn keyed(
     body: &Bytes,
     make: impl FnOnce(&mut Books, &str, &Form) -> (u16, Value),
 ) -> Response {
-    let misdeed = note(shared, headers, body);
-    if let Some(Misdeed::Answers(status, body)) = misdeed {
+    let fault = note(shared, headers, body);
+    if let Some(StripeFault::Answers(status, body)) = fault {
         return (
             StatusCode::from_u16(status).expect("a status"),
             [("retry-after", "1")],
@@ -140,9 +140,9 @@ async fn keyed(
     }
     let key = headers["idempotency-key"].to_str().expect("a key").to_owned();
     let made = make(&mut shared.books.lock().expect("no panic"), &key, &form(body));
-    match misdeed {
-        Some(Misdeed::DoesItAndFails) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
-        Some(Misdeed::DoesItAndIsSilent(time)) => {
+    match fault {
+        Some(StripeFault::DoesItAndFails) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+        Some(StripeFault::DoesItAndIsSilent(time)) => {
             tokio::time::sleep(time).await;
             plain(made)
         }
@@ -186,20 +186,22 @@ async fn refunds(State(shared): State<Arc<Shared>>, Query(query): Query<Form>) -
 
 async fn hook(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes) -> Response {
     match note(&shared, &headers, &body) {
-        Some(Misdeed::Answers(status, body)) => (StatusCode::from_u16(status).expect("a status"), body).into_response(),
-        Some(Misdeed::Redirects(to)) => (StatusCode::TEMPORARY_REDIRECT, [("location", to)]).into_response(),
+        Some(StripeFault::Answers(status, body)) => {
+            (StatusCode::from_u16(status).expect("a status"), body).into_response()
+        }
+        Some(StripeFault::Redirects(to)) => (StatusCode::TEMPORARY_REDIRECT, [("location", to)]).into_response(),
         _ => StatusCode::NO_CONTENT.into_response(),
     }
 }
 
 /// The part of Shopify's Admin GraphQL that the server uses. As with the real one, errors come with status 200.
 async fn graphql(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes) -> Response {
-    let misdeed = note(&shared, &headers, &body);
-    match misdeed {
-        Some(Misdeed::Answers(status, body)) => {
+    let fault = note(&shared, &headers, &body);
+    match fault {
+        Some(StripeFault::Answers(status, body)) => {
             return (StatusCode::from_u16(status).expect("a status"), body).into_response();
         }
-        Some(Misdeed::Redirects(code)) => {
+        Some(StripeFault::Redirects(code)) => {
             return axum::Json(json!({ "errors": [{ "extensions": { "code": code } }] })).into_response();
         }
         _ => {}
@@ -227,8 +229,8 @@ async fn graphql(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: By
         }
         json!({ "result": { "userErrors": [] } })
     };
-    match misdeed {
-        Some(Misdeed::DoesItAndFails) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    match fault {
+        Some(StripeFault::DoesItAndFails) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
         _ => axum::Json(json!({ "data": data })).into_response(),
     }
 }

@@ -71,7 +71,7 @@ async fn nobody_is_charged_twice_when_a_part_of_the_first_charge_went_back_befor
     let shop = Shop::open().await;
     shop.stripe
         .books(|books| books.next_charges.push_back(ChargeOutcome::Processing));
-    let waiting = shop.approved("change_order_items", dearer("card-mia")).await;
+    let waiting = shop.approved("change_order_items", price_increase("card-mia")).await;
     // The executor has claimed it and died: the state says that it is being executed.
     shop.app
         .execute_sql("UPDATE proposals SET state = 'executing' WHERE state = 'awaiting_payment'")
@@ -100,7 +100,7 @@ async fn what_comes_too_late_goes_back_when_a_part_of_it_went_back_already() {
     let shop = Shop::open().await;
     shop.stripe
         .books(|books| books.next_charges.push_back(ChargeOutcome::Processing));
-    let waiting = shop.approved("change_order_items", dearer("card-mia")).await;
+    let waiting = shop.approved("change_order_items", price_increase("card-mia")).await;
     let path = format!("/v1/proposals/{}/withdraw", waiting["id"].as_str().expect("an id"));
     assert_eq!(answer(shop.mia.post(&path)).await.0, StatusCode::OK);
     let mut tx = shop.app.executor_tx().await;

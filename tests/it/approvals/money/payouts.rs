@@ -36,7 +36,7 @@ async fn claimed(shop: &Shop, proposal: &Value, claim: &str) -> String {
         .to_owned()
 }
 
-async fn staff_says(shop: &Shop, act: &str) {
+async fn staff_settles(shop: &Shop, act: &str) {
     let (_, tasks) = shop.kim.read("/v1/staff/payments").await;
     let id = tasks["payments"][0]["id"].as_str().expect("a task");
     let sent = shop.kim.request("POST", &format!("/v1/staff/payments/{id}/{act}"));
@@ -87,7 +87,7 @@ async fn a_refund_is_told_as_paid_when_whoever_moves_it_says_so_and_not_before()
             "it has not moved yet"
         );
 
-        staff_says(&shop, act).await;
+        staff_settles(&shop, act).await;
         let now = shop.now(&executed).await;
         assert_eq!((&now["state"], &now["payout"]), (&json!("executed"), &json!(payout)));
         let said = notes(&shop, &executed).await;
@@ -149,7 +149,7 @@ async fn a_return_is_told_as_refunded_when_its_parcel_is_back_and_its_money_is_p
     assert_eq!(answer(shop.kim.request("POST", &path)).await.0, StatusCode::NO_CONTENT);
     shop.wait_until_idle().await;
     assert_eq!(shop.now(&returned).await["payout"], "requested");
-    staff_says(&shop, "confirm").await;
+    staff_settles(&shop, "confirm").await;
     assert_eq!(shop.now(&returned).await["payout"], "paid");
     let said = notes(&shop, &returned).await;
     assert!(said.last().expect("a note").contains("64.00 USD"), "{said:?}");
@@ -163,14 +163,14 @@ async fn a_gift_card_is_spent_once_whatever_it_is_held_for() {
         .execute_sql("UPDATE payment_methods SET balance_minor = 200 WHERE external_id = 'gift-mia'")
         .await;
     order_paid_by_hand(&shop, "4004", "delivered", "57.50").await;
-    let dearer = |number: &str, from: &str, to: &str| json!({ "order_number": number, "changes": [{ "item_id": from, "new_item_id": to }], "payment_method_id": "gift-mia" });
+    let price_increase = |number: &str, from: &str, to: &str| json!({ "order_number": number, "changes": [{ "item_id": from, "new_item_id": to }], "payment_method_id": "gift-mia" });
     // Two changes that cost 1.50 each are planned while nothing is held, and one of them is requested.
     let first = shop
         .mia
         .propose(
             &shop.app,
             "exchange_items",
-            dearer("3004", "bottle-steel", "bottle-red"),
+            price_increase("3004", "bottle-steel", "bottle-red"),
         )
         .await;
     let second = shop
@@ -178,7 +178,7 @@ async fn a_gift_card_is_spent_once_whatever_it_is_held_for() {
         .propose(
             &shop.app,
             "change_order_items",
-            dearer("3001", "bottle-steel", "bottle-red"),
+            price_increase("3001", "bottle-steel", "bottle-red"),
         )
         .await;
     for proposal in [&first, &second] {
@@ -192,13 +192,13 @@ async fn a_gift_card_is_spent_once_whatever_it_is_held_for() {
     states.sort_by_key(ToString::to_string);
     assert_eq!(states, ["awaiting_payment", "stale"]);
     // A third change is refused when it is planned.
-    let third = dearer("4004", "lantern-brass", "lantern-black");
+    let third = price_increase("4004", "lantern-brass", "lantern-black");
     shop.app
         .model
         .script([Reply::call("exchange_items", third), Reply::EchoToolResult]);
     let told = shop.mia.ask_text("exchange").await;
     assert!(told.contains("0.50 USD is left on the gift card"), "{told}");
-    staff_says(&shop, "confirm").await;
+    staff_settles(&shop, "confirm").await;
     shop.check_at_rest("spent once").await;
     // Money of a withdrawn request is available again.
     let mut db = shop.app.superuser().await;

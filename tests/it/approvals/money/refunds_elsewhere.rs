@@ -3,7 +3,7 @@
 use super::*;
 
 /// The events in which the provider tells of the newest refund, `count` of them.
-fn told_in(shop: &Shop, count: usize) -> Vec<Value> {
+fn refund_events(shop: &Shop, count: usize) -> Vec<Value> {
     let event = shop.stripe.books(|books| books.events.pop()).expect("an event");
     let topics = ["refund.created", "refund.updated", "charge.refund.updated"];
     let events = (0..count).map(|at| {
@@ -22,7 +22,7 @@ async fn twelve_events_at_once_about_one_refund_book_it_once() {
     for (number, _, _, _, _) in ORDERS {
         shop.stripe
             .books(|books| refund_at_provider(books, &format!("pi_{number}"), 500));
-        let events = told_in(&shop, 12);
+        let events = refund_events(&shop, 12);
         futures::future::join_all(events.iter().map(|event| shop.send(event))).await;
         shop.wait_until_idle().await;
         assert_eq!(shop.balance(number).await.2, 500, "{number}");
@@ -69,7 +69,7 @@ async fn the_store_and_its_provider_tell_of_one_refund_at_the_same_time() {
             refund_at_provider(books, &payment, 1000);
         });
         let order = order_of(&number, "delivered", 1, json!([paid, by_card("refund", "10.00", None)]));
-        let events = told_in(shop, 3);
+        let events = refund_events(shop, 3);
         let sent = async {
             futures::future::join_all(events.iter().map(|event| shop.send(event))).await;
         };
@@ -121,7 +121,7 @@ async fn a_task_that_staff_do_at_the_provider_is_one_refund() {
     for says_so_first in [true, false] {
         let shop = Shop::open().await;
         let admin = shop.app.staff("ann@shop.example", Admin).await;
-        shop.stripe.misbehave([Misdeed::Answers(503, "{}")]);
+        shop.stripe.inject([StripeFault::Answers(503, "{}")]);
         let refund = json!({ "order_number": "3003", "amount": "4.00", "reason": "scratched" });
         let proposal = shop.mia.propose(&shop.app, "request_refund", refund).await;
         shop.kim.approve(&proposal).await;

@@ -9,7 +9,7 @@ use super::*;
 use crate::support::database;
 
 /// Works off all jobs of a database.
-async fn work_off(shop: &Shop, database: &str) {
+async fn process_everything_due(shop: &Shop, database: &str) {
     let postgres = database::postgres().await;
     let address = postgres.address(database);
     let (_url, _stop) = shop
@@ -75,18 +75,18 @@ async fn what_was_executed_after_the_dump_moves_no_money_again_after_the_restore
     for days in [0, 2] {
         let shop = Shop::open_with(|settings| settings.run_worker = false).await;
         let refund = json!({ "order_number": "3003", "amount": "5.00", "reason": "scratched" });
-        let dearer_lantern = json!({ "order_number": "3002", "payment_method_id": "card2-mia" });
+        let price_increase_of_lantern = json!({ "order_number": "3002", "payment_method_id": "card2-mia" });
         for (tool, arguments) in [
             ("request_refund", refund),
-            ("change_order_items", dearer("card-mia")),
-            ("change_order_payment", dearer_lantern),
+            ("change_order_items", price_increase("card-mia")),
+            ("change_order_payment", price_increase_of_lantern),
         ] {
             let proposal = shop.mia.propose(&shop.app, tool, arguments).await;
             assert_eq!(shop.kim.approve(&proposal).await.0, StatusCode::OK);
         }
         let restored = format!("{}_restored", shop.app.database);
         copy(&shop, &restored).await;
-        work_off(&shop, &shop.app.database).await;
+        process_everything_due(&shop, &shop.app.database).await;
         let moved = |books: &mut Books| {
             let charged: Vec<_> = books
                 .charges
@@ -101,7 +101,7 @@ async fn what_was_executed_after_the_dump_moves_no_money_again_after_the_restore
             shop.app.clock.advance(chrono::Duration::days(days));
             shop.stripe.books(Books::forget_keys);
         }
-        work_off(&shop, &restored).await;
+        process_everything_due(&shop, &restored).await;
         assert_eq!(shop.stripe.books(moved), (150 + 6400, 500, 6400), "after {days} days");
         let mut db = PgConnection::connect_with(&database::postgres().await.admin(&restored))
             .await
@@ -119,7 +119,7 @@ async fn what_is_approved_the_next_day_is_charged_and_needs_no_page() {
     let shop = Shop::open().await;
     let proposal = shop
         .mia
-        .propose(&shop.app, "change_order_items", dearer("card-mia"))
+        .propose(&shop.app, "change_order_items", price_increase("card-mia"))
         .await;
     shop.app.clock.advance(chrono::Duration::hours(21));
     let kim = shop.app.staff("jo@shop.example", Approver).await;

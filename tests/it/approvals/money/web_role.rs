@@ -30,7 +30,7 @@ async fn id_of(shop: &Shop, query: &'static str) -> uuid::Uuid {
 #[tokio::test]
 async fn the_web_role_alone_says_of_no_money_and_no_parcel_that_it_came() {
     let shop = Shop::open().await;
-    let waiting = shop.approved("change_order_items", dearer("gift-mia")).await;
+    let waiting = shop.approved("change_order_items", price_increase("gift-mia")).await;
     assert_eq!(waiting["state"], "awaiting_payment");
     let items = json!({ "order_number": "3003", "item_ids": ["lantern-brass"], "payment_method_id": "card-mia" });
     let parcel = shop.approved("return_items", items).await;
@@ -105,7 +105,7 @@ async fn the_web_role_alone_says_of_no_money_and_no_parcel_that_it_came() {
 #[tokio::test]
 async fn what_staff_say_over_the_api_is_in_the_audit_once() {
     let shop = Shop::open().await;
-    shop.approved("change_order_items", dearer("gift-mia")).await;
+    shop.approved("change_order_items", price_increase("gift-mia")).await;
     let (_, tasks) = shop.kim.read("/v1/staff/payments").await;
     let id = tasks["payments"][0]["id"].as_str().expect("a task");
     let confirm = shop.kim.request("POST", &format!("/v1/staff/payments/{id}/confirm"));

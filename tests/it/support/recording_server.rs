@@ -16,12 +16,12 @@ use tokio::net::TcpListener;
 type Taken = Arc<Mutex<Vec<(String, Bytes)>>>;
 
 #[derive(Clone)]
-pub struct Ingest {
+pub struct RecordingServer {
     pub address: String,
     taken: Taken,
 }
 
-impl Ingest {
+impl RecordingServer {
     pub async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address").to_string();

@@ -11,8 +11,8 @@ use crate::{
 };
 
 /// Asked where a return may be of several orders.
-pub(super) const WHICH_ORDER: TextKey = TextKey("offline-return-which");
-const NOT_FOUND: TextKey = TextKey("offline-not-found");
+pub(super) const WHICH_ORDER: TextKey = TextKey("fallback-return-which");
+const NOT_FOUND: TextKey = TextKey("fallback-not-found");
 
 /// One call and what came of it.
 pub(super) struct ToolResult<'a> {
@@ -65,14 +65,14 @@ pub(super) fn results(messages: &[PromptMessage]) -> Vec<ToolResult<'_>> {
 }
 
 /// A result in words. What lacks the fields that its sentence needs is told as not found: half a sentence would be a false one.
-pub(super) fn tell(result: &ToolResult<'_>, language: Language) -> String {
+pub(super) fn render(result: &ToolResult<'_>, language: Language) -> String {
     if let Some(error) = result.content.get("error") {
         let message = match error["code"].as_str() {
             Some("not_found") if result.tool == "search_help" => NOT_UNDERSTOOD,
-            Some("sign_in_first") => TextKey("offline-sign-in-first"),
-            Some("not_allowed") => TextKey("offline-not-allowed"),
+            Some("sign_in_first") => TextKey("fallback-sign-in-first"),
+            Some("not_allowed") => TextKey("fallback-not-allowed"),
             Some("not_found") => NOT_FOUND,
-            _ => TextKey("offline-not-now"),
+            _ => TextKey("fallback-not-now"),
         };
         // The store's rules are written in English.
         let reason = text(error, "message").trim_end_matches('.');
@@ -80,15 +80,15 @@ pub(super) fn tell(result: &ToolResult<'_>, language: Language) -> String {
     }
     let data = result.data();
     let told = match result.tool {
-        "get_order" => tell_order(data, language),
-        "list_orders" => Some(tell_orders(data, language)),
-        "get_refund_status" => tell_refund(data, language),
-        "search_products" => Some(tell_products(data, language)),
-        "get_profile" => tell_profile(data, language),
-        "search_help" => tell_help(data, language),
-        "return_items" => Some(TextKey("offline-return-asked").in_language(language)),
-        "hand_off" => Some(TextKey("offline-person-called").in_language(language)),
-        _ if data.get("proposal_id").is_some() => Some(TextKey("offline-proposed").in_language(language)),
+        "get_order" => render_order(data, language),
+        "list_orders" => Some(render_orders(data, language)),
+        "get_refund_status" => render_refund(data, language),
+        "search_products" => Some(render_products(data, language)),
+        "get_profile" => render_profile(data, language),
+        "search_help" => render_help(data, language),
+        "return_items" => Some(TextKey("fallback-return-asked").in_language(language)),
+        "hand_off" => Some(TextKey("fallback-person-called").in_language(language)),
+        _ if data.get("proposal_id").is_some() => Some(TextKey("fallback-proposed").in_language(language)),
         _ => None,
     };
     told.unwrap_or_else(|| NOT_FOUND.in_language(language))
@@ -112,7 +112,7 @@ fn given<'a>(value: &'a Value, field: &str) -> Option<&'a str> {
 }
 
 pub(super) fn status(order: &Value, language: Language) -> String {
-    let key = format!("offline-status-{}", text(order, "status").replace('_', "-"));
+    let key = format!("order-status-{}", text(order, "status").replace('_', "-"));
     language::text(language, &key, &[])
 }
 
@@ -121,11 +121,11 @@ fn names(value: &Value, field: &str, name: &str) -> String {
     names.join(", ")
 }
 
-fn tell_order(order: &Value, language: Language) -> Option<String> {
+fn render_order(order: &Value, language: Language) -> Option<String> {
     let parcels = list(order, "shipments").len();
     let numbers = names(order, "shipments", "tracking_number");
     let tracking =
-        TextKey("offline-tracking").with(language, &[("parcels", parcels.into()), ("numbers", numbers.into())]);
+        TextKey("fallback-tracking").with(language, &[("parcels", parcels.into()), ("numbers", numbers.into())]);
     given(order, "status")?;
     let items = Some(names(order, "lines", "name")).filter(|items| !items.is_empty())?;
     let values = [
@@ -135,10 +135,10 @@ fn tell_order(order: &Value, language: Language) -> Option<String> {
         ("tracking", tracking.into()),
         ("total", money(&order["total"], language)?.into()),
     ];
-    Some(TextKey("offline-order").with(language, &values))
+    Some(TextKey("fallback-order").with(language, &values))
 }
 
-pub(super) fn tell_orders(data: &Value, language: Language) -> String {
+pub(super) fn render_orders(data: &Value, language: Language) -> String {
     let orders = list(data, "orders");
     let tell = |order| {
         given(order, "status")?;
@@ -147,13 +147,13 @@ pub(super) fn tell_orders(data: &Value, language: Language) -> String {
             ("status", status(order, language).into()),
             ("total", money(&order["total"], language)?.into()),
         ];
-        Some(TextKey("offline-one-order").with(language, &values))
+        Some(TextKey("fallback-one-order").with(language, &values))
     };
     let told: Vec<String> = orders.iter().filter_map(tell).collect();
     match (told.is_empty(), data["orders"].is_array() && orders.is_empty()) {
-        (true, true) => TextKey("offline-no-orders").in_language(language),
+        (true, true) => TextKey("fallback-no-orders").in_language(language),
         (true, false) => NOT_FOUND.in_language(language),
-        _ => TextKey("offline-orders").with(language, &[("orders", told.join("; ").into())]),
+        _ => TextKey("fallback-orders").with(language, &[("orders", told.join("; ").into())]),
     }
 }
 
@@ -168,27 +168,27 @@ pub(super) fn ask_which(orders: &[&Value], language: Language) -> String {
 }
 
 /// How a return stands, by the state of its order and what was refunded.
-pub(super) fn tell_return(data: &Value, language: Language) -> String {
-    let Some(refund) = tell_refund(data, language) else {
+pub(super) fn render_return(data: &Value, language: Language) -> String {
+    let Some(refund) = render_refund(data, language) else {
         return NOT_FOUND.in_language(language);
     };
     let number = ("number", text(data, "order_number").into());
     let state = match text(data, "order_status") {
-        "return_requested" | "exchange_requested" => TextKey("offline-return-under-way").with(language, &[number]),
+        "return_requested" | "exchange_requested" => TextKey("fallback-return-under-way").with(language, &[number]),
         _ => {
             let order = serde_json::json!({ "status": data["order_status"] });
-            TextKey("offline-return-unknown").with(language, &[number, ("status", status(&order, language).into())])
+            TextKey("fallback-return-unknown").with(language, &[number, ("status", status(&order, language).into())])
         }
     };
     format!("{state} {refund}")
 }
 
-fn tell_refund(data: &Value, language: Language) -> Option<String> {
+fn render_refund(data: &Value, language: Language) -> Option<String> {
     let (number, refunds) = (given(data, "order_number")?, list(data, "refunds"));
     given(data, "order_status")?;
     if refunds.is_empty() {
         let paid = money(&data["paid"], language)?;
-        return Some(TextKey("offline-no-refund").with(language, &[("number", number.into()), ("paid", paid.into())]));
+        return Some(TextKey("fallback-no-refund").with(language, &[("number", number.into()), ("paid", paid.into())]));
     }
     let tell = |refund: &Value| {
         let (amount, method) = (money(&refund["amount"], language)?, text(refund, "payment_method_id"));
@@ -198,35 +198,35 @@ fn tell_refund(data: &Value, language: Language) -> Option<String> {
         TextKey("two-and-more").with(language, &[("first", first.into()), ("last", last.into())])
     };
     let refunds = refunds.iter().filter_map(tell).reduce(both)?;
-    Some(TextKey("offline-refunds").with(language, &[("number", number.into()), ("refunds", refunds.into())]))
+    Some(TextKey("fallback-refunds").with(language, &[("number", number.into()), ("refunds", refunds.into())]))
 }
 
-fn tell_products(data: &Value, language: Language) -> String {
+fn render_products(data: &Value, language: Language) -> String {
     let products = list(data, "products");
     if products.is_empty() {
-        return TextKey("offline-no-products").in_language(language);
+        return TextKey("fallback-no-products").in_language(language);
     }
     let tell = |product: &Value| {
         let name = ("name", given(product, "name")?.into());
         Some(match money(&product["price_from"], language) {
-            None => TextKey("offline-sold-out").with(language, &[name]),
-            Some(price) => TextKey("offline-product").with(language, &[name, ("price", price.into())]),
+            None => TextKey("fallback-sold-out").with(language, &[name]),
+            Some(price) => TextKey("fallback-product").with(language, &[name, ("price", price.into())]),
         })
     };
     let products: Vec<String> = products.iter().filter_map(tell).collect();
-    TextKey("offline-products").with(language, &[("products", products.join(", ").into())])
+    TextKey("fallback-products").with(language, &[("products", products.join(", ").into())])
 }
 
 /// The first article, with where it is from.
-fn tell_help(data: &Value, language: Language) -> Option<String> {
+fn render_help(data: &Value, language: Language) -> Option<String> {
     let article = list(data, "articles").first()?;
     let (excerpt, title) = (given(article, "excerpt")?, given(article, "title")?);
-    Some(TextKey("offline-article").with(language, &[("excerpt", excerpt.into()), ("title", title.into())]))
+    Some(TextKey("fallback-article").with(language, &[("excerpt", excerpt.into()), ("title", title.into())]))
 }
 
-fn tell_profile(data: &Value, language: Language) -> Option<String> {
+fn render_profile(data: &Value, language: Language) -> Option<String> {
     let address = match &data["address"] {
-        Value::Null => TextKey("offline-no-address").in_language(language),
+        Value::Null => TextKey("fallback-no-address").in_language(language),
         address => format!(
             "{}, {} {}",
             text(address, "address1"),
@@ -235,7 +235,7 @@ fn tell_profile(data: &Value, language: Language) -> Option<String> {
         ),
     };
     let methods = match names(data, "payment_methods", "id") {
-        none if none.is_empty() => TextKey("offline-no-methods").in_language(language),
+        none if none.is_empty() => TextKey("fallback-no-methods").in_language(language),
         methods => methods,
     };
     let name = format!("{} {}", text(data, "first_name"), text(data, "last_name"));
@@ -245,5 +245,5 @@ fn tell_profile(data: &Value, language: Language) -> Option<String> {
         ("address", address.into()),
         ("methods", methods.into()),
     ];
-    Some(TextKey("offline-profile").with(language, &values))
+    Some(TextKey("fallback-profile").with(language, &values))
 }

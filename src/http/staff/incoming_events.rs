@@ -14,7 +14,7 @@ use crate::{
         staff::StaffChange,
     },
     identity::StaffMember,
-    integrations::webhook_inbox::{self, Received, ReceivedState},
+    integrations::webhook_inbox::{self, IncomingEvent, ReceivedState},
     tenancy::{Pool, Web},
 };
 
@@ -35,11 +35,11 @@ pub struct EventPage {
 
 #[derive(Serialize, ToSchema)]
 pub struct Events {
-    events: Vec<Received>,
+    events: Vec<IncomingEvent>,
 }
 
 /// Lists the events that other systems have sent, newest first.
-#[utoipa::path(get, path = "/v1/staff/incoming", tag = "staff", params(EventPage),
+#[utoipa::path(get, path = "/v1/staff/incoming", operation_id = "listIncomingEvents", tag = "staff", params(EventPage),
     responses((status = 200, body = Events), BadQuery, Role, Unauthenticated))]
 pub async fn list(
     staff: StaffMember,
@@ -52,7 +52,7 @@ pub async fn list(
 }
 
 /// Retries an event that was given up.
-#[utoipa::path(post, path = "/v1/staff/incoming/{id}/retry", tag = "staff", params(("id" = Uuid, Path)),
+#[utoipa::path(post, path = "/v1/staff/incoming/{id}/retry", operation_id = "retryIncomingEvent", tag = "staff", params(("id" = Uuid, Path)),
     responses((status = 202, description = "The event will be processed"), NotFound, Role, Unauthenticated))]
 pub async fn retry(change: StaffChange, Path(id): Path<Uuid>) -> Result<StatusCode, Problem> {
     let now = change.now;

@@ -67,8 +67,8 @@ async fn guests_spend_their_share_on_two_replicas_and_a_shopper_is_answered() {
     // A network's share is a little more than one call reserves, and the share of all guests is four times that.
     let day = held * 3 / 2 * 4 * 10;
     let admin = app.staff("kim@shop.example", StaffRole::Admin).await;
-    let caps = json!({ "conversation_micros": 1_000_000_000, "shopper_day_micros": 1_000_000_000, "tenant_day_micros": day,
-        "tenant_month_micros": 1_000_000_000, "guests_percent": 10, "network_percent": 25 });
+    let caps = json!({ "conversation_micros": 1_000_000_000, "shopper_day_micros": 1_000_000_000, "store_day_micros": day,
+        "store_month_micros": 1_000_000_000, "guests_percent": 10, "network_percent": 25 });
     let (status, body) = answer(admin.request("PUT", "/v1/staff/budget").json(&caps)).await;
     assert_eq!(
         (status, &body["guests_percent"]),
@@ -146,7 +146,7 @@ async fn guests_spend_their_share_on_two_replicas_and_a_shopper_is_answered() {
 async fn slow_answers_to_guests_leave_places_for_a_shopper() {
     let app = TestApp::start_with_settings(|settings| {
         behind_a_proxy(settings);
-        settings.most_turns = 16;
+        settings.max_turns = 16;
     })
     .await;
     let mia = app.shopper("mia").await;
@@ -184,7 +184,7 @@ async fn slow_answers_to_guests_leave_places_for_a_shopper() {
 async fn accounts_have_their_turns_and_those_of_one_network_theirs() {
     let app = TestApp::start_with_settings(|settings| {
         behind_a_proxy(settings);
-        settings.most_turns = 6;
+        settings.max_turns = 6;
     })
     .await;
     let (mia, noah) = (app.shopper("mia").await, app.shopper("noah").await);
@@ -207,7 +207,7 @@ async fn accounts_have_their_turns_and_those_of_one_network_theirs() {
     }
     let app = TestApp::start_with_settings(|settings| {
         behind_a_proxy(settings);
-        settings.most_turns = 4;
+        settings.max_turns = 4;
     })
     .await;
     let (mia, noah) = (app.shopper("mia").await, app.shopper("noah").await);
@@ -228,7 +228,7 @@ async fn accounts_have_their_turns_and_those_of_one_network_theirs() {
 
 #[tokio::test]
 async fn requests_in_hand_are_counted_and_health_answers_all_the_same() {
-    let app = TestApp::start_with_settings(|settings| settings.limits.most_requests = 3).await;
+    let app = TestApp::start_with_settings(|settings| settings.limits.max_requests = 3).await;
     let mia = app.shopper("mia").await;
     app.model
         .respond(|_| Reply::After(Duration::from_secs(3), Box::new(Reply::text("Hello."))));
@@ -251,7 +251,7 @@ async fn requests_in_hand_are_counted_and_health_answers_all_the_same() {
 
 #[tokio::test]
 async fn a_connection_waits_for_a_place_and_is_served_when_one_is_free() {
-    let app = TestApp::offline_with_settings(|settings| settings.connections.most = 16).await;
+    let app = TestApp::offline_with_settings(|settings| settings.connections.max = 16).await;
     let to: SocketAddr = app.url.trim_start_matches("http://").parse().expect("an address");
     let mut idle = Vec::new();
     for _ in 0..16 {

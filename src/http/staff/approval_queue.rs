@@ -6,7 +6,7 @@ use axum::{
     Json,
     extract::State,
     http::StatusCode,
-    response::{IntoResponse, Response, Sse, sse},
+    response::{Response, sse},
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use futures::stream;
@@ -27,7 +27,7 @@ use crate::{
         drain::Drain,
         extract::{self, Body, Path, Query},
         problem::Problem,
-        proposals::{AsShown, DecisionRequest, Proposals},
+        proposals::{DecisionDigest, DecisionRequest, Proposals},
         responses::{BadBody, BadQuery, Decision, NotFound, Role, Unauthenticated},
         staff::StaffChange,
     },
@@ -72,7 +72,7 @@ fn decimal(text: &str) -> Result<(), ValidationError> {
 }
 
 /// Lists proposals, newest first.
-#[utoipa::path(get, path = "/v1/staff/proposals", tag = "staff", params(Queue),
+#[utoipa::path(get, path = "/v1/staff/proposals", operation_id = "listStaffProposals", tag = "staff", params(Queue),
     responses((status = 200, body = Proposals), BadQuery, Role, Unauthenticated))]
 pub async fn queue(
     staff: StaffMember,
@@ -103,7 +103,7 @@ pub struct ProposalInContext {
 }
 
 /// Shows a proposal: its exact effect and the conversation it came from.
-#[utoipa::path(get, path = "/v1/staff/proposals/{id}", tag = "staff", params(("id" = ProposalId, Path)),
+#[utoipa::path(get, path = "/v1/staff/proposals/{id}", operation_id = "getStaffProposal", tag = "staff", params(("id" = ProposalId, Path)),
     responses((status = 200, body = ProposalInContext), NotFound, Role, Unauthenticated))]
 pub async fn proposal(
     staff: StaffMember,
@@ -117,12 +117,12 @@ pub async fn proposal(
 }
 
 /// Approves the proposal whose digest was shown.
-#[utoipa::path(post, path = "/v1/staff/proposals/{id}/approve", tag = "staff", params(("id" = ProposalId, Path)), request_body = AsShown,
+#[utoipa::path(post, path = "/v1/staff/proposals/{id}/approve", operation_id = "approveProposal", tag = "staff", params(("id" = ProposalId, Path)), request_body = DecisionDigest,
     responses((status = 200, body = ProposalView), Decision, NotFound, Unauthenticated, BadBody))]
 pub async fn approve(
     staff: StaffMember,
     decision: DecisionRequest,
-    Body(body): Body<AsShown>,
+    Body(body): Body<DecisionDigest>,
 ) -> Result<Json<ProposalView>, Problem> {
     decision
         .decide(Decider::Staff(&staff), Verdict::Approve { digest: body.digest })
@@ -139,7 +139,7 @@ pub struct Rejection {
 }
 
 /// Rejects a proposal with a reason.
-#[utoipa::path(post, path = "/v1/staff/proposals/{id}/reject", tag = "staff", params(("id" = ProposalId, Path)), request_body = Rejection,
+#[utoipa::path(post, path = "/v1/staff/proposals/{id}/reject", operation_id = "rejectProposal", tag = "staff", params(("id" = ProposalId, Path)), request_body = Rejection,
     responses((status = 200, body = ProposalView), Decision, NotFound, Unauthenticated, BadBody))]
 pub async fn reject(
     staff: StaffMember,
@@ -152,21 +152,21 @@ pub async fn reject(
 }
 
 /// Withdraws a proposal for a shopper who asked for it elsewhere.
-#[utoipa::path(post, path = "/v1/staff/proposals/{id}/withdraw", tag = "staff", params(("id" = ProposalId, Path)),
+#[utoipa::path(post, path = "/v1/staff/proposals/{id}/withdraw", operation_id = "staffWithdrawProposal", tag = "staff", params(("id" = ProposalId, Path)),
     responses((status = 200, body = ProposalView), Decision, NotFound, Unauthenticated))]
 pub async fn withdraw(staff: StaffMember, decision: DecisionRequest) -> Result<Json<ProposalView>, Problem> {
     decision.decide(Decider::Staff(&staff), Verdict::Withdraw).await
 }
 
 /// Confirms that the returned items have arrived. A return is refunded, and an exchange's price difference is settled, once.
-#[utoipa::path(post, path = "/v1/staff/proposals/{id}/received", tag = "staff", params(("id" = ProposalId, Path)),
+#[utoipa::path(post, path = "/v1/staff/proposals/{id}/received", operation_id = "confirmReturnReceived", tag = "staff", params(("id" = ProposalId, Path)),
     responses((status = 204), NotFound, Role, Unauthenticated))]
 pub async fn received(change: StaffChange, Path(id): Path<ProposalId>) -> Result<StatusCode, Problem> {
     end_return(change, id, true).await
 }
 
 /// Cancels a return or exchange whose parcel has not arrived. The shopper keeps the items, and what was paid for it is refunded.
-#[utoipa::path(post, path = "/v1/staff/proposals/{id}/call-off", tag = "staff", params(("id" = ProposalId, Path)),
+#[utoipa::path(post, path = "/v1/staff/proposals/{id}/call-off", operation_id = "callOffReturn", tag = "staff", params(("id" = ProposalId, Path)),
     responses((status = 204), NotFound, Role, Unauthenticated))]
 pub async fn call_off(change: StaffChange, Path(id): Path<ProposalId>) -> Result<StatusCode, Problem> {
     end_return(change, id, false).await
@@ -180,7 +180,7 @@ async fn end_return(change: StaffChange, id: ProposalId, has_come: bool) -> Resu
 }
 
 /// Follows the queue: sends an event for each proposal that is created or changes.
-#[utoipa::path(get, path = "/v1/staff/proposals/events", tag = "staff",
+#[utoipa::path(get, path = "/v1/staff/proposals/events", operation_id = "streamProposalEvents", tag = "staff",
     responses((status = 200, content_type = "text/event-stream", body = ProposalView), Role, Unauthenticated))]
 pub async fn events(
     staff: StaffMember,
@@ -216,7 +216,5 @@ pub async fn events(
             }
         },
     );
-    Sse::new(drain.bounded(changes))
-        .keep_alive(sse::KeepAlive::new().interval(Duration::from_secs(15)))
-        .into_response()
+    drain.event_stream(changes)
 }

@@ -1,4 +1,4 @@
-//! What the reader of every protocol keeps of an answer while it comes.
+//! The state that the three answer readers share while an answer streams in.
 
 use super::{
     Chunk, ModelError, Prompt,
@@ -7,19 +7,19 @@ use super::{
     tool_calls::{Finished, ToolCalls},
 };
 
-pub(super) struct PartialAnswer {
+pub(super) struct AnswerAssembler {
     text: HiddenText,
     is_check: bool,
     max_output_tokens: u32,
     pub calls: ToolCalls,
-    /// Why the answer ended: none while it goes on, `Some(None)` when it is whole.
+    /// `None` while the answer streams, `Some(None)` once it is complete, `Some(Some(e))` if it ended early.
     pub ended: Option<Option<ModelError>>,
     pub has_text: bool,
     /// An event came that is no JSON.
     pub has_unreadable: bool,
 }
 
-impl PartialAnswer {
+impl AnswerAssembler {
     /// `reasoning_first`: the answer begins inside the reasoning.
     pub fn new(prompt: &Prompt, reasoning_first: bool) -> Self {
         Self {

@@ -5,9 +5,9 @@
 use serde_json::{Value, json};
 
 use super::{
-    asking::singular,
     clauses::read,
-    telling::{list, text},
+    intents::singular,
+    render::{list, text},
     vocabulary::{NO, NO_FILLERS, NO_PHRASES, YES, YES_FILLERS, YES_PHRASES},
 };
 use crate::{
@@ -15,10 +15,10 @@ use crate::{
     store::order_number,
 };
 
-const QUESTION: TextKey = TextKey("offline-return-question");
+const QUESTION: TextKey = TextKey("fallback-return-question");
 /// The most units of one proposal.
-const MOST_UNITS: u64 = 50;
-/// What may be the only status of goods that come back.
+const MAX_UNITS: u64 = 50;
+/// The only order status in which goods can be returned.
 const DELIVERED: &str = "delivered";
 
 /// The rules' question back, as it stands at the end of an answer.
@@ -79,12 +79,12 @@ pub(super) fn ask_back(order: &Value, message: &str, language: Language) -> Stri
     let number = text(order, "number");
     let lines: Vec<&Value> = wanted(order, message);
     if text(order, "status") != DELIVERED {
-        let status = super::telling::status(order, language);
+        let status = super::render::status(order, language);
         let values = [("number", number.into()), ("status", status.into())];
-        return TextKey("offline-return-not-delivered").with(language, &values);
+        return TextKey("fallback-return-not-delivered").with(language, &values);
     }
-    if lines.is_empty() || units(&lines) > MOST_UNITS || method(order).is_none() {
-        return TextKey("offline-return-by-person").with(language, &[("number", number.into())]);
+    if lines.is_empty() || units(&lines) > MAX_UNITS || method(order).is_none() {
+        return TextKey("fallback-return-by-person").with(language, &[("number", number.into())]);
     }
     let values = [("goods", goods(&lines).into()), ("number", number.into())];
     QUESTION.with(language, &values)
@@ -94,7 +94,7 @@ pub(super) fn ask_back(order: &Value, message: &str, language: Language) -> Stri
 pub(super) fn propose(question: &Question, order: &Value) -> Option<(&'static str, Value)> {
     let lines = asked(question, order)?;
     let is_same = text(order, "status") == DELIVERED && text(order, "number") == question.number;
-    if !is_same || units(&lines) > MOST_UNITS {
+    if !is_same || units(&lines) > MAX_UNITS {
         return None;
     }
     let items: Vec<&str> = lines

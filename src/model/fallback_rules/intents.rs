@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{
     clauses::{Clause, clauses, read},
-    person, references,
+    human_request, references,
     vocabulary::{
         ASKS, CANCEL_RETURN, CHANGE, FILLERS, FINITE, GOODS, HELP_SUBJECTS, IMPERATIVE, IN_GENERAL, INFINITIVE, MINE,
         MY_ORDER, NEGATION, NOT_GOODS, ORDERS, OTHER_RETURN, OWN, PROFILE, Pattern, REFUND, RETURN, RETURN_RULES,
@@ -18,7 +18,7 @@ pub(super) enum Intent {
     /// A person is to take over.
     Person,
     /// Whether a person is there.
-    WhoIsThere,
+    AskIfHuman,
     /// Goods are to go back. Nothing is proposed for it before a question back is answered.
     Return,
     /// How a return stands.
@@ -47,17 +47,17 @@ impl Intent {
 
 /// An intent, and the orders that are named with it.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Wish {
+pub(super) struct DetectedIntent {
     pub intent: Intent,
     pub numbers: Vec<String>,
 }
 
 /// What a message asks for; nothing where it is not understood.
-pub(super) fn wishes(message: &str) -> Vec<Wish> {
+pub(super) fn intents(message: &str) -> Vec<DetectedIntent> {
     let clauses = clauses(message);
-    let mut found: Vec<Wish> = Vec::new();
+    let mut found: Vec<DetectedIntent> = Vec::new();
     for clause in &clauses {
-        let intents = intents(clause);
+        let intents = intents_of(clause);
         match found.last_mut() {
             // A number more for what was asked before: "Where are #1001 and #1003?"
             Some(last)
@@ -68,11 +68,11 @@ pub(super) fn wishes(message: &str) -> Vec<Wish> {
             {
                 last.numbers.extend(clause.numbers.iter().cloned());
             }
-            _ if intents.is_empty() && !clause.numbers.is_empty() => found.push(Wish {
+            _ if intents.is_empty() && !clause.numbers.is_empty() => found.push(DetectedIntent {
                 intent: Intent::Order,
                 numbers: clause.numbers.clone(),
             }),
-            _ => found.extend(intents.into_iter().map(|intent| Wish {
+            _ => found.extend(intents.into_iter().map(|intent| DetectedIntent {
                 numbers: if intent.is_about_orders() {
                     clause.numbers.clone()
                 } else {
@@ -87,35 +87,35 @@ pub(super) fn wishes(message: &str) -> Vec<Wish> {
 }
 
 /// Makes one list of what the clauses said: no intent twice, numbers from elsewhere in the message where a clause has none of its own.
-fn settle(found: &mut Vec<Wish>, clauses: &[Clause], message: &str) {
-    let mut merged: Vec<Wish> = Vec::new();
-    for wish in found.drain(..) {
-        match merged.iter_mut().find(|it| it.intent == wish.intent) {
-            Some(known) => known.numbers.extend(wish.numbers),
-            None => merged.push(wish),
+fn settle(found: &mut Vec<DetectedIntent>, clauses: &[Clause], message: &str) {
+    let mut merged: Vec<DetectedIntent> = Vec::new();
+    for detected in found.drain(..) {
+        match merged.iter_mut().find(|it| it.intent == detected.intent) {
+            Some(known) => known.numbers.extend(detected.numbers),
+            None => merged.push(detected),
         }
     }
     let everywhere: Vec<String> = clauses
         .iter()
         .flat_map(|clause| clause.numbers.iter().cloned())
         .collect();
-    let named = |wish: &Wish| wish.intent.is_about_orders() && !wish.numbers.is_empty();
-    let is_return = merged.iter().any(|wish| wish.intent == Intent::Return);
+    let named = |detected: &DetectedIntent| detected.intent.is_about_orders() && !detected.numbers.is_empty();
+    let is_return = merged.iter().any(|detected| detected.intent == Intent::Return);
     let is_special = merged
         .iter()
-        .any(|wish| wish.intent.is_about_orders() && wish.intent != Intent::Order);
+        .any(|detected| detected.intent.is_about_orders() && detected.intent != Intent::Order);
     // A return brings its refund with it, and what is known of an order comes with every other question about the same one.
-    merged.retain(|wish| match wish.intent {
+    merged.retain(|detected| match detected.intent {
         Intent::Refund => !is_return,
-        Intent::Order => !is_special || named(wish),
+        Intent::Order => !is_special || named(detected),
         _ => true,
     });
-    for wish in &mut merged {
-        if wish.intent.is_about_orders() && wish.numbers.is_empty() {
-            wish.numbers.clone_from(&everywhere);
+    for detected in &mut merged {
+        if detected.intent.is_about_orders() && detected.numbers.is_empty() {
+            detected.numbers.clone_from(&everywhere);
         }
         let mut known = Vec::new();
-        wish.numbers.retain(|number| {
+        detected.numbers.retain(|number| {
             let is_new = !known.contains(number);
             known.push(number.clone());
             is_new
@@ -123,13 +123,13 @@ fn settle(found: &mut Vec<Wish>, clauses: &[Clause], message: &str) {
     }
     let of_others: Vec<String> = merged
         .iter()
-        .filter(|wish| wish.intent.is_about_orders() && wish.intent != Intent::Order)
-        .flat_map(|wish| wish.numbers.clone())
+        .filter(|detected| detected.intent.is_about_orders() && detected.intent != Intent::Order)
+        .flat_map(|detected| detected.numbers.clone())
         .collect();
-    merged.retain(|wish| {
-        wish.intent != Intent::Order
-            || wish.numbers.is_empty()
-            || wish.numbers.iter().any(|number| !of_others.contains(number))
+    merged.retain(|detected| {
+        detected.intent != Intent::Order
+            || detected.numbers.is_empty()
+            || detected.numbers.iter().any(|number| !of_others.contains(number))
     });
     *found = merged;
     if found.is_empty() {
@@ -138,7 +138,7 @@ fn settle(found: &mut Vec<Wish>, clauses: &[Clause], message: &str) {
 }
 
 /// What a message without a known word may be: a number alone, the name of goods, a question.
-fn guess(message: &str) -> Option<Wish> {
+fn guess(message: &str) -> Option<DetectedIntent> {
     let intent = if references::has_digits(message) {
         Intent::Order
     } else if message.trim_end().ends_with(['?', '？']) && has(&ASKS, &read(message)) {
@@ -146,7 +146,7 @@ fn guess(message: &str) -> Option<Wish> {
     } else {
         return None;
     };
-    Some(Wish {
+    Some(DetectedIntent {
         intent,
         numbers: Vec::new(),
     })
@@ -156,15 +156,15 @@ fn is_denied(clause: &Clause) -> bool {
     clause.stays_denied || has(&NEGATION, &clause.words)
 }
 
-fn intents(clause: &Clause) -> Vec<Intent> {
+fn intents_of(clause: &Clause) -> Vec<Intent> {
     let words = &clause.words[..];
     let is_mine = has(&MINE, words);
     let mut found = Vec::new();
-    if person::is_wanted(words) && !is_denied(clause) {
+    if human_request::is_wanted(words) && !is_denied(clause) {
         return vec![Intent::Person];
     }
-    if person::is_asked_about(words) {
-        return vec![Intent::WhoIsThere];
+    if human_request::is_asked_about(words) {
+        return vec![Intent::AskIfHuman];
     }
     if has(&RETURN_RULES, words) {
         return vec![Intent::Help];
@@ -230,7 +230,7 @@ fn wants_return(clause: &Clause) -> bool {
     let Some(act) = RETURN.as_ref().and_then(|act| act.find_iter(words).last()) else {
         return false;
     };
-    // "It does not fit I want to return it": what is denied before the wish begins is something else.
+    // "It does not fit I want to return it": what is denied before the request begins is something else.
     let scope = [" i ", " we ", " ich ", " wir "]
         .iter()
         .filter_map(|subject| words[..act.start()].rfind(subject))
@@ -238,11 +238,11 @@ fn wants_return(clause: &Clause) -> bool {
         .unwrap_or(0);
     let is_german =
         act.as_str().contains("zurueck") || act.as_str().contains("zuruck") || act.as_str().contains("retournieren");
-    let wish = &words[scope..if is_german { words.len() } else { act.end() }];
-    if has(&NEGATION, wish) || (scope > 0 && doubts(&words[..scope])) {
+    let request = &words[scope..if is_german { words.len() } else { act.end() }];
+    if has(&NEGATION, request) || (scope > 0 && doubts(&words[..scope])) {
         return false;
     }
-    if has(&ASKS, wish.trim_start()) || has(&ASKS, words) {
+    if has(&ASKS, request.trim_start()) || has(&ASKS, words) {
         return false;
     }
     has(&WISHES, &words[..if is_german { words.len() } else { act.end() }])
@@ -261,7 +261,7 @@ fn doubts(before: &str) -> bool {
         && has(&NEGATION, before)
 }
 
-/// Whether the first of these words is denied: nothing before it in the clause turns the denial.
+/// Whether the word at the front is negated: the clause has no earlier word that cancels the negation.
 fn is_denied_word(clause: &Clause, pattern: &Pattern) -> bool {
     clause.stays_denied
         || pattern
@@ -292,7 +292,7 @@ fn goods(words: &str) -> Option<String> {
     (!words.is_empty()).then(|| words.join(" "))
 }
 
-/// Roughly: the shop's search finds parts of words.
+/// Strips a plural ending. This is approximate, because the search also matches parts of words.
 pub(super) fn singular(word: &str) -> &str {
     match word.strip_suffix('s') {
         Some(one) if word.len() > 3 && !one.ends_with('s') => one,
@@ -302,23 +302,26 @@ pub(super) fn singular(word: &str) -> &str {
 }
 
 /// The calls that answer what is asked for. None for what is answered without a look.
-pub(super) fn calls<'a>(wishes: impl Iterator<Item = &'a Wish>, message: &str) -> Vec<(&'static str, Value)> {
+pub(super) fn calls<'a>(
+    intents: impl Iterator<Item = &'a DetectedIntent>,
+    message: &str,
+) -> Vec<(&'static str, Value)> {
     let mut found: Vec<(&'static str, Value)> = Vec::new();
-    for wish in wishes {
-        let by_number = match wish.intent {
+    for detected in intents {
+        let by_number = match detected.intent {
             Intent::ReturnState | Intent::Refund => "get_refund_status",
             _ => "get_order",
         };
-        let calls: Vec<(&'static str, Value)> = match &wish.intent {
-            Intent::WhoIsThere => Vec::new(),
+        let calls: Vec<(&'static str, Value)> = match &detected.intent {
+            Intent::AskIfHuman => Vec::new(),
             Intent::Person => vec![("hand_off", json!({ "summary": "Asked for a person." }))],
             Intent::Profile => vec![("get_profile", json!({}))],
             Intent::Goods(goods) => vec![("search_products", json!({ "query": goods }))],
             Intent::Help => vec![("search_help", json!({ "query": short(message) }))],
-            _ if wish.numbers.is_empty() => vec![("list_orders", json!({}))],
+            _ if detected.numbers.is_empty() => vec![("list_orders", json!({}))],
             _ => {
                 let call = |number: &String| (by_number, json!({ "order_number": number }));
-                wish.numbers.iter().take(3).map(call).collect()
+                detected.numbers.iter().take(3).map(call).collect()
             }
         };
         for call in calls {

@@ -24,7 +24,7 @@ pub struct StaffHours {
 }
 
 /// Shows the business hours.
-#[utoipa::path(get, path = "/v1/staff/hours", tag = "staff", responses((status = 200, body = StaffHours), Role, Unauthenticated))]
+#[utoipa::path(get, path = "/v1/staff/hours", operation_id = "getBusinessHours", tag = "staff", responses((status = 200, body = StaffHours), Role, Unauthenticated))]
 pub async fn read(staff: StaffMember, State(web): State<Pool<Web>>) -> Result<Json<StaffHours>, Problem> {
     let mut tx = web.begin(staff.scope()).await?;
     let hours = business_hours::read(&mut tx).await?;
@@ -32,7 +32,7 @@ pub async fn read(staff: StaffMember, State(web): State<Pool<Web>>) -> Result<Js
 }
 
 /// Sets the business hours. A shopper who asks for a person at another time is told when staff are back.
-#[utoipa::path(put, path = "/v1/staff/hours", tag = "staff", request_body = Hours, responses((status = 204), Role, Unauthenticated, BadBody))]
+#[utoipa::path(put, path = "/v1/staff/hours", operation_id = "setBusinessHours", tag = "staff", request_body = Hours, responses((status = 204), Role, Unauthenticated, BadBody))]
 pub async fn write(change: StaffChange, Body(hours): Body<Hours>) -> Result<StatusCode, Problem> {
     let now = change.now;
     let mut tx = change.begin().await?;
@@ -51,7 +51,7 @@ pub async fn write(change: StaffChange, Body(hours): Body<Hours>) -> Result<Stat
 }
 
 /// Removes the business hours. Staff then count as always available.
-#[utoipa::path(delete, path = "/v1/staff/hours", tag = "staff", responses((status = 204), NotFound, Role, Unauthenticated))]
+#[utoipa::path(delete, path = "/v1/staff/hours", operation_id = "deleteBusinessHours", tag = "staff", responses((status = 204), NotFound, Role, Unauthenticated))]
 pub async fn remove(change: StaffChange) -> Result<StatusCode, Problem> {
     let mut tx = change.begin().await?;
     let found = business_hours::remove(&mut tx).await?;
