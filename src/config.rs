@@ -220,6 +220,18 @@ impl Settings {
         reader.finish(model)
     }
 
+    /// Reads the demo's log settings: readable text, and only warnings unless `RUST_LOG` says otherwise, so that the addresses that the
+    /// demo prints stay on the screen.
+    pub fn demo_telemetry(source: Source) -> Result<TelemetrySettings, ConfigError> {
+        let mut reader = Reader::new(source);
+        let log_levels = reader.log_levels().unwrap_or_else(|| "warn".to_owned());
+        let telemetry = TelemetrySettings {
+            log_levels,
+            ..TelemetrySettings::default()
+        };
+        reader.finish(Some(telemetry))
+    }
+
     /// Reads the database settings, for commands that need nothing else.
     pub fn database_only(source: Source) -> Result<DatabaseSettings, ConfigError> {
         let mut reader = Reader::new(source);
