@@ -81,6 +81,8 @@ pub fn routes<S: Clone + Send + Sync + 'static>(api: Api, secure: bool, public_u
         .merge(doctor::routes())
         .route("/console/", any(|| async { Redirect::to("/console") }))
         .route("/console/{*page}", any(no_such_page))
+        // A form's address is no page either, as when its answer is loaded again.
+        .method_not_allowed_fallback(no_such_page)
         .layer(middleware::from_fn(same_site))
         .layer(policy(POLICY))
         .with_state(Console {
