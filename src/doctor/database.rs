@@ -164,7 +164,7 @@ pub(super) async fn stores(pools: &Pools) -> Result<Vec<Finding>, sqlx::Error> {
                 Amber,
                 "second_factor_missing",
                 format!(
-                    "{} of its approvers and admins have no second factor yet; they cannot decide before they set one up, at their next sign-in",
+                    "approvers and admins without a second factor: {}; they cannot decide until they set one up, at their next sign-in",
                     seen.half
                 ),
             );
@@ -189,7 +189,7 @@ pub(super) async fn stores(pools: &Pools) -> Result<Vec<Finding>, sqlx::Error> {
                 Amber,
                 "delivery_dead",
                 format!(
-                    "{} deliveries were given up; console, *Deliveries*: send them again or drop them",
+                    "deliveries that were given up: {}; console, *Deliveries*: send them again or drop them",
                     seen.dead
                 ),
             );
@@ -199,7 +199,7 @@ pub(super) async fn stores(pools: &Pools) -> Result<Vec<Finding>, sqlx::Error> {
                 Amber,
                 "approval_forgotten",
                 format!(
-                    "{} proposals have waited four hours for staff; console, *Approvals*",
+                    "proposals that have waited four hours for staff: {}; console, *Approvals*",
                     seen.forgotten
                 ),
             );
@@ -216,7 +216,7 @@ pub(super) async fn stores(pools: &Pools) -> Result<Vec<Finding>, sqlx::Error> {
                 Amber,
                 "payment_forgotten",
                 format!(
-                    "{} payments have waited four hours for staff; console, *Payments*",
+                    "payments that have waited four hours for staff: {}; console, *Payments*",
                     seen.unpaid
                 ),
             );
@@ -226,7 +226,7 @@ pub(super) async fn stores(pools: &Pools) -> Result<Vec<Finding>, sqlx::Error> {
                 Red,
                 "execution_stuck",
                 format!(
-                    "{} approved proposals are not carried out: is a worker running?",
+                    "approved proposals that are not carried out: {}; is a worker running?",
                     seen.stuck
                 ),
             );

@@ -373,7 +373,10 @@ fn the_guide_for_forks_lists_every_place_that_knows_a_vendor() {
         for file in &files {
             let path = file.strip_prefix(&src).expect("below").display().to_string();
             if !path.starts_with(&folder) && mention.is_match(&fs::read_to_string(file).expect("text")) {
-                assert!(row.contains(&format!("`{path}`")), "docs/fork.md does not say that {path} knows {vendor}");
+                assert!(
+                    row.contains(&format!("`{path}`")),
+                    "docs/fork.md does not say that {path} knows {vendor}"
+                );
             }
         }
     }
