@@ -15,6 +15,7 @@ RUN mkdir src && touch src/lib.rs && echo 'fn main() {}' > src/main.rs \
     && cargo build --locked --profile ${PROFILE} --no-default-features && rm -rf src
 COPY migrations migrations
 COPY templates templates
+COPY locales locales
 COPY .sqlx .sqlx
 COPY src src
 # What /health and the logs say: the tag.

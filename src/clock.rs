@@ -8,7 +8,10 @@ use std::sync::{
 use chrono::{DateTime, Duration, SubsecRound, Utc};
 
 /// The machine's time, for commands and pages that have no [`Clock`]. In whole microseconds, because Postgres stores no finer time.
-#[allow(clippy::disallowed_methods, reason = "its home")]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "every other module asks this function or a `Clock`"
+)]
 pub fn now() -> DateTime<Utc> {
     Utc::now().trunc_subsecs(6)
 }

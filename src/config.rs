@@ -21,7 +21,7 @@ pub use reader::{ConfigError, Fault, Variables, environment};
 pub use crate::{
     http::{AddressHeader, Connections, Limits, Proxies, Rate},
     model::ModelSettings,
-    web::Storefront,
+    web::{Storefront, trial::TrialReason},
 };
 use crate::{
     identity::sessions::Lifetimes,
@@ -74,8 +74,8 @@ pub struct Settings {
     pub storefront: Option<watch::Receiver<Storefront>>,
     /// Whether this process runs the job queue too. Off where `countersign worker` runs it.
     pub run_worker: bool,
-    /// Whether the settings are unfit for a live store. Every page then has a banner.
-    pub trial: bool,
+    /// Why the settings are unfit for a live store. If there are reasons, every page has a banner that names them.
+    pub trial: Vec<TrialReason>,
     /// How long to go on serving after SIGTERM while `/health` answers 503, so that a load balancer sends no new requests.
     pub shutdown_drain: Duration,
     /// How long running turns and jobs may take to finish after that.
@@ -140,9 +140,7 @@ impl Settings {
         let connections = reader.connections();
         let needed = database.zip(model).zip(keyring).zip(mail).zip(public_url);
         reader.finish(needed.map(|((((database, model), keyring), mail), public_url)| Self {
-            trial: matches!(model, ModelSettings::Offline)
-                || matches!(&mail, MailSettings::Smtp(smtp) if smtp.plain)
-                || !public_url.starts_with("https://"),
+            trial: trial_reasons(&model, &mail, &public_url),
             listen,
             database,
             model,
@@ -185,7 +183,7 @@ impl Settings {
             model_check: None,
             lifetimes: Lifetimes::default(),
             retention: chrono::Duration::days(365),
-            trial: false,
+            trial: Vec::new(),
             secure_cookies: false,
             staff_second_factor: false,
             keyring: Arc::new(Keyring::new(&secret, None)),
@@ -218,6 +216,18 @@ impl Settings {
         let mut reader = Reader::new(variables);
         let model = reader.demo_model(given);
         reader.finish(model)
+    }
+
+    /// Reads the demo's log settings: readable text, and only warnings unless `RUST_LOG` says otherwise, so that the addresses that the
+    /// demo prints stay on the screen.
+    pub fn demo_telemetry(source: Variables) -> Result<TelemetrySettings, ConfigError> {
+        let mut reader = Reader::new(source);
+        let log_levels = reader.log_levels().unwrap_or_else(|| "warn".to_owned());
+        let telemetry = TelemetrySettings {
+            log_levels,
+            ..TelemetrySettings::default()
+        };
+        reader.finish(Some(telemetry))
     }
 
     /// Reads the database settings, for commands that need nothing else.
@@ -256,6 +266,19 @@ impl Settings {
         let database = reader.database();
         reader.finish(admin.zip(database))
     }
+}
+
+/// Why an installation with these settings is not for real shoppers.
+fn trial_reasons(model: &ModelSettings, mail: &MailSettings, public_url: &str) -> Vec<TrialReason> {
+    let is_plain_mail = matches!(mail, MailSettings::Smtp(smtp) if smtp.plain);
+    [
+        (matches!(model, ModelSettings::Offline), TrialReason::OfflineModel),
+        (is_plain_mail, TrialReason::PlainMail),
+        (!public_url.starts_with("https://"), TrialReason::PlainUrl),
+    ]
+    .into_iter()
+    .filter_map(|(applies, reason)| applies.then_some(reason))
+    .collect()
 }
 
 fn has_credential(url: &str) -> bool {

@@ -2,7 +2,7 @@
 
 use sqlx::{Connection, PgConnection};
 
-use super::CliError;
+use super::{CliError, terminal::say};
 use crate::{
     clock::Clock,
     config::{Settings, environment},
@@ -21,9 +21,8 @@ pub async fn run() -> Result<(), CliError> {
     }
     let mut connection = PgConnection::connect_with(&admin).await?;
     bootstrap::clear_restored(&mut connection).await?;
-    println!(
+    say(format_args!(
         "all sessions, API keys, invitations and codes of {} stores have ended",
         stores.len()
-    );
-    Ok(())
+    ))
 }

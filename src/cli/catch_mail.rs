@@ -7,7 +7,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
-use super::{CliError, serve::bind, serve::stop_signal};
+use super::{CliError, serve::bind, serve::stop_signal, terminal::say};
 use crate::{
     mail::{CaughtMail, Inbox},
     web,
@@ -20,11 +20,11 @@ pub async fn run(smtp: SocketAddr, page: SocketAddr) -> Result<(), CliError> {
     let (smtp, page) = (bind(smtp).await?, bind(page).await?);
     let inbox = Inbox::default();
     let pages = web::inbox::page(inbox.clone());
-    println!(
+    say(format_args!(
         "mail is taken at {} and shown at http://{}/inbox",
         smtp.local_addr()?,
         page.local_addr()?
-    );
+    ))?;
     tokio::select! {
         () = accept_connections(smtp, inbox) => {}
         served = axum::serve(page, pages).into_future() => served?,

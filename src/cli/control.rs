@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use axum::{
     Json, Router,
-    extract::{Query, State},
-    http::StatusCode,
+    body::Bytes,
+    extract::{FromRequest, Query, Request, State, rejection::QueryRejection},
+    http::{Method, StatusCode, Uri, header},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
 use chrono::{DateTime, Utc};
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection, postgres::PgConnectOptions};
 use tokio::{
@@ -48,10 +49,12 @@ pub async fn serve(listener: TcpListener, control: Control) {
     let router = Router::new()
         .route("/", get(|| async { Json(demo_store::facts()) }))
         .route("/reset", post(reset))
-        .route("/model/orders", post(set_replies))
+        .route("/model/replies", post(set_replies))
         .route("/model/asked", get(asked))
         .route("/mails", get(mails).delete(forget_mails))
         .route("/clock", get(time).put(set_time).delete(unset_time))
+        .fallback(no_such_route)
+        .method_not_allowed_fallback(no_such_route)
         .with_state(control);
     if let Err(error) = axum::serve(listener, router).await {
         tracing::error!(%error, "the control is served no more");
@@ -86,15 +89,54 @@ async fn empty_tables(admin: &PgConnectOptions) -> Result<(), sqlx::Error> {
     connection.close().await
 }
 
+/// What the control can do, as `docs/integration-target.md` describes it.
+const ROUTES: &str = "GET /, POST /reset, POST /model/replies, GET /model/asked, GET /mails?to=…, DELETE /mails, GET /clock, PUT /clock and \
+                      DELETE /clock";
+
+async fn no_such_route(method: Method, uri: Uri) -> Failure {
+    Failure {
+        status: StatusCode::NOT_FOUND,
+        detail: format!("The control has no {method} {}. It has {ROUTES}.", uri.path()),
+    }
+}
+
+/// A JSON body. A refusal says what is wrong with it and shows a right one.
+struct JsonBody<T>(T);
+
+/// A body with an example for whoever sends a wrong one.
+trait HasExample: DeserializeOwned {
+    const EXAMPLE: &str;
+}
+
+impl<S: Send + Sync, T: HasExample> FromRequest<S> for JsonBody<T> {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
+        let refused =
+            |reason: String| Failure::bad_request(format!("{reason}. An example of a right one: {}", T::EXAMPLE));
+        let body = Bytes::from_request(request, state)
+            .await
+            .map_err(|error| refused(error.body_text()))?;
+        let parsed = serde_json::from_slice(&body);
+        parsed
+            .map(Self)
+            .map_err(|error| refused(format!("The body is not as expected: {error}")))
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Orders {
-    orders: Vec<ScriptedReply>,
+struct Replies {
+    replies: Vec<ScriptedReply>,
+}
+
+impl HasExample for Replies {
+    const EXAMPLE: &str = r##"{"replies":[{"text":"Let me see. ","calls":[{"tool":"get_order","arguments":{"order_number":"#1001"}}]},{"text":"It is on its way.","delay_ms":200,"fail":false}]}"##;
 }
 
 /// Sets the model's next answers, one for each call. Without any it answers by the fallback rules.
-async fn set_replies(State(control): State<Control>, Json(orders): Json<Orders>) -> StatusCode {
-    control.model.order(orders.orders);
+async fn set_replies(State(control): State<Control>, JsonBody(body): JsonBody<Replies>) -> StatusCode {
+    control.model.add_replies(body.replies);
     StatusCode::NO_CONTENT
 }
 
@@ -103,18 +145,28 @@ async fn asked(State(control): State<Control>) -> Json<Value> {
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct MailFilter {
     to: Option<String>,
 }
 
 /// Lists caught mails, newest first. With `to`, only those to this address.
-async fn mails(State(control): State<Control>, Query(MailFilter { to }): Query<MailFilter>) -> Json<Value> {
+async fn mails(
+    State(control): State<Control>,
+    filter: Result<Query<MailFilter>, QueryRejection>,
+) -> Result<Json<Value>, Failure> {
+    let Query(MailFilter { to }) = filter.map_err(|error| {
+        let reason = error.body_text();
+        Failure::bad_request(format!(
+            "{reason}. An example of a right one: GET /mails?to=mia@example.com"
+        ))
+    })?;
     let mails = control
         .inbox
         .mails()
         .into_iter()
         .filter(|mail| to.as_ref().is_none_or(|to| mail.to == *to));
-    Json(json!({ "mails": mails.collect::<Vec<_>>() }))
+    Ok(Json(json!({ "mails": mails.collect::<Vec<_>>() })))
 }
 
 async fn forget_mails(State(control): State<Control>) -> StatusCode {
@@ -128,12 +180,16 @@ struct Time {
     now: DateTime<Utc>,
 }
 
+impl HasExample for Time {
+    const EXAMPLE: &str = r#"{"now":"2027-03-01T09:30:00Z"}"#;
+}
+
 async fn time(State(control): State<Control>) -> Json<Value> {
     Json(json!({ "now": control.clock.now() }))
 }
 
 /// Stops the clock at a time.
-async fn set_time(State(control): State<Control>, Json(time): Json<Time>) -> StatusCode {
+async fn set_time(State(control): State<Control>, JsonBody(time): JsonBody<Time>) -> StatusCode {
     control.clock.stop_at(time.now);
     StatusCode::NO_CONTENT
 }
@@ -143,23 +199,47 @@ async fn unset_time(State(control): State<Control>) -> StatusCode {
     StatusCode::NO_CONTENT
 }
 
-/// An error, with its full text, because only testers use this API.
-struct Failure(String);
+/// An error as problem details (RFC 9457), with its full text, because only testers use this API.
+struct Failure {
+    status: StatusCode,
+    detail: String,
+}
+
+impl Failure {
+    fn bad_request(detail: String) -> Self {
+        let status = StatusCode::BAD_REQUEST;
+        Self { status, detail }
+    }
+
+    fn internal(error: impl ToString) -> Self {
+        Self {
+            status: StatusCode::INTERNAL_SERVER_ERROR,
+            detail: error.to_string(),
+        }
+    }
+}
 
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
-        (StatusCode::INTERNAL_SERVER_ERROR, Json(json!({ "error": self.0 }))).into_response()
+        let problem = json!({
+            "type": "about:blank",
+            "title": self.status.canonical_reason(),
+            "status": self.status.as_u16(),
+            "detail": self.detail,
+        });
+        let kind = [(header::CONTENT_TYPE, "application/problem+json")];
+        (self.status, kind, problem.to_string()).into_response()
     }
 }
 
 impl From<sqlx::Error> for Failure {
     fn from(error: sqlx::Error) -> Self {
-        Self(error.to_string())
+        Self::internal(error)
     }
 }
 
 impl From<CliError> for Failure {
     fn from(error: CliError) -> Self {
-        Self(error.to_string())
+        Self::internal(error)
     }
 }

@@ -17,13 +17,14 @@ use super::{
     migrate,
     private_postgres::PrivatePostgres,
     serve::{bind, model as model_of, serve, stop_signal},
+    terminal::say,
 };
 use crate::{
     clock::Clock,
     config::{ConfigError, Fault, Limits, ModelSettings, Settings, environment},
     mail::MailSettings,
     model::{Model, TestControl},
-    telemetry::{self, TelemetrySettings},
+    telemetry,
     tenancy::{self, DatabaseSettings, Pooler, StoreKey},
 };
 
@@ -51,7 +52,7 @@ pub struct Options {
 }
 
 pub async fn run(options: Options) -> Result<(), CliError> {
-    let _telemetry = telemetry::start(&TelemetrySettings::default());
+    let _telemetry = telemetry::start(&Settings::demo_telemetry(&environment)?);
     // With the control API the test scripts the model.
     let answers = match options.control {
         Some(_) => ModelSettings::Offline,
@@ -61,7 +62,14 @@ pub async fn run(options: Options) -> Result<(), CliError> {
         }
     };
     let address = options.listen.unwrap_or((Ipv4Addr::LOCALHOST, options.port).into());
-    let listener = bind(address).await?;
+    let listener = bind(address).await.map_err(|error| match error {
+        CliError::Listen(address, cause) if cause.kind() == std::io::ErrorKind::AddrInUse => {
+            let mend =
+                "is taken by another program; choose another port, such as `--port 8090`, or `--port 0` for a free one";
+            CliError::Argument(format!("{address} {mend}"))
+        }
+        error => error,
+    })?;
     // This is kept until the end, because dropping it stops Postgres.
     #[allow(clippy::disallowed_methods, reason = "the demo has no other setting")]
     let postgres = match std::env::var("DATABASE_URL") {
@@ -94,12 +102,12 @@ pub async fn run(options: Options) -> Result<(), CliError> {
             reset_lock: Arc::default(),
         };
         let listener = bind(address).await?;
-        println!("Control: http://{}", listener.local_addr()?);
+        say(format_args!("Control: http://{}", listener.local_addr()?))?;
         #[allow(clippy::disallowed_methods, reason = "it ends with the demo")]
         tokio::spawn(control::serve(listener, control));
     }
     let url = format!("http://{}", settings.listen);
-    println!("{}", welcome(&url, &key, &who_answers(&settings.model)));
+    say(welcome(&url, &key, &who_answers(&settings.model)))?;
     let model: Arc<dyn Model> = match &settings.model {
         ModelSettings::Offline => Arc::new(model),
         endpoint => model_of(endpoint),
@@ -153,7 +161,8 @@ The shop, with the chat in it:  {url}
 The staff console:              {url}/console?store={key}   staff@example.com
 Mail that would have left:      {url}/inbox
 The API:                        {url}/docs
-Store "Harbour Goods". Shoppers mia@example.com (order #1001) and noah@example.com (order #2001). Everybody's password: {PASSWORD}
+Store "Harbour Goods". Shoppers mia@example.com (order #1001) and noah@example.com (order #2001). Staff staff@example.com (admin),
+approver@example.com and viewer@example.com. Everybody's password: {PASSWORD}
 Answers come from {answers}. The same by curl:
 
 1. Log in as Mia:

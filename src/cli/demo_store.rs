@@ -18,6 +18,12 @@ const HELP: [(&str, &str); 3] = [
     ("lantern-care", include_str!("demo_help/lantern-care.md")),
 ];
 const SLUG: &str = "demo";
+/// The demo's staff: one person of each role.
+const STAFF: [(&str, StaffRole); 3] = [
+    ("staff@example.com", StaffRole::Admin),
+    ("approver@example.com", StaffRole::Approver),
+    ("viewer@example.com", StaffRole::Viewer),
+];
 /// The password of everybody in the demo. It is printed at the start.
 pub const PASSWORD: &str = "demo-password";
 /// The fixed store key of a new demo store, so that tests know it.
@@ -33,7 +39,7 @@ pub fn facts() -> serde_json::Value {
             { "id": "mia", "email": "mia@example.com", "orders": ["#1001", "#1002", "#1003"] },
             { "id": "noah", "email": "noah@example.com", "orders": ["#2001"] },
         ],
-        "staff": [{ "email": "staff@example.com", "role": "admin" }],
+        "staff": STAFF.map(|(email, role)| serde_json::json!({ "email": email, "role": role.name() })),
     })
 }
 
@@ -64,14 +70,9 @@ pub async fn seed(pools: &Pools) -> Result<StoreKey, CliError> {
     for shopper in ["mia", "noah"] {
         shoppers::set_password(&pools.executor, &store, shopper, PASSWORD.into(), crate::clock::now()).await?;
     }
-    staff::add(
-        &pools.executor,
-        &store,
-        "staff@example.com",
-        StaffRole::Admin,
-        PASSWORD.into(),
-    )
-    .await?;
+    for (email, role) in STAFF {
+        staff::add(&pools.executor, &store, email, role, PASSWORD.into()).await?;
+    }
     Ok(key)
 }
 

@@ -7,7 +7,7 @@ use std::{
 
 use clap::{Args, Subcommand};
 
-use super::CliError;
+use super::{CliError, terminal::say};
 use crate::{
     doctor::{self, mail},
     http::{Finding, Level},
@@ -81,7 +81,7 @@ fn report(json: bool, findings: &[Finding]) -> Result<(), CliError> {
         .max()
         .unwrap_or(Level::Green);
     if json {
-        println!("{}", serde_json::json!({ "level": worst, "findings": findings }));
+        say(serde_json::json!({ "level": worst, "findings": findings }))?;
     } else {
         for finding in findings {
             let mark = match finding.level {
@@ -89,9 +89,9 @@ fn report(json: bool, findings: &[Finding]) -> Result<(), CliError> {
                 Level::Amber => "check",
                 Level::Red => "WRONG",
             };
-            println!("{mark}  {:<8} {}", finding.check, finding.finding);
+            say(format_args!("{mark}  {:<8} {}", finding.check, finding.finding))?;
             if let Some(record) = &finding.publish {
-                println!("              publish: {record}");
+                say(format_args!("              publish: {record}"))?;
             }
         }
     }

@@ -16,9 +16,10 @@ pub async fn write(executor: &Pool<Executor>, store: &Tenant, out: &mut impl Wri
     let mut tx = executor.begin(Scope::tenant(store.id)).await?;
     let mut count = 0;
     let products = sqlx::query_scalar!(
-        r#"SELECT jsonb_build_object('type', 'product', 'id', p.external_id, 'name', p.name, 'description', p.description,
+        r#"SELECT jsonb_strip_nulls(jsonb_build_object('type', 'product', 'id', p.external_id, 'name', p.name, 'description', p.description,
+            'picture', p.picture,
             'variants', (SELECT coalesce(jsonb_agg(jsonb_build_object('id', v.item_id, 'options', v.options, 'price', v.price_minor,
-                'available', v.available) ORDER BY v.item_id), '[]') FROM variants v WHERE v.product_id = p.id)) AS "record!"
+                'available', v.available) ORDER BY v.item_id), '[]') FROM variants v WHERE v.product_id = p.id))) AS "record!"
         FROM products p ORDER BY p.external_id"#
     )
     .fetch(&mut *tx);

@@ -3,7 +3,10 @@
 use clap::Subcommand;
 use uuid::Uuid;
 
-use super::{CliError, tenant};
+use super::{
+    CliError, tenant,
+    terminal::{read_secret, say},
+};
 use crate::{
     config::{Settings, environment},
     integrations::{
@@ -56,10 +59,15 @@ pub async fn run(command: IntegrationCommand) -> Result<(), CliError> {
                 outbound_http::check(url, false).map_err(|mend| wrong(format!("--url {mend}")))?;
             }
             let store = tenant(&pools, &slug).await?;
-            let secret = super::read_secret()?;
+            let secret = read_secret()?;
             let mut tx = pools.executor.begin(Scope::tenant(store.id)).await?;
             match credentials::add(&mut tx, &keyring, kind, url.as_deref(), &secret, crate::clock::now()).await {
-                Ok(()) => Ok(tx.commit().await?),
+                Ok(()) => {
+                    tx.commit().await?;
+                    say(format_args!(
+                        "the secret of {slug} is added; earlier ones stay in use until they are revoked"
+                    ))
+                }
                 Err(CredentialError::Database(error)) => Err(error.into()),
                 Err(error) => Err(wrong(error.to_string())),
             }
@@ -67,19 +75,22 @@ pub async fn run(command: IntegrationCommand) -> Result<(), CliError> {
         IntegrationCommand::List { tenant: slug } => {
             let mut tx = super::begin(&pools, &slug).await?;
             for secret in credentials::list(&mut tx).await? {
-                println!(
+                say(format_args!(
                     "{}\t{:?}\t{}",
                     secret.id,
                     secret.kind,
                     secret.created_at.format("%Y-%m-%d")
-                );
+                ))?;
             }
             Ok(())
         }
         IntegrationCommand::Revoke { tenant: slug, id } => {
             let mut tx = super::begin(&pools, &slug).await?;
             match credentials::revoke(&mut tx, id, crate::clock::now()).await? {
-                true => Ok(tx.commit().await?),
+                true => {
+                    tx.commit().await?;
+                    say(format_args!("the secret {id} of {slug} is revoked"))
+                }
                 false => Err(wrong(format!("the store has no secret {id} in use"))),
             }
         }

@@ -3,7 +3,7 @@
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use clap::Subcommand;
 
-use super::CliError;
+use super::{CliError, terminal::say};
 use crate::{
     config::{Settings, environment},
     identity::{
@@ -59,7 +59,7 @@ pub async fn run(command: KeysCommand) -> Result<(), CliError> {
                 (Algorithm::Hs256, None) => {
                     let secret = assertion_keys::add_shared_secret(&mut tx, &keyring, &kid, now).await?;
                     tx.commit().await?;
-                    println!("{secret}");
+                    say(secret)?;
                 }
                 (Algorithm::EdDsa, Some(text)) => {
                     let key = BASE64_URL_SAFE_NO_PAD
@@ -71,6 +71,7 @@ pub async fn run(command: KeysCommand) -> Result<(), CliError> {
                     })?;
                     assertion_keys::add_public_key(&mut tx, &kid, &key, now).await?;
                     tx.commit().await?;
+                    say(format_args!("the key {kid} of {tenant} is added"))?;
                 }
                 _ => {
                     let mend =
@@ -88,19 +89,22 @@ pub async fn run(command: KeysCommand) -> Result<(), CliError> {
                     (None, true) => "in use".into(),
                     (None, false) => "in use, rests on SECRET_KEY_OLD: run `countersign keys reseal`".into(),
                 };
-                println!(
+                say(format_args!(
                     "{}\t{:?}\t{}\t{state}",
                     key.kid,
                     key.algorithm,
                     key.created_at.format("%Y-%m-%d")
-                );
+                ))?;
             }
             Ok(())
         }
         KeysCommand::Revoke { tenant, kid } => {
             let mut tx = super::begin(&pools, &tenant).await?;
             match assertion_keys::revoke(&mut tx, &kid, now).await? {
-                true => Ok(tx.commit().await?),
+                true => {
+                    tx.commit().await?;
+                    say(format_args!("the key {kid} of {tenant} is revoked"))
+                }
                 false => Err(CliError::Argument(format!("the store has no key `{kid}` in use"))),
             }
         }
@@ -112,10 +116,9 @@ pub async fn run(command: KeysCommand) -> Result<(), CliError> {
                 secrets += assertion_keys::reseal(&mut tx, &keyring).await?;
                 tx.commit().await?;
             }
-            println!(
+            say(format_args!(
                 "{factors} second factors and {secrets} assertion secrets resealed; sessions under SECRET_KEY_OLD end within SESSION_MAX_DAYS"
-            );
-            Ok(())
+            ))
         }
     }
 }

@@ -21,11 +21,11 @@ pub mod serve;
 mod shoppers;
 mod staff;
 mod tenants;
+mod terminal;
 
-use std::{io::IsTerminal, path::PathBuf, process::ExitCode};
+use std::{io, path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
-use secrecy::SecretString;
 use sqlx::postgres::PgConnectOptions;
 
 use crate::{
@@ -36,6 +36,7 @@ use crate::{
     telemetry,
     tenancy::{self, DatabaseSettings, Executor, Pools, Scope, Tenant, Tx, bootstrap},
 };
+use terminal::say;
 
 /// A self-hosted chatbot backend for online stores: the model proposes, a person countersigns.
 #[derive(Parser)]
@@ -150,8 +151,10 @@ pub enum CliError {
     NoTenant(String),
     #[error("the store has no shopper `{0}`")]
     NoShopper(String),
-    #[error("the slug must be small letters, digits and hyphens, and not taken")]
+    #[error("the slug must be 1 to 63 small letters, digits and hyphens, and begin with a letter or digit")]
     Slug,
+    #[error("there is a store `{0}` already; `countersign tenant add-key {0}` makes another key for it")]
+    SlugTaken(String),
     #[error("--currency: {0}")]
     Currency(#[from] MoneyError),
     #[error("a password must hold 10 to 256 characters; give it on standard input")]
@@ -168,7 +171,7 @@ pub enum CliError {
         "this database was restored from a backup, so sessions and keys that were revoked since the dump may be live again; run `countersign after-restore`, then start"
     )]
     Restored,
-    #[error("{0} lines were not imported")]
+    #[error("{} not imported", lines(*.0))]
     Rejected(usize),
     #[error("the audit of `{0}` is broken at entry {1}")]
     BrokenAudit(String, i64),
@@ -182,7 +185,7 @@ pub enum CliError {
     Argument(String),
     #[error(transparent)]
     Examine(#[from] crate::doctor::ExamineError),
-    #[error("{0} things are wrong")]
+    #[error("{} wrong", things(*.0))]
     Doctor(usize),
     #[error(transparent)]
     Queue(#[from] crate::jobs::QueueError),
@@ -194,10 +197,29 @@ pub enum CliError {
     Io(#[from] std::io::Error),
 }
 
+fn things(count: usize) -> String {
+    match count {
+        1 => "1 thing is".to_owned(),
+        more => format!("{more} things are"),
+    }
+}
+
+fn lines(count: usize) -> String {
+    match count {
+        1 => "1 line was".to_owned(),
+        more => format!("{more} lines were"),
+    }
+}
+
+/// The exit status of a program whose output is closed: what a shell reports for one that SIGPIPE ends.
+const CLOSED_OUTPUT: u8 = 128 + 13;
+
 /// Runs the command line of this process.
 pub async fn run() -> ExitCode {
     match dispatch(Arguments::parse().command).await {
         Ok(()) => ExitCode::SUCCESS,
+        // Whoever read the output has read enough, as in `countersign prompt | head`.
+        Err(CliError::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::from(CLOSED_OUTPUT),
         Err(error) => {
             let mut text = format!("countersign: {error}");
             let mut cause = std::error::Error::source(&error);
@@ -231,8 +253,10 @@ async fn dispatch(command: Command) -> Result<(), CliError> {
         Command::Migrate => {
             let (admin, database) = Settings::for_migrate(&environment)?;
             migrate(&admin, &database).await?;
-            println!("the schema is at migration {}", tenancy::schema::newest_migration());
-            Ok(())
+            say(format_args!(
+                "the schema is at migration {}",
+                tenancy::schema::newest_migration()
+            ))
         }
         Command::AfterRestore => after_restore::run().await,
         Command::Export { tenant: slug } => {
@@ -255,10 +279,10 @@ async fn dispatch(command: Command) -> Result<(), CliError> {
             for (line, reason) in &report.rejected {
                 eprintln!("line {line}: {reason}");
             }
-            println!(
+            say(format_args!(
                 "{} products, {} shoppers, {} orders imported",
                 report.products, report.shoppers, report.orders
-            );
+            ))?;
             if report.rejected.is_empty() {
                 Ok(())
             } else {
@@ -269,18 +293,14 @@ async fn dispatch(command: Command) -> Result<(), CliError> {
             let pools = pools()?;
             let store = tenant(&pools, &slug).await?;
             let changed = import::articles::from_folder(&pools.executor, &store, &folder).await?;
-            println!("{changed} articles have changed");
-            Ok(())
+            say(format_args!("{changed} articles have changed"))
         }
         Command::Probe(options) => probe::run(options).await,
         Command::Prompt { tenant } => prompt::run(tenant).await,
         Command::Redact { path } => redact::run(path),
         Command::Secrets { folder, admin } => secrets::run(&folder, admin),
         Command::CatchMail { smtp, page } => catch_mail::run(smtp, page).await,
-        Command::Openapi => {
-            println!("{}", crate::http::openapi_json());
-            Ok(())
-        }
+        Command::Openapi => say(crate::http::openapi_json()),
     }
 }
 
@@ -306,38 +326,88 @@ async fn begin(pools: &Pools, slug: &str) -> Result<Tx<Executor>, CliError> {
     Ok(pools.executor.begin(Scope::tenant(store.id)).await?)
 }
 
-fn read_password() -> Result<SecretString, CliError> {
-    let password = read_line("password: ")?;
-    match (10..=256).contains(&password.chars().count()) {
-        true => Ok(password.into()),
-        false => Err(CliError::Password),
-    }
-}
-
-/// Reads the secret of an integration from standard input.
-fn read_secret() -> Result<SecretString, CliError> {
-    let secret = read_line("secret: ")?;
-    match (8..=4096).contains(&secret.len()) {
-        true => Ok(secret.into()),
-        false => Err(CliError::Argument(
-            "a secret must hold 8 to 4096 characters; give it on standard input".into(),
-        )),
-    }
-}
-
-fn read_line(prompt: &str) -> Result<String, CliError> {
-    if std::io::stdin().is_terminal() {
-        eprint!("{prompt}");
-    }
-    let mut line = String::new();
-    std::io::stdin().read_line(&mut line)?;
-    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
-}
-
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
+    use clap::error::ErrorKind;
+    use regex::Regex;
+
+    use super::*;
+
     #[test]
     fn the_arguments_do_not_contradict_each_other() {
         <super::Arguments as clap::CommandFactory>::command().debug_assert();
+    }
+
+    /// The command lines of this program in a page, each with whether it stands in a block, where it must be complete.
+    fn commands(page: &str) -> Vec<(String, bool)> {
+        let command = Regex::new(r"(?:^|[\s(])countersign ([a-z][a-z-]*)($| [^#|<>;)&]*)").expect("a pattern");
+        let (mut found, mut is_block) = (Vec::new(), false);
+        for line in page.replace("\\\n", " ").lines() {
+            if let Some(kind) = line.strip_prefix("```") {
+                is_block = kind.starts_with("sh");
+                continue;
+            }
+            let texts: Vec<&str> = match is_block {
+                true => vec![line],
+                false => line.split('`').skip(1).step_by(2).collect(),
+            };
+            for text in texts {
+                let line_of = |found: regex::Captures<'_>| (format!("{}{}", &found[1], &found[2]), is_block);
+                found.extend(command.captures_iter(text).map(line_of));
+            }
+        }
+        found
+    }
+
+    /// Why the program does not take a command line. An incomplete one is refused only where it must be complete; `…` stands for anything.
+    fn fault(line: &str, must_be_complete: bool) -> Option<String> {
+        let words = line.split_whitespace().map(|word| word.trim_matches(['"', '\'']));
+        let error = Arguments::try_parse_from(["countersign"].into_iter().chain(words)).err()?;
+        let is_incomplete = matches!(
+            error.kind(),
+            ErrorKind::MissingRequiredArgument
+                | ErrorKind::MissingSubcommand
+                | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
+        );
+        let is_cut_short = error.to_string().contains("but none was supplied");
+        let is_fine = line.contains('…') || !must_be_complete && (is_incomplete || is_cut_short);
+        (!is_fine).then(|| error.to_string())
+    }
+
+    #[test]
+    fn the_pages_show_commands_that_there_are() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let mut pages: Vec<PathBuf> = ["README.md", "CONTRIBUTING.md", "SECURITY.md"]
+            .map(|page| root.join(page))
+            .into();
+        let docs = std::fs::read_dir(root.join("docs")).expect("a folder").flatten();
+        pages.extend(
+            docs.map(|entry| entry.path())
+                .filter(|path| path.extension().is_some_and(|end| end == "md")),
+        );
+        let mut seen = 0;
+        for page in pages {
+            let text = std::fs::read_to_string(&page).expect("text");
+            for (line, must_be_complete) in commands(&text) {
+                seen += 1;
+                let fault = fault(&line, must_be_complete);
+                assert!(fault.is_none(), "{}: countersign {line}: {fault:?}", page.display());
+            }
+        }
+        assert!(seen > 50, "{seen} commands are found");
+    }
+
+    #[test]
+    fn a_wrong_command_in_a_page_is_found() {
+        let found =
+            commands("`countersign integration list STORE`\n```sh\nKEY=$(countersign tenant create acme)\n```\n");
+        let faults: Vec<bool> = found
+            .iter()
+            .map(|(line, whole)| fault(line, *whole).is_some())
+            .collect();
+        assert_eq!(faults, [true, true], "{found:?}");
+        assert!(fault("integration list", false).is_none() && fault("probe --textfile", false).is_none());
     }
 }

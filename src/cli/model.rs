@@ -2,7 +2,7 @@
 
 use clap::Subcommand;
 
-use super::CliError;
+use super::{CliError, terminal::say};
 use crate::{
     config::{Settings, environment},
     doctor::models::{self, CheckedModel},
@@ -35,7 +35,7 @@ async fn check() -> Result<(), CliError> {
         ));
     }
     for checked in &checked {
-        println!("{}", report(checked));
+        say(report(checked))?;
     }
     let wrong = checked.iter().flat_map(|checked| &checked.report.answers);
     match wrong.filter(|answered| !answered.outcome.is_right()).count() {

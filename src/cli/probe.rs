@@ -14,7 +14,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::CliError;
+use super::{CliError, terminal::say};
 
 /// How long a step may take.
 const STEP_TIMEOUT: Duration = Duration::from_secs(10);
@@ -92,11 +92,14 @@ pub async fn run(options: Options) -> Result<(), CliError> {
         write_atomically(path, &metrics(&report)).map_err(|error| CliError::Unreadable(path.clone(), error))?;
     }
     if options.json {
-        println!("{}", json!(report));
+        say(json!(report))?;
     } else {
         for step in &report.steps {
             let sign = if step.ok { "ok    " } else { "FAILED" };
-            println!("{sign} {:<12} {:>6} ms  {}", step.name, step.ms, step.detail);
+            say(format_args!(
+                "{sign} {:<12} {:>6} ms  {}",
+                step.name, step.ms, step.detail
+            ))?;
         }
     }
     match report.steps.iter().find(|step| !step.ok) {

@@ -1,6 +1,6 @@
 //! `countersign prompt`: prints the system prompt and the tools of a store, and checks them.
 
-use super::{CliError, pools, tenant};
+use super::{CliError, pools, tenant, terminal::say};
 use crate::{
     chat::prompt,
     tenancy::{self, Tenant},
@@ -19,9 +19,9 @@ pub async fn run(slug: Option<String>) -> Result<(), CliError> {
     for store in &stores {
         for (guest, who) in [(false, "a shopper"), (true, "a guest")] {
             let system = prompt::system_text(&store.name, guest);
-            println!("=== {}, to {who}\n{system}\n", store.slug);
+            say(format_args!("=== {}, to {who}\n{system}\n", store.slug))?;
             for tool in prompt::definitions(&registry, guest).iter() {
-                println!("{}: {}\n{}\n", tool.name, tool.description, tool.schema);
+                say(format_args!("{}: {}\n{}\n", tool.name, tool.description, tool.schema))?;
             }
             for fault in prompt::audit(&system) {
                 eprintln!("{}, to {who}: {fault}", store.slug);

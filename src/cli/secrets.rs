@@ -8,7 +8,7 @@ use std::{
 
 use clap::Args;
 
-use super::CliError;
+use super::{CliError, terminal::say};
 
 /// The files of the server's secrets. A setting `X` reads the file that `X_FILE` names.
 const SECRETS: [&str; 4] = [
@@ -69,10 +69,10 @@ fn write_new(path: &Path, mode: u32, content: &str) -> Result<(), CliError> {
         .mode(mode)
         .open(path);
     match file {
-        Ok(mut file) => file
-            .write_all(content.as_bytes())
-            .map(|()| println!("{} made", path.display()))
-            .map_err(unwritable(path)),
+        Ok(mut file) => {
+            file.write_all(content.as_bytes()).map_err(unwritable(path))?;
+            say(format_args!("{} made", path.display()))
+        }
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
         Err(error) => Err(unwritable(path)(error)),
     }

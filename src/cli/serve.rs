@@ -135,12 +135,18 @@ pub async fn serve(
     let pages = web::pages(
         api.clone(),
         settings.secure_cookies,
+        &settings.public_url,
         &settings.mail,
         settings.storefront.clone(),
     );
-    let pages = match settings.trial {
-        true => pages.layer(axum::middleware::map_response(web::trial::mark)),
-        false => pages,
+    let pages = match &settings.trial[..] {
+        [] => pages,
+        reasons => {
+            let banner: Arc<str> = web::trial::banner(reasons).into();
+            pages.layer(axum::middleware::map_response(move |response| {
+                web::trial::mark(banner.clone(), response)
+            }))
+        }
     };
     let challenge = settings
         .challenge

@@ -2,7 +2,10 @@
 
 use clap::Subcommand;
 
-use super::{CliError, begin, pools, read_password, tenant};
+use super::{
+    CliError, begin, pools, tenant,
+    terminal::{read_password, say},
+};
 use crate::{
     identity::shoppers,
     store::{erasure, privacy},
@@ -40,7 +43,8 @@ pub async fn run(command: ShopperCommand) -> Result<(), CliError> {
             let id = privacy::find(&mut tx, &shopper)
                 .await?
                 .ok_or(CliError::NoShopper(shopper))?;
-            println!("{:#}", privacy::export(&mut tx, id).await?);
+            let everything = privacy::export(&mut tx, id).await?;
+            say(format_args!("{everything:#}"))?;
             let system = Actor::system();
             let entry = Entry::new(&system, "shopper.export", ("shopper", id), crate::clock::now());
             audit::append(&mut tx, entry).await?;
@@ -50,16 +54,17 @@ pub async fn run(command: ShopperCommand) -> Result<(), CliError> {
             let mut tx = begin(&pools()?, &slug).await?;
             let id = privacy::find(&mut tx, &shopper)
                 .await?
-                .ok_or(CliError::NoShopper(shopper))?;
+                .ok_or_else(|| CliError::NoShopper(shopper.clone()))?;
             erasure::erase(&mut tx, id, &Actor::system(), crate::clock::now()).await?;
-            Ok(tx.commit().await?)
+            tx.commit().await?;
+            say(format_args!("{shopper} of {slug} is erased"))
         }
         ShopperCommand::SetPassword { tenant: slug, shopper } => {
             let pools = pools()?;
             let store = tenant(&pools, &slug).await?;
             let password = read_password()?;
             match shoppers::set_password(&pools.executor, &store, &shopper, password, crate::clock::now()).await? {
-                true => Ok(()),
+                true => say(format_args!("the password of {shopper} at {slug} is set")),
                 false => Err(CliError::NoShopper(shopper)),
             }
         }

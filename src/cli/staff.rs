@@ -2,7 +2,10 @@
 
 use clap::Subcommand;
 
-use super::{CliError, begin, pools, read_password, tenant};
+use super::{
+    CliError, begin, pools, tenant,
+    terminal::{read_password, say},
+};
 use crate::{
     identity::{StaffRole, staff},
     tenancy::{self, audit::Head},
@@ -42,7 +45,8 @@ pub async fn run(command: StaffCommand) -> Result<(), CliError> {
     } = command;
     let pools = pools()?;
     let store = tenant(&pools, &slug).await?;
-    Ok(staff::add(&pools.executor, &store, &email, role, read_password()?).await?)
+    staff::add(&pools.executor, &store, &email, role, read_password()?).await?;
+    say(format_args!("{email} is {} at {slug}", role.name()))
 }
 
 pub async fn audit(command: AuditCommand) -> Result<(), CliError> {
@@ -50,11 +54,7 @@ pub async fn audit(command: AuditCommand) -> Result<(), CliError> {
         AuditCommand::Verify { slug, head } => (slug, head),
         AuditCommand::Head { slug } => {
             let head = tenancy::audit::head(&mut begin(&pools()?, &slug).await?).await?;
-            println!(
-                "{}",
-                head.map_or_else(|| "nothing was done yet".to_owned(), |head| head.to_string())
-            );
-            return Ok(());
+            return say(head.map_or_else(|| "nothing was done yet".to_owned(), |head| head.to_string()));
         }
     };
     let mut tx = begin(&pools()?, &slug).await?;
@@ -64,10 +64,7 @@ pub async fn audit(command: AuditCommand) -> Result<(), CliError> {
         return Err(CliError::BrokenAudit(slug, kept.seq));
     }
     match tenancy::audit::verify(&mut tx).await? {
-        (entries, None) => {
-            println!("{entries} entries, chain whole");
-            Ok(())
-        }
+        (entries, None) => say(format_args!("{entries} entries, chain whole")),
         (_, Some(broken)) => Err(CliError::BrokenAudit(slug, broken)),
     }
 }

@@ -2,7 +2,7 @@
 
 use clap::Subcommand;
 
-use super::{CliError, begin, pools};
+use super::{CliError, begin, pools, terminal::say};
 use crate::tenancy;
 
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -49,18 +49,24 @@ pub async fn run(command: TenantCommand) -> Result<(), CliError> {
                 tenancy::origins::parse(&origin).map_err(|mend| CliError::Argument(format!("`{origin}` {mend}")))?;
             let mut tx = begin(&pools()?, &slug).await?;
             tenancy::origins::add(&mut tx, &origin).await?;
-            Ok(tx.commit().await?)
+            tx.commit().await?;
+            say(format_args!("pages of {origin} may call the API for {slug}"))
         }
         TenantCommand::MachineDecisions { slug, decide } => {
             let mut tx = begin(&pools()?, &slug).await?;
             tenancy::allow_machine_decisions(&mut tx, decide == OnOff::On).await?;
-            Ok(tx.commit().await?)
+            tx.commit().await?;
+            let may = if decide == OnOff::On { "may" } else { "may not" };
+            say(format_args!("API keys of {slug} {may} decide on proposals"))
         }
         TenantCommand::ForbidOrigin { slug, origin } => {
             let mut tx = begin(&pools()?, &slug).await?;
             match tenancy::origins::remove(&mut tx, &origin).await? {
-                true => Ok(tx.commit().await?),
-                false => Err(CliError::Argument(format!("the store does not let `{origin}`"))),
+                true => {
+                    tx.commit().await?;
+                    say(format_args!("pages of {origin} may no longer call the API for {slug}"))
+                }
+                false => Err(CliError::Argument(format!("{slug} does not allow `{origin}`"))),
             }
         }
         TenantCommand::Create { slug, name, currency } => {
@@ -69,19 +75,18 @@ pub async fn run(command: TenantCommand) -> Result<(), CliError> {
             let (_, key) =
                 created.map_err(
                     |error| match error.as_database_error().and_then(|error| error.constraint()) {
-                        Some("tenants_slug_check" | "tenants_slug_key") => CliError::Slug,
+                        Some("tenants_slug_check") => CliError::Slug,
+                        Some("tenants_slug_key") => CliError::SlugTaken(slug.clone()),
                         _ => error.into(),
                     },
                 )?;
-            println!("{}", key.as_str());
-            Ok(())
+            say(key.as_str())
         }
         TenantCommand::AddKey { slug } => {
             let mut tx = begin(&pools()?, &slug).await?;
             let key = tenancy::store_keys::add(&mut tx).await?;
             tx.commit().await?;
-            println!("{}", key.as_str());
-            Ok(())
+            say(key.as_str())
         }
     }
 }

@@ -14,7 +14,7 @@ impl Reader<'_> {
             let per_second = self.number(name, 1..=100_000, default.per_second.into()) as u32;
             Rate {
                 per_second,
-                // The burst stays worth as many seconds as in the default.
+                // The default burst lasts a number of seconds at the default rate. A burst at another rate lasts as long.
                 burst: per_second * (default.burst / default.per_second),
             }
         };

@@ -7,7 +7,7 @@ use sqlx::postgres::PgConnectOptions;
 
 /// Everything that is wrong with the settings.
 #[derive(Debug, thiserror::Error)]
-#[error("the settings do not fit:{}", list(.0))]
+#[error("invalid settings:{}", list(.0))]
 pub struct ConfigError(pub Vec<Fault>);
 
 /// One setting that is missing or invalid.
@@ -33,7 +33,7 @@ pub type Variables<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// Reads a variable from the environment of this process.
 pub fn environment(name: &str) -> Option<String> {
-    #[allow(clippy::disallowed_methods, reason = "its home")]
+    #[allow(clippy::disallowed_methods, reason = "every setting is read by this function")]
     std::env::var(name).ok()
 }
 

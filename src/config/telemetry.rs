@@ -1,7 +1,7 @@
 //! Reads the settings of logs, Sentry and traces.
 
 use super::Reader;
-use crate::telemetry::{Addresses, LogFormat, SentrySettings, TelemetrySettings, TraceSettings};
+use crate::telemetry::{Addresses, LogFormat, SentrySettings, TelemetrySettings, TraceSettings, are_log_levels};
 
 impl Reader<'_> {
     pub fn telemetry(&mut self) -> TelemetrySettings {
@@ -23,10 +23,23 @@ impl Reader<'_> {
         };
         TelemetrySettings {
             log_format,
+            log_levels: self.log_levels().unwrap_or(TelemetrySettings::default().log_levels),
             log_addresses,
             sentry: self.sentry(),
             traces: self.traces(),
         }
+    }
+
+    /// What is logged, if `RUST_LOG` says so.
+    pub fn log_levels(&mut self) -> Option<String> {
+        let levels = self.text("RUST_LOG")?;
+        if !are_log_levels(&levels) {
+            self.fault(
+                "RUST_LOG",
+                "must be a level (error, warn, info, debug or trace), or levels by module such as info,countersign=debug",
+            );
+        }
+        Some(levels)
     }
 
     fn sentry(&mut self) -> Option<SentrySettings> {

@@ -35,7 +35,7 @@ pub(super) async fn roles_and_schema(pools: &Pools) -> Vec<Finding> {
             );
             found.push(Finding::new("database", Red, "role_refused", mend));
         } else if matches!(bypasses_rls, Ok(true)) {
-            let mend = format!("{role} may pass row-level security by: take SUPERUSER and BYPASSRLS from it");
+            let mend = format!("{role} can bypass row-level security: take SUPERUSER and BYPASSRLS from it");
             found.push(Finding::new("database", Red, "role_powerful", mend));
         }
     }
@@ -49,7 +49,7 @@ pub(super) async fn roles_and_schema(pools: &Pools) -> Vec<Finding> {
         found,
         "database",
         "database_sound",
-        "three roles sign in, none is powerful, every table keeps the laws",
+        "the three roles can sign in, none can bypass row-level security, and every table enforces it",
     )
 }
 
@@ -164,7 +164,7 @@ pub(super) async fn stores(pools: &Pools) -> Result<Vec<Finding>, sqlx::Error> {
                 Amber,
                 "second_factor_missing",
                 format!(
-                    "{} who may decide have not set up their second factor, and cannot until they do",
+                    "approvers and admins without a second factor: {}; they cannot decide until they set one up, at their next sign-in",
                     seen.half
                 ),
             );
@@ -173,7 +173,8 @@ pub(super) async fn stores(pools: &Pools) -> Result<Vec<Finding>, sqlx::Error> {
             note(
                 Amber,
                 "budget_unset",
-                "its budget is the default; set one: PUT /v1/staff/budget".into(),
+                "its budget is the default; set one in the console, *Rules and limits*, or by PUT /v1/staff/budget"
+                    .into(),
             );
         }
         if seen.origins == 0 {
@@ -188,7 +189,7 @@ pub(super) async fn stores(pools: &Pools) -> Result<Vec<Finding>, sqlx::Error> {
                 Amber,
                 "delivery_dead",
                 format!(
-                    "{} deliveries were given up; GET /v1/staff/deliveries?state=dead",
+                    "deliveries that were given up: {}; console, *Deliveries*: send them again or drop them",
                     seen.dead
                 ),
             );
@@ -197,7 +198,10 @@ pub(super) async fn stores(pools: &Pools) -> Result<Vec<Finding>, sqlx::Error> {
             note(
                 Amber,
                 "approval_forgotten",
-                format!("{} proposals have waited four hours for staff", seen.forgotten),
+                format!(
+                    "proposals that have waited four hours for staff: {}; console, *Approvals*",
+                    seen.forgotten
+                ),
             );
         }
         if seen.demo_payments {
@@ -212,7 +216,7 @@ pub(super) async fn stores(pools: &Pools) -> Result<Vec<Finding>, sqlx::Error> {
                 Amber,
                 "payment_forgotten",
                 format!(
-                    "{} payments have waited four hours for staff; console, Payments",
+                    "payments that have waited four hours for staff: {}; console, *Payments*",
                     seen.unpaid
                 ),
             );
@@ -222,7 +226,7 @@ pub(super) async fn stores(pools: &Pools) -> Result<Vec<Finding>, sqlx::Error> {
                 Red,
                 "execution_stuck",
                 format!(
-                    "{} approved proposals are not carried out: is a worker running?",
+                    "approved proposals that are not carried out: {}; is a worker running?",
                     seen.stuck
                 ),
             );
@@ -232,7 +236,7 @@ pub(super) async fn stores(pools: &Pools) -> Result<Vec<Finding>, sqlx::Error> {
                 Amber,
                 "policy_generous",
                 format!(
-                    "{} run by themselves up to more than 100.00; is that meant?",
+                    "{} run without a decision for amounts above 100.00; check that you want that in the console, *Rules and limits*",
                     seen.generous
                 ),
             );
@@ -257,6 +261,6 @@ pub(super) async fn stores(pools: &Pools) -> Result<Vec<Finding>, sqlx::Error> {
         found,
         "stores",
         "stores_set_up",
-        "every store has admins, a budget, origins and a whole audit",
+        "every store has admins, a budget and origins, and its audit chain is unbroken",
     ))
 }

@@ -46,7 +46,7 @@ pub(super) fn settings() -> (Option<Settings>, Vec<Finding>) {
 
 /// Checks whether secrets could be guessed, or read by others on this machine.
 pub(super) fn secrets() -> Vec<Finding> {
-    let mut found = Vec::new();
+    let (mut found, mut is_set) = (Vec::new(), false);
     let names = [
         "SECRET_KEY",
         "DATABASE_READER_PASSWORD",
@@ -59,6 +59,7 @@ pub(super) fn secrets() -> Vec<Finding> {
             Some(path) => std::fs::read_to_string(path).unwrap_or_default(),
             None => environment(name).unwrap_or_default(),
         };
+        is_set |= !value.trim().is_empty();
         let signs: HashSet<char> = value.trim().chars().collect();
         if !value.is_empty() && (signs.len() < 8 || zxcvbn::zxcvbn(value.trim(), &[]).score() < zxcvbn::Score::Four) {
             let mend = format!("{name} could be guessed; `openssl rand -hex 32` makes another");
@@ -79,11 +80,15 @@ pub(super) fn secrets() -> Vec<Finding> {
             "SECRET_KEY_OLD is set: a rotation is under way; `countersign keys` says when it can go",
         ));
     }
+    if !is_set {
+        // The settings are invalid then, and each missing secret has a finding there.
+        return found;
+    }
     or_all_well(
         found,
         "secrets",
         "secrets_strong",
-        "secrets are long, random and nobody else's to read",
+        "the secrets are long and random, and their files can be read by their owner alone",
     )
 }
 
@@ -111,13 +116,13 @@ fn check_models(settings: &Settings, note: &mut Note<'_>) {
         note(
             Red,
             "model_offline",
-            "no language model answers, only the rules: not for real shoppers; set MODEL=openai",
+            "no language model answers, only the rules: not for real shoppers; set MODEL to openai, openai-responses or anthropic (docs/models.md)",
         );
     } else if settings.second_model.is_none() {
         note(
             Amber,
             "model_single",
-            "when the model is away the rules answer; SECOND_MODEL would be asked first",
+            "when the model does not answer, the rules do; set SECOND_MODEL to have another model asked first",
         );
     }
 }
@@ -193,7 +198,7 @@ fn check_monitoring(settings: &Settings, note: &mut Note<'_>) {
         None => note(
             Amber,
             "unmonitored",
-            "nothing is measured; set INTERNAL_LISTEN and let Prometheus scrape it",
+            "no metrics are served; set INTERNAL_LISTEN and let Prometheus scrape it",
         ),
         Some(address) if !address.ip().is_loopback() && !address.ip().is_unspecified() && !is_private(address.ip()) => {
             note(
@@ -208,7 +213,7 @@ fn check_monitoring(settings: &Settings, note: &mut Note<'_>) {
         note(
             Amber,
             "sentry_unset",
-            "errors are only in the log; SENTRY_DSN would tell somebody",
+            "errors are only in the log; set SENTRY_DSN to be told of them",
         );
     }
 }
@@ -224,7 +229,7 @@ fn check_backups(backups: Option<&Path>, note: &mut Note<'_>) {
         None => note(
             Amber,
             "backup_unknown",
-            "--backups FOLDER lets me look whether there is a fresh one",
+            "backups were not checked; run `countersign doctor --backups FOLDER` with the folder that `ops/backup` writes to",
         ),
         Some(None) => note(Red, "backup_missing", "there is no backup; `ops/backup` makes one"),
         Some(Some(time))

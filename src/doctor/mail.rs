@@ -23,10 +23,15 @@ pub async fn examine(resolver: Option<SocketAddr>, senders: &[IpAddr]) -> Result
     let relay = crate::mail::relay_host(&settings);
     let mut findings = Vec::new();
     let senders = match (senders, &relay) {
-        ([], Some(relay)) => match relay.parse() {
-            Ok(address) => vec![address],
-            Err(_) => dns.addresses(relay).await.unwrap_or_default(),
-        },
+        ([], Some(relay)) => {
+            let mut found = match relay.parse() {
+                Ok(address) => vec![address],
+                Err(_) => dns.addresses(relay).await.unwrap_or_default(),
+            };
+            // A relay on this machine or a private network sends from another address, which receivers see.
+            found.retain(|address| !is_internal(*address));
+            found
+        }
         (given, _) => given.to_vec(),
     };
     note(&mut findings, "spf", sender_policy(&dns, &domain, &senders).await);
@@ -51,6 +56,14 @@ pub async fn examine(resolver: Option<SocketAddr>, senders: &[IpAddr]) -> Result
     Ok(findings)
 }
 
+/// Whether an address is of this machine or a private network.
+fn is_internal(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => address.is_loopback() || address.is_private() || address.is_link_local(),
+        IpAddr::V6(address) => address.is_loopback() || address.is_unique_local() || address.is_unicast_link_local(),
+    }
+}
+
 /// Adds what a check found. A resolver that does not answer is a warning, because it is not the domain's fault.
 fn note(findings: &mut Vec<Finding>, check: &'static str, found: Result<Vec<Finding>, NoDnsAnswer>) {
     match found {
@@ -70,7 +83,7 @@ async fn sender_policy(dns: &Dns, domain: &str, senders: &[IpAddr]) -> Result<Ve
         return Ok(vec![finding(
             Amber,
             "sender_unknown",
-            "which address mail leaves from is not known; give it as --sender".into(),
+            "SPF and reverse DNS were not checked: the relay is on this machine or a private network, or its name has no address. Give the public address that mail leaves from: `countersign doctor mail --sender ADDRESS`".into(),
         )]);
     };
     let mut found = Vec::new();
@@ -196,11 +209,18 @@ async fn signatures(dns: &Dns, domain: &str, keys: &[DkimSettings]) -> Result<Ve
                     "dkim_short",
                     format!("the key of {name} has {bits} bits; make one of {MIN_RSA_BITS}"),
                 ),
-                _ => finding(Green, "dkim_good", format!("{name} is the other half of our key")),
+                _ => finding(
+                    Green,
+                    "dkim_good",
+                    format!("{name} publishes the public key of our private key"),
+                ),
             },
-            ([_], _) => {
-                finding(Red, "dkim_mismatch", format!("{name} is not the other half of our key")).publish(&right)
-            }
+            ([_], _) => finding(
+                Red,
+                "dkim_mismatch",
+                format!("{name} publishes another key than that of our private key"),
+            )
+            .publish(&right),
             _ => finding(Red, "dkim_several", format!("{name} has several keys; keep one")).publish(&right),
         });
     }
@@ -227,7 +247,7 @@ async fn alignment(dns: &Dns, domain: &str, settings: &SmtpSettings) -> Result<V
                     finding(
                         Amber,
                         "dmarc_none",
-                        "DMARC only watches (p=none): forged mail is delivered".into(),
+                        "DMARC only reports (p=none): forged mail is delivered".into(),
                     )
                     .publish(&right),
                 ),
@@ -274,7 +294,9 @@ async fn replies(dns: &Dns, domain: &str) -> Result<Vec<Finding>, NoDnsAnswer> {
             "mx_missing",
             format!("{domain} takes no mail: replies and bounces are lost, and many receivers refuse such senders"),
         )
-        .publish(format!("{domain}. MX 10 mail.{domain}.")),
+        .publish(format!(
+            "{domain}. MX 10 SERVER. (SERVER is the mail server that takes the mail of {domain})"
+        )),
         false => Finding::new(
             "mx",
             Green,

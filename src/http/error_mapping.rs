@@ -41,10 +41,15 @@ impl From<IdentityError> for Problem {
     fn from(error: IdentityError) -> Self {
         match error {
             IdentityError::NoSession => Self::unauthenticated(),
-            IdentityError::UnknownStore => Self::new(
+            IdentityError::NoStoreKey => Self::new(
                 StatusCode::UNAUTHORIZED,
                 "unknown_store",
                 "Send the store's publishable key as `X-Store-Key`.",
+            ),
+            IdentityError::UnknownStore => Self::new(
+                StatusCode::UNAUTHORIZED,
+                "unknown_store",
+                "There is no store with this key.",
             ),
             IdentityError::WrongCredentials => Self::new(
                 StatusCode::UNAUTHORIZED,

@@ -120,6 +120,8 @@ pub enum IdentityError {
     /// No session, or it is expired, revoked or another tenant's. The caller is not told which.
     #[error("no live session")]
     NoSession,
+    #[error("no store key")]
+    NoStoreKey,
     #[error("unknown store key")]
     UnknownStore,
     /// Wrong password, or no such account. The caller is not told which.

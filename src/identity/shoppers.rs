@@ -34,9 +34,8 @@ struct Pending {
 impl Identity {
     /// The store that a store key names.
     pub async fn store(&self, key: Option<&str>) -> Result<Tenant, IdentityError> {
-        let key: StoreKey = key
-            .and_then(|key| key.parse().ok())
-            .ok_or(IdentityError::UnknownStore)?;
+        let key = key.filter(|key| !key.is_empty()).ok_or(IdentityError::NoStoreKey)?;
+        let key: StoreKey = key.parse().map_err(|()| IdentityError::UnknownStore)?;
         tenancy::find_by_store_key(&self.web, &key)
             .await?
             .ok_or(IdentityError::UnknownStore)

@@ -1,4 +1,4 @@
-//! A model that is told what to say, for integration tests of a store's front end; without an order it answers by the rules.
+//! A model that is told what to say, for integration tests of a store's front end; without a script it answers by the rules.
 
 use std::{
     collections::VecDeque,
@@ -42,19 +42,19 @@ pub struct Call {
     pub arguments: Value,
 }
 
-/// Clones share their orders.
+/// Clones share their script.
 #[derive(Clone, Default)]
 pub struct TestControl {
-    orders: Arc<Mutex<VecDeque<ScriptedReply>>>,
+    replies: Arc<Mutex<VecDeque<ScriptedReply>>>,
     asked: Arc<Mutex<Vec<Value>>>,
-    /// Whether the newest answer was ordered.
-    ordered: Arc<AtomicBool>,
+    /// Whether the newest answer was a scripted one.
+    is_scripted: Arc<AtomicBool>,
 }
 
 impl TestControl {
     /// Adds answers; each time the model is asked takes one.
-    pub fn order(&self, orders: Vec<ScriptedReply>) {
-        lock(&self.orders).extend(orders);
+    pub fn add_replies(&self, replies: Vec<ScriptedReply>) {
+        lock(&self.replies).extend(replies);
     }
 
     /// What it was asked so far, message by message.
@@ -63,7 +63,7 @@ impl TestControl {
     }
 
     pub fn forget(&self) {
-        lock(&self.orders).clear();
+        lock(&self.replies).clear();
         lock(&self.asked).clear();
     }
 }
@@ -76,29 +76,29 @@ impl Model for TestControl {
     fn answer(&self, prompt: Prompt) -> ChunkStream {
         let messages: Vec<Value> = prompt.messages.iter().map(to_model_json).collect();
         lock(&self.asked).push(json!({ "messages": messages }));
-        let order = lock(&self.orders).pop_front();
-        self.ordered.store(order.is_some(), Ordering::Relaxed);
-        let Some(order) = order else {
+        let reply = lock(&self.replies).pop_front();
+        self.is_scripted.store(reply.is_some(), Ordering::Relaxed);
+        let Some(reply) = reply else {
             return FallbackRules.answer(prompt);
         };
-        let words = order
+        let words = reply
             .text
             .split_inclusive(' ')
             .map(|word| Ok(Chunk::Text(word.to_owned())));
-        let calls = order.calls.iter().enumerate().map(|(position, call)| {
+        let calls = reply.calls.iter().enumerate().map(|(position, call)| {
             Ok(Chunk::Call(ToolCall {
-                id: format!("ordered-{}-{position}", prompt.messages.len()),
+                id: format!("scripted-{}-{position}", prompt.messages.len()),
                 tool: call.tool.clone(),
                 arguments: call.arguments.to_string(),
                 fault: None,
             }))
         });
-        let end = match order.fail {
+        let end = match reply.fail {
             true => Err(ModelError::CutOff),
             false => Ok(Chunk::End(Usage::default(), None)),
         };
         let chunks: Vec<_> = words.chain(calls).chain([end]).collect();
-        let wait = Duration::from_millis(order.delay_ms);
+        let wait = Duration::from_millis(reply.delay_ms);
         let answer = async move {
             tokio::time::sleep(wait).await;
             stream::iter(chunks)
@@ -107,7 +107,7 @@ impl Model for TestControl {
     }
 
     fn source(&self) -> AnswerSource {
-        match self.ordered.load(Ordering::Relaxed) {
+        match self.is_scripted.load(Ordering::Relaxed) {
             true => AnswerSource::Model,
             false => AnswerSource::Offline,
         }

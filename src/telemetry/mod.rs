@@ -39,6 +39,8 @@ pub enum LogFormat {
 #[derive(Clone, Debug)]
 pub struct TelemetrySettings {
     pub log_format: LogFormat,
+    /// What is logged: a level, or levels by module, as `RUST_LOG` takes them.
+    pub log_levels: String,
     /// What becomes of IP addresses in logs.
     pub log_addresses: Addresses,
     /// None sends no errors to Sentry.
@@ -51,6 +53,7 @@ impl Default for TelemetrySettings {
     fn default() -> Self {
         Self {
             log_format: LogFormat::Text,
+            log_levels: DEFAULT_LOG_LEVELS.to_owned(),
             log_addresses: Addresses::Hidden,
             sentry: None,
             traces: None,
@@ -58,6 +61,8 @@ impl Default for TelemetrySettings {
     }
 }
 
+/// What is logged unless `RUST_LOG` says otherwise.
+const DEFAULT_LOG_LEVELS: &str = "info,graphile_worker_migrations=warn";
 /// Crates that log the data they handle: bodies of failed answers, which may repeat a prompt; statements; whole mails; headers.
 const SILENCED_CRATES: [&str; 4] = ["async_openai", "sqlx", "lettre", "h2"];
 /// The one target of those crates that may be traced: SQL statements, which do not contain their values.
@@ -83,8 +88,13 @@ impl Drop for Telemetry {
     }
 }
 
-/// Starts the logs and whatever else is configured. `RUST_LOG` sets the level of the logs, but never includes the crates of
-/// [`SILENCED_CRATES`]. Every line passes [`redact`], also those about panics.
+/// Whether a text names levels of the log, as `RUST_LOG` takes them.
+pub fn are_log_levels(text: &str) -> bool {
+    EnvFilter::try_new(text).is_ok()
+}
+
+/// Starts the logs and whatever else is configured. The crates of [`SILENCED_CRATES`] are not logged at any level. Every line passes
+/// [`redact`], also those about panics.
 pub fn start(settings: &TelemetrySettings) -> Telemetry {
     panic::set_hook(Box::new(|panic| {
         let at = panic.location().map(ToString::to_string).unwrap_or_default();
@@ -99,8 +109,7 @@ pub fn start(settings: &TelemetrySettings) -> Telemetry {
             (None, None)
         }
     };
-    let filter =
-        EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,graphile_worker_migrations=warn"));
+    let filter = EnvFilter::new(&settings.log_levels);
     let addresses = settings.log_addresses;
     let lines = match settings.log_format {
         LogFormat::Json => fmt::layer()

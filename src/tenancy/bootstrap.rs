@@ -10,13 +10,20 @@ use super::{Executor, Reader, Role, Web, pools::DatabaseSettings, schema::MIGRAT
 /// The role that owns every table and migrates. It cannot log in: an administrator becomes it with SET ROLE.
 pub const OWNER: &str = "countersign_owner";
 
+/// Postgres's code of the error that a database does not exist.
+const INVALID_CATALOG_NAME: &str = "3D000";
+
 /// How often a role is tried while another process changes it.
 const ROLE_TRIES: u32 = 10;
 
 #[derive(Debug, thiserror::Error)]
 pub enum MigrateError {
-    #[error("cannot reach the database as its administrator")]
+    #[error("cannot connect to the database with DATABASE_ADMIN_URL")]
     Connect(#[source] sqlx::Error),
+    #[error(
+        "there is no database `{0}` on that server; create it with `createdb {0}`, then run `countersign migrate` again"
+    )]
+    NoDatabase(String),
     #[error(
         "cannot set up the role {0}; `migrate` needs a Postgres user that may create roles (CREATEROLE or superuser)"
     )]
@@ -29,7 +36,7 @@ pub enum MigrateError {
 
 /// Creates missing roles, sets their passwords and migrates the schema. Safe to run again.
 pub async fn migrate(admin: &PgConnectOptions, settings: &DatabaseSettings) -> Result<(), MigrateError> {
-    let mut connection = PgConnection::connect_with(admin).await.map_err(MigrateError::Connect)?;
+    let mut connection = connect(admin).await?;
     ensure_role(&mut connection, OWNER, None)
         .await
         .map_err(|e| MigrateError::Role(OWNER, e))?;
@@ -58,6 +65,19 @@ pub async fn clear_restored(connection: &mut PgConnection) -> Result<(), sqlx::E
         .execute(connection)
         .await
         .map(drop)
+}
+
+async fn connect(admin: &PgConnectOptions) -> Result<PgConnection, MigrateError> {
+    let is_missing = |error: &sqlx::Error| {
+        let code = error.as_database_error().and_then(|error| error.code());
+        code.as_deref() == Some(INVALID_CATALOG_NAME)
+    };
+    PgConnection::connect_with(admin)
+        .await
+        .map_err(|error| match admin.get_database() {
+            Some(name) if is_missing(&error) => MigrateError::NoDatabase(name.to_owned()),
+            _ => MigrateError::Connect(error),
+        })
 }
 
 /// Creates a role or sets its password. Roles are shared by all databases of a server, but locks are not: a migration of another database

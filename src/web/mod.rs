@@ -16,7 +16,8 @@ use axum::{
     extract::Request,
     http::{HeaderName, HeaderValue, Method, StatusCode, header},
     middleware::Next,
-    response::{IntoResponse, Response},
+    response::{IntoResponse, Redirect, Response},
+    routing::get,
 };
 use tokio::sync::watch;
 use tower_http::set_header::SetResponseHeaderLayer;
@@ -30,24 +31,25 @@ use crate::{http::is_same_site, mail::MailSettings};
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
                       form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
-/// All pages. The inbox and the storefront exist only where mail is caught and in the demo.
+/// All pages. The inbox and the storefront exist only where mail is caught and in the demo; elsewhere the front page is the console.
 pub fn pages<S: Clone + Send + Sync + 'static>(
     api: Api,
     secure_cookies: bool,
+    public_url: &str,
     mail: &MailSettings,
     storefront: Option<watch::Receiver<Storefront>>,
 ) -> Router<S> {
     let mut pages = Router::new()
         .merge(assets::routes())
         .merge(passwords::routes(api.clone()))
-        .merge(console::routes(api, secure_cookies));
+        .merge(console::routes(api, secure_cookies, public_url));
     if let MailSettings::Inbox(inbox) = mail {
         pages = pages.merge(inbox::page(inbox.clone()));
     }
-    if let Some(storefront) = storefront {
-        pages = pages.merge(storefront::routes(storefront));
+    match storefront {
+        Some(storefront) => pages.merge(storefront::routes(storefront)),
+        None => pages.route("/", get(|| async { Redirect::to("/console") })),
     }
-    pages
 }
 
 /// A layer that sets the Content-Security-Policy header.

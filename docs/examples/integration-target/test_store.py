@@ -51,7 +51,7 @@ class Store(unittest.TestCase):
     def test_the_model_says_what_the_test_wants_and_a_refund_is_countersigned_and_mailed(self):
         mia, staff = self.log_in("mia@example.com"), self.log_in("staff@example.com", "/v1/staff/sessions")
         refund = {"tool": "request_refund", "arguments": {"order_number": "#1002", "amount": "3.00", "reason": "It arrived broken."}}
-        status, _ = call("POST", f"{CONTROL}/model/orders", {"orders": [
+        status, _ = call("POST", f"{CONTROL}/model/replies", {"replies": [
             {"text": "I ask for it. ", "calls": [refund]}, {"text": "A person will decide."}]})
         self.assertEqual(status, 204)
         answer = self.say("My mug arrived broken.", **mia)
@@ -69,7 +69,7 @@ class Store(unittest.TestCase):
         self.assertIn("3.00", caught["mails"][0]["text"])
 
     def test_a_model_that_breaks_off_is_shown_as_such(self):
-        call("POST", f"{CONTROL}/model/orders", {"orders": [{"text": "Your parcel is", "fail": True}]})
+        call("POST", f"{CONTROL}/model/replies", {"replies": [{"text": "Your parcel is", "fail": True}]})
         answer = self.say("Where is it?", **self.log_in("mia@example.com"))
         self.assertIn("cut short", answer["message"]["text"])
 

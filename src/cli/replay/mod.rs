@@ -11,7 +11,7 @@ use futures::{StreamExt, stream};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{CliError, import};
+use super::{CliError, import, terminal::say};
 pub use expect::Expected;
 
 #[derive(clap::Args)]
@@ -85,13 +85,13 @@ pub async fn run(options: Options) -> Result<(), CliError> {
         .filter(|outcome| !outcome.differences.is_empty())
         .collect();
     for outcome in &failed {
-        println!("{}: {}", outcome.id, outcome.differences.join("; "));
+        say(format_args!("{}: {}", outcome.id, outcome.differences.join("; ")))?;
     }
-    println!(
+    say(format_args!(
         "{} of {} conversations ended as expected",
         outcomes.len() - failed.len(),
         outcomes.len()
-    );
+    ))?;
     if failed.is_empty() {
         Ok(())
     } else {

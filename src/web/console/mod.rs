@@ -23,11 +23,14 @@ mod team;
 mod usage;
 mod visitor;
 
+use std::sync::Arc;
+
 use axum::{
     Router,
     http::HeaderValue,
     middleware,
     response::{IntoResponse, Redirect, Response},
+    routing::any,
 };
 
 use super::{Api, POLICY, policy, same_site};
@@ -52,6 +55,8 @@ const STORE_COOKIE: Cookie = Cookie {
 struct Console {
     api: Api,
     secure: bool,
+    /// The public URL of this service, without a final slash.
+    public_url: Arc<str>,
 }
 
 impl Console {
@@ -61,7 +66,8 @@ impl Console {
     }
 }
 
-pub fn routes<S: Clone + Send + Sync + 'static>(api: Api, secure: bool) -> Router<S> {
+pub fn routes<S: Clone + Send + Sync + 'static>(api: Api, secure: bool, public_url: &str) -> Router<S> {
+    let public_url = public_url.into();
     Router::new()
         .merge(sign_in::routes())
         .merge(approvals::routes())
@@ -76,9 +82,21 @@ pub fn routes<S: Clone + Send + Sync + 'static>(api: Api, secure: bool) -> Route
         .merge(settings::routes())
         .merge(audit::routes())
         .merge(doctor::routes())
+        .route("/console/", any(|| async { Redirect::to("/console") }))
+        .route("/console/{*page}", any(no_such_page))
+        // A form's address is no page either, as when its answer is loaded again.
+        .method_not_allowed_fallback(no_such_page)
         .layer(middleware::from_fn(same_site))
         .layer(policy(POLICY))
-        .with_state(Console { api, secure })
+        .with_state(Console {
+            api,
+            secure,
+            public_url,
+        })
+}
+
+async fn no_such_page(visitor: Visitor) -> Response {
+    visitor.no_such_page().await
 }
 
 /// Builds a query string from the pairs that have a value.

@@ -69,6 +69,7 @@ struct Day {
 #[template(path = "console/settings.html")]
 struct SettingsPage {
     page: Page,
+    public_url: String,
     keys: Vec<ListedKey>,
     websites: Vec<String>,
     endpoints: Vec<Endpoint>,
@@ -82,7 +83,8 @@ impl SettingsPage {
     fn widget(&self) -> String {
         let newest = self.keys.iter().find(|key| key.revoked_at.is_none());
         let key = newest.map_or("", |key| &key.key);
-        format!("<script async src=\"/widget.js\" data-store-key=\"{key}\"></script>")
+        let url = &self.public_url;
+        format!("<script async src=\"{url}/widget.js\" data-store-key=\"{key}\"></script>")
     }
 }
 
@@ -107,6 +109,7 @@ async fn settings(visitor: Visitor) -> Result<Response, Failure> {
     };
     Ok(render(&SettingsPage {
         page: visitor.page("Settings").await?,
+        public_url: visitor.public_url().to_owned(),
         keys: store_keys,
         websites: origins,
         endpoints,

@@ -173,6 +173,22 @@ impl Visitor {
         self.refused(Refusal::not_found())
     }
 
+    /// A page that says that there is none at this address, with the menu if somebody is signed in.
+    pub async fn no_such_page(&self) -> Response {
+        let title = "This page does not exist";
+        let page = self.page(title).await;
+        let page = FailurePage {
+            page: page.unwrap_or_else(|_| Page::new(title, &self.here, None)),
+            words: "The console has no page at this address.".into(),
+        };
+        (StatusCode::NOT_FOUND, render(&page)).into_response()
+    }
+
+    /// The public URL of this service, without a final slash.
+    pub fn public_url(&self) -> &str {
+        &self.console.public_url
+    }
+
     fn refused(&self, refusal: Refusal) -> Failure {
         Failure {
             refusal,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use countersign::{
     identity::{StaffRole, staff},
     model::PricedModel,
+    web::trial::TrialReason,
 };
 use regex::Regex;
 use reqwest::{StatusCode, header};
@@ -411,7 +412,7 @@ async fn a_publishable_key_is_exchanged_and_the_last_one_stays() {
 
 #[tokio::test]
 async fn a_trial_says_so_on_every_page() {
-    let app = TestApp::offline_with_settings(|settings| settings.trial = true).await;
+    let app = TestApp::offline_with_settings(|settings| settings.trial = vec![TrialReason::OfflineModel]).await;
     for page in ["/console/sign-in", "/console", "/reset-password", "/staff/join"] {
         let page = format!("{}{page}?store={}", app.url, app.store.key.as_str());
         let text = app
@@ -423,7 +424,10 @@ async fn a_trial_says_so_on_every_page() {
             .text()
             .await
             .expect("text");
-        assert!(text.contains("This is a trial."), "{page}: {text}");
+        assert!(
+            text.contains("This is a trial.") && text.contains("no language model answers (MODEL=offline)"),
+            "{page}: {text}"
+        );
     }
     let health = app
         .http
@@ -432,6 +436,50 @@ async fn a_trial_says_so_on_every_page() {
         .await
         .expect("answers");
     assert!(!health.text().await.expect("text").contains("trial"));
+}
+
+#[tokio::test]
+async fn the_front_page_is_the_console_and_a_wrong_address_is_a_page_too() {
+    let app = TestApp::offline().await;
+    let mut stranger = ConsoleVisitor::new(&app);
+    let (status, page) = stranger.opens("/").await;
+    assert!(status == StatusCode::OK && page.contains("<h1>Sign in</h1>"), "{page}");
+    let (status, page) = stranger.opens("/console/nope").await;
+    assert!(
+        status == StatusCode::NOT_FOUND && page.contains("<h1>This page does not exist</h1>"),
+        "{status} {page}"
+    );
+    let mut kim = ConsoleVisitor::signed_in(&app, "kim@s.example", StaffRole::Viewer).await;
+    let (status, page) = kim.opens("/console/conversations/a/b").await;
+    assert!(
+        status == StatusCode::NOT_FOUND && page.contains("<nav") && page.contains("This page does not exist"),
+        "{status} {page}"
+    );
+}
+
+#[tokio::test]
+async fn a_wrong_store_key_is_called_so_at_the_sign_in() {
+    let app = TestApp::offline().await;
+    let mut stranger = ConsoleVisitor::new(&app);
+    for (key, expected) in [
+        ("pk_nope", "There is no store with this key."),
+        ("", "Send the store&#39;s publishable key"),
+    ] {
+        let form = [("store", key), ("email", "kim@s.example"), ("password", PASSWORD)];
+        let (_, page) = stranger.sends("/console/sign-in", &form).await;
+        assert!(page.contains(expected), "{key}: {page}");
+    }
+}
+
+#[tokio::test]
+async fn the_settings_show_the_finished_tag_of_the_widget() {
+    let app = TestApp::offline_with_settings(|settings| settings.public_url = "https://chat.shop.example".into()).await;
+    let mut admin = ConsoleVisitor::signed_in(&app, "admin@s.example", StaffRole::Admin).await;
+    let (_, page) = admin.opens("/console/settings").await;
+    assert!(
+        page.contains("src=&#34;https://chat.shop.example/widget.js&#34;"),
+        "{page}"
+    );
 }
 
 #[tokio::test]

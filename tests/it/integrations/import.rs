@@ -2,7 +2,21 @@
 
 use std::path::{Path, PathBuf};
 
-use countersign::cli::import::{self, Format, Report};
+use countersign::{
+    cli::{
+        export,
+        import::{self, Format, Report},
+    },
+    store::{
+        Address,
+        orders::{OrderStatus, PaymentKind, Shipment},
+        records::{
+            LineRecord, OrderRecord, PaymentMethodKind, PaymentMethodRecord, PaymentRecord, ProductRecord, Record,
+            ShopperRecord, VariantRecord,
+        },
+    },
+    tenancy,
+};
 use reqwest::StatusCode;
 use serde_json::json;
 
@@ -310,4 +324,111 @@ async fn an_account_that_was_made_here_becomes_the_shopper_of_the_store() {
         1,
         "another shopper of the store's has it: that is for the store to mend"
     );
+}
+
+/// A record of each kind with a value in every field. It names every field, so that a new one is missed by the compiler here.
+fn full_records() -> [Record; 3] {
+    let text = |text: &str| Some(text.to_owned());
+    let options = || [("size".to_owned(), "M".to_owned())].into();
+    let address = || Address {
+        address1: "4 Quay Street".into(),
+        address2: "Flat 2".into(),
+        city: "Portland".into(),
+        state: "ME".into(),
+        zip: "04101".into(),
+        country: "USA".into(),
+    };
+    let method = |id: &str, kind, balance: Option<&str>| PaymentMethodRecord {
+        id: id.into(),
+        kind,
+        brand: text("visa"),
+        last_four: text("4242"),
+        balance: balance.map(str::to_owned),
+        reference: text("pm_1"),
+        customer: text("cus_1"),
+    };
+    let product = ProductRecord {
+        id: "sweater".into(),
+        name: "Sweater".into(),
+        description: "Heavy wool.".into(),
+        picture: text("https://cdn.shop.example/sweater.webp"),
+        variants: vec![VariantRecord {
+            id: "sweater-m".into(),
+            options: options(),
+            price: "129.90".into(),
+            available: true,
+        }],
+    };
+    let shopper = ShopperRecord {
+        id: "mia".into(),
+        email: "mia@example.com".into(),
+        first_name: "Mia".into(),
+        last_name: "Jones".into(),
+        address: Some(address()),
+        payment_methods: vec![
+            method("card", PaymentMethodKind::CreditCard, None),
+            method("gift", PaymentMethodKind::GiftCard, Some("100.00")),
+        ],
+    };
+    let order = OrderRecord {
+        number: "#1".into(),
+        shopper: "mia".into(),
+        reference: text("gid://shopify/Order/1"),
+        status: OrderStatus::Delivered,
+        placed_at: Some("2026-11-18T09:12:00Z".parse().expect("a time")),
+        address: address(),
+        lines: vec![LineRecord {
+            product_id: "sweater".into(),
+            item_id: "sweater-m".into(),
+            name: "Sweater".into(),
+            options: options(),
+            price: "129.90".into(),
+            quantity: 2,
+        }],
+        shipments: vec![Shipment {
+            carrier: text("Harbour Post"),
+            tracking_number: "HP1".into(),
+            item_ids: vec!["sweater-m".into()],
+            shipped_at: Some("2026-11-20T15:00:00Z".parse().expect("a time")),
+        }],
+        payments: vec![PaymentRecord {
+            kind: PaymentKind::Payment,
+            amount: "259.80".into(),
+            payment_method: "card".into(),
+            reference: text("pi_1"),
+        }],
+    };
+    [Record::Product(product), Record::Shopper(shopper), Record::Order(order)]
+}
+
+#[tokio::test]
+async fn an_export_gives_every_field_that_an_import_takes() {
+    let app = TestApp::without_worker().await;
+    let records = full_records().map(|record| serde_json::to_value(record).expect("JSON"));
+    let mut lines: Vec<String> = records.iter().map(serde_json::Value::to_string).collect();
+    for round in ["first", "second"] {
+        let currency = "USD".parse().expect("a currency");
+        let (store, _) = tenancy::create(&app.pools.executor, round, "Store", currency)
+            .await
+            .expect("founded");
+        let report = import::from_lines(&app.pools.executor, &store, lines.into_iter().map(Ok))
+            .await
+            .expect("runs");
+        assert_eq!(report.rejected, [], "{round}");
+        let mut out = Vec::new();
+        export::write(&app.pools.executor, &store, &mut out)
+            .await
+            .expect("exports");
+        lines = String::from_utf8(out)
+            .expect("UTF-8")
+            .lines()
+            .map(str::to_owned)
+            .collect();
+        let exported: Vec<serde_json::Value> = lines
+            .iter()
+            .map(|line| serde_json::from_str::<Record>(line).expect("a record"))
+            .map(|record| serde_json::to_value(record).expect("JSON"))
+            .collect();
+        assert_eq!(exported, records, "{round}");
+    }
 }

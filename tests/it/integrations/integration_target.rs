@@ -6,9 +6,9 @@ use std::{
 };
 
 use reqwest::StatusCode;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::support::{browser::Demo, process::free_port};
+use crate::support::{browser::Demo, process::free_port, shopper::answer};
 
 #[test]
 fn the_worked_example_passes() {
@@ -66,5 +66,55 @@ async fn after_a_reset_the_shop_page_vouches_for_its_visitors_again() {
             .await
             .expect("answers");
         assert!(reset.status().is_success());
+    }
+}
+
+#[tokio::test]
+async fn the_control_says_what_it_expects() {
+    let demo = Demo::start().await;
+    let url = |path: &str| format!("{}{path}", demo.control);
+    for (request, status, expected) in [
+        (
+            demo.http.post(url("/model/replies")).json(&json!({ "orders": [] })),
+            StatusCode::BAD_REQUEST,
+            "{\"replies\":[{\"text\":",
+        ),
+        (
+            demo.http.put(url("/clock")).body("tomorrow"),
+            StatusCode::BAD_REQUEST,
+            "{\"now\":\"2027-03-01T09:30:00Z\"}",
+        ),
+        (
+            demo.http.get(url("/mails?address=mia@example.com")),
+            StatusCode::BAD_REQUEST,
+            "/mails?to=",
+        ),
+        (
+            demo.http.post(url("/model/orders")),
+            StatusCode::NOT_FOUND,
+            "POST /model/replies",
+        ),
+        (demo.http.post(url("/clock")), StatusCode::NOT_FOUND, "PUT /clock"),
+    ] {
+        let (found, problem) = answer(request).await;
+        let detail = problem["detail"].as_str().unwrap_or_default();
+        assert!(found == status && detail.contains(expected), "{found}: {problem}");
+        assert_eq!(problem["status"], status.as_u16(), "{problem}");
+    }
+    let (_, facts) = answer(demo.http.get(&demo.control)).await;
+    for (person, role) in facts["staff"]
+        .as_array()
+        .expect("staff")
+        .iter()
+        .zip(["admin", "approver", "viewer"])
+    {
+        let credentials = json!({ "email": person["email"], "password": facts["password"] });
+        let sign_in = demo.http.post(format!("{}/v1/staff/sessions", demo.url));
+        let (status, _) = answer(sign_in.header("x-store-key", &demo.key).json(&credentials)).await;
+        assert_eq!(
+            (status, person["role"].as_str()),
+            (StatusCode::CREATED, Some(role)),
+            "{person}"
+        );
     }
 }

@@ -2,6 +2,7 @@
 
 mod checklist;
 mod database_laws;
+mod deployment;
 mod glossary;
 mod imports;
 pub mod openapi;

@@ -8,6 +8,7 @@ use std::{
 };
 
 use countersign::{config::Limits, identity::StaffRole};
+use regex::Regex;
 use serde_json::{Value, json};
 
 use crate::support::{
@@ -220,5 +221,74 @@ fn every_alert_has_its_runbook_and_its_test() {
             tests.contains(&format!("{alert} fires")) && tests.contains(&format!("{alert} is quiet")),
             "{alert} is not tested"
         );
+    }
+}
+
+/// The part of a configuration that begins at `start` and ends before the next entry that is indented like it.
+fn section<'a>(text: &'a str, start: &str) -> &'a str {
+    let at = text.find(start).unwrap_or_else(|| panic!("there is no `{start}`"));
+    let indent = start.len() - start.trim_start().len();
+    let rest = &text[at..];
+    let is_next = |line: &str| {
+        !line.trim().is_empty() && line.len() - line.trim_start().len() <= indent && !line.trim_start().starts_with('#')
+    };
+    let length: usize = rest
+        .split_inclusive('\n')
+        .enumerate()
+        .take_while(|(number, line)| *number == 0 || !is_next(line))
+        .map(|(_, line)| line.len())
+        .sum();
+    &rest[..length]
+}
+
+#[test]
+fn every_metric_of_a_rule_is_scraped() {
+    let read = |path: &str| std::fs::read_to_string(format!("{}/{path}", env!("CARGO_MANIFEST_DIR"))).expect("there");
+    let (rules, scraped, compose) = (
+        read("ops/monitoring/rules.yml"),
+        read("ops/monitoring/prometheus.yml"),
+        read("docker-compose.yml"),
+    );
+    let ours = read("src/telemetry/metrics.rs");
+    let metric = Regex::new(r"\b(?:countersign|node|probe)_[a-z0-9_]+").expect("a pattern");
+    let expressions = rules.lines().filter_map(|line| line.trim().strip_prefix("expr: "));
+    let mut metrics: Vec<&str> = expressions
+        .flat_map(|text| metric.find_iter(text).map(|found| found.as_str()))
+        .collect();
+    metrics.sort_unstable();
+    metrics.dedup();
+    assert!(metrics.len() > 15, "{metrics:?}");
+    for metric in metrics {
+        let job = match metric.split('_').next() {
+            Some("node") => "node",
+            Some("probe") => "certificate",
+            _ if metric.starts_with("countersign_probe_") => "node",
+            _ => {
+                let name = metric.trim_start_matches("countersign_");
+                let stem = ["_total", "_bucket", "_seconds", "_ratios"]
+                    .iter()
+                    .fold(name, |name, end| name.strip_suffix(end).unwrap_or(name));
+                let is_registered = [name, stem].iter().any(|name| ours.contains(&format!("(\"{name}\", ")));
+                assert!(is_registered, "the service measures no {metric}");
+                "countersign"
+            }
+        };
+        let job = section(&scraped, &format!("  - job_name: {job}\n"));
+        let target = Regex::new(r"'([a-z-]+):[0-9]+'|names: \[([a-z]+),").expect("a pattern");
+        let target = target
+            .captures(job)
+            .unwrap_or_else(|| panic!("{metric}: {job} has a target"));
+        let target = target.iter().skip(1).flatten().next().expect("a name").as_str();
+        let service = section(&compose, &format!("  {target}:"));
+        assert!(service.contains("    "), "{metric}: compose runs {target}");
+        if metric.starts_with("countersign_probe_") {
+            let is_read =
+                service.contains("--collector.textfile.directory=/textfile") && service.contains(":/textfile:ro");
+            assert!(is_read, "{metric}: nobody reads what the probe writes");
+        }
+        if metric.starts_with("node_filesystem_") {
+            let is_the_hosts = service.contains("--path.rootfs=/host") && service.contains("- /:/host:ro");
+            assert!(is_the_hosts, "{metric}: the disks are those of the container");
+        }
     }
 }

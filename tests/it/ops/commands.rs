@@ -11,7 +11,7 @@ use countersign::{
 };
 use sqlx::{Connection, PgConnection};
 
-use crate::support::{TestApp, database};
+use crate::support::{TestApp, database, process::database_environment};
 
 fn countersign() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_countersign"));
@@ -126,13 +126,34 @@ async fn a_store_is_set_up_by_commands_alone() {
         !ok && said == "0 products, 1 shoppers, 1 orders imported" && error.contains("line 2: not a record"),
         "{said} {error}"
     );
-    assert!(
-        command(
-            &["shopper", "set-password", "--tenant", "corner", "kim"],
-            "a good password\n"
-        )
-        .0
-    );
+    for (arguments, input, expected) in [
+        (
+            &["shopper", "set-password", "--tenant", "corner", "kim"][..],
+            "a good password\n",
+            "the password of kim at corner is set",
+        ),
+        (
+            &[
+                "staff",
+                "add",
+                "--tenant",
+                "corner",
+                "--role",
+                "admin",
+                "ann@corner.example",
+            ],
+            "a good password\n",
+            "ann@corner.example is admin at corner",
+        ),
+        (
+            &["tenant", "allow-origin", "corner", "https://corner.example"],
+            "",
+            "pages of https://corner.example may call the API for corner",
+        ),
+    ] {
+        let (ok, said, error) = command(arguments, input);
+        assert!(ok && said == expected, "{arguments:?}: {said} {error}");
+    }
     let log_in = app
         .http
         .post(format!("{}/v1/sessions", app.url))
@@ -161,12 +182,12 @@ async fn a_store_is_set_up_by_commands_alone() {
         (
             &["tenant", "create", "Bad Slug", "--name", "x", "--currency", "EUR"],
             "",
-            "slug",
+            "small letters, digits and hyphens",
         ),
         (
             &["tenant", "create", "corner", "--name", "x", "--currency", "EUR"],
             "",
-            "not taken",
+            "there is a store `corner` already",
         ),
         (
             &["tenant", "create", "x", "--name", "x", "--currency", "XXX"],
@@ -245,6 +266,91 @@ async fn serve_refuses_a_role_that_could_pass_row_level_security_by() {
         !output.status.success() && error.contains("may bypass row-level security"),
         "{error}"
     );
+}
+
+#[tokio::test]
+async fn migrate_says_how_to_make_a_database_that_is_missing() {
+    let socket = database::postgres().await.socket_folder().display().to_string();
+    let output = countersign()
+        .arg("migrate")
+        .env(
+            "DATABASE_ADMIN_URL",
+            format!("postgres://postgres@localhost/nowhere?host={socket}"),
+        )
+        .env("DATABASE_URL", format!("postgres://localhost/nowhere?host={socket}"))
+        .env("DATABASE_READER_PASSWORD", "reader-of-the-tests")
+        .env("DATABASE_WEB_PASSWORD", "web-of-the-tests")
+        .env("DATABASE_EXECUTOR_PASSWORD", "executor-of-the-tests")
+        .output()
+        .expect("runs");
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        !output.status.success() && error.contains("no database `nowhere`") && error.contains("`createdb nowhere`"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_closed_output_ends_a_command_quietly() {
+    let script = format!(
+        "{} openapi | head -n 1; echo \"${{PIPESTATUS[0]}}\"",
+        env!("CARGO_BIN_EXE_countersign")
+    );
+    let output = Command::new("bash").args(["-c", &script]).output().expect("runs");
+    let (said, error) = (
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+    );
+    assert_eq!((said.as_ref(), error.as_ref()), ("{\n141\n", ""));
+}
+
+#[test]
+fn a_demo_on_a_port_that_is_taken_says_how_to_choose_another() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let port = taken.local_addr().expect("an address").port().to_string();
+    let output = countersign().args(["demo", "--port", &port]).output().expect("runs");
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        !output.status.success() && error.contains(&port) && error.contains("--port"),
+        "{error}"
+    );
+}
+
+/// Runs a command at a terminal, types a line when it is asked, and prints everything that the terminal shows.
+const AT_A_TERMINAL: &str = r#"
+import os, pty, sys
+child, terminal = pty.fork()
+if child == 0:
+    os.execv(sys.argv[1], sys.argv[1:])
+shown = b""
+try:
+    while True:
+        part = os.read(terminal, 1024)
+        if not part:
+            break
+        shown += part
+        if shown.endswith(b"password: "):
+            os.write(terminal, b"a good password\n")
+except OSError:
+    pass
+sys.stdout.buffer.write(shown)
+"#;
+
+#[tokio::test]
+async fn a_password_is_not_shown_while_it_is_typed() {
+    let app = TestApp::offline().await;
+    let mut command = Command::new("python3");
+    command
+        .args(["-c", AT_A_TERMINAL, env!("CARGO_BIN_EXE_countersign")])
+        .args(["shopper", "set-password", "--tenant", "one", "mia"])
+        .envs(database_environment(&app).await);
+    let output = command.output().expect("python3");
+    let shown = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        shown.contains("password: ") && shown.contains("the password of mia at one is set"),
+        "{shown}"
+    );
+    assert!(!shown.contains("a good password"), "{shown}");
 }
 
 #[test]

@@ -79,11 +79,11 @@ impl Demo {
     }
 
     /// Queues what the model answers next.
-    pub async fn model_says(&self, orders: Value) {
+    pub async fn model_says(&self, replies: Value) {
         let request = self
             .http
-            .post(format!("{}/model/orders", self.control))
-            .json(&json!({ "orders": orders }));
+            .post(format!("{}/model/replies", self.control))
+            .json(&json!({ "replies": replies }));
         assert!(request.send().await.expect("answers").status().is_success());
     }
 
