@@ -41,6 +41,13 @@ fn console_path(next: &str) -> &str {
     if fits { next } else { "/console" }
 }
 
+/// The store's key in the address where somebody wanted to go: the link to a console names it, and leads here first.
+fn store_in(next: &str) -> Option<String> {
+    let (_, query) = next.split_once('?')?;
+    let mut pairs = url::form_urlencoded::parse(query.as_bytes());
+    pairs.find(|(name, _)| name == "store").map(|(_, key)| key.into_owned())
+}
+
 /// The API's answer about a new session.
 #[derive(Deserialize)]
 struct Opened {
@@ -70,7 +77,8 @@ impl<'a> SignInPage<'a> {
 }
 
 async fn sign_in_page(visitor: Visitor, Query(next): Query<Next>) -> Response {
-    let key = next.store.or(visitor.store_key).unwrap_or_default();
+    let key = next.store.or_else(|| store_in(&next.next)).or(visitor.store_key);
+    let key = key.unwrap_or_default();
     render(&SignInPage::new(&key, &next.next, None))
 }
 
@@ -196,6 +204,12 @@ async fn password(visitor: Visitor, axum::Form(form): axum::Form<Submitted>) -> 
 #[cfg(test)]
 mod tests {
     use super::console_path;
+
+    #[test]
+    fn a_link_to_a_console_fills_in_its_store() {
+        assert_eq!(store_in("/console?store=pk_1&x=2").as_deref(), Some("pk_1"));
+        assert_eq!((store_in("/console"), store_in("")), (None, None));
+    }
 
     #[test]
     fn nobody_is_led_elsewhere() {
