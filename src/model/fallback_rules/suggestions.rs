@@ -65,7 +65,7 @@ mod tests {
     fn the_rules_understand_what_they_offer() {
         use super::super::{human_request::wants_person, intents::intents};
         for language in Language::all() {
-            for key in ["offline-suggest-order", "offline-suggest-return"] {
+            for key in ["fallback-suggest-order", "fallback-suggest-return"] {
                 let said = TextKey(key).in_language(language);
                 assert_eq!(intents(&said).len(), 1, "{said}");
             }
