@@ -119,7 +119,7 @@ async fn somebody_is_invited_joins_and_signs_in() {
     admin.fills("email", "lee@example.com").await;
     admin.fills("role", "approver").await;
     admin.submits("Send invitation").await;
-    admin.wait_for_notice("invited").await;
+    admin.wait_for_notice("Invited").await;
     lee.go(&link(&demo, "lee@example.com").await).await;
     assert_eq!(lee.accessibility_violations().await, [""; 0]);
     set_password(&lee, PASSWORD).await;

@@ -95,7 +95,7 @@ async fn a_return_is_proposed_countersigned_and_mailed() {
     staff.run("document.querySelector('#toast button').click()").await;
     assert_eq!(demo.count("SELECT count(*) FROM decisions").await, 0);
     staff.submits("Approve").await;
-    staff.wait_for_notice("approved").await;
+    staff.wait_for_notice("Approved").await;
     shopper
         .wait_for(&chat("chat.querySelector('.proposal .state')?.textContent === 'Done'"))
         .await;
@@ -181,7 +181,7 @@ async fn a_person_takes_over_answers_and_gives_back() {
     staff.wait_for("document.querySelector('[name=text]')").await;
     staff.fills("text", "Hello Noah, I am Kim. <b>What</b> is it?").await;
     staff.submits("Send").await;
-    staff.wait_for_notice("sent").await;
+    staff.wait_for_notice("Sent").await;
     shopper.wait_for_text("Hello Noah, I am Kim. <b>What</b> is it?").await;
     shopper.says("My mug leaks.").await;
     shopper.wait_for_text("Your message is with our staff").await;
@@ -191,7 +191,7 @@ async fn a_person_takes_over_answers_and_gives_back() {
         .await;
     staff.screenshot("desk-light-conversation").await;
     staff.submits("Give back to the assistant").await;
-    staff.wait_for_notice("given back").await;
+    staff.wait_for_notice("Given back").await;
     shopper.wait_for_text("Our assistant answers you again.").await;
     shopper.says("Where is my order #2001?").await;
     shopper.wait_for_text("Order #2001").await;
@@ -292,7 +292,7 @@ async fn create_data_for_every_page(demo: &Demo, browser: &Browser, text: &str) 
         browser.fills(name, value).await;
     }
     browser.submits("Save").await;
-    browser.wait_for_notice("saved").await;
+    browser.wait_for_notice("Saved").await;
     // The chat cites the article.
     browser.go(&format!("{}/?as=mia", demo.url)).await;
     browser.opens_chat().await;

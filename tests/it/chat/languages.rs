@@ -62,7 +62,7 @@ async fn a_request_is_told_of_decided_and_mailed_in_the_language_of_its_conversa
     app.model.script(refund("5.00"));
     let asked = mia.ask_in("de", json!({ "text": "Bitte 5 zurück" })).await;
     let proposal = &asked["proposals"][0];
-    let summary = "Zur Bestellung #1002 5,00 USD an card-mia erstatten.";
+    let summary = "Zur Bestellung #1002 5,00 USD an Visa mit den Endziffern 4242 erstatten.";
     assert_eq!(proposal["plan"]["translations"]["de"], summary);
     assert_eq!(asked["tools"][0]["activity"], "Ich bereite die Erstattung vor…");
     let mail = app.mailbox.newest_to("mia@example.com", 1).await.text();
