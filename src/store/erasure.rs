@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::{
     about_person::{Person, is_about},
-    forget_words::forget_words,
+    forget_words::{ERASED, forget_words},
     mentions::mentions,
 };
 use crate::{
@@ -19,9 +19,6 @@ use crate::{
         audit::{self, Actor, Entry},
     },
 };
-
-/// Replaces erased text.
-pub(super) const ERASED: &str = "[erased]";
 
 /// Erases a shopper, with an audit entry that names nobody. Amounts, decisions and the order's number are kept.
 pub async fn erase(

@@ -4,8 +4,10 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::erasure::ERASED;
 use crate::tenancy::{Executor, Tx};
+
+/// Replaces erased text.
+pub const ERASED: &str = "[erased]";
 
 /// Blanks the words of conversations. A turn that runs in one of them ends: it stores no answer. A proposal that is still open keeps its plan,
 /// because somebody has to decide on it or pay for it; what is kept of the others is what was decided, and the amount.
