@@ -73,10 +73,6 @@ DROP POLICY tenant ON origins;
 CREATE POLICY tenant ON origins AS RESTRICTIVE USING (tenant_id = app_tenant() OR current_user = 'countersign_web')
     WITH CHECK (tenant_id = app_tenant());
 
--- Web may add and remove origins of the bound store alone, although it may read those of every store.
-CREATE POLICY own_added ON origins AS RESTRICTIVE FOR INSERT TO countersign_web WITH CHECK (tenant_id = app_tenant());
-CREATE POLICY own_removed ON origins AS RESTRICTIVE FOR DELETE TO countersign_web USING (tenant_id = app_tenant());
-
 -- Limits how many rows of a kind a store has in use. The lock makes transactions that add a row of the same kind to the same store wait
 -- for each other, so that none counts before another one adds.
 CREATE FUNCTION enforce_row_limit() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -97,5 +93,5 @@ REVOKE ALL ON PROCEDURE protect_table FROM PUBLIC;
 GRANT SELECT ON tenants TO countersign_reader, countersign_web;
 GRANT SELECT, INSERT, UPDATE (revoked_at) ON store_keys TO countersign_web;
 GRANT SELECT, INSERT, UPDATE ON tenants, store_keys TO countersign_executor;
-GRANT SELECT, INSERT, DELETE ON origins TO countersign_web;
+GRANT SELECT ON origins TO countersign_web;
 GRANT SELECT, INSERT, UPDATE, DELETE ON origins TO countersign_executor;

@@ -37,6 +37,8 @@ CREATE TABLE payment_methods (
     brand         text,
     last_four     text CHECK (last_four ~ '^[0-9]{4}$'),
     balance_minor bigint CHECK (balance_minor >= 0),
+    -- When the store last told the balance of a gift card.
+    balance_at    timestamptz,
     -- The payment provider's ids of the method and its customer (Stripe: `pm_…`, `cus_…`). A charge without the shopper needs both.
     reference     text CHECK (length(reference) <= 200),
     customer      text CHECK (length(customer) <= 200),

@@ -182,10 +182,11 @@ BEGIN
     END LOOP;
 END $$;
 
--- Adds to the known balance of a gift card and does nothing for other methods. The store may have reported the new balance already, so the
--- balance stops at zero.
-CREATE FUNCTION add_to_gift_card(method uuid, amount bigint) RETURNS void LANGUAGE sql AS $$
+-- Adds to the known balance of a gift card and does nothing for other methods. A balance that the store has told since the money was requested may hold it
+-- already, so it is not added then: what is known is less for a while, until the store tells the balance again, and never more. It stops at zero.
+CREATE FUNCTION add_to_gift_card(method uuid, amount bigint, requested_at timestamptz) RETURNS void LANGUAGE sql AS $$
     UPDATE payment_methods SET balance_minor = greatest(0, balance_minor + amount) WHERE tenant_id = app_tenant() AND id = method AND kind = 'gift_card'
+        AND (balance_at IS NULL OR balance_at < requested_at)
 $$;
 
 -- The change that money was held for is made: it counts as paid on the order from now on, less what somebody refunded of it meanwhile; such a refund
@@ -202,7 +203,8 @@ BEGIN
         PERFORM add_to_balance(source.shopper_id, source.order_id, 0, -part, 0);
         UPDATE money_movements SET settled = true, updated_at = at WHERE tenant_id = app_tenant() AND id = source.id;
         UPDATE money_movements SET settled = true, proposal_id = NULL, updated_at = at WHERE tenant_id = app_tenant() AND source_id = source.id;
-        PERFORM add_to_gift_card(source.payment_method_id, -part);
+        UPDATE payment_methods SET balance_minor = greatest(0, balance_minor - part) WHERE tenant_id = app_tenant() AND id = source.payment_method_id
+            AND kind = 'gift_card';
     END LOOP;
 END $$;
 
@@ -222,6 +224,13 @@ CREATE FUNCTION reserve_refundable(m money_movements, amount bigint, at timestam
     UPDATE money_movements SET returned_minor = returned_minor + amount, updated_at = at WHERE tenant_id = app_tenant() AND id = m.source_id
 $$;
 
+-- The delivery of a payout shows what became of its money: staff can retry or drop one that was sent and failed afterwards. A row that somebody holds is
+-- left to them: the sender looks at the movement before it ends, and staff have just decided.
+CREATE FUNCTION show_delivery(m money_movements, from_state text, to_state text, reason text) RETURNS void LANGUAGE sql AS $$
+    UPDATE outbox SET state = to_state, last_error = left(reason, 500) WHERE tenant_id = app_tenant() AND id IN (SELECT d.id FROM outbox d
+        WHERE d.tenant_id = app_tenant() AND d.idempotency_key IN ('refund:' || m.id, 'shop_refund:' || m.id) AND d.state = from_state FOR UPDATE SKIP LOCKED)
+$$;
+
 -- The provider says that the money moved. False when that was known or is no longer possible. A proposal that waits for the money goes on.
 CREATE FUNCTION confirm_money(movement uuid, its_reference text, at timestamptz) RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
@@ -237,11 +246,12 @@ BEGIN
         PERFORM reserve_refundable(m, m.amount_minor, at);
     END IF;
     UPDATE money_movements SET state = 'confirmed', failure = NULL WHERE tenant_id = app_tenant() AND id = movement;
+    PERFORM show_delivery(m, 'dead', 'done', NULL);
     IF m.direction = 'in' THEN
         PERFORM add_to_balance(m.shopper_id, m.order_id, m.amount_minor, CASE WHEN m.settled THEN 0 ELSE m.amount_minor END, 0);
         PERFORM resume_proposal(m);
     ELSIF m.settled THEN
-        PERFORM add_to_gift_card(m.payment_method_id, m.amount_minor);
+        PERFORM add_to_gift_card(m.payment_method_id, m.amount_minor, m.created_at);
         PERFORM resume_proposal(m);
     END IF;
     RETURN true;
@@ -260,9 +270,10 @@ BEGIN
         PERFORM resume_proposal(m);
         RETURN true;
     END IF;
+    PERFORM show_delivery(m, 'done', 'dead', reason);
     PERFORM reserve_refundable(m, -m.amount_minor, at);
     IF m.settled AND m.state = 'confirmed' THEN
-        PERFORM add_to_gift_card(m.payment_method_id, -m.amount_minor);
+        PERFORM add_to_gift_card(m.payment_method_id, -m.amount_minor, m.created_at);
     END IF;
     -- What somebody refunded of held money is held again: its proposal may have ended, and give it back.
     IF m.settled OR m.made_elsewhere THEN
@@ -285,6 +296,29 @@ BEGIN
         PERFORM resume_proposal(m);
     END IF;
     RETURN true;
+END $$;
+
+-- The provider speaks of a later attempt of a payout than this database knows, because it was restored since or the provider is faster than its answer. Only
+-- a payout that failed is tried again, so it is at that attempt from now on, and one that was freed takes its amount again, or fails on
+-- `paid_out_at_most_paid_in`. A name that is known already is the same refund.
+CREATE FUNCTION reach_attempt(movement uuid, attempt integer, its_reference text, at timestamptz) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    m money_movements := lock_movement(movement);
+BEGIN
+    IF m.id IS NULL OR m.direction <> 'out' OR attempt <= m.retries THEN
+        RETURN;
+    ELSIF m.reference = left(its_reference, 200) THEN
+        UPDATE money_movements SET retries = attempt, updated_at = at WHERE tenant_id = app_tenant() AND id = movement;
+        RETURN;
+    ELSIF m.state = 'failed' THEN
+        PERFORM reserve_refundable(m, m.amount_minor, at);
+    ELSIF m.state = 'confirmed' AND m.settled THEN
+        PERFORM add_to_gift_card(m.payment_method_id, -m.amount_minor, m.created_at);
+    END IF;
+    UPDATE money_movements SET state = 'requested', failure = NULL, reference = NULL, retries = attempt, updated_at = at WHERE tenant_id = app_tenant() AND id = movement;
+    IF m.settled THEN
+        PERFORM resume_proposal(m);
+    END IF;
 END $$;
 
 -- Stores the provider's id of a movement that is not confirmed yet, or the page where the shopper pays.
@@ -335,8 +369,9 @@ END $$;
 
 -- A refund of a payment that somebody made at its provider. Of a payment that is held for a change, so much less is held. The store may have told us of the
 -- same refund, or staff may have made it for a task: what goes out of the order to the same method, has the same amount and no name takes the name.
--- Says what was done: 'recorded', 'matched', 'known' when that reference was known, or 'no_payment' when no payment is called so.
-CREATE FUNCTION record_refund(of_payment text, amount bigint, by_provider text, its_reference text, at timestamptz) RETURNS text LANGUAGE plpgsql
+-- Says what was done: 'recorded', 'matched', 'known' when that reference was known, 'no_payment' when no payment is called so, or 'other_currency' when the
+-- payment was made in another.
+CREATE FUNCTION record_refund(of_payment text, amount bigint, in_currency text, by_provider text, its_reference text, at timestamptz) RETURNS text LANGUAGE plpgsql
     SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     -- The balance is locked from here on: events about one refund queue, and each but the first finds it.
@@ -347,6 +382,8 @@ DECLARE
 BEGIN
     IF source.id IS NULL THEN
         RETURN 'no_payment';
+    ELSIF source.currency <> in_currency THEN
+        RETURN 'other_currency';
     ELSIF EXISTS (SELECT FROM money_movements x WHERE x.tenant_id = app_tenant() AND x.direction = 'out' AND x.reference = left(its_reference, 200)) THEN
         RETURN 'known';
     END IF;
@@ -369,6 +406,40 @@ BEGIN
             proposal_id = CASE WHEN NOT source.settled THEN source.proposal_id END
         WHERE tenant_id = app_tenant() AND id = movement;
     PERFORM reserve_refundable(x, amount, at) FROM money_movements x WHERE x.tenant_id = app_tenant() AND x.id = movement;
+    IF NOT source.settled THEN
+        PERFORM resume_proposal(source);
+    END IF;
+    RETURN 'recorded';
+END $$;
+
+-- What a bank takes back of a payment by a dispute. It is money out, as much of it as has not gone out otherwise; when it is told again and more is left by
+-- then, as after a refund that failed, it takes the rest. Says 'recorded', 'known', 'no_payment' or 'other_currency', as above.
+CREATE FUNCTION record_dispute(of_payment text, amount bigint, in_currency text, by_provider text, its_reference text, at timestamptz) RETURNS text LANGUAGE plpgsql
+    SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    source money_movements := lock_movement((SELECT x.id FROM money_movements x WHERE x.tenant_id = app_tenant() AND x.reference = of_payment AND x.direction = 'in'
+        AND x.state = 'confirmed' ORDER BY x.position LIMIT 1));
+    m money_movements;
+    part bigint;
+BEGIN
+    IF source.id IS NULL THEN
+        RETURN 'no_payment';
+    ELSIF source.currency <> in_currency THEN
+        RETURN 'other_currency';
+    END IF;
+    SELECT * INTO m FROM money_movements x WHERE x.tenant_id = app_tenant() AND x.direction = 'out' AND x.provider = by_provider
+        AND x.reference = left(its_reference, 200) FOR UPDATE;
+    part := least(amount - coalesce(m.amount_minor, 0), source.amount_minor - source.returned_minor);
+    IF part <= 0 OR m.state = 'failed' THEN
+        RETURN 'known';
+    ELSIF m.id IS NOT NULL THEN
+        UPDATE money_movements SET amount_minor = amount_minor + part WHERE tenant_id = app_tenant() AND id = m.id;
+    ELSE
+        m.id := add_movement(source.order_id, 'out', source.payment_method_id, part, by_provider, NULL, source.id, source.settled, gen_random_uuid(), at);
+        UPDATE money_movements SET made_elsewhere = true, reference = left(its_reference, 200), proposal_id = CASE WHEN NOT source.settled THEN source.proposal_id END
+            WHERE tenant_id = app_tenant() AND id = m.id;
+    END IF;
+    PERFORM reserve_refundable(x, part, at) FROM money_movements x WHERE x.tenant_id = app_tenant() AND x.id = m.id;
     IF NOT source.settled THEN
         PERFORM resume_proposal(source);
     END IF;
@@ -469,7 +540,7 @@ BEGIN
             WITH CHECK (app_shopper() IS NULL OR shopper_id = app_shopper())', tbl);
     END LOOP;
     CREATE POLICY ledger ON staff_sessions FOR SELECT TO countersign_owner USING (true);
-    CREATE POLICY ledger ON outbox FOR SELECT TO countersign_owner USING (true);
+    CREATE POLICY ledger ON outbox TO countersign_owner USING (true);
     CREATE POLICY ledger ON tenants FOR SELECT TO countersign_owner USING (true);
 END $$;
 
@@ -485,10 +556,10 @@ CREATE VIEW order_payments WITH (security_invoker = true) AS
 -- Who may do what.
 GRANT SELECT ON money_movements, order_balances, order_payments TO countersign_reader, countersign_web, countersign_executor;
 REVOKE ALL ON FUNCTION add_to_balance, lock_balance_of, lock_balance, set_reference, movement_id, add_movement, gift_card_left, request_money_in, request_money_out, give_back_money,
-    add_to_gift_card, settle_money_in, lock_movement, reserve_refundable, confirm_money, fail_money, retry_money_out, note_money, record_money, record_refund,
+    add_to_gift_card, settle_money_in, lock_movement, reserve_refundable, show_delivery, confirm_money, fail_money, retry_money_out, reach_attempt, note_money, record_money, record_refund, record_dispute,
     require_staff_session, settle_by_staff, hand_money_to_staff, cancel_money_in, end_return, resume_proposal FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION gift_card_left TO countersign_reader, countersign_web, countersign_executor;
-GRANT EXECUTE ON FUNCTION lock_balance, request_money_in, request_money_out, give_back_money, settle_money_in, confirm_money, fail_money, retry_money_out,
-    note_money, record_money, record_refund TO countersign_executor;
+GRANT EXECUTE ON FUNCTION lock_balance, request_money_in, request_money_out, give_back_money, settle_money_in, confirm_money, fail_money, retry_money_out, reach_attempt,
+    note_money, record_money, record_refund, record_dispute TO countersign_executor;
 GRANT EXECUTE ON FUNCTION settle_by_staff, hand_money_to_staff, end_return TO countersign_web;
 GRANT EXECUTE ON FUNCTION cancel_money_in TO countersign_executor, countersign_web;

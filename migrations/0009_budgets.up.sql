@@ -152,14 +152,74 @@ CREATE TABLE model_outages (
 CALL protect_table('model_outages', false);
 CREATE UNIQUE INDEX model_outages_open ON model_outages (tenant_id) WHERE ended_at IS NULL;
 
+-- An admin sets the caps. The audit has it whoever calls this. `by_default` is what applied before, where the store had set nothing.
+CREATE FUNCTION set_budget(caps jsonb, by_default jsonb, by_session uuid, request text, at timestamptz) RETURNS void LANGUAGE plpgsql
+    SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    person uuid := require_fresh_admin(by_session, at);
+    old jsonb := (SELECT to_jsonb(b) - 'tenant_id' - 'updated_at' - 'updated_by' FROM budgets b WHERE b.tenant_id = app_tenant());
+BEGIN
+    INSERT INTO budgets (tenant_id, conversation_micros, shopper_day_micros, store_day_micros, store_month_micros, updated_at, updated_by, guests_percent, network_percent)
+        VALUES (app_tenant(), (caps->>'conversation_micros')::bigint, (caps->>'shopper_day_micros')::bigint, (caps->>'store_day_micros')::bigint,
+            (caps->>'store_month_micros')::bigint, at, person, (caps->>'guests_percent')::integer, (caps->>'network_percent')::integer)
+        ON CONFLICT (tenant_id) DO UPDATE SET conversation_micros = excluded.conversation_micros, shopper_day_micros = excluded.shopper_day_micros,
+            store_day_micros = excluded.store_day_micros, store_month_micros = excluded.store_month_micros, guests_percent = excluded.guests_percent,
+            network_percent = excluded.network_percent, updated_at = excluded.updated_at, updated_by = excluded.updated_by;
+    PERFORM append_audit(at, 'staff', person, 'budget.change', 'budget', 'caps', request, coalesce(old, by_default), caps || jsonb_build_object('session', by_session));
+END $$;
+
+-- An admin chooses the store's model, or takes the choice away with NULL. False where there was none to take away.
+CREATE FUNCTION set_store_model(of_name text, by_session uuid, request text, at timestamptz) RETURNS boolean LANGUAGE plpgsql
+    SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    person uuid := require_fresh_admin(by_session, at);
+    old text := (SELECT s.model FROM store_models s WHERE s.tenant_id = app_tenant());
+BEGIN
+    IF of_name IS NOT NULL THEN
+        INSERT INTO store_models (tenant_id, model, updated_at, updated_by) VALUES (app_tenant(), of_name, at, person)
+            ON CONFLICT (tenant_id) DO UPDATE SET model = excluded.model, updated_at = excluded.updated_at, updated_by = excluded.updated_by;
+    ELSIF old IS NULL THEN
+        RETURN false;
+    ELSE
+        DELETE FROM store_models WHERE tenant_id = app_tenant();
+    END IF;
+    PERFORM append_audit(at, 'staff', person, 'model.change', 'model', 'choice', request, CASE WHEN old IS NOT NULL THEN jsonb_build_object('model', old) END,
+        CASE WHEN of_name IS NOT NULL THEN jsonb_build_object('model', of_name, 'session', by_session) END);
+    RETURN true;
+END $$;
+
+-- An admin allows the pages of an origin to call the API, or forbids them. False where there was nothing to forbid.
+CREATE FUNCTION set_origin(of_origin text, is_allowed boolean, by_session uuid, request text, at timestamptz) RETURNS boolean LANGUAGE plpgsql
+    SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    person uuid := require_fresh_admin(by_session, at);
+BEGIN
+    IF is_allowed THEN
+        INSERT INTO origins (tenant_id, origin) VALUES (app_tenant(), of_origin) ON CONFLICT DO NOTHING;
+    ELSE
+        DELETE FROM origins WHERE tenant_id = app_tenant() AND origin = of_origin;
+        IF NOT FOUND THEN
+            RETURN false;
+        END IF;
+    END IF;
+    PERFORM append_audit(at, 'staff', person, CASE WHEN is_allowed THEN 'origin.allow' ELSE 'origin.forbid' END, 'origin', of_origin, request,
+        NULL, jsonb_build_object('session', by_session));
+    RETURN true;
+END $$;
+
+-- The functions run as the owner. These policies let it see the bound store's rows.
+CREATE POLICY owner ON budgets TO countersign_owner USING (true) WITH CHECK (true);
+CREATE POLICY owner ON store_models TO countersign_owner USING (true) WITH CHECK (true);
+CREATE POLICY owner ON origins TO countersign_owner USING (true) WITH CHECK (true);
+
 -- Who may do what.
-GRANT SELECT, INSERT, UPDATE ON budgets, spend TO countersign_web;
-GRANT SELECT, INSERT, UPDATE, DELETE ON store_models TO countersign_web;
+GRANT SELECT ON budgets, store_models TO countersign_web;
+GRANT SELECT, INSERT, UPDATE ON spend TO countersign_web;
 GRANT SELECT, INSERT, DELETE ON reservations TO countersign_web;
 GRANT SELECT, INSERT ON budget_ledger TO countersign_web, countersign_executor;
 GRANT SELECT, UPDATE ON spend TO countersign_executor;
 GRANT SELECT, DELETE ON reservations TO countersign_executor;
 GRANT SELECT ON budgets TO countersign_executor;
 GRANT SELECT, INSERT, UPDATE (ended_at) ON model_outages TO countersign_executor;
-REVOKE ALL ON FUNCTION reserve_spend, record_spend FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION reserve_spend, record_spend TO countersign_web;
+REVOKE ALL ON FUNCTION reserve_spend, record_spend, set_budget, set_store_model, set_origin FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION reserve_spend, record_spend, set_budget, set_store_model, set_origin TO countersign_web;

@@ -30,6 +30,8 @@ pub enum Purpose {
     Throttle,
     /// Computes the canary in each conversation's prompt.
     Canary,
+    /// Computes the codes of coupons.
+    Coupon,
 }
 
 impl Purpose {
@@ -43,6 +45,7 @@ impl Purpose {
             Self::Address => "countersign address 1",
             Self::Throttle => "countersign throttle 1",
             Self::Canary => "countersign canary 1",
+            Self::Coupon => "countersign coupon 1",
         }
     }
 }

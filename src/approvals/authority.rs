@@ -69,7 +69,7 @@ pub(super) async fn is_authorized(
 
 /// `staff` counts people: an API key's decision counts as its maker's, and one made anew counts once.
 fn meets_policy(policy: &Policy, plan: &Plan, staff: usize, shopper: usize, by_policy: usize) -> bool {
-    let amount = plan.amount.map_or(0, |amount| amount.minor);
+    let amount = plan.at_stake();
     let two = amount > 0 && policy.two_deciders_from_minor.is_some_and(|from| amount >= from);
     let by_staff = staff >= if two { 2 } else { 1 };
     match policy.mode {

@@ -24,6 +24,7 @@ use super::{
 use crate::{
     ids::{OrderId, ProposalId, ShopperId, TenantId},
     integrations::payments,
+    keyring::Keyring,
     language::{LocalizedText, TextKey},
     ledger::{self, Collection, LedgerError, Provider},
     store::changes::{self, ChangeError, Target},
@@ -74,6 +75,7 @@ pub enum Done {
 pub struct ProposalExecutor {
     pool: Pool<tenancy::Executor>,
     planner: Arc<dyn Planner>,
+    keyring: Arc<Keyring>,
 }
 
 /// What is to be done with a proposal.
@@ -107,8 +109,8 @@ impl ClaimedProposal {
 }
 
 impl ProposalExecutor {
-    pub fn new(pool: Pool<tenancy::Executor>, planner: Arc<dyn Planner>) -> Self {
-        Self { pool, planner }
+    pub fn new(pool: Pool<tenancy::Executor>, planner: Arc<dyn Planner>, keyring: Arc<Keyring>) -> Self {
+        Self { pool, planner, keyring }
     }
 
     /// Executes an approved proposal. Safe to call again after any failure, and concurrently.
@@ -136,6 +138,7 @@ impl ProposalExecutor {
             shopper: claimed.shopper,
             proposal: id,
             order: claimed.order.zip(claimed.order_version),
+            coupon_code: changes::coupon_code(&self.keyring, id),
         };
         let default = self.planner.default_policy(&claimed.tool);
         let eligible_at = match claimed.state {

@@ -6,7 +6,7 @@ use sqlx::types::Json;
 
 use super::{Awaiting, Plan, State};
 use crate::{
-    ids::{ConversationId, ProposalId, ShopperId},
+    ids::{ConversationId, OrderId, ProposalId, ShopperId},
     ledger::Payout,
     tenancy::{Role, Tx},
 };
@@ -146,4 +146,16 @@ pub async fn changed_since<R: Role>(
     .fetch_all(&mut **tx)
     .await?;
     Ok(rows.into_iter().map(Into::into).collect())
+}
+
+/// Whether a proposal of this tool was executed for an order, whatever became of the order since.
+pub async fn executed_for<R: Role>(tx: &mut Tx<R>, tool: &str, order: OrderId) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM proposals WHERE tenant_id = $1 AND tool = $2 AND order_id = $3 AND state = 'executed') AS "executed!""#,
+        tx.tenant_id().as_uuid(),
+        tool,
+        order.as_uuid()
+    )
+    .fetch_one(&mut **tx)
+    .await
 }

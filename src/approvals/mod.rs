@@ -19,7 +19,7 @@ pub mod rendering;
 pub mod returns;
 
 pub use executor::{Done, ExecuteError, Planner, ProposalExecutor};
-pub use list::ProposalView;
+pub use list::{ProposalView, executed_for};
 pub use names::Names;
 pub use plan::{OrderRef, Plan, PlanError};
 pub use propose::{ProposalRequest, ProposeError, propose};

@@ -37,6 +37,9 @@ pub struct Plan {
     /// The money at stake, which the limits of a policy apply to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub amount: Option<Money>,
+    /// The value of goods that are sent for others. The limits of a policy apply to it too, because no money has to move for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub goods: Option<Money>,
     pub changes: Vec<Change>,
 }
 
@@ -77,8 +80,25 @@ impl Plan {
                 .collect(),
             order,
             amount,
+            goods: None,
             changes,
         }
+    }
+
+    /// The plan sends goods of this value for others.
+    pub fn sending(mut self, goods: Money) -> Self {
+        self.goods = Some(goods);
+        self
+    }
+
+    /// What the limits of a policy apply to, in minor units: the money or the goods, whichever is more.
+    pub fn at_stake(&self) -> i64 {
+        [self.amount, self.goods]
+            .into_iter()
+            .flatten()
+            .map(|money| money.minor)
+            .max()
+            .unwrap_or(0)
     }
 
     pub fn summary_in(&self, language: Language) -> &str {
@@ -87,7 +107,8 @@ impl Plan {
 
     /// Whether both plans have the same effect. Only the wording may differ, so that a release with other texts makes no plan stale.
     pub fn has_same_effect_as(&self, other: &Self) -> bool {
-        (&self.order, self.amount, &self.changes) == (&other.order, other.amount, &other.changes)
+        (&self.order, self.amount, self.goods, &self.changes)
+            == (&other.order, other.amount, other.goods, &other.changes)
     }
 
     /// The money that must have come in before the changes are made, by payment method.

@@ -1,15 +1,12 @@
 //! Policies: for each tenant and tool, who decides. The model neither sees nor changes them.
 
-use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use sqlx::types::Json;
 
 use super::{Awaiting, Plan};
 use crate::{
-    ids::StaffId,
-    tenancy::{
-        Role, Tx, Web,
-        audit::{self, Actor, Entry},
-    },
+    ledger::Statement,
+    tenancy::{Role, Tx, Web},
 };
 
 /// How a tool's proposals are decided.
@@ -75,7 +72,7 @@ pub enum Route {
 
 /// Chooses who decides. How often a policy may decide by itself in a day is counted in the database (`approve_by_policy`).
 pub fn route(policy: &Policy, plan: &Plan, account_days: i64) -> Route {
-    let amount = plan.amount.map_or(0, |amount| amount.minor);
+    let amount = plan.at_stake();
     let deciders = if policy
         .two_deciders_from_minor
         .is_some_and(|from| amount >= from && amount > 0)
@@ -124,48 +121,26 @@ pub async fn load<R: Role>(tx: &mut Tx<R>, tool: &str, default: Policy) -> Resul
     Ok(stored.unwrap_or(default))
 }
 
-/// Changes the tenant's policy for a tool, with its audit row.
+/// Changes the tenant's policy for a tool. The database demands the session of an admin who has just proved who it is, and notes the change
+/// in the audit. `default` is what applies where the store has set nothing.
 pub async fn set(
     tx: &mut Tx<Web>,
     tool: &str,
-    old: Policy,
-    new: Policy,
-    by: StaffId,
-    actor: &Actor,
-    now: DateTime<Utc>,
+    (new, default): (Policy, Policy),
+    said: Statement<'_>,
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
-        "INSERT INTO policies (tenant_id, tool, mode, automatic_below_minor, automatic_per_day, automatic_account_days, two_deciders_from_minor, updated_at, updated_by)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-        ON CONFLICT (tenant_id, tool) DO UPDATE SET mode = excluded.mode, automatic_below_minor = excluded.automatic_below_minor,
-            automatic_per_day = excluded.automatic_per_day, automatic_account_days = excluded.automatic_account_days,
-            two_deciders_from_minor = excluded.two_deciders_from_minor, updated_at = excluded.updated_at, updated_by = excluded.updated_by",
-        tx.tenant_id().as_uuid(),
+        "SELECT set_policy($1, $2, $3, $4, $5, $6)",
         tool,
-        new.mode as Mode as _,
-        new.automatic_below_minor,
-        new.automatic_per_day,
-        new.automatic_account_days,
-        new.two_deciders_from_minor,
-        now,
-        by.as_uuid()
+        Json(new) as _,
+        Json(default) as _,
+        said.session,
+        said.request,
+        said.at
     )
-    .execute(&mut **tx)
-    .await?;
-    let (before, after) = (serde_json::to_value(old).ok(), serde_json::to_value(new).ok());
-    audit::append(
-        tx,
-        Entry {
-            at: now,
-            actor,
-            action: "policy.change",
-            target_kind: "tool",
-            target_id: tool.to_owned(),
-            before,
-            after,
-        },
-    )
+    .fetch_one(&mut **tx)
     .await
+    .map(drop)
 }
 
 #[cfg(test)]

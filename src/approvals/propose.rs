@@ -65,8 +65,8 @@ pub async fn propose(tx: &mut Tx<Web>, asked: ProposalRequest<'_>) -> Result<Pro
     let order = asked.plan.order.as_ref();
     let stored = sqlx::query!(
         "INSERT INTO proposals (tenant_id, shopper_id, id, conversation_id, turn_id, tool, arguments, plan, plan_digest, order_id, order_version,
-            amount_minor, currency, fingerprint, awaiting, deciders_needed, created_at, updated_at, expires_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $17, $18)
+            amount_minor, currency, fingerprint, awaiting, deciders_needed, created_at, updated_at, expires_at, goods_minor)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $17, $18, $19)
         ON CONFLICT (tenant_id, shopper_id, fingerprint) WHERE state IN ('pending', 'approved', 'executing', 'awaiting_payment', 'needs_payment') DO NOTHING",
         tx.tenant_id().as_uuid(),
         asked.shopper.id().as_uuid(),
@@ -85,7 +85,8 @@ pub async fn propose(tx: &mut Tx<Web>, asked: ProposalRequest<'_>) -> Result<Pro
         awaiting as Awaiting as _,
         deciders,
         asked.now,
-        asked.now + DECISION_DEADLINE
+        asked.now + DECISION_DEADLINE,
+        asked.plan.goods.map(|goods| goods.minor)
     )
     .execute(&mut **tx)
     .await
@@ -133,9 +134,8 @@ pub async fn propose(tx: &mut Tx<Web>, asked: ProposalRequest<'_>) -> Result<Pro
 /// Approves the proposal by policy. False when the policy's limits are used up: a database function checks them and decides in one step.
 async fn approve_by_policy(tx: &mut Tx<Web>, asked: &ProposalRequest<'_>, id: ProposalId) -> Result<bool, sqlx::Error> {
     sqlx::query_scalar!(
-        r#"SELECT approve_by_policy($1, $2, $3) AS "approved!""#,
+        r#"SELECT approve_by_policy($1, $2) AS "approved!""#,
         id.as_uuid(),
-        Json(asked.default_policy) as _,
         asked.now
     )
     .fetch_one(&mut **tx)

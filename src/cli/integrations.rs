@@ -11,7 +11,7 @@ use crate::{
     config::{Settings, environment},
     integrations::{
         credentials::{self, CredentialError, Kind},
-        outbound_http,
+        outbound_http, payments,
     },
     tenancy::{self, Scope},
 };
@@ -59,6 +59,9 @@ pub async fn run(command: IntegrationCommand) -> Result<(), CliError> {
                 outbound_http::check(url, false).map_err(|mend| wrong(format!("--url {mend}")))?;
             }
             let store = tenant(&pools, &slug).await?;
+            if let (Kind::Stripe, Some(reason)) = (kind, payments::stripe_refuses(store.currency)) {
+                return Err(wrong(reason));
+            }
             let secret = read_secret()?;
             let mut tx = pools.executor.begin(Scope::tenant(store.id)).await?;
             match credentials::add(&mut tx, &keyring, kind, url.as_deref(), &secret, crate::clock::now()).await {

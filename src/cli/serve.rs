@@ -220,7 +220,7 @@ fn tools(
 ) -> Result<JobContext, CliError> {
     let post = Mailer::new(&settings.mail, settings.keyring.clone(), settings.public_url.clone())?;
     Ok(JobContext {
-        executor: ProposalExecutor::new(pools.executor.clone(), registry),
+        executor: ProposalExecutor::new(pools.executor.clone(), registry, settings.keyring.clone()),
         outgoing: Outgoing::new(
             post,
             settings.keyring.clone(),

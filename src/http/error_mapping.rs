@@ -14,7 +14,11 @@ use crate::{
 
 impl From<sqlx::Error> for Problem {
     fn from(error: sqlx::Error) -> Self {
-        Self::database(&error)
+        match error.as_database_error().and_then(|error| error.constraint()) {
+            // The session ended, or its proof grew old, between the check of the route and the change.
+            Some("changed_by_a_fresh_admin") => Self::unauthenticated(),
+            _ => Self::database(&error),
+        }
     }
 }
 

@@ -4,26 +4,20 @@
 //! provider can move is a task for the store's staff.
 
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{
     shopify::admin_api::{self, Operation},
+    stripe::{amount::StripeAmount, api::Queued},
     webhook_delivery,
 };
 use crate::{
     ids::{MovementId, OrderId, ProposalId, ShopperId},
     jobs::outbox::{self, Channel},
     ledger::{self, Direction, LedgerError, Movement, Provider},
-    money::Money,
+    money::{Currency, Money},
     tenancy::{Executor, Tx},
 };
-
-/// The payload of an outbox row: everything else is in the ledger.
-#[derive(Serialize, Deserialize)]
-pub(super) struct Queued {
-    pub movement: MovementId,
-}
 
 /// What a proposal moves money for.
 #[derive(Clone, Copy)]
@@ -44,6 +38,7 @@ pub async fn collect(
     let (method, provider) = ledger::provider_for(tx, purpose.shopper, (order, method), direction, amount)
         .await?
         .ok_or(LedgerError::NotCovered)?;
+    let provider = able(provider, amount);
     let movement = ledger::request_in(tx, (order, method), amount, provider, purpose.proposal, now).await?;
     match provider {
         Provider::Stripe => {
@@ -73,6 +68,7 @@ pub async fn pay_out(
     let (method, provider) = ledger::provider_for(tx, purpose.shopper, (order, method), direction, amount)
         .await?
         .ok_or(LedgerError::NotCovered)?;
+    let provider = able(provider, amount);
     for movement in ledger::request_out(tx, (order, method), amount, provider, purpose.proposal, now).await? {
         hand_over(tx, movement, now).await?;
     }
@@ -85,6 +81,20 @@ pub async fn give_back(tx: &mut Tx<Executor>, proposal: ProposalId, now: DateTim
         hand_over(tx, movement, now).await?;
     }
     Ok(())
+}
+
+/// Stripe cannot express each amount, such as a hundredth of an ariary: then people move the money.
+fn able(provider: Provider, amount: Money) -> Provider {
+    match provider {
+        Provider::Stripe if StripeAmount::try_from(amount).is_err() => Provider::Staff,
+        provider => provider,
+    }
+}
+
+/// Why Stripe cannot move the money of a store with this currency. None when it can.
+pub fn stripe_refuses(currency: Currency) -> Option<String> {
+    let nothing = Money::new(0, currency);
+    StripeAmount::try_from(nothing).err().map(|error| error.to_string())
 }
 
 /// Hands a payout to its provider.

@@ -225,6 +225,23 @@ pub async fn fail_by_reference(
     Ok(failed.contains(&true))
 }
 
+/// Confirms every payout with the provider's reference `reference`. False when that was known.
+pub async fn confirm_by_reference(
+    tx: &mut Tx<Executor>,
+    reference: &str,
+    now: DateTime<Utc>,
+) -> Result<bool, sqlx::Error> {
+    let confirmed = sqlx::query_scalar!(
+        r#"SELECT confirm_money(id, NULL, $3) AS "done!" FROM money_movements WHERE tenant_id = $2 AND reference = $1 AND direction = 'out'"#,
+        reference,
+        tx.tenant_id().as_uuid(),
+        now
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    Ok(confirmed.contains(&true))
+}
+
 /// Reserves the amount of a failed payout again. False when it has not failed.
 pub async fn retry_out(tx: &mut Tx<Executor>, movement: MovementId, now: DateTime<Utc>) -> Result<bool, LedgerError> {
     Ok(
@@ -232,6 +249,26 @@ pub async fn retry_out(tx: &mut Tx<Executor>, movement: MovementId, now: DateTim
             .fetch_one(&mut **tx)
             .await?,
     )
+}
+
+/// Raises a payout to the attempt that its provider speaks of, where this database knows only an earlier one. An error when its amount has
+/// gone out otherwise.
+pub async fn reach_attempt(
+    tx: &mut Tx<Executor>,
+    movement: MovementId,
+    (attempt, reference): (u16, &str),
+    now: DateTime<Utc>,
+) -> Result<(), LedgerError> {
+    sqlx::query!(
+        "SELECT reach_attempt($1, $2, $3, $4)",
+        movement.as_uuid(),
+        i32::from(attempt),
+        reference,
+        now
+    )
+    .fetch_one(&mut **tx)
+    .await?;
+    Ok(())
 }
 
 /// Records the provider's reference of a movement that is not confirmed yet, or the page where the shopper pays.
@@ -286,21 +323,46 @@ pub enum Elsewhere {
     Known,
     /// No payment has the reference that the refund names.
     NoPayment,
+    /// It is in another currency than its payment, so that nobody can say how much of the payment it is.
+    OtherCurrency,
 }
 
 /// Records a refund of a payment that somebody made at its provider, once.
 pub async fn record_refund_of(
     tx: &mut Tx<Executor>,
     payment: &str,
-    amount_minor: i64,
+    amount: Money,
     (provider, reference): (Provider, &str),
     now: DateTime<Utc>,
 ) -> Result<Elsewhere, LedgerError> {
     Ok(sqlx::query_scalar!(
-        r#"SELECT record_refund($1, $2, $3, $4, $5) AS "done!: Elsewhere""#,
+        r#"SELECT record_refund($1, $2, $3, $4, $5, $6) AS "done!: Elsewhere""#,
         payment,
-        amount_minor,
+        amount.minor,
+        amount.currency.to_string(),
         provider as Provider as _,
+        reference,
+        now
+    )
+    .fetch_one(&mut **tx)
+    .await?)
+}
+
+/// Records what a bank took back of a payment by a dispute, or as much of it as has not gone out otherwise. Told again it changes nothing, or
+/// takes the rest when more is left by then.
+pub async fn record_dispute_of(
+    tx: &mut Tx<Executor>,
+    payment: &str,
+    amount: Money,
+    reference: &str,
+    now: DateTime<Utc>,
+) -> Result<Elsewhere, LedgerError> {
+    Ok(sqlx::query_scalar!(
+        r#"SELECT record_dispute($1, $2, $3, $4, $5, $6) AS "done!: Elsewhere""#,
+        payment,
+        amount.minor,
+        amount.currency.to_string(),
+        Provider::Stripe as Provider as _,
         reference,
         now
     )
@@ -316,7 +378,7 @@ pub async fn lock(tx: &mut Tx<Executor>, order: OrderId) -> Result<(), sqlx::Err
         .map(drop)
 }
 
-/// A statement of a member of staff that money moved or a parcel came, as the audit records it.
+/// In which session a member of staff speaks about money, a parcel or the store's rules, as the audit names it.
 #[derive(Clone, Copy)]
 pub struct Statement<'a> {
     /// The session that makes the statement. None for an API key, which may make none.

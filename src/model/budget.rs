@@ -7,20 +7,19 @@ use std::net::IpAddr;
 use chrono::{DateTime, Duration, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::{PricedModel, Prompt, Usage};
 use crate::{
     identity::Shopper,
-    ids::{ConversationId, StaffId, TenantId},
+    ids::{ConversationId, TenantId},
     integrations::webhook_delivery,
     keyring::{Keyring, Purpose},
+    ledger::Statement,
     mail::{self, Mail},
     network::Network,
-    tenancy::{
-        self, Executor, Pool, Role, Scope, Tx, Web,
-        audit::{self, Actor, Entry},
-    },
+    tenancy::{self, Executor, Pool, Role, Scope, Tx, Web},
 };
 
 /// What a store may spend, in millionths of the price table's currency.
@@ -345,44 +344,20 @@ pub async fn caps<R: Role>(tx: &mut Tx<R>) -> Result<Caps, sqlx::Error> {
     Ok(set.unwrap_or_default())
 }
 
-/// Sets the bound tenant's caps, with an audit entry.
-pub async fn set_caps(
-    tx: &mut Tx<Web>,
-    new: Caps,
-    by: StaffId,
-    actor: &Actor,
-    now: DateTime<Utc>,
-) -> Result<(), sqlx::Error> {
-    let old = caps(tx).await?;
+/// Sets the bound tenant's caps. The database demands the session of an admin who has just proved who it is, and notes the change in the
+/// audit.
+pub async fn set_caps(tx: &mut Tx<Web>, new: Caps, said: Statement<'_>) -> Result<(), sqlx::Error> {
     sqlx::query!(
-        "INSERT INTO budgets (tenant_id, conversation_micros, shopper_day_micros, store_day_micros, store_month_micros, updated_at, updated_by,
-            guests_percent, network_percent)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (tenant_id) DO UPDATE SET conversation_micros = excluded.conversation_micros,
-            shopper_day_micros = excluded.shopper_day_micros, store_day_micros = excluded.store_day_micros,
-            store_month_micros = excluded.store_month_micros, guests_percent = excluded.guests_percent,
-            network_percent = excluded.network_percent, updated_at = excluded.updated_at, updated_by = excluded.updated_by",
-        tx.tenant_id().as_uuid(),
-        new.conversation_micros,
-        new.shopper_day_micros,
-        new.store_day_micros,
-        new.store_month_micros,
-        now,
-        by.as_uuid(),
-        new.guests_percent,
-        new.network_percent
+        "SELECT set_budget($1, $2, $3, $4, $5)",
+        Json(new) as _,
+        Json(Caps::default()) as _,
+        said.session,
+        said.request,
+        said.at
     )
-    .execute(&mut **tx)
-    .await?;
-    let entry = Entry {
-        at: now,
-        actor,
-        action: "budget.change",
-        target_kind: "budget",
-        target_id: "caps".into(),
-        before: Some(json!(old)),
-        after: Some(json!(new)),
-    };
-    audit::append(tx, entry).await
+    .fetch_one(&mut **tx)
+    .await
+    .map(drop)
 }
 
 /// Releases the reservations of processes that died. Returns how many.

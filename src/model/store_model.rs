@@ -3,16 +3,10 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
-use serde_json::json;
-
 use super::PricedModel;
 use crate::{
-    ids::StaffId,
-    tenancy::{
-        Role, Tx, Web,
-        audit::{self, Actor, Entry},
-    },
+    ledger::Statement,
+    tenancy::{Role, Tx, Web},
 };
 
 /// The models that stores can choose among. There are none where the fixed rules answer alone.
@@ -68,57 +62,18 @@ pub async fn chosen<R: Role>(tx: &mut Tx<R>) -> Result<Option<String>, sqlx::Err
     .await
 }
 
-/// Chooses a model for the bound store, with an audit entry.
-pub async fn choose(
-    tx: &mut Tx<Web>,
-    name: &str,
-    by: StaffId,
-    actor: &Actor,
-    now: DateTime<Utc>,
-) -> Result<(), sqlx::Error> {
-    let old = chosen(tx).await?;
-    sqlx::query!(
-        "INSERT INTO store_models (tenant_id, model, updated_at, updated_by) VALUES ($1, $2, $3, $4)
-        ON CONFLICT (tenant_id) DO UPDATE SET model = excluded.model, updated_at = excluded.updated_at, updated_by = excluded.updated_by",
-        tx.tenant_id().as_uuid(),
+/// Chooses a model for the bound store, or takes its choice away. False where there was none to take away. The database demands the session
+/// of an admin who has just proved who it is, and notes the change in the audit.
+pub async fn choose(tx: &mut Tx<Web>, name: Option<&str>, said: Statement<'_>) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"SELECT set_store_model($1, $2, $3, $4) AS "done!""#,
         name,
-        now,
-        by.as_uuid()
+        said.session,
+        said.request,
+        said.at
     )
-    .execute(&mut **tx)
-    .await?;
-    record(tx, (old.as_deref(), Some(name)), actor, now).await
-}
-
-/// Takes the bound store's choice away, with an audit entry. False where there was none.
-pub async fn forget(tx: &mut Tx<Web>, actor: &Actor, now: DateTime<Utc>) -> Result<bool, sqlx::Error> {
-    let old = sqlx::query_scalar!(
-        "DELETE FROM store_models WHERE tenant_id = $1 RETURNING model",
-        tx.tenant_id().as_uuid()
-    )
-    .fetch_optional(&mut **tx)
-    .await?;
-    let Some(old) = old else { return Ok(false) };
-    record(tx, (Some(&old), None), actor, now).await?;
-    Ok(true)
-}
-
-async fn record(
-    tx: &mut Tx<Web>,
-    (old, new): (Option<&str>, Option<&str>),
-    actor: &Actor,
-    at: DateTime<Utc>,
-) -> Result<(), sqlx::Error> {
-    let entry = Entry {
-        at,
-        actor,
-        action: "model.change",
-        target_kind: "model",
-        target_id: "choice".into(),
-        before: old.map(|model| json!({ "model": model })),
-        after: new.map(|model| json!({ "model": model })),
-    };
-    audit::append(tx, entry).await
+    .fetch_one(&mut **tx)
+    .await
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     ids::{ConversationId, OrderId, PaymentMethodId, ProposalId, ShopperId},
+    keyring::{Keyring, Purpose},
     ledger::LedgerError,
     mail,
     money::Money,
@@ -103,6 +104,18 @@ pub struct Target {
     pub proposal: ProposalId,
     /// The order, and the version of it that the changes were planned on.
     pub order: Option<(OrderId, i64)>,
+    /// The code of a coupon, if the changes make one.
+    pub coupon_code: String,
+}
+
+/// The code of a proposal's coupon: 60 bits, in the letters and digits of Crockford's base 32. A database that was restored executes the
+/// proposal again and gives the same code, so that the shopper has one coupon.
+pub fn coupon_code(keyring: &Keyring, proposal: ProposalId) -> String {
+    let mac = keyring.mac(Purpose::Coupon, proposal.as_uuid().as_bytes());
+    let letters = mac.iter().take(12);
+    letters
+        .map(|byte| char::from(b"0123456789ABCDEFGHJKMNPQRSTVWXYZ"[usize::from(byte & 31)]))
+        .collect()
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -288,18 +301,13 @@ async fn coupon(
         Discount::Percent { percent, at_most } => ("percent", i64::from(*percent), at_most.minor),
         Discount::Amount { amount } => ("amount", amount.minor, amount.minor),
     };
-    // 60 random bits, in the letters and digits of Crockford's base 32.
-    let code: String = rand::random::<[u8; 12]>()
-        .iter()
-        .map(|byte| char::from(b"0123456789ABCDEFGHJKMNPQRSTVWXYZ"[usize::from(byte & 31)]))
-        .collect();
     sqlx::query!(
         "INSERT INTO coupons (tenant_id, shopper_id, id, proposal_id, code, kind, value, at_most_minor, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
         tx.tenant_id().as_uuid(),
         target.shopper.as_uuid(),
         Uuid::now_v7(),
         target.proposal.as_uuid(),
-        code,
+        target.coupon_code,
         kind,
         value,
         at_most,

@@ -8,7 +8,7 @@ use super::{
     Address, Options,
     orders::{OrderStatus, PaymentKind, Shipment},
 };
-use crate::text;
+use crate::{ids::MovementId, text};
 
 /// One line of an import file.
 #[derive(Serialize, Deserialize)]
@@ -125,6 +125,13 @@ pub struct OrderRecord {
     #[serde(default)]
     #[validate(length(max = 1000))]
     pub payments: Vec<PaymentRecord>,
+    /// Whether `payments` has one payment, of all that was paid so far, and the refunds that are known by now. A platform's events are so;
+    /// a store's own records name every payment, and one that is missing is an error.
+    #[serde(skip)]
+    pub payments_so_far: bool,
+    /// Refunds that the platform was asked for and could not pay out, each with the number of its attempt.
+    #[serde(skip)]
+    pub failed_refunds: Vec<(MovementId, i32)>,
 }
 
 #[derive(Serialize, Deserialize, Validate)]

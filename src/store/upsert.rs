@@ -182,10 +182,10 @@ async fn shopper(tx: &mut Tx<Executor>, store: &Tenant, shopper: &ShopperRecord)
             .map(|text| minor("payment_methods.balance", text, store.currency))
             .transpose()?;
         let stored = sqlx::query!(
-            "INSERT INTO payment_methods (tenant_id, shopper_id, id, external_id, kind, brand, last_four, balance_minor, reference, customer)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+            "INSERT INTO payment_methods (tenant_id, shopper_id, id, external_id, kind, brand, last_four, balance_minor, reference, customer, balance_at)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, CASE WHEN $8::bigint IS NOT NULL THEN $11::timestamptz END)
             ON CONFLICT (tenant_id, external_id) DO UPDATE SET kind = excluded.kind, brand = excluded.brand, last_four = excluded.last_four,
-                balance_minor = excluded.balance_minor, reference = excluded.reference, customer = excluded.customer
+                balance_minor = excluded.balance_minor, reference = excluded.reference, customer = excluded.customer, balance_at = excluded.balance_at
             WHERE payment_methods.shopper_id = excluded.shopper_id",
             store.id.as_uuid(),
             id.as_uuid(),
@@ -196,7 +196,8 @@ async fn shopper(tx: &mut Tx<Executor>, store: &Tenant, shopper: &ShopperRecord)
             method.last_four,
             balance,
             method.reference,
-            method.customer
+            method.customer,
+            crate::clock::now()
         )
         .execute(&mut **tx)
         .await?;
@@ -238,8 +239,16 @@ async fn order(tx: &mut Tx<Executor>, store: &Tenant, order: &OrderRecord) -> Re
         .await?
         .filter(|known| !known.lines.is_empty());
     ledger::lock(tx, stored).await?;
-    let told = reconcile(&ledger::known(tx, stored).await?, order, store.currency)?;
     let now = crate::clock::now();
+    for (movement, attempt) in &order.failed_refunds {
+        let found = ledger::get(tx, *movement).await?;
+        if found
+            .is_some_and(|found| (found.order, found.provider, found.retries) == (stored, Provider::Platform, *attempt))
+        {
+            ledger::fail(tx, *movement, "the shop could not pay the refund out", now).await?;
+        }
+    }
+    let told = reconcile(&ledger::known(tx, stored).await?, order, store.currency)?;
     for request in &told.confirmed {
         ledger::confirm_request(tx, *request, now).await?;
     }
@@ -290,7 +299,8 @@ struct Reconciliation<'a> {
 }
 
 /// Compares the record's payments with the ledger. A refund of ours that the store's system carried out is in its records too and must not
-/// count twice; one that the records do not show yet is kept.
+/// count twice; one that the records do not show yet is kept. Where the records only say what has moved so far, a larger payment is one that
+/// grew, and a smaller or missing one stays as it was told: what was paid does not become unpaid.
 fn reconcile<'a>(
     known: &[Known],
     order: &'a OrderRecord,
@@ -303,6 +313,14 @@ fn reconcile<'a>(
     };
     for payment in &order.payments {
         let amount = minor("payments.amount", &payment.amount, currency)?;
+        if order.payments_so_far && payment.kind == PaymentKind::Payment {
+            let paid = known.iter().filter(|known| known.direction == Direction::In);
+            let more = amount - paid.map(|known| known.amount_minor).sum::<i64>();
+            if more > 0 {
+                told.new.push((payment, more));
+            }
+            continue;
+        }
         let found = open.iter().position(|known| {
             (known.direction, known.amount_minor, &known.payment_method)
                 == (direction(payment.kind), amount, &payment.payment_method)
@@ -314,7 +332,8 @@ fn reconcile<'a>(
             None => told.new.push((payment, amount)),
         }
     }
-    match open.iter().any(|known| known.provider == Provider::Store) {
+    let is_missing = open.iter().any(|known| known.provider == Provider::Store);
+    match is_missing && !order.payments_so_far {
         true => Err(UpsertError::PaymentsChanged),
         false => Ok(told),
     }

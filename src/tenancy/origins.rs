@@ -6,9 +6,11 @@ use std::{
     time::{Duration, Instant},
 };
 
+use chrono::{DateTime, Utc};
 use tokio::sync::RwLock;
+use uuid::Uuid;
 
-use super::{Pool, Role, Tx, Web};
+use super::{Executor, Pool, Role, Tx, Web};
 use crate::ids::TenantId;
 
 /// How long the list is cached. A change takes effect after this time at the latest.
@@ -111,8 +113,8 @@ pub async fn list<R: Role>(tx: &mut Tx<R>) -> Result<Vec<String>, sqlx::Error> {
     .await
 }
 
-/// Allows a page's origin to call the API for the bound tenant.
-pub async fn add<R: Role>(tx: &mut Tx<R>, origin: &str) -> Result<(), sqlx::Error> {
+/// Allows a page's origin to call the API for the bound tenant, as the operator's command does.
+pub async fn add(tx: &mut Tx<Executor>, origin: &str) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "INSERT INTO origins (tenant_id, origin) VALUES ($1, $2) ON CONFLICT DO NOTHING",
         tx.tenant_id().as_uuid(),
@@ -124,11 +126,35 @@ pub async fn add<R: Role>(tx: &mut Tx<R>, origin: &str) -> Result<(), sqlx::Erro
 }
 
 /// Removes an allowed origin. False when it was not allowed.
-pub async fn remove<R: Role>(tx: &mut Tx<R>, origin: &str) -> Result<bool, sqlx::Error> {
-    let removed = sqlx::query!("DELETE FROM origins WHERE origin = $1", origin)
-        .execute(&mut **tx)
-        .await?;
+pub async fn remove(tx: &mut Tx<Executor>, origin: &str) -> Result<bool, sqlx::Error> {
+    let removed = sqlx::query!(
+        "DELETE FROM origins WHERE tenant_id = $1 AND origin = $2",
+        tx.tenant_id().as_uuid(),
+        origin
+    )
+    .execute(&mut **tx)
+    .await?;
     Ok(removed.rows_affected() == 1)
+}
+
+/// Allows an origin for staff, or forbids it. False when there was nothing to forbid. The database demands the session of an admin who has
+/// just proved who it is, and notes the change in the audit.
+pub async fn set(
+    tx: &mut Tx<Web>,
+    (origin, is_allowed): (&str, bool),
+    (session, request): (Option<Uuid>, Option<&str>),
+    now: DateTime<Utc>,
+) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"SELECT set_origin($1, $2, $3, $4, $5) AS "done!""#,
+        origin,
+        is_allowed,
+        session,
+        request,
+        now
+    )
+    .fetch_one(&mut **tx)
+    .await
 }
 
 #[cfg(test)]

@@ -177,5 +177,7 @@ fn order(order: RetailOrder) -> Record {
         lines: lines.collect(),
         shipments: shipments.collect(),
         payments: payments.collect(),
+        payments_so_far: false,
+        failed_refunds: Vec::new(),
     })
 }

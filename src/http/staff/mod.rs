@@ -64,7 +64,7 @@ impl StaffChange {
         self.staff.actor().in_request(self.request.clone())
     }
 
-    /// What this caller says about money or a parcel.
+    /// In which session this caller speaks, where the database demands one: about money, a parcel, or the store's rules.
     fn statement(&self) -> Statement<'_> {
         Statement {
             session: self.staff.session(),

@@ -105,10 +105,8 @@ pub async fn choose(
     if offered.find(&choice.model).is_none() {
         return Err(Problem::fields(vec![not_offered(&offered)]));
     }
-    // The table lets no machine here.
-    let (admin, _) = change.staff.person().ok_or_else(Problem::forbidden)?;
     let mut tx = change.begin().await?;
-    store_model::choose(&mut tx, &choice.model, admin, &change.actor(), change.now).await?;
+    store_model::choose(&mut tx, Some(&choice.model), change.statement()).await?;
     let now = current(&mut tx, &offered).await?;
     tx.commit().await?;
     Ok(Json(now))
@@ -130,9 +128,7 @@ fn not_offered(offered: &StoreModels) -> FieldError {
 #[utoipa::path(delete, path = "/v1/staff/model", operation_id = "deleteModelChoice", tag = "staff", responses((status = 204), NotFound, Role, Unauthenticated))]
 pub async fn forget(change: StaffChange) -> Result<StatusCode, Problem> {
     let mut tx = change.begin().await?;
-    if !store_model::forget(&mut tx, &change.actor(), change.now).await? {
-        return Err(Problem::not_found());
-    }
-    tx.commit().await?;
+    let found = store_model::choose(&mut tx, None, change.statement()).await?;
+    StaffChange::finish_noted(tx, found).await?;
     Ok(StatusCode::NO_CONTENT)
 }

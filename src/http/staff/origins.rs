@@ -58,8 +58,9 @@ pub async fn list(staff: StaffMember, State(web): State<Pool<Web>>) -> Result<Js
 pub async fn allow(change: StaffChange, Body(origin): Body<Origin>) -> Result<StatusCode, Problem> {
     let origin = origin.parse()?;
     let mut tx = change.begin().await?;
-    origins::add(&mut tx, &origin).await?;
-    change.finish(tx, true, "origin.allow", ("origin", origin)).await?;
+    let said = change.statement();
+    origins::set(&mut tx, (&origin, true), (said.session, said.request), said.at).await?;
+    tx.commit().await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -69,7 +70,8 @@ pub async fn allow(change: StaffChange, Body(origin): Body<Origin>) -> Result<St
 pub async fn forbid(change: StaffChange, Body(origin): Body<Origin>) -> Result<StatusCode, Problem> {
     let origin = origin.parse()?;
     let mut tx = change.begin().await?;
-    let found = origins::remove(&mut tx, &origin).await?;
-    change.finish(tx, found, "origin.forbid", ("origin", origin)).await?;
+    let said = change.statement();
+    let found = origins::set(&mut tx, (&origin, false), (said.session, said.request), said.at).await?;
+    StaffChange::finish_noted(tx, found).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -2,18 +2,17 @@
 
 use std::sync::Arc;
 
-use axum::{Json, extract::State, http::HeaderMap};
+use axum::{Json, extract::State};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
     approvals::policy::{self, Policy},
-    clock::Clock,
     http::{
         extract::{Body, Path},
         problem::Problem,
-        request_id,
         responses::{BadBody, NotFound, Role, Unauthenticated},
+        staff::StaffChange,
     },
     identity::StaffMember,
     tenancy::{Pool, Web},
@@ -70,21 +69,14 @@ pub async fn read_policy(
 #[utoipa::path(put, path = "/v1/staff/policies/{tool}", operation_id = "putPolicy", tag = "staff", params(("tool" = String, Path)), request_body = Policy,
     responses((status = 200, body = Policy), NotFound, Role, Unauthenticated, BadBody))]
 pub async fn change_policy(
-    staff: StaffMember,
-    State(web): State<Pool<Web>>,
-    State(clock): State<Clock>,
+    change: StaffChange,
     State(registry): State<Arc<Registry>>,
     Path(tool): Path<String>,
-    headers: HeaderMap,
     Body(new): Body<Policy>,
 ) -> Result<Json<Policy>, Problem> {
     let default = registry.default_policy(&tool).ok_or_else(Problem::not_found)?;
-    let mut tx = web.begin(staff.scope()).await?;
-    let old = policy::load(&mut tx, &tool, default).await?;
-    let actor = staff.actor().in_request(request_id(&headers));
-    // The access table refuses API keys on this route.
-    let (admin, _) = staff.person().ok_or_else(Problem::forbidden)?;
-    policy::set(&mut tx, &tool, old, new, admin, &actor, clock.now()).await?;
+    let mut tx = change.begin().await?;
+    policy::set(&mut tx, &tool, (new, default), change.statement()).await?;
     tx.commit().await?;
     Ok(Json(new))
 }

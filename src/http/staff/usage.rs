@@ -1,6 +1,6 @@
 //! Routes for what the model has cost, and for the caps on it.
 
-use axum::{Json, extract::State, http::HeaderMap};
+use axum::{Json, extract::State};
 use chrono::{DateTime, Duration, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -11,8 +11,8 @@ use crate::{
     http::{
         extract::{Body, Query},
         problem::Problem,
-        request_id,
         responses::{BadBody, BadQuery, Role, Unauthenticated},
+        staff::StaffChange,
     },
     identity::StaffMember,
     model::{
@@ -72,18 +72,9 @@ pub async fn caps(staff: StaffMember, State(web): State<Pool<Web>>) -> Result<Js
 /// Changes the caps on what the model may cost.
 #[utoipa::path(put, path = "/v1/staff/budget", operation_id = "setBudget", tag = "staff", request_body = Caps,
     responses((status = 200, body = Caps), Role, Unauthenticated, BadBody))]
-pub async fn set_caps(
-    staff: StaffMember,
-    State(web): State<Pool<Web>>,
-    State(clock): State<Clock>,
-    headers: HeaderMap,
-    Body(new): Body<Caps>,
-) -> Result<Json<Caps>, Problem> {
-    // The access table refuses API keys on this route.
-    let (admin, _) = staff.person().ok_or_else(Problem::forbidden)?;
-    let actor = staff.actor().in_request(request_id(&headers));
-    let mut tx = web.begin(staff.scope()).await?;
-    budget::set_caps(&mut tx, new, admin, &actor, clock.now()).await?;
+pub async fn set_caps(change: StaffChange, Body(new): Body<Caps>) -> Result<Json<Caps>, Problem> {
+    let mut tx = change.begin().await?;
+    budget::set_caps(&mut tx, new, change.statement()).await?;
     tx.commit().await?;
     Ok(Json(new))
 }

@@ -84,7 +84,7 @@ pub(in crate::integrations) async fn queue_refund(
     let Operation::Refund { movement, .. } = &operation else {
         return Ok(());
     };
-    let key = format!("shop_refund:{movement}");
+    let key = format!("{REFUND_KEY}{movement}");
     outbox::queue(
         tx,
         Channel::Shop,
@@ -103,14 +103,21 @@ const ADDRESS: &str = "mutation ($id: ID!, $address: MailingAddressInput!) { res
 const TAG: &str =
     "mutation ($id: ID!) { result: tagsAdd(id: $id, tags: [\"return requested\"]) { userErrors { field } } }";
 
-const PAID_AND_REFUNDED: &str = "query ($id: ID!) { order(id: $id) { transactions(first: 20) { id kind status gateway } refunds(first: 50) { note } } }";
+// Refunds are a list without pages: it is cut after so many.
+const PAID_AND_REFUNDED: &str = "query ($id: ID!) { order(id: $id) { transactions(first: 20) { id kind status gateway } refunds(first: 250) { note } } }";
+const MOST_REFUNDS: usize = 250;
+/// What the key of a refund at the platform begins with; the movement's id follows.
+pub(super) const REFUND_KEY: &str = "shop_refund:";
 const REFUND: &str = "mutation ($input: RefundInput!) { result: refundCreate(input: $input) { userErrors { field } } }";
 
-/// The input for the refund; none if a refund with our key in its note exists.
-fn refund(order: &Value, reference: &str, amount: &str, key: &str) -> Option<Value> {
-    let notes = order["refunds"].as_array().into_iter().flatten();
-    if notes.into_iter().any(|refund| refund["note"] == key) {
-        return None;
+/// The input for the refund. What is known instead: that a refund with our key in its note exists, or that there are too many to tell.
+fn refund(order: &Value, reference: &str, amount: &str, key: &str) -> Result<Value, Sent> {
+    let made = order["refunds"].as_array().map(Vec::as_slice).unwrap_or_default();
+    if made.iter().any(|refund| refund["note"] == key) {
+        return Err(Sent::Done(Some(reference.to_owned())));
+    }
+    if made.len() >= MOST_REFUNDS {
+        return Err(Sent::Never("the order has too many refunds to look through".into()));
     }
     let paid = order["transactions"]
         .as_array()
@@ -120,7 +127,7 @@ fn refund(order: &Value, reference: &str, amount: &str, key: &str) -> Option<Val
             matches!(transaction["kind"].as_str(), Some("SALE" | "CAPTURE")) && transaction["status"] == "SUCCESS"
         });
     let paid = paid.cloned().unwrap_or_default();
-    Some(
+    Ok(
         json!({ "orderId": reference, "note": key, "notify": false, "transactions": [{ "orderId": reference, "parentId": paid["id"],
         "gateway": paid["gateway"], "kind": "REFUND", "amount": amount }] }),
     )
@@ -138,7 +145,8 @@ pub(in crate::integrations) async fn send(
         Err(unreadable) => return Ok(unreadable),
     };
     let Operation::Refund { movement, .. } = queued.operation else {
-        return operate(client, keyring, claimed, queued).await;
+        let key = claimed.key.clone();
+        return operate(client, keyring, claimed, queued, &key).await;
     };
     let Some(found) = ledger::get(&mut claimed.tx, movement).await? else {
         return Ok(Sent::Never("there is no such movement".into()));
@@ -154,17 +162,22 @@ pub(in crate::integrations) async fn send(
         }
     }
     // A failed refund that is tried again must reserve its share of the order's money again.
-    match ledger::retry_out(&mut claimed.tx, movement, now).await {
-        Ok(_) => {}
+    let attempt = match ledger::retry_out(&mut claimed.tx, movement, now).await {
+        Ok(again) => found.retries + i32::from(again),
         Err(LedgerError::Database(error)) => return Err(error),
         Err(_) => return Ok(Sent::Never("the money has gone out otherwise".into())),
-    }
+    };
+    // One that failed has its key in its note, and another attempt needs another.
+    let note = match attempt {
+        0 => claimed.key.clone(),
+        attempt => format!("{}:{attempt}", claimed.key),
+    };
     // The amount comes from the ledger, whatever the row says. A payment is never dropped silently: staff see the delivery.
     let operation = Operation::Refund {
         amount: found.amount.amount(),
         movement,
     };
-    let sent = match operate(client, keyring, claimed, Queued { operation, ..queued }).await? {
+    let sent = match operate(client, keyring, claimed, Queued { operation, ..queued }, &note).await? {
         Sent::Dropped(reason) => Sent::Never(reason.into()),
         sent => sent,
     };
@@ -185,6 +198,7 @@ async fn operate(
     keyring: &Keyring,
     claimed: &mut ClaimedDelivery,
     queued: Queued,
+    note: &str,
 ) -> Result<Sent, sqlx::Error> {
     let credential = credentials::of(&mut claimed.tx, keyring, Kind::Shopify)
         .await?
@@ -217,9 +231,9 @@ async fn operate(
         Operation::Address => ask(ADDRESS, json!({ "address": mailing_address(&address) })).await,
         Operation::TagReturn => ask(TAG, json!({})).await,
         Operation::Refund { amount, .. } => match ask(PAID_AND_REFUNDED, json!({})).await {
-            Ok(data) => match refund(&data["order"], &reference, &amount, &claimed.key) {
-                Some(input) => ask(REFUND, json!({ "input": input })).await,
-                None => return Ok(Sent::Done(Some(reference))),
+            Ok(data) => match refund(&data["order"], &reference, &amount, note) {
+                Ok(input) => ask(REFUND, json!({ "input": input })).await,
+                Err(sent) => return Ok(sent),
             },
             Err(sent) => Err(sent),
         },

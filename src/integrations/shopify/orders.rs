@@ -4,7 +4,9 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::admin_api::REFUND_KEY;
 use crate::{
+    ids::MovementId,
     integrations::event_source::Meaning,
     store::{
         Address,
@@ -72,6 +74,8 @@ struct Fulfillment {
 
 #[derive(Deserialize)]
 struct Refund {
+    /// The key of a refund that was made for us.
+    note: Option<String>,
     #[serde(default)]
     transactions: Vec<Transaction>,
 }
@@ -136,6 +140,8 @@ pub(super) fn meaning(topic: &str, body: &Value) -> Meaning {
         placed_at: order.created_at,
         address: order.address(),
         payments: order.payments(&method),
+        payments_so_far: true,
+        failed_refunds: order.refunds.iter().filter_map(Refund::failed).collect(),
         shipments: order.shipments(),
         lines: order.line_items.into_iter().map(LineItem::record).collect(),
     };
@@ -176,7 +182,7 @@ impl ShopifyOrder {
         }
     }
 
-    /// The payment, if it was made, and each refund.
+    /// The payment, if it was made, and each refund that was paid out. One that is pending is none yet, and one that failed is none.
     fn payments(&self, method: &str) -> Vec<PaymentRecord> {
         let payment = |kind, amount: &str| PaymentRecord {
             kind,
@@ -192,7 +198,7 @@ impl ShopifyOrder {
             .refunds
             .iter()
             .flat_map(|refund| &refund.transactions)
-            .filter(|transaction| transaction.kind == "refund" && transaction.status.as_deref() != Some("failure"))
+            .filter(|transaction| transaction.kind == "refund" && transaction.is(&["success"]))
             .map(|transaction| payment(PaymentKind::Refund, &transaction.amount));
         let paid = paid.then(|| payment(PaymentKind::Payment, &self.total_price));
         paid.into_iter().chain(refunds).collect()
@@ -211,6 +217,24 @@ impl ShopifyOrder {
             })
         });
         tracked.collect()
+    }
+}
+
+impl Transaction {
+    /// Older versions of the API name no status of what was done.
+    fn is(&self, statuses: &[&str]) -> bool {
+        statuses.contains(&self.status.as_deref().unwrap_or("success"))
+    }
+}
+
+impl Refund {
+    /// The movement and the attempt of a refund that was made for us, and that failed.
+    fn failed(&self) -> Option<(MovementId, i32)> {
+        let key = self.note.as_deref()?.strip_prefix(REFUND_KEY)?;
+        let (movement, attempt) = key.split_once(':').unwrap_or((key, "0"));
+        let failed = (movement.parse().ok()?, attempt.parse().ok()?);
+        let has_failed = |transaction: &Transaction| transaction.is(&["failure", "error"]);
+        (!self.transactions.is_empty() && self.transactions.iter().all(has_failed)).then_some(failed)
     }
 }
 

@@ -1,10 +1,11 @@
-//! Stripe's events: the results of charges, payment pages and refunds, and disputes.
+//! Stripe's events: the results of charges, payment pages and refunds. Disputes have a file of their own.
 //!
 //! Events arrive late, repeatedly and in any order. The ledger's states make each count once.
 
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
+use super::{amount::StripeAmount, disputes};
 use crate::{
     ids::MovementId,
     integrations::{
@@ -12,6 +13,7 @@ use crate::{
         webhook_delivery,
     },
     ledger::{self, Direction, Elsewhere, Provider},
+    money::Money,
     store::upsert::UpsertError,
     tenancy::{
         Executor, Tx,
@@ -41,7 +43,7 @@ pub(super) async fn apply(tx: &mut Tx<Executor>, event: &Event, now: DateTime<Ut
                 _ => Ok(Outcome::Ignored("the refund is still on its way")),
             }
         }
-        "charge.dispute.created" => disputed(tx, event, object, now).await,
+        topic if topic.starts_with("charge.dispute.") => disputes::apply(tx, event, object, now).await,
         _ => Ok(Outcome::Ignored("nothing here is about this topic")),
     }
 }
@@ -67,11 +69,8 @@ async fn paid(
     else {
         return Ok(NOT_OURS);
     };
-    let currency = movement.amount.currency.to_string();
-    let same_currency = object["currency"]
-        .as_str()
-        .is_some_and(|code| code.eq_ignore_ascii_case(&currency));
-    if amount.as_i64() != Some(movement.amount.minor) || !same_currency {
+    let paid = StripeAmount::read(amount, &object["currency"]);
+    if paid.is_err() || paid != StripeAmount::try_from(movement.amount) {
         return Ok(Outcome::Later("another amount was paid than was asked for".into()));
     }
     match ledger::confirm(tx, id, reference.as_str(), now).await? {
@@ -109,21 +108,28 @@ async fn not_paid(tx: &mut Tx<Executor>, object: &Value, now: DateTime<Utc>) -> 
 }
 
 /// The movement that a refund belongs to, if it is one of ours. A refund of an earlier attempt, or with another reference than the
-/// movement's, does not change the movement.
-async fn ours(tx: &mut Tx<Executor>, refund: &Value, reference: &str) -> Result<Refund, sqlx::Error> {
+/// movement's, does not change the movement. One of a later attempt raises the movement to it: the database was restored since, or the
+/// event came before the answer.
+async fn ours(
+    tx: &mut Tx<Executor>,
+    refund: &Value,
+    reference: &str,
+    now: DateTime<Utc>,
+) -> Result<Refund, UpsertError> {
     let Some(id) = movement(refund) else {
         return Ok(match ledger::by_reference(tx, Direction::Out, reference).await? {
             Some(id) => Refund::Ours(id),
             None => Refund::Elsewhere,
         });
     };
-    let attempt = refund["metadata"]["attempt"]
+    let attempt: u16 = refund["metadata"]["attempt"]
         .as_str()
         .and_then(|text| text.parse().ok())
         .unwrap_or(0);
+    ledger::reach_attempt(tx, id, (attempt, reference), now).await?;
     Ok(match ledger::get(tx, id).await? {
         None => Refund::Elsewhere,
-        Some(known) if known.direction != Direction::Out || known.retries != attempt => Refund::Past,
+        Some(known) if known.direction != Direction::Out || i32::from(attempt) < known.retries => Refund::Past,
         Some(known) if known.reference.as_ref().is_some_and(|known| known != reference) => Refund::Past,
         Some(known) => Refund::Ours(known.id),
     })
@@ -138,28 +144,28 @@ enum Refund {
     Elsewhere,
 }
 
-/// Records a refund that somebody made at Stripe. Returns what became of it, and its amount in minor units.
+/// Records a refund that somebody made at Stripe, of this amount.
 async fn record_elsewhere(
     tx: &mut Tx<Executor>,
     refund: &Value,
-    reference: &str,
+    (amount, reference): (Money, &str),
     now: DateTime<Utc>,
-) -> Result<(Elsewhere, i64), UpsertError> {
-    let amount = refund["amount"].as_i64().unwrap_or(0);
-    if amount > 0 {
+) -> Result<Elsewhere, UpsertError> {
+    if amount.minor > 0 {
         for payment in ["payment_intent", "charge"] {
             let Some(payment) = refund[payment].as_str() else {
                 continue;
             };
             match ledger::record_refund_of(tx, payment, amount, (Provider::Stripe, reference), now).await? {
                 Elsewhere::NoPayment => {}
-                done => return Ok((done, amount)),
+                done => return Ok(done),
             }
         }
     }
-    Ok((Elsewhere::NoPayment, amount))
+    Ok(Elsewhere::NoPayment)
 }
 
+const OTHER_CURRENCY: &str = "the refund is in another currency than its payment";
 const PAST: Outcome = Outcome::Ignored("another refund of the same money came after it");
 
 /// Money went out: by a refund of ours, or by one that somebody made at Stripe.
@@ -172,7 +178,7 @@ async fn refunded(
     let Some(reference) = refund["id"].as_str() else {
         return Ok(Outcome::Later("`data.object.id` is missing".into()));
     };
-    match ours(tx, refund, reference).await? {
+    match ours(tx, refund, reference, now).await? {
         Refund::Past => return Ok(PAST),
         Refund::Ours(id) => {
             return match ledger::confirm(tx, id, Some(reference), now).await? {
@@ -182,13 +188,18 @@ async fn refunded(
         }
         Refund::Elsewhere => {}
     }
-    let amount = match record_elsewhere(tx, refund, reference, now).await? {
-        (Elsewhere::Recorded, amount) => amount,
-        (Elsewhere::Matched, _) => return Ok(Outcome::Done),
-        (Elsewhere::Known, _) => return Ok(Outcome::Ignored("known already")),
-        (Elsewhere::NoPayment, _) => return Ok(Outcome::Ignored("this refund is not ours")),
+    let amount = match StripeAmount::read(&refund["amount"], &refund["currency"]).and_then(Money::try_from) {
+        Ok(amount) => amount,
+        Err(error) => return Ok(Outcome::Later(error.to_string())),
     };
-    let data = json!({ "amount_minor": amount });
+    match record_elsewhere(tx, refund, (amount, reference), now).await? {
+        Elsewhere::Recorded => {}
+        Elsewhere::Matched => return Ok(Outcome::Done),
+        Elsewhere::Known => return Ok(Outcome::Ignored("known already")),
+        Elsewhere::NoPayment => return Ok(Outcome::Ignored("this refund is not ours")),
+        Elsewhere::OtherCurrency => return Ok(Outcome::Later(OTHER_CURRENCY.into())),
+    }
+    let data = json!({ "amount_minor": amount.minor });
     let system = Actor::system();
     audit::append(
         tx,
@@ -209,66 +220,53 @@ async fn refund_failed(
         return Ok(Outcome::Later("`data.object.id` is missing".into()));
     };
     let reason = "the provider could not pay the refund out";
-    let failed = match ours(tx, refund, reference).await? {
+    let (failed, movement) = match ours(tx, refund, reference, now).await? {
         Refund::Past => return Ok(PAST),
         Refund::Ours(id) => {
             // With the reference stored, a success event that arrives later is recognised as older.
             ledger::note(tx, id, (Some(reference), None), now).await?;
-            ledger::fail(tx, id, reason, now).await?
+            (ledger::fail(tx, id, reason, now).await?, Some(id))
         }
         Refund::Elsewhere => {
             // The event of its success may still be on its way. It is recorded as made and failed, so that the event is recognised then.
-            record_elsewhere(tx, refund, reference, now).await?;
-            ledger::fail_by_reference(tx, reference, reason, now).await?
+            let amount = StripeAmount::read(&refund["amount"], &refund["currency"]).and_then(Money::try_from);
+            if let Ok(amount) = amount {
+                record_elsewhere(tx, refund, (amount, reference), now).await?;
+            }
+            (ledger::fail_by_reference(tx, reference, reason, now).await?, None)
         }
     };
-    let delivery = sqlx::query_scalar!(
-        "UPDATE outbox SET state = 'dead', last_error = 'the provider could not pay the refund out'
-        WHERE tenant_id = $2 AND channel = 'payment' AND reference = $1 AND state = 'done' RETURNING id",
-        reference,
-        tx.tenant_id().as_uuid()
-    )
-    .fetch_optional(&mut **tx)
-    .await?;
+    let delivery = match movement {
+        // The ledger has put the delivery before the staff, unless its sender has not come to an end: then the sender does.
+        Some(id) if failed => sqlx::query_scalar!(
+            "SELECT id FROM outbox WHERE tenant_id = $2 AND idempotency_key = 'refund:' || $1::text AND state = 'dead'",
+            id.to_string(),
+            tx.tenant_id().as_uuid()
+        )
+        .fetch_optional(&mut **tx)
+        .await?,
+        Some(_) => None,
+        // A delivery whose movement is not known here is found by what Stripe calls its refund.
+        None => {
+            sqlx::query_scalar!(
+                "UPDATE outbox SET state = 'dead', last_error = 'the provider could not pay the refund out'
+                WHERE tenant_id = $2 AND channel = 'payment' AND reference = $1 AND state = 'done' RETURNING id",
+                reference,
+                tx.tenant_id().as_uuid()
+            )
+            .fetch_optional(&mut **tx)
+            .await?
+        }
+    };
     let Some(delivery) = delivery else {
-        return Ok(if failed {
-            Outcome::Done
-        } else {
-            Outcome::Ignored("this refund is not ours")
+        return Ok(match failed {
+            true => Outcome::Done,
+            false => Outcome::Ignored("known already, or not ours"),
         });
     };
     let data = json!({ "delivery_id": delivery, "channel": "payment", "kind": "refund" });
     webhook_delivery::announce(tx, "delivery.dead", &format!("refund_failed:{}", event.id), data, now).await?;
     let system = Actor::system();
     audit::append(tx, Entry::new(&system, "refund.failed", ("delivery", delivery), now)).await?;
-    Ok(Outcome::Done)
-}
-
-async fn disputed(
-    tx: &mut Tx<Executor>,
-    event: &Event,
-    dispute: &Value,
-    now: DateTime<Utc>,
-) -> Result<Outcome, UpsertError> {
-    let short = |name: &str| {
-        dispute[name]
-            .as_str()
-            .map(|text| text.chars().take(100).collect::<String>())
-    };
-    let data = json!({ "dispute": short("id"), "charge": short("charge"), "payment_intent": short("payment_intent") });
-    webhook_delivery::announce(
-        tx,
-        "dispute.created",
-        &format!("dispute:{}", event.id),
-        data.clone(),
-        now,
-    )
-    .await?;
-    let system = Actor::system();
-    audit::append(
-        tx,
-        Entry::new(&system, "dispute.created", ("webhook", event.id), now).after(data),
-    )
-    .await?;
     Ok(Outcome::Done)
 }

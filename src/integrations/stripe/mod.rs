@@ -1,7 +1,12 @@
 //! Stripe: charges, payment pages and refunds go out, and webhooks say what became of them.
 
+pub(super) mod amount;
 pub(super) mod api;
+mod call;
+mod charges;
+mod disputes;
 mod events;
+mod refunds;
 mod signature;
 
 use axum::http::HeaderMap;

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     approvals::{
-        Plan, PlanError,
+        Plan, PlanError, executed_for,
         policy::{Mode, Policy},
     },
     ids::ShopperId,
@@ -58,7 +58,12 @@ impl WriteTool for ChangeOrderItems {
     async fn plan<R: Role>(arguments: &Arguments, shopper: ShopperId, tx: &mut Tx<R>) -> Result<Plan, PlanError> {
         let order = order(tx, &arguments.order_number).await?;
         must_be(&order, OrderStatus::Pending, "pending")?;
-        let (lines, difference) = swap(tx, &order, &arguments.changes).await?;
+        if executed_for(tx, Self::CONTRACT.name, order.id).await? {
+            return Err(PlanError::rule(
+                "the items of this order were changed before, which is possible once",
+            ));
+        }
+        let (lines, difference, goods) = swap(tx, &order, &arguments.changes).await?;
         must_be_paid(&order)?;
         let methods = methods(tx, shopper).await?;
         let method = method(&methods, &arguments.payment_method_id)?;
@@ -85,6 +90,6 @@ impl WriteTool for ChangeOrderItems {
             &names,
         );
         let amount = Some(Money::new(difference.minor.abs(), difference.currency));
-        Ok(Plan::with_names(summary, order_ref(&order), amount, changes, &names))
+        Ok(Plan::with_names(summary, order_ref(&order), amount, changes, &names).sending(goods))
     }
 }

@@ -58,7 +58,7 @@ impl WriteTool for ExchangeItems {
     async fn plan<R: Role>(arguments: &Arguments, shopper: ShopperId, tx: &mut Tx<R>) -> Result<Plan, PlanError> {
         let order = order(tx, &arguments.order_number).await?;
         must_be(&order, OrderStatus::Delivered, "delivered")?;
-        let (lines, difference) = swap(tx, &order, &arguments.changes).await?;
+        let (lines, difference, goods) = swap(tx, &order, &arguments.changes).await?;
         must_be_paid(&order)?;
         let methods = methods(tx, shopper).await?;
         let method = method(&methods, &arguments.payment_method_id)?;
@@ -83,6 +83,6 @@ impl WriteTool for ExchangeItems {
             &names,
         );
         let amount = Some(Money::new(difference.minor.abs(), difference.currency));
-        Ok(Plan::with_names(summary, order_ref(&order), amount, changes, &names))
+        Ok(Plan::with_names(summary, order_ref(&order), amount, changes, &names).sending(goods))
     }
 }

@@ -219,12 +219,17 @@ fn total(amounts: &[(String, Money)], currency: Currency) -> Money {
     Money::new(amounts.iter().map(|(_, amount)| amount.minor).sum(), currency)
 }
 
-/// The order's lines after swapping units one by one, and the difference in price.
-async fn swap<R: Role>(tx: &mut Tx<R>, order: &Order, changes: &[ItemChange]) -> Result<(Vec<Line>, Money), PlanError> {
+/// The order's lines after swapping units one by one, the difference in price, and the value of the goods that come in.
+async fn swap<R: Role>(
+    tx: &mut Tx<R>,
+    order: &Order,
+    changes: &[ItemChange],
+) -> Result<(Vec<Line>, Money, Money), PlanError> {
     let mut lines = order.lines.clone();
     // Only units that are there now can be swapped, not those that come in by a swap.
     let mut left = units_left(tx, order).await?;
     let mut difference = Money::new(0, order.total.currency);
+    let mut goods = difference;
     for change in changes {
         let at = unit_of(&lines, &left, &change.item_id).ok_or(PlanError::NotFound("item in this order"))?;
         let new = catalogue::stock(tx, &change.new_item_id)
@@ -241,6 +246,9 @@ async fn swap<R: Role>(tx: &mut Tx<R>, order: &Order, changes: &[ItemChange]) ->
         let old_price = lines[at].price;
         difference = difference
             .checked_add(Money::new(new.price.minor - old_price.minor, new.price.currency))
+            .map_err(|error| PlanError::rule(error.to_string()))?;
+        goods = goods
+            .checked_add(new.price)
             .map_err(|error| PlanError::rule(error.to_string()))?;
         left[at] -= 1;
         lines[at].quantity -= 1;
@@ -265,7 +273,7 @@ async fn swap<R: Role>(tx: &mut Tx<R>, order: &Order, changes: &[ItemChange]) ->
             None => merged.push(line),
         }
     }
-    Ok((merged, difference))
+    Ok((merged, difference, goods))
 }
 
 fn swaps(changes: &[ItemChange]) -> Vec<Swap> {

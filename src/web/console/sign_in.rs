@@ -203,7 +203,7 @@ async fn password(visitor: Visitor, axum::Form(form): axum::Form<Submitted>) -> 
 
 #[cfg(test)]
 mod tests {
-    use super::console_path;
+    use super::{console_path, store_in};
 
     #[test]
     fn a_link_to_a_console_fills_in_its_store() {

@@ -566,7 +566,7 @@ async fn sixty_four_at_once_on_two_replicas_pass_no_limit_of_proposals() {
                 .expect("begins");
             let made: Result<uuid::Uuid, _> = sqlx::query_scalar(COPY_PROPOSAL).bind(id).fetch_one(&mut *tx).await;
             let Ok(made) = made else { return (false, false) };
-            let automatic: bool = sqlx::query_scalar("SELECT approve_by_policy($1, NULL, now())")
+            let automatic: bool = sqlx::query_scalar("SELECT approve_by_policy($1, now())")
                 .bind(made)
                 .fetch_one(&mut *tx)
                 .await
@@ -634,6 +634,19 @@ async fn the_web_role_alone_gets_nothing_executed() {
         "INSERT INTO outbox (tenant_id, id, channel, kind, idempotency_key, payload, created_at) SELECT app_tenant(), gen_random_uuid(), 'payment', 'refund', 'x', '{}', now()".to_owned(),
         "INSERT INTO outbox (tenant_id, id, channel, kind, idempotency_key, payload, created_at) SELECT app_tenant(), gen_random_uuid(), 'shop', 'order', 'x', '{}', now()".to_owned(),
         "DELETE FROM automatic_decisions".to_owned(),
+        // The rules themselves.
+        "INSERT INTO policies (tenant_id, tool, mode, automatic_below_minor, updated_at, updated_by) SELECT tenant_id, 'request_refund', 'automatic', 100000, now(), id FROM staff LIMIT 1".to_owned(),
+        "UPDATE policies SET mode = 'automatic'".to_owned(),
+        "DELETE FROM policies".to_owned(),
+        "SELECT set_policy('request_refund', '{\"mode\": \"automatic\", \"automatic_below_minor\": 100000}', '{}', NULL, NULL, now())".to_owned(),
+        "SELECT set_policy('request_refund', '{\"mode\": \"off\"}', '{}', s.id, NULL, now()) FROM staff_sessions s".to_owned(),
+        "UPDATE budgets SET tenant_day_micros = 1000000000".to_owned(),
+        "SELECT set_budget('{}', '{}', s.id, NULL, now()) FROM staff_sessions s".to_owned(),
+        "INSERT INTO origins (tenant_id, origin) VALUES (app_tenant(), 'https://evil.example')".to_owned(),
+        "SELECT set_origin('https://evil.example', true, gen_random_uuid(), NULL, now())".to_owned(),
+        "DELETE FROM origins".to_owned(),
+        "INSERT INTO store_models (tenant_id, model, updated_at, updated_by) SELECT tenant_id, 'large', now(), id FROM staff LIMIT 1".to_owned(),
+        "SELECT set_store_model('large', s.id, NULL, now()) FROM staff_sessions s".to_owned(),
         "UPDATE open_proposals SET count = 0".to_owned(),
     ];
     for attempt in attempts {
@@ -646,20 +659,18 @@ async fn the_web_role_alone_gets_nothing_executed() {
             .await;
         assert!(refused.is_err(), "{attempt}");
     }
-    // The policy cannot approve what waits for staff, whatever fallback is passed.
+    // The policy cannot approve what waits for staff, and no rule of the caller's is asked.
     let mut tx = web
         .begin(countersign::tenancy::Scope::tenant(app.store.tenant.id))
         .await
         .expect("begins");
     let admin = app.staff("d@s.example", Admin).await;
     admin.set_policy("request_refund", json!({ "mode": "staff" })).await;
-    let approved: bool = sqlx::query_scalar(
-        "SELECT approve_by_policy($1::uuid, '{\"mode\": \"automatic\", \"automatic_below_minor\": 100000}', now())",
-    )
-    .bind(id.parse::<uuid::Uuid>().expect("an id"))
-    .fetch_one(&mut *tx)
-    .await
-    .expect("answers");
+    let approved: bool = sqlx::query_scalar("SELECT approve_by_policy($1::uuid, now())")
+        .bind(id.parse::<uuid::Uuid>().expect("an id"))
+        .fetch_one(&mut *tx)
+        .await
+        .expect("answers");
     assert!(!approved);
     drop(tx);
     // A shopper's approval of what the policy gives to staff does not count, so the executor refuses it.
@@ -713,5 +724,96 @@ async fn what_is_confirmed_is_shown_to_the_last_field() {
     assert_eq!(
         note["plan"]["details"]["en"][0]["label"],
         "For our staff, written by the assistant"
+    );
+}
+
+#[tokio::test]
+async fn the_database_knows_which_tools_are_automatic_where_the_store_has_set_nothing() {
+    let app = TestApp::offline().await;
+    let admin = app.staff("d@s.example", Admin).await;
+    let (_, policies) = admin.read("/v1/staff/policies").await;
+    let mut automatic = 0;
+    for tool in policies["tools"].as_array().expect("tools") {
+        let name = tool["contract"]["name"].as_str().expect("a name");
+        let known: Option<Value> = sqlx::query_scalar("SELECT automatic_by_default($1)")
+            .bind(name)
+            .fetch_one(&mut app.superuser().await)
+            .await
+            .expect("answers");
+        let stated = |policy: &Value| {
+            let fields = policy.as_object().expect("a policy").clone();
+            let set = fields.into_iter().filter(|(_, value)| !value.is_null());
+            Value::Object(set.collect())
+        };
+        match tool["policy"]["mode"] == "automatic" {
+            true => {
+                assert_eq!(known, Some(stated(&tool["policy"])), "{name}");
+                automatic += 1;
+            }
+            false => assert_eq!(known, None, "{name}"),
+        }
+    }
+    assert!(automatic > 0);
+}
+
+#[tokio::test]
+async fn what_the_policy_decides_is_in_the_audit_with_its_rule() {
+    let app = TestApp::start().await;
+    let (mia, admin) = (app.shopper("mia").await, app.staff("d@s.example", Admin).await);
+    let rule = json!({ "mode": "automatic", "automatic_below_minor": 1000 });
+    admin.set_policy("request_refund", rule).await;
+    let small = mia.propose(&app, "request_refund", refund("5")).await;
+    assert_eq!(mia.wait_until_ended(&small).await["state"], "executed");
+    let noted = app.count(
+        "SELECT count(*) FROM audit a JOIN proposals p ON p.id::text = a.target_id WHERE a.action = 'proposal.approve_by_policy' AND a.actor_kind = 'policy'
+            AND a.after->>'automatic_below_minor' = '1000' AND a.after->>'plan' = encode(p.plan_digest, 'hex')",
+    );
+    assert_eq!(noted.await, 1);
+    // A rule is changed in a session, which the audit names.
+    let changed = "SELECT count(*) FROM audit a JOIN staff_sessions s ON s.id::text = a.after->>'session' WHERE a.action = 'policy.change' AND a.actor_id = s.staff_id";
+    assert_eq!(app.count(changed).await, 1);
+}
+
+#[tokio::test]
+async fn the_database_refuses_decisions_on_ones_own_request_and_by_a_key_that_is_over() {
+    let app = TestApp::start().await;
+    let mia = app.shopper("mia").await;
+    let proposal = mia.propose(&app, "request_refund", refund("5")).await;
+    app.staff("mia+work@example.com", Approver).await;
+    app.staff("kim@s.example", Approver).await;
+    app.execute_sql(
+        "INSERT INTO api_keys (tenant_id, id, name, token_hash, prefix, scopes, created_by, created_at, expires_at, epoch)
+            SELECT tenant_id, gen_random_uuid(), x.name, sha256(x.name::bytea), 'x', '{}', id, now() - interval '2 days', x.ends, epoch FROM staff,
+                (VALUES ('over', now() - interval '1 hour'), ('older', now() + interval '1 day')) x (name, ends) WHERE email = 'kim@s.example';
+            SET session_replication_role = replica; UPDATE api_keys SET epoch = epoch - 1 WHERE name = 'older'",
+    )
+    .await;
+    let insert = |kind: &str, from: &str| {
+        format!(
+            "INSERT INTO decisions (tenant_id, shopper_id, id, proposal_id, decider_kind, decider_id, verdict, plan_digest, created_at)
+            SELECT p.tenant_id, p.shopper_id, gen_random_uuid(), p.id, '{kind}', d.id, 'approve', p.plan_digest, now() FROM proposals p, {from}"
+        )
+    };
+    for statement in [
+        insert("staff", "staff d WHERE d.email = 'mia+work@example.com'"),
+        insert("machine", "api_keys d WHERE d.name = 'over'"),
+        insert("machine", "api_keys d WHERE d.name = 'older'"),
+    ] {
+        let scope = countersign::tenancy::Scope::tenant(app.store.tenant.id);
+        let mut tx = app.pools.web.begin(scope).await.expect("begins");
+        let refused = sqlx::raw_sql(sqlx::AssertSqlSafe(statement.clone()))
+            .execute(&mut *tx)
+            .await;
+        let refused = refused.expect_err(&statement).to_string();
+        assert!(
+            refused.contains("decider_may_decide") || refused.contains("decide"),
+            "{refused}"
+        );
+    }
+    assert_eq!(
+        mia.read(&format!("/v1/proposals/{}", proposal["id"].as_str().expect("an id")))
+            .await
+            .1["state"],
+        "pending"
     );
 }

@@ -20,7 +20,11 @@ use crate::support::{
     stripe_books::{Books, ChargeOutcome, RefundOutcome},
 };
 
+mod currencies;
+mod disputes;
+mod echoes;
 mod held;
+mod late_answers;
 mod payouts;
 mod refunds_elsewhere;
 mod restore;
@@ -153,12 +157,17 @@ impl Shop {
 
     /// Sends an event as the provider does.
     async fn send(&self, event: &Value) {
+        self.send_to(&self.app.url, event).await;
+    }
+
+    /// The same to another server of the store, such as one with a database that was restored.
+    async fn send_to(&self, server: &str, event: &Value) {
         let (body, time) = (event.to_string(), Utc::now().timestamp());
         let signature = hex::encode(hmac_sha256(
             WEBHOOK_SECRET.as_bytes(),
             format!("{time}.{body}").as_bytes(),
         ));
-        let url = format!("{}/v1/webhooks/{}/stripe", self.app.url, self.app.store.key.as_str());
+        let url = format!("{server}/v1/webhooks/{}/stripe", self.app.store.key.as_str());
         let sent = self
             .app
             .http
@@ -252,6 +261,11 @@ impl Shop {
                         .get(&reference)
                         .filter(|charge| charge.paid)
                         .map(|charge| charge.amount),
+                    _ if reference.starts_with("dp_") => {
+                        let taken = books.disputes.get(&reference).filter(|dispute| dispute.withdrawn);
+                        // A part of what the bank took may have gone out in another way before.
+                        taken.filter(|dispute| amount <= dispute.amount).map(|_| amount)
+                    }
                     _ => books
                         .refunds
                         .get(&reference)
@@ -261,7 +275,7 @@ impl Shop {
                 assert_eq!(moved, Some(amount), "{at}: {direction} {reference}");
             }
             for (id, charge) in &books.charges {
-                assert!(books.refunded(id) <= charge.amount, "{at}: {id}");
+                assert!(books.refunded(id) + books.disputed(id) <= charge.amount, "{at}: {id}");
             }
         });
     }
@@ -888,6 +902,23 @@ enum Step {
         order: usize,
         minor: i64,
     },
+    /// An admin tries a delivery again that was given up, or drops it.
+    Delivery {
+        place: usize,
+        retry: bool,
+    },
+    /// The shopper's bank disputes the payment of an order.
+    Dispute {
+        order: usize,
+    },
+    EndDispute {
+        place: usize,
+        won: bool,
+    },
+    /// An event is lost, and nobody sends it again before the end.
+    LosesEvent {
+        place: usize,
+    },
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -901,6 +932,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         Just(RefundOutcome::Succeeds),
         Just(RefundOutcome::Pending),
         Just(RefundOutcome::FailsLater),
+        Just(RefundOutcome::PendingFails),
         Just(RefundOutcome::Refused)
     ];
     let step = prop_oneof![
@@ -917,6 +949,10 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => any::<usize>().prop_map(|which| Step::Withdraw { which }),
         1 => any::<usize>().prop_map(|which| Step::CallOff { which }),
         1 => (0..4usize, 1..4000i64).prop_map(|(order, minor)| Step::Elsewhere { order, minor }),
+        2 => (any::<usize>(), prop::bool::weighted(0.8)).prop_map(|(place, retry)| Step::Delivery { place, retry }),
+        1 => (0..4usize).prop_map(|order| Step::Dispute { order }),
+        1 => (any::<usize>(), any::<bool>()).prop_map(|(place, won)| Step::EndDispute { place, won }),
+        1 => any::<usize>().prop_map(|place| Step::LosesEvent { place }),
     ];
     prop::collection::vec(step, 8..24)
 }
@@ -929,7 +965,8 @@ async fn play(steps: Vec<Step>) {
         shop.wait_until_idle().await;
         shop.check(&format!("step {at} {step:?}")).await;
     }
-    // Charges that are still processing end, and remaining events are delivered.
+    // Charges that are still processing end, and remaining events are delivered, those that were lost too.
+    shop.stripe.books(Books::send_lost_events_again);
     for _ in 0..4 {
         shop.stripe.books(|books| books.end_processing(true));
         shop.deliver_all().await;
@@ -1019,6 +1056,34 @@ async fn apply_step(shop: &Shop, proposals: &mut Vec<Value>, step: &Step) {
         Step::Received { which } => act_on(shop, proposals, which, "/v1/staff", "received").await,
         Step::CallOff { which } => act_on(shop, proposals, which, "/v1/staff", "call-off").await,
         Step::Withdraw { which } => act_on(shop, proposals, which, "/v1", "withdraw").await,
+        Step::Delivery { place, retry } => {
+            let ada = shop.app.staff("ada@shop.example", Admin).await;
+            let (_, dead) = ada.read("/v1/staff/deliveries?channel=payment&state=dead").await;
+            let dead = dead["deliveries"].as_array().cloned().unwrap_or_default();
+            if let Some(id) = dead
+                .get(place % dead.len().max(1))
+                .and_then(|delivery| delivery["id"].as_str())
+            {
+                let path = format!("/v1/staff/deliveries/{id}");
+                let sent = match retry {
+                    true => ada.request("POST", &format!("{path}/retry")),
+                    false => ada.request("DELETE", &path),
+                };
+                let (status, body) = answer(sent).await;
+                assert!(!status.is_server_error(), "{path}: {body}");
+            }
+        }
+        Step::Dispute { order } => {
+            let payment = format!("pi_{}", ORDERS[order].0);
+            shop.stripe.books(|books| books.dispute(&payment));
+        }
+        Step::EndDispute { place, won } => shop.stripe.books(|books| {
+            let ids: Vec<_> = books.disputes.keys().cloned().collect();
+            if let Some(id) = ids.get(place % ids.len().max(1)) {
+                books.end_dispute(id, won);
+            }
+        }),
+        Step::LosesEvent { place } => shop.stripe.books(|books| books.lose_event(place)),
         Step::Elsewhere { order, minor } => {
             shop.stripe
                 .books(|books| refund_at_provider(books, &format!("pi_{}", ORDERS[order].0), minor));

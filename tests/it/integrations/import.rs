@@ -371,6 +371,8 @@ fn full_records() -> [Record; 3] {
         ],
     };
     let order = OrderRecord {
+        payments_so_far: false,
+        failed_refunds: Vec::new(),
         number: "#1".into(),
         shopper: "mia".into(),
         reference: text("gid://shopify/Order/1"),

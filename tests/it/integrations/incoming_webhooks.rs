@@ -322,6 +322,67 @@ async fn a_shopify_order_is_followed_through_its_life_in_any_order() {
     );
 }
 
+/// What came in and what went out of the order that Shopify tells of.
+async fn shopify_balance(app: &TestApp, paid_in: i64, paid_out: i64) {
+    app.wait_for_count(WAITING, 0).await;
+    let balance = |column: &str| {
+        let query = format!(
+            "SELECT {column} FROM order_balances b JOIN orders o ON o.id = b.order_id WHERE o.number = '#5001'"
+        );
+        async move {
+            let mut db = app.superuser().await;
+            let read = sqlx::query_scalar(sqlx::AssertSqlSafe(query)).fetch_one(&mut db);
+            read.await.expect("reads")
+        }
+    };
+    let (ins, outs): (i64, i64) = (balance("paid_in").await, balance("paid_out").await);
+    assert_eq!((ins, outs), (paid_in, paid_out));
+    assert_eq!(
+        app.count("SELECT count(*) FROM incoming_webhooks WHERE state <> 'done'")
+            .await,
+        0
+    );
+}
+
+#[tokio::test]
+async fn a_shopify_order_is_followed_when_a_refund_fails_and_when_its_total_changes() {
+    let app = app().await;
+    let refund = |status: &str, amount: &str| json!({ "transactions": [{ "kind": "refund", "status": status, "amount": amount }] });
+    let mut day = 0;
+    let mut told = |total: &str, refunds: Value| {
+        day += 1;
+        shopify_order(
+            &format!("2026-11-{day:02}T10:00:00Z"),
+            json!({ "total_price": total, "refunds": refunds }),
+        )
+    };
+    for (total, refunds, (paid_in, paid_out)) in [
+        ("42.00", json!([]), (4200, 0)),
+        ("42.00", json!([refund("pending", "10.00")]), (4200, 0)),
+        ("42.00", json!([refund("failure", "10.00")]), (4200, 0)),
+        (
+            "42.00",
+            json!([
+                refund("failure", "10.00"),
+                refund("error", "10.00"),
+                refund("success", "10.00")
+            ]),
+            (4200, 1000),
+        ),
+        // Another item is added and paid, and one is taken off, which pays nothing back by itself.
+        ("50.00", json!([refund("success", "10.00")]), (5000, 1000)),
+        ("45.00", json!([refund("success", "10.00")]), (5000, 1000)),
+        (
+            "50.00",
+            json!([refund("success", "10.00"), refund("success", "40.00")]),
+            (5000, 5000),
+        ),
+    ] {
+        accepted(shopify(&app, "orders/updated", &told(total, refunds))).await;
+        shopify_balance(&app, paid_in, paid_out).await;
+    }
+}
+
 #[tokio::test]
 async fn an_event_before_its_time_waits_and_a_poisoned_one_is_given_up() {
     let app = app().await;

@@ -110,6 +110,14 @@ async fn a_dump_made_under_load_restores_elsewhere_with_every_row_and_a_whole_au
             .args(arguments)
             .env("DATABASE_URL", &restored_url)
             .env("DATABASE_ADMIN_URL", url(&other))
+            .envs([
+                ("MODEL", "offline"),
+                ("SECRET_KEY", &"5".repeat(64)),
+                ("SMTP_URL", "smtp://127.0.0.1:1"),
+                ("MAIL_FROM", "shop@shop.example"),
+                ("PUBLIC_URL", "http://127.0.0.1:1"),
+                ("LISTEN", "127.0.0.1:0"),
+            ])
             .output()
             .await
             .expect("runs");

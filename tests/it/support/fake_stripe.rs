@@ -36,6 +36,8 @@ struct Shared {
     cancelled: Mutex<HashMap<String, usize>>,
     /// Refunds at the shop: their notes and amounts.
     shop_refunds: Mutex<Vec<(String, String)>>,
+    /// How many refunds of other people's the shop shows before those.
+    other_shop_refunds: Mutex<usize>,
 }
 
 #[derive(Clone, Debug)]
@@ -63,7 +65,7 @@ impl FakeStripe {
         let shared = Arc::new(Shared::default());
         let router = Router::new()
             .route("/v1/refunds", post(refund).get(refunds))
-            .route("/v1/payment_intents", post(charge))
+            .route("/v1/payment_intents", post(charge).get(list))
             .route("/v1/payment_intents/search", get(search))
             .route("/v1/payment_intents/{id}", get(intent))
             .route("/v1/payment_intents/{id}/cancel", post(cancel))
@@ -97,6 +99,11 @@ impl FakeStripe {
     /// The notes and amounts of refunds at the shop.
     pub fn shop_refunds(&self) -> Vec<(String, String)> {
         self.shared.shop_refunds.lock().expect("no panic").clone()
+    }
+
+    /// Other people have refunded the shop's orders so often.
+    pub fn refund_elsewhere_at_shop(&self, count: usize) {
+        *self.shared.other_shop_refunds.lock().expect("no panic") = count;
     }
 
     pub fn calls(&self) -> Vec<Call> {
@@ -179,6 +186,10 @@ async fn search(State(shared): State<Arc<Shared>>, Query(query): Query<Form>) ->
     plain(shared.books.lock().expect("no panic").search(&query["query"]))
 }
 
+async fn list(State(shared): State<Arc<Shared>>, Query(query): Query<Form>) -> Response {
+    plain(shared.books.lock().expect("no panic").list(&query))
+}
+
 async fn refunds(State(shared): State<Arc<Shared>>, Query(query): Query<Form>) -> Response {
     let payment = query.get("payment_intent").or(query.get("charge")).expect("a payment");
     plain(shared.books.lock().expect("no panic").refunds_of(payment))
@@ -214,7 +225,15 @@ async fn graphql(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: By
     let data = if query.contains("cancelledAt") {
         json!({ "order": { "cancelledAt": cancelled.get(id).map(|_| "2026-11-25T00:00:00Z") } })
     } else if query.contains("transactions(first") {
-        let notes: Vec<Value> = refunds.iter().map(|(note, _)| json!({ "note": note })).collect();
+        let others = *shared.other_shop_refunds.lock().expect("no panic");
+        let first = query
+            .split("refunds(first: ")
+            .nth(1)
+            .and_then(|rest| rest.split(')').next()?.parse().ok());
+        let all = std::iter::repeat_n("", others).chain(refunds.iter().map(|(note, _)| note.as_str()));
+        // The list is cut after `first`, and has no pages.
+        let shown = all.take(first.unwrap_or(usize::MAX));
+        let notes: Vec<Value> = shown.map(|note| json!({ "note": note })).collect();
         let paid = json!({ "id": "gid://shopify/OrderTransaction/1", "kind": "SALE", "status": "SUCCESS", "gateway": "bogus" });
         json!({ "order": { "transactions": [paid], "refunds": notes } })
     } else {

@@ -27,6 +27,8 @@ pub enum RefundOutcome {
     Pending,
     /// It succeeds, and a later event says that it could not be paid out.
     FailsLater,
+    /// It is pending, and a later event says that it could not be paid out.
+    PendingFails,
     /// Refused at once.
     Refused,
 }
@@ -34,6 +36,8 @@ pub enum RefundOutcome {
 #[derive(Clone, Debug, Default)]
 pub struct Charge {
     pub amount: i64,
+    pub currency: String,
+    customer: Option<String>,
     pub status: String,
     pub metadata: BTreeMap<String, String>,
     /// Whether it has had the status `succeeded` at any time.
@@ -51,6 +55,16 @@ pub struct Refund {
     fields: HashMap<String, String>,
 }
 
+/// A bank's claim for a payment.
+#[derive(Clone, Debug)]
+pub struct Dispute {
+    pub charge: String,
+    pub amount: i64,
+    pub status: String,
+    /// Whether the bank has the money.
+    pub withdrawn: bool,
+}
+
 #[derive(Clone, Debug)]
 struct Session {
     amount: i64,
@@ -63,10 +77,13 @@ struct Session {
 pub struct Books {
     pub charges: BTreeMap<String, Charge>,
     pub refunds: BTreeMap<String, Refund>,
+    pub disputes: BTreeMap<String, Dispute>,
     pub next_charges: VecDeque<ChargeOutcome>,
     pub next_refunds: VecDeque<RefundOutcome>,
     /// Events that have not been delivered yet.
     pub events: Vec<Value>,
+    /// Events that were lost on the way.
+    lost: Vec<Value>,
     sessions: BTreeMap<String, Session>,
     answers: HashMap<String, (u16, Value)>,
     events_made: usize,
@@ -93,8 +110,14 @@ fn error(status: u16, code: &str) -> (u16, Value) {
 impl Books {
     /// Adds a payment that was made before the test began.
     pub fn add_payment(&mut self, id: &str, amount: i64) {
+        self.add_payment_in(id, amount, "usd");
+    }
+
+    /// The same in another currency, in Stripe's units of it.
+    pub fn add_payment_in(&mut self, id: &str, amount: i64, currency: &str) {
         let charge = Charge {
             amount,
+            currency: currency.into(),
             status: "succeeded".into(),
             paid: true,
             ..Charge::default()
@@ -116,6 +139,19 @@ impl Books {
         self.answers.clear();
     }
 
+    /// An event is lost on the way.
+    pub fn lose_event(&mut self, place: usize) {
+        if !self.events.is_empty() {
+            let event = self.events.remove(place % self.events.len());
+            self.lost.push(event);
+        }
+    }
+
+    /// Sends what was lost again, as one can ask the real Stripe to.
+    pub fn send_lost_events_again(&mut self) {
+        self.events.append(&mut self.lost);
+    }
+
     fn emit(&mut self, topic: &str, object: Value) {
         self.events_made += 1;
         let id = format!("evt_{}", self.events_made);
@@ -135,13 +171,17 @@ impl Books {
     fn intent(&self, id: &str) -> Value {
         let charge = &self.charges[id];
         let received = if charge.status == "succeeded" { charge.amount } else { 0 };
-        json!({ "id": id, "object": "payment_intent", "amount": charge.amount, "amount_received": received, "currency": "usd",
+        json!({ "id": id, "object": "payment_intent", "amount": charge.amount, "amount_received": received, "currency": charge.currency, "customer": charge.customer,
             "status": charge.status, "metadata": charge.metadata })
     }
 
     fn refund_object(&self, id: &str) -> Value {
         let refund = &self.refunds[id];
-        json!({ "id": id, "object": "refund", "amount": refund.amount, "currency": "usd", "payment_intent": refund.charge, "status": refund.status,
+        let currency = self
+            .charges
+            .get(&refund.charge)
+            .map_or("usd", |charge| &charge.currency);
+        json!({ "id": id, "object": "refund", "amount": refund.amount, "currency": currency, "payment_intent": refund.charge, "status": refund.status,
             "metadata": refund.metadata, "fields": refund.fields })
     }
 
@@ -164,6 +204,8 @@ impl Books {
             };
             let charge = Charge {
                 amount: amount(form, "amount"),
+                currency: form["currency"].clone(),
+                customer: form.get("customer").cloned(),
                 status: status.into(),
                 metadata: metadata(form),
                 paid: outcome == ChargeOutcome::Succeeds,
@@ -224,6 +266,18 @@ impl Books {
         )
     }
 
+    /// `GET /v1/payment_intents` of a customer, newest first, in pages of two.
+    pub fn list(&self, query: &Form) -> (u16, Value) {
+        let of_customer = self.charges.iter().rev().filter(|(id, charge)| {
+            charge.customer.as_ref() == query.get("customer")
+                && query.get("starting_after").is_none_or(|after| *id < after)
+        });
+        let found: Vec<Value> = of_customer.map(|(id, _)| self.intent(id)).collect();
+        let has_more = found.len() > 2;
+        let page: Vec<Value> = found.into_iter().take(2).collect();
+        (200, json!({ "object": "list", "data": page, "has_more": has_more }))
+    }
+
     /// `POST /v1/checkout/sessions`.
     pub fn page(&mut self, key: &str, form: &Form) -> (u16, Value) {
         self.once(key, |books| {
@@ -260,7 +314,7 @@ impl Books {
         if !paid {
             return self.emit("checkout.session.expired", object);
         }
-        self.add_payment(&intent, session.amount);
+        self.add_payment_in(&intent, session.amount, &session.currency);
         object["payment_status"] = json!("paid");
         object["payment_intent"] = json!(intent);
         self.emit("checkout.session.completed", object);
@@ -279,13 +333,16 @@ impl Books {
             if books.charges.contains_key(&charge) && books.refunded(&charge) + wanted > books.charges[&charge].amount {
                 return error(400, "charge_already_refunded");
             }
+            if books.disputed(&charge) > 0 {
+                return error(400, "charge_disputed");
+            }
             let outcome = books.next_refunds.pop_front().unwrap_or(RefundOutcome::Succeeds);
             if outcome == RefundOutcome::Refused {
                 return error(400, "refund_disputed_payment");
             }
             let id = format!("re_{}", books.refunds.len() + 1);
             let status = match outcome {
-                RefundOutcome::Pending => "pending",
+                RefundOutcome::Pending | RefundOutcome::PendingFails => "pending",
                 _ => "succeeded",
             };
             let refund = Refund {
@@ -301,7 +358,9 @@ impl Books {
             books.emit("refund.created", object.clone());
             match outcome {
                 RefundOutcome::Pending => books.end_refund(&id, "succeeded", "refund.updated"),
-                RefundOutcome::FailsLater => books.end_refund(&id, "failed", "refund.failed"),
+                RefundOutcome::FailsLater | RefundOutcome::PendingFails => {
+                    books.end_refund(&id, "failed", "refund.failed")
+                }
                 _ => {}
             }
             (200, object)
@@ -310,10 +369,67 @@ impl Books {
 
     fn end_refund(&mut self, id: &str, status: &str, topic: &str) {
         let refund = self.refunds.get_mut(id).expect("known");
+        refund.paid |= status == "succeeded";
         refund.status = status.into();
-        refund.paid = true;
         let object = self.refund_object(id);
         self.emit(topic, object);
+    }
+
+    /// What banks have of a charge, or claim.
+    pub fn disputed(&self, charge: &str) -> i64 {
+        let of = self
+            .disputes
+            .values()
+            .filter(|dispute| dispute.charge == charge && dispute.status != "won");
+        of.map(|dispute| dispute.amount).sum()
+    }
+
+    /// The shopper's bank disputes a payment. It can claim what has not gone back. It takes the money at once.
+    pub fn dispute(&mut self, charge: &str) -> Option<String> {
+        let known = self.charges.get(charge).filter(|charge| charge.status == "succeeded")?;
+        let amount = known.amount - self.refunded(charge);
+        if amount == 0 || self.disputed(charge) > 0 {
+            return None;
+        }
+        let id = format!("dp_{}", self.disputes.len() + 1);
+        let dispute = Dispute {
+            charge: charge.to_owned(),
+            amount,
+            status: "needs_response".into(),
+            withdrawn: false,
+        };
+        self.disputes.insert(id.clone(), dispute);
+        self.emit_dispute("created", &id);
+        if let Some(dispute) = self.disputes.get_mut(&id) {
+            dispute.withdrawn = true;
+        }
+        self.emit_dispute("funds_withdrawn", &id);
+        Some(id)
+    }
+
+    /// The bank decides on a dispute.
+    pub fn end_dispute(&mut self, id: &str, won: bool) {
+        let Some(dispute) = self
+            .disputes
+            .get_mut(id)
+            .filter(|dispute| dispute.status == "needs_response")
+        else {
+            return;
+        };
+        dispute.status = if won { "won" } else { "lost" }.into();
+        dispute.withdrawn = !won;
+        self.emit_dispute("closed", id);
+        if won {
+            self.emit_dispute("funds_reinstated", id);
+        }
+    }
+
+    fn emit_dispute(&mut self, what: &str, id: &str) {
+        let dispute = &self.disputes[id];
+        let currency = &self.charges[&dispute.charge].currency;
+        let object = json!({ "id": id, "object": "dispute", "amount": dispute.amount, "currency": currency, "charge": format!("ch_of_{}", dispute.charge),
+            "payment_intent": dispute.charge, "status": dispute.status });
+        self.emit(&format!("charge.dispute.{what}"), object);
     }
 
     /// Ends a charge that is being processed.

@@ -77,7 +77,7 @@ async fn nobody_is_charged_twice_when_a_part_of_the_first_charge_went_back_befor
         .execute_sql("UPDATE proposals SET state = 'executing' WHERE state = 'awaiting_payment'")
         .await;
     let mut tx = shop.app.executor_tx().await;
-    sqlx::query("SELECT confirm_money(id, 'pi_new_4', now()), record_refund('pi_new_4', 50, 'stripe', 're_hand', now()) FROM money_movements WHERE proposal_id IS NOT NULL")
+    sqlx::query("SELECT confirm_money(id, 'pi_new_4', now()), record_refund('pi_new_4', 50, 'USD', 'stripe', 're_hand', now()) FROM money_movements WHERE proposal_id IS NOT NULL")
         .fetch_all(&mut *tx)
         .await
         .expect("recorded");
@@ -104,7 +104,7 @@ async fn what_comes_too_late_goes_back_when_a_part_of_it_went_back_already() {
     let path = format!("/v1/proposals/{}/withdraw", waiting["id"].as_str().expect("an id"));
     assert_eq!(answer(shop.mia.post(&path)).await.0, StatusCode::OK);
     let mut tx = shop.app.executor_tx().await;
-    sqlx::query("SELECT confirm_money(id, 'pi_new_4', now()), record_refund('pi_new_4', 50, 'stripe', 're_hand', now()) FROM money_movements WHERE proposal_id IS NOT NULL")
+    sqlx::query("SELECT confirm_money(id, 'pi_new_4', now()), record_refund('pi_new_4', 50, 'USD', 'stripe', 're_hand', now()) FROM money_movements WHERE proposal_id IS NOT NULL")
         .fetch_all(&mut *tx)
         .await
         .expect("recorded");

@@ -115,6 +115,66 @@ async fn what_was_executed_after_the_dump_moves_no_money_again_after_the_restore
 }
 
 #[tokio::test]
+async fn a_payout_that_was_tried_again_after_the_dump_is_known_when_the_events_are_sent_again() {
+    let shop = Shop::open().await;
+    shop.stripe
+        .books(|books| books.next_refunds.push_back(RefundOutcome::FailsLater));
+    let refund = json!({ "order_number": "3003", "amount": "40.00", "reason": "scratched" });
+    let refund = shop.approved("request_refund", refund).await;
+    shop.deliver_all().await;
+    assert_eq!(shop.now(&refund).await["payout"], "failed");
+    let restored = format!("{}_restored", shop.app.database);
+    copy(&shop, &restored).await;
+    let (_, dead) = shop.kim.read("/v1/staff/deliveries?channel=payment&state=dead").await;
+    let id = dead["deliveries"][0]["id"].as_str().expect("an id");
+    let ada = shop.app.staff("ada@shop.example", Admin).await;
+    let retry = ada.request("POST", &format!("/v1/staff/deliveries/{id}/retry"));
+    assert_eq!(answer(retry).await.0, StatusCode::ACCEPTED);
+    shop.wait_until_idle().await;
+    assert_eq!(shop.now(&refund).await["payout"], "paid");
+    let events = shop.stripe.books(|books| std::mem::take(&mut books.events));
+    assert_eq!(events.len(), 1, "the provider tells of the second attempt");
+
+    let postgres = database::postgres().await;
+    let address = postgres.address(&restored);
+    let (server, _stop) = shop
+        .app
+        .replica_with(|settings| {
+            settings.run_worker = true;
+            settings.database.address = address;
+        })
+        .await;
+    for _ in 0..400 {
+        if shop.app.http.get(format!("{server}/health")).send().await.is_ok() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(15)).await;
+    }
+    // Twice, as a provider may.
+    for event in events.iter().chain(&events) {
+        shop.send_to(&server, event).await;
+    }
+    let mut db = PgConnection::connect_with(&postgres.admin(&restored))
+        .await
+        .expect("connects");
+    let mut last = String::new();
+    for _ in 0..400 {
+        last = sqlx::query_scalar(
+            "SELECT concat_ws(' ', m.state, m.retries, m.reference, b.paid_out, p.payout, d.state) FROM money_movements m JOIN proposals p ON p.id = m.proposal_id
+            JOIN order_balances b ON b.order_id = m.order_id JOIN outbox d ON d.idempotency_key = 'refund:' || m.id",
+        )
+        .fetch_one(&mut db)
+        .await
+        .expect("reads");
+        if last == "confirmed 1 re_2 4000 paid done" {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(15)).await;
+    }
+    panic!("{last}");
+}
+
+#[tokio::test]
 async fn what_is_approved_the_next_day_is_charged_and_needs_no_page() {
     let shop = Shop::open().await;
     let proposal = shop
