@@ -59,7 +59,7 @@ pub async fn run(command: IntegrationCommand) -> Result<(), CliError> {
                 outbound_http::check(url, false).map_err(|mend| wrong(format!("--url {mend}")))?;
             }
             let store = tenant(&pools, &slug).await?;
-            if let (Kind::Stripe, Some(reason)) = (kind, payments::stripe_refuses(store.currency)) {
+            if let Some(reason) = payments::refused_currency(kind, store.currency) {
                 return Err(wrong(reason));
             }
             let secret = read_secret()?;

@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use serde_json::json;
 
 use super::{
+    credentials::Kind,
     shopify::admin_api::{self, Operation},
     stripe::{amount::StripeAmount, api::Queued},
     webhook_delivery,
@@ -91,10 +92,13 @@ fn able(provider: Provider, amount: Money) -> Provider {
     }
 }
 
-/// Why Stripe cannot move the money of a store with this currency. None when it can.
-pub fn stripe_refuses(currency: Currency) -> Option<String> {
+/// Why a provider with credentials of this kind cannot move the money of a store with this currency. None when it can.
+pub fn refused_currency(kind: Kind, currency: Currency) -> Option<String> {
     let nothing = Money::new(0, currency);
-    StripeAmount::try_from(nothing).err().map(|error| error.to_string())
+    match kind {
+        Kind::Stripe => StripeAmount::try_from(nothing).err().map(|error| error.to_string()),
+        _ => None,
+    }
 }
 
 /// Hands a payout to its provider.
