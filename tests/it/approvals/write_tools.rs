@@ -235,8 +235,8 @@ async fn refunds_coupons_notes_and_hand_offs_are_made() {
     let (entries, broken) = countersign::tenancy::audit::verify(&mut tx).await.expect("walks");
     assert_eq!(
         (entries, broken),
-        (10, None),
-        "four proposals created and executed, two of them approved"
+        (12, None),
+        "four proposals created and executed, two of them approved by a person and two by policy"
     );
 }
 

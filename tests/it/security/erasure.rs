@@ -162,3 +162,33 @@ async fn an_erasure_finds_a_person_by_every_address_and_every_id() {
         "the other store keeps its events"
     );
 }
+
+#[tokio::test]
+async fn an_erasure_finds_what_a_guest_looked_up_with_a_proved_order() {
+    let app = TestApp::start().await;
+    let guest = app.guest().await;
+    let ask = guest.post("/v1/order-proofs");
+    let ask = ask.json(&json!({ "order_number": "#1001", "email": "mia@example.com" }));
+    assert_eq!(answer(ask).await.0, StatusCode::ACCEPTED);
+    let code = app.mailbox.newest_to("mia@example.com", 1).await.code();
+    let verify = guest.post("/v1/order-proofs/verify");
+    let (status, proved) = answer(verify.json(&json!({ "email": "mia@example.com", "code": code }))).await;
+    assert_eq!(status, StatusCode::CREATED, "{proved}");
+    let guest = guest.with(proved["token"].as_str().expect("a token"));
+    app.model.script([
+        Reply::call("get_order", json!({ "order_number": "#1001" })),
+        Reply::text("It goes to SECRET-STREET."),
+    ]);
+    guest.ask("Where does #1001 go?").await;
+    let stranger = app.guest().await;
+    app.model.script([Reply::text("KEPT-ANSWER")]);
+    stranger.ask("KEPT-QUESTION").await;
+    // The session is long gone when the owner asks to be forgotten.
+    app.execute_sql("DELETE FROM sessions").await;
+    erase(&app, "mia@example.com").await;
+    let left = database_as_text(&app, &[]).await;
+    for gone in ["SECRET-STREET", "Where does #1001 go?"] {
+        assert!(!left.contains(gone), "{gone}: {left}");
+    }
+    assert!(left.contains("KEPT-ANSWER") && left.contains("KEPT-QUESTION"));
+}

@@ -270,8 +270,17 @@ async fn a_shopper_gets_everything_and_is_erased_but_for_the_money() {
 async fn words_of_old_conversations_are_blanked_and_those_of_others_are_not() {
     let app = TestApp::start().await;
     let mia = app.shopper("mia").await;
-    app.model.script([Reply::text("OLD-ANSWER"), Reply::text("NEW-ANSWER")]);
+    let boss = app.staff("boss@shop.example", StaffRole::Admin).await;
+    boss.set_policy("add_crm_note", json!({ "mode": "automatic" })).await;
+    // The words stand in the message, the call, the request's plan and the note.
+    app.model.script([
+        Reply::call("add_crm_note", json!({ "text": "OLD-ILLNESS" })),
+        Reply::text("OLD-ANSWER"),
+        Reply::text("NEW-ANSWER"),
+    ]);
     mia.ask("OLD-QUESTION").await;
+    app.wait_for_count("SELECT count(*) FROM notes WHERE body = 'OLD-ILLNESS'", 1)
+        .await;
     sqlx::raw_sql("UPDATE conversations SET updated_at = now() - interval '400 days'")
         .execute(&mut app.superuser().await)
         .await
