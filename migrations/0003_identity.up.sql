@@ -339,6 +339,6 @@ GRANT DELETE, SELECT (tenant_id, tat) ON throttles TO countersign_executor;
 GRANT DELETE, SELECT (tenant_id, shopper_id, expires_at, idle_until, revoked_at, id, address, device, created_at), UPDATE (revoked_at, address,
     device) ON sessions TO countersign_executor;
 GRANT DELETE, SELECT (tenant_id, expires_at, revoked_at), UPDATE (revoked_at) ON staff_sessions TO countersign_executor;
-GRANT SELECT (tenant_id, revoked_at), UPDATE (revoked_at) ON api_keys TO countersign_executor;
+GRANT SELECT (tenant_id, id, revoked_at), UPDATE (revoked_at) ON api_keys TO countersign_executor;
 REVOKE ALL ON FUNCTION find_session, session_lives, find_staff_session, find_api_key, password_raises_epoch FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION find_session, session_lives, find_staff_session, find_api_key TO countersign_web;

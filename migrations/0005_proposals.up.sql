@@ -431,7 +431,6 @@ GRANT SELECT, INSERT (tenant_id, shopper_id, id, proposal_id, decider_kind, deci
     decisions TO countersign_web;
 GRANT SELECT, UPDATE (state, reason, attempts, updated_at, arguments, plan, payout) ON proposals TO countersign_executor;
 GRANT SELECT ON standing_approvals TO countersign_web, countersign_executor;
-GRANT SELECT (tenant_id, id, revoked_at) ON api_keys TO countersign_executor;
 GRANT SELECT ON decisions, policies, automatic_decisions, open_proposals TO countersign_executor;
 GRANT SELECT ON returns, coupons, notes, automatic_decisions, open_proposals TO countersign_web;
 GRANT SELECT, INSERT, UPDATE (settled_at) ON returns TO countersign_executor;

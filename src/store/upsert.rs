@@ -185,7 +185,8 @@ async fn shopper(tx: &mut Tx<Executor>, store: &Tenant, shopper: &ShopperRecord)
             "INSERT INTO payment_methods (tenant_id, shopper_id, id, external_id, kind, brand, last_four, balance_minor, reference, customer, balance_at)
             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, CASE WHEN $8::bigint IS NOT NULL THEN $11::timestamptz END)
             ON CONFLICT (tenant_id, external_id) DO UPDATE SET kind = excluded.kind, brand = excluded.brand, last_four = excluded.last_four,
-                balance_minor = excluded.balance_minor, reference = excluded.reference, customer = excluded.customer, balance_at = excluded.balance_at
+                balance_minor = excluded.balance_minor, reference = excluded.reference, customer = excluded.customer,
+                balance_at = CASE WHEN payment_methods.balance_minor = excluded.balance_minor THEN payment_methods.balance_at ELSE excluded.balance_at END
             WHERE payment_methods.shopper_id = excluded.shopper_id",
             store.id.as_uuid(),
             id.as_uuid(),

@@ -112,6 +112,8 @@ async fn a_dump_made_under_load_restores_elsewhere_with_every_row_and_a_whole_au
             .env("DATABASE_ADMIN_URL", url(&other))
             .envs([
                 ("MODEL", "offline"),
+                ("COUNTERSIGN_ALLOW_OFFLINE_MODEL", "yes"),
+                ("COUNTERSIGN_ALLOW_PLAIN_SMTP", "yes"),
                 ("SECRET_KEY", &"5".repeat(64)),
                 ("SMTP_URL", "smtp://127.0.0.1:1"),
                 ("MAIL_FROM", "shop@shop.example"),
