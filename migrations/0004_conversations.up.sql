@@ -130,7 +130,8 @@ CREATE INDEX conversation_subjects_of_conversation ON conversation_subjects (ten
 CREATE FUNCTION record_subject() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO conversation_subjects (tenant_id, conversation_id, subject_id)
-    SELECT NEW.tenant_id, NEW.conversation_id, o.shopper_id FROM orders o WHERE o.tenant_id = NEW.tenant_id AND o.id = app_order()
+    SELECT DISTINCT NEW.tenant_id, NEW.conversation_id, s.order_owner FROM sessions s
+    WHERE s.tenant_id = NEW.tenant_id AND s.shopper_id = NEW.shopper_id AND s.order_id = app_order() AND s.order_owner IS NOT NULL
     ON CONFLICT DO NOTHING;
     RETURN NULL;
 END $$;

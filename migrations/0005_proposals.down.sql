@@ -1,7 +1,6 @@
 DROP POLICY owner ON shoppers;
 DROP POLICY owner ON staff;
 DROP POLICY owner ON api_keys;
-REVOKE SELECT (tenant_id, id, revoked_at) ON api_keys FROM countersign_executor;
 DROP FUNCTION refuse_erased, request_handoff, queue_execution, forget_reasons, approve_by_policy, automatic_by_default, set_policy, require_fresh_admin, count_open_proposals, is_open, proposals_need_decisions,
     decisions_are_of_deciders, proposals_step CASCADE;
 DROP VIEW standing_approvals;
