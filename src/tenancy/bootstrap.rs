@@ -69,7 +69,7 @@ pub async fn clear_restored(connection: &mut PgConnection) -> Result<(), sqlx::E
 
 async fn connect(admin: &PgConnectOptions) -> Result<PgConnection, MigrateError> {
     let is_missing = |error: &sqlx::Error| {
-        let code = error.as_database_error().and_then(|error| error.code());
+        let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
         code.as_deref() == Some(INVALID_CATALOG_NAME)
     };
     PgConnection::connect_with(admin)

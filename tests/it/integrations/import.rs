@@ -119,14 +119,9 @@ async fn the_retail_data_set_imports_exactly_and_answers_its_shopper() {
             _ => Reply::EchoToolResult,
         }
     });
-    let report = import::from_path(
-        &app.pools.executor,
-        &app.store.tenant,
-        Format::Retail,
-        folder.to_owned(),
-    )
-    .await
-    .expect("imports");
+    let report = import::from_path(&app.pools.executor, &app.store.tenant, Format::Retail, folder.clone())
+        .await
+        .expect("imports");
     assert_eq!(
         report,
         Report {

@@ -255,6 +255,7 @@ fn every_metric_of_a_rule_is_scraped() {
     let mut metrics: Vec<&str> = expressions
         .flat_map(|text| metric.find_iter(text).map(|found| found.as_str()))
         .collect();
+    let target_of = Regex::new(r"'([a-z-]+):[0-9]+'|names: \[([a-z]+),").expect("a pattern");
     metrics.sort_unstable();
     metrics.dedup();
     assert!(metrics.len() > 15, "{metrics:?}");
@@ -274,8 +275,7 @@ fn every_metric_of_a_rule_is_scraped() {
             }
         };
         let job = section(&scraped, &format!("  - job_name: {job}\n"));
-        let target = Regex::new(r"'([a-z-]+):[0-9]+'|names: \[([a-z]+),").expect("a pattern");
-        let target = target
+        let target = target_of
             .captures(job)
             .unwrap_or_else(|| panic!("{metric}: {job} has a target"));
         let target = target.iter().skip(1).flatten().next().expect("a name").as_str();

@@ -359,7 +359,7 @@ impl Books {
             match outcome {
                 RefundOutcome::Pending => books.end_refund(&id, "succeeded", "refund.updated"),
                 RefundOutcome::FailsLater | RefundOutcome::PendingFails => {
-                    books.end_refund(&id, "failed", "refund.failed")
+                    books.end_refund(&id, "failed", "refund.failed");
                 }
                 _ => {}
             }

@@ -47,7 +47,7 @@ async fn a_second_attempt_is_confirmed_by_an_event_that_is_faster_than_its_answe
     shop.stripe.books(|books| {
         books
             .next_refunds
-            .extend([RefundOutcome::FailsLater, RefundOutcome::Pending])
+            .extend([RefundOutcome::FailsLater, RefundOutcome::Pending]);
     });
     let refund = shop.approved("request_refund", refund_of("3003", "40.00")).await;
     shop.deliver_all().await;
