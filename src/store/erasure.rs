@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::{
     about_person::{Person, is_about},
-    forget_words::{ERASED, forget_words},
+    forget_words::{ERASED, forget_plans, forget_words},
     mentions::mentions,
 };
 use crate::{
@@ -235,18 +235,15 @@ async fn end_proposals(tx: &mut Tx<Executor>, shopper: ShopperId, now: DateTime<
             ledger::give_up(tx, proposal.id, "erased", now).await?;
         }
     }
-    // What was approved already keeps no plan either: its execution ends at the erasure. The amount has a column of its own, and the digest
-    // still proves, to whoever has the plan, what was decided on.
-    sqlx::query!(
-        "UPDATE proposals SET arguments = '{}', plan = jsonb_build_object('summary', $2::text, 'changes', '[]'::jsonb), reason = NULL WHERE shopper_id = $1",
-        id,
-        ERASED
+    // What was approved already keeps no plan either: its execution ends at the erasure.
+    let all = sqlx::query_scalar!(
+        "SELECT id FROM proposals WHERE tenant_id = $1 AND shopper_id = $2",
+        tx.tenant_id().as_uuid(),
+        id
     )
-    .execute(&mut **tx)
+    .fetch_all(&mut **tx)
     .await?;
-    sqlx::query!("UPDATE notes SET body = $2 WHERE shopper_id = $1", id, ERASED)
-        .execute(&mut **tx)
-        .await?;
+    forget_plans(tx, &all).await?;
     sqlx::query!("SELECT forget_reasons($1)", id)
         .fetch_one(&mut **tx)
         .await

@@ -45,28 +45,43 @@ pub async fn forget_words(
     .execute(&mut **tx)
     .await?;
     let ended = sqlx::query_scalar!(
-        "UPDATE proposals SET arguments = '{}', plan = jsonb_build_object('summary', $3::text, 'changes', '[]'::jsonb), reason = NULL
-        WHERE tenant_id = $1 AND conversation_id = ANY ($2)
-            AND state NOT IN ('pending', 'approved', 'executing', 'awaiting_payment', 'needs_payment') RETURNING id",
+        "SELECT id FROM proposals WHERE tenant_id = $1 AND conversation_id = ANY ($2)
+            AND state NOT IN ('pending', 'approved', 'executing', 'awaiting_payment', 'needs_payment')",
         tenant,
-        conversations,
-        ERASED
+        conversations
     )
     .fetch_all(&mut **tx)
     .await?;
-    sqlx::query!(
-        "UPDATE notes SET body = $3 WHERE tenant_id = $1 AND proposal_id = ANY ($2)",
-        tenant,
-        &ended,
-        ERASED
-    )
-    .execute(&mut **tx)
-    .await?;
+    forget_plans(tx, &ended).await?;
     sqlx::query!(
         "UPDATE conversations SET erased_at = coalesce(erased_at, $3), network = NULL, site = NULL WHERE tenant_id = $1 AND id = ANY ($2)",
         tenant,
         conversations,
         now
+    )
+    .execute(&mut **tx)
+    .await
+    .map(drop)
+}
+
+/// Blanks the plans of proposals and the notes that they made. The amount has a column of its own, and the digest still proves, to whoever has
+/// the plan, what was decided on.
+pub async fn forget_plans(tx: &mut Tx<Executor>, proposals: &[Uuid]) -> Result<(), sqlx::Error> {
+    let tenant = tx.tenant_id().as_uuid();
+    sqlx::query!(
+        "UPDATE proposals SET arguments = '{}', plan = jsonb_build_object('summary', $3::text, 'changes', '[]'::jsonb), reason = NULL
+        WHERE tenant_id = $1 AND id = ANY ($2)",
+        tenant,
+        proposals,
+        ERASED
+    )
+    .execute(&mut **tx)
+    .await?;
+    sqlx::query!(
+        "UPDATE notes SET body = $3 WHERE tenant_id = $1 AND proposal_id = ANY ($2)",
+        tenant,
+        proposals,
+        ERASED
     )
     .execute(&mut **tx)
     .await

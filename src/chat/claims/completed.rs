@@ -4,7 +4,7 @@
 //! words of completion. What it finds stays, and where nothing in the conversation supports it, a true sentence is put behind the answer.
 //! That is safe where the table is wrong, and it covers wordings that nobody listed and some in other languages.
 
-use std::{fmt::Write, sync::LazyLock};
+use std::sync::LazyLock;
 
 use regex::Regex;
 
@@ -51,7 +51,7 @@ const TOGETHER: [(&str, &str); 18] = [
     ),
     (r"reversed|returned|dropped", r"payment|charge|debit|transaction"),
     (
-        r"account|data|profile|password|newsletter|konto|account|daten|passwort|kennwort",
+        r"account|data|profile|password|newsletter|konto|daten|passwort|kennwort",
         r"deleted|erased|removed|reset|cleared|closed|geloescht|zurueckgesetzt|entfernt|geschlossen",
     ),
     (r"deleted|erased|removed|reset|closed", r"account|data|profile|password"),
@@ -94,12 +94,10 @@ static STATED: Pattern = LazyLock::new(|| {
 });
 
 static COMPLETED: LazyLock<Option<Vec<Regex>>> = LazyLock::new(|| {
-    let pairs = TOGETHER.iter().map(|(first, second)| {
-        let mut pattern = String::new();
-        // Folded text is almost all ASCII, and a class of ASCII alone keeps the pattern small.
-        write!(pattern, r"(?:{first})[ -~&&[^!?;]]{{0,60}}?(?:{second})").ok()?;
-        Regex::new(&pattern).ok()
-    });
+    // Folded text is almost all ASCII, and a class of ASCII alone keeps the pattern small.
+    let pairs = TOGETHER
+        .iter()
+        .map(|(first, second)| Regex::new(&format!(r"(?:{first})[ -~&&[^!?;]]{{0,60}}?(?:{second})")).ok());
     std::iter::once(Regex::new(ALONE).ok()).chain(pairs).collect()
 });
 
