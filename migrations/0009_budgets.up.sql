@@ -17,12 +17,15 @@ CREATE TABLE budgets (
 );
 CALL protect_table('budgets', false);
 
--- The model that a store's admin has chosen. Without a row, or when the installation offers that model no more, its default answers.
+-- What a store's admin has chosen: the model, and whether turns that no longer fit into a prompt leave a summary. Without a model, or when
+-- the installation offers that model no more, its default answers.
 CREATE TABLE store_models (
     tenant_id  uuid PRIMARY KEY REFERENCES tenants,
-    model      text NOT NULL CHECK (model <> ''),
+    model      text CHECK (model <> ''),
+    summarizes boolean NOT NULL,
     updated_at timestamptz NOT NULL,
     updated_by uuid NOT NULL,
+    CHECK (model IS NOT NULL OR summarizes),
     FOREIGN KEY (tenant_id, updated_by) REFERENCES staff
 );
 CALL protect_table('store_models', false);
@@ -168,23 +171,25 @@ BEGIN
     PERFORM append_audit(at, 'staff', person, 'budget.change', 'budget', 'caps', request, coalesce(old, by_default), caps || jsonb_build_object('session', by_session));
 END $$;
 
--- An admin chooses the store's model, or takes the choice away with NULL. False where there was none to take away.
-CREATE FUNCTION set_store_model(of_name text, by_session uuid, request text, at timestamptz) RETURNS boolean LANGUAGE plpgsql
+-- An admin chooses the store's model and whether cut turns leave a summary; NULL and false take the choice away. False where there was none
+-- to take away.
+CREATE FUNCTION set_store_model(of_name text, keeps_summary boolean, by_session uuid, request text, at timestamptz) RETURNS boolean LANGUAGE plpgsql
     SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     person uuid := require_fresh_admin(by_session, at);
-    old text := (SELECT s.model FROM store_models s WHERE s.tenant_id = app_tenant());
+    old jsonb := (SELECT jsonb_build_object('model', s.model, 'summarizes', s.summarizes) FROM store_models s WHERE s.tenant_id = app_tenant());
+    chooses boolean := of_name IS NOT NULL OR keeps_summary;
 BEGIN
-    IF of_name IS NOT NULL THEN
-        INSERT INTO store_models (tenant_id, model, updated_at, updated_by) VALUES (app_tenant(), of_name, at, person)
-            ON CONFLICT (tenant_id) DO UPDATE SET model = excluded.model, updated_at = excluded.updated_at, updated_by = excluded.updated_by;
+    IF chooses THEN
+        INSERT INTO store_models (tenant_id, model, summarizes, updated_at, updated_by) VALUES (app_tenant(), of_name, keeps_summary, at, person)
+            ON CONFLICT (tenant_id) DO UPDATE SET model = excluded.model, summarizes = excluded.summarizes, updated_at = excluded.updated_at, updated_by = excluded.updated_by;
     ELSIF old IS NULL THEN
         RETURN false;
     ELSE
         DELETE FROM store_models WHERE tenant_id = app_tenant();
     END IF;
-    PERFORM append_audit(at, 'staff', person, 'model.change', 'model', 'choice', request, CASE WHEN old IS NOT NULL THEN jsonb_build_object('model', old) END,
-        CASE WHEN of_name IS NOT NULL THEN jsonb_build_object('model', of_name, 'session', by_session) END);
+    PERFORM append_audit(at, 'staff', person, 'model.change', 'model', 'choice', request, old,
+        CASE WHEN chooses THEN jsonb_build_object('model', of_name, 'summarizes', keeps_summary, 'session', by_session) END);
     RETURN true;
 END $$;
 

@@ -141,12 +141,12 @@ pub async fn newest(tx: &mut Tx<Web>, conversation: ConversationId) -> Result<Me
 pub(super) async fn for_prompt(
     tx: &mut Tx<Web>,
     conversation: ConversationId,
-    limit: u32,
+    limit: usize,
 ) -> Result<Vec<PromptMessage>, ChatError> {
     let rows = sqlx::query!(
         "SELECT author, body FROM messages WHERE conversation_id = $1 AND author <> 'system' ORDER BY created_at DESC, id DESC LIMIT $2",
         conversation.as_uuid(),
-        i64::from(limit)
+        i64::try_from(limit).unwrap_or(i64::MAX)
     )
     .fetch_all(&mut **tx)
     .await?;

@@ -8,7 +8,7 @@ use crate::{
     ids::ConversationId,
     keyring::{Keyring, Purpose},
     language::Language,
-    model::{Prompt, PromptMessage, ToolDefinition},
+    model::{Prompt, PromptMessage, ToolDefinition, store_model::Choice, summary},
     telemetry::{hide_credentials, redact},
     tools::Registry,
 };
@@ -132,9 +132,12 @@ pub(super) fn opening(
     language: Language,
     tools: Arc<[ToolDefinition]>,
     limits: &Limits,
+    choice: Choice,
 ) -> Prompt {
+    let (cut, kept) = newest_that_fit(history, limits);
+    let summary = choice.summarizes.then(|| summary::summarize(&cut)).flatten();
     let mut messages = vec![PromptMessage::System(system)];
-    messages.extend(newest_that_fit(history, limits.history_bytes));
+    messages.extend(summary.into_iter().chain(kept));
     messages.extend([PromptMessage::Context(context), PromptMessage::Shopper(text)]);
     Prompt {
         messages,
@@ -142,15 +145,17 @@ pub(super) fn opening(
         tools,
         may_call_tools: true,
         max_output_tokens: limits.output_tokens,
-        model: None,
+        model: choice.model,
+        summarizes: choice.summarizes,
         is_check: false,
     }
 }
 
-/// The newest messages of a history that are no longer than `bytes` together, from a question on.
-fn newest_that_fit(history: Vec<PromptMessage>, bytes: usize) -> Vec<PromptMessage> {
+/// Parts a history into the older messages that are cut and the newest that fit into the limits, from a question on.
+fn newest_that_fit(mut history: Vec<PromptMessage>, limits: &Limits) -> (Vec<PromptMessage>, Vec<PromptMessage>) {
     let mut used = 0;
-    let fitting = history.iter().rev().take_while(|message| {
+    let newest = history.iter().rev().take(limits.history_messages as usize);
+    let fitting = newest.take_while(|message| {
         used += match message {
             PromptMessage::System(text)
             | PromptMessage::Context(text)
@@ -158,17 +163,16 @@ fn newest_that_fit(history: Vec<PromptMessage>, bytes: usize) -> Vec<PromptMessa
             | PromptMessage::Assistant { text, .. } => text.len(),
             PromptMessage::ToolResult { content, .. } => content.len(),
         };
-        used <= bytes
+        used <= limits.history_bytes
     });
-    let skip = history.len() - fitting.count();
+    let mut skip = history.len() - fitting.count();
     let is_answer = |message: &PromptMessage| matches!(message, PromptMessage::Assistant { .. });
     // An answer whose question was cut off says nothing.
-    let kept = history.into_iter().skip(skip);
     if skip > 0 {
-        kept.skip_while(is_answer).collect()
-    } else {
-        kept.collect()
+        skip += history[skip..].iter().take_while(|message| is_answer(message)).count();
     }
+    let kept = history.split_off(skip);
+    (history, kept)
 }
 
 #[cfg(test)]
@@ -203,7 +207,12 @@ mod tests {
         let history = ["one", "two", "three"]
             .map(|text| PromptMessage::Shopper(text.into()))
             .into();
-        let kept = newest_that_fit(history, 8);
+        let limits = Limits {
+            history_bytes: 8,
+            ..Limits::default()
+        };
+        let (cut, kept) = newest_that_fit(history, &limits);
+        assert!(matches!(&cut[..], [PromptMessage::Shopper(one)] if one == "one"));
         assert!(
             matches!(&kept[..], [PromptMessage::Shopper(two), PromptMessage::Shopper(three)] if two == "two" && three == "three")
         );

@@ -24,7 +24,7 @@ use crate::{
     ids::{ConversationId, MessageId, TurnId},
     keyring::Keyring,
     language::Language,
-    model::{Link, ToolDefinition, budget::GuestNetworks},
+    model::{Link, PromptMessage, ToolDefinition, budget::GuestNetworks, summary},
     telemetry,
     tenancy::{Tx, Web},
 };
@@ -118,13 +118,18 @@ impl Chat {
             held,
             is_customer,
         } = open_conversation(&mut tx, (shopper, &engine.keyring), message, now).await?;
+        let choice = engine.store_models.choice(&mut tx).await?;
         let history = match message.conversation {
-            Some(conversation) => history::for_prompt(&mut tx, conversation, engine.limits.history_messages).await?,
+            Some(conversation) => {
+                // What is beyond the limit is read for the summary alone.
+                let beyond = if choice.summarizes { summary::MAX_LINES } else { 0 };
+                let limit = engine.limits.history_messages as usize + beyond;
+                history::for_prompt(&mut tx, conversation, limit).await?
+            }
             None => Vec::new(),
         };
         let (facts, hosts) = history::facts(&mut tx, conversation).await?;
         let clock = business_hours::store_clock(&mut tx, now).await?;
-        let model = engine.store_models.of_store(&mut tx).await?;
         let new = NewTurn {
             id: TurnId::new(),
             conversation,
@@ -157,15 +162,19 @@ impl Chat {
             true => self.guest_tools.clone(),
             false => self.tools.clone(),
         };
-        let mut prompt = prompt::opening(
+        history
+            .iter()
+            .filter_map(PromptMessage::known_text)
+            .for_each(|text| guard.allow(text));
+        let prompt = prompt::opening(
             (system, context),
             history,
             message.text.clone(),
             language,
             tools,
             &engine.limits,
+            choice,
         );
-        prompt.model = model;
         prompt.texts().for_each(|text| guard.allow(text));
         facts.iter().for_each(|fact| guard.add_fact(fact));
         let turn = Turn {

@@ -26,6 +26,7 @@ mod responses;
 mod scripted;
 mod server_sent_events;
 pub mod store_model;
+pub mod summary;
 mod test_control;
 mod tool_calls;
 pub mod usage;
@@ -120,6 +121,8 @@ pub struct Prompt {
     pub max_output_tokens: u32,
     /// The model that the store has chosen, in place of the endpoint's own.
     pub model: Option<PricedModel>,
+    /// Whether turns that are left out for want of room leave a summary, as the store has chosen.
+    pub summarizes: bool,
     /// The server itself asks, to check the model. Its answer may teach how the endpoint must be read; an answer to a shopper may not,
     /// because the shopper could have had it written.
     pub is_check: bool,
@@ -151,7 +154,11 @@ impl Prompt {
             earlier => earlier.get(earlier.len().div_ceil(2)).copied().unwrap_or(current),
         };
         let mut shorter = self.clone();
-        shorter.messages.drain(first..next);
+        let cut: Vec<PromptMessage> = shorter.messages.drain(first..next).collect();
+        // Where even the summary of an earlier cut does not fit, it is left out too.
+        let has_turns = self.summarizes && !earlier.is_empty();
+        let summary = has_turns.then(|| summary::summarize(&cut)).flatten();
+        shorter.messages.splice(first..first, summary);
         Some(shorter)
     }
 
@@ -175,11 +182,7 @@ impl Prompt {
 
     /// Every text that whoever talks with this model may know: all but its instructions.
     pub fn texts(&self) -> impl Iterator<Item = &str> {
-        self.messages.iter().filter_map(|message| match message {
-            PromptMessage::System(_) | PromptMessage::Context(_) => None,
-            PromptMessage::Shopper(text) | PromptMessage::Assistant { text, .. } => Some(text.as_str()),
-            PromptMessage::ToolResult { content, .. } => Some(content),
-        })
+        self.messages.iter().filter_map(PromptMessage::known_text)
     }
 }
 
@@ -201,6 +204,17 @@ pub enum PromptMessage {
         call_id: String,
         content: String,
     },
+}
+
+impl PromptMessage {
+    /// Its text, unless only the model is told it.
+    pub fn known_text(&self) -> Option<&str> {
+        match self {
+            Self::System(_) | Self::Context(_) => None,
+            Self::Shopper(text) | Self::Assistant { text, .. } => Some(text),
+            Self::ToolResult { content, .. } => Some(content),
+        }
+    }
 }
 
 /// A tool as the model is told of it.

@@ -196,6 +196,7 @@ mod tests {
                 may_call_tools: true,
                 max_output_tokens: 2000,
                 model: None,
+                summarizes: false,
                 is_check: false,
             };
             let price = Price { input: price, output: price, cached: price / 2, reasoning: price };

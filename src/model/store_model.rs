@@ -42,32 +42,55 @@ impl StoreModels {
         others.iter().find(|model| *model.name == *name)
     }
 
-    /// What is asked in place of the default for the bound store.
-    pub async fn of_store<R: Role>(&self, tx: &mut Tx<R>) -> Result<Option<PricedModel>, sqlx::Error> {
-        if self.0.len() < 2 {
-            return Ok(None);
+    /// What the bound store has chosen, as a prompt needs it.
+    pub async fn choice<R: Role>(&self, tx: &mut Tx<R>) -> Result<Choice, sqlx::Error> {
+        if self.0.is_empty() {
+            return Ok(Choice::default());
         }
-        let name = chosen(tx).await?;
-        Ok(name.and_then(|name| self.instead_of_default(&name).cloned()))
+        let StoredChoice { name, summarizes } = chosen(tx).await?;
+        Ok(Choice {
+            model: name.and_then(|name| self.instead_of_default(&name).cloned()),
+            summarizes,
+        })
     }
 }
 
-/// The name that the bound store has chosen, whether or not that model can still be chosen.
-pub async fn chosen<R: Role>(tx: &mut Tx<R>) -> Result<Option<String>, sqlx::Error> {
-    sqlx::query_scalar!(
-        "SELECT model FROM store_models WHERE tenant_id = $1",
+/// What a store's prompts are made and answered with.
+#[derive(Clone, Debug, Default)]
+pub struct Choice {
+    /// What is asked in place of the default.
+    pub model: Option<PricedModel>,
+    /// Whether the turns that no longer fit leave a summary.
+    pub summarizes: bool,
+}
+
+/// A store's choice as it is stored.
+#[derive(Default)]
+pub struct StoredChoice {
+    /// The name of a model, whether or not it can still be chosen.
+    pub name: Option<String>,
+    pub summarizes: bool,
+}
+
+/// What the bound store has chosen.
+pub async fn chosen<R: Role>(tx: &mut Tx<R>) -> Result<StoredChoice, sqlx::Error> {
+    let found = sqlx::query_as!(
+        StoredChoice,
+        "SELECT model AS name, summarizes FROM store_models WHERE tenant_id = $1",
         tx.tenant_id().as_uuid()
     )
     .fetch_optional(&mut **tx)
-    .await
+    .await?;
+    Ok(found.unwrap_or_default())
 }
 
-/// Chooses a model for the bound store, or takes its choice away. False where there was none to take away. The database demands the session
-/// of an admin who has just proved who it is, and notes the change in the audit.
-pub async fn choose(tx: &mut Tx<Web>, name: Option<&str>, said: Statement<'_>) -> Result<bool, sqlx::Error> {
+/// Sets what the bound store has chosen; the default choice takes it away. False where there was none to take away. The database demands
+/// the session of an admin who has just proved who it is, and notes the change in the audit.
+pub async fn choose(tx: &mut Tx<Web>, choice: &StoredChoice, said: Statement<'_>) -> Result<bool, sqlx::Error> {
     sqlx::query_scalar!(
-        r#"SELECT set_store_model($1, $2, $3, $4) AS "done!""#,
-        name,
+        r#"SELECT set_store_model($1, $2, $3, $4, $5) AS "done!""#,
+        choice.name.as_deref(),
+        choice.summarizes,
         said.session,
         said.request,
         said.at

@@ -1,4 +1,4 @@
-//! Which model answers the store's shoppers.
+//! Which model answers the store's shoppers, and what it is told of turns that no longer fit.
 
 use axum::{Json, extract::State, http::StatusCode};
 use serde::{Deserialize, Serialize};
@@ -13,7 +13,10 @@ use crate::{
         staff::StaffChange,
     },
     identity::StaffMember,
-    model::{PricedModel, StoreModels, store_model},
+    model::{
+        PricedModel, StoreModels,
+        store_model::{self, StoredChoice},
+    },
     tenancy::{Pool, Tx, Web},
     validation::FieldError,
 };
@@ -29,6 +32,8 @@ pub struct StoreModel {
     /// What answers now. It is the default in place of `chosen` where that cannot be chosen any more.
     #[schema(example = "gpt-4o-mini")]
     pub in_use: Option<String>,
+    /// Whether the model is told the beginnings of the messages that no longer fit into its prompt.
+    pub summarize_cut_turns: bool,
     /// What can be chosen, the default first.
     pub models: Vec<OfferedModel>,
 }
@@ -65,20 +70,27 @@ impl From<&PricedModel> for OfferedModel {
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ModelChoice {
-    /// The name of one of the models that can be chosen.
+    /// The name of one of the models that can be chosen; without it the default answers.
     #[schema(example = "gpt-4o-mini")]
-    model: String,
+    model: Option<String>,
+    /// Whether the model is told the beginnings of the messages that no longer fit into its prompt.
+    #[serde(default)]
+    summarize_cut_turns: bool,
 }
 
 async fn current(tx: &mut Tx<Web>, offered: &StoreModels) -> Result<StoreModel, sqlx::Error> {
     let name = |model: &PricedModel| model.name.as_ref().to_owned();
     let default = offered.default_model().map(name);
-    let chosen = store_model::chosen(tx).await?;
+    let StoredChoice {
+        name: chosen,
+        summarizes,
+    } = store_model::chosen(tx).await?;
     let asked = chosen.as_deref().and_then(|chosen| offered.find(chosen));
     Ok(StoreModel {
         in_use: asked.map(name).or_else(|| default.clone()),
         default,
         chosen,
+        summarize_cut_turns: summarizes,
         models: offered.all().iter().map(OfferedModel::from).collect(),
     })
 }
@@ -94,7 +106,7 @@ pub async fn read(
     Ok(Json(current(&mut tx, &offered).await?))
 }
 
-/// Chooses the model that answers from the next message on.
+/// Sets the model that answers from the next message on, and whether it is told what no longer fits into its prompt.
 #[utoipa::path(put, path = "/v1/staff/model", operation_id = "setModel", tag = "staff", request_body = ModelChoice,
     responses((status = 200, body = StoreModel), Role, Unauthenticated, BadBody))]
 pub async fn choose(
@@ -102,11 +114,15 @@ pub async fn choose(
     State(offered): State<StoreModels>,
     Body(choice): Body<ModelChoice>,
 ) -> Result<Json<StoreModel>, Problem> {
-    if offered.find(&choice.model).is_none() {
+    if choice.model.as_deref().is_some_and(|name| offered.find(name).is_none()) {
         return Err(Problem::fields(vec![not_offered(&offered)]));
     }
+    let choice = StoredChoice {
+        name: choice.model,
+        summarizes: choice.summarize_cut_turns,
+    };
     let mut tx = change.begin().await?;
-    store_model::choose(&mut tx, Some(&choice.model), change.statement()).await?;
+    store_model::choose(&mut tx, &choice, change.statement()).await?;
     let now = current(&mut tx, &offered).await?;
     tx.commit().await?;
     Ok(Json(now))
@@ -124,11 +140,11 @@ fn not_offered(offered: &StoreModels) -> FieldError {
     }
 }
 
-/// Takes the choice away: the installation's default answers.
+/// Takes both choices away: the installation's default answers, and what no longer fits is left out.
 #[utoipa::path(delete, path = "/v1/staff/model", operation_id = "deleteModelChoice", tag = "staff", responses((status = 204), NotFound, Role, Unauthenticated))]
 pub async fn forget(change: StaffChange) -> Result<StatusCode, Problem> {
     let mut tx = change.begin().await?;
-    let found = store_model::choose(&mut tx, None, change.statement()).await?;
+    let found = store_model::choose(&mut tx, &StoredChoice::default(), change.statement()).await?;
     StaffChange::finish_noted(tx, found).await?;
     Ok(StatusCode::NO_CONTENT)
 }

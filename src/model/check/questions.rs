@@ -108,6 +108,7 @@ impl Question {
     pub(super) fn prompt(self, instructions: &str, max_output_tokens: u32) -> Prompt {
         Prompt {
             model: None,
+            summarizes: false,
             is_check: true,
             messages: vec![
                 PromptMessage::System(instructions.to_owned()),

@@ -130,6 +130,7 @@ fn converse(
 ) -> (String, Vec<(String, Value)>) {
     let mut prompt = Prompt {
         model: None,
+        summarizes: false,
         is_check: false,
         messages: [before, &[PromptMessage::Shopper(message.to_owned())]].concat(),
         language,
@@ -300,6 +301,7 @@ fn half_a_result_is_told_as_not_found() {
     };
     let prompt = Prompt {
         model: None,
+        summarizes: false,
         is_check: false,
         messages: vec![
             message,

@@ -241,12 +241,15 @@ async fn change_budget(visitor: Visitor, axum::Form(form): axum::Form<Submitted>
 }
 
 async fn change_model(visitor: Visitor, axum::Form(form): axum::Form<Submitted>) -> Result<Response, Failure> {
-    match form.optional("model") {
-        Some(model) => visitor.put("/v1/staff/model", json!({ "model": model })).await?,
-        None => match visitor.delete("/v1/staff/model").await {
+    match (form.optional("model"), form.optional("summarize_cut_turns").is_some()) {
+        (None, false) => match visitor.delete("/v1/staff/model").await {
             Err(failure) if failure.status() != 404 => return Err(failure),
             _ => {}
         },
+        (model, summarizes) => {
+            let choice = json!({ "model": model, "summarize_cut_turns": summarizes });
+            visitor.put("/v1/staff/model", choice).await?;
+        }
     }
     Ok(done("/console/rules", "saved"))
 }

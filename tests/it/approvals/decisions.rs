@@ -645,8 +645,8 @@ async fn the_web_role_alone_gets_nothing_executed() {
         "INSERT INTO origins (tenant_id, origin) VALUES (app_tenant(), 'https://evil.example')".to_owned(),
         "SELECT set_origin('https://evil.example', true, gen_random_uuid(), NULL, now())".to_owned(),
         "DELETE FROM origins".to_owned(),
-        "INSERT INTO store_models (tenant_id, model, updated_at, updated_by) SELECT tenant_id, 'large', now(), id FROM staff LIMIT 1".to_owned(),
-        "SELECT set_store_model('large', s.id, NULL, now()) FROM staff_sessions s".to_owned(),
+        "INSERT INTO store_models (tenant_id, model, summarizes, updated_at, updated_by) SELECT tenant_id, 'large', false, now(), id FROM staff LIMIT 1".to_owned(),
+        "SELECT set_store_model('large', false, s.id, NULL, now()) FROM staff_sessions s".to_owned(),
         "UPDATE open_proposals SET count = 0".to_owned(),
     ];
     for attempt in attempts {

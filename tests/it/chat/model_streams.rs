@@ -124,6 +124,7 @@ fn prompt() -> Prompt {
         may_call_tools: true,
         max_output_tokens: 100,
         model: None,
+        summarizes: false,
         is_check: false,
     }
 }
