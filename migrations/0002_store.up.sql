@@ -19,8 +19,7 @@ CREATE TABLE shoppers (
     erased_at   timestamptz,
     PRIMARY KEY (tenant_id, shopper_id),
     UNIQUE (tenant_id, external_id),
-    UNIQUE (tenant_id, email),
-    CONSTRAINT shoppers_known CHECK (guest OR email IS NOT NULL)
+    UNIQUE (tenant_id, email)
 );
 CALL protect_table('shoppers', true);
 CREATE INDEX shoppers_guests ON shoppers (tenant_id, created_at) WHERE guest;
@@ -89,10 +88,12 @@ CREATE TABLE orders (
     -- What it is looked up by: the number in the one spelling that `store::order_number::fold` gives. The program writes it, because SQL does
     -- not know the digits and letters of every script in every locale. Two orders may share it; then only the exact number finds one.
     folded_number text NOT NULL,
-    status      text NOT NULL CHECK (status IN ('pending', 'pending_items_modified', 'processed', 'delivered',
-                                                'cancelled', 'return_requested', 'exchange_requested')),
+    status      text NOT NULL CHECK (status IN ('pending', 'pending_items_modified', 'processed', 'partly_shipped', 'shipped', 'out_for_delivery',
+                                                'delivered', 'cancelled', 'return_requested', 'exchange_requested')),
     currency    text NOT NULL CHECK (currency ~ '^[A-Z]{3}$'),
     address     jsonb NOT NULL,
+    -- The total and what it is made of, in minor units (`store::orders::StoredTotals`). Without it the total is the sum of the lines.
+    totals      jsonb CHECK (totals IS NULL OR totals ->> 'total' IS NOT NULL),
     version     bigint NOT NULL DEFAULT 1,
     placed_at   timestamptz,
     created_at  timestamptz NOT NULL DEFAULT now(),
@@ -107,7 +108,8 @@ CALL protect_table('orders', true);
 CREATE INDEX orders_by_folded_number ON orders (tenant_id, folded_number);
 CREATE POLICY proved ON orders FOR SELECT TO countersign_reader USING (id = app_order());
 
--- The tables below repeat the order's shopper_id so that row-level security needs no join. The foreign key keeps it consistent.
+-- The tables below repeat the order's shopper_id so that row-level security needs no join. The foreign key keeps it consistent, and takes
+-- it along when an order turns out to be another shopper's.
 CREATE TABLE order_lines (
     tenant_id   uuid NOT NULL,
     shopper_id  uuid NOT NULL,
@@ -120,7 +122,7 @@ CREATE TABLE order_lines (
     price_minor bigint NOT NULL CHECK (price_minor >= 0),
     quantity    integer NOT NULL CHECK (quantity BETWEEN 1 AND 10000),
     PRIMARY KEY (tenant_id, order_id, position),
-    FOREIGN KEY (tenant_id, shopper_id, order_id) REFERENCES orders (tenant_id, shopper_id, id)
+    FOREIGN KEY (tenant_id, shopper_id, order_id) REFERENCES orders (tenant_id, shopper_id, id) ON UPDATE CASCADE
 );
 CALL protect_table('order_lines', true);
 CREATE POLICY proved ON order_lines FOR SELECT TO countersign_reader USING (order_id = app_order());
@@ -134,8 +136,13 @@ CREATE TABLE shipments (
     tracking_number text NOT NULL CHECK (length(tracking_number) BETWEEN 1 AND 120),
     item_ids        text[] NOT NULL,
     shipped_at      timestamptz,
+    -- The carrier's page about the parcel.
+    url             text CHECK (length(url) <= 1000 AND url ~ '^https://'),
+    status          text CHECK (status IN ('sent', 'out_for_delivery', 'attempted', 'ready_for_pickup', 'delivered', 'delayed', 'failed')),
+    -- The platform's id of the fulfilment that the parcel belongs to.
+    fulfillment     text CHECK (length(fulfillment) <= 100),
     PRIMARY KEY (tenant_id, order_id, position),
-    FOREIGN KEY (tenant_id, shopper_id, order_id) REFERENCES orders (tenant_id, shopper_id, id)
+    FOREIGN KEY (tenant_id, shopper_id, order_id) REFERENCES orders (tenant_id, shopper_id, id) ON UPDATE CASCADE
 );
 CALL protect_table('shipments', true);
 CREATE POLICY proved ON shipments FOR SELECT TO countersign_reader USING (order_id = app_order());

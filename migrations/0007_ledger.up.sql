@@ -38,8 +38,9 @@ CREATE TABLE money_movements (
     updated_at        timestamptz NOT NULL,
     PRIMARY KEY (tenant_id, id),
     UNIQUE (tenant_id, order_id, position),
-    FOREIGN KEY (tenant_id, shopper_id, order_id) REFERENCES orders (tenant_id, shopper_id, id),
-    FOREIGN KEY (tenant_id, shopper_id, payment_method_id) REFERENCES payment_methods (tenant_id, shopper_id, id),
+    FOREIGN KEY (tenant_id, shopper_id, order_id) REFERENCES orders (tenant_id, shopper_id, id) ON UPDATE CASCADE,
+    -- `move_payments` checks it at its end.
+    CONSTRAINT money_movements_method FOREIGN KEY (tenant_id, shopper_id, payment_method_id) REFERENCES payment_methods (tenant_id, shopper_id, id) DEFERRABLE,
     FOREIGN KEY (tenant_id, proposal_id) REFERENCES proposals,
     FOREIGN KEY (tenant_id, source_id) REFERENCES money_movements,
     CHECK ((direction = 'out') = (source_id IS NOT NULL)),
@@ -62,7 +63,7 @@ CREATE TABLE order_balances (
     held       bigint NOT NULL CONSTRAINT only_what_is_held_goes_back CHECK (held >= 0),
     paid_out   bigint NOT NULL CHECK (paid_out >= 0),
     PRIMARY KEY (tenant_id, order_id),
-    FOREIGN KEY (tenant_id, shopper_id, order_id) REFERENCES orders (tenant_id, shopper_id, id),
+    FOREIGN KEY (tenant_id, shopper_id, order_id) REFERENCES orders (tenant_id, shopper_id, id) ON UPDATE CASCADE,
     CONSTRAINT paid_out_at_most_paid_in CHECK (paid_out + held <= paid_in)
 );
 CALL protect_table('order_balances', true);
@@ -84,6 +85,13 @@ $$;
 -- Locks the balance of an order, for a caller that compares the order's movements with what it was told and then adds what is new.
 CREATE FUNCTION lock_balance(of_order uuid) RETURNS void LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
     SELECT add_to_balance(o.shopper_id, o.id, 0, 0, 0) FROM orders o WHERE o.tenant_id = app_tenant() AND o.id = of_order
+$$;
+
+-- The payments of an order that moved to another shopper are of that shopper's method from now on: where the money came from is the provider's
+-- to know. The caller has deferred the constraint.
+CREATE FUNCTION move_payments(of_order uuid, to_method uuid) RETURNS void LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    UPDATE money_movements m SET payment_method_id = p.id FROM payment_methods p
+        WHERE m.tenant_id = app_tenant() AND m.order_id = of_order AND p.tenant_id = m.tenant_id AND p.id = to_method AND p.shopper_id = m.shopper_id
 $$;
 
 -- The id of a movement, which whoever moves the money is told as the key of the request. It is made of what the movement is for, so that an execution that
@@ -555,11 +563,11 @@ CREATE VIEW order_payments WITH (security_invoker = true) AS
 
 -- Who may do what.
 GRANT SELECT ON money_movements, order_balances, order_payments TO countersign_reader, countersign_web, countersign_executor;
-REVOKE ALL ON FUNCTION add_to_balance, lock_balance_of, lock_balance, set_reference, movement_id, add_movement, gift_card_left, request_money_in, request_money_out, give_back_money,
+REVOKE ALL ON FUNCTION add_to_balance, lock_balance_of, lock_balance, move_payments, set_reference, movement_id, add_movement, gift_card_left, request_money_in, request_money_out, give_back_money,
     add_to_gift_card, settle_money_in, lock_movement, reserve_refundable, show_delivery, confirm_money, fail_money, retry_money_out, reach_attempt, note_money, record_money, record_refund, record_dispute,
     require_staff_session, settle_by_staff, hand_money_to_staff, cancel_money_in, end_return, resume_proposal FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION gift_card_left TO countersign_reader, countersign_web, countersign_executor;
-GRANT EXECUTE ON FUNCTION lock_balance, request_money_in, request_money_out, give_back_money, settle_money_in, confirm_money, fail_money, retry_money_out, reach_attempt,
+GRANT EXECUTE ON FUNCTION lock_balance, move_payments, request_money_in, request_money_out, give_back_money, settle_money_in, confirm_money, fail_money, retry_money_out, reach_attempt,
     note_money, record_money, record_refund, record_dispute TO countersign_executor;
 GRANT EXECUTE ON FUNCTION settle_by_staff, hand_money_to_staff, end_return TO countersign_web;
 GRANT EXECUTE ON FUNCTION cancel_money_in TO countersign_executor, countersign_web;

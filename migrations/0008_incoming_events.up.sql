@@ -23,7 +23,7 @@ CREATE INDEX incoming_webhooks_queued ON incoming_webhooks (tenant_id, due_at, i
 -- The newest version of each record that another system has sent. Older versions change nothing.
 CREATE TABLE record_versions (
     tenant_id   uuid NOT NULL REFERENCES tenants,
-    kind        text NOT NULL CHECK (kind IN ('product', 'shopper', 'order', 'stock')),
+    kind        text NOT NULL CHECK (kind IN ('product', 'shopper', 'order', 'stock', 'fulfillment')),
     external_id text NOT NULL CHECK (length(external_id) <= 200),
     version     bigint NOT NULL,
     PRIMARY KEY (tenant_id, kind, external_id)

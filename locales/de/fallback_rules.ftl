@@ -29,7 +29,18 @@ fallback-no-orders = Sie haben bei uns noch nichts bestellt.
 fallback-guest-orders = Ich weiß nicht, welche Bestellungen Ihre sind. Bitte melden Sie sich an, dann kann ich nachsehen.
 fallback-no-such-order = Eine Bestellung { $number } von Ihnen habe ich nicht gefunden.
 fallback-no-products = So etwas habe ich in unserem Sortiment nicht gefunden.
-fallback-order = Bestellung { $number } ({ $items }) ist { $status }. { $tracking } Die Summe ist { $total }.
+fallback-order = Bestellung { $number } ({ $items }) ist { $status }.
+fallback-empty-order = Bestellung { $number } ist { $status }.
+fallback-total = Die Summe ist { $total }.
+fallback-total-of-parts = Die Summe ist { $total }: { $parts }.
+fallback-part-goods = Ware { $amount }
+fallback-part-discount = Rabatt −{ $amount }
+fallback-part-tax = Steuer { $amount }
+fallback-part-tax-included = darin { $amount } Steuer
+fallback-part-shipping = Versand { $amount }
+fallback-part-tip = Trinkgeld { $amount }
+fallback-part-duties = Zoll { $amount }
+fallback-unpaid = { $amount } ist noch zu zahlen.
 fallback-tracking = { $parcels ->
     [0] Sie ist noch nicht unterwegs.
     [1] Die Sendungsnummer ist { $numbers }.

@@ -29,7 +29,18 @@ fallback-no-orders = You have no orders with us yet.
 fallback-guest-orders = I do not know which orders are yours. Please sign in, and I can look them up.
 fallback-no-such-order = I found no order { $number } of yours.
 fallback-no-products = I found nothing like that in our store.
-fallback-order = Order { $number } ({ $items }) is { $status }. { $tracking } The total is { $total }.
+fallback-order = Order { $number } ({ $items }) is { $status }.
+fallback-empty-order = Order { $number } is { $status }.
+fallback-total = The total is { $total }.
+fallback-total-of-parts = The total is { $total }: { $parts }.
+fallback-part-goods = goods { $amount }
+fallback-part-discount = discount −{ $amount }
+fallback-part-tax = tax { $amount }
+fallback-part-tax-included = { $amount } tax included
+fallback-part-shipping = shipping { $amount }
+fallback-part-tip = tip { $amount }
+fallback-part-duties = duties { $amount }
+fallback-unpaid = { $amount } is still to be paid.
 fallback-tracking = { $parcels ->
     [0] It has not been shipped yet.
     [1] Its tracking number is { $numbers }.

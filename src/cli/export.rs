@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::CliError;
 use crate::{
-    money::Money,
+    money::{Currency, Money},
     tenancy::{Executor, Pool, Scope, Tenant},
 };
 
@@ -37,11 +37,12 @@ pub async fn write(executor: &Pool<Executor>, store: &Tenant, out: &mut impl Wri
     count += lines(shoppers, store, out).await?;
     let orders = sqlx::query_scalar!(
         r#"SELECT jsonb_strip_nulls(jsonb_build_object('type', 'order', 'number', o.number, 'shopper', s.external_id, 'reference', o.reference, 'status', o.status,
+            'currency', o.currency, 'totals', o.totals,
             'placed_at', o.placed_at, 'address', o.address,
             'lines', (SELECT coalesce(jsonb_agg(jsonb_build_object('product_id', l.product_id, 'item_id', l.item_id, 'name', l.name,
                 'options', l.options, 'price', l.price_minor, 'quantity', l.quantity) ORDER BY l.position), '[]') FROM order_lines l WHERE l.order_id = o.id),
             'shipments', (SELECT coalesce(jsonb_agg(jsonb_build_object('carrier', h.carrier, 'tracking_number', h.tracking_number,
-                'item_ids', h.item_ids, 'shipped_at', h.shipped_at) ORDER BY h.position), '[]') FROM shipments h WHERE h.order_id = o.id),
+                'item_ids', h.item_ids, 'shipped_at', h.shipped_at, 'url', h.url, 'status', h.status) ORDER BY h.position), '[]') FROM shipments h WHERE h.order_id = o.id),
             'payments', (SELECT coalesce(jsonb_agg(jsonb_build_object('kind', p.kind, 'amount', p.amount_minor, 'payment_method', m.external_id,
                 'reference', p.reference) ORDER BY p.position), '[]') FROM order_payments p JOIN payment_methods m ON m.id = p.payment_method_id
                 WHERE p.order_id = o.id AND p.confirmed))) AS "record!"
@@ -59,7 +60,9 @@ async fn lines(
 ) -> Result<u64, CliError> {
     let mut count = 0;
     while let Some(mut record) = records.try_next().await? {
-        decimal_amounts(&mut record, store);
+        // An order has a currency of its own.
+        let currency = record["currency"].as_str().and_then(|code| code.parse().ok());
+        decimal_amounts(&mut record, currency.unwrap_or(store.currency));
         writeln!(out, "{record}")?;
         count += 1;
     }
@@ -67,19 +70,22 @@ async fn lines(
 }
 
 /// Replaces amounts in minor units by the decimal text of the format.
-fn decimal_amounts(value: &mut Value, store: &Tenant) {
+fn decimal_amounts(value: &mut Value, currency: Currency) {
     match value {
         Value::Object(fields) => {
             for (name, field) in fields {
                 match (name.as_str(), field.as_i64()) {
-                    ("price" | "amount" | "balance", Some(minor)) => {
-                        *field = Money::new(minor, store.currency).amount().into();
+                    (
+                        "price" | "amount" | "balance" | "total" | "discount" | "tax" | "shipping" | "tip" | "duties",
+                        Some(minor),
+                    ) => {
+                        *field = Money::new(minor, currency).amount().into();
                     }
-                    _ => decimal_amounts(field, store),
+                    _ => decimal_amounts(field, currency),
                 }
             }
         }
-        Value::Array(items) => items.iter_mut().for_each(|item| decimal_amounts(item, store)),
+        Value::Array(items) => items.iter_mut().for_each(|item| decimal_amounts(item, currency)),
         _ => {}
     }
 }

@@ -10,8 +10,12 @@ use uuid::Uuid;
 
 use super::credentials::{Credential, Kind};
 use crate::{
-    store::{records::Record, upsert::UpsertError},
-    tenancy::{Executor, Tx},
+    store::{
+        orders::{Shipment, ShipmentStatus},
+        records::Record,
+        upsert::UpsertError,
+    },
+    tenancy::{Executor, Tenant, Tx},
 };
 
 /// The system that sends events.
@@ -42,6 +46,8 @@ pub struct Event {
 /// The result of processing an event.
 pub enum Outcome {
     Done,
+    /// It was taken, but for what staff should know of.
+    DoneWith(String),
     Ignored(&'static str),
     /// The event is tried again later, such as one that arrived before what it refers to.
     Later(String),
@@ -70,9 +76,40 @@ pub(super) enum Meaning {
         version: i64,
     },
     /// Nothing may be mailed to this address any more.
-    Suppress { email: String, reason: &'static str },
+    Suppress {
+        email: String,
+        reason: &'static str,
+    },
     /// A privacy request of a customer: to get all data, or to be erased.
-    Privacy { shopper: String, erase: bool },
+    Privacy {
+        shopper: String,
+        erase: bool,
+    },
+    /// The parcels of one fulfilment of the order with the reference `order`.
+    Parcels {
+        order: String,
+        fulfillment: String,
+        version: i64,
+        shipments: Vec<Shipment>,
+    },
+    /// What the carrier says of a fulfilment.
+    ParcelStatus {
+        order: String,
+        fulfillment: String,
+        status: ShipmentStatus,
+        version: i64,
+    },
+    /// Two shoppers, by the platform's ids, are one person. The orders go to the one that is kept.
+    Merge {
+        kept: String,
+        deleted: String,
+    },
+    OrderDeleted {
+        reference: String,
+    },
+    ProductDeleted {
+        product: String,
+    },
     /// The vendor's own code has processed it.
     Applied(Outcome),
     /// A topic that is not handled here.
@@ -92,17 +129,18 @@ pub(super) trait EventSource: Sync {
     /// The event's id and topic; none where the sender gave none.
     fn name(&self, headers: &HeaderMap, body: &[u8], json: &Value) -> Option<Name>;
 
-    /// What an event means, by its body alone.
-    fn meaning(&self, topic: &str, body: &Value) -> Meaning;
+    /// What an event of a store means, by its body alone.
+    fn meaning(&self, topic: &str, body: &Value, store: &Tenant) -> Meaning;
 
     /// The same, for events that depend on stored data. By default the body is enough.
     fn read<'a>(
         &'a self,
         _: &'a mut Tx<Executor>,
+        store: &'a Tenant,
         event: &'a Event,
         _: DateTime<Utc>,
     ) -> BoxFuture<'a, Result<Meaning, UpsertError>> {
-        Box::pin(async { Ok(self.meaning(&event.topic, &event.body)) })
+        Box::pin(async { Ok(self.meaning(&event.topic, &event.body, store)) })
     }
 }
 

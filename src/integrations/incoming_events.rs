@@ -13,7 +13,7 @@ use crate::{
     keyring::Keyring,
     mail,
     store::{
-        catalogue, erasure, privacy,
+        catalogue, erasure, merge, parcels, privacy,
         upsert::{self, UpsertError},
     },
     telemetry,
@@ -56,7 +56,7 @@ pub async fn process_due(
                 Err(UpsertError::Database(error)) if !is_about_the_event(&error) => return Err(error),
                 Err(error) => Outcome::Later(describe(&error)),
             };
-            let end = if matches!(outcome, Outcome::Done) {
+            let end = if matches!(outcome, Outcome::Done | Outcome::DoneWith(_)) {
                 "RELEASE SAVEPOINT event"
             } else {
                 "ROLLBACK TO SAVEPOINT event"
@@ -76,7 +76,7 @@ async fn apply(
     event: &Event,
     now: DateTime<Utc>,
 ) -> Result<Outcome, UpsertError> {
-    match vendors::of(event.source).read(tx, event, now).await? {
+    match vendors::of(event.source).read(tx, store, event, now).await? {
         Meaning::Applied(outcome) => Ok(outcome),
         Meaning::Unknown => Ok(Outcome::Ignored("nothing here is about this topic")),
         Meaning::Unreadable(reason) => Ok(Outcome::Later(reason)),
@@ -98,6 +98,42 @@ async fn apply(
                 false => Ok(Outcome::Later("no such variant yet".into())),
             }
         }
+        Meaning::Parcels {
+            order,
+            fulfillment,
+            version,
+            shipments,
+        } => {
+            if !incoming_webhooks::is_newer(tx, "fulfillment", &fulfillment, version).await? {
+                return Ok(Outcome::Ignored("older than what is known"));
+            }
+            let found = parcels::replace(tx, &order, &fulfillment, &shipments).await?;
+            Ok(found_or_later(found, "no such order yet"))
+        }
+        Meaning::ParcelStatus {
+            order,
+            fulfillment,
+            status,
+            version,
+        } => {
+            let event = format!("{fulfillment} event");
+            if !incoming_webhooks::is_newer(tx, "fulfillment", &event, version).await? {
+                return Ok(Outcome::Ignored("older than what is known"));
+            }
+            let found = parcels::set_status(tx, &order, &fulfillment, status).await?;
+            Ok(found_or_later(found, "no such parcel yet"))
+        }
+        Meaning::Merge { kept, deleted } => Ok(taken(&merge::shoppers(tx, &kept, &deleted).await?)),
+        Meaning::OrderDeleted { reference } => match parcels::order_deleted(tx, &reference).await? {
+            true => Ok(Outcome::DoneWith(
+                "the shop deleted the order; it is told as cancelled".into(),
+            )),
+            false => Ok(Outcome::Ignored("there is no such order")),
+        },
+        Meaning::ProductDeleted { product } => match catalogue::withdraw(tx, &product).await? {
+            true => Ok(Outcome::Done),
+            false => Ok(Outcome::Ignored("there is no such product")),
+        },
         Meaning::Records {
             kind,
             id,
@@ -107,11 +143,27 @@ async fn apply(
             if !incoming_webhooks::is_newer(tx, kind, &id, version).await? {
                 return Ok(Outcome::Ignored("older than what is known"));
             }
+            let mut notes = Vec::new();
             for record in &records {
-                upsert::apply(tx, store, record).await?;
+                notes.extend(upsert::apply(tx, store, record).await?);
             }
-            Ok(Outcome::Done)
+            Ok(taken(&notes))
         }
+    }
+}
+
+fn found_or_later(found: bool, reason: &str) -> Outcome {
+    if found {
+        Outcome::Done
+    } else {
+        Outcome::Later(reason.to_owned())
+    }
+}
+
+fn taken(notes: &[String]) -> Outcome {
+    match notes.is_empty() {
+        true => Outcome::Done,
+        false => Outcome::DoneWith(notes.join("; ")),
     }
 }
 

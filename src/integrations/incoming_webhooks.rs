@@ -135,6 +135,7 @@ pub async fn finish(
     let attempts = event.attempts + 1;
     let (state, error) = match outcome {
         Outcome::Done => ("done", None),
+        Outcome::DoneWith(notes) => ("done", Some(notes)),
         Outcome::Ignored(reason) => ("ignored", Some(reason.to_owned())),
         Outcome::Later(error) if attempts >= MAX_ATTEMPTS => ("dead", Some(error)),
         Outcome::Later(error) => ("queued", Some(error)),
@@ -156,11 +157,12 @@ pub async fn finish(
     Ok(())
 }
 
-/// Whether a version of a thing is newer than all that were seen before; if so, it is remembered.
+/// Whether a version of a thing is not older than all that were seen before; if so, it is remembered. Of two with the same version the one
+/// that arrives later wins, because clocks of other systems may have whole seconds.
 pub async fn is_newer(tx: &mut Tx<Executor>, kind: &str, external_id: &str, version: i64) -> Result<bool, sqlx::Error> {
     let newer = sqlx::query!(
         "INSERT INTO record_versions AS v (tenant_id, kind, external_id, version) VALUES ($1, $2, $3, $4)
-        ON CONFLICT (tenant_id, kind, external_id) DO UPDATE SET version = excluded.version WHERE excluded.version > v.version",
+        ON CONFLICT (tenant_id, kind, external_id) DO UPDATE SET version = excluded.version WHERE excluded.version >= v.version",
         tx.tenant_id().as_uuid(),
         kind,
         external_id,

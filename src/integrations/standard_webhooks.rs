@@ -11,6 +11,8 @@ use super::{
 };
 
 /// A sender of Standard Webhooks.
+use crate::tenancy::Tenant;
+
 pub(super) struct StandardWebhooks {
     /// The kind of the secrets that it signs with.
     pub secrets: Kind,
@@ -35,7 +37,7 @@ impl EventSource for StandardWebhooks {
         })
     }
 
-    fn meaning(&self, topic: &str, body: &Value) -> Meaning {
+    fn meaning(&self, topic: &str, body: &Value, _: &Tenant) -> Meaning {
         (self.meaning)(topic, body)
     }
 }

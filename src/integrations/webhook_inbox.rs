@@ -32,7 +32,7 @@ pub struct IncomingEvent {
     pub topic: String,
     pub state: ReceivedState,
     pub attempts: i32,
-    /// Why the last attempt failed.
+    /// Why the last attempt failed, or what of the event could not be taken.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_error: Option<String>,
     pub received_at: DateTime<Utc>,

@@ -162,3 +162,17 @@ pub async fn set_available(tx: &mut Tx<Executor>, item_id: &str, available: bool
     .await?;
     Ok(set.rows_affected() == 1)
 }
+
+/// Takes a product off the store: none of its variants can be ordered any more. False when there is no such product.
+pub async fn withdraw(tx: &mut Tx<Executor>, product: &str) -> Result<bool, sqlx::Error> {
+    let found = sqlx::query_scalar!(
+        r#"WITH withdrawn AS (UPDATE variants v SET available = false FROM products p
+            WHERE p.tenant_id = $1 AND p.external_id = $2 AND (v.tenant_id, v.product_id) = (p.tenant_id, p.id))
+        SELECT EXISTS (SELECT FROM products WHERE tenant_id = $1 AND external_id = $2) AS "found!""#,
+        tx.tenant_id().as_uuid(),
+        product
+    )
+    .fetch_one(&mut **tx)
+    .await?;
+    Ok(found)
+}

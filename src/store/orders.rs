@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use sqlx::types::Json;
-use validator::Validate;
+use validator::{Validate, ValidationError};
 
 use super::{Address, Options, order_number};
 use crate::{
@@ -24,7 +24,13 @@ pub enum OrderStatus {
     Pending,
     /// Items were changed once; they cannot be changed again.
     PendingItemsModified,
+    /// Sent on its way, as the store's own records say.
     Processed,
+    /// Some of its goods were sent.
+    PartlyShipped,
+    /// All of its goods were sent; no carrier has said that they arrived.
+    Shipped,
+    OutForDelivery,
     Delivered,
     Cancelled,
     ReturnRequested,
@@ -44,6 +50,12 @@ pub struct Order {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub placed_at: Option<DateTime<Utc>>,
     pub total: Money,
+    /// What the total is made of, where it is more than the sum of the lines.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub total_parts: Option<TotalParts>,
+    /// What is still to be paid, after a part was paid.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unpaid: Option<Money>,
     pub lines: Vec<Line>,
     pub shipments: Vec<Shipment>,
     pub payments: Vec<Payment>,
@@ -69,6 +81,77 @@ pub struct Line {
     pub quantity: u32,
 }
 
+/// What an order's total is made of: goods, less the discount, plus the rest. The tax is in the prices where `tax_included` says so.
+#[derive(Clone, Serialize, utoipa::ToSchema)]
+pub struct TotalParts {
+    pub goods: Money,
+    pub discount: Money,
+    pub tax: Money,
+    pub tax_included: bool,
+    pub shipping: Money,
+    pub tip: Money,
+    pub duties: Money,
+}
+
+/// An order's totals as they are stored, in minor units.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct StoredTotals {
+    pub total: i64,
+    pub discount: i64,
+    pub tax: i64,
+    pub tax_included: bool,
+    pub shipping: i64,
+    pub tip: i64,
+    pub duties: i64,
+}
+
+impl StoredTotals {
+    /// The parts, if they add up to the total with these goods: a sum that does not add up is told by nobody.
+    fn parts(self, goods: i64, currency: Currency) -> Option<TotalParts> {
+        let tax = if self.tax_included { 0 } else { self.tax };
+        let sum = goods - self.discount + tax + self.shipping + self.tip + self.duties;
+        let money = |minor| Money::new(minor, currency);
+        (sum == self.total && goods != self.total).then(|| TotalParts {
+            goods: money(goods),
+            discount: money(self.discount),
+            tax: money(self.tax),
+            tax_included: self.tax_included,
+            shipping: money(self.shipping),
+            tip: money(self.tip),
+            duties: money(self.duties),
+        })
+    }
+}
+
+/// What a carrier says of a parcel.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::Type, utoipa::ToSchema, schemars::JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
+pub enum ShipmentStatus {
+    Sent,
+    OutForDelivery,
+    /// Nobody was there to take it.
+    Attempted,
+    ReadyForPickup,
+    Delivered,
+    Delayed,
+    Failed,
+}
+
+impl ShipmentStatus {
+    /// The status of an order whose goods were all sent in parcels of which the carriers say this.
+    pub fn of_order(parcels: &[Option<Self>]) -> OrderStatus {
+        let are = |status| parcels.iter().filter(|parcel| **parcel == Some(status)).count();
+        match (are(Self::Delivered), are(Self::OutForDelivery)) {
+            (delivered, _) if delivered > 0 && delivered == parcels.len() => OrderStatus::Delivered,
+            (_, on_the_way) if on_the_way > 0 => OrderStatus::OutForDelivery,
+            _ => OrderStatus::Shipped,
+        }
+    }
+}
+
 /// A parcel on its way.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Validate, utoipa::ToSchema)]
 pub struct Shipment {
@@ -79,8 +162,27 @@ pub struct Shipment {
     pub tracking_number: String,
     #[validate(length(max = 1000), custom(function = crate::text::single_lines))]
     pub item_ids: Vec<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shipped_at: Option<DateTime<Utc>>,
+    /// The carrier's page about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[validate(length(max = 1000), custom(function = https_address))]
+    pub url: Option<String>,
+    /// What the carrier says of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<ShipmentStatus>,
+    /// The platform's id of the fulfilment that it belongs to.
+    #[serde(default, skip_serializing)]
+    #[schema(ignore)]
+    pub fulfillment: Option<String>,
+}
+
+fn https_address(url: &str) -> Result<(), ValidationError> {
+    crate::text::single_line(url)?;
+    match url.starts_with("https://") && url::Url::parse(url).is_ok_and(|url| url.username().is_empty()) {
+        true => Ok(()),
+        false => Err(ValidationError::new("url").with_message("must be an https:// address".into())),
+    }
 }
 
 /// Money that moved for an order.
@@ -128,6 +230,7 @@ struct OrderRow {
     number: String,
     status: OrderStatus,
     currency: String,
+    totals: Option<Json<StoredTotals>>,
     placed_at: Option<DateTime<Utc>>,
     address: Json<Address>,
     lines: Vec<Json<LineRow>>,
@@ -161,11 +264,11 @@ pub async fn by_number<R: Role>(tx: &mut Tx<R>, number: &str) -> Result<Option<O
     // Lines, shipments and payments come as JSON arrays in the field order of their rows: the cheapest shape for Postgres to build.
     let row = sqlx::query_as!(
         OrderRow,
-        r#"SELECT o.id AS "id: OrderId", o.version, o.number, o.status AS "status: OrderStatus", o.currency, o.placed_at,
+        r#"SELECT o.id AS "id: OrderId", o.version, o.number, o.status AS "status: OrderStatus", o.currency, o.totals AS "totals: Json<StoredTotals>", o.placed_at,
             o.address AS "address: Json<Address>",
             ARRAY(SELECT json_build_array(l.item_id, l.product_id, l.name, l.options, l.price_minor, l.quantity) FROM order_lines l
                 WHERE (l.tenant_id, l.order_id) = (o.tenant_id, o.id) ORDER BY l.position) AS "lines!: Vec<Json<LineRow>>",
-            ARRAY(SELECT json_build_array(s.carrier, s.tracking_number, s.item_ids, s.shipped_at) FROM shipments s
+            ARRAY(SELECT json_build_array(s.carrier, s.tracking_number, s.item_ids, s.shipped_at, s.url, s.status, s.fulfillment) FROM shipments s
                 WHERE (s.tenant_id, s.order_id) = (o.tenant_id, o.id) ORDER BY s.position) AS "shipments!: Vec<Json<Shipment>>",
             ARRAY(SELECT json_build_array(p.kind, p.amount_minor, m.external_id, p.left_minor, p.confirmed)
                 FROM order_payments p JOIN payment_methods m ON (m.tenant_id, m.id) = (p.tenant_id, p.payment_method_id)
@@ -187,30 +290,42 @@ pub async fn by_number<R: Role>(tx: &mut Tx<R>, number: &str) -> Result<Option<O
     let Some(row) = row else { return Ok(None) };
     let currency = currency(&row.currency)?;
     let lines: Vec<Line> = row.lines.into_iter().map(|line| line.0.priced_in(currency)).collect();
+    let payments: Vec<Payment> = row
+        .payments
+        .into_iter()
+        .map(|payment| payment.0.paid_in(currency))
+        .collect();
+    let goods = lines
+        .iter()
+        .map(|line| line.price.minor * i64::from(line.quantity))
+        .sum();
+    let totals = row.totals.map(|totals| totals.0);
+    let total = totals.map_or(goods, |totals| totals.total);
     Ok(Some(Order {
         id: row.id,
         version: row.version,
         number: row.number,
         status: row.status,
         placed_at: row.placed_at,
-        total: Money::new(
-            lines
-                .iter()
-                .map(|line| line.price.minor * i64::from(line.quantity))
-                .sum(),
-            currency,
-        ),
+        total: Money::new(total, currency),
+        total_parts: totals.and_then(|totals| totals.parts(goods, currency)),
+        unpaid: unpaid(total, &payments).map(|minor| Money::new(minor, currency)),
         lines,
         shipments: row.shipments.into_iter().map(|shipment| shipment.0).collect(),
-        payments: row
-            .payments
-            .into_iter()
-            .map(|payment| payment.0.paid_in(currency))
-            .collect(),
+        payments,
         address: row.address.0,
         promised: None,
         pictures: row.pictures.into_iter().map(|picture| picture.0).collect(),
     }))
+}
+
+/// What is left to pay of an order of which a part was paid. Refunds do not count: what was given back is not owed again.
+fn unpaid(total: i64, payments: &[Payment]) -> Option<i64> {
+    let paid = payments
+        .iter()
+        .filter(|payment| payment.kind == PaymentKind::Payment && !payment.pending);
+    let paid: i64 = paid.map(|payment| payment.amount.minor).sum();
+    (0 < paid && paid < total).then_some(total - paid)
 }
 
 /// The number of the one order of the bound shopper that a parcel of this tracking number belongs to.
@@ -243,7 +358,7 @@ pub async fn list<R: Role>(
 ) -> Result<Vec<OrderSummary>, sqlx::Error> {
     sqlx::query!(
         r#"SELECT o.id AS "id: OrderId", o.number, o.status AS "status: OrderStatus", o.currency, o.placed_at,
-            coalesce(l.total, 0) AS "total!", coalesce(l.items, '{}') AS "items!"
+            coalesce((o.totals ->> 'total')::bigint, l.total, 0) AS "total!", coalesce(l.items, '{}') AS "items!"
         FROM orders o LEFT JOIN LATERAL (
             SELECT sum(price_minor * quantity)::bigint AS total, array_agg(name ORDER BY position) AS items
             FROM order_lines l WHERE (l.tenant_id, l.order_id) = (o.tenant_id, o.id)) l ON true

@@ -55,8 +55,9 @@ pub struct VariantRecord {
 pub struct ShopperRecord {
     #[validate(length(min = 1, max = 120), custom(function = text::single_line))]
     pub id: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[validate(email, length(max = 254), custom(function = text::single_line))]
-    pub email: String,
+    pub email: Option<String>,
     #[validate(length(max = 120), custom(function = text::single_line))]
     pub first_name: String,
     #[validate(length(max = 120), custom(function = text::single_line))]
@@ -67,6 +68,10 @@ pub struct ShopperRecord {
     #[serde(default)]
     #[validate(nested, length(max = 100))]
     pub payment_methods: Vec<PaymentMethodRecord>,
+    /// Whether a platform's event tells of the shopper: then what it does not tell stays, and an e-mail address that another shopper has is
+    /// left out.
+    #[serde(skip)]
+    pub from_platform: bool,
 }
 
 #[derive(Serialize, Deserialize, Validate)]
@@ -106,8 +111,19 @@ pub enum PaymentMethodKind {
 pub struct OrderRecord {
     #[validate(length(min = 1, max = 64), custom(function = text::single_line))]
     pub number: String,
-    /// The shopper's `id`.
-    pub shopper: String,
+    /// The shopper's `id`. An order without one belongs to whoever has its e-mail address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shopper: Option<String>,
+    /// The address that the order was placed with, where it has no shopper.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[validate(email, length(max = 254), custom(function = text::single_line))]
+    pub email: Option<String>,
+    /// ISO 4217 code; without it the store's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub currency: Option<String>,
+    /// What the order costs besides its goods. Without it the total is the sum of the lines.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub totals: Option<TotalsRecord>,
     /// The shop platform's id of the order (Shopify: `gid://shopify/Order/…`); with it, changes are made there too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[validate(length(max = 200), custom(function = text::single_line))]
@@ -117,7 +133,8 @@ pub struct OrderRecord {
     pub placed_at: Option<DateTime<Utc>>,
     #[validate(nested)]
     pub address: Address,
-    #[validate(nested, length(min = 1, max = 1000))]
+    #[serde(default)]
+    #[validate(nested, length(max = 1000))]
     pub lines: Vec<LineRecord>,
     #[serde(default)]
     #[validate(nested, length(max = 100))]
@@ -125,13 +142,41 @@ pub struct OrderRecord {
     #[serde(default)]
     #[validate(length(max = 1000))]
     pub payments: Vec<PaymentRecord>,
-    /// Whether `payments` has one payment, of all that was paid so far, and the refunds that are known by now. A platform's events are so;
-    /// a store's own records name every payment, and one that is missing is an error.
+    /// Whether a platform's event tells of the order. Then `payments` has one payment, of all that was paid so far, and the refunds that are
+    /// known by now, without a payment method; a store's own records name every payment, and one that is missing is an error.
     #[serde(skip)]
-    pub payments_so_far: bool,
+    pub from_platform: bool,
+    /// What of the platform's order could not be taken, for staff.
+    #[serde(skip)]
+    pub notes: Vec<String>,
     /// Refunds that the platform was asked for and could not pay out, each with the number of its attempt.
     #[serde(skip)]
     pub failed_refunds: Vec<(MovementId, i32)>,
+}
+
+/// What an order costs. Amounts are decimal text in the order's currency; what is not told is 0.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TotalsRecord {
+    pub total: String,
+    /// What was taken off the price of the goods.
+    #[serde(default = "zero")]
+    pub discount: String,
+    #[serde(default = "zero")]
+    pub tax: String,
+    /// Whether the prices have the tax in them.
+    #[serde(default)]
+    pub tax_included: bool,
+    #[serde(default = "zero")]
+    pub shipping: String,
+    #[serde(default = "zero")]
+    pub tip: String,
+    #[serde(default = "zero")]
+    pub duties: String,
+}
+
+fn zero() -> String {
+    "0".to_owned()
 }
 
 #[derive(Serialize, Deserialize, Validate)]

@@ -7,8 +7,8 @@ use uuid::Uuid;
 use validator::Validate;
 
 use super::{
-    order_number,
-    orders::{self, Line, OrderStatus, PaymentKind, Shipment},
+    merge, order_number,
+    orders::{self, Line, OrderStatus, PaymentKind, Shipment, ShipmentStatus, StoredTotals},
     profile,
     records::{LineRecord, OrderRecord, PaymentMethodKind, PaymentRecord, ProductRecord, Record, ShopperRecord},
 };
@@ -52,10 +52,10 @@ impl From<LedgerError> for UpsertError {
     }
 }
 
-/// Stores one record. After an error the caller rolls back, and nothing of it is kept.
-pub async fn apply(tx: &mut Tx<Executor>, store: &Tenant, record: &Record) -> Result<(), UpsertError> {
+/// Stores one record. Returns what of a platform's record could not be taken. After an error the caller rolls back, and nothing of it is kept.
+pub async fn apply(tx: &mut Tx<Executor>, store: &Tenant, record: &Record) -> Result<Vec<String>, UpsertError> {
     match record {
-        Record::Product(product) => self::product(tx, store, valid(product)?).await,
+        Record::Product(product) => self::product(tx, store, valid(product)?).await.map(|()| Vec::new()),
         Record::Shopper(shopper) => self::shopper(tx, store, valid(shopper)?).await,
         Record::Order(order) => self::order(tx, store, valid(order)?).await,
     }
@@ -153,13 +153,22 @@ async fn adopt(tx: &mut Tx<Executor>, store: &Tenant, external_id: &str, email: 
     Ok(())
 }
 
-async fn shopper(tx: &mut Tx<Executor>, store: &Tenant, shopper: &ShopperRecord) -> Result<(), UpsertError> {
-    let email = shopper.email.trim().to_lowercase();
-    adopt(tx, store, &shopper.id, &email).await?;
+async fn shopper(tx: &mut Tx<Executor>, store: &Tenant, shopper: &ShopperRecord) -> Result<Vec<String>, UpsertError> {
+    let mut notes = Vec::new();
+    let mut email = shopper.email.as_deref().map(|email| email.trim().to_lowercase());
+    if let Some(address) = &email {
+        adopt(tx, store, &shopper.id, address).await?;
+        if shopper.from_platform && has_other(tx, &shopper.id, address).await? {
+            notes.push("the e-mail address belongs to another customer; it was left there".to_owned());
+            email = None;
+        }
+    }
     let id = sqlx::query_scalar!(
         r#"INSERT INTO shoppers (tenant_id, shopper_id, external_id, email, first_name, last_name, address) VALUES ($1, $2, $3, $4, $5, $6, $7)
-        ON CONFLICT (tenant_id, external_id) DO UPDATE SET email = excluded.email, first_name = excluded.first_name,
-            last_name = excluded.last_name, address = excluded.address
+        ON CONFLICT (tenant_id, external_id) DO UPDATE SET email = CASE WHEN $8 THEN coalesce(excluded.email, shoppers.email) ELSE excluded.email END,
+            first_name = CASE WHEN $8 THEN coalesce(nullif(excluded.first_name, ''), shoppers.first_name) ELSE excluded.first_name END,
+            last_name = CASE WHEN $8 THEN coalesce(nullif(excluded.last_name, ''), shoppers.last_name) ELSE excluded.last_name END,
+            address = CASE WHEN $8 THEN coalesce(excluded.address, shoppers.address) ELSE excluded.address END
         RETURNING shopper_id AS "id: ShopperId""#,
         store.id.as_uuid(),
         Uuid::now_v7(),
@@ -167,7 +176,8 @@ async fn shopper(tx: &mut Tx<Executor>, store: &Tenant, shopper: &ShopperRecord)
         email,
         shopper.first_name,
         shopper.last_name,
-        shopper.address.as_ref().map(Json) as _
+        shopper.address.as_ref().map(Json) as _,
+        shopper.from_platform
     )
     .fetch_one(&mut **tx)
     .await
@@ -206,39 +216,128 @@ async fn shopper(tx: &mut Tx<Executor>, store: &Tenant, shopper: &ShopperRecord)
             return Err(UpsertError::Foreign("a payment method"));
         }
     }
-    Ok(())
+    Ok(notes)
 }
 
-async fn order(tx: &mut Tx<Executor>, store: &Tenant, order: &OrderRecord) -> Result<(), UpsertError> {
-    let shopper = sqlx::query_scalar!(
-        r#"SELECT shopper_id AS "id: ShopperId" FROM shoppers WHERE external_id = $1"#,
-        order.shopper
+/// Whether another shopper has an e-mail address.
+async fn has_other(tx: &mut Tx<Executor>, external_id: &str, email: &str) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM shoppers WHERE tenant_id = $1 AND email = $2 AND external_id <> $3) AS "other!""#,
+        tx.tenant_id().as_uuid(),
+        email,
+        external_id
+    )
+    .fetch_one(&mut **tx)
+    .await
+}
+
+/// Whose order it is: the shopper whom it names; else whoever has its e-mail address; else whose it was before. A new shopper is made where
+/// nobody is known, under an id of our own, so that the platform's customer with that address takes it over later (`adopt`).
+async fn owner(tx: &mut Tx<Executor>, store: &Tenant, order: &OrderRecord) -> Result<ShopperId, UpsertError> {
+    let email = order.email.as_deref().map(|email| email.trim().to_lowercase());
+    let found = sqlx::query_scalar!(
+        r#"SELECT shopper_id AS "id: ShopperId" FROM shoppers s WHERE tenant_id = $1 AND CASE WHEN $2::text IS NOT NULL THEN external_id = $2
+            WHEN $3::text IS NOT NULL THEN email = $3
+            ELSE EXISTS (SELECT FROM orders o WHERE (o.tenant_id, o.shopper_id) = (s.tenant_id, s.shopper_id) AND o.bare_number = ltrim($4, '#')) END"#,
+        store.id.as_uuid(),
+        order.shopper,
+        email,
+        order.number
     )
     .fetch_optional(&mut **tx)
-    .await?
-    .ok_or_else(|| UpsertError::NoShopper(order.shopper.clone()))?;
-    let stored = sqlx::query_scalar!(
-        r#"INSERT INTO orders (tenant_id, shopper_id, id, number, folded_number, status, currency, address, placed_at, reference)
-        VALUES ($1, $2, $3, $4, $10, $5, $6, $7, $8, $9)
+    .await?;
+    match (found, &order.shopper) {
+        (Some(found), _) => Ok(found),
+        (None, Some(named)) => Err(UpsertError::NoShopper(named.clone())),
+        (None, None) => {
+            let new = ShopperId::new();
+            sqlx::query!(
+                "INSERT INTO shoppers (tenant_id, shopper_id, external_id, email, first_name, last_name) VALUES ($1, $2, $3, $4, '', '')",
+                store.id.as_uuid(),
+                new.as_uuid(),
+                new.to_string(),
+                email
+            )
+            .execute(&mut **tx)
+            .await?;
+            Ok(new)
+        }
+    }
+}
+
+/// What a platform's order was paid with: the platform does not say more than that it was. One a shopper.
+pub(super) async fn platform_method(tx: &mut Tx<Executor>, shopper: ShopperId) -> Result<String, sqlx::Error> {
+    sqlx::query_scalar!(
+        "INSERT INTO payment_methods (tenant_id, shopper_id, id, external_id, kind)
+        SELECT tenant_id, shopper_id, $3, left('shopify-' || external_id, 120), 'credit_card' FROM shoppers WHERE tenant_id = $1 AND shopper_id = $2
+        ON CONFLICT (tenant_id, external_id) DO UPDATE SET kind = payment_methods.kind RETURNING external_id",
+        tx.tenant_id().as_uuid(),
+        shopper.as_uuid(),
+        Uuid::now_v7()
+    )
+    .fetch_one(&mut **tx)
+    .await
+}
+
+fn totals_of(order: &OrderRecord, currency: Currency) -> Result<Option<StoredTotals>, UpsertError> {
+    let Some(totals) = &order.totals else { return Ok(None) };
+    Ok(Some(StoredTotals {
+        total: minor("totals.total", &totals.total, currency)?,
+        discount: minor("totals.discount", &totals.discount, currency)?,
+        tax: minor("totals.tax", &totals.tax, currency)?,
+        tax_included: totals.tax_included,
+        shipping: minor("totals.shipping", &totals.shipping, currency)?,
+        tip: minor("totals.tip", &totals.tip, currency)?,
+        duties: minor("totals.duties", &totals.duties, currency)?,
+    }))
+}
+
+async fn order(tx: &mut Tx<Executor>, store: &Tenant, order: &OrderRecord) -> Result<Vec<String>, UpsertError> {
+    let mut notes = order.notes.clone();
+    let currency = match &order.currency {
+        None => store.currency,
+        Some(code) => code.parse().map_err(|error| UpsertError::Money("currency", error))?,
+    };
+    let totals = totals_of(order, currency)?;
+    let mut shopper = owner(tx, store, order).await?;
+    let mut method = match order.from_platform {
+        true => Some(platform_method(tx, shopper).await?),
+        false => None,
+    };
+    if order.from_platform
+        && let Some(before) = merge::owner_of(tx, &order.number, order.reference.as_deref()).await?
+        && before != shopper
+        && !merge::move_order(tx, &order.number, shopper, method.as_deref()).await?
+    {
+        notes.push(
+            "the order belongs to another customer now; requests were made for it, so it stays with the one before"
+                .to_owned(),
+        );
+        shopper = before;
+        method = Some(platform_method(tx, shopper).await?);
+    }
+    let (is_new, stored) = sqlx::query!(
+        r#"INSERT INTO orders (tenant_id, shopper_id, id, number, folded_number, status, currency, address, placed_at, reference, totals)
+        VALUES ($1, $2, $3, $4, $10, $5, $6, $7, $8, $9, $11)
         ON CONFLICT (tenant_id, bare_number) DO UPDATE SET number = excluded.number, folded_number = excluded.folded_number, reference = coalesce(excluded.reference, orders.reference) WHERE orders.shopper_id = excluded.shopper_id
-        RETURNING id AS "id: OrderId""#,
+        RETURNING id AS "id: OrderId", xmax = 0 AS "is_new!""#,
         store.id.as_uuid(),
         shopper.as_uuid(),
         Uuid::now_v7(),
         order.number,
         order.status as OrderStatus as _,
-        store.currency.to_string(),
+        currency.to_string(),
         Json(&order.address) as _,
         order.placed_at,
         order.reference,
-        order_number::fold(&order.number)
+        order_number::fold(&order.number),
+        totals.map(Json) as _
     )
     .fetch_optional(&mut **tx)
     .await?
+    .map(|row| (row.is_new, row.id))
     .ok_or(UpsertError::Foreign("the order number"))?;
-    let known = orders::by_number(tx, &order.number)
-        .await?
-        .filter(|known| !known.lines.is_empty());
+    let known = orders::by_number(tx, &order.number).await?.filter(|_| !is_new);
     ledger::lock(tx, stored).await?;
     let now = crate::clock::now();
     for (movement, attempt) in &order.failed_refunds {
@@ -249,20 +348,23 @@ async fn order(tx: &mut Tx<Executor>, store: &Tenant, order: &OrderRecord) -> Re
             ledger::fail(tx, *movement, "the shop could not pay the refund out", now).await?;
         }
     }
-    let told = reconcile(&ledger::known(tx, stored).await?, order, store.currency)?;
+    // The currency of an order is that of its ledger, so it stays as it was told first.
+    let currency = known.as_ref().map_or(currency, |known| known.total.currency);
+    let told = reconcile(&ledger::known(tx, stored).await?, order, method.as_deref(), currency)?;
     for request in &told.confirmed {
         ledger::confirm_request(tx, *request, now).await?;
     }
     if let Some(known) = &known {
-        if told.new.is_empty() && same(known, order, store.currency)? {
-            return Ok(());
+        if told.new.is_empty() && same(known, order, currency)? && totals_are(tx, stored, totals).await? {
+            return Ok(notes);
         }
         sqlx::query!(
-            "UPDATE orders SET status = $2, address = $3, placed_at = $4, version = version + 1 WHERE id = $1",
+            "UPDATE orders SET status = $2, address = $3, placed_at = $4, totals = $5, version = version + 1 WHERE id = $1",
             stored.as_uuid(),
             order.status as OrderStatus as _,
             Json(&order.address) as _,
-            order.placed_at
+            order.placed_at,
+            totals.map(Json) as _
         )
         .execute(&mut **tx)
         .await?;
@@ -270,18 +372,30 @@ async fn order(tx: &mut Tx<Executor>, store: &Tenant, order: &OrderRecord) -> Re
     let lines = order
         .lines
         .iter()
-        .map(|line| line_of(line, store.currency))
+        .map(|line| line_of(line, currency))
         .collect::<Result<Vec<_>, _>>()?;
     orders::replace_lines(tx, shopper, stored, &lines).await?;
     shipments(tx, store, shopper, stored, &order.shipments).await?;
     for (payment, amount) in told.new {
-        let method = profile::payment_method(tx, shopper, &payment.payment_method)
+        let name = method.as_deref().unwrap_or(&payment.payment_method);
+        let method = profile::payment_method(tx, shopper, name)
             .await?
-            .ok_or_else(|| UpsertError::NoPaymentMethod(payment.payment_method.clone()))?;
+            .ok_or_else(|| UpsertError::NoPaymentMethod(name.to_owned()))?;
         let reference = payment.reference.as_deref();
         ledger::record(tx, (stored, method), direction(payment.kind), amount, reference, now).await?;
     }
-    Ok(())
+    Ok(notes)
+}
+
+/// Whether an order has these totals.
+async fn totals_are(tx: &mut Tx<Executor>, order: OrderId, totals: Option<StoredTotals>) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"SELECT totals IS NOT DISTINCT FROM $2 AS "same!" FROM orders WHERE id = $1"#,
+        order.as_uuid(),
+        totals.map(Json) as _
+    )
+    .fetch_one(&mut **tx)
+    .await
 }
 
 fn direction(kind: PaymentKind) -> Direction {
@@ -305,6 +419,7 @@ struct Reconciliation<'a> {
 fn reconcile<'a>(
     known: &[Known],
     order: &'a OrderRecord,
+    method: Option<&str>,
     currency: Currency,
 ) -> Result<Reconciliation<'a>, UpsertError> {
     let mut open: Vec<&Known> = known.iter().collect();
@@ -314,7 +429,7 @@ fn reconcile<'a>(
     };
     for payment in &order.payments {
         let amount = minor("payments.amount", &payment.amount, currency)?;
-        if order.payments_so_far && payment.kind == PaymentKind::Payment {
+        if order.from_platform && payment.kind == PaymentKind::Payment {
             let paid = known.iter().filter(|known| known.direction == Direction::In);
             let more = amount - paid.map(|known| known.amount_minor).sum::<i64>();
             if more > 0 {
@@ -323,8 +438,12 @@ fn reconcile<'a>(
             continue;
         }
         let found = open.iter().position(|known| {
-            (known.direction, known.amount_minor, &known.payment_method)
-                == (direction(payment.kind), amount, &payment.payment_method)
+            (known.direction, known.amount_minor, known.payment_method.as_str())
+                == (
+                    direction(payment.kind),
+                    amount,
+                    method.unwrap_or(&payment.payment_method),
+                )
         });
         match found.map(|at| open.remove(at)) {
             // Stripe itself reports the results of its movements.
@@ -334,7 +453,7 @@ fn reconcile<'a>(
         }
     }
     let is_missing = open.iter().any(|known| known.provider == Provider::Store);
-    match is_missing && !order.payments_so_far {
+    match is_missing && !order.from_platform {
         true => Err(UpsertError::PaymentsChanged),
         false => Ok(told),
     }
@@ -384,7 +503,8 @@ async fn shipments(
         .await?;
     for (position, shipment) in (0..).zip(shipments) {
         sqlx::query!(
-            "INSERT INTO shipments (tenant_id, shopper_id, order_id, position, carrier, tracking_number, item_ids, shipped_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+            "INSERT INTO shipments (tenant_id, shopper_id, order_id, position, carrier, tracking_number, item_ids, shipped_at, url, status, fulfillment)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
             store.id.as_uuid(),
             shopper.as_uuid(),
             order.as_uuid(),
@@ -392,7 +512,10 @@ async fn shipments(
             shipment.carrier,
             shipment.tracking_number,
             &shipment.item_ids,
-            shipment.shipped_at
+            shipment.shipped_at,
+            shipment.url,
+            shipment.status as Option<ShipmentStatus> as _,
+            shipment.fulfillment
         )
         .execute(&mut **tx)
         .await?;

@@ -107,7 +107,7 @@ async fn import_line(tx: &mut Tx<Executor>, store: &Tenant, line: &str) -> Resul
         "ROLLBACK TO SAVEPOINT line"
     };
     sqlx::query(end).execute(&mut **tx).await?;
-    Ok(applied.map(|()| record).map_err(|error| match &error {
+    Ok(applied.map(|_| record).map_err(|error| match &error {
         upsert::UpsertError::Database(cause) => format!("{error}: {}", telemetry::cause(cause)),
         _ => error.to_string(),
     }))

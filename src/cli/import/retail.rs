@@ -132,11 +132,12 @@ fn shopper(id: String, user: User) -> Record {
     });
     Record::Shopper(ShopperRecord {
         id,
-        email: user.email,
+        email: Some(user.email),
         first_name: user.name.first_name,
         last_name: user.name.last_name,
         address: Some(user.address),
         payment_methods: payment_methods.collect(),
+        from_platform: false,
     })
 }
 
@@ -159,6 +160,9 @@ fn order(order: RetailOrder) -> Record {
                 tracking_number,
                 item_ids: item_ids.clone(),
                 shipped_at: None,
+                url: None,
+                status: None,
+                fulfillment: None,
             })
     });
     let payments = order.payment_history.into_iter().map(|transaction| PaymentRecord {
@@ -170,14 +174,18 @@ fn order(order: RetailOrder) -> Record {
     Record::Order(OrderRecord {
         reference: None,
         number: order.order_id,
-        shopper: order.user_id,
+        shopper: Some(order.user_id),
+        email: None,
+        currency: None,
+        totals: None,
         status: order.status,
         placed_at: None,
         address: order.address,
         lines: lines.collect(),
         shipments: shipments.collect(),
         payments: payments.collect(),
-        payments_so_far: false,
+        from_platform: false,
+        notes: Vec::new(),
         failed_refunds: Vec::new(),
     })
 }

@@ -1,8 +1,13 @@
 //! Shopify: its webhooks come in, changes of orders go out to its Admin API.
 
 pub mod admin_api;
+mod body;
+mod customers;
+mod fulfillments;
 mod orders;
+mod products;
 mod signature;
+mod topics;
 
 use axum::http::HeaderMap;
 use chrono::{DateTime, Utc};
@@ -14,6 +19,7 @@ use super::{
     event_source::{EventSource, Meaning, Name, short},
     signatures::text,
 };
+use crate::tenancy::Tenant;
 
 pub(super) struct Shopify;
 
@@ -34,7 +40,7 @@ impl EventSource for Shopify {
         })
     }
 
-    fn meaning(&self, topic: &str, body: &Value) -> Meaning {
-        orders::meaning(topic, body)
+    fn meaning(&self, topic: &str, body: &Value, store: &Tenant) -> Meaning {
+        topics::meaning(topic, body, store)
     }
 }

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     store::upsert::UpsertError,
-    tenancy::{Executor, Tx},
+    tenancy::{Executor, Tenant, Tx},
 };
 
 pub(super) struct Stripe;
@@ -42,13 +42,14 @@ impl EventSource for Stripe {
     }
 
     /// What a payment event means depends on the ledger.
-    fn meaning(&self, _: &str, _: &Value) -> Meaning {
+    fn meaning(&self, _: &str, _: &Value, _: &Tenant) -> Meaning {
         Meaning::Unknown
     }
 
     fn read<'a>(
         &'a self,
         tx: &'a mut Tx<Executor>,
+        _: &'a Tenant,
         event: &'a Event,
         now: DateTime<Utc>,
     ) -> BoxFuture<'a, Result<Meaning, UpsertError>> {

@@ -122,20 +122,79 @@ fn names(value: &Value, field: &str, name: &str) -> String {
 }
 
 fn render_order(order: &Value, language: Language) -> Option<String> {
-    let parcels = list(order, "shipments").len();
-    let numbers = names(order, "shipments", "tracking_number");
-    let tracking =
-        TextKey("fallback-tracking").with(language, &[("parcels", parcels.into()), ("numbers", numbers.into())]);
     given(order, "status")?;
-    let items = Some(names(order, "lines", "name")).filter(|items| !items.is_empty())?;
+    let items = names(order, "lines", "name");
+    let key = match items.is_empty() {
+        true => TextKey("fallback-empty-order"),
+        false => TextKey("fallback-order"),
+    };
     let values = [
         ("number", given(order, "number")?.into()),
         ("items", items.into()),
         ("status", status(order, language).into()),
-        ("tracking", tracking.into()),
-        ("total", money(&order["total"], language)?.into()),
     ];
-    Some(TextKey("fallback-order").with(language, &values))
+    let what = key.with(language, &values);
+    let total = total(order, language)?;
+    let told = [
+        Some(what),
+        tracking(order, language),
+        Some(total),
+        unpaid(order, language),
+    ];
+    Some(told.into_iter().flatten().collect::<Vec<String>>().join(" "))
+}
+
+/// The numbers of an order's parcels, each with the carrier's page where it is known. An order that was sent may have none.
+fn tracking(order: &Value, language: Language) -> Option<String> {
+    let tell = |parcel: &Value| match given(parcel, "url") {
+        Some(url) => format!("{} ({url})", text(parcel, "tracking_number")),
+        None => text(parcel, "tracking_number").to_owned(),
+    };
+    let numbers: Vec<String> = list(order, "shipments").iter().map(tell).collect();
+    let is_waiting = matches!(text(order, "status"), "pending" | "pending_items_modified");
+    (is_waiting || !numbers.is_empty()).then(|| {
+        let values = [
+            ("parcels", numbers.len().into()),
+            ("numbers", numbers.join(", ").into()),
+        ];
+        TextKey("fallback-tracking").with(language, &values)
+    })
+}
+
+/// The total, with what it is made of where that is more than the goods.
+fn total(order: &Value, language: Language) -> Option<String> {
+    let total = ("total", money(&order["total"], language)?.into());
+    let parts = &order["total_parts"];
+    let tell = |(field, key): (&str, TextKey)| {
+        let amount = Money::deserialize(&parts[field])
+            .ok()
+            .filter(|amount| amount.minor != 0)?;
+        Some(key.with(language, &[("amount", amount.in_language(language).into())]))
+    };
+    let tax = match parts["tax_included"] == true {
+        true => TextKey("fallback-part-tax-included"),
+        false => TextKey("fallback-part-tax"),
+    };
+    let parts: Vec<String> = [
+        ("goods", TextKey("fallback-part-goods")),
+        ("discount", TextKey("fallback-part-discount")),
+        ("tax", tax),
+        ("shipping", TextKey("fallback-part-shipping")),
+        ("tip", TextKey("fallback-part-tip")),
+        ("duties", TextKey("fallback-part-duties")),
+    ]
+    .into_iter()
+    .filter_map(tell)
+    .collect();
+    Some(match parts.is_empty() {
+        true => TextKey("fallback-total").with(language, &[total]),
+        false => TextKey("fallback-total-of-parts").with(language, &[total, ("parts", parts.join(", ").into())]),
+    })
+}
+
+fn unpaid(order: &Value, language: Language) -> Option<String> {
+    let open = money(&order["unpaid"], language)?;
+    Some(TextKey("fallback-unpaid").with(language, &[("amount", open.into())]))
 }
 
 pub(super) fn render_orders(data: &Value, language: Language) -> String {

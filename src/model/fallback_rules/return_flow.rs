@@ -19,7 +19,8 @@ const QUESTION: TextKey = TextKey("fallback-return-question");
 /// The most units of one proposal.
 const MAX_UNITS: u64 = 50;
 /// The only order status in which goods can be returned.
-const DELIVERED: &str = "delivered";
+/// The statuses of an order whose goods may come back. Not every carrier says that they arrived.
+const SENT: [&str; 2] = ["delivered", "shipped"];
 
 /// The rules' question back, as it stands at the end of an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,7 +79,7 @@ pub(super) fn answer_to(question: Option<&Question>, message: &str) -> Option<An
 pub(super) fn ask_back(order: &Value, message: &str, language: Language) -> String {
     let number = text(order, "number");
     let lines: Vec<&Value> = wanted(order, message);
-    if text(order, "status") != DELIVERED {
+    if !SENT.contains(&text(order, "status")) {
         let status = super::render::status(order, language);
         let values = [("number", number.into()), ("status", status.into())];
         return TextKey("fallback-return-not-delivered").with(language, &values);
@@ -93,7 +94,7 @@ pub(super) fn ask_back(order: &Value, message: &str, language: Language) -> Stri
 /// The call that proposes what the question asked; none where the order is not what it was then.
 pub(super) fn propose(question: &Question, order: &Value) -> Option<(&'static str, Value)> {
     let lines = asked(question, order)?;
-    let is_same = text(order, "status") == DELIVERED && text(order, "number") == question.number;
+    let is_same = SENT.contains(&text(order, "status")) && text(order, "number") == question.number;
     if !is_same || units(&lines) > MAX_UNITS {
         return None;
     }
@@ -187,7 +188,7 @@ pub(super) fn candidates<'a>(orders: &'a [Value], message: &str) -> Vec<&'a Valu
     if named.is_empty() {
         orders
             .iter()
-            .filter(|order| text(order, "status") == DELIVERED)
+            .filter(|order| SENT.contains(&text(order, "status")))
             .collect()
     } else {
         named

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 use validator::Validate;
 
 use super::{
-    ItemChange, WriteTool, method, methods, must_be, must_be_paid, must_cover, names, order, order_ref, swap, swaps,
-    wording::swapped,
+    ItemChange, WriteTool, method, methods, must_be_paid, must_be_sent, must_cover, names, order, order_ref, swap,
+    swaps, wording::swapped,
 };
 use crate::{
     approvals::{
@@ -57,7 +57,7 @@ impl WriteTool for ExchangeItems {
 
     async fn plan<R: Role>(arguments: &Arguments, shopper: ShopperId, tx: &mut Tx<R>) -> Result<Plan, PlanError> {
         let order = order(tx, &arguments.order_number).await?;
-        must_be(&order, OrderStatus::Delivered, "delivered")?;
+        must_be_sent(&order)?;
         let (lines, difference, goods) = swap(tx, &order, &arguments.changes).await?;
         must_be_paid(&order)?;
         let methods = methods(tx, shopper).await?;

@@ -110,6 +110,14 @@ fn must_be(order: &Order, status: OrderStatus, what: &str) -> Result<(), PlanErr
     }
 }
 
+/// Goods come back once they were sent. Not every carrier says that they arrived.
+fn must_be_sent(order: &Order) -> Result<(), PlanError> {
+    match order.status {
+        OrderStatus::Delivered | OrderStatus::Shipped => Ok(()),
+        _ => Err(PlanError::rule("only a delivered order can be changed this way")),
+    }
+}
+
 /// The shopper's payment methods, by id.
 async fn methods<R: Role>(tx: &mut Tx<R>, shopper: ShopperId) -> Result<BTreeMap<String, PaymentMethod>, PlanError> {
     let profile = profile::of(tx, shopper).await?.ok_or(PlanError::NotFound("profile"))?;

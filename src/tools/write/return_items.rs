@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 use validator::Validate;
 
 use super::{
-    WriteTool, method, methods, must_be, must_be_paid, names, order, order_ref, total, unit_of, units_left, unrefunded,
-    wording::goods,
+    WriteTool, method, methods, must_be_paid, must_be_sent, names, order, order_ref, total, unit_of, units_left,
+    unrefunded, wording::goods,
 };
 use crate::{
     approvals::{
@@ -57,7 +57,7 @@ impl WriteTool for ReturnItems {
 
     async fn plan<R: Role>(arguments: &Arguments, shopper: ShopperId, tx: &mut Tx<R>) -> Result<Plan, PlanError> {
         let order = order(tx, &arguments.order_number).await?;
-        must_be(&order, OrderStatus::Delivered, "delivered")?;
+        must_be_sent(&order)?;
         let mut left = units_left(tx, &order).await?;
         let mut worth = Money::new(0, order.total.currency);
         for item in &arguments.item_ids {

@@ -279,7 +279,9 @@
     dhl: "https://www.dhl.com/en/express/tracking.html?AWB=",
     dpd: "https://tracking.dpd.de/status/en_US/parcel/",
   };
+  // A platform tells more steps than a store of its own; a timeline has those of the way that the order went.
   const STEPS = ["pending", "processed", "delivered"];
+  const PLATFORM_STEPS = ["pending", "shipped", "out_for_delivery", "delivered"];
   const cards = new Set();
   const money = (amount) => {
     try {
@@ -318,13 +320,14 @@
     return text.slice(0, 1).toLocaleUpperCase(language) + text.slice(1);
   };
   function card(order) {
-    const reached = STEPS.indexOf(order.status);
+    const steps = PLATFORM_STEPS.slice(1, 3).includes(order.status) ? PLATFORM_STEPS : STEPS;
+    const reached = steps.indexOf(order.status);
     const timeline = make(
       "ol.steps",
       { "aria-label": statusText(order.status) },
       ...(reached < 0
         ? [make("li.now", {}, statusText(order.status))]
-        : STEPS.map((step, at) =>
+        : steps.map((step, at) =>
             make(at <= reached ? "li.now" : "li", at === reached ? { "aria-current": "step" } : {}, statusText(step)),
           )),
     );
@@ -339,10 +342,11 @@
     );
     const parcels = order.shipments.map((parcel) => {
       const way = TRACK[(parcel.carrier || "").toLowerCase()];
-      return way
+      const page = parcel.url || (way && way + encodeURIComponent(parcel.tracking_number));
+      return page
         ? make(
             "a",
-            { href: way + encodeURIComponent(parcel.tracking_number), target: "_blank", rel: "noopener noreferrer" },
+            { href: page, target: "_blank", rel: "noopener noreferrer" },
             say("track", parcel.tracking_number),
           )
         : make("span", {}, say("track", parcel.tracking_number));

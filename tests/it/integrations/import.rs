@@ -9,10 +9,10 @@ use countersign::{
     },
     store::{
         Address,
-        orders::{OrderStatus, PaymentKind, Shipment},
+        orders::{OrderStatus, PaymentKind, Shipment, ShipmentStatus},
         records::{
             LineRecord, OrderRecord, PaymentMethodKind, PaymentMethodRecord, PaymentRecord, ProductRecord, Record,
-            ShopperRecord, VariantRecord,
+            ShopperRecord, TotalsRecord, VariantRecord,
         },
     },
     tenancy,
@@ -356,7 +356,7 @@ fn full_records() -> [Record; 3] {
     };
     let shopper = ShopperRecord {
         id: "mia".into(),
-        email: "mia@example.com".into(),
+        email: text("mia@example.com"),
         first_name: "Mia".into(),
         last_name: "Jones".into(),
         address: Some(address()),
@@ -364,12 +364,25 @@ fn full_records() -> [Record; 3] {
             method("card", PaymentMethodKind::CreditCard, None),
             method("gift", PaymentMethodKind::GiftCard, Some("100.00")),
         ],
+        from_platform: false,
     };
     let order = OrderRecord {
-        payments_so_far: false,
+        from_platform: false,
+        notes: Vec::new(),
         failed_refunds: Vec::new(),
         number: "#1".into(),
-        shopper: "mia".into(),
+        shopper: text("mia"),
+        email: None,
+        currency: text("USD"),
+        totals: Some(TotalsRecord {
+            total: "270.80".into(),
+            discount: "9.80".into(),
+            tax: "10.90".into(),
+            tax_included: false,
+            shipping: "5.00".into(),
+            tip: "3.00".into(),
+            duties: "1.90".into(),
+        }),
         reference: text("gid://shopify/Order/1"),
         status: OrderStatus::Delivered,
         placed_at: Some("2026-11-18T09:12:00Z".parse().expect("a time")),
@@ -387,6 +400,9 @@ fn full_records() -> [Record; 3] {
             tracking_number: "HP1".into(),
             item_ids: vec!["sweater-m".into()],
             shipped_at: Some("2026-11-20T15:00:00Z".parse().expect("a time")),
+            url: text("https://harbour.example/HP1"),
+            status: Some(ShipmentStatus::Delivered),
+            fulfillment: None,
         }],
         payments: vec![PaymentRecord {
             kind: PaymentKind::Payment,

@@ -295,7 +295,7 @@ async fn a_shopify_order_is_followed_through_its_life_in_any_order() {
         accepted(shopify(&app, topic, body)).await;
     }
     app.wait_for_count(WAITING, 0).await;
-    let order = "SELECT count(*) FROM orders o JOIN shoppers s USING (tenant_id, shopper_id) WHERE number = '#5001' AND status = 'delivered' AND s.email = 'zoe@example.com'";
+    let order = "SELECT count(*) FROM orders o JOIN shoppers s USING (tenant_id, shopper_id) WHERE number = '#5001' AND status = 'shipped' AND s.email = 'zoe@example.com'";
     assert_eq!(app.count(order).await, 1);
     assert_eq!(app.count("SELECT sum(CASE kind WHEN 'payment' THEN amount_minor ELSE -amount_minor END)::bigint FROM order_payments p JOIN orders o ON o.id = p.order_id WHERE number = '#5001'").await, 3200);
     assert_eq!(

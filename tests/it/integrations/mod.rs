@@ -5,3 +5,4 @@ mod import;
 mod incoming_webhooks;
 mod integration_target;
 mod replay;
+mod shopify_events;
