@@ -9,9 +9,10 @@ pub fn multi_line(text: &str) -> Result<(), ValidationError> {
     })
 }
 
-/// Text of one line: names, order numbers, addresses.
+/// Text of one line: names, order numbers, addresses. Joiners are allowed where they join: in emoji and in the scripts that need them.
 pub fn single_line(text: &str) -> Result<(), ValidationError> {
-    check(text, is_style)
+    let joins = clean(text) == text;
+    check(text, |c| is_style(c) || joins && matches!(c, '\u{200c}' | '\u{200d}'))
 }
 
 /// Several texts of one line each.

@@ -8,7 +8,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::refusal::Refusal;
+use super::{ModelError, refusal::Refusal};
 
 /// A change of the request that an endpoint needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema)]
@@ -166,7 +166,9 @@ impl LearnedAdaptations {
 /// The next adaptation to try after a refusal of a request that had those in `tried`. None where the refusal names nothing of ours.
 pub fn learn(refusal: &Refusal, tried: &Adaptations) -> Option<Adaptation> {
     use Adaptation as A;
-    if !matches!(refusal.status, 400 | 422 | 500 | 501) {
+    // A prompt that is too long is no fault of a parameter, whatever parameters the provider names beside it.
+    let is_too_long = matches!(refusal.error(), ModelError::ContextTooLong(_));
+    if is_too_long || !matches!(refusal.status, 400 | 422 | 500 | 501) {
         return None;
     }
     let system_refused = [

@@ -31,7 +31,7 @@ impl std::fmt::Debug for Refusal {
 }
 
 /// Phrases by which providers say that the context window is exceeded.
-const CONTEXT: [&str; 11] = [
+const CONTEXT: [&str; 12] = [
     "context length",
     "context_length",
     "context size",
@@ -43,6 +43,8 @@ const CONTEXT: [&str; 11] = [
     "input is too long",
     "input token count",
     "reduce the length",
+    // Text Generation Inference: `inputs` tokens + `max_new_tokens` must be <= 4096.
+    "max_new_tokens` must be",
 ];
 /// Phrases by which providers say that the credit is used up.
 const CREDIT: [&str; 6] = [
@@ -187,6 +189,7 @@ impl Refusal {
             "context size (",
             "context window of",
             "context length of",
+            "must be <=",
             "> ",
         ];
         phrases.into_iter().find_map(number)
@@ -306,6 +309,16 @@ mod tests {
                 400,
                 r#"{"error":{"message":"This model's maximum context length is 8192 tokens. However, you requested 9000","code":"context_length_exceeded"}}"#,
                 E::ContextTooLong(Some(8192)),
+            ),
+            (
+                400,
+                r#"{"object":"error","message":"'max_tokens' or 'max_completion_tokens' is too large: 1024. This model's maximum context length is 4388 tokens and your request has 4000 input tokens (1024 > 4388 - 4000)."}"#,
+                E::ContextTooLong(Some(4388)),
+            ),
+            (
+                422,
+                r#"{"error":"Input validation error: `inputs` tokens + `max_new_tokens` must be <= 4388. Given: 4000 `inputs` tokens and 1024 `max_new_tokens`","error_type":"validation"}"#,
+                E::ContextTooLong(Some(4388)),
             ),
             (
                 500,

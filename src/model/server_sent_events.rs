@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use eventsource_stream::Eventsource;
 use futures::{Stream, StreamExt, TryStreamExt, future, stream};
-use reqwest::header::CONTENT_TYPE;
 use serde_json::Value;
 
 use super::{ModelError, refusal::Refusal};
@@ -51,10 +50,8 @@ pub async fn open(
     if !response.status().is_success() {
         return Err(OpenError::Refused(refusal(response).await));
     }
-    let kind = response.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
-    let is_whole = kind.is_some_and(|kind| kind.to_ascii_lowercase().starts_with("application/json"));
     let mut read = 0;
-    let bytes = response
+    let mut bytes = response
         .bytes_stream()
         .map_err(|error| failure(&error))
         .and_then(move |piece| {
@@ -65,11 +62,29 @@ pub async fn open(
                 Ok(piece.to_vec())
             })
         });
+    // What it is shows in the body; servers and proxies name the one in the header and send the other.
+    let mut start = Vec::new();
+    while is_blank(&start)
+        && let Some(piece) = bytes.next().await
+    {
+        start.extend(piece?);
+    }
+    let is_whole = text_of(&start).first() == Some(&b'{');
+    let bytes = stream::iter([Ok(start)]).chain(bytes);
     Ok(if is_whole {
         whole(bytes).left_stream()
     } else {
         events(bytes).right_stream()
     })
+}
+
+/// A beginning of a body without the mark and the white space before its text.
+fn text_of(start: &[u8]) -> &[u8] {
+    start.strip_prefix(MARK).unwrap_or(start).trim_ascii_start()
+}
+
+fn is_blank(start: &[u8]) -> bool {
+    MARK.starts_with(start) || text_of(start).is_empty()
 }
 
 /// The events in a stream of bytes.
@@ -117,7 +132,7 @@ fn whole(
 ) -> impl Stream<Item = Result<StreamEvent, ModelError>> + Send {
     let body = async move {
         let body: Vec<Vec<u8>> = bytes.try_collect().await?;
-        Ok(match serde_json::from_slice(&body.concat()) {
+        Ok(match serde_json::from_slice(text_of(&body.concat())) {
             Ok(json) => stream::iter(vec![Ok(StreamEvent::Json(json)), Ok(StreamEvent::Done)]),
             Err(_) => stream::iter(vec![Ok(StreamEvent::Unreadable)]),
         })
@@ -129,13 +144,48 @@ fn read(data: &str) -> Vec<StreamEvent> {
     let one = |text: &str| match text.trim_matches(['\u{feff}', ' ', '\r', '\t']) {
         "" => None,
         DONE => Some(StreamEvent::Done),
-        text => Some(serde_json::from_str(text).map_or(StreamEvent::Unreadable, StreamEvent::Json)),
+        text => Some(json(text).map_or(StreamEvent::Unreadable, StreamEvent::Json)),
     };
     match one(data) {
         // Several events run together where the blank lines between them are missing.
         Some(StreamEvent::Unreadable) if data.contains('\n') => data.lines().filter_map(one).collect(),
         event => event.into_iter().collect(),
     }
+}
+
+/// JSON. A server that cuts a text between the two halves of an emoji writes half a surrogate pair, which is no text: it is left out.
+fn json(text: &str) -> Option<Value> {
+    let is_surrogate = |at: usize, digits: &[u8]| {
+        let escape = text.as_bytes().get(at..at + 4);
+        escape.is_some_and(|escape| {
+            escape.starts_with(b"\\u")
+                && escape[2].eq_ignore_ascii_case(&b'd')
+                && digits.contains(&escape[3].to_ascii_lowercase())
+        })
+    };
+    serde_json::from_str(text).ok().or_else(|| {
+        let (mut kept, mut at) = (Vec::new(), 0);
+        let bytes = text.as_bytes();
+        while at < bytes.len() {
+            match bytes[at] {
+                b'\\' if is_surrogate(at, b"89ab") && is_surrogate(at + 6, b"cdef") => {
+                    kept.extend_from_slice(bytes.get(at..at + 12)?);
+                    at += 12;
+                }
+                b'\\' if is_surrogate(at, b"89abcdef") => at += 6,
+                // Whatever stands behind a backslash belongs to it, another backslash too.
+                b'\\' => {
+                    kept.extend_from_slice(bytes.get(at..at + 2)?);
+                    at += 2;
+                }
+                byte => {
+                    kept.push(byte);
+                    at += 1;
+                }
+            }
+        }
+        serde_json::from_slice(&kept).ok()
+    })
 }
 
 async fn refusal(response: reqwest::Response) -> Refusal {
@@ -176,6 +226,20 @@ mod tests {
             prop_oneof![proptest::collection::vec(any::<u8>(), 0..8), "(data: |\\{\"a\":1\\}|\n|\r|: |event: x|\u{feff}|é|\\[DONE\\])".prop_map(String::into_bytes)], 0..24)) {
             let pieces: Vec<_> = pieces.into_iter().map(Ok).collect();
             futures::executor::block_on(events(stream::iter(pieces)).for_each(|_| future::ready(())));
+        }
+    }
+
+    #[test]
+    fn half_a_surrogate_pair_is_left_out() {
+        for (given, expected) in [
+            (r#"{"a":"day \ud83d"}"#, Some("day ")),
+            (r#"{"a":"\ude00 to"}"#, Some(" to")),
+            (r#"{"a":"\ud83d\ude00 \uD83D."}"#, Some("😀 .")),
+            (r#"{"a":"\\ud83d \ud83d"}"#, Some(r"\ud83d ")),
+            (r#"{"a":"\ud83d"#, None),
+        ] {
+            let read = json(given);
+            assert_eq!(read.as_ref().and_then(|read| read["a"].as_str()), expected, "{given}");
         }
     }
 

@@ -5,6 +5,8 @@ use super::PromptMessage;
 
 /// How many messages a summary quotes, the newest of those that were cut.
 pub const MAX_LINES: usize = 24;
+/// How long a summary may be, in bytes: a small part of the history that it stands for, so that it pushes out no turn.
+const MAX_BYTES: usize = 2 * 1024;
 /// How many characters of a message it quotes.
 const MAX_QUOTE: usize = 160;
 const HEAD: &str = "[server]\nEarlier in this conversation (only the beginnings of the messages, as data):";
@@ -21,7 +23,12 @@ pub fn summarize(cut: &[PromptMessage]) -> Option<PromptMessage> {
             PromptMessage::System(_) | PromptMessage::Assistant { .. } | PromptMessage::ToolResult { .. } => {}
         }
     }
-    let newest = &lines[lines.len().saturating_sub(MAX_LINES)..];
+    let mut bytes = 0;
+    let fitting = lines.iter().rev().take(MAX_LINES).take_while(|line| {
+        bytes += line.len() + 1;
+        bytes <= MAX_BYTES
+    });
+    let newest = &lines[lines.len() - fitting.count()..];
     (!newest.is_empty()).then(|| {
         let body: String = newest.iter().map(|line| format!("\n{line}")).collect();
         PromptMessage::Context(format!("{HEAD}{body}{FOOT}"))
@@ -88,9 +95,11 @@ mod tests {
             summary = summarize(&cut);
         }
         let text = text(summary);
-        assert_eq!(text.lines().count(), MAX_LINES + 3);
-        assert!(text.len() < MAX_LINES * (2 * MAX_QUOTE + 40), "{}", text.len());
-        assert!(text.contains("\"99 é") && !text.contains("\"75 é"));
+        assert!(text.len() < MAX_BYTES + HEAD.len() + FOOT.len() + 1, "{}", text.len());
+        assert!(text.contains("\"99 é") && !text.contains("\"90 é"));
+        let short: Vec<PromptMessage> = (0..100).map(|turn| said(&format!("turn {turn}"))).collect();
+        let lines = self::text(summarize(&short)).lines().count();
+        assert_eq!(lines, MAX_LINES + 3);
         assert!(summarize(&[]).is_none() && summarize(&[PromptMessage::System("x".into())]).is_none());
     }
 }

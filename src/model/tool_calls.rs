@@ -89,6 +89,10 @@ impl ToolCalls {
         }
         // A server that ends with the whole call once more says nothing new.
         let is_repeated = call.arguments == arguments && is_object(&arguments);
+        // Anthropic's empty input, which a proxy passes on before the pieces of the real one.
+        if !arguments.is_empty() && !is_repeated && call.arguments.trim() == "{}" {
+            call.arguments.clear();
+        }
         if !is_repeated {
             call.arguments.push_str(&arguments);
         }

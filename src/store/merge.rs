@@ -65,11 +65,7 @@ pub(super) async fn move_order(
 
 /// Two of a platform's customers are one person: moves the orders of the one that was deleted to the one that is kept. Where only the
 /// deleted one is known, it goes on under the other's id. Returns what could not be moved.
-pub async fn shoppers(
-    tx: &mut Tx<Executor>,
-    kept: &str,
-    deleted: &str,
-) -> Result<Vec<String>, super::upsert::UpsertError> {
+pub async fn shoppers(tx: &mut Tx<Executor>, kept: &str, deleted: &str) -> Result<Vec<String>, sqlx::Error> {
     let renamed = sqlx::query!(
         "UPDATE shoppers SET external_id = $2 WHERE tenant_id = $1 AND external_id = $3
             AND NOT EXISTS (SELECT FROM shoppers k WHERE k.tenant_id = $1 AND k.external_id = $2)",
@@ -94,7 +90,7 @@ pub async fn shoppers(
     .await?;
     let mut left = Vec::new();
     for order in orders {
-        let method = super::upsert::platform_method(tx, order.kept).await?;
+        let method = profile::platform_method(tx, order.kept).await?;
         if !move_order(tx, &order.number, order.kept, Some(&method)).await? {
             left.push(format!(
                 "order {} stays with the customer before, because requests were made for it",

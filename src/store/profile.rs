@@ -2,12 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 use sqlx::types::Json;
+use uuid::Uuid;
 
 use super::{Address, PaymentMethod, orders::currency};
 use crate::{
     ids::{PaymentMethodId, ShopperId},
     money::Money,
-    tenancy::{Role, Tx},
+    tenancy::{Executor, Role, Tx},
 };
 
 /// The shopper's name, address and payment methods.
@@ -88,5 +89,19 @@ pub(super) async fn payment_method<R: Role>(
         shopper.as_uuid()
     )
     .fetch_optional(&mut **tx)
+    .await
+}
+
+/// What a platform's order was paid with: the platform does not say more than that it was. One a shopper.
+pub(super) async fn platform_method(tx: &mut Tx<Executor>, shopper: ShopperId) -> Result<String, sqlx::Error> {
+    sqlx::query_scalar!(
+        "INSERT INTO payment_methods (tenant_id, shopper_id, id, external_id, kind)
+        SELECT tenant_id, shopper_id, $3, left('shopify-' || external_id, 120), 'credit_card' FROM shoppers WHERE tenant_id = $1 AND shopper_id = $2
+        ON CONFLICT (tenant_id, external_id) DO UPDATE SET kind = payment_methods.kind RETURNING external_id",
+        tx.tenant_id().as_uuid(),
+        shopper.as_uuid(),
+        Uuid::now_v7()
+    )
+    .fetch_one(&mut **tx)
     .await
 }

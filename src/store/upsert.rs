@@ -265,20 +265,6 @@ async fn owner(tx: &mut Tx<Executor>, store: &Tenant, order: &OrderRecord) -> Re
     }
 }
 
-/// What a platform's order was paid with: the platform does not say more than that it was. One a shopper.
-pub(super) async fn platform_method(tx: &mut Tx<Executor>, shopper: ShopperId) -> Result<String, sqlx::Error> {
-    sqlx::query_scalar!(
-        "INSERT INTO payment_methods (tenant_id, shopper_id, id, external_id, kind)
-        SELECT tenant_id, shopper_id, $3, left('shopify-' || external_id, 120), 'credit_card' FROM shoppers WHERE tenant_id = $1 AND shopper_id = $2
-        ON CONFLICT (tenant_id, external_id) DO UPDATE SET kind = payment_methods.kind RETURNING external_id",
-        tx.tenant_id().as_uuid(),
-        shopper.as_uuid(),
-        Uuid::now_v7()
-    )
-    .fetch_one(&mut **tx)
-    .await
-}
-
 fn totals_of(order: &OrderRecord, currency: Currency) -> Result<Option<StoredTotals>, UpsertError> {
     let Some(totals) = &order.totals else { return Ok(None) };
     Ok(Some(StoredTotals {
@@ -301,7 +287,7 @@ async fn order(tx: &mut Tx<Executor>, store: &Tenant, order: &OrderRecord) -> Re
     let totals = totals_of(order, currency)?;
     let mut shopper = owner(tx, store, order).await?;
     let mut method = match order.from_platform {
-        true => Some(platform_method(tx, shopper).await?),
+        true => Some(profile::platform_method(tx, shopper).await?),
         false => None,
     };
     if order.from_platform
@@ -314,7 +300,7 @@ async fn order(tx: &mut Tx<Executor>, store: &Tenant, order: &OrderRecord) -> Re
                 .to_owned(),
         );
         shopper = before;
-        method = Some(platform_method(tx, shopper).await?);
+        method = Some(profile::platform_method(tx, shopper).await?);
     }
     let (is_new, stored) = sqlx::query!(
         r#"INSERT INTO orders (tenant_id, shopper_id, id, number, folded_number, status, currency, address, placed_at, reference, totals)

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::{
     money::{Currency, Money, MoneyError},
+    store::Address,
     text,
 };
 
@@ -64,6 +65,24 @@ pub(super) fn amount(value: &Value, currency: Currency) -> Option<i64> {
         (error, _) => Err(error),
     });
     parsed.ok().map(|money| money.minor)
+}
+
+/// The id that the Admin API knows an order by.
+pub(super) fn order_reference(order: &str) -> String {
+    format!("gid://shopify/Order/{order}")
+}
+
+/// An address as far as it is given. `-` stands for what every address has and this one does not.
+pub(super) fn address(value: &Value) -> Address {
+    let or_dash = |field: &str, max| line(&value[field], max).unwrap_or_else(|| "-".to_owned());
+    Address {
+        address1: or_dash("address1", 120),
+        address2: line(&value["address2"], 120).unwrap_or_default(),
+        city: or_dash("city", 80),
+        state: line(&value["province"], 80).unwrap_or_default(),
+        zip: or_dash("zip", 20),
+        country: or_dash("country", 80),
+    }
 }
 
 #[cfg(test)]

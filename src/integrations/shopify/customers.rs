@@ -2,10 +2,7 @@
 
 use serde_json::Value;
 
-use super::{
-    body::{id, line, text, time},
-    orders,
-};
+use super::body::{address, id, line, text, time};
 use crate::{
     integrations::event_source::Meaning,
     store::records::{Record, ShopperRecord},
@@ -34,7 +31,7 @@ pub(super) fn record(shopper: String, customer: &Value, email_of_order: Option<&
         last_name: line(&customer["last_name"], 120).unwrap_or_default(),
         address: customer["default_address"]
             .is_object()
-            .then(|| orders::address(&customer["default_address"])),
+            .then(|| address(&customer["default_address"])),
         payment_methods: Vec::new(),
         from_platform: true,
     }

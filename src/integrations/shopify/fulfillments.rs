@@ -2,10 +2,7 @@
 
 use serde_json::Value;
 
-use super::{
-    body::{id, line, list, text, time},
-    orders,
-};
+use super::body::{id, line, list, order_reference, text, time};
 use crate::{
     integrations::event_source::Meaning,
     store::orders::{Shipment, ShipmentStatus},
@@ -79,7 +76,7 @@ pub(super) fn fulfillment(body: &Value) -> Meaning {
         return Meaning::Unreadable("`id` or `order_id` is missing".into());
     };
     Meaning::Parcels {
-        order: orders::reference(&order),
+        order: order_reference(&order),
         version: time(&body["updated_at"]).map_or(0, |at| at.timestamp_millis()),
         shipments: parcels(body),
         fulfillment,
@@ -96,7 +93,7 @@ pub(super) fn event(body: &Value) -> Meaning {
     };
     let at = time(&body["happened_at"]).or_else(|| time(&body["created_at"]));
     Meaning::ParcelStatus {
-        order: orders::reference(&order),
+        order: order_reference(&order),
         fulfillment,
         status,
         version: at.map_or(0, |at| at.timestamp_millis()),

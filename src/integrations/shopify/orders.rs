@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::{
     admin_api::REFUND_KEY,
-    body::{amount, count, id, line, list, text, time},
+    body::{address, amount, count, id, line, list, order_reference, text, time},
     customers, fulfillments,
 };
 use crate::{
@@ -16,16 +16,10 @@ use crate::{
     integrations::event_source::Meaning,
     money::{self, Currency},
     store::{
-        Address,
         orders::{OrderStatus, PaymentKind, ShipmentStatus},
         records::{LineRecord, OrderRecord, PaymentRecord, Record, TotalsRecord},
     },
 };
-
-/// The id that the Admin API knows an order by.
-pub(super) fn reference(order: &str) -> String {
-    format!("gid://shopify/Order/{order}")
-}
 
 pub(super) fn order(body: &Value, of_store: Currency) -> Meaning {
     if !body["line_items"].is_array() {
@@ -56,7 +50,7 @@ pub(super) fn order(body: &Value, of_store: Currency) -> Meaning {
         .map(|shopper| Record::Shopper(customers::record(shopper, &body["customer"], email.as_deref())));
     let record = OrderRecord {
         number: number.clone(),
-        reference: text(&body["admin_graphql_api_id"]).or_else(|| id(&body["id"]).map(|id| reference(&id))),
+        reference: text(&body["admin_graphql_api_id"]).or_else(|| id(&body["id"]).map(|id| order_reference(&id))),
         shopper,
         email,
         currency: Some(currency.to_string()),
@@ -76,19 +70,6 @@ pub(super) fn order(body: &Value, of_store: Currency) -> Meaning {
         id: number,
         version: order.version(),
         records: customer.into_iter().chain([Record::Order(record)]).collect(),
-    }
-}
-
-/// An address as far as it is given. `-` stands for what every address has and this one does not.
-pub(super) fn address(value: &Value) -> Address {
-    let or_dash = |field: &str, max| line(&value[field], max).unwrap_or_else(|| "-".to_owned());
-    Address {
-        address1: or_dash("address1", 120),
-        address2: line(&value["address2"], 120).unwrap_or_default(),
-        city: or_dash("city", 80),
-        state: line(&value["province"], 80).unwrap_or_default(),
-        zip: or_dash("zip", 20),
-        country: or_dash("country", 80),
     }
 }
 

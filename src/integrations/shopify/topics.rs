@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use super::{
-    body::{id, list, text},
+    body::{id, list, order_reference, text},
     customers, fulfillments, orders, products,
 };
 use crate::{
@@ -22,7 +22,7 @@ pub(super) fn meaning(topic: &str, body: &Value, store: &Tenant) -> Meaning {
         | "orders/paid" => orders::order(body, store.currency),
         "orders/delete" => match (id(&body["id"]), body.get("line_items")) {
             (Some(order), None) => Meaning::OrderDeleted {
-                reference: orders::reference(&order),
+                reference: order_reference(&order),
             },
             _ => Meaning::Unreadable("this is not the body of a deletion".into()),
         },

@@ -62,7 +62,8 @@ impl ChatReader {
         let reason = choice["finish_reason"].as_str().unwrap_or_default();
         let error = [&event["error"], &choice["error"]]
             .into_iter()
-            .find(|error| is_error(error));
+            .find(|error| is_error(error))
+            .or_else(|| is_bare_error(event).then_some(event));
         if let Some(error) = error {
             return self.answer.fail(Refusal::in_stream(error).error());
         }
@@ -74,6 +75,10 @@ impl ChatReader {
             (Value::Object(_), _) => &choice["delta"],
             (_, message) => message,
         };
+        // Some end with the whole message once more.
+        let nothing = Value::Null;
+        let is_repeated = !choice["delta"].is_object() && self.has_begun;
+        let delta = if is_repeated { &nothing } else { delta };
         let mut chunks = Vec::new();
         self.add_content(&delta["content"], &mut chunks)?;
         if self.add_reasoning(delta) {
@@ -92,6 +97,8 @@ impl ChatReader {
             chunks.extend(self.answer.fail(ModelError::ContentFilter)?);
             return Ok(chunks);
         }
+        // Gemini's OpenAI endpoint adds its own word: `content_filter: RECITATION`.
+        let reason = reason.split(':').next().unwrap_or_default().trim();
         match reason.to_ascii_lowercase().as_str() {
             "" | "null" | "none" => {}
             "length" | "max_tokens" | "model_length" | "max_output_tokens" => {
@@ -288,6 +295,11 @@ impl AnswerReader for ChatReader {
     fn lessons(&self) -> Adaptations {
         self.answer.lessons()
     }
+}
+
+/// Whether an event is an error without a field of that name, as vLLM's `{"object": "error", "message": …}` is.
+fn is_bare_error(event: &Value) -> bool {
+    event.get("choices").is_none() && (event["object"] == "error" || event["message"].is_string())
 }
 
 fn is_error(error: &Value) -> bool {

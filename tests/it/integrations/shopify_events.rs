@@ -391,7 +391,11 @@ async fn an_order_that_somebody_asked_something_of_stays_with_them() {
     assert!(asked["message"]["text"].to_string().contains("Return"), "{asked}");
     let yes = json!({ "conversation_id": asked["conversation_id"], "text": "Yes" });
     answer(mia.post("/v1/chat/send").json(&yes)).await;
-    assert_eq!(app.count("SELECT count(*) FROM proposals WHERE tool = 'return_items'").await, 1);
+    assert_eq!(
+        app.count("SELECT count(*) FROM proposals WHERE tool = 'return_items'")
+            .await,
+        1
+    );
     let changes = json!({ "fulfillment_status": "fulfilled", "updated_at": LATER, "customer": { "id": 79, "email": "ann@example.com" } });
     send(&app, "orders/updated", &order(1, changes)).await;
     let kept = "SELECT count(*) FROM orders JOIN shoppers USING (tenant_id, shopper_id) WHERE number = '#1' AND external_id = 'mia'";
