@@ -17,8 +17,28 @@ const REASONING: [(&str, &str); 10] = [
     ("<|START_THINKING|>", "<|END_THINKING|>"),
     ("<|channel|>analysis<|message|>", "<|channel|>final<|message|>"),
 ];
-/// The marks around a call, where a server does not know them for what they are.
-const CALL: (&str, &str) = ("<tool_call>", "</tool_call>");
+/// The marks around calls, where a server does not know them for what they are. Llama's and Mistral's close with the answer.
+const CALLS: [(&str, &str); 3] = [
+    ("<tool_call>", "</tool_call>"),
+    ("<|python_tag|>", "<|eom_id|>"),
+    ("[TOOL_CALLS]", "</s>"),
+];
+/// Marks of chat templates that a server left in the text. They stand around nothing: the text on both sides is the answer.
+const TEMPLATE_MARKS: [&str; 13] = [
+    "<|im_start|>assistant",
+    "<|im_end|>",
+    "<|eot_id|>",
+    "<|eom_id|>",
+    "<|end_of_text|>",
+    "<|endoftext|>",
+    "<|start|>assistant",
+    "<|end|>",
+    "<|return|>",
+    "<|START_RESPONSE|>",
+    "<|END_RESPONSE|>",
+    "<answer>",
+    "</answer>",
+];
 /// The longest call that is read from between marks, in bytes.
 const MAX_CALL: usize = 64 * 1024;
 
@@ -42,6 +62,17 @@ pub struct HiddenText {
     shown: bool,
     /// A mark closed reasoning that no mark had opened: the opening one stands in the model's template, or somebody had it written.
     pub closed_unopened: bool,
+}
+
+/// What a mark does to the text behind it.
+#[derive(Clone, Copy)]
+enum Meaning {
+    /// Hides it up to the closing mark.
+    Opens(&'static str),
+    /// The text before it was hidden.
+    Closes,
+    /// Nothing.
+    Template,
 }
 
 struct Inside {
@@ -109,32 +140,45 @@ impl HiddenText {
                 true
             }
             None => {
-                let opened = opening_marks()
-                    .filter_map(|(opening, closing)| Some((find(&self.held, opening)?, opening, closing)));
+                let opened = opening_marks().filter_map(|(opening, closing)| {
+                    Some((find(&self.held, opening)?, opening, Meaning::Opens(closing)))
+                });
+                let left = TEMPLATE_MARKS
+                    .iter()
+                    .filter_map(|mark| Some((find(&self.held, mark)?, *mark, Meaning::Template)));
                 let closed = REASONING
                     .iter()
-                    .filter_map(|(_, closing)| Some((find(&self.held, closing)?, *closing, "")));
+                    .filter_map(|(_, closing)| Some((find(&self.held, closing)?, *closing, Meaning::Closes)));
                 match opened
                     .chain(closed)
+                    .chain(left)
                     .min_by_key(|(at, mark, _)| (*at, std::cmp::Reverse(mark.len())))
                 {
-                    Some((at, mark, closing)) => {
+                    Some((at, mark, meaning)) => {
                         let taken: String = self.held.drain(..at + mark.len()).collect();
                         let before = &taken[..at];
-                        if closing.is_empty() {
-                            self.closed_unopened = true;
-                            parts.push(Part::Reasoning);
-                        } else {
-                            self.show(before, parts);
-                            let call = (mark == CALL.0).then(String::new);
-                            self.inside = Some(Inside { closing, call });
+                        match meaning {
+                            Meaning::Closes => {
+                                self.closed_unopened = true;
+                                parts.push(Part::Reasoning);
+                            }
+                            Meaning::Opens(closing) => {
+                                self.show(before, parts);
+                                let is_call = CALLS.iter().any(|(opening, _)| *opening == mark);
+                                self.inside = Some(Inside {
+                                    closing,
+                                    call: is_call.then(String::new),
+                                });
+                            }
+                            Meaning::Template => self.show(before, parts),
                         }
                         true
                     }
                     None => {
                         let marks = opening_marks()
                             .map(|(opening, _)| opening)
-                            .chain(REASONING.iter().map(|(_, closing)| *closing));
+                            .chain(REASONING.iter().map(|(_, closing)| *closing))
+                            .chain(TEMPLATE_MARKS);
                         let safe = self.held.len() - held_back(&self.held, marks);
                         let text: String = self.held.drain(..safe).collect();
                         self.show(&text, parts);
@@ -155,7 +199,7 @@ impl HiddenText {
 }
 
 fn opening_marks() -> impl Iterator<Item = (&'static str, &'static str)> {
-    REASONING.into_iter().chain([CALL])
+    REASONING.into_iter().chain(CALLS)
 }
 
 /// Where `mark` stands in `text`, in capitals or small letters.

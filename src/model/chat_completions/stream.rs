@@ -151,9 +151,15 @@ impl ChatReader {
         Ok(())
     }
 
-    /// Adds a call that the server left in the text.
+    /// Adds a call that the server left in the text, or a list of them.
     fn add_written_call(&mut self, text: &str) -> Result<(), ModelError> {
-        let call: Value = serde_json::from_str(text.trim()).unwrap_or_default();
+        let written: Value = serde_json::from_str(text.trim()).unwrap_or_default();
+        if let Value::Array(calls) = &written {
+            return calls
+                .iter()
+                .try_for_each(|call| self.add_written_call(&call.to_string()));
+        }
+        let call = written;
         let unreadable = json!(text);
         let (name, arguments) = match call["name"].as_str() {
             Some(name) => {
