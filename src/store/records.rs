@@ -16,7 +16,7 @@ use crate::{ids::MovementId, text};
 pub enum Record {
     Product(ProductRecord),
     Shopper(ShopperRecord),
-    Order(OrderRecord),
+    Order(Box<OrderRecord>),
 }
 
 #[derive(Serialize, Deserialize, Validate)]

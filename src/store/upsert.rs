@@ -57,7 +57,7 @@ pub async fn apply(tx: &mut Tx<Executor>, store: &Tenant, record: &Record) -> Re
     match record {
         Record::Product(product) => self::product(tx, store, valid(product)?).await.map(|()| Vec::new()),
         Record::Shopper(shopper) => self::shopper(tx, store, valid(shopper)?).await,
-        Record::Order(order) => self::order(tx, store, valid(order)?).await,
+        Record::Order(order) => self::order(tx, store, valid(order.as_ref())?).await,
     }
 }
 

@@ -171,7 +171,7 @@ fn order(order: RetailOrder) -> Record {
         payment_method: transaction.payment_method_id,
         reference: None,
     });
-    Record::Order(OrderRecord {
+    Record::Order(Box::new(OrderRecord {
         reference: None,
         number: order.order_id,
         shopper: Some(order.user_id),
@@ -187,5 +187,5 @@ fn order(order: RetailOrder) -> Record {
         from_platform: false,
         notes: Vec::new(),
         failed_refunds: Vec::new(),
-    })
+    }))
 }

@@ -69,7 +69,7 @@ pub(super) fn order(body: &Value, of_store: Currency) -> Meaning {
         kind: "order",
         id: number,
         version: order.version(),
-        records: customer.into_iter().chain([Record::Order(record)]).collect(),
+        records: customer.into_iter().chain([Record::Order(Box::new(record))]).collect(),
     }
 }
 

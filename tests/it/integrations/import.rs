@@ -411,7 +411,11 @@ fn full_records() -> [Record; 3] {
             reference: text("pi_1"),
         }],
     };
-    [Record::Product(product), Record::Shopper(shopper), Record::Order(order)]
+    [
+        Record::Product(product),
+        Record::Shopper(shopper),
+        Record::Order(Box::new(order)),
+    ]
 }
 
 #[tokio::test]

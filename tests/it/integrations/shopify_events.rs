@@ -80,8 +80,10 @@ fn fulfillment(id: u64, changes: Value) -> Value {
 
 const LATER: &str = "2026-11-22T09:00:00+01:00";
 
-/// Cases: a name with its source, the events in the order in which they arrive, what the shopper must read, what they must not read.
-fn cases() -> Vec<(&'static str, Vec<Value>, Vec<&'static str>, Vec<&'static str>)> {
+/// A name with its source, the events in the order in which they arrive, what the shopper must read, what they must not read.
+type Case = (&'static str, Vec<Value>, Vec<&'static str>, Vec<&'static str>);
+
+fn cases() -> Vec<Case> {
     let line = |changes: Value| {
         let mut line = json!({ "id": 72, "product_id": 9, "variant_id": 92, "title": "Shade", "price": "20.00", "quantity": 1, "current_quantity": 1 });
         merge(&mut line, changes);
