@@ -344,11 +344,7 @@
       const way = TRACK[(parcel.carrier || "").toLowerCase()];
       const page = parcel.url || (way && way + encodeURIComponent(parcel.tracking_number));
       return page
-        ? make(
-            "a",
-            { href: page, target: "_blank", rel: "noopener noreferrer" },
-            say("track", parcel.tracking_number),
-          )
+        ? make("a", { href: page, target: "_blank", rel: "noopener noreferrer" }, say("track", parcel.tracking_number))
         : make("span", {}, say("track", parcel.tracking_number));
     });
     return make(

@@ -318,7 +318,7 @@ fn a_demo_on_a_port_that_is_taken_says_how_to_choose_another() {
 
 /// Runs a command at a terminal, types a line when it is asked, and prints everything that the terminal shows.
 const AT_A_TERMINAL: &str = r#"
-import os, pty, sys
+import os, pty, sys, termios, time
 child, terminal = pty.fork()
 if child == 0:
     os.execv(sys.argv[1], sys.argv[1:])
@@ -330,6 +330,11 @@ try:
             break
         shown += part
         if shown.endswith(b"password: "):
+            # The prompt comes just before the terminal stops showing what is typed.
+            for _ in range(1000):
+                if not termios.tcgetattr(terminal)[3] & termios.ECHO:
+                    break
+                time.sleep(0.01)
             os.write(terminal, b"a good password\n")
 except OSError:
     pass

@@ -232,6 +232,8 @@ async fn a_stopping_worker_ends_what_it_does_and_gives_the_rest_back() {
         1,
     )
     .await;
+    // A job that was only just taken is given back; one that talks with the relay, which takes seconds, is ended.
+    tokio::time::sleep(Duration::from_millis(1500)).await;
     worker.stop().await;
     let (sent, left) = (
         app.mailbox.all().len() as i64,
