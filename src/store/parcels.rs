@@ -103,7 +103,8 @@ async fn refresh_status(tx: &mut Tx<Executor>, order: &Found) -> Result<(), sqlx
     )
     .fetch_all(&mut **tx)
     .await?;
-    let status = if follows {
+    // Without parcels no carrier says anything.
+    let status = if follows && !parcels.is_empty() {
         ShipmentStatus::of_order(&parcels)
     } else {
         order.status

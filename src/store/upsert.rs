@@ -336,18 +336,19 @@ async fn order(tx: &mut Tx<Executor>, store: &Tenant, order: &OrderRecord) -> Re
     }
     // The currency of an order is that of its ledger, so it stays as it was told first.
     let currency = known.as_ref().map_or(currency, |known| known.total.currency);
-    let told = reconcile(&ledger::known(tx, stored).await?, order, method.as_deref(), currency)?;
+    let told = reconcile(&ledger::known(tx, stored).await?, order, currency)?;
     for request in &told.confirmed {
         ledger::confirm_request(tx, *request, now).await?;
     }
+    let status = status_of(known.as_ref(), order);
     if let Some(known) = &known {
-        if told.new.is_empty() && same(known, order, currency)? && totals_are(tx, stored, totals).await? {
+        if told.new.is_empty() && same(known, order, status, currency)? && totals_are(tx, stored, totals).await? {
             return Ok(notes);
         }
         sqlx::query!(
             "UPDATE orders SET status = $2, address = $3, placed_at = $4, totals = $5, version = version + 1 WHERE id = $1",
             stored.as_uuid(),
-            order.status as OrderStatus as _,
+            status as OrderStatus as _,
             Json(&order.address) as _,
             order.placed_at,
             totals.map(Json) as _
@@ -371,6 +372,20 @@ async fn order(tx: &mut Tx<Executor>, store: &Tenant, order: &OrderRecord) -> Re
         ledger::record(tx, (stored, method), direction(payment.kind), amount, reference, now).await?;
     }
     Ok(notes)
+}
+
+/// The status to store. What was agreed here is not known to the platform, which tells the order again when it is tagged for it.
+fn status_of(known: Option<&orders::Order>, order: &OrderRecord) -> OrderStatus {
+    use OrderStatus as S;
+    match known.map(|known| known.status) {
+        Some(agreed @ (S::ReturnRequested | S::ExchangeRequested))
+            if order.from_platform && matches!(order.status, S::Shipped | S::OutForDelivery | S::Delivered) =>
+        {
+            agreed
+        }
+        Some(S::PendingItemsModified) if order.from_platform && order.status == S::Pending => S::PendingItemsModified,
+        _ => order.status,
+    }
 }
 
 /// Whether an order has these totals.
@@ -405,7 +420,6 @@ struct Reconciliation<'a> {
 fn reconcile<'a>(
     known: &[Known],
     order: &'a OrderRecord,
-    method: Option<&str>,
     currency: Currency,
 ) -> Result<Reconciliation<'a>, UpsertError> {
     let mut open: Vec<&Known> = known.iter().collect();
@@ -423,14 +437,12 @@ fn reconcile<'a>(
             }
             continue;
         }
-        let found = open.iter().position(|known| {
-            (known.direction, known.amount_minor, known.payment_method.as_str())
-                == (
-                    direction(payment.kind),
-                    amount,
-                    method.unwrap_or(&payment.payment_method),
-                )
-        });
+        // A platform does not say which method money went to: the same sum in the same direction is the same movement.
+        let is_same = |known: &&Known| {
+            (known.direction, known.amount_minor) == (direction(payment.kind), amount)
+                && (order.from_platform || known.payment_method == payment.payment_method)
+        };
+        let found = open.iter().position(is_same);
         match found.map(|at| open.remove(at)) {
             // Stripe itself reports the results of its movements.
             Some(known) if !known.confirmed && known.provider != Provider::Stripe => told.confirmed.push(known.request),
@@ -446,7 +458,12 @@ fn reconcile<'a>(
 }
 
 /// Whether the record equals what is stored.
-fn same(known: &orders::Order, order: &OrderRecord, currency: Currency) -> Result<bool, UpsertError> {
+fn same(
+    known: &orders::Order,
+    order: &OrderRecord,
+    status: OrderStatus,
+    currency: Currency,
+) -> Result<bool, UpsertError> {
     let mut lines = Vec::new();
     for line in &order.lines {
         lines.push((
@@ -463,7 +480,7 @@ fn same(known: &orders::Order, order: &OrderRecord, currency: Currency) -> Resul
         .collect();
     Ok(lines == known_lines
         && (known.status, &known.address, &known.shipments, known.placed_at)
-            == (order.status, &order.address, &order.shipments, order.placed_at))
+            == (status, &order.address, &order.shipments, order.placed_at))
 }
 
 fn line_of(line: &LineRecord, currency: Currency) -> Result<Line, UpsertError> {

@@ -50,7 +50,7 @@ pub(super) fn count(value: &Value) -> Option<u32> {
     Some(u32::try_from(number.clamp(0, 10_000)).unwrap_or(0))
 }
 
-/// An amount in minor units. Decimals that the currency does not have are cut off: Shopify writes two for most currencies.
+/// An amount in minor units; none when it is negative. Decimals that the currency does not have are cut off: Shopify writes two for most currencies.
 pub(super) fn amount(value: &Value, currency: Currency) -> Option<i64> {
     let text = text(value)?;
     let parsed = Money::parse(&text, currency).or_else(|error| match (error, text.split_once('.')) {
@@ -64,7 +64,7 @@ pub(super) fn amount(value: &Value, currency: Currency) -> Option<i64> {
         }
         (error, _) => Err(error),
     });
-    parsed.ok().map(|money| money.minor)
+    parsed.ok().map(|money| money.minor).filter(|minor| *minor >= 0)
 }
 
 /// The id that the Admin API knows an order by.
@@ -134,6 +134,7 @@ mod tests {
             (json!("1.2345"), "KWD", Some(1234)),
             (json!("1.25"), "KWD", Some(1250)),
             (json!("x"), "USD", None),
+            (json!("-5.00"), "USD", None),
             (json!(null), "USD", None),
         ] {
             let currency = currency.parse().expect("a currency");

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::body::{address, id, line, text, time};
 use crate::{
-    integrations::event_source::Meaning,
+    integrations::event_source::{Meaning, Outcome},
     store::records::{Record, ShopperRecord},
 };
 
@@ -18,15 +18,15 @@ pub(super) fn customer(body: &Value) -> Meaning {
         kind: "shopper",
         id: shopper.clone(),
         version,
-        records: vec![Record::Shopper(record(shopper, body, None))],
+        records: vec![Record::Shopper(record(shopper, body))],
     }
 }
 
-/// The record of a customer. Without an address of its own it has the one of its order.
-pub(super) fn record(shopper: String, customer: &Value, email_of_order: Option<&str>) -> ShopperRecord {
+/// The record of a customer. The address of an order is not the customer's: whoever has it may be somebody else, and could sign in with it.
+pub(super) fn record(shopper: String, customer: &Value) -> ShopperRecord {
     ShopperRecord {
         id: shopper,
-        email: email(&customer["email"]).or_else(|| email_of_order.map(str::to_owned)),
+        email: email(&customer["email"]),
         first_name: line(&customer["first_name"], 120).unwrap_or_default(),
         last_name: line(&customer["last_name"], 120).unwrap_or_default(),
         address: customer["default_address"]
@@ -43,8 +43,11 @@ pub(super) fn email(value: &Value) -> Option<String> {
     (validator::ValidateEmail::validate_email(&email) && email.len() <= 254).then_some(email)
 }
 
-/// Two customers were found to be one person.
+/// Two customers were found to be one person. Shopify also tells of a merge that failed, which leaves both.
 pub(super) fn merge(body: &Value) -> Meaning {
+    if text(&body["status"]).is_some_and(|status| status != "completed") {
+        return Meaning::Applied(Outcome::Ignored("the shop did not complete the merge"));
+    }
     let kept = id(&body["admin_graphql_api_customer_kept_id"]);
     let deleted = id(&body["admin_graphql_api_customer_deleted_id"]);
     match (kept, deleted) {

@@ -47,7 +47,7 @@ pub(super) fn order(body: &Value, of_store: Currency) -> Meaning {
     let shopper = id(&body["customer"]["id"]);
     let customer = shopper
         .clone()
-        .map(|shopper| Record::Shopper(customers::record(shopper, &body["customer"], email.as_deref())));
+        .map(|shopper| Record::Shopper(customers::record(shopper, &body["customer"])));
     let record = OrderRecord {
         number: number.clone(),
         reference: text(&body["admin_graphql_api_id"]).or_else(|| id(&body["id"]).map(|id| order_reference(&id))),
@@ -216,7 +216,7 @@ impl Order<'_> {
                 .filter_map(|it| self.amount(&it["amount"]))
                 .sum();
         }
-        let total = self.amount(&body["total_price"]).max(self.total()).unwrap_or(0);
+        let total = self.total().unwrap_or(0);
         match (
             body["financial_status"].as_str(),
             self.amount(&body["total_outstanding"]),
