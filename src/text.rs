@@ -11,8 +11,9 @@ pub fn multi_line(text: &str) -> Result<(), ValidationError> {
 
 /// Text of one line: names, order numbers, addresses. Joiners are allowed where they join: in emoji and in the scripts that need them.
 pub fn single_line(text: &str) -> Result<(), ValidationError> {
-    let joins = clean(text) == text;
-    check(text, |c| is_style(c) || joins && matches!(c, '\u{200c}' | '\u{200d}'))
+    let is_joiner = |c| matches!(c, '\u{200c}' | '\u{200d}');
+    let joins = text.contains(is_joiner) && clean(text) == text;
+    check(text, |c| is_style(c) || joins && is_joiner(c))
 }
 
 /// Several texts of one line each.
@@ -48,6 +49,11 @@ pub fn clean(text: &str) -> String {
         }
     }
     cleaned
+}
+
+/// Quotes a text for a prompt, as JSON: it can end neither its line nor a part of the server's, which stands in brackets.
+pub fn quoted(text: &str) -> String {
+    serde_json::Value::from(text.replace('[', "(").replace(']', ")")).to_string()
 }
 
 /// Reads a field's text and cleans it, before it is checked.

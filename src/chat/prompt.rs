@@ -57,7 +57,7 @@ impl CurrentPage {
     fn line(&self) -> String {
         let quoted = |text: &str| {
             let text: String = text.chars().take(MAX_PAGE_TEXT).collect();
-            serde_json::Value::from(text.replace('[', "(").replace(']', ")")).to_string()
+            crate::text::quoted(&text)
         };
         format!(
             "\nThe shopper is on the page {} at {}",

@@ -166,6 +166,7 @@ impl Chat {
             .iter()
             .filter_map(PromptMessage::known_text)
             .for_each(|text| guard.allow(text));
+        guard.allow(&message.text);
         let prompt = prompt::opening(
             (system, context),
             history,
@@ -175,7 +176,6 @@ impl Chat {
             &engine.limits,
             choice,
         );
-        prompt.texts().for_each(|text| guard.allow(text));
         facts.iter().for_each(|fact| guard.add_fact(fact));
         let turn = Turn {
             engine: engine.clone(),

@@ -2,6 +2,7 @@
 //! it costs nothing, comes at once and says nothing that was not said.
 
 use super::PromptMessage;
+use crate::text;
 
 /// How many messages a summary quotes, the newest of those that were cut.
 pub const MAX_LINES: usize = 24;
@@ -41,14 +42,13 @@ fn lines_of(text: &str) -> impl Iterator<Item = &str> {
     body.unwrap_or_default().lines().filter(|line| !line.is_empty())
 }
 
-/// A quotation that can end neither its line nor the server's part of the prompt.
-fn line(who: &str, text: &str) -> String {
-    let mut quoted: String = text.chars().take(MAX_QUOTE).collect();
-    if quoted.len() < text.len() {
+/// The line of one message.
+fn line(who: &str, said: &str) -> String {
+    let mut quoted: String = said.chars().take(MAX_QUOTE).collect();
+    if quoted.len() < said.len() {
         quoted.push('…');
     }
-    let quoted = serde_json::Value::from(quoted.replace('[', "(").replace(']', ")"));
-    format!("- {who}: {quoted}")
+    format!("- {who}: {}", text::quoted(&quoted))
 }
 
 #[cfg(test)]

@@ -43,26 +43,37 @@ pub async fn replace(
     )
     .execute(&mut **tx)
     .await?;
+    add(tx, order.shopper, order.id, shipments).await?;
+    refresh_status(tx, &order).await?;
+    Ok(true)
+}
+
+/// Adds parcels behind those that an order has.
+pub(super) async fn add(
+    tx: &mut Tx<Executor>,
+    shopper: ShopperId,
+    order: OrderId,
+    shipments: &[Shipment],
+) -> Result<(), sqlx::Error> {
     for shipment in shipments {
         sqlx::query!(
             "INSERT INTO shipments (tenant_id, shopper_id, order_id, position, carrier, tracking_number, item_ids, shipped_at, url, status, fulfillment)
             SELECT $1, $2, $3, coalesce(max(position) + 1, 0), $4, $5, $6, $7, $8, $9, $10 FROM shipments WHERE tenant_id = $1 AND order_id = $3",
             tx.tenant_id().as_uuid(),
-            order.shopper.as_uuid(),
-            order.id.as_uuid(),
+            shopper.as_uuid(),
+            order.as_uuid(),
             shipment.carrier,
             shipment.tracking_number,
             &shipment.item_ids,
             shipment.shipped_at,
             shipment.url,
             shipment.status as Option<ShipmentStatus> as _,
-            fulfillment
+            shipment.fulfillment
         )
         .execute(&mut **tx)
         .await?;
     }
-    refresh_status(tx, &order).await?;
-    Ok(true)
+    Ok(())
 }
 
 /// Sets what a carrier says of the parcels of a fulfilment. False when there are none.

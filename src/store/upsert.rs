@@ -8,8 +8,8 @@ use validator::Validate;
 
 use super::{
     merge, order_number,
-    orders::{self, Line, OrderStatus, PaymentKind, Shipment, ShipmentStatus, StoredTotals},
-    profile,
+    orders::{self, Line, OrderStatus, PaymentKind, StoredTotals},
+    parcels, profile,
     records::{LineRecord, OrderRecord, PaymentMethodKind, PaymentRecord, ProductRecord, Record, ShopperRecord},
 };
 use crate::{
@@ -362,7 +362,10 @@ async fn order(tx: &mut Tx<Executor>, store: &Tenant, order: &OrderRecord) -> Re
         .map(|line| line_of(line, currency))
         .collect::<Result<Vec<_>, _>>()?;
     orders::replace_lines(tx, shopper, stored, &lines).await?;
-    shipments(tx, store, shopper, stored, &order.shipments).await?;
+    sqlx::query!("DELETE FROM shipments WHERE order_id = $1", stored.as_uuid())
+        .execute(&mut **tx)
+        .await?;
+    parcels::add(tx, shopper, stored, &order.shipments).await?;
     for (payment, amount) in told.new {
         let name = method.as_deref().unwrap_or(&payment.payment_method);
         let method = profile::payment_method(tx, shopper, name)
@@ -492,36 +495,4 @@ fn line_of(line: &LineRecord, currency: Currency) -> Result<Line, UpsertError> {
         price: Money::new(minor("lines.price", &line.price, currency)?, currency),
         quantity: line.quantity,
     })
-}
-
-async fn shipments(
-    tx: &mut Tx<Executor>,
-    store: &Tenant,
-    shopper: ShopperId,
-    order: OrderId,
-    shipments: &[Shipment],
-) -> Result<(), UpsertError> {
-    sqlx::query!("DELETE FROM shipments WHERE order_id = $1", order.as_uuid())
-        .execute(&mut **tx)
-        .await?;
-    for (position, shipment) in (0..).zip(shipments) {
-        sqlx::query!(
-            "INSERT INTO shipments (tenant_id, shopper_id, order_id, position, carrier, tracking_number, item_ids, shipped_at, url, status, fulfillment)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
-            store.id.as_uuid(),
-            shopper.as_uuid(),
-            order.as_uuid(),
-            position,
-            shipment.carrier,
-            shipment.tracking_number,
-            &shipment.item_ids,
-            shipment.shipped_at,
-            shipment.url,
-            shipment.status as Option<ShipmentStatus> as _,
-            shipment.fulfillment
-        )
-        .execute(&mut **tx)
-        .await?;
-    }
-    Ok(())
 }
