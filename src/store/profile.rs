@@ -96,7 +96,7 @@ pub(super) async fn payment_method<R: Role>(
 pub(super) async fn platform_method(tx: &mut Tx<Executor>, shopper: ShopperId) -> Result<String, sqlx::Error> {
     sqlx::query_scalar!(
         "INSERT INTO payment_methods (tenant_id, shopper_id, id, external_id, kind)
-        SELECT tenant_id, shopper_id, $3, left('shopify-' || external_id, 120), 'credit_card' FROM shoppers WHERE tenant_id = $1 AND shopper_id = $2
+        SELECT tenant_id, shopper_id, $3, left('platform-' || external_id, 120), 'credit_card' FROM shoppers WHERE tenant_id = $1 AND shopper_id = $2
         ON CONFLICT (tenant_id, external_id) DO UPDATE SET kind = payment_methods.kind RETURNING external_id",
         tx.tenant_id().as_uuid(),
         shopper.as_uuid(),

@@ -1,24 +1,11 @@
-//! Reads fields of Shopify's bodies. Shopify gives ids as numbers or texts and amounts as texts or numbers, and leaves fields out; a field of
-//! an odd type counts as absent, so that it never loses the whole record.
+//! What is particular to Shopify's bodies: ids, which are numbers in webhooks and `gid://shopify/…` in the Admin API, and addresses.
 
-use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use crate::{
-    money::{Currency, Money, MoneyError},
+    integrations::json_fields::{line, text},
     store::Address,
-    text,
 };
-
-/// A text or a number as text; none when it is absent or empty.
-pub(super) fn text(value: &Value) -> Option<String> {
-    let text = match value {
-        Value::String(text) => text.trim().to_owned(),
-        Value::Number(number) => number.to_string(),
-        _ => return None,
-    };
-    Some(text).filter(|text| !text.is_empty())
-}
 
 /// The last part of an id: `55` of 55, `"55"` and `"gid://shopify/Order/55"`.
 pub(super) fn id(value: &Value) -> Option<String> {
@@ -26,45 +13,6 @@ pub(super) fn id(value: &Value) -> Option<String> {
     let last = id.rsplit('/').next().unwrap_or(&id);
     let last = last.split('?').next().unwrap_or(last);
     Some(last.chars().filter(|c| !c.is_control()).take(100).collect()).filter(|id: &String| !id.is_empty())
-}
-
-/// A text that people read, as one line of at most `max` characters: without what nobody can see, line breaks as spaces.
-pub(super) fn line(value: &Value, max: usize) -> Option<String> {
-    let cleaned = text::clean(&text(value)?);
-    let words: Vec<&str> = cleaned.split_whitespace().collect();
-    let line: String = words.join(" ").chars().take(max).collect();
-    Some(line.trim().to_owned()).filter(|line| !line.is_empty())
-}
-
-pub(super) fn time(value: &Value) -> Option<DateTime<Utc>> {
-    let time = DateTime::parse_from_rfc3339(value.as_str()?).ok()?;
-    Some(time.with_timezone(&Utc))
-}
-
-pub(super) fn list(value: &Value) -> &[Value] {
-    value.as_array().map(Vec::as_slice).unwrap_or_default()
-}
-
-pub(super) fn count(value: &Value) -> Option<u32> {
-    let number = value.as_i64().or_else(|| value.as_str()?.parse().ok())?;
-    Some(u32::try_from(number.clamp(0, 10_000)).unwrap_or(0))
-}
-
-/// An amount in minor units; none when it is negative. Decimals that the currency does not have are cut off: Shopify writes two for most currencies.
-pub(super) fn amount(value: &Value, currency: Currency) -> Option<i64> {
-    let text = text(value)?;
-    let parsed = Money::parse(&text, currency).or_else(|error| match (error, text.split_once('.')) {
-        (MoneyError::TooPrecise(..), Some((whole, fraction))) => {
-            let decimals = currency.decimals() as usize;
-            let kept: String = fraction.chars().take(decimals).collect();
-            match decimals {
-                0 => Money::parse(whole, currency),
-                _ => Money::parse(&format!("{whole}.{kept}"), currency),
-            }
-        }
-        (error, _) => Err(error),
-    });
-    parsed.ok().map(|money| money.minor).filter(|minor| *minor >= 0)
 }
 
 /// The id that the Admin API knows an order by.
@@ -92,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn fields_are_read_as_shops_write_them() {
+    fn ids_are_read_in_both_spellings() {
         for (given, expected) in [
             (json!(55), Some("55")),
             (json!("55"), Some("55")),
@@ -103,42 +51,6 @@ mod tests {
             (json!(""), None),
         ] {
             assert_eq!(id(&given).as_deref(), expected, "{given}");
-        }
-        for (given, expected) in [
-            (json!("Mug\r\n\u{200f}blue \u{202e}"), Some("Mug blue")),
-            (json!(" \n "), None),
-            (json!(7), Some("7")),
-            (json!([]), None),
-        ] {
-            assert_eq!(line(&given, 200).as_deref(), expected, "{given}");
-        }
-        assert_eq!(line(&json!("x".repeat(255)), 200).map(|line| line.len()), Some(200));
-        assert_eq!(
-            (
-                count(&json!(3)),
-                count(&json!("3")),
-                count(&json!(-1)),
-                count(&json!(null))
-            ),
-            (Some(3), Some(3), Some(0), None)
-        );
-    }
-
-    #[test]
-    fn amounts_are_read_in_the_decimals_of_their_currency() {
-        for (given, currency, expected) in [
-            (json!("84.10"), "USD", Some(8410)),
-            (json!(84.1), "USD", Some(8410)),
-            (json!("8000.00"), "JPY", Some(8000)),
-            (json!("8000.50"), "JPY", Some(8000)),
-            (json!("1.2345"), "KWD", Some(1234)),
-            (json!("1.25"), "KWD", Some(1250)),
-            (json!("x"), "USD", None),
-            (json!("-5.00"), "USD", None),
-            (json!(null), "USD", None),
-        ] {
-            let currency = currency.parse().expect("a currency");
-            assert_eq!(amount(&given, currency), expected, "{given}");
         }
     }
 }

@@ -2,9 +2,12 @@
 
 use serde_json::Value;
 
-use super::body::{address, id, line, text, time};
+use super::body::{address, id};
 use crate::{
-    integrations::event_source::{Meaning, Outcome},
+    integrations::{
+        event_source::{Meaning, Outcome},
+        json_fields::{line, text, time},
+    },
     store::records::{Record, ShopperRecord},
 };
 

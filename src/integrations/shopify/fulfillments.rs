@@ -2,9 +2,12 @@
 
 use serde_json::Value;
 
-use super::body::{id, line, list, order_reference, text, time};
+use super::body::{id, order_reference};
 use crate::{
-    integrations::event_source::Meaning,
+    integrations::{
+        event_source::Meaning,
+        json_fields::{is_web_address, line, list, text, time},
+    },
     store::orders::{Shipment, ShipmentStatus},
 };
 
@@ -65,10 +68,6 @@ fn parcels(fulfillment: &Value) -> Vec<Shipment> {
         })
     };
     numbers.into_iter().enumerate().filter_map(parcel).collect()
-}
-
-fn is_web_address(url: &str) -> bool {
-    url.starts_with("https://") && url.len() <= 1000 && url::Url::parse(url).is_ok_and(|url| url.username().is_empty())
 }
 
 pub(super) fn fulfillment(body: &Value) -> Meaning {

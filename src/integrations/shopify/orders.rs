@@ -8,12 +8,15 @@ use serde_json::Value;
 
 use super::{
     admin_api::REFUND_KEY,
-    body::{address, amount, count, id, line, list, order_reference, text, time},
+    body::{address, id, order_reference},
     customers, fulfillments,
 };
 use crate::{
     ids::MovementId,
-    integrations::event_source::Meaning,
+    integrations::{
+        event_source::Meaning,
+        json_fields::{amount, count, line, list, text, time},
+    },
     money::{self, Currency},
     store::{
         orders::{OrderStatus, PaymentKind, ShipmentStatus},

@@ -2,9 +2,12 @@
 
 use serde_json::Value;
 
-use super::body::{amount, id, line, list, text, time};
+use super::body::id;
 use crate::{
-    integrations::event_source::Meaning,
+    integrations::{
+        event_source::Meaning,
+        json_fields::{amount, line, list, text, time},
+    },
     money::{self, Currency},
     store::{
         Options,

@@ -4,11 +4,14 @@
 use serde_json::Value;
 
 use super::{
-    body::{id, list, order_reference, text},
+    body::{id, order_reference},
     customers, fulfillments, orders, products,
 };
 use crate::{
-    integrations::event_source::{Meaning, Outcome},
+    integrations::{
+        event_source::{Meaning, Outcome},
+        json_fields::{list, text},
+    },
     tenancy::Tenant,
 };
 

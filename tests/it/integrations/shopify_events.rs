@@ -331,7 +331,7 @@ async fn people_are_matched_by_the_shops_id_then_by_their_address_and_orders_mov
     .await;
     let moved = "SELECT count(*) FROM orders JOIN shoppers USING (tenant_id, shopper_id) WHERE number = '#1' AND external_id = '79'";
     assert_eq!(app.count(moved).await, 1);
-    let money = "SELECT count(*) FROM money_movements m JOIN payment_methods p ON (p.id, p.shopper_id) = (m.payment_method_id, m.shopper_id) WHERE p.external_id = 'shopify-79' AND m.amount_minor = 8000";
+    let money = "SELECT count(*) FROM money_movements m JOIN payment_methods p ON (p.id, p.shopper_id) = (m.payment_method_id, m.shopper_id) WHERE p.external_id = 'platform-79' AND m.amount_minor = 8000";
     assert_eq!(app.count(money).await, 1, "the money goes along");
     send(&app, "customers/merge", &json!({ "admin_graphql_api_customer_kept_id": "gid://shopify/Customer/78", "admin_graphql_api_customer_deleted_id": "gid://shopify/Customer/79" })).await;
     let merged = "SELECT count(*) FROM orders JOIN shoppers USING (tenant_id, shopper_id) WHERE external_id = '78'";
