@@ -148,6 +148,10 @@ CREATE TABLE coupons (
     at_most_minor bigint NOT NULL CHECK (at_most_minor > 0),
     expires_at    timestamptz NOT NULL,
     used_at       timestamptz,
+    -- When the code can be used; none while the shop's platform has not created it.
+    ready_at      timestamptz,
+    -- When the shopper was told the code.
+    told_at       timestamptz,
     PRIMARY KEY (tenant_id, id),
     UNIQUE (tenant_id, code),
     UNIQUE (tenant_id, proposal_id),
@@ -350,12 +354,22 @@ BEGIN
         job_key => 'execute:' || of_proposal);
 END $$;
 
+-- Records that a proposal's coupon can be used, and queues the job that tells the shopper.
+CREATE FUNCTION coupon_is_ready(of_proposal uuid, at timestamptz) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+    UPDATE coupons SET ready_at = at WHERE tenant_id = app_tenant() AND proposal_id = of_proposal AND ready_at IS NULL;
+    IF FOUND THEN
+        PERFORM graphile_worker.add_job(identifier => 'execute_proposal', payload => json_build_object('tenant', app_tenant(), 'proposal', of_proposal),
+            job_key => 'execute:' || of_proposal);
+    END IF;
+END $$;
+
 -- The functions run as the owner. These policies let it see the bound store's rows, limited to the bound shopper's when one is bound.
 DO $$
 DECLARE
     tbl text;
 BEGIN
-    FOREACH tbl IN ARRAY ARRAY['proposals', 'decisions', 'automatic_decisions', 'open_proposals', 'shoppers'] LOOP
+    FOREACH tbl IN ARRAY ARRAY['proposals', 'decisions', 'automatic_decisions', 'open_proposals', 'shoppers', 'coupons'] LOOP
         EXECUTE format('CREATE POLICY owner ON %I TO countersign_owner USING (app_shopper() IS NULL OR shopper_id = app_shopper())
             WITH CHECK (app_shopper() IS NULL OR shopper_id = app_shopper())', tbl);
     END LOOP;
@@ -434,9 +448,9 @@ GRANT SELECT ON standing_approvals TO countersign_web, countersign_executor;
 GRANT SELECT ON decisions, policies, automatic_decisions, open_proposals TO countersign_executor;
 GRANT SELECT ON returns, coupons, notes, automatic_decisions, open_proposals TO countersign_web;
 GRANT SELECT, INSERT, UPDATE (settled_at) ON returns TO countersign_executor;
-GRANT SELECT, INSERT ON coupons TO countersign_executor;
+GRANT SELECT, INSERT, UPDATE (told_at) ON coupons TO countersign_executor;
 GRANT SELECT, INSERT, UPDATE (body) ON notes TO countersign_executor;
-REVOKE ALL ON FUNCTION decisions_are_of_deciders, count_open_proposals, require_fresh_admin, set_policy, automatic_by_default, approve_by_policy, forget_reasons, queue_execution, request_handoff FROM PUBLIC;
+REVOKE ALL ON FUNCTION decisions_are_of_deciders, count_open_proposals, require_fresh_admin, set_policy, automatic_by_default, approve_by_policy, forget_reasons, queue_execution, request_handoff, coupon_is_ready FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION set_policy, approve_by_policy TO countersign_web;
-GRANT EXECUTE ON FUNCTION forget_reasons, request_handoff TO countersign_executor;
+GRANT EXECUTE ON FUNCTION forget_reasons, request_handoff, coupon_is_ready TO countersign_executor;
 GRANT EXECUTE ON FUNCTION queue_execution TO countersign_web, countersign_executor;

@@ -43,6 +43,8 @@ CREATE TABLE integrations (
     tenant_id  uuid NOT NULL REFERENCES tenants,
     id         uuid NOT NULL,
     kind       text NOT NULL CHECK (kind IN ('stripe', 'crm', 'shopify', 'stripe_webhook', 'shopify_webhook', 'store_webhook', 'mail_webhook')),
+    -- Whether it is for the platform of the store's shop: `Kind::PLATFORMS` in the code has the same.
+    is_platform boolean NOT NULL GENERATED ALWAYS AS (kind IN ('shopify')) STORED,
     url        text CHECK (length(url) <= 2000),
     secret     bytea NOT NULL,
     mac        bytea NOT NULL CHECK (length(mac) = 32),

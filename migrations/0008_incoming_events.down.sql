@@ -1,2 +1,2 @@
-DROP FUNCTION queue_processing CASCADE;
-DROP TABLE record_versions, incoming_webhooks;
+DROP FUNCTION queue_processing, queue_platform_sync CASCADE;
+DROP TABLE platform_syncs, record_versions, incoming_webhooks;

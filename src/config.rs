@@ -82,6 +82,15 @@ pub struct Settings {
     pub shutdown_grace: Duration,
 }
 
+/// What connecting a store with its shop needs.
+#[derive(Debug)]
+pub struct ConnectSettings {
+    pub database: DatabaseSettings,
+    pub keyring: Arc<Keyring>,
+    pub public_url: String,
+    pub outbound: OutboundSettings,
+}
+
 impl Settings {
     /// Reads the settings for `serve` and `worker`. Settings that are unsafe for production are refused.
     pub fn for_serve(variables: Variables) -> Result<Self, ConfigError> {
@@ -242,6 +251,22 @@ impl Settings {
         let mut reader = Reader::new(variables);
         let both = reader.database().zip(reader.keyring());
         reader.finish(both)
+    }
+
+    /// Reads what connecting a store with its shop needs.
+    pub fn for_connect(variables: Variables) -> Result<ConnectSettings, ConfigError> {
+        let mut reader = Reader::new(variables);
+        let both = reader.database().zip(reader.keyring());
+        let (public_url, outbound) = (reader.public_url(), reader.outbound());
+        let settings = both
+            .zip(public_url)
+            .map(|((database, keyring), public_url)| ConnectSettings {
+                database,
+                keyring,
+                public_url,
+                outbound,
+            });
+        reader.finish(settings)
     }
 
     /// Reads the mail settings, for the doctor.

@@ -47,6 +47,11 @@ mail-request-executed = Erledigt
         [exchange_items] Senden Sie die alte Ware zurück und legen Sie die Bestellnummer bei. Die neue geht ab, wenn sie angekommen ist.
        *[other] { "" }
       }
+mail-coupon-ready = Ihr Gutschein
+    .p1 = Ihr Gutschein ist da:
+    .p2 = { $plan }
+mail-coupon-code = Ihr Code
+mail-coupon-until = Gültig bis
 mail-request-executed-except-refund = Ihre Anfrage wurde genehmigt
     .p1 = Ihre Anfrage wurde genehmigt. Die Erstattung ist noch nicht ausgezahlt; Sie bekommen eine E-Mail, sobald sie es ist:
     .p2 = { $plan }

@@ -47,6 +47,11 @@ mail-request-executed = Done
         [exchange_items] Send the old items back and put the order's number in the parcel. The new ones leave once they have arrived.
        *[other] { "" }
       }
+mail-coupon-ready = Your coupon
+    .p1 = your coupon is ready:
+    .p2 = { $plan }
+mail-coupon-code = Your code
+mail-coupon-until = Valid until
 mail-request-executed-except-refund = Your request was approved
     .p1 = your request was approved. The refund has not been paid yet, and you get a mail when it is:
     .p2 = { $plan }

@@ -7,7 +7,7 @@ use crate::{
     integrations::{
         crm,
         payments::{self, Purpose},
-        shopify::admin_api::{self, Operation},
+        platform_effects::{self, Effect},
         webhook_delivery,
     },
     store::{
@@ -42,13 +42,14 @@ pub(super) async fn queue_follow_ups(
                 payments::pay_out(tx, purpose, (payment_method_id, *amount), now).await?;
             }
             (Change::Status { to, .. }, Some((order, _))) => {
-                if let Some(operation) = shop_operation(*to) {
-                    admin_api::queue(tx, (target.proposal, position), order, operation, now).await?;
+                if let Some(effect) = effect_of_status(*to) {
+                    platform_effects::queue(tx, (target.proposal, position), order, effect, now).await?;
                 }
             }
             (Change::OrderAddress { .. }, Some((order, _))) => {
-                admin_api::queue(tx, (target.proposal, position), order, Operation::Address, now).await?;
+                platform_effects::queue(tx, (target.proposal, position), order, Effect::Address, now).await?;
             }
+            (Change::Coupon { .. }, _) => platform_effects::queue_coupon(tx, target.proposal, now).await?,
             (Change::CrmNote { .. }, _) => crm::queue_note(tx, target.proposal, now).await?,
             (Change::HandOff { .. }, _) => {
                 let data = serde_json::json!({ "proposal_id": target.proposal });
@@ -70,11 +71,11 @@ pub(super) fn purpose(target: &Target) -> Option<Purpose> {
     })
 }
 
-/// The operation at the shop's platform that follows an order's new status.
-fn shop_operation(status: OrderStatus) -> Option<Operation> {
+/// What is done at the shop's platform that follows an order's new status.
+fn effect_of_status(status: OrderStatus) -> Option<Effect> {
     match status {
-        OrderStatus::Cancelled => Some(Operation::Cancel),
-        OrderStatus::ReturnRequested | OrderStatus::ExchangeRequested => Some(Operation::TagReturn),
+        OrderStatus::Cancelled => Some(Effect::Cancel),
+        OrderStatus::ReturnRequested | OrderStatus::ExchangeRequested => Some(Effect::Return),
         _ => None,
     }
 }

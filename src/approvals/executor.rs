@@ -15,7 +15,7 @@ use sqlx::types::Json;
 use super::{
     Plan, PlanError, State,
     authority::{self, EligibleAt},
-    effects,
+    coupons, effects,
     outcome::{self, Settled},
     payouts,
     policy::Policy,
@@ -172,7 +172,13 @@ impl ProposalExecutor {
             Err(_) => (State::Stale, NO_LONGER_FITS.everywhere()),
             Ok(plan) if !plan.has_same_effect_as(&claimed.plan) => (State::Stale, NO_LONGER_FITS.everywhere()),
             Ok(plan) => match self.carry_out(&mut tx, &target, &plan, now).await {
-                Ok(None) => (State::Executed, payouts::done(&mut tx, id, &claimed.plan).await?),
+                Ok(None) => {
+                    let text = match coupons::done(&mut tx, id, &claimed.plan, now).await? {
+                        Some(text) => text,
+                        None => payouts::done(&mut tx, id, &claimed.plan).await?,
+                    };
+                    (State::Executed, text)
+                }
                 Ok(Some(Provider::Staff)) => (State::AwaitingPayment, claimed.plan.localized_message(STAFF_COLLECTS)),
                 Ok(Some(_)) => (State::AwaitingPayment, claimed.plan.localized_message(CHARGING)),
                 Err(ChangeError::Database(error)) if is_transient(&error) => return Err(error.into()),
@@ -278,6 +284,7 @@ impl ProposalExecutor {
                 returns::undo(&mut tx, &settled, &claimed.plan, now).await?;
                 returns::settle(&mut tx, id, now).await?;
                 payouts::post_news(&mut tx, &settled, &claimed.plan, now).await?;
+                coupons::tell(&mut tx, &settled, &claimed.plan, now).await?;
                 Claim::Nothing
             }
             _ => Claim::Nothing,

@@ -5,6 +5,7 @@
 
 mod authority;
 pub mod decide;
+mod coupons;
 mod effects;
 mod executor;
 pub mod expire;

@@ -12,8 +12,11 @@ use crate::{
 };
 
 /// The notes that tell of something done or approved. The first whose beginning matches counts.
-const NOTES: [(TextKey, Progress); 7] = [
+const NOTES: [(TextKey, Progress); 10] = [
     (TextKey("request-done"), Progress::Paid),
+    (TextKey("request-done-coupon"), Progress::Paid),
+    (TextKey("coupon-ready"), Progress::Paid),
+    (TextKey("request-coupon-follows"), Progress::Approved),
     (TextKey("request-done-except-refund"), Progress::Changed),
     (TextKey("refund-paid"), Progress::Paid),
     (TextKey("refund-requested"), Progress::Approved),

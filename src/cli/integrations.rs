@@ -52,8 +52,10 @@ pub async fn run(command: IntegrationCommand) -> Result<(), CliError> {
             url,
             kind,
         } => {
-            if url.is_some() != matches!(kind, Kind::Crm | Kind::Shopify) {
-                return Err(wrong("--url goes with crm and shopify, and only with them".into()));
+            if url.is_some() != kind.has_url() {
+                return Err(wrong(
+                    "--url goes with crm and a shop's platform, and only with them".into(),
+                ));
             }
             if let Some(url) = &url {
                 outbound_http::check(url, false).map_err(|mend| wrong(format!("--url {mend}")))?;

@@ -6,6 +6,7 @@ mod control;
 mod demo;
 mod demo_store;
 mod doctor;
+mod connect;
 pub mod export;
 pub mod import;
 mod integrations;
@@ -73,6 +74,10 @@ enum Command {
     /// Check the language models.
     #[command(subcommand)]
     Model(model::ModelCommand),
+    /// Connect a store with its shop: checks the permissions, registers the webhooks and fetches products, customers and orders, with their
+    /// history. Safe to run again: a fetch that was cut off goes on. Asks for the shop's secrets, or reads them from standard input, a line
+    /// each.
+    Connect(connect::Options),
     /// Manage the secrets of integrations: Stripe, Shopify, the CRM, and the secrets that webhooks are signed with.
     #[command(subcommand)]
     Integration(integrations::IntegrationCommand),
@@ -246,6 +251,7 @@ async fn dispatch(command: Command) -> Result<(), CliError> {
         Command::Doctor(options) => doctor::run(options).await,
         Command::Model(command) => model::run(command).await,
         Command::Integration(command) => integrations::run(command).await,
+        Command::Connect(options) => connect::run(options).await,
         Command::Keys(command) => keys::run(command).await,
         Command::Tenant(command) => tenants::run(command).await,
         Command::Shopper(command) => shoppers::run(command).await,

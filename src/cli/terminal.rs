@@ -26,7 +26,12 @@ pub(super) fn read_password() -> Result<SecretString, CliError> {
 
 /// Reads the secret of an integration from standard input.
 pub(super) fn read_secret() -> Result<SecretString, CliError> {
-    let secret = read_hidden("secret: ")?;
+    ask_secret("secret: ")
+}
+
+/// The same, asked for by its own name.
+pub(super) fn ask_secret(prompt: &str) -> Result<SecretString, CliError> {
+    let secret = read_hidden(prompt)?;
     match (8..=4096).contains(&secret.len()) {
         true => Ok(secret.into()),
         false => Err(CliError::Argument(

@@ -29,6 +29,29 @@ pub enum Kind {
     MailWebhook,
 }
 
+impl Kind {
+    /// The credentials of shops' platforms. `integrations.is_platform` in the migrations names the same.
+    pub const PLATFORMS: [Self; 1] = [Self::Shopify];
+
+    /// Whether an address goes with it.
+    pub fn has_url(self) -> bool {
+        self == Self::Crm || Self::PLATFORMS.contains(&self)
+    }
+
+    /// The word for it in commands and on pages.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Stripe => "stripe",
+            Self::Crm => "crm",
+            Self::Shopify => "shopify",
+            Self::StripeWebhook => "stripe_webhook",
+            Self::ShopifyWebhook => "shopify_webhook",
+            Self::StoreWebhook => "store_webhook",
+            Self::MailWebhook => "mail_webhook",
+        }
+    }
+}
+
 /// The fewest characters that a secret may have: 16 hexadecimal digits are 64 bits, which nobody guesses over a network.
 const MIN_SECRET_CHARACTERS: usize = 16;
 

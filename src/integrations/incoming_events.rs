@@ -14,6 +14,7 @@ use crate::{
     mail,
     store::{
         catalogue, erasure, merge, parcels, privacy,
+        records::Record,
         upsert::{self, UpsertError},
     },
     telemetry,
@@ -143,13 +144,22 @@ async fn apply(
             if !incoming_webhooks::is_newer(tx, kind, &id, version).await? {
                 return Ok(Outcome::Ignored("older than what is known"));
             }
-            let mut notes = Vec::new();
-            for record in &records {
-                notes.extend(upsert::apply(tx, store, record).await?);
-            }
-            Ok(taken(&notes))
+            Ok(taken(&store_records(tx, store, &records).await?))
         }
     }
+}
+
+/// Stores records. Returns what of them could not be taken.
+pub(super) async fn store_records(
+    tx: &mut Tx<Executor>,
+    store: &Tenant,
+    records: &[Record],
+) -> Result<Vec<String>, UpsertError> {
+    let mut notes = Vec::new();
+    for record in records {
+        notes.extend(upsert::apply(tx, store, record).await?);
+    }
+    Ok(notes)
 }
 
 fn found_or_later(found: bool, reason: &str) -> Outcome {
@@ -203,6 +213,14 @@ async fn privacy_request(
 fn is_about_the_event(error: &sqlx::Error) -> bool {
     let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
     code.is_some_and(|code| code.starts_with("22") || code.starts_with("23"))
+}
+
+/// Why a record cannot be stored; none where the fault is the database's, which another try may mend.
+pub(super) fn fault_of_record(error: &UpsertError) -> Option<String> {
+    match error {
+        UpsertError::Database(cause) if !is_about_the_event(cause) => None,
+        error => Some(describe(error)),
+    }
 }
 
 fn describe(error: &UpsertError) -> String {

@@ -172,3 +172,45 @@ pub async fn is_newer(tx: &mut Tx<Executor>, kind: &str, external_id: &str, vers
     .await?;
     Ok(newer.rows_affected() == 1)
 }
+
+/// Whether a version of a thing is later than all that were seen before; if so, it is remembered.
+pub async fn is_later(tx: &mut Tx<Executor>, kind: &str, external_id: &str, version: i64) -> Result<bool, sqlx::Error> {
+    let later = sqlx::query!(
+        "INSERT INTO record_versions AS v (tenant_id, kind, external_id, version) VALUES ($1, $2, $3, $4)
+        ON CONFLICT (tenant_id, kind, external_id) DO UPDATE SET version = excluded.version WHERE excluded.version > v.version",
+        tx.tenant_id().as_uuid(),
+        kind,
+        external_id,
+        version
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(later.rows_affected() == 1)
+}
+
+/// Lists an event that was given up before it was ever queued. One that is listed already stays as it is.
+pub async fn set_aside(
+    tx: &mut Tx<Executor>,
+    (source, event): (Source, &str),
+    topic: &str,
+    body: &Value,
+    reason: &str,
+    now: DateTime<Utc>,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "INSERT INTO incoming_webhooks (tenant_id, id, source, event_id, topic, body, received_at, due_at, state, attempts, last_error)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $7, 'dead', $8, left($9, 500)) ON CONFLICT (tenant_id, source, event_id) DO NOTHING",
+        tx.tenant_id().as_uuid(),
+        Uuid::now_v7(),
+        source as Source as _,
+        event,
+        topic,
+        body,
+        now,
+        MAX_ATTEMPTS,
+        reason
+    )
+    .execute(&mut **tx)
+    .await
+    .map(drop)
+}

@@ -14,7 +14,11 @@ mod json_fields;
 mod mail_relay;
 pub mod outbound_http;
 pub mod payments;
-pub mod shopify;
+pub mod platform;
+pub mod platform_connect;
+pub mod platform_effects;
+pub mod platform_sync;
+mod shopify;
 mod signatures;
 mod standard_webhooks;
 mod store_api;
@@ -36,6 +40,7 @@ use uuid::Uuid;
 use breakers::Breakers;
 
 use crate::{
+    clock::Clock,
     ids::TenantId,
     jobs::outbox::{self, Channel, ClaimedDelivery, Sent},
     keyring::Keyring,
@@ -69,6 +74,11 @@ impl Default for OutboundSettings {
     }
 }
 
+/// The HTTP client for addresses that a store chose: it refuses private networks.
+pub fn guarded_client(settings: &OutboundSettings) -> Result<reqwest::Client, outbound_http::OutboundError> {
+    outbound_http::client(Some(settings.allow_loopback), settings)
+}
+
 /// Sends what the outbox holds, each row over its channel.
 #[derive(Clone)]
 pub struct Outgoing {
@@ -97,7 +107,7 @@ impl Outgoing {
             mailer,
             keyring,
             trusted: outbound_http::client(None, &settings)?,
-            guarded: outbound_http::client(Some(settings.allow_loopback), &settings)?,
+            guarded: guarded_client(&settings)?,
             settings,
             public_url,
             breakers: Breakers::default(),
@@ -145,6 +155,23 @@ impl Outgoing {
         Ok(())
     }
 
+    /// Fetches a store's records from the platform of its shop, unless another process does.
+    pub async fn sync(
+        &self,
+        pool: &Pool<Executor>,
+        tenant: TenantId,
+        clock: &Clock,
+    ) -> Result<Vec<platform_sync::Progress>, platform_sync::SyncError> {
+        let sync = platform_sync::Sync {
+            pool,
+            keyring: &self.keyring,
+            client: &self.guarded,
+            clock,
+            take_over: false,
+        };
+        sync.run(tenant, |_| ()).await
+    }
+
     /// Each channel, and whether a circuit breaker of it is open.
     pub fn open_circuits(&self) -> Vec<(&'static str, bool)> {
         self.breakers.open_circuits()
@@ -163,7 +190,7 @@ impl Outgoing {
                 stripe::api::send(api, &self.keyring, claimed, now).await
             }
             Channel::Crm => crm::send(&self.guarded, &self.keyring, claimed, now).await,
-            Channel::Shop => shopify::admin_api::send(&self.guarded, &self.keyring, claimed, now).await,
+            Channel::Shop => platform_effects::send(&self.guarded, &self.keyring, claimed, now).await,
         }
     }
 }

@@ -192,14 +192,19 @@ pub(super) fn no_answer(error: &reqwest::Error) -> Sent {
     }
 }
 
-/// An answer's body, up to the limit.
+/// An answer's body, up to a limit that suits answers about one thing.
 pub(super) async fn body(response: reqwest::Response) -> Result<Vec<u8>, reqwest::Error> {
+    body_within(response, MAX_ANSWER_BYTES).await
+}
+
+/// An answer's body, up to `max_bytes` and the rest of one piece.
+pub(super) async fn body_within(response: reqwest::Response, max_bytes: usize) -> Result<Vec<u8>, reqwest::Error> {
     use futures::TryStreamExt;
     let mut stream = response.bytes_stream();
     let mut body = Vec::new();
     while let Some(piece) = stream.try_next().await? {
         body.extend_from_slice(&piece);
-        if body.len() > MAX_ANSWER_BYTES {
+        if body.len() > max_bytes {
             break;
         }
     }

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::{
     credentials::Kind,
-    shopify::admin_api::{self, Operation},
+    platform_effects,
     stripe::{amount::StripeAmount, api::Queued},
     webhook_delivery,
 };
@@ -119,10 +119,7 @@ async fn hand_over(tx: &mut Tx<Executor>, id: MovementId, now: DateTime<Utc>) ->
             )
             .await?;
         }
-        Provider::Platform => {
-            let amount = movement.amount.amount();
-            admin_api::queue_refund(tx, movement.order, Operation::Refund { amount, movement: id }, now).await?;
-        }
+        Provider::Platform => platform_effects::queue_refund(tx, movement.order, id, now).await?,
         Provider::Demo => confirm_in_demo(tx, id, now).await?,
         Provider::Staff | Provider::Store => {
             if let Movement {

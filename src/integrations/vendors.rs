@@ -1,8 +1,10 @@
 //! The vendors whose webhooks are accepted, one line each.
 
 use super::{
+    credentials::Kind,
     event_source::{EventSource, Source},
     mail_relay::MAIL_RELAY,
+    platform::Platform,
     shopify::Shopify,
     store_api::STORE_API,
     stripe::Stripe,
@@ -15,5 +17,13 @@ pub(super) fn of(source: Source) -> &'static dyn EventSource {
         Source::Stripe => &Stripe,
         Source::Store => &STORE_API,
         Source::Mail => &MAIL_RELAY,
+    }
+}
+
+/// The platform that credentials are for; none where they are for something else.
+pub(super) fn platform(kind: Kind) -> Option<&'static dyn Platform> {
+    match kind {
+        Kind::Shopify => Some(&Shopify),
+        _ => None,
     }
 }

@@ -17,7 +17,13 @@ const ALL_KINDS: &[(&str, &[&str])] = &[
     ("incoming", &["shopify", "stripe", "store", "mail"]),
     (
         "jobs",
-        &["execute_proposal", "deliver", "process_events", "housekeeping"],
+        &[
+            "execute_proposal",
+            "deliver",
+            "process_events",
+            "sync_platform",
+            "housekeeping",
+        ],
     ),
     ("budget", &["store_day", "store_month"]),
 ];

@@ -25,6 +25,8 @@ pub const SCHEMA: &str = "graphile_worker";
 pub const EXECUTE: &str = "execute_proposal";
 /// The job that processes a tenant's incoming events: `{"tenant"}`.
 pub const PROCESS_EVENTS: &str = "process_events";
+/// The job that fetches a tenant's records from the platform of its shop: `{"tenant"}`.
+pub const SYNC_PLATFORM: &str = "sync_platform";
 /// The job that expires proposals, recovers lost work and deletes what has expired.
 pub const HOUSEKEEPING: &str = "housekeeping";
 

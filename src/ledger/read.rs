@@ -303,7 +303,7 @@ pub async fn provider_for(
     let known = sqlx::query!(
         r#"SELECT m.id AS "id: PaymentMethodId", m.kind = 'gift_card' AS "gift_card!", t.demo_payments,
             EXISTS (SELECT FROM integrations i WHERE i.tenant_id = m.tenant_id AND i.kind = 'stripe' AND i.revoked_at IS NULL) AS "stripe!",
-            EXISTS (SELECT FROM integrations i WHERE i.tenant_id = m.tenant_id AND i.kind = 'shopify' AND i.revoked_at IS NULL)
+            EXISTS (SELECT FROM integrations i WHERE i.tenant_id = m.tenant_id AND i.is_platform AND i.revoked_at IS NULL)
                 AND EXISTS (SELECT FROM orders o WHERE o.tenant_id = m.tenant_id AND o.id = $2 AND o.reference IS NOT NULL) AS "platform!",
             (SELECT coalesce(sum(p.left_minor), 0)::bigint FROM order_payments p WHERE p.tenant_id = m.tenant_id AND p.order_id = $2
                 AND p.payment_method_id = m.id AND p.kind = 'payment' AND p.reference IS NOT NULL) AS "refundable!"

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     clock::local_text,
-    ids::{ConversationId, MessageId, SessionId},
+    ids::{ConversationId, MessageId, ProposalId, SessionId},
     language::{Language, TextKey},
     ledger::{self, Payout},
     tenancy::{Executor, Tx},
@@ -59,7 +59,13 @@ impl Mailer {
                 self.proposal(tx, sender, *proposal, true, |_| TextKey("mail-request-received"))
                     .await
             }
+            // A coupon without its code is of no use: the mail with the code follows.
+            Mail::ProposalExecuted { proposal } if waits_for_code(tx, *proposal).await? => Ok(None),
             Mail::ProposalExecuted { proposal } => self.proposal(tx, sender, *proposal, false, executed).await,
+            Mail::CouponReady { proposal } => {
+                self.proposal(tx, sender, *proposal, false, |_| TextKey("mail-coupon-ready"))
+                    .await
+            }
             Mail::ProposalRejected { proposal } => {
                 self.proposal(tx, sender, *proposal, false, |_| TextKey("mail-request-rejected"))
                     .await
@@ -346,6 +352,17 @@ pub(super) async fn staff(tx: &mut Tx<Executor>, roles: &[&str]) -> Result<Vec<S
 pub(super) const WHEN: TextKey = TextKey("mail-when");
 
 /// The text for a request whose changes are made; its money may still be on its way.
+/// Whether the proposal gave a coupon that cannot be used yet.
+async fn waits_for_code(tx: &mut Tx<Executor>, proposal: ProposalId) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM coupons WHERE tenant_id = $1 AND proposal_id = $2 AND ready_at IS NULL) AS "waits!""#,
+        tx.tenant_id().as_uuid(),
+        proposal.as_uuid()
+    )
+    .fetch_one(&mut **tx)
+    .await
+}
+
 fn executed(payout: Option<Payout>) -> TextKey {
     match payout {
         None | Some(Payout::Paid) => TextKey("mail-request-executed"),

@@ -81,6 +81,10 @@ pub enum Mail {
     ProposalExecuted {
         proposal: ProposalId,
     },
+    /// The code of the proposal's coupon can be used now.
+    CouponReady {
+        proposal: ProposalId,
+    },
     ProposalRejected {
         proposal: ProposalId,
     },

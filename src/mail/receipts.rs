@@ -52,6 +52,9 @@ struct Proposal {
     email: Option<String>,
     first_name: String,
     language: Option<Language>,
+    /// The code of its coupon, and the day until which it can be used.
+    coupon: Option<String>,
+    coupon_until: Option<String>,
     /// Nobody had to decide, so a receipt for a request that was carried out at once would only be noise.
     automatic: bool,
 }
@@ -70,9 +73,11 @@ impl Mailer {
             r#"SELECT p.tool, p.plan->>'summary' AS summary, o.number AS "order?", p.plan->'amount' AS "amount: Json<Money>", p.reason, p.payout AS "payout: Payout", s.email,
                 s.first_name, coalesce(s.language, c.language) AS "language: Language", p.awaiting = 'nobody' AS "automatic!",
                 p.plan->'translations' AS "translations: Json<BTreeMap<Language, String>>",
+                k.code AS "coupon?", to_char(k.expires_at AT TIME ZONE 'UTC', 'YYYY-MM-DD') AS coupon_until,
                 p.plan->'details' AS "details: Json<BTreeMap<Language, Vec<Detail>>>"
             FROM proposals p JOIN shoppers s USING (tenant_id, shopper_id)
                 JOIN conversations c ON (c.tenant_id, c.id) = (p.tenant_id, p.conversation_id)
+                LEFT JOIN coupons k ON (k.tenant_id, k.proposal_id) = (p.tenant_id, p.id) AND k.ready_at IS NOT NULL
                 LEFT JOIN orders o ON (o.tenant_id, o.id) = (p.tenant_id, p.order_id) WHERE p.id = $1"#,
             id.as_uuid()
         )
@@ -98,6 +103,14 @@ impl Mailer {
         ];
         let text = mail_text(text(proposal.payout), language, &values);
         let mut letter = letter(language, &sender, &proposal.first_name, text);
+        if let (Some(code), Some(until)) = (&proposal.coupon, &proposal.coupon_until) {
+            letter
+                .facts
+                .push((TextKey("mail-coupon-code").in_language(language), code.clone()));
+            letter
+                .facts
+                .push((TextKey("mail-coupon-until").in_language(language), until.clone()));
+        }
         letter.facts.extend(
             proposal
                 .order

@@ -290,6 +290,7 @@ async fn give_back<T: Serialize + Sync>(
     Ok(())
 }
 
+/// Stores a coupon. Its code can be used at once, but where the shop's platform has to create it first.
 async fn coupon(
     tx: &mut Tx<Executor>,
     target: &Target,
@@ -302,7 +303,9 @@ async fn coupon(
         Discount::Amount { amount } => ("amount", amount.minor, amount.minor),
     };
     sqlx::query!(
-        "INSERT INTO coupons (tenant_id, shopper_id, id, proposal_id, code, kind, value, at_most_minor, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        "INSERT INTO coupons (tenant_id, shopper_id, id, proposal_id, code, kind, value, at_most_minor, expires_at, ready_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9,
+            CASE WHEN NOT EXISTS (SELECT FROM integrations i WHERE i.tenant_id = $1 AND i.is_platform AND i.revoked_at IS NULL) THEN $10::timestamptz END)",
         tx.tenant_id().as_uuid(),
         target.shopper.as_uuid(),
         Uuid::now_v7(),
@@ -311,7 +314,8 @@ async fn coupon(
         kind,
         value,
         at_most,
-        now + chrono::Duration::days(days.into())
+        now + chrono::Duration::days(days.into()),
+        now
     )
     .execute(&mut **tx)
     .await?;

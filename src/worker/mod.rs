@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use chrono::{DateTime, Utc};
 use graphile_worker::{
     Database, IntoTaskHandlerResult, LocalQueueConfig, RefetchDelayConfig, TaskHandler, WorkerContext, WorkerOptions,
     WorkerRecoveryConfig, WorkerShutdownConfig,
@@ -16,14 +17,18 @@ use crate::{
     clock::Clock,
     identity,
     ids::{ProposalId, TenantId},
-    integrations::{Outgoing, incoming_events},
+    integrations::{
+        Outgoing, incoming_events,
+        platform_sync::{self, SyncError},
+    },
     jobs::{
-        EXECUTE, HOUSEKEEPING, PROCESS_EVENTS, QueueError, SCHEMA, outbox::DELIVER, retrying_driver::RetryingDriver,
+        EXECUTE, HOUSEKEEPING, PROCESS_EVENTS, QueueError, SCHEMA, SYNC_PLATFORM, outbox::DELIVER,
+        retrying_driver::RetryingDriver,
     },
     keyring::Keyring,
     model::budget,
     store::privacy,
-    tenancy::{self, Pool},
+    tenancy::{self, Pool, Scope},
 };
 
 #[derive(Deserialize, Serialize)]
@@ -40,6 +45,11 @@ struct Deliver {
 
 #[derive(Deserialize, Serialize)]
 struct ProcessEvents {
+    tenant: TenantId,
+}
+
+#[derive(Deserialize, Serialize)]
+struct SyncPlatform {
     tenant: TenantId,
 }
 
@@ -125,6 +135,26 @@ impl TaskHandler for ProcessEvents {
     }
 }
 
+impl TaskHandler for SyncPlatform {
+    const IDENTIFIER: &'static str = SYNC_PLATFORM;
+
+    /// A run that fails is begun again by the housekeeping, so that the job itself is never tried again.
+    async fn run(self, context: WorkerContext) -> impl IntoTaskHandlerResult {
+        let Some(tools) = context.get_ext::<JobContext>() else {
+            return Err("the worker fetches no records".to_owned());
+        };
+        match tools.outgoing.sync(&tools.pool, self.tenant, &tools.clock).await {
+            Ok(progress) => {
+                let changed: i64 = progress.iter().map(|progress| progress.changed).sum();
+                tracing::info!(changed, "the records of a shop's platform were fetched");
+            }
+            Err(SyncError::Taken | SyncError::NotConnected) => {}
+            Err(error) => tracing::error!(%error, "the records of a shop's platform were not fetched"),
+        }
+        Ok(())
+    }
+}
+
 impl TaskHandler for Housekeeping {
     const IDENTIFIER: &'static str = HOUSEKEEPING;
 
@@ -151,7 +181,7 @@ pub async fn housekeeping(
     let mut events = Ok(());
     for tenant in tenancy::all(pool).await? {
         let processed = incoming_events::process_due(pool, keyring, tenant, || clock.now()).await;
-        events = events.and(processed.map(drop));
+        events = events.and(processed.map(drop)).and(queue_sync(pool, tenant, now).await);
     }
     let done = [
         events,
@@ -163,6 +193,16 @@ pub async fn housekeeping(
         identity::delete_expired(pool, now).await,
     ];
     done.into_iter().collect()
+}
+
+/// Queues the fetching of a store's records where it is due.
+async fn queue_sync(pool: &Pool<tenancy::Executor>, tenant: TenantId, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
+    let mut tx = pool.begin(Scope::tenant(tenant)).await?;
+    if platform_sync::is_due(&mut tx, now).await? {
+        platform_sync::request(&mut tx).await?;
+        tx.commit().await?;
+    }
+    Ok(())
 }
 
 /// How a worker stops. Once it is asked to, it takes no more jobs, and it has the grace period to finish running ones. Jobs that it has not
@@ -188,6 +228,7 @@ impl Worker {
         let effects = options(queue.clone(), concurrency, tools.clone(), stop)
             .define_job::<ExecuteProposal>()
             .define_job::<ProcessEvents>()
+            .define_job::<SyncPlatform>()
             .define_job::<Housekeeping>()
             .with_cron(format!("* * * * * {HOUSEKEEPING}").as_str())
             .map_err(failed)?;

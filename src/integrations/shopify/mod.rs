@@ -1,13 +1,18 @@
-//! Shopify: its webhooks come in, changes of orders go out to its Admin API.
+//! Shopify: its webhooks come in, its history is fetched from its Admin API, and changes of orders go out to it.
 
-pub mod admin_api;
 mod body;
+mod connection;
 mod customers;
+pub(super) mod documents;
 mod fulfillments;
+mod graphql;
+mod history;
+mod operations;
 mod orders;
 mod products;
 mod signature;
 mod topics;
+mod webhook_shape;
 
 use axum::http::HeaderMap;
 use chrono::{DateTime, Utc};

@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::{
-    admin_api::REFUND_KEY,
     body::{address, id, order_reference},
     customers, fulfillments,
 };
@@ -16,6 +15,7 @@ use crate::{
     integrations::{
         event_source::Meaning,
         json_fields::{amount, count, line, list, text, time},
+        platform::REFUND_KEY,
     },
     money::{self, Currency},
     store::{

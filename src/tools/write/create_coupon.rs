@@ -10,6 +10,7 @@ use crate::{
         policy::{Mode, Policy},
     },
     ids::ShopperId,
+    integrations::{platform::Ability, platform_effects},
     language::{LocalizedText, TextKey},
     money::Money,
     store::changes::{Change, Discount},
@@ -69,6 +70,11 @@ impl WriteTool for CreateCoupon {
                     .filter(|percent| (1..=MAX_PERCENT).contains(percent));
                 let percent =
                     percent.ok_or_else(|| refuse(format!("must be whole percents from 1 to {MAX_PERCENT}")))?;
+                if !platform_effects::can(tx, Ability::CappedCoupons).await? {
+                    return Err(PlanError::rule(
+                        "the shop's platform cannot limit what a coupon of percents takes off; ask for a coupon of an amount",
+                    ));
+                }
                 let at_most = Money::new(MAX_MINOR, currency);
                 let worth = LocalizedText::from_fn(|language| {
                     let values = [
