@@ -21,7 +21,7 @@ use crate::{
         operations::{self, Dependency, Internal},
     },
     identity::Identity,
-    integrations::{Outgoing, challenge::Challenge},
+    integrations::{Outgoing, challenge::Challenge, order_look_up::OrderLookUp},
     mail::Mailer,
     model::{
         Chain, Endpoint, EndpointSettings, FallbackRules, Model, ModelHealth, PricedModel, StoreModels, Watch,
@@ -72,7 +72,9 @@ pub async fn serve(
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), CliError> {
     let metrics = Metrics::default();
-    let registry = Arc::new(Registry::new(pools.reader.clone(), pools.web.clone()));
+    let look_up = OrderLookUp::new(pools.web.clone(), settings.keyring.clone(), &settings.outbound)
+        .map_err(|error| CliError::Argument(error.to_string()))?;
+    let registry = Arc::new(Registry::new(pools.reader.clone(), pools.web.clone()).with_look_up(look_up));
     let store_models = store_models(settings);
     let chain = chain(settings, model, pools, &clock);
     let model_health = model_health(settings, &chain);

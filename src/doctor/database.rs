@@ -5,7 +5,7 @@ use chrono::Utc;
 use super::{
     Finding,
     Level::{self, Amber, Red},
-    or_all_well,
+    or_all_well, shops,
 };
 use crate::tenancy::{self, Executor, Pool, Pools, Role, Scope, audit};
 
@@ -248,6 +248,7 @@ pub(super) async fn stores(pools: &Pools) -> Result<Vec<Finding>, sqlx::Error> {
                 format!("its audit was changed at entry {entry}; keep the database as it is and find out who"),
             );
         }
+        found.extend(shops::examine(&mut tx, &store.slug).await?);
     }
     if stores.is_empty() {
         found.push(Finding::new(

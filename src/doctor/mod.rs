@@ -6,6 +6,7 @@ mod edge;
 mod installation;
 pub mod mail;
 pub mod models;
+mod shops;
 mod spf;
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};

@@ -45,6 +45,7 @@ pub use router::{openapi_json, router, routes};
 pub use settings::{AddressHeader, Connections, Limits, MAX_REQUESTS, Proxies, Rate};
 pub use staff::doctor::{Doctor, Finding, Level};
 pub use staff::model::{OfferedModel, StoreModel};
+pub use staff::shop::Shop;
 pub use state::{App, SecureCookies, WebhookState};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");

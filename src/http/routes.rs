@@ -151,6 +151,8 @@ route_table! {
     GET    "/v1/staff/limits"                            Account  Staff(Viewer, Some(PoliciesRead))          => staff::status::limits;
     GET    "/v1/staff/incoming"                          Account  Staff(Viewer, Some(DeliveriesRead))        => staff::incoming_events::list;
     POST   "/v1/staff/incoming/{id}/retry"               Account  Staff(Admin, None)                         => staff::incoming_events::retry;
+    GET    "/v1/staff/shop"                              Account  Staff(Viewer, Some(DeliveriesRead))        => staff::shop::read;
+    POST   "/v1/staff/shop/sync"                         Account  Staff(Admin, None)                         => staff::shop::sync;
     GET    "/v1/staff/store-keys"                        Account  Staff(Admin, None)                         => staff::store_keys::list;
     POST   "/v1/staff/store-keys"                        Account  FreshAdmin                                 => staff::store_keys::add;
     DELETE "/v1/staff/store-keys/{id}"                   Account  FreshAdmin                                 => staff::store_keys::revoke;

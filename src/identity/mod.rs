@@ -33,7 +33,7 @@ pub use sessions::{LoggedIn, Session, Shopper};
 pub use shoppers::Registration;
 pub use staff::{StaffMember, StaffRole};
 pub use staff_sessions::{OpenedStaffSession, StaffNext};
-pub use throttle::mailbox;
+pub use throttle::{mailbox, take_order_look_up};
 pub use token::{ApiKeyToken, SessionToken, StaffToken};
 pub use totp::NewSecondFactor;
 

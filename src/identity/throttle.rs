@@ -7,6 +7,7 @@ use sqlx::postgres::types::PgInterval;
 
 use super::IdentityError;
 use crate::{
+    ids::ShopperId,
     keyring::{Keyring, Purpose},
     network::Network,
     tenancy::{Tx, Web},
@@ -55,6 +56,19 @@ pub(super) const GUEST_ROWS_OF_STORE: Throttle = throttle("guest rows of store",
 pub(super) const GUEST_CONVERSATIONS_OF_NETWORK: Throttle = throttle("guest conversations of network", 144, 600);
 /// Conversations begun by guests of one IPv6 /48: 2,400 at once, then 2,400 a day.
 pub(super) const GUEST_CONVERSATIONS_OF_SITE: Throttle = throttle("guest conversations of site", 36, 2_400);
+
+/// Orders that the shop's platform is asked for on behalf of one shopper.
+const ORDER_LOOK_UP: Throttle = throttle("order look-up", 60, 5);
+
+/// Takes one of a shopper's look-ups of orders at the shop's platform: 5 at once, then one a minute.
+pub async fn take_order_look_up(
+    tx: &mut Tx<Web>,
+    keyring: &Keyring,
+    shopper: ShopperId,
+    now: DateTime<Utc>,
+) -> Result<(), IdentityError> {
+    ORDER_LOOK_UP.take(tx, keyring, &[&shopper.to_string()], now).await
+}
 
 /// The mailbox behind an address, as far as one can tell: whatever follows a `+` is an alias of its owner, and Gmail ignores dots. For
 /// counting, and for telling whether two accounts are one person's; the database has the same function.

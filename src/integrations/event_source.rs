@@ -33,6 +33,18 @@ pub enum Source {
     Mail,
 }
 
+impl Source {
+    /// Its name as people know it.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Shopify => "Shopify",
+            Self::Stripe => "Stripe",
+            Self::Store => "Your own system",
+            Self::Mail => "Mail relay",
+        }
+    }
+}
+
 /// A stored event that is to be processed.
 pub struct Event {
     pub id: Uuid,

@@ -62,25 +62,49 @@ pub async fn take(
         .run(Some(caller), move || check(sender, &secrets, &headers, &body, now))
         .await??;
     let mut tx = web.begin(Scope::tenant(tenant)).await?;
+    let is_new = store(&mut tx, (source, &name.id), &name.topic, &body, now).await?;
+    tx.commit().await?;
+    Ok(is_new)
+}
+
+/// Stores an event, a JSON object as text, and queues its processing. False when it was stored before.
+pub async fn store(
+    tx: &mut Tx<Web>,
+    (source, event): (Source, &str),
+    topic: &str,
+    body: &str,
+    now: DateTime<Utc>,
+) -> Result<bool, sqlx::Error> {
     let stored = sqlx::query!(
         "INSERT INTO incoming_webhooks (tenant_id, id, source, event_id, topic, body, received_at, due_at, state)
         VALUES ($1, $2, $3, $4, $5, $6::text::jsonb, $7, $7, 'queued') ON CONFLICT (tenant_id, source, event_id) DO NOTHING",
-        tenant.as_uuid(),
+        tx.tenant_id().as_uuid(),
         Uuid::now_v7(),
         source as Source as _,
-        name.id,
-        name.topic,
+        event,
+        topic,
         body,
         now
     )
-    .execute(&mut *tx)
+    .execute(&mut **tx)
     .await?;
     let is_new = stored.rows_affected() == 1;
     if is_new {
-        jobs::enqueue_processing(&mut tx, usize::from(rand::random::<u8>() % 8)).await?;
+        jobs::enqueue_processing(tx, usize::from(rand::random::<u8>() % 8)).await?;
     }
-    tx.commit().await?;
     Ok(is_new)
+}
+
+/// The state of an event; none where there is no such event.
+pub async fn state(tx: &mut Tx<Web>, source: Source, event: &str) -> Result<Option<String>, sqlx::Error> {
+    sqlx::query_scalar!(
+        "SELECT state FROM incoming_webhooks WHERE tenant_id = $1 AND source = $2 AND event_id = $3",
+        tx.tenant_id().as_uuid(),
+        source as Source as _,
+        event
+    )
+    .fetch_optional(&mut **tx)
+    .await
 }
 
 /// Checks the signature, and that the body is JSON that can be stored. Costs milliseconds for a large body.

@@ -13,6 +13,7 @@ pub mod incoming_webhooks;
 mod json_fields;
 mod mail_relay;
 pub mod outbound_http;
+pub mod order_look_up;
 pub mod payments;
 pub mod platform;
 pub mod platform_connect;

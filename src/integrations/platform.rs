@@ -161,7 +161,7 @@ impl From<PlatformError> for Sent {
 pub(super) async fn json(request: reqwest::RequestBuilder, max_bytes: usize) -> Result<Value, PlatformError> {
     let response = request.send().await.map_err(|error| unreached(&error))?;
     let status = response.status();
-    if matches!(status.as_u16(), 401 | 402 | 403) {
+    if matches!(status.as_u16(), 401..=403) {
         return Err(PlatformError::Unauthorized(format!("it answered {}", status.as_u16())));
     }
     match outbound_http::classify_status(status, response.headers()) {

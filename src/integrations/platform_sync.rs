@@ -13,7 +13,8 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::{
-    event_source::Meaning,
+    credentials::Kind,
+    event_source::{Meaning, Source},
     incoming_events, incoming_webhooks,
     platform::{self, Api, Connection, Entity, Next, Page, Platform, PlatformError, Throttle},
     vendors,
@@ -86,6 +87,42 @@ pub async fn progress<R: Role>(tx: &mut Tx<R>) -> Result<Vec<Progress>, sqlx::Er
     )
     .fetch_all(&mut **tx)
     .await
+}
+
+/// The platform that a store is connected with.
+pub struct Connected {
+    pub source: Source,
+    pub address: Option<String>,
+    pub newest_event_at: Option<DateTime<Utc>>,
+    pub connected_at: DateTime<Utc>,
+}
+
+/// The platform that the store is connected with; none where it has none.
+pub async fn connected<R: Role>(tx: &mut Tx<R>) -> Result<Option<Connected>, sqlx::Error> {
+    let found = sqlx::query!(
+        r#"SELECT kind AS "kind: Kind", url, created_at FROM integrations WHERE tenant_id = $1 AND is_platform AND revoked_at IS NULL
+        ORDER BY created_at DESC, id DESC LIMIT 1"#,
+        tx.tenant_id().as_uuid()
+    )
+    .fetch_optional(&mut **tx)
+    .await?;
+    let Some((platform, found)) = found.and_then(|found| Some((vendors::platform(found.kind)?, found))) else {
+        return Ok(None);
+    };
+    let newest_event_at = sqlx::query_scalar!(
+        "SELECT received_at FROM incoming_webhooks WHERE tenant_id = $1 AND source = $2 AND event_id NOT LIKE 'fetched:%' ORDER BY id DESC LIMIT 1",
+        tx.tenant_id().as_uuid(),
+        platform.source() as Source as _
+    )
+    .fetch_optional(&mut **tx)
+    .await?;
+    let url = found.url.as_deref().and_then(|url| reqwest::Url::parse(url).ok());
+    Ok(Some(Connected {
+        source: platform.source(),
+        address: url.and_then(|url| url.host_str().map(str::to_owned)),
+        newest_event_at,
+        connected_at: found.created_at,
+    }))
 }
 
 /// Whether a run is to be begun or gone on with by the worker: the history is not there yet, or the last run is a day old. A run that

@@ -4,6 +4,7 @@
 
 mod arguments;
 mod contract;
+mod look_up;
 pub mod read;
 mod registry;
 mod result_size;

@@ -8,13 +8,14 @@ use serde_json::{Value, json};
 use super::{
     Contract, ReadTool, ToolError,
     arguments::parse,
-    read, result_size, schema,
+    look_up, read, result_size, schema,
     write::{self, WriteTool},
 };
 use crate::{
     approvals::{self, Plan, PlanError, Planner, ProposalRequest, ProposalView, policy::Policy},
     identity::Shopper,
     ids::{ConversationId, ShopperId, TurnId},
+    integrations::order_look_up::OrderLookUp,
     language::TextKey,
     model::ToolCall,
     store::help::Citation,
@@ -63,6 +64,9 @@ pub struct CallContext<'a> {
     pub now: DateTime<Utc>,
 }
 
+/// What a tool gives: data for the model, the proposal that it made, and sources that a reader can look up.
+type Answer = (Value, Option<ProposalView>, Vec<Citation>);
+
 type Future<'a, T> = Pin<Box<dyn std::future::Future<Output = T> + Send + 'a>>;
 type Read = for<'a> fn(&'a str, &'a Shopper, &'a Pool<Reader>) -> Future<'a, Result<(Value, Vec<Citation>), ToolError>>;
 type Propose = for<'a> fn(&'a str, &'a CallContext<'a>, &'a Pool<Web>) -> Future<'a, Result<ProposalView, ToolError>>;
@@ -92,6 +96,7 @@ pub struct Tool {
 pub struct Registry {
     reader: Pool<Reader>,
     web: Pool<Web>,
+    look_up: Option<OrderLookUp>,
     tools: BTreeMap<&'static str, Tool>,
 }
 
@@ -101,6 +106,7 @@ impl Registry {
         let mut registry = Self {
             reader,
             web,
+            look_up: None,
             tools: BTreeMap::new(),
         };
         registry.add_read::<read::list_orders::ListOrders>();
@@ -123,6 +129,12 @@ impl Registry {
         registry.add_write::<write::add_crm_note::AddCrmNote>();
         registry.add_write::<write::hand_off::HandOff>();
         registry
+    }
+
+    /// Orders that are not here are asked for at the shop's platform.
+    pub fn with_look_up(mut self, look_up: OrderLookUp) -> Self {
+        self.look_up = Some(look_up);
+        self
     }
 
     fn add_read<T: ReadTool>(&mut self) {
@@ -191,19 +203,17 @@ impl Registry {
 
     /// Runs one call. Never fails: whatever goes wrong becomes an outcome that the model can act on.
     pub async fn call(&self, call: &ToolCall, context: &CallContext<'_>) -> CallOutcome {
-        let tool = self.tools.get(call.tool.as_str());
-        let result = match tool.map(|tool| &tool.run) {
-            Some(_) if context.shopper.is_guest() && !tool.is_some_and(|tool| tool.for_guests) => {
-                Err(ToolError::SignInFirst)
+        let mut result = self.run(call, context).await;
+        if let (Err(ToolError::NotFound("order")), Some(look_up)) = (&result, &self.look_up) {
+            let (arguments, shopper) = (&call.arguments, context.shopper);
+            match look_up::fetch(look_up, &self.web, arguments, shopper, context.now).await {
+                Ok(true) => result = self.run(call, context).await,
+                Ok(false) => {}
+                Err(error) => {
+                    tracing::error!(error = %crate::telemetry::cause(&error), "an order was not looked up at the shop");
+                }
             }
-            Some(Run::Read(read)) => read(&call.arguments, context.shopper, &self.reader)
-                .await
-                .map(|(data, citations)| (data, None, citations)),
-            Some(Run::Write { propose, .. }) => propose(&call.arguments, context, &self.web)
-                .await
-                .map(|proposal| (to_model_json(&proposal), Some(proposal), Vec::new())),
-            None => Err(ToolError::Unknown(call.tool.chars().take(64).collect())),
-        };
+        }
         match result {
             Ok((data, proposal, citations)) => {
                 let outcome = if proposal.is_some() {
@@ -237,6 +247,22 @@ impl Registry {
                     citations: Vec::new(),
                 }
             }
+        }
+    }
+
+    async fn run(&self, call: &ToolCall, context: &CallContext<'_>) -> Result<Answer, ToolError> {
+        let tool = self.tools.get(call.tool.as_str());
+        match tool.map(|tool| &tool.run) {
+            Some(_) if context.shopper.is_guest() && !tool.is_some_and(|tool| tool.for_guests) => {
+                Err(ToolError::SignInFirst)
+            }
+            Some(Run::Read(read)) => read(&call.arguments, context.shopper, &self.reader)
+                .await
+                .map(|(data, citations)| (data, None, citations)),
+            Some(Run::Write { propose, .. }) => propose(&call.arguments, context, &self.web)
+                .await
+                .map(|proposal| (to_model_json(&proposal), Some(proposal), Vec::new())),
+            None => Err(ToolError::Unknown(call.tool.chars().take(64).collect())),
         }
     }
 }

@@ -14,6 +14,7 @@ pub mod origins;
 pub mod payments;
 pub mod policies;
 pub mod sessions;
+pub mod shop;
 pub mod status;
 pub mod store_keys;
 pub mod usage;

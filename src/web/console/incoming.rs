@@ -12,10 +12,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::{Console, Failure, Page, Visitor, done, last_of_full, query, render};
-use crate::integrations::{
-    event_source::Source,
-    webhook_inbox::{IncomingEvent, ReceivedState},
-};
+use crate::integrations::webhook_inbox::{IncomingEvent, ReceivedState};
 
 pub fn routes() -> Router<Console> {
     Router::new()
@@ -46,12 +43,7 @@ struct IncomingPage {
 
 impl IncomingPage {
     fn source(&self, event: &IncomingEvent) -> &'static str {
-        match event.source {
-            Source::Shopify => "Shopify",
-            Source::Stripe => "Stripe",
-            Source::Store => "Your own system",
-            Source::Mail => "Mail relay",
-        }
+        event.source.title()
     }
 }
 

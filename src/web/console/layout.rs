@@ -26,7 +26,7 @@ const fn item(name: &'static str, to: &'static str, needs: &'static str) -> Menu
     MenuItem { to, name, needs }
 }
 
-const MENU: [MenuItem; 12] = [
+const MENU: [MenuItem; 13] = [
     item("Approvals", "/console", "/v1/staff/proposals"),
     item("Conversations", "/console/conversations", "/v1/staff/conversations"),
     item("Payments", "/console/payments", "/v1/staff/payments"),
@@ -34,6 +34,7 @@ const MENU: [MenuItem; 12] = [
     item("Rules and limits", "/console/rules", "/v1/staff/policies"),
     item("Usage and spend", "/console/usage", "/v1/staff/usage"),
     item("Deliveries", "/console/deliveries", "/v1/staff/deliveries"),
+    item("Shop", "/console/shop", "/v1/staff/shop"),
     item("Incoming events", "/console/incoming", "/v1/staff/incoming"),
     item("Team and API keys", "/console/people", "/v1/staff/members"),
     item("Settings", "/console/settings", "/v1/staff/origins"),

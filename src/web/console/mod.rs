@@ -18,6 +18,7 @@ mod payments;
 mod qr;
 mod rules;
 mod settings;
+mod shop;
 mod sign_in;
 mod team;
 mod usage;
@@ -78,6 +79,7 @@ pub fn routes<S: Clone + Send + Sync + 'static>(api: Api, secure: bool, public_u
         .merge(usage::routes())
         .merge(deliveries::routes())
         .merge(incoming::routes())
+        .merge(shop::routes())
         .merge(team::routes())
         .merge(settings::routes())
         .merge(audit::routes())
