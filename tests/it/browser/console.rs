@@ -320,7 +320,7 @@ async fn nobody_is_offered_what_the_api_would_refuse_them() {
     // The form of the queue is shown to everybody, so even a viewer has one form.
     assert_eq!(
         counted.iter().map(|(menu, _)| *menu).collect::<Vec<_>>(),
-        [10, 10, 12],
+        [11, 11, 13],
         "{counted:?}"
     );
     let forms: Vec<usize> = counted.iter().map(|(_, forms)| *forms).collect();
