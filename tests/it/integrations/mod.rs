@@ -1,6 +1,7 @@
 //! Other systems: incoming webhooks, deliveries, imports and replays.
 
 mod deliveries;
+mod fakes;
 mod import;
 mod incoming_webhooks;
 mod integration_target;

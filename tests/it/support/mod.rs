@@ -5,6 +5,7 @@ pub mod browser;
 pub mod database;
 pub mod dns;
 pub mod fake_openai;
+pub mod fake_shopify;
 pub mod fake_stripe;
 pub mod fault_proxy;
 mod mailbox;

@@ -1,0 +1,401 @@
+//! Bulk operations: one query over everything, whose answer is a file of lines of JSON.
+
+use std::cell::RefCell;
+
+use apollo_compiler::executable::{Field, Selection, SelectionSet};
+use serde_json::{Map, Value, json};
+
+use super::{
+    schema, server,
+    world::{World, time},
+};
+
+/// How bulk operations go. The operation that is running meanwhile goes by it too.
+pub struct Bulk {
+    /// How often an operation is seen as `CREATED`, and then as `RUNNING`, before it ends.
+    pub created_polls: u32,
+    pub running_polls: u32,
+    pub ending: BulkEnding,
+    /// Cuts the connection of each download after so many bytes of its body.
+    pub cut_after: Option<usize>,
+    /// The addresses of the files have expired: 403.
+    pub urls_expired: bool,
+    /// Lines of nested objects come at the end of the file, far from their parents.
+    pub ungrouped: bool,
+    /// How many bytes of files were sent.
+    pub bytes_sent: usize,
+    pub(super) address: String,
+    operations: Vec<Operation>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BulkEnding {
+    Completes,
+    /// With this code, such as `TIMEOUT`. So many lines are there as partial data.
+    Fails(&'static str, usize),
+    /// Shopify gave up after days.
+    Expires,
+}
+
+impl Default for Bulk {
+    fn default() -> Self {
+        Self {
+            created_polls: 1,
+            running_polls: 1,
+            ending: BulkEnding::Completes,
+            cut_after: None,
+            urls_expired: false,
+            ungrouped: false,
+            bytes_sent: 0,
+            address: String::new(),
+            operations: Vec::new(),
+        }
+    }
+}
+
+struct Operation {
+    id: String,
+    query: String,
+    status: &'static str,
+    polls: u32,
+    created: String,
+    completed: Option<String>,
+    error: Option<&'static str>,
+    file: Option<File>,
+}
+
+#[derive(Default)]
+struct File {
+    lines: Vec<String>,
+    roots: usize,
+}
+
+impl Operation {
+    fn is_over(&self) -> bool {
+        !matches!(self.status, "CREATED" | "RUNNING" | "CANCELING")
+    }
+}
+
+fn refused(code: &str, message: impl Into<String>) -> Value {
+    json!({ "bulkOperation": null, "userErrors": [{ "field": ["query"], "message": message.into(), "code": code }] })
+}
+
+impl World {
+    pub(super) fn run_bulk(&mut self, query: &str) -> Value {
+        if let Some(running) = self.bulk.operations.iter().find(|known| !known.is_over()) {
+            let message = format!(
+                "A bulk query operation for this app and shop is already in progress: {}.",
+                running.id
+            );
+            return refused("OPERATION_IN_PROGRESS", message);
+        }
+        if let Err(message) = check(query) {
+            return refused("INVALID", message);
+        }
+        let id = format!("gid://shopify/BulkOperation/{}", self.new_id());
+        let created = self.tick();
+        self.bulk.operations.push(Operation {
+            id,
+            query: query.to_owned(),
+            status: "CREATED",
+            polls: 0,
+            created,
+            completed: None,
+            error: None,
+            file: None,
+        });
+        json!({ "bulkOperation": self.bulk_object(self.bulk.operations.len() - 1), "userErrors": [] })
+    }
+
+    pub(super) fn cancel_bulk(&mut self, id: &str) -> Value {
+        let Some(place) = self.bulk.operations.iter().position(|known| known.id == id) else {
+            return json!({ "bulkOperation": null, "userErrors": [{ "field": ["id"], "message": "Bulk operation does not exist" }] });
+        };
+        let operation = &mut self.bulk.operations[place];
+        if operation.is_over() {
+            let message = format!(
+                "A bulk operation cannot be canceled when it is {}",
+                operation.status.to_lowercase()
+            );
+            return json!({ "bulkOperation": self.bulk_object(place), "userErrors": [{ "field": null, "message": message }] });
+        }
+        operation.status = "CANCELING";
+        json!({ "bulkOperation": self.bulk_object(place), "userErrors": [] })
+    }
+
+    /// Brings an operation nearer to its end. Returns its query when it is to be executed first.
+    fn advance_bulk(&mut self, place: usize) -> Option<String> {
+        let (created, running) = (self.bulk.created_polls, self.bulk.running_polls);
+        let (ungrouped, ending, now) = (self.bulk.ungrouped, self.bulk.ending, time(self.now));
+        let operation = &mut self.bulk.operations[place];
+        if operation.is_over() {
+            return None;
+        }
+        if operation.status == "CANCELING" {
+            (operation.status, operation.completed) = ("CANCELED", Some(now));
+            return None;
+        }
+        if operation.polls >= created && operation.file.is_none() {
+            return Some(operation.query.clone());
+        }
+        operation.polls += 1;
+        if operation.polls <= created + running {
+            operation.status = if operation.polls <= created {
+                "CREATED"
+            } else {
+                "RUNNING"
+            };
+            return None;
+        }
+        operation.completed = Some(now);
+        let file = operation.file.as_mut().expect("executed");
+        if ungrouped {
+            // The sort is stable: the objects at the root first, in their order.
+            file.lines.sort_by_key(|line| line.contains("\"__parentId\""));
+        }
+        match ending {
+            BulkEnding::Completes => operation.status = "COMPLETED",
+            BulkEnding::Expires => (operation.status, operation.file) = ("EXPIRED", None),
+            BulkEnding::Fails(code, lines) => {
+                (operation.status, operation.error) = ("FAILED", Some(code));
+                file.lines.truncate(lines);
+            }
+        }
+        None
+    }
+
+    fn bulk_object(&self, place: usize) -> Value {
+        let operation = &self.bulk.operations[place];
+        let lines = operation.file.as_ref().map_or(0, |file| file.lines.len());
+        let (done, all) = match operation.is_over() {
+            true => (1, 1),
+            false => (
+                u64::from(operation.polls.saturating_sub(self.bulk.created_polls)),
+                u64::from(self.bulk.running_polls) + 1,
+            ),
+        };
+        let bytes: usize = operation
+            .file
+            .iter()
+            .flat_map(|file| &file.lines)
+            .map(|line| line.len() + 1)
+            .sum();
+        // An operation that found nothing has no file.
+        let there = operation.is_over() && lines > 0;
+        let number = operation.id.rsplit('/').next().expect("a number");
+        let url = format!("{}/bulk/{number}.jsonl?X-Goog-Expires=604800", self.bulk.address);
+        json!({ "id": operation.id, "status": operation.status, "type": "QUERY", "errorCode": operation.error, "createdAt": operation.created,
+            "completedAt": operation.completed, "objectCount": (lines as u64 * done / all).to_string(),
+            "rootObjectCount": (operation.file.as_ref().map_or(0, |file| file.roots) as u64 * done / all).to_string(),
+            "fileSize": there.then(|| bytes.to_string()), "url": (there && operation.status == "COMPLETED").then_some(&url),
+            "partialDataUrl": (there && operation.status == "FAILED").then_some(&url), "query": operation.query })
+    }
+
+    /// The body of the webhook `bulk_operations/finish` of the last operation.
+    pub fn bulk_webhook_body(&self) -> Value {
+        let operation = self.bulk.operations.last().expect("an operation");
+        json!({ "admin_graphql_api_id": operation.id, "completed_at": operation.completed, "created_at": operation.created,
+            "error_code": operation.error.map(str::to_lowercase), "status": operation.status.to_lowercase(), "type": "query" })
+    }
+
+    /// The queries that operations ran.
+    pub fn bulk_queries(&self) -> Vec<String> {
+        self.bulk
+            .operations
+            .iter()
+            .map(|operation| operation.query.clone())
+            .collect()
+    }
+
+    pub(super) fn bulk_file(&self, number: &str) -> Option<Vec<u8>> {
+        let id = format!("gid://shopify/BulkOperation/{number}");
+        let file = self
+            .bulk
+            .operations
+            .iter()
+            .find(|known| known.id == id)?
+            .file
+            .as_ref()?;
+        Some(file.lines.iter().flat_map(|line| line.bytes().chain(*b"\n")).collect())
+    }
+}
+
+/// Somebody looks at an operation, or at the last one. Each look brings it nearer to its end.
+pub(super) fn poll(world: &RefCell<World>, id: Option<&str>) -> Value {
+    let place = {
+        let operations = &world.borrow().bulk.operations;
+        match id {
+            Some(id) => operations.iter().position(|known| known.id == id),
+            None => operations.len().checked_sub(1),
+        }
+    };
+    let Some(place) = place else { return Value::Null };
+    let query = world.borrow_mut().advance_bulk(place);
+    if let Some(query) = query {
+        let file = execute(world, &query);
+        let mut world = world.borrow_mut();
+        world.bulk.operations[place].file = Some(file);
+        world.advance_bulk(place);
+    }
+    world.borrow().bulk_object(place)
+}
+
+/// How many objects of the list at the root are executed at once.
+const WINDOW: usize = 500;
+
+fn execute(world: &RefCell<World>, query: &str) -> File {
+    let document = schema::parse(query).expect("it was checked");
+    let mut file = File::default();
+    loop {
+        let (response, length) = server::run_window(world, &document, (file.roots, WINDOW));
+        let data = serde_json::to_value(response.data).expect("JSON");
+        assert!(response.errors.is_empty(), "{:?}", response.errors);
+        for (_, list) in data.as_object().into_iter().flatten() {
+            for edge in list["edges"].as_array().into_iter().flatten() {
+                add(&mut file.lines, edge["node"].clone(), None);
+                file.roots += 1;
+            }
+        }
+        if file.roots >= length {
+            return file;
+        }
+    }
+}
+
+/// Adds an object's line, and after it the lines of the lists in it.
+fn add(lines: &mut Vec<String>, node: Value, parent: Option<&Value>) {
+    let Value::Object(node) = node else { return };
+    let (mut line, mut lists) = (Map::new(), Vec::new());
+    for (name, value) in node {
+        match value.get("edges") {
+            Some(edges) => lists.push(edges.clone()),
+            None => {
+                line.insert(name, value);
+            }
+        }
+    }
+    let id = line.get("id").cloned().unwrap_or_default();
+    if let Some(parent) = parent {
+        line.insert("__parentId".into(), parent.clone());
+    }
+    lines.push(Value::Object(line).to_string());
+    for mut edge in lists
+        .into_iter()
+        .flat_map(|list| list.as_array().cloned().unwrap_or_default())
+    {
+        add(lines, edge["node"].take(), Some(&id));
+    }
+}
+
+/// What Shopify refuses about a query.
+fn check(query: &str) -> Result<(), String> {
+    let document = schema::parse(query).map_err(|errors| {
+        format!(
+            "Invalid bulk query: {}",
+            errors[0]["message"].as_str().unwrap_or_default()
+        )
+    })?;
+    let operation = document
+        .operations
+        .get(None)
+        .map_err(|_| "Bulk queries must contain exactly one operation.")?;
+    if !operation.is_query() {
+        return Err("Invalid operation type. Only `query` operations are supported.".into());
+    }
+    let mut found = Found::default();
+    found.look(&document.fragments, &operation.selection_set, Place::default());
+    match found {
+        _ if found.connections == 0 => Err("Bulk queries must contain at least one connection.".into()),
+        _ if found.top_node => Err("Bulk queries cannot contain a top level `node` field.".into()),
+        _ if found.connections > 5 => Err("Bulk queries cannot contain more than 5 connections.".into()),
+        _ if found.depth > 2 => {
+            Err("Bulk queries cannot contain connections with a nesting depth greater than 2.".into())
+        }
+        _ if found.in_list => {
+            Err("Queries that contain a connection field within a list field are not currently supported.".into())
+        }
+        _ if !found.nodes.is_empty() => Err(format!(
+            "All connection fields in a bulk query must select their contents using 'edges' > 'node', e.g: '{} {{ edges {{ node {{'. Selecting via 'nodes' is not supported. Invalid connection fields: '{}'.",
+            found.nodes[0],
+            found.nodes.join("', '")
+        )),
+        _ if !found.without_id.is_empty() => Err(format!(
+            "The parent 'node' field for a nested connection must select the 'id' field without an alias and must be of 'ID' return type. Connection fields without 'id': {}.",
+            found.without_id.join(", ")
+        )),
+        _ => Ok(()),
+    }
+}
+
+#[derive(Default)]
+struct Found {
+    connections: usize,
+    depth: usize,
+    top_node: bool,
+    in_list: bool,
+    nodes: Vec<String>,
+    without_id: Vec<String>,
+}
+
+/// Where in a query one is.
+#[derive(Clone, Default)]
+struct Place {
+    /// The connections that it is in.
+    connections: Vec<String>,
+    in_list: bool,
+}
+
+impl Found {
+    fn look(&mut self, fragments: &apollo_compiler::executable::FragmentMap, set: &SelectionSet, place: Place) {
+        for selection in &set.selections {
+            match selection {
+                Selection::Field(field) => self.look_at(fragments, set, field, place.clone()),
+                Selection::InlineFragment(part) => self.look(fragments, &part.selection_set, place.clone()),
+                Selection::FragmentSpread(spread) => self.look(
+                    fragments,
+                    &fragments[&spread.fragment_name].selection_set,
+                    place.clone(),
+                ),
+            }
+        }
+    }
+
+    fn look_at(
+        &mut self,
+        fragments: &apollo_compiler::executable::FragmentMap,
+        set: &SelectionSet,
+        field: &Field,
+        mut place: Place,
+    ) {
+        let ty = field.definition.ty.inner_named_type().as_str();
+        if ty.ends_with("Connection") {
+            self.connections += 1;
+            self.in_list |= place.in_list;
+            if let Some(parent) = place.connections.last() {
+                let has_id = set.selections.iter().any(
+                    |other| matches!(other, Selection::Field(other) if other.name == "id" && other.alias.is_none()),
+                );
+                if !has_id {
+                    self.without_id.push(parent.clone());
+                }
+            }
+            place.connections.push(field.name.to_string());
+            self.depth = self.depth.max(place.connections.len());
+            if field
+                .selection_set
+                .selections
+                .iter()
+                .any(|part| matches!(part, Selection::Field(part) if part.name == "nodes"))
+            {
+                self.nodes.push(field.name.to_string());
+            }
+        } else if field.definition.ty.is_list()
+            && !field.selection_set.is_empty()
+            && !matches!(field.name.as_str(), "edges" | "nodes")
+        {
+            place.in_list = true;
+        }
+        self.top_node |= place.connections.is_empty() && matches!(field.name.as_str(), "node" | "nodes");
+        self.look(fragments, &field.selection_set, place);
+    }
+}
