@@ -35,6 +35,9 @@ pub struct ProductRecord {
     pub picture: Option<String>,
     #[validate(nested, length(max = 1000))]
     pub variants: Vec<VariantRecord>,
+    /// The ids of variants that a platform tells of in events of their own. They stay as they are.
+    #[serde(skip)]
+    pub variants_apart: Vec<String>,
 }
 
 #[derive(Serialize, Deserialize, Validate)]
@@ -171,6 +174,9 @@ pub struct TotalsRecord {
     pub shipping: String,
     #[serde(default = "zero")]
     pub tip: String,
+    /// What is charged besides, such as for a way to pay.
+    #[serde(default = "zero")]
+    pub fees: String,
     #[serde(default = "zero")]
     pub duties: String,
 }
