@@ -23,7 +23,8 @@ pub enum IntegrationCommand {
         /// The store's slug.
         #[arg(long)]
         tenant: String,
-        /// The URL of the CRM, or of Shopify's Admin GraphQL API: https://SHOP.myshopify.com/admin/api/VERSION/graphql.json
+        /// The URL of the CRM, of a site with WooCommerce, or of Shopify's Admin GraphQL API:
+        /// https://SHOP.myshopify.com/admin/api/VERSION/graphql.json
         #[arg(long)]
         url: Option<String>,
         #[arg(value_enum)]
@@ -52,8 +53,10 @@ pub async fn run(command: IntegrationCommand) -> Result<(), CliError> {
             url,
             kind,
         } => {
-            if url.is_some() != matches!(kind, Kind::Crm | Kind::Shopify) {
-                return Err(wrong("--url goes with crm and shopify, and only with them".into()));
+            if url.is_some() != matches!(kind, Kind::Crm | Kind::Shopify | Kind::Woocommerce) {
+                return Err(wrong(
+                    "--url goes with crm, shopify and woocommerce, and only with them".into(),
+                ));
             }
             if let Some(url) = &url {
                 outbound_http::check(url, false).map_err(|mend| wrong(format!("--url {mend}")))?;

@@ -19,10 +19,14 @@ pub enum Kind {
     Crm,
     /// The token for Shopify's Admin API.
     Shopify,
+    /// The key of WooCommerce's REST API, `ck_…:cs_…`; it comes with the site's address.
+    Woocommerce,
     /// Verifies Stripe's webhooks.
     StripeWebhook,
     /// Verifies Shopify's webhooks.
     ShopifyWebhook,
+    /// Verifies WooCommerce's webhooks.
+    WoocommerceWebhook,
     /// Verifies the webhooks of the store's own system.
     StoreWebhook,
     /// Verifies the webhooks of the mail relay.

@@ -23,6 +23,7 @@ mod stripe;
 mod vendors;
 pub mod webhook_delivery;
 pub mod webhook_inbox;
+mod woocommerce;
 
 use std::{
     net::SocketAddr,

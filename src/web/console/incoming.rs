@@ -48,6 +48,7 @@ impl IncomingPage {
     fn source(&self, event: &IncomingEvent) -> &'static str {
         match event.source {
             Source::Shopify => "Shopify",
+            Source::Woocommerce => "WooCommerce",
             Source::Stripe => "Stripe",
             Source::Store => "Your own system",
             Source::Mail => "Mail relay",
