@@ -4,7 +4,7 @@
 CREATE TABLE incoming_webhooks (
     tenant_id   uuid NOT NULL REFERENCES tenants,
     id          uuid NOT NULL,
-    source      text NOT NULL CHECK (source IN ('shopify', 'stripe', 'store', 'mail')),
+    source      text NOT NULL CHECK (source IN ('shopify', 'woocommerce', 'stripe', 'store', 'mail')),
     event_id    text NOT NULL CHECK (length(event_id) BETWEEN 1 AND 200),
     topic       text NOT NULL CHECK (length(topic) <= 200),
     body        jsonb NOT NULL,

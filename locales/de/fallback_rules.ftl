@@ -39,6 +39,7 @@ fallback-part-tax = Steuer { $amount }
 fallback-part-tax-included = darin { $amount } Steuer
 fallback-part-shipping = Versand { $amount }
 fallback-part-tip = Trinkgeld { $amount }
+fallback-part-fees = Gebühren { $amount }
 fallback-part-duties = Zoll { $amount }
 fallback-unpaid = { $amount } ist noch zu zahlen.
 fallback-tracking = { $parcels ->

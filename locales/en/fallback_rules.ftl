@@ -39,6 +39,7 @@ fallback-part-tax = tax { $amount }
 fallback-part-tax-included = { $amount } tax included
 fallback-part-shipping = shipping { $amount }
 fallback-part-tip = tip { $amount }
+fallback-part-fees = fees { $amount }
 fallback-part-duties = duties { $amount }
 fallback-unpaid = { $amount } is still to be paid.
 fallback-tracking = { $parcels ->

@@ -76,7 +76,8 @@ fn decimal_amounts(value: &mut Value, currency: Currency) {
             for (name, field) in fields {
                 match (name.as_str(), field.as_i64()) {
                     (
-                        "price" | "amount" | "balance" | "total" | "discount" | "tax" | "shipping" | "tip" | "duties",
+                        "price" | "amount" | "balance" | "total" | "discount" | "tax" | "shipping" | "tip" | "fees"
+                        | "duties",
                         Some(minor),
                     ) => {
                         *field = Money::new(minor, currency).amount().into();

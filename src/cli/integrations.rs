@@ -23,7 +23,8 @@ pub enum IntegrationCommand {
         /// The store's slug.
         #[arg(long)]
         tenant: String,
-        /// The URL of the CRM, or of Shopify's Admin GraphQL API: https://SHOP.myshopify.com/admin/api/VERSION/graphql.json
+        /// The URL of the CRM, of a site with WooCommerce, or of Shopify's Admin GraphQL API:
+        /// https://SHOP.myshopify.com/admin/api/VERSION/graphql.json
         #[arg(long)]
         url: Option<String>,
         #[arg(value_enum)]

@@ -18,7 +18,7 @@ use crate::{
     identity::Identity,
     integrations::{
         event_source::Source,
-        incoming_webhooks::{self, IncomingError},
+        incoming_webhooks::{self, IncomingError, Received},
     },
     tenancy::{Pool, Web},
 };
@@ -27,7 +27,8 @@ use crate::{
 #[utoipa::path(post, path = "/v1/webhooks/{store}/{source}", operation_id = "receiveWebhook", tag = "webhooks", security(()),
     params(("store" = String, Path, example = "pk_…"), ("source" = inline(Source), Path)),
     request_body(content = serde_json::Value, description = "The event as its sender documents it; at most 1 MiB"),
-    responses((status = 202, description = "The event is stored, now or by an earlier request"),
+    responses((status = 200, description = "The sender's test that the address answers (WooCommerce); nothing is stored"),
+        (status = 202, description = "The event is stored, now or by an earlier request"),
         (status = 400, body = ProblemDetails, content_type = "application/problem+json", description = "The body is signed but is not a JSON object"),
         (status = 401, body = ProblemDetails, content_type = "application/problem+json", description = "The signature is not valid"),
         (status = 408, body = ProblemDetails, content_type = "application/problem+json", description = "The body did not arrive in time"),
@@ -62,7 +63,9 @@ pub async fn receive(
         clock.now(),
     );
     match taken.await {
-        Ok(_) => Ok(StatusCode::ACCEPTED),
+        // WooCommerce takes nothing but 200 as an answer to its test.
+        Ok(Received::Test) => Ok(StatusCode::OK),
+        Ok(Received::New | Received::Known) => Ok(StatusCode::ACCEPTED),
         Err(IncomingError::Signature) => Err(Problem::new(
             StatusCode::UNAUTHORIZED,
             "bad_signature",

@@ -19,10 +19,14 @@ pub enum Kind {
     Crm,
     /// The token for Shopify's Admin API.
     Shopify,
+    /// The key of WooCommerce's REST API, `ck_…:cs_…`; it comes with the site's address.
+    Woocommerce,
     /// Verifies Stripe's webhooks.
     StripeWebhook,
     /// Verifies Shopify's webhooks.
     ShopifyWebhook,
+    /// Verifies WooCommerce's webhooks.
+    WoocommerceWebhook,
     /// Verifies the webhooks of the store's own system.
     StoreWebhook,
     /// Verifies the webhooks of the mail relay.
@@ -31,7 +35,7 @@ pub enum Kind {
 
 impl Kind {
     /// The credentials of shops' platforms. `integrations.is_platform` in the migrations names the same.
-    pub const PLATFORMS: [Self; 1] = [Self::Shopify];
+    pub const PLATFORMS: [Self; 2] = [Self::Shopify, Self::Woocommerce];
 
     /// Whether an address goes with it.
     pub fn has_url(self) -> bool {
@@ -44,8 +48,10 @@ impl Kind {
             Self::Stripe => "stripe",
             Self::Crm => "crm",
             Self::Shopify => "shopify",
+            Self::Woocommerce => "woocommerce",
             Self::StripeWebhook => "stripe_webhook",
             Self::ShopifyWebhook => "shopify_webhook",
+            Self::WoocommerceWebhook => "woocommerce_webhook",
             Self::StoreWebhook => "store_webhook",
             Self::MailWebhook => "mail_webhook",
         }

@@ -12,7 +12,7 @@ use super::credentials::{Credential, Kind};
 use crate::{
     store::{
         orders::{Shipment, ShipmentStatus},
-        records::Record,
+        records::{Record, VariantRecord},
         upsert::UpsertError,
     },
     tenancy::{Executor, Tenant, Tx},
@@ -26,6 +26,7 @@ use crate::{
 #[schema(as = IncomingSource)]
 pub enum Source {
     Shopify,
+    Woocommerce,
     Stripe,
     /// The store's own system (Standard Webhooks).
     Store,
@@ -38,6 +39,7 @@ impl Source {
     pub fn title(self) -> &'static str {
         match self {
             Self::Shopify => "Shopify",
+            Self::Woocommerce => "WooCommerce",
             Self::Stripe => "Stripe",
             Self::Store => "Your own system",
             Self::Mail => "Mail relay",
@@ -80,6 +82,12 @@ pub(super) enum Meaning {
         id: String,
         version: i64,
         records: Vec<Record>,
+    },
+    /// A variant of a product, where the platform tells of each variant by itself.
+    Variant {
+        product: String,
+        variant: VariantRecord,
+        version: i64,
     },
     /// Whether a variant can be ordered.
     Stock {
@@ -134,6 +142,11 @@ pub(super) enum Meaning {
 pub(super) trait EventSource: Sync {
     /// The kind of the secrets that it signs with.
     fn secrets(&self) -> Kind;
+
+    /// Whether this is the sender's test that the address answers: not signed, and not an event.
+    fn is_test(&self, _body: &[u8]) -> bool {
+        false
+    }
 
     /// Whether one of the secrets signed the raw body, recently.
     fn is_signed(&self, secrets: &[Credential], headers: &HeaderMap, body: &[u8], now: DateTime<Utc>) -> bool;

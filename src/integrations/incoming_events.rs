@@ -86,6 +86,17 @@ async fn apply(
             Ok(Outcome::Done)
         }
         Meaning::Privacy { shopper, erase } => privacy_request(tx, &shopper, erase, event, now).await,
+        Meaning::Variant {
+            product,
+            variant,
+            version,
+        } => {
+            if !incoming_webhooks::is_newer(tx, "product", &variant.id, version).await? {
+                return Ok(Outcome::Ignored("older than what is known"));
+            }
+            let found = upsert::variant(tx, store, &product, &variant).await?;
+            Ok(found_or_later(found, "no such product yet"))
+        }
         Meaning::Stock {
             item_id,
             available,

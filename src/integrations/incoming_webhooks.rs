@@ -36,6 +36,17 @@ pub enum IncomingError {
     Database(#[from] sqlx::Error),
 }
 
+/// What became of a request.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Received {
+    /// The event is stored.
+    New,
+    /// The event was stored before.
+    Known,
+    /// The sender tested whether the address answers; there is nothing to store.
+    Test,
+}
+
 /// An event whose signature is valid.
 struct Signed {
     name: Name,
@@ -43,7 +54,7 @@ struct Signed {
     body: String,
 }
 
-/// Checks and stores an event, and queues its processing. False when it was stored before.
+/// Checks and stores an event, and queues its processing.
 pub async fn take(
     web: &Pool<Web>,
     keyring: &Keyring,
@@ -52,8 +63,11 @@ pub async fn take(
     (caller, headers): (IpAddr, &HeaderMap),
     body: Bytes,
     now: DateTime<Utc>,
-) -> Result<bool, IncomingError> {
+) -> Result<Received, IncomingError> {
     let sender = vendors::of(source);
+    if sender.is_test(&body) {
+        return Ok(Received::Test);
+    }
     let mut tx = web.begin(Scope::tenant(tenant)).await?;
     let secrets = credentials::of(&mut tx, keyring, sender.secrets()).await?;
     drop(tx);
@@ -64,7 +78,7 @@ pub async fn take(
     let mut tx = web.begin(Scope::tenant(tenant)).await?;
     let is_new = store(&mut tx, (source, &name.id), &name.topic, &body, now).await?;
     tx.commit().await?;
-    Ok(is_new)
+    Ok(if is_new { Received::New } else { Received::Known })
 }
 
 /// Stores an event, a JSON object as text, and queues its processing. False when it was stored before.

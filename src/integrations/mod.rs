@@ -10,6 +10,7 @@ pub mod crm;
 pub mod event_source;
 pub mod incoming_events;
 pub mod incoming_webhooks;
+mod html;
 mod json_fields;
 mod mail_relay;
 pub mod outbound_http;
@@ -27,6 +28,7 @@ mod stripe;
 mod vendors;
 pub mod webhook_delivery;
 pub mod webhook_inbox;
+mod woocommerce;
 
 use std::{
     net::SocketAddr,

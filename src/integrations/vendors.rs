@@ -8,12 +8,14 @@ use super::{
     shopify::Shopify,
     store_api::STORE_API,
     stripe::Stripe,
+    woocommerce::Woocommerce,
 };
 
 /// The implementation for a source.
 pub(super) fn of(source: Source) -> &'static dyn EventSource {
     match source {
         Source::Shopify => &Shopify,
+        Source::Woocommerce => &Woocommerce,
         Source::Stripe => &Stripe,
         Source::Store => &STORE_API,
         Source::Mail => &MAIL_RELAY,

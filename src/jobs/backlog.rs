@@ -14,7 +14,7 @@ const ALL_KINDS: &[(&str, &[&str])] = &[
     ("executions", &["approved", "executing"]),
     ("outbox_queued", &["mail", "webhook", "payment", "shop", "crm"]),
     ("outbox_dead", &["mail", "webhook", "payment", "shop", "crm"]),
-    ("incoming", &["shopify", "stripe", "store", "mail"]),
+    ("incoming", &["shopify", "woocommerce", "stripe", "store", "mail"]),
     (
         "jobs",
         &[

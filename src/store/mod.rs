@@ -16,6 +16,7 @@ pub mod parcels;
 pub mod privacy;
 pub mod profile;
 pub mod records;
+mod renumber;
 pub mod upsert;
 
 use std::collections::BTreeMap;

@@ -90,6 +90,7 @@ pub struct TotalParts {
     pub tax_included: bool,
     pub shipping: Money,
     pub tip: Money,
+    pub fees: Money,
     pub duties: Money,
 }
 
@@ -102,6 +103,7 @@ pub(super) struct StoredTotals {
     pub tax_included: bool,
     pub shipping: i64,
     pub tip: i64,
+    pub fees: i64,
     pub duties: i64,
 }
 
@@ -109,7 +111,7 @@ impl StoredTotals {
     /// The parts, if they add up to the total with these goods: a sum that does not add up is told by nobody.
     fn parts(self, goods: i64, currency: Currency) -> Option<TotalParts> {
         let tax = if self.tax_included { 0 } else { self.tax };
-        let sum = goods - self.discount + tax + self.shipping + self.tip + self.duties;
+        let sum = goods - self.discount + tax + self.shipping + self.tip + self.fees + self.duties;
         let money = |minor| Money::new(minor, currency);
         (sum == self.total && goods != self.total).then(|| TotalParts {
             goods: money(goods),
@@ -118,6 +120,7 @@ impl StoredTotals {
             tax_included: self.tax_included,
             shipping: money(self.shipping),
             tip: money(self.tip),
+            fees: money(self.fees),
             duties: money(self.duties),
         })
     }

@@ -35,6 +35,9 @@ pub struct ProductRecord {
     pub picture: Option<String>,
     #[validate(nested, length(max = 1000))]
     pub variants: Vec<VariantRecord>,
+    /// The ids of variants that a platform tells of in events of their own. They stay as they are.
+    #[serde(skip)]
+    pub variants_apart: Vec<String>,
 }
 
 #[derive(Serialize, Deserialize, Validate)]
@@ -124,7 +127,7 @@ pub struct OrderRecord {
     /// What the order costs besides its goods. Without it the total is the sum of the lines.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub totals: Option<TotalsRecord>,
-    /// The shop platform's id of the order (Shopify: `gid://shopify/Order/…`); with it, changes are made there too.
+    /// The shop platform's id of the order (Shopify: `gid://shopify/Order/…`, WooCommerce: `woocommerce:…`); with it, changes are made at Shopify too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[validate(length(max = 200), custom(function = text::single_line))]
     pub reference: Option<String>,
@@ -171,6 +174,9 @@ pub struct TotalsRecord {
     pub shipping: String,
     #[serde(default = "zero")]
     pub tip: String,
+    /// What is charged besides, such as for a way to pay.
+    #[serde(default = "zero")]
+    pub fees: String,
     #[serde(default = "zero")]
     pub duties: String,
 }

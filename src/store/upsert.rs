@@ -10,7 +10,10 @@ use super::{
     merge, order_number,
     orders::{self, Line, OrderStatus, PaymentKind, StoredTotals},
     parcels, profile,
-    records::{LineRecord, OrderRecord, PaymentMethodKind, PaymentRecord, ProductRecord, Record, ShopperRecord},
+    records::{
+        LineRecord, OrderRecord, PaymentMethodKind, PaymentRecord, ProductRecord, Record, ShopperRecord, VariantRecord,
+    },
+    renumber,
 };
 use crate::{
     ids::{OrderId, ProductId, ShopperId},
@@ -92,23 +95,11 @@ async fn product(tx: &mut Tx<Executor>, store: &Tenant, product: &ProductRecord)
     .fetch_one(&mut **tx)
     .await?;
     for variant in &product.variants {
-        sqlx::query!(
-            "INSERT INTO variants (tenant_id, id, product_id, item_id, options, price_minor, available) VALUES ($1, $2, $3, $4, $5, $6, $7)
-            ON CONFLICT (tenant_id, item_id) DO UPDATE SET product_id = excluded.product_id, options = excluded.options,
-                price_minor = excluded.price_minor, available = excluded.available",
-            store.id.as_uuid(),
-            Uuid::now_v7(),
-            id.as_uuid(),
-            variant.id,
-            Json(&variant.options) as _,
-            minor("variants.price", &variant.price, store.currency)?,
-            variant.available
-        )
-        .execute(&mut **tx)
-        .await?;
+        put_variant(tx, store, id, variant).await?;
     }
     // A variant that the store no longer sends is no longer sold, but is kept because orders name it.
-    let sold: Vec<String> = product.variants.iter().map(|variant| variant.id.clone()).collect();
+    let told = product.variants.iter().map(|variant| &variant.id);
+    let sold: Vec<String> = told.chain(&product.variants_apart).cloned().collect();
     sqlx::query!(
         "UPDATE variants SET available = false WHERE product_id = $1 AND available AND item_id <> ALL($2)",
         id.as_uuid(),
@@ -116,6 +107,48 @@ async fn product(tx: &mut Tx<Executor>, store: &Tenant, product: &ProductRecord)
     )
     .execute(&mut **tx)
     .await?;
+    Ok(())
+}
+
+/// Stores one variant of a product that is known, and leaves its others as they are. False when there is no such product.
+pub async fn variant(
+    tx: &mut Tx<Executor>,
+    store: &Tenant,
+    product: &str,
+    variant: &VariantRecord,
+) -> Result<bool, UpsertError> {
+    let product = sqlx::query_scalar!(
+        r#"SELECT id AS "id: ProductId" FROM products WHERE tenant_id = $1 AND external_id = $2"#,
+        store.id.as_uuid(),
+        product
+    )
+    .fetch_optional(&mut **tx)
+    .await?;
+    let Some(product) = product else { return Ok(false) };
+    put_variant(tx, store, product, valid(variant)?).await?;
+    Ok(true)
+}
+
+async fn put_variant(
+    tx: &mut Tx<Executor>,
+    store: &Tenant,
+    product: ProductId,
+    variant: &VariantRecord,
+) -> Result<(), UpsertError> {
+    sqlx::query!(
+            "INSERT INTO variants (tenant_id, id, product_id, item_id, options, price_minor, available) VALUES ($1, $2, $3, $4, $5, $6, $7)
+            ON CONFLICT (tenant_id, item_id) DO UPDATE SET product_id = excluded.product_id, options = excluded.options,
+                price_minor = excluded.price_minor, available = excluded.available",
+            store.id.as_uuid(),
+            Uuid::now_v7(),
+            product.as_uuid(),
+            variant.id,
+            Json(&variant.options) as _,
+            minor("variants.price", &variant.price, store.currency)?,
+            variant.available
+        )
+        .execute(&mut **tx)
+        .await?;
     Ok(())
 }
 
@@ -274,6 +307,7 @@ fn totals_of(order: &OrderRecord, currency: Currency) -> Result<Option<StoredTot
         tax_included: totals.tax_included,
         shipping: minor("totals.shipping", &totals.shipping, currency)?,
         tip: minor("totals.tip", &totals.tip, currency)?,
+        fees: minor("totals.fees", &totals.fees, currency)?,
         duties: minor("totals.duties", &totals.duties, currency)?,
     }))
 }
@@ -285,6 +319,11 @@ async fn order(tx: &mut Tx<Executor>, store: &Tenant, order: &OrderRecord) -> Re
         Some(code) => code.parse().map_err(|error| UpsertError::Money("currency", error))?,
     };
     let totals = totals_of(order, currency)?;
+    if order.from_platform
+        && let Some(reference) = &order.reference
+    {
+        renumber::order(tx, reference, &order.number).await?;
+    }
     let mut shopper = owner(tx, store, order).await?;
     let mut method = match order.from_platform {
         true => Some(profile::platform_method(tx, shopper).await?),

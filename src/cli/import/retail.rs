@@ -117,6 +117,7 @@ fn product(product: Product) -> Record {
         name: product.name,
         description: String::new(),
         variants: variants.collect(),
+        variants_apart: Vec::new(),
     })
 }
 

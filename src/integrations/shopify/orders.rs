@@ -171,6 +171,7 @@ impl Order<'_> {
             tax_included: body["taxes_included"] == true,
             shipping: part(set("current_shipping_price_set"), set("total_shipping_price_set")),
             tip: part(&Value::Null, &body["total_tip_received"]),
+            fees: self.decimal(0),
             duties: part(set("current_total_duties_set"), set("original_total_duties_set")),
         })
     }

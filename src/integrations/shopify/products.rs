@@ -6,6 +6,7 @@ use super::body::id;
 use crate::{
     integrations::{
         event_source::Meaning,
+        html,
         json_fields::{amount, line, list, text, time},
     },
     money::{self, Currency},
@@ -36,9 +37,10 @@ pub(super) fn product(body: &Value, currency: Currency) -> Meaning {
     let record = ProductRecord {
         id: product.clone(),
         name: line(&body["title"], 200).unwrap_or_else(|| product.clone()),
-        description: description(&text(&body["body_html"]).unwrap_or_default()),
+        description: html::description(&text(&body["body_html"]).unwrap_or_default()),
         picture,
         variants: variants.take(1000).collect(),
+        variants_apart: Vec::new(),
     };
     Meaning::Records {
         kind: "product",
@@ -67,36 +69,6 @@ fn is_in_stock(variant: &Value) -> bool {
         || variant["inventory_quantity"].as_i64().is_none_or(|left| left > 0)
 }
 
-/// The text of a description in HTML.
-fn description(html: &str) -> String {
-    let mut text = String::new();
-    let mut is_in_tag = false;
-    for c in html.chars() {
-        match c {
-            '<' => is_in_tag = true,
-            '>' if is_in_tag => {
-                is_in_tag = false;
-                text.push(' ');
-            }
-            _ if is_in_tag => {}
-            c => text.push(c),
-        }
-    }
-    for (entity, sign) in [
-        ("&nbsp;", " "),
-        ("&lt;", "<"),
-        ("&gt;", ">"),
-        ("&quot;", "\""),
-        ("&#39;", "'"),
-        ("&amp;", "&"),
-    ] {
-        text = text.replace(entity, sign);
-    }
-    let cleaned = crate::text::clean(&text);
-    let words: Vec<&str> = cleaned.split_whitespace().collect();
-    words.join(" ").chars().take(4000).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -104,11 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_description_is_text_and_a_lone_variant_has_no_options() {
-        assert_eq!(
-            description("<p>A <b>blue</b> mug &amp; saucer</p>\n<br/>"),
-            "A blue mug & saucer"
-        );
+    fn a_lone_variant_has_no_options() {
         let lone = json!({ "option1": "Default Title", "option2": null });
         assert!(options(&lone, &["Title".into()]).is_empty());
         let named = options(&json!({ "option1": "M", "option2": "navy" }), &["Size".into()]);

@@ -181,6 +181,7 @@ fn total(order: &Value, language: Language) -> Option<String> {
         ("tax", tax),
         ("shipping", TextKey("fallback-part-shipping")),
         ("tip", TextKey("fallback-part-tip")),
+        ("fees", TextKey("fallback-part-fees")),
         ("duties", TextKey("fallback-part-duties")),
     ]
     .into_iter()

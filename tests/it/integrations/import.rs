@@ -353,6 +353,7 @@ fn full_records() -> [Record; 3] {
             price: "129.90".into(),
             available: true,
         }],
+        variants_apart: Vec::new(),
     };
     let shopper = ShopperRecord {
         id: "mia".into(),
@@ -381,6 +382,7 @@ fn full_records() -> [Record; 3] {
             tax_included: false,
             shipping: "5.00".into(),
             tip: "3.00".into(),
+            fees: "0.00".into(),
             duties: "1.90".into(),
         }),
         reference: text("gid://shopify/Order/1"),

@@ -7,3 +7,4 @@ mod incoming_webhooks;
 mod integration_target;
 mod replay;
 mod shopify_events;
+mod woocommerce_events;

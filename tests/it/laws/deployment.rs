@@ -360,7 +360,12 @@ fn the_guide_for_forks_lists_every_place_that_knows_a_vendor() {
     let src = root().join("src");
     let mut files = Vec::new();
     sources(&src, "rs", &mut files);
-    for (vendor, variant) in [("stripe", "Stripe"), ("shopify", "Shopify"), ("crm", "Crm")] {
+    for (vendor, variant) in [
+        ("stripe", "Stripe"),
+        ("shopify", "Shopify"),
+        ("woocommerce", "Woocommerce"),
+        ("crm", "Crm"),
+    ] {
         let folder = format!("integrations/{vendor}/");
         let row = page
             .lines()

@@ -371,6 +371,7 @@ async fn a_secret_that_could_be_guessed_is_not_taken() {
     for kind in [
         Kind::StripeWebhook,
         Kind::ShopifyWebhook,
+        Kind::WoocommerceWebhook,
         Kind::StoreWebhook,
         Kind::MailWebhook,
         Kind::Crm,
