@@ -48,7 +48,7 @@ macro_rules! line_fields {
 
 macro_rules! product_fields {
     () => {
-        "id title descriptionHtml status updatedAt featuredMedia { preview { image { url } } } options { name } "
+        "id title descriptionHtml status updatedAt featuredMedia { preview { image { url } } } "
     };
 }
 
@@ -118,6 +118,7 @@ pub const WEBHOOKS: &str = "query Webhooks($after: String) { result: webhookSubs
 pub const ADD_WEBHOOK: &str = "mutation AddWebhook($topic: WebhookSubscriptionTopic!, $to: WebhookSubscriptionInput!) { result: webhookSubscriptionCreate(topic: $topic, webhookSubscription: $to) { webhookSubscription { id } userErrors { field } } }";
 
 pub const RUN_BULK: &str = "mutation RunBulk($query: String!) { result: bulkOperationRunQuery(query: $query, groupObjects: true) { bulkOperation { id status } userErrors { field code } } }";
+pub const RUNNING_BULK: &str = "query RunningBulk { result: currentBulkOperation { id status query } }";
 pub const BULK_OPERATION: &str = "query BulkStatus($id: ID!) { result: node(id: $id) { ... on BulkOperation { id status errorCode objectCount rootObjectCount url } } }";
 
 pub const IS_CANCELLED: &str = "query IsCancelled($id: ID!) { order(id: $id) { cancelledAt } }";

@@ -19,7 +19,7 @@ use super::{
 use crate::integrations::platform::{self, Api, Entity, Next, Page, PlatformError};
 
 /// How many bytes of a file are read at once, and at most for one record with its lines.
-const PIECE: u64 = 1024 * 1024;
+const PIECE: u64 = 256 * 1024;
 const MAX_PIECE: u64 = 32 * 1024 * 1024;
 /// How long to wait before asking again whether a file is ready.
 const POLL: Duration = Duration::from_secs(2);
@@ -89,11 +89,24 @@ async fn begin(api: &Api<'_>, entity: Entity) -> Result<Page, PlatformError> {
             )),
             None => Err(PlatformError::Unreadable("the bulk operation has no id")),
         },
-        Err(PlatformError::Refused(code)) if code == "OPERATION_IN_PROGRESS" => {
-            Ok(nothing_yet(Next::StartOver { wait: POLL }, None))
-        }
+        Err(PlatformError::Refused(code)) if code == "OPERATION_IN_PROGRESS" => running(api, document).await,
         Err(error) => Err(error),
     }
+}
+
+/// The operation that runs already: ours, where a run was cut off before it noted its id, or another that is waited for.
+async fn running(api: &Api<'_>, document: &str) -> Result<Page, PlatformError> {
+    let data = call(api, doc::RUNNING_BULK, json!({})).await?;
+    let operation = &data["result"];
+    let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    let is_ours = operation["query"]
+        .as_str()
+        .is_some_and(|query| words(query) == words(document));
+    let next = match operation["id"].as_str() {
+        Some(id) if is_ours => Cursor::Operation { id: id.to_owned() }.next(POLL),
+        _ => Next::StartOver { wait: POLL },
+    };
+    Ok(nothing_yet(next, None))
 }
 
 async fn poll(api: &Api<'_>, id: String) -> Result<Page, PlatformError> {

@@ -147,10 +147,12 @@ pub(super) fn customer(customer: &Value) -> Value {
 
 /// A product with these variants.
 pub(super) fn product(product: &Value, variants: &[Value]) -> Value {
+    // Every variant names its options in the same order.
+    let options = variants.first().map(|variant| variant["selectedOptions"].clone());
     let image = &product["featuredMedia"]["preview"]["image"]["url"];
     json!({
         "id": number(&product["id"]), "title": product["title"], "body_html": product["descriptionHtml"], "status": lower(&product["status"]),
-        "updated_at": product["updatedAt"], "image": { "src": image }, "options": product["options"],
+        "updated_at": product["updatedAt"], "image": { "src": image }, "options": options,
         "variants": variants.iter().map(variant).collect::<Vec<_>>(),
     })
 }

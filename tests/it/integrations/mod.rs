@@ -6,5 +6,6 @@ mod import;
 mod incoming_webhooks;
 mod integration_target;
 mod replay;
+mod shop_connect;
 mod shopify_events;
 mod woocommerce_events;

@@ -111,6 +111,12 @@ impl TestShopper {
         proposal
     }
 
+    /// Sends a message to which the model responds with one call of a tool, and returns what the model is told of its result.
+    pub async fn tool_result(&self, app: &TestApp, tool: &str, arguments: Value) -> String {
+        app.model.script([Reply::call(tool, arguments), Reply::EchoToolResult]);
+        self.ask_text("please").await
+    }
+
     /// Waits until a proposal is no longer pending, approved or executing, and returns it.
     pub async fn wait_until_ended(&self, proposal: &Value) -> Value {
         let path = format!("/v1/proposals/{}", proposal["id"].as_str().expect("an id"));

@@ -7,6 +7,7 @@ use std::{
 
 use apollo_compiler::{
     resolvers::{FieldError, ObjectValue, ResolveInfo, ResolvedValue},
+    response::JsonValue,
     schema::ExtendedType,
 };
 use serde_json::{Value, json};
@@ -134,7 +135,12 @@ pub(super) fn resolve<'a>(
             (Value::Number(number), "UnsignedInt64" | "Decimal" | "Money") => json!(number.to_string()),
             _ => value.into_owned(),
         };
-        return Ok(ResolvedValue::leaf(serde_json_bytes(leaf)));
+        return Ok(match leaf {
+            Value::Array(items) if ty.is_list() => {
+                ResolvedValue::list(items.into_iter().map(|item| ResolvedValue::leaf(JsonValue::from(item))))
+            }
+            leaf => ResolvedValue::leaf(JsonValue::from(leaf)),
+        });
     }
     if !ty.is_list() {
         return Ok(child(context, &inner, value, root));
@@ -155,10 +161,6 @@ pub(super) fn resolve<'a>(
         _ => return Ok(ResolvedValue::null()),
     };
     Ok(ResolvedValue::list(children))
-}
-
-fn serde_json_bytes(value: Value) -> apollo_compiler::response::JsonValue {
-    value.into()
 }
 
 /// An object that a value is or means. An id means an object of the world, or a part of the same order; an amount means a money bag.

@@ -19,6 +19,13 @@ pub(super) fn id(index: u64) -> u64 {
     FIRST_ID + index
 }
 
+/// How many orders are generated, and the number in the first one's name.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Generated {
+    pub orders: u64,
+    pub first_number: u64,
+}
+
 pub(super) fn count(kind: Kind, orders: u64) -> u64 {
     match kind {
         Kind::Order => orders,
@@ -31,11 +38,13 @@ pub(super) fn time_of(id: u64) -> i64 {
     FIRST_TIME + 60 * (id - FIRST_ID) as i64
 }
 
-pub(super) fn make(kind: Kind, id: u64, orders: u64, currency: &str) -> Option<Value> {
-    let index = id.checked_sub(FIRST_ID).filter(|index| *index < count(kind, orders))?;
+pub(super) fn make(kind: Kind, id: u64, of: Generated, currency: &str) -> Option<Value> {
+    let index = id
+        .checked_sub(FIRST_ID)
+        .filter(|index| *index < count(kind, of.orders))?;
     let now = time(DateTime::from_timestamp(time_of(id), 0).expect("a time"));
     Some(match kind {
-        Kind::Order => order(index, orders, currency, &now),
+        Kind::Order => order(index, of, currency, &now),
         Kind::Customer => customer_of(
             id,
             "Customer",
@@ -58,15 +67,15 @@ fn product(index: u64, now: &str) -> Value {
     product
 }
 
-fn order(index: u64, orders: u64, currency: &str, now: &str) -> Value {
-    let customer = make(Kind::Customer, id(index / 4), orders, currency);
-    let mut order = order_of(id(index), 1001 + index, currency, customer.as_ref(), now);
+fn order(index: u64, of: Generated, currency: &str, now: &str) -> Value {
+    let customer = make(Kind::Customer, id(index / 4), of, currency);
+    let mut order = order_of(id(index), of.first_number + index, currency, customer.as_ref(), now);
     let lines = (0..1 + index % 3).map(|place| {
-        let product = (index + place * 5) % count(Kind::Product, orders);
+        let product = (index + place * 5) % count(Kind::Product, of.orders);
         let mut line = line_of(
             id(index),
             place,
-            make(Kind::Product, id(product), orders, currency)
+            make(Kind::Product, id(product), of, currency)
                 .map(|product| product["variants"][0].clone())
                 .as_ref(),
         );

@@ -235,9 +235,10 @@ impl Shared {
         if !response.errors.is_empty() {
             let mut errors = serde_json::to_value(&response.errors).expect("JSON");
             for error in errors.as_array_mut().expect("a list") {
-                let denied = error["message"]
-                    .as_str()
-                    .is_some_and(|message| message.starts_with("Access denied"));
+                let message = error["message"].as_str().unwrap_or_default();
+                let message = message.trim_start_matches("resolver error: ").to_owned();
+                let denied = message.starts_with("Access denied");
+                error["message"] = json!(message);
                 error["extensions"] = json!({ "code": if denied { "ACCESS_DENIED" } else { "BAD_REQUEST" } });
             }
             answer["errors"] = errors;

@@ -9,7 +9,12 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Duration, SecondsFormat, Utc};
 use serde_json::{Value, json};
 
-use super::{books::Books, bulk::Bulk, generated, search::Filter};
+use super::{
+    books::Books,
+    bulk::Bulk,
+    generated::{self, Generated},
+    search::Filter,
+};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
@@ -40,7 +45,7 @@ pub struct World {
     pub now: DateTime<Utc>,
     pub books: Books,
     pub bulk: Bulk,
-    pub(super) generated: u64,
+    generated: Generated,
     stored: BTreeMap<(Kind, u64), Value>,
     last_id: u64,
     next_number: u64,
@@ -66,7 +71,7 @@ impl World {
             now: DateTime::from_timestamp(1_795_000_000, 0).expect("a time"),
             books: Books::default(),
             bulk: Bulk::default(),
-            generated: 0,
+            generated: Generated::default(),
             stored: BTreeMap::new(),
             last_id: 0,
             next_number: 1001,
@@ -148,14 +153,17 @@ impl World {
 
     /// Adds so many orders, with customers and products, which are the same in each run.
     pub fn generate(&mut self, orders: u64) {
-        assert_eq!(self.generated, 0, "the orders are generated once");
-        self.generated = orders;
+        assert_eq!(self.generated.orders, 0, "the orders are generated once");
+        self.generated = Generated {
+            orders,
+            first_number: self.next_number,
+        };
         self.next_number += orders;
     }
 
     /// The ids of the generated orders, from the oldest.
     pub fn generated_orders(&self) -> impl Iterator<Item = String> + use<> {
-        (0..self.generated).map(|index| Kind::Order.gid(generated::id(index)))
+        (0..self.generated.orders).map(|index| Kind::Order.gid(generated::id(index)))
     }
 
     /// Gives an object these fields, and the time of the change.
@@ -238,7 +246,7 @@ impl World {
                 .map(|id| (id as i64, id))
                 .collect();
         }
-        let made = generated::count(kind, self.generated);
+        let made = generated::count(kind, self.generated.orders);
         let fresh = (0..made)
             .map(generated::id)
             .filter(|id| !self.stored.contains_key(&(kind, *id)));
