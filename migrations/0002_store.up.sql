@@ -133,7 +133,7 @@ CREATE TABLE shipments (
     order_id        uuid NOT NULL,
     position        integer NOT NULL CHECK (position >= 0),
     carrier         text,
-    tracking_number text NOT NULL CHECK (length(tracking_number) BETWEEN 1 AND 120),
+    tracking_number text CHECK (length(tracking_number) BETWEEN 1 AND 120),
     item_ids        text[] NOT NULL,
     shipped_at      timestamptz,
     -- The carrier's page about the parcel.

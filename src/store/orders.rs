@@ -158,8 +158,10 @@ pub struct Shipment {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[validate(length(max = 120), custom(function = crate::text::single_line))]
     pub carrier: Option<String>,
+    /// Some are sent without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[validate(length(min = 1, max = 120), custom(function = crate::text::single_line))]
-    pub tracking_number: String,
+    pub tracking_number: Option<String>,
     #[validate(length(max = 1000), custom(function = crate::text::single_lines))]
     pub item_ids: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]

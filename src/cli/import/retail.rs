@@ -157,7 +157,7 @@ fn order(order: RetailOrder) -> Record {
             .into_iter()
             .map(move |tracking_number| Shipment {
                 carrier: None,
-                tracking_number,
+                tracking_number: Some(tracking_number),
                 item_ids: item_ids.clone(),
                 shipped_at: None,
                 url: None,

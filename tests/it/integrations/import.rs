@@ -397,7 +397,7 @@ fn full_records() -> [Record; 3] {
         }],
         shipments: vec![Shipment {
             carrier: text("Harbour Post"),
-            tracking_number: "HP1".into(),
+            tracking_number: text("HP1"),
             item_ids: vec!["sweater-m".into()],
             shipped_at: Some("2026-11-20T15:00:00Z".parse().expect("a time")),
             url: text("https://harbour.example/HP1"),

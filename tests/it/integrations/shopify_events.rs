@@ -218,6 +218,15 @@ fn cases() -> Vec<Case> {
             vec![],
         ),
         (
+            "sent without a tracking number, and delivered as the carrier says (Shopify's fulfilment `tracking_number: null`)",
+            vec![
+                json!({ "fulfillment_status": "fulfilled", "fulfillments": [fulfillment(1, json!({ "tracking_number": null, "tracking_numbers": [],
+                    "tracking_urls": [], "tracking_company": null, "shipment_status": "delivered" }))] }),
+            ],
+            vec!["is delivered. It was sent without a tracking number."],
+            vec!["tracking number is"],
+        ),
+        (
             "another currency than the store's",
             vec![json!({ "currency": "JPY", "total_price": "8000",
                 "line_items": [{ "id": 71, "product_id": 9, "variant_id": 91, "title": "Lamp", "price": "8000", "quantity": 1 }] })],
@@ -439,6 +448,22 @@ async fn parcels_and_products_have_events_of_their_own() {
         let told = mia.ask_text("Where is order #1?").await;
         assert!(told.contains(expected), "{status}: {told}");
     }
+    // The other order went without a number: what its carrier says counts all the same.
+    send(
+        &app,
+        "orders/create",
+        &order(2, json!({ "fulfillment_status": "fulfilled" })),
+    )
+    .await;
+    let numberless = json!({ "order_id": 5_500_000_002_u64, "tracking_number": null, "tracking_numbers": [], "tracking_urls": [] });
+    send(&app, "fulfillments/create", &fulfillment(2, numberless)).await;
+    let event = json!({ "id": 9, "fulfillment_id": 2, "order_id": 5_500_000_002_u64, "status": "delivered", "happened_at": LATER });
+    send(&app, "fulfillment_events/create", &event).await;
+    let told = mia.ask_text("Where is order #2?").await;
+    assert!(
+        told.contains("is delivered. It was sent without a tracking number."),
+        "{told}"
+    );
     send(&app, "orders/delete", &json!({ "id": 5_500_000_001_u64 })).await;
     let told = mia.ask_text("Where is order #1?").await;
     assert!(told.contains("is cancelled"), "{told}");
