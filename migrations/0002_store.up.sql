@@ -121,6 +121,8 @@ CREATE TABLE order_lines (
     options     jsonb NOT NULL DEFAULT '{}',
     price_minor bigint NOT NULL CHECK (price_minor >= 0),
     quantity    integer NOT NULL CHECK (quantity BETWEEN 1 AND 10000),
+    -- What all units together cost, after discounts and with the tax where the prices have none. NULL where that is the price times the quantity.
+    total_minor bigint CHECK (total_minor >= 0),
     PRIMARY KEY (tenant_id, order_id, position),
     FOREIGN KEY (tenant_id, shopper_id, order_id) REFERENCES orders (tenant_id, shopper_id, id) ON UPDATE CASCADE
 );

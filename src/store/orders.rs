@@ -79,6 +79,9 @@ pub struct Line {
     /// The price of one unit.
     pub price: Money,
     pub quantity: u32,
+    /// What all units together cost, after discounts and with tax, where that is not their price times their quantity.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub total: Option<Money>,
 }
 
 /// What an order's total is made of: goods, less the discount, plus the rest. The tax is in the prices where `tax_included` says so.
@@ -249,6 +252,7 @@ struct LineRow {
     options: Options,
     price_minor: i64,
     quantity: u32,
+    total_minor: Option<i64>,
 }
 
 #[derive(Deserialize)]
@@ -268,7 +272,7 @@ pub async fn by_number<R: Role>(tx: &mut Tx<R>, number: &str) -> Result<Option<O
         OrderRow,
         r#"SELECT o.id AS "id: OrderId", o.version, o.number, o.status AS "status: OrderStatus", o.currency, o.totals AS "totals: Json<StoredTotals>", o.placed_at,
             o.address AS "address: Json<Address>",
-            ARRAY(SELECT json_build_array(l.item_id, l.product_id, l.name, l.options, l.price_minor, l.quantity) FROM order_lines l
+            ARRAY(SELECT json_build_array(l.item_id, l.product_id, l.name, l.options, l.price_minor, l.quantity, l.total_minor) FROM order_lines l
                 WHERE (l.tenant_id, l.order_id) = (o.tenant_id, o.id) ORDER BY l.position) AS "lines!: Vec<Json<LineRow>>",
             ARRAY(SELECT json_build_array(s.carrier, s.tracking_number, s.item_ids, s.shipped_at, s.url, s.status, s.fulfillment) FROM shipments s
                 WHERE (s.tenant_id, s.order_id) = (o.tenant_id, o.id) ORDER BY s.position) AS "shipments!: Vec<Json<Shipment>>",
@@ -395,6 +399,7 @@ impl LineRow {
             options: self.options,
             price,
             quantity: self.quantity,
+            total: self.total_minor.map(|minor| Money::new(minor, currency)),
         }
     }
 }
@@ -428,8 +433,8 @@ pub(super) async fn replace_lines(
         .await?;
     for (position, line) in (0..).zip(lines) {
         sqlx::query!(
-            "INSERT INTO order_lines (tenant_id, shopper_id, order_id, position, product_id, item_id, name, options, price_minor, quantity)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+            "INSERT INTO order_lines (tenant_id, shopper_id, order_id, position, product_id, item_id, name, options, price_minor, quantity, total_minor)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
             tx.tenant_id().as_uuid(),
             shopper.as_uuid(),
             order.as_uuid(),
@@ -439,7 +444,8 @@ pub(super) async fn replace_lines(
             line.name,
             Json(&line.options) as _,
             line.price.minor,
-            line.quantity as i32
+            line.quantity as i32,
+            line.total.map(|total| total.minor)
         )
         .execute(&mut **tx)
         .await?;

@@ -469,19 +469,9 @@ fn same(
 ) -> Result<bool, UpsertError> {
     let mut lines = Vec::new();
     for line in &order.lines {
-        lines.push((
-            line.item_id.as_str(),
-            &line.options,
-            minor("lines.price", &line.price, currency)?,
-            line.quantity,
-        ));
+        lines.push(line_of(line, currency)?);
     }
-    let known_lines: Vec<_> = known
-        .lines
-        .iter()
-        .map(|line| (line.item_id.as_str(), &line.options, line.price.minor, line.quantity))
-        .collect();
-    Ok(lines == known_lines
+    Ok(lines == known.lines
         && (known.status, &known.address, &known.shipments, known.placed_at)
             == (status, &order.address, &order.shipments, order.placed_at))
 }
@@ -494,5 +484,11 @@ fn line_of(line: &LineRecord, currency: Currency) -> Result<Line, UpsertError> {
         options: line.options.clone(),
         price: Money::new(minor("lines.price", &line.price, currency)?, currency),
         quantity: line.quantity,
+        total: line
+            .total
+            .as_deref()
+            .map(|total| minor("lines.total", total, currency))
+            .transpose()?
+            .map(|minor| Money::new(minor, currency)),
     })
 }

@@ -149,6 +149,7 @@ fn order(order: RetailOrder) -> Record {
         options: item.options,
         price: item.price.get().to_owned(),
         quantity: 1,
+        total: None,
     });
     let shipments = order.fulfillments.into_iter().flat_map(|fulfillment| {
         let item_ids = fulfillment.item_ids;

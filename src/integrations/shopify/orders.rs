@@ -260,6 +260,7 @@ impl Order<'_> {
                 None
             });
             let custom = || "custom".to_owned();
+            let total = price.and_then(|price| self.line_total(item, price, (quantity, ordered)));
             (quantity > 0).then(|| LineRecord {
                 product_id: id(&item["product_id"]).unwrap_or_else(custom),
                 item_id: id(&item["variant_id"]).unwrap_or_else(custom),
@@ -270,9 +271,37 @@ impl Order<'_> {
                     .collect(),
                 price: self.decimal(price.unwrap_or(0)),
                 quantity,
+                total: total.map(|minor| self.decimal(minor)),
             })
         });
         lines.take(1000).collect()
+    }
+
+    /// What `quantity` of the `ordered` units of a line cost, where that is not their price: less the line's share of all discounts, and with its
+    /// tax where the prices have none.
+    fn line_total(&self, item: &Value, price: i64, (quantity, ordered): (u32, u32)) -> Option<i64> {
+        let sum = |all: &str, set: &str, one: &str| -> Option<i64> {
+            let amounts = list(&item[all]).iter();
+            let amounts = amounts.filter_map(|it| self.shop_money(&it[set]).or_else(|| self.amount(&it[one])));
+            (!list(&item[all]).is_empty()).then(|| amounts.sum())
+        };
+        let discount = sum("discount_allocations", "amount_set", "amount")
+            .or_else(|| self.amount(&item["total_discount"]))
+            .unwrap_or(0);
+        let tax = match self.body["taxes_included"] == true {
+            true => 0,
+            false => sum("tax_lines", "price_set", "price").unwrap_or(0),
+        };
+        let full = price.checked_mul(ordered.into())?;
+        let whole = (full - discount).max(0).checked_add(tax)?;
+        let of_those = i128::from(whole) * i128::from(quantity) / i128::from(ordered.max(1));
+        let total = i64::try_from(of_those).ok()?;
+        (Some(total) != price.checked_mul(quantity.into())).then_some(total)
+    }
+
+    /// An amount in the shop's own currency, which is the order's, of a set that has the customer's too.
+    fn shop_money(&self, set: &Value) -> Option<i64> {
+        self.amount(&set["shop_money"]["amount"])
     }
 }
 

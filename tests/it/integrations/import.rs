@@ -394,6 +394,7 @@ fn full_records() -> [Record; 3] {
             options: options(),
             price: "129.90".into(),
             quantity: 2,
+            total: text("250.10"),
         }],
         shipments: vec![Shipment {
             carrier: text("Harbour Post"),
