@@ -94,6 +94,9 @@ CREATE TABLE orders (
     address     jsonb NOT NULL,
     -- The total and what it is made of, in minor units (`store::orders::StoredTotals`). Without it the total is the sum of the lines.
     totals      jsonb CHECK (totals IS NULL OR totals ->> 'total' IS NOT NULL),
+    -- The platform's lines that were replaced by an agreement made here (`store::agreed_lines`): the agreed ones stay until the platform's differ
+    -- from these. NULL where the lines are the platform's.
+    replaced_lines jsonb,
     version     bigint NOT NULL DEFAULT 1,
     placed_at   timestamptz,
     created_at  timestamptz NOT NULL DEFAULT now(),

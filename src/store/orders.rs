@@ -63,6 +63,12 @@ pub struct Order {
     /// What open returns and exchanges have promised to pay out. Only write tools read it (`tools::write`).
     #[serde(skip)]
     pub promised: Option<Money>,
+    /// The totals as they are stored.
+    #[serde(skip)]
+    pub(super) stored_totals: Option<StoredTotals>,
+    /// The platform's lines that an agreement made here replaced (`agreed_lines`).
+    #[serde(skip)]
+    pub(super) replaced_lines: Option<Vec<Line>>,
     /// The address of each product's picture, by product. Only for pages: models and other systems are not told it.
     #[serde(skip)]
     pub pictures: BTreeMap<String, String>,
@@ -109,6 +115,12 @@ pub(super) struct StoredTotals {
 }
 
 impl StoredTotals {
+    /// The totals of goods that cost so much more, or less.
+    pub(super) fn plus(self, difference: i64) -> Self {
+        let total = (self.total + difference).max(0);
+        Self { total, ..self }
+    }
+
     /// The parts, if they add up to the total with these goods: a sum that does not add up is told by nobody.
     fn parts(self, goods: i64, currency: Currency) -> Option<TotalParts> {
         let tax = if self.tax_included { 0 } else { self.tax };
@@ -236,6 +248,7 @@ struct OrderRow {
     status: OrderStatus,
     currency: String,
     totals: Option<Json<StoredTotals>>,
+    replaced_lines: Option<Json<Vec<Line>>>,
     placed_at: Option<DateTime<Utc>>,
     address: Json<Address>,
     lines: Vec<Json<LineRow>>,
@@ -271,7 +284,7 @@ pub async fn by_number<R: Role>(tx: &mut Tx<R>, number: &str) -> Result<Option<O
     let row = sqlx::query_as!(
         OrderRow,
         r#"SELECT o.id AS "id: OrderId", o.version, o.number, o.status AS "status: OrderStatus", o.currency, o.totals AS "totals: Json<StoredTotals>", o.placed_at,
-            o.address AS "address: Json<Address>",
+            o.replaced_lines AS "replaced_lines: Json<Vec<Line>>", o.address AS "address: Json<Address>",
             ARRAY(SELECT json_build_array(l.item_id, l.product_id, l.name, l.options, l.price_minor, l.quantity, l.total_minor) FROM order_lines l
                 WHERE (l.tenant_id, l.order_id) = (o.tenant_id, o.id) ORDER BY l.position) AS "lines!: Vec<Json<LineRow>>",
             ARRAY(SELECT json_build_array(s.carrier, s.tracking_number, s.item_ids, s.shipped_at, s.url, s.status, s.fulfillment) FROM shipments s
@@ -321,6 +334,8 @@ pub async fn by_number<R: Role>(tx: &mut Tx<R>, number: &str) -> Result<Option<O
         payments,
         address: row.address.0,
         promised: None,
+        stored_totals: totals,
+        replaced_lines: row.replaced_lines.map(|lines| lines.0),
         pictures: row.pictures.into_iter().map(|picture| picture.0).collect(),
     }))
 }
@@ -428,9 +443,13 @@ pub(super) async fn replace_lines(
     order: OrderId,
     lines: &[Line],
 ) -> Result<(), sqlx::Error> {
-    sqlx::query!("DELETE FROM order_lines WHERE order_id = $1", order.as_uuid())
-        .execute(&mut **tx)
-        .await?;
+    sqlx::query!(
+        "DELETE FROM order_lines WHERE tenant_id = $1 AND order_id = $2",
+        tx.tenant_id().as_uuid(),
+        order.as_uuid()
+    )
+    .execute(&mut **tx)
+    .await?;
     for (position, line) in (0..).zip(lines) {
         sqlx::query!(
             "INSERT INTO order_lines (tenant_id, shopper_id, order_id, position, product_id, item_id, name, options, price_minor, quantity, total_minor)

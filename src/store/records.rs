@@ -244,4 +244,7 @@ pub struct PaymentRecord {
     /// The payment provider's id of the payment (Stripe: `pi_…` or `ch_…`); with it, refunds are made there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<String>,
+    /// The movement of the ledger that the platform made this refund for.
+    #[serde(skip)]
+    pub movement: Option<MovementId>,
 }

@@ -171,6 +171,7 @@ fn order(order: RetailOrder) -> Record {
         amount: transaction.amount.get().to_owned(),
         payment_method: transaction.payment_method_id,
         reference: None,
+        movement: None,
     });
     Record::Order(Box::new(OrderRecord {
         reference: None,

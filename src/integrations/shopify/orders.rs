@@ -183,6 +183,7 @@ impl Order<'_> {
                 amount: self.decimal(minor),
                 payment_method: String::new(),
                 reference: None,
+                movement: None,
             })
         };
         let mut payments: Vec<PaymentRecord> = payment(PaymentKind::Payment, self.paid()).into_iter().collect();

@@ -259,7 +259,9 @@ async fn swap<R: Role>(
             .map_err(|error| PlanError::rule(error.to_string()))?;
         old.quantity -= 1;
         let has_total = old.total.is_some();
-        old.total = old.total.map(|total| Money::new(total.minor - cost.minor, total.currency));
+        old.total = old
+            .total
+            .map(|total| Money::new(total.minor - cost.minor, total.currency));
         goods = goods
             .checked_add(new.price)
             .map_err(|error| PlanError::rule(error.to_string()))?;

@@ -119,9 +119,7 @@ pub(super) fn unit_cost(line: &Line, left: u32) -> Money {
 /// unit of the same price is no difference.
 pub(super) fn replacement_cost(line: &Line, old_cost: Money, new: Money) -> Money {
     match line.total {
-        Some(_) if line.price.minor > 0 => {
-            Money::new(share(new.minor, old_cost.minor, line.price.minor), new.currency)
-        }
+        Some(_) if line.price.minor > 0 => Money::new(share(new.minor, old_cost.minor, line.price.minor), new.currency),
         _ => new,
     }
 }

@@ -410,6 +410,7 @@ fn full_records() -> [Record; 3] {
             amount: "259.80".into(),
             payment_method: "card".into(),
             reference: text("pi_1"),
+            movement: None,
         }],
     };
     [

@@ -6,3 +6,4 @@ mod incoming_webhooks;
 mod integration_target;
 mod replay;
 mod shopify_events;
+mod shopify_people;
