@@ -12,11 +12,12 @@ use crate::{
     ids::{MovementId, OrderId, ProposalId},
     integrations::{
         credentials::{self, Credential, Kind},
-        outbound_http,
+        json_fields, outbound_http,
     },
     jobs::outbox::{self, Channel, ClaimedDelivery, Sent},
     keyring::Keyring,
     ledger::{self, Direction, LedgerError, MovementState},
+    money::{Currency, Money},
     telemetry::traces,
     tenancy::{Executor, Tx},
 };
@@ -104,13 +105,13 @@ const TAG: &str =
     "mutation ($id: ID!) { result: tagsAdd(id: $id, tags: [\"return requested\"]) { userErrors { field } } }";
 
 // Refunds are a list without pages: it is cut after so many.
-const PAID_AND_REFUNDED: &str = "query ($id: ID!) { order(id: $id) { transactions(first: 20) { id kind status gateway } refunds(first: 250) { note } } }";
+const PAID_AND_REFUNDED: &str = "query ($id: ID!) { order(id: $id) { currencyCode presentmentCurrencyCode transactions(first: 20) { id kind status gateway amountSet { shopMoney { amount } presentmentMoney { amount } } } refunds(first: 250) { note } } }";
 const MOST_REFUNDS: usize = 250;
 /// What the key of a refund at the platform begins with; the movement's id follows.
 pub(super) const REFUND_KEY: &str = "shop_refund:";
 const REFUND: &str = "mutation ($input: RefundInput!) { result: refundCreate(input: $input) { userErrors { field } } }";
 
-/// The input for the refund. What is known instead: that a refund with our key in its note exists, or that there are too many to tell.
+/// The input for the refund: in the currency that the customer paid in, as Shopify asks for. What is known instead: that a refund with our key in its note exists, or that there are too many to tell.
 fn refund(order: &Value, reference: &str, amount: &str, key: &str) -> Result<Value, Sent> {
     let made = order["refunds"].as_array().map(Vec::as_slice).unwrap_or_default();
     if made.iter().any(|refund| refund["note"] == key) {
@@ -127,10 +128,31 @@ fn refund(order: &Value, reference: &str, amount: &str, key: &str) -> Result<Val
             matches!(transaction["kind"].as_str(), Some("SALE" | "CAPTURE")) && transaction["status"] == "SUCCESS"
         });
     let paid = paid.cloned().unwrap_or_default();
-    Ok(
-        json!({ "orderId": reference, "note": key, "notify": false, "transactions": [{ "orderId": reference, "parentId": paid["id"],
-        "gateway": paid["gateway"], "kind": "REFUND", "amount": amount }] }),
-    )
+    let (own, customers) = (&order["currencyCode"], &order["presentmentCurrencyCode"]);
+    let is_converted = !customers.is_null() && customers != own;
+    let amount = match is_converted {
+        true => converted(amount, &paid["amountSet"], (own, customers))
+            .ok_or_else(|| Sent::Never("the shop does not say what the payment was in its currency".into()))?,
+        false => amount.to_owned(),
+    };
+    let mut input = json!({ "orderId": reference, "note": key, "notify": false, "transactions": [{ "orderId": reference,
+        "parentId": paid["id"], "gateway": paid["gateway"], "kind": "REFUND", "amount": amount }] });
+    if is_converted {
+        input["currency"] = customers.clone();
+    }
+    Ok(input)
+}
+
+/// An amount of the shop's currency in the one that the customer paid in, at the rate of their payment. What is less than its smallest coin is
+/// cut off: the shares of a payment are together at most the payment.
+fn converted(amount: &str, paid: &Value, (own, customers): (&Value, &Value)) -> Option<String> {
+    let currency = |code: &Value| code.as_str()?.parse::<Currency>().ok();
+    let (own, customers) = (currency(own)?, currency(customers)?);
+    let minor = i128::from(Money::parse(amount, own).ok()?.minor);
+    let in_own = i128::from(json_fields::amount(&paid["shopMoney"]["amount"], own)?);
+    let in_customers = i128::from(json_fields::amount(&paid["presentmentMoney"]["amount"], customers)?);
+    let minor = (minor * in_customers).checked_div(in_own)?;
+    Some(Money::new(i64::try_from(minor).ok()?, customers).amount())
 }
 
 /// Does an operation at the platform.
@@ -288,4 +310,37 @@ fn short(error: &Value) -> String {
         .filter(|c| c.is_ascii_alphanumeric() || "_:,".contains(*c))
         .take(80)
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refund_is_asked_for_in_the_currency_that_the_customer_paid_in() {
+        let order = |own: &str, customers: &str, paid: (&str, &str)| {
+            json!({ "currencyCode": own, "presentmentCurrencyCode": customers, "refunds": [], "transactions": [{ "id": "t", "kind": "SALE",
+                "status": "SUCCESS", "gateway": "g", "amountSet": { "shopMoney": { "amount": paid.0 }, "presentmentMoney": { "amount": paid.1 } } }] })
+        };
+        for (order, amount, expected, currency) in [
+            (order("USD", "USD", ("80.0", "80.0")), "30.00", "30.00", json!(null)),
+            (order("USD", "EUR", ("80.0", "72.0")), "30.00", "27.00", json!("EUR")),
+            (order("USD", "EUR", ("80.0", "72.01")), "80.00", "72.01", json!("EUR")),
+            (order("USD", "EUR", ("80.0", "72.01")), "40.00", "36.00", json!("EUR")),
+            (order("USD", "JPY", ("80.0", "8000.0")), "30.01", "3001", json!("JPY")),
+            (order("JPY", "USD", ("8000", "80.0")), "3001", "30.01", json!("USD")),
+        ] {
+            let Ok(input) = refund(&order, "gid://shopify/Order/1", amount, "key") else {
+                panic!("{order}");
+            };
+            assert_eq!(input["transactions"][0]["amount"], expected, "{order}");
+            assert_eq!(input["currency"], currency, "{order}");
+        }
+        let untold =
+            json!({ "currencyCode": "USD", "presentmentCurrencyCode": "EUR", "refunds": [], "transactions": [] });
+        assert!(
+            matches!(refund(&untold, "r", "1.00", "key"), Err(Sent::Never(_))),
+            "no rate is guessed"
+        );
+    }
 }

@@ -4,8 +4,10 @@ pub mod admin_api;
 mod body;
 mod customers;
 mod fulfillments;
+mod lines;
 mod orders;
 mod products;
+mod refunds;
 mod signature;
 mod topics;
 

@@ -6,4 +6,5 @@ mod incoming_webhooks;
 mod integration_target;
 mod replay;
 mod shopify_events;
+mod shopify_money;
 mod shopify_people;
