@@ -50,7 +50,7 @@ pub(super) fn still_stand(known: &Order, told: &[Line]) -> bool {
 pub(super) fn cost(lines: &[Line]) -> i64 {
     let of = |line: &Line| match line.total {
         Some(total) => total.minor,
-        None => line.price.minor * i64::from(line.quantity),
+        None => line.price.minor.saturating_mul(line.quantity.into()),
     };
-    lines.iter().map(of).sum()
+    lines.iter().map(of).fold(0, i64::saturating_add)
 }

@@ -91,7 +91,7 @@ pub(super) async fn move_orders(
 /// Another account takes the place of this one: its address is free for that one, and nobody signs in to it any more.
 pub(super) async fn retire(tx: &mut Tx<Executor>, shopper: ShopperId) -> Result<(), sqlx::Error> {
     sqlx::query!(
-        "UPDATE shoppers SET email = 'replaced-' || shopper_id || '@replaced.invalid' WHERE tenant_id = $1 AND shopper_id = $2 AND email IS NOT NULL",
+        "UPDATE shoppers SET email = 'replaced-' || shopper_id || '@replaced.invalid' WHERE tenant_id = $1 AND shopper_id = $2",
         tx.tenant_id().as_uuid(),
         shopper.as_uuid()
     )

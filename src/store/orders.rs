@@ -117,7 +117,7 @@ pub(super) struct StoredTotals {
 impl StoredTotals {
     /// The totals of goods that cost so much more, or less.
     pub(super) fn plus(self, difference: i64) -> Self {
-        let total = (self.total + difference).max(0);
+        let total = self.total.saturating_add(difference).max(0);
         Self { total, ..self }
     }
 

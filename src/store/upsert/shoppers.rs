@@ -63,9 +63,11 @@ pub(super) async fn store(
             email = None;
         }
     }
+    // A customer that was merged away gets no address any more, whatever the platform tells late of it.
     let id = sqlx::query_scalar!(
         r#"INSERT INTO shoppers (tenant_id, shopper_id, external_id, email, first_name, last_name, address) VALUES ($1, $2, $3, $4, $5, $6, $7)
-        ON CONFLICT (tenant_id, external_id) DO UPDATE SET email = CASE WHEN $8 THEN coalesce(excluded.email, shoppers.email) ELSE excluded.email END,
+        ON CONFLICT (tenant_id, external_id) DO UPDATE SET email = CASE WHEN $8 AND shoppers.email = 'replaced-' || shoppers.shopper_id || '@replaced.invalid' THEN shoppers.email
+                WHEN $8 THEN coalesce(excluded.email, shoppers.email) ELSE excluded.email END,
             first_name = CASE WHEN $8 THEN coalesce(nullif(excluded.first_name, ''), shoppers.first_name) ELSE excluded.first_name END,
             last_name = CASE WHEN $8 THEN coalesce(nullif(excluded.last_name, ''), shoppers.last_name) ELSE excluded.last_name END,
             address = CASE WHEN $8 THEN coalesce(excluded.address, shoppers.address) ELSE excluded.address END

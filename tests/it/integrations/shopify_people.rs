@@ -106,6 +106,11 @@ async fn a_customer_that_was_merged_away_keeps_neither_address_nor_session() {
         "admin_graphql_api_customer_deleted_id": "gid://shopify/Customer/mia" });
     send(&app, "customers/merge", &merge).await;
     assert_eq!(mia.read("/v1/orders").await.0, StatusCode::UNAUTHORIZED);
+    // An event of the customer that was deleted comes late.
+    let late = customer(81, json!("mia@example.com"), "2026-11-20T09:00:00Z");
+    let mut late = order(1, json!({ "email": null, "customer": late }));
+    late["customer"]["id"] = json!("mia");
+    send(&app, "orders/create", &late).await;
     let former = "SELECT count(*) FROM shoppers WHERE external_id = 'mia' AND email LIKE 'replaced-%' AND 'mia@example.com' = ANY (former_emails)";
     assert_eq!(app.count(former).await, 1, "an erasure still finds it");
     send(
