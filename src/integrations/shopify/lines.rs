@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{body::id, orders::Order, refunds::has_status};
+use super::{body::id, order_body::Order, refunds::has_status};
 use crate::{
     integrations::json_fields::{count, line, list},
     store::records::LineRecord,

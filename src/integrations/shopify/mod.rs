@@ -5,6 +5,7 @@ mod body;
 mod customers;
 mod fulfillments;
 mod lines;
+mod order_body;
 mod orders;
 mod products;
 mod refunds;

@@ -7,14 +7,15 @@ use serde_json::Value;
 use super::{
     body::{address, id, order_reference},
     customers, fulfillments,
+    order_body::Order,
     refunds::{failed_refund, has_status},
 };
 use crate::{
     integrations::{
         event_source::Meaning,
-        json_fields::{amount, line, list, signed_amount, text, time},
+        json_fields::{line, list, signed_amount, text, time},
     },
-    money::{self, Currency},
+    money::Currency,
     store::{
         orders::{OrderStatus, PaymentKind, ShipmentStatus},
         records::{OrderRecord, PaymentRecord, Record, TotalsRecord},
@@ -73,11 +74,6 @@ pub(super) fn order(body: &Value, of_store: Currency) -> Meaning {
     }
 }
 
-pub(super) struct Order<'a> {
-    pub body: &'a Value,
-    pub currency: Currency,
-}
-
 impl Order<'_> {
     /// Rises with every change. Shopify's clock has whole seconds, so that of two states within one second the one in which more has happened
     /// is the later; where as much has, the one that arrives later wins.
@@ -117,19 +113,6 @@ impl Order<'_> {
             Some("partial") => OrderStatus::PartlyShipped,
             _ => OrderStatus::Pending,
         }
-    }
-
-    pub(super) fn amount(&self, value: &Value) -> Option<i64> {
-        amount(value, self.currency)
-    }
-
-    pub(super) fn decimal(&self, minor: i64) -> String {
-        money::decimal(minor, self.currency.decimals())
-    }
-
-    /// An amount in the shop's own currency, which is the order's, of a set that has the customer's too.
-    pub(super) fn shop_money(&self, set: &Value) -> Option<i64> {
-        self.amount(&set["shop_money"]["amount"])
     }
 
     /// The total after edits. What was refunded counts on: the order cost that much.

@@ -5,7 +5,7 @@
 
 use serde_json::Value;
 
-use super::{admin_api::REFUND_KEY, orders::Order};
+use super::{admin_api::REFUND_KEY, order_body::Order};
 use crate::{
     ids::MovementId,
     integrations::json_fields::{amount, list, signed_amount, text},
