@@ -94,6 +94,9 @@ CREATE TABLE orders (
     address     jsonb NOT NULL,
     -- The total and what it is made of, in minor units (`store::orders::StoredTotals`). Without it the total is the sum of the lines.
     totals      jsonb CHECK (totals IS NULL OR totals ->> 'total' IS NOT NULL),
+    -- The platform's lines that were replaced by an agreement made here (`store::agreed_lines`): the agreed ones stay until the platform's differ
+    -- from these. NULL where the lines are the platform's.
+    replaced_lines jsonb,
     version     bigint NOT NULL DEFAULT 1,
     placed_at   timestamptz,
     created_at  timestamptz NOT NULL DEFAULT now(),
@@ -121,6 +124,8 @@ CREATE TABLE order_lines (
     options     jsonb NOT NULL DEFAULT '{}',
     price_minor bigint NOT NULL CHECK (price_minor >= 0),
     quantity    integer NOT NULL CHECK (quantity BETWEEN 1 AND 10000),
+    -- What all units together cost, after discounts and with the tax where the prices have none. NULL where that is the price times the quantity.
+    total_minor bigint CHECK (total_minor >= 0),
     PRIMARY KEY (tenant_id, order_id, position),
     FOREIGN KEY (tenant_id, shopper_id, order_id) REFERENCES orders (tenant_id, shopper_id, id) ON UPDATE CASCADE
 );
@@ -133,7 +138,7 @@ CREATE TABLE shipments (
     order_id        uuid NOT NULL,
     position        integer NOT NULL CHECK (position >= 0),
     carrier         text,
-    tracking_number text NOT NULL CHECK (length(tracking_number) BETWEEN 1 AND 120),
+    tracking_number text CHECK (length(tracking_number) BETWEEN 1 AND 120),
     item_ids        text[] NOT NULL,
     shipped_at      timestamptz,
     -- The carrier's page about the parcel.

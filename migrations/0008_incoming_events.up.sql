@@ -7,6 +7,8 @@ CREATE TABLE incoming_webhooks (
     source      text NOT NULL CHECK (source IN ('shopify', 'woocommerce', 'stripe', 'store', 'mail')),
     event_id    text NOT NULL CHECK (length(event_id) BETWEEN 1 AND 200),
     topic       text NOT NULL CHECK (length(topic) <= 200),
+    -- All topics that the same body was sent under, in their order. Those behind `topic` are tried when nothing comes of the event.
+    topics      text[] NOT NULL DEFAULT '{}',
     body        jsonb NOT NULL,
     received_at timestamptz NOT NULL,
     -- `ignored` has an unknown topic, or is older than what is stored. `dead` was given up; staff may retry it.
@@ -68,8 +70,8 @@ BEGIN
 END $$;
 
 -- Who may do what.
-GRANT SELECT, INSERT, UPDATE (state, attempts, due_at) ON incoming_webhooks TO countersign_web;
-GRANT SELECT, INSERT, UPDATE (state, attempts, due_at, last_error), DELETE ON incoming_webhooks TO countersign_executor;
+GRANT SELECT, INSERT, UPDATE (state, attempts, due_at, topic, topics) ON incoming_webhooks TO countersign_web;
+GRANT SELECT, INSERT, UPDATE (state, attempts, due_at, last_error, topic), DELETE ON incoming_webhooks TO countersign_executor;
 GRANT SELECT ON platform_syncs TO countersign_web;
 GRANT SELECT, INSERT, UPDATE, DELETE ON platform_syncs TO countersign_executor;
 GRANT SELECT, INSERT, UPDATE, DELETE ON record_versions TO countersign_executor;

@@ -47,6 +47,7 @@ fallback-tracking = { $parcels ->
     [1] Die Sendungsnummer ist { $numbers }.
    *[other] Die Sendungsnummern sind { $numbers }.
   }
+fallback-no-tracking = Sie wurde ohne Sendungsnummer verschickt.
 fallback-orders = Ihre Bestellungen: { $orders }.
 fallback-one-order = { $number } ist { $status } ({ $total })
 fallback-no-refund = Zur Bestellung { $number } wurde nichts erstattet; bezahlt wurden { $paid }.

@@ -48,6 +48,7 @@ detail-country = Land
 detail-item = Artikel
 detail-quantity = Anzahl
 detail-price = Einzelpreis
+detail-line-total = zusammen bezahlt
 detail-item-number = Artikelnummer
 detail-product = Produkt
 

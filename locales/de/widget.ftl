@@ -28,6 +28,7 @@ widget-details = Was sich ändert
 widget-order = Bestellung { $value }
 widget-total = Summe { $value }
 widget-track = Paket { $value } verfolgen
+widget-trackPage = Paket verfolgen
 widget-you = Sie
 widget-bot = Assistent
 widget-person = Unser Personal

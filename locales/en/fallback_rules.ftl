@@ -47,6 +47,7 @@ fallback-tracking = { $parcels ->
     [1] Its tracking number is { $numbers }.
    *[other] Its tracking numbers are { $numbers }.
   }
+fallback-no-tracking = It was sent without a tracking number.
 fallback-orders = Your orders: { $orders }.
 fallback-one-order = { $number } is { $status } ({ $total })
 fallback-no-refund = No refund has been made on order { $number }; { $paid } was paid.

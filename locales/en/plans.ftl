@@ -48,6 +48,7 @@ detail-country = country
 detail-item = Item
 detail-quantity = quantity
 detail-price = price of one
+detail-line-total = paid in all
 detail-item-number = item number
 detail-product = product
 

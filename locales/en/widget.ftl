@@ -28,6 +28,7 @@ widget-details = What changes
 widget-order = Order { $value }
 widget-total = Total { $value }
 widget-track = Track parcel { $value }
+widget-trackPage = Track parcel
 widget-you = You
 widget-bot = Assistant
 widget-person = Our staff

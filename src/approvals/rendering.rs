@@ -222,6 +222,7 @@ impl Rows<'_> {
             options,
             price,
             quantity,
+            total,
         } = line;
         let item = self.text(TextKey("detail-item"));
         let mut rows = vec![
@@ -243,6 +244,10 @@ impl Rows<'_> {
                 product_id.clone(),
             ),
         ];
+        rows.extend(total.map(|total| {
+            let label = format!("{item}, {}", self.text(TextKey("detail-line-total")));
+            (label, self.money(total))
+        }));
         rows.extend(
             options
                 .iter()
@@ -267,7 +272,7 @@ mod tests {
     /// One change of each kind, as data.
     fn samples() -> Vec<Value> {
         let address = |city: &str| json!({ "address1": "1 Lane", "address2": "Flat 2", "city": city, "state": "ME", "zip": "HU1", "country": "UK" });
-        let line = |item: &str| json!({ "item_id": item, "product_id": "p", "name": "Mug", "options": { "color": "blue" }, "price": { "amount": "1.50", "currency": "USD" }, "quantity": 2 });
+        let line = |item: &str| json!({ "item_id": item, "product_id": "p", "name": "Mug", "options": { "color": "blue" }, "price": { "amount": "1.50", "currency": "USD" }, "quantity": 2, "total": { "amount": "2.75", "currency": "USD" } });
         let money = json!({ "amount": "12.00", "currency": "USD" });
         vec![
             json!({ "change": "status", "from": "pending", "to": "cancelled" }),

@@ -40,7 +40,7 @@ pub async fn write(executor: &Pool<Executor>, store: &Tenant, out: &mut impl Wri
             'currency', o.currency, 'totals', o.totals,
             'placed_at', o.placed_at, 'address', o.address,
             'lines', (SELECT coalesce(jsonb_agg(jsonb_build_object('product_id', l.product_id, 'item_id', l.item_id, 'name', l.name,
-                'options', l.options, 'price', l.price_minor, 'quantity', l.quantity) ORDER BY l.position), '[]') FROM order_lines l WHERE l.order_id = o.id),
+                'options', l.options, 'price', l.price_minor, 'quantity', l.quantity, 'total', l.total_minor) ORDER BY l.position), '[]') FROM order_lines l WHERE l.order_id = o.id),
             'shipments', (SELECT coalesce(jsonb_agg(jsonb_build_object('carrier', h.carrier, 'tracking_number', h.tracking_number,
                 'item_ids', h.item_ids, 'shipped_at', h.shipped_at, 'url', h.url, 'status', h.status) ORDER BY h.position), '[]') FROM shipments h WHERE h.order_id = o.id),
             'payments', (SELECT coalesce(jsonb_agg(jsonb_build_object('kind', p.kind, 'amount', p.amount_minor, 'payment_method', m.external_id,

@@ -54,7 +54,13 @@ struct Signed {
     body: String,
 }
 
+/// How many topics one body is taken under.
+const MAX_TOPICS: i32 = 8;
+
 /// Checks and stores an event, and queues its processing.
+///
+/// Not every sender signs the topic, so the same body under another one is the same event. It means something else there, though: where
+/// nothing came of it under the topics before, it is processed under the new one (`finish`). Once it was carried out, it never is again.
 pub async fn take(
     web: &Pool<Web>,
     keyring: &Keyring,
@@ -90,15 +96,21 @@ pub async fn store(
     now: DateTime<Utc>,
 ) -> Result<bool, sqlx::Error> {
     let stored = sqlx::query!(
-        "INSERT INTO incoming_webhooks (tenant_id, id, source, event_id, topic, body, received_at, due_at, state)
-        VALUES ($1, $2, $3, $4, $5, $6::text::jsonb, $7, $7, 'queued') ON CONFLICT (tenant_id, source, event_id) DO NOTHING",
+        "INSERT INTO incoming_webhooks AS w (tenant_id, id, source, event_id, topic, topics, body, received_at, due_at, state)
+        VALUES ($1, $2, $3, $4, $5, ARRAY[$5::text], $6::text::jsonb, $7, $7, 'queued')
+        ON CONFLICT (tenant_id, source, event_id) DO UPDATE SET topics = w.topics || excluded.topic,
+            topic = CASE w.state WHEN 'queued' THEN w.topic ELSE excluded.topic END,
+            attempts = CASE w.state WHEN 'queued' THEN w.attempts ELSE 0 END,
+            due_at = CASE w.state WHEN 'queued' THEN w.due_at ELSE excluded.due_at END, state = 'queued'
+        WHERE w.state <> 'done' AND excluded.topic <> ALL (w.topics) AND w.body = excluded.body AND cardinality(w.topics) < $8",
         tx.tenant_id().as_uuid(),
         Uuid::now_v7(),
         source as Source as _,
         event,
         topic,
         body,
-        now
+        now,
+        MAX_TOPICS
     )
     .execute(&mut **tx)
     .await?;
@@ -178,6 +190,9 @@ pub async fn finish(
         Outcome::Later(error) if attempts >= MAX_ATTEMPTS => ("dead", Some(error)),
         Outcome::Later(error) => ("queued", Some(error)),
     };
+    if matches!(state, "ignored" | "dead") && try_next_topic(tx, event, now).await? {
+        return Ok(());
+    }
     let due_at = now + jobs::backoff(attempts, FIRST_WAIT, MAX_WAIT);
     sqlx::query!(
         "UPDATE incoming_webhooks SET state = $2, attempts = $3, due_at = $4, last_error = left($5, 500) WHERE id = $1",
@@ -193,6 +208,20 @@ pub async fn finish(
         tracing::error!(event = %event.id, topic = event.topic, "an incoming event was given up");
     }
     Ok(())
+}
+
+/// Queues an event of which nothing came under the next topic that the same body was sent under. False when there is none.
+async fn try_next_topic(tx: &mut Tx<Executor>, event: &Event, now: DateTime<Utc>) -> Result<bool, sqlx::Error> {
+    let queued = sqlx::query!(
+        "UPDATE incoming_webhooks SET topic = topics[array_position(topics, topic) + 1], attempts = 0, due_at = $3
+        WHERE tenant_id = $1 AND id = $2 AND topics[array_position(topics, topic) + 1] IS NOT NULL",
+        tx.tenant_id().as_uuid(),
+        event.id,
+        now
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(queued.rows_affected() == 1)
 }
 
 /// Whether a version of a thing is not older than all that were seen before; if so, it is remembered. Of two with the same version the one

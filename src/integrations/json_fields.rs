@@ -58,6 +58,15 @@ pub(in crate::integrations) fn amount(value: &Value, currency: Currency) -> Opti
     parsed.ok().map(|money| money.minor).filter(|minor| *minor >= 0)
 }
 
+/// The same of an amount that may be negative.
+pub(in crate::integrations) fn signed_amount(value: &Value, currency: Currency) -> Option<i64> {
+    let text = text(value)?;
+    match text.strip_prefix('-') {
+        Some(rest) => amount(&rest.into(), currency).map(|minor| -minor),
+        None => amount(&text.into(), currency),
+    }
+}
+
 /// Whether a text is an `https://` address without a user that fits into a record.
 pub(in crate::integrations) fn is_web_address(url: &str) -> bool {
     url.starts_with("https://") && url.len() <= 1000 && url::Url::parse(url).is_ok_and(|url| url.username().is_empty())
@@ -106,6 +115,10 @@ mod tests {
         ] {
             let currency = currency.parse().expect("a currency");
             assert_eq!(amount(&given, currency), expected, "{given}");
+        }
+        let dollars = "USD".parse().expect("a currency");
+        for (given, expected) in [("-5.00", Some(-500)), ("5.1", Some(510)), ("--5", None), ("-", None)] {
+            assert_eq!(signed_amount(&json!(given), dollars), expected, "{given}");
         }
     }
 }

@@ -265,7 +265,6 @@ pub enum Operation {
     /// Amount as decimal text in the order's currency, to what the order was paid with.
     Refund {
         amount: String,
-        currency: String,
     },
     Coupon {
         code: String,

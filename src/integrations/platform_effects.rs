@@ -153,7 +153,6 @@ const TAKEN_AWAY: Sent = Sent::Dropped("the shop was taken away");
 struct Known {
     reference: Option<String>,
     address: Json<Address>,
-    currency: String,
 }
 
 /// The order, if the platform knows it.
@@ -161,7 +160,7 @@ async fn order(tx: &mut Tx<Executor>, order: Option<OrderId>) -> Result<Option<K
     let Some(order) = order else { return Ok(None) };
     sqlx::query_as!(
         Known,
-        r#"SELECT reference, address AS "address: Json<Address>", currency FROM orders WHERE tenant_id = $1 AND id = $2 AND reference IS NOT NULL"#,
+        r#"SELECT reference, address AS "address: Json<Address>" FROM orders WHERE tenant_id = $1 AND id = $2 AND reference IS NOT NULL"#,
         tx.tenant_id().as_uuid(),
         order.as_uuid()
     )
@@ -258,7 +257,6 @@ async fn refund(
             // The amount comes from the ledger, whatever the row says.
             let operation = Operation::Refund {
                 amount: found.amount.amount(),
-                currency: order.currency,
             };
             let reference = order.reference.unwrap_or_default();
             perform(client, keyring, claimed, (&reference, operation, &key)).await?

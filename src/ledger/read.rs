@@ -210,6 +210,8 @@ pub async fn by_reference<R: Role>(
 /// A payment or refund of an order, as the ledger knows it.
 pub struct Known {
     pub request: Uuid,
+    /// The movements that the request consists of.
+    pub movements: Vec<Uuid>,
     pub direction: Direction,
     pub amount_minor: i64,
     /// The store's reference of the payment method.
@@ -223,7 +225,9 @@ pub struct Known {
 pub async fn known<R: Role>(tx: &mut Tx<R>, order: OrderId) -> Result<Vec<Known>, sqlx::Error> {
     sqlx::query_as!(
         Known,
-        r#"SELECT p.request_id AS "request!", CASE p.kind WHEN 'payment' THEN 'in' ELSE 'out' END AS "direction!: Direction", p.amount_minor AS "amount_minor!",
+        r#"SELECT p.request_id AS "request!",
+            ARRAY(SELECT x.id FROM money_movements x WHERE x.tenant_id = p.tenant_id AND x.order_id = p.order_id AND x.request_id = p.request_id) AS "movements!",
+            CASE p.kind WHEN 'payment' THEN 'in' ELSE 'out' END AS "direction!: Direction", p.amount_minor AS "amount_minor!",
             m.external_id AS payment_method, p.provider AS "provider!: Provider", p.confirmed AS "confirmed!"
         FROM (
             SELECT tenant_id, order_id, payment_method_id, request_id, kind, amount_minor, provider, confirmed, true AS settled, position FROM order_payments

@@ -6,8 +6,8 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::{
-    Address,
-    orders::{self, Line, OrderStatus, PaymentKind},
+    Address, agreed_lines,
+    orders::{Line, OrderStatus, PaymentKind},
     profile,
 };
 use crate::{
@@ -205,7 +205,7 @@ async fn make(tx: &mut Tx<Executor>, target: &Target, change: &Change, now: Date
             .execute(&mut **tx)
             .await?,
         ),
-        Change::Lines { to, .. } => Ok(orders::replace_lines(tx, target.shopper, order()?, to).await?),
+        Change::Lines { from, to } => Ok(agreed_lines::agree(tx, (target.shopper, order()?), from, to).await?),
         // The ledger moves money, and a gift card's balance with it: nothing may say that it moved before its provider does.
         Change::Payment { .. } | Change::Balance { .. } => Ok(()),
         Change::Return {

@@ -178,7 +178,7 @@ async fn forget_orders(tx: &mut Tx<Executor>, shopper: ShopperId) -> Result<(), 
     .execute(&mut **tx)
     .await?;
     sqlx::query!(
-        "UPDATE shipments SET tracking_number = $2, carrier = NULL WHERE shopper_id = $1",
+        "UPDATE shipments SET tracking_number = CASE WHEN tracking_number IS NOT NULL THEN $2 END, carrier = NULL WHERE shopper_id = $1",
         id,
         ERASED
     )

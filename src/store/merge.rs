@@ -1,4 +1,4 @@
-//! Moves orders to the shopper whom a platform says that they belong to.
+//! Moves orders to the shopper whom a platform says that they belong to, and retires accounts that another takes the place of.
 
 use crate::{
     ids::{OrderId, ShopperId},
@@ -63,8 +63,64 @@ pub(super) async fn move_order(
     Ok(true)
 }
 
+/// Moves all orders of a shopper to another. Returns what could not be moved.
+pub(super) async fn move_orders(
+    tx: &mut Tx<Executor>,
+    from: ShopperId,
+    to: ShopperId,
+) -> Result<Vec<String>, sqlx::Error> {
+    let numbers = sqlx::query_scalar!(
+        "SELECT number FROM orders WHERE tenant_id = $1 AND shopper_id = $2 ORDER BY id",
+        tx.tenant_id().as_uuid(),
+        from.as_uuid()
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    let mut left = Vec::new();
+    for number in numbers {
+        let method = profile::platform_method(tx, to).await?;
+        if !move_order(tx, &number, to, Some(&method)).await? {
+            left.push(format!(
+                "order {number} stays with the customer before, because requests were made for it"
+            ));
+        }
+    }
+    Ok(left)
+}
+
+/// Another account takes the place of this one: its address is free for that one, and nobody signs in to it any more.
+pub(super) async fn retire(tx: &mut Tx<Executor>, shopper: ShopperId) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "UPDATE shoppers SET email = 'replaced-' || shopper_id || '@replaced.invalid' WHERE tenant_id = $1 AND shopper_id = $2",
+        tx.tenant_id().as_uuid(),
+        shopper.as_uuid()
+    )
+    .execute(&mut **tx)
+    .await?;
+    end_sign_in(tx, shopper).await
+}
+
+/// Whoever could sign in to the account before cannot any more.
+pub(super) async fn end_sign_in(tx: &mut Tx<Executor>, shopper: ShopperId) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "DELETE FROM passwords WHERE tenant_id = $1 AND shopper_id = $2",
+        tx.tenant_id().as_uuid(),
+        shopper.as_uuid()
+    )
+    .execute(&mut **tx)
+    .await?;
+    sqlx::query!(
+        "UPDATE sessions SET revoked_at = coalesce(revoked_at, now()) WHERE tenant_id = $1 AND shopper_id = $2",
+        tx.tenant_id().as_uuid(),
+        shopper.as_uuid()
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
 /// Two of a platform's customers are one person: moves the orders of the one that was deleted to the one that is kept. Where only the
-/// deleted one is known, it goes on under the other's id. Returns what could not be moved.
+/// deleted one is known, it goes on under the other's id; else its address is free, and its sessions end. Returns what could not be moved.
 pub async fn shoppers(tx: &mut Tx<Executor>, kept: &str, deleted: &str) -> Result<Vec<String>, sqlx::Error> {
     let renamed = sqlx::query!(
         "UPDATE shoppers SET external_id = $2 WHERE tenant_id = $1 AND external_id = $3
@@ -78,25 +134,17 @@ pub async fn shoppers(tx: &mut Tx<Executor>, kept: &str, deleted: &str) -> Resul
     if renamed.rows_affected() == 1 {
         return Ok(Vec::new());
     }
-    let orders = sqlx::query!(
-        r#"SELECT o.number, k.shopper_id AS "kept: ShopperId" FROM orders o JOIN shoppers d USING (tenant_id, shopper_id)
-            JOIN shoppers k ON (k.tenant_id, k.external_id) = (d.tenant_id, $2)
-        WHERE d.tenant_id = $1 AND d.external_id = $3 ORDER BY o.id"#,
+    let both = sqlx::query!(
+        r#"SELECT k.shopper_id AS "kept: ShopperId", d.shopper_id AS "deleted: ShopperId" FROM shoppers k JOIN shoppers d USING (tenant_id)
+        WHERE k.tenant_id = $1 AND k.external_id = $2 AND d.external_id = $3"#,
         tx.tenant_id().as_uuid(),
         kept,
         deleted
     )
-    .fetch_all(&mut **tx)
+    .fetch_optional(&mut **tx)
     .await?;
-    let mut left = Vec::new();
-    for order in orders {
-        let method = profile::platform_method(tx, order.kept).await?;
-        if !move_order(tx, &order.number, order.kept, Some(&method)).await? {
-            left.push(format!(
-                "order {} stays with the customer before, because requests were made for it",
-                order.number
-            ));
-        }
-    }
+    let Some(both) = both else { return Ok(Vec::new()) };
+    let left = move_orders(tx, both.deleted, both.kept).await?;
+    retire(tx, both.deleted).await?;
     Ok(left)
 }

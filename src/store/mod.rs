@@ -3,6 +3,7 @@
 //! Law: these functions see only what their transaction is bound to. None takes a tenant or a shopper to choose whose data it reads.
 
 mod about_person;
+mod agreed_lines;
 pub mod catalogue;
 pub mod changes;
 pub mod erasure;

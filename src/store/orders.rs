@@ -63,6 +63,12 @@ pub struct Order {
     /// What open returns and exchanges have promised to pay out. Only write tools read it (`tools::write`).
     #[serde(skip)]
     pub promised: Option<Money>,
+    /// The totals as they are stored.
+    #[serde(skip)]
+    pub(super) stored_totals: Option<StoredTotals>,
+    /// The platform's lines that an agreement made here replaced (`agreed_lines`).
+    #[serde(skip)]
+    pub(super) replaced_lines: Option<Vec<Line>>,
     /// The address of each product's picture, by product. Only for pages: models and other systems are not told it.
     #[serde(skip)]
     pub pictures: BTreeMap<String, String>,
@@ -79,6 +85,9 @@ pub struct Line {
     /// The price of one unit.
     pub price: Money,
     pub quantity: u32,
+    /// What all units together cost, after discounts and with tax, where that is not their price times their quantity.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub total: Option<Money>,
 }
 
 /// What an order's total is made of: goods, less the discount, plus the rest. The tax is in the prices where `tax_included` says so.
@@ -108,6 +117,12 @@ pub(super) struct StoredTotals {
 }
 
 impl StoredTotals {
+    /// The totals of goods that cost so much more, or less.
+    pub(super) fn plus(self, difference: i64) -> Self {
+        let total = self.total.saturating_add(difference).max(0);
+        Self { total, ..self }
+    }
+
     /// The parts, if they add up to the total with these goods: a sum that does not add up is told by nobody.
     fn parts(self, goods: i64, currency: Currency) -> Option<TotalParts> {
         let tax = if self.tax_included { 0 } else { self.tax };
@@ -161,8 +176,10 @@ pub struct Shipment {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[validate(length(max = 120), custom(function = crate::text::single_line))]
     pub carrier: Option<String>,
+    /// Some are sent without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[validate(length(min = 1, max = 120), custom(function = crate::text::single_line))]
-    pub tracking_number: String,
+    pub tracking_number: Option<String>,
     #[validate(length(max = 1000), custom(function = crate::text::single_lines))]
     pub item_ids: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -234,6 +251,7 @@ struct OrderRow {
     status: OrderStatus,
     currency: String,
     totals: Option<Json<StoredTotals>>,
+    replaced_lines: Option<Json<Vec<Line>>>,
     placed_at: Option<DateTime<Utc>>,
     address: Json<Address>,
     lines: Vec<Json<LineRow>>,
@@ -250,6 +268,7 @@ struct LineRow {
     options: Options,
     price_minor: i64,
     quantity: u32,
+    total_minor: Option<i64>,
 }
 
 #[derive(Deserialize)]
@@ -268,8 +287,8 @@ pub async fn by_number<R: Role>(tx: &mut Tx<R>, number: &str) -> Result<Option<O
     let row = sqlx::query_as!(
         OrderRow,
         r#"SELECT o.id AS "id: OrderId", o.version, o.number, o.status AS "status: OrderStatus", o.currency, o.totals AS "totals: Json<StoredTotals>", o.placed_at,
-            o.address AS "address: Json<Address>",
-            ARRAY(SELECT json_build_array(l.item_id, l.product_id, l.name, l.options, l.price_minor, l.quantity) FROM order_lines l
+            o.replaced_lines AS "replaced_lines: Json<Vec<Line>>", o.address AS "address: Json<Address>",
+            ARRAY(SELECT json_build_array(l.item_id, l.product_id, l.name, l.options, l.price_minor, l.quantity, l.total_minor) FROM order_lines l
                 WHERE (l.tenant_id, l.order_id) = (o.tenant_id, o.id) ORDER BY l.position) AS "lines!: Vec<Json<LineRow>>",
             ARRAY(SELECT json_build_array(s.carrier, s.tracking_number, s.item_ids, s.shipped_at, s.url, s.status, s.fulfillment) FROM shipments s
                 WHERE (s.tenant_id, s.order_id) = (o.tenant_id, o.id) ORDER BY s.position) AS "shipments!: Vec<Json<Shipment>>",
@@ -318,6 +337,8 @@ pub async fn by_number<R: Role>(tx: &mut Tx<R>, number: &str) -> Result<Option<O
         payments,
         address: row.address.0,
         promised: None,
+        stored_totals: totals,
+        replaced_lines: row.replaced_lines.map(|lines| lines.0),
         pictures: row.pictures.into_iter().map(|picture| picture.0).collect(),
     }))
 }
@@ -396,6 +417,7 @@ impl LineRow {
             options: self.options,
             price,
             quantity: self.quantity,
+            total: self.total_minor.map(|minor| Money::new(minor, currency)),
         }
     }
 }
@@ -424,13 +446,17 @@ pub(super) async fn replace_lines(
     order: OrderId,
     lines: &[Line],
 ) -> Result<(), sqlx::Error> {
-    sqlx::query!("DELETE FROM order_lines WHERE order_id = $1", order.as_uuid())
-        .execute(&mut **tx)
-        .await?;
+    sqlx::query!(
+        "DELETE FROM order_lines WHERE tenant_id = $1 AND order_id = $2",
+        tx.tenant_id().as_uuid(),
+        order.as_uuid()
+    )
+    .execute(&mut **tx)
+    .await?;
     for (position, line) in (0..).zip(lines) {
         sqlx::query!(
-            "INSERT INTO order_lines (tenant_id, shopper_id, order_id, position, product_id, item_id, name, options, price_minor, quantity)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+            "INSERT INTO order_lines (tenant_id, shopper_id, order_id, position, product_id, item_id, name, options, price_minor, quantity, total_minor)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
             tx.tenant_id().as_uuid(),
             shopper.as_uuid(),
             order.as_uuid(),
@@ -440,7 +466,8 @@ pub(super) async fn replace_lines(
             line.name,
             Json(&line.options) as _,
             line.price.minor,
-            line.quantity as i32
+            line.quantity as i32,
+            line.total.map(|total| total.minor)
         )
         .execute(&mut **tx)
         .await?;

@@ -33,7 +33,7 @@ pub async fn export<R: Role>(tx: &mut Tx<R>, shopper: ShopperId) -> Result<Value
             'orders', (SELECT coalesce(jsonb_agg(jsonb_build_object('number', o.number, 'status', o.status, 'placed_at', o.placed_at,
                 'currency', o.currency, 'address', o.address,
                 'lines', (SELECT coalesce(jsonb_agg(jsonb_build_object('name', l.name, 'item_id', l.item_id, 'options', l.options,
-                    'price_minor', l.price_minor, 'quantity', l.quantity) ORDER BY l.position), '[]') FROM order_lines l WHERE l.order_id = o.id),
+                    'price_minor', l.price_minor, 'quantity', l.quantity, 'total_minor', l.total_minor) ORDER BY l.position), '[]') FROM order_lines l WHERE l.order_id = o.id),
                 'payments', (SELECT coalesce(jsonb_agg(jsonb_build_object('kind', p.kind, 'amount_minor', p.amount_minor) ORDER BY p.position), '[]')
                     FROM order_payments p WHERE p.order_id = o.id),
                 'shipments', (SELECT coalesce(jsonb_agg(jsonb_build_object('carrier', s.carrier, 'tracking_number', s.tracking_number) ORDER BY s.position), '[]')

@@ -202,6 +202,10 @@ pub struct LineRecord {
     #[serde(default = "one")]
     #[validate(range(min = 1, max = 10_000))]
     pub quantity: u32,
+    /// What all units together really cost, as decimal text: after discounts, and with the tax where the prices have none in them. A unit that
+    /// comes back is worth its share of it. Without it the line cost its price times its quantity.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub total: Option<String>,
 }
 
 /// Allows https addresses and paths only: nothing that runs code, and nothing that is loaded over plain HTTP.
@@ -246,4 +250,7 @@ pub struct PaymentRecord {
     /// The payment provider's id of the payment (Stripe: `pi_…` or `ch_…`); with it, refunds are made there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<String>,
+    /// The movement of the ledger that the platform made this refund for.
+    #[serde(skip)]
+    pub movement: Option<MovementId>,
 }

@@ -150,6 +150,7 @@ fn order(order: RetailOrder) -> Record {
         options: item.options,
         price: item.price.get().to_owned(),
         quantity: 1,
+        total: None,
     });
     let shipments = order.fulfillments.into_iter().flat_map(|fulfillment| {
         let item_ids = fulfillment.item_ids;
@@ -158,7 +159,7 @@ fn order(order: RetailOrder) -> Record {
             .into_iter()
             .map(move |tracking_number| Shipment {
                 carrier: None,
-                tracking_number,
+                tracking_number: Some(tracking_number),
                 item_ids: item_ids.clone(),
                 shipped_at: None,
                 url: None,
@@ -171,6 +172,7 @@ fn order(order: RetailOrder) -> Record {
         amount: transaction.amount.get().to_owned(),
         payment_method: transaction.payment_method_id,
         reference: None,
+        movement: None,
     });
     Record::Order(Box::new(OrderRecord {
         reference: None,

@@ -32,7 +32,7 @@ macro_rules! order_fields {
             "shippingAddress { address1 address2 city province zip country } ",
             "customer { id firstName lastName defaultEmailAddress { emailAddress } defaultAddress { address1 address2 city province zip country } } ",
             "transactions(first: 50) { id kind status gateway amountSet { shopMoney { amount currencyCode } } } ",
-            "refunds(first: 50) { id note } ",
+            "refunds(first: 50) { id note totalRefundedSet { shopMoney { amount } } } ",
             "fulfillments(first: 20) { id status displayStatus createdAt updatedAt trackingInfo { company number url } } "
         )
     };
@@ -128,7 +128,7 @@ pub const SET_ADDRESS: &str = "mutation SetAddress($id: ID!, $address: MailingAd
 pub const TAG: &str =
     "mutation Tag($id: ID!, $tags: [String!]!) { result: tagsAdd(id: $id, tags: $tags) { userErrors { field } } }";
 /// Refunds are a list without pages: it is cut after so many.
-pub const PAID_AND_REFUNDED: &str = "query PaidAndRefunded($id: ID!) { order(id: $id) { presentmentCurrencyCode currencyCode transactions(first: 50) { id kind status gateway } refunds(first: 250) { id note } } }";
+pub const PAID_AND_REFUNDED: &str = "query PaidAndRefunded($id: ID!) { order(id: $id) { presentmentCurrencyCode currencyCode transactions(first: 50) { id kind status gateway amountSet { shopMoney { amount } presentmentMoney { amount } } } refunds(first: 250) { id note } } }";
 pub const REFUND: &str = "mutation Refund($input: RefundInput!) { result: refundCreate(input: $input) { refund { id } userErrors { field } } }";
 pub const RETURNABLE: &str = "query Returnable($id: ID!) { order(id: $id) { returns(first: 50) { nodes { id name returnLineItems(first: 50) { nodes { returnReasonNote } } } } fulfillments(first: 50) { status fulfillmentLineItems(first: 100) { nodes { id quantity lineItem { variant { id } refundableQuantity } } } } } }";
 pub const RETURN: &str = "mutation Return($input: ReturnInput!) { result: returnCreate(returnInput: $input) { return { id name } userErrors { code field } } }";

@@ -36,16 +36,17 @@ pub(super) fn status(value: &Value) -> Option<ShipmentStatus> {
     })
 }
 
-/// A fulfilment has one parcel for each of its tracking numbers. Which number a unit went with is not told.
+/// A fulfilment has one parcel for each of its tracking numbers, and one where it has none, because it has a status all the same. Which number
+/// a unit went with is not told.
 fn parcels(fulfillment: &Value) -> Vec<Shipment> {
     if !is_live(fulfillment) {
         return Vec::new();
     }
-    let several = |all: &str, one: &str| -> Vec<Option<String>> {
+    let several = |all: &str, one: &str| -> Vec<&Value> {
         let all = list(&fulfillment[all]);
         match all.is_empty() {
-            true => vec![text(&fulfillment[one])],
-            false => all.iter().map(text).collect(),
+            true => vec![&fulfillment[one]],
+            false => all.iter().collect(),
         }
     };
     let numbers = several("tracking_numbers", "tracking_number");
@@ -56,18 +57,23 @@ fn parcels(fulfillment: &Value) -> Vec<Shipment> {
         .filter_map(|item| id(&item["variant_id"]))
         .take(1000)
         .collect();
-    let parcel = |(at, number): (usize, Option<String>)| {
-        Some(Shipment {
-            carrier: line(&fulfillment["tracking_company"], 120),
-            tracking_number: line(&Value::from(number?), 120)?,
-            item_ids: item_ids.clone(),
-            shipped_at: time(&fulfillment["created_at"]),
-            url: urls.get(at).cloned().flatten().filter(|url| is_web_address(url)),
-            status: status(&fulfillment["shipment_status"]),
-            fulfillment: id(&fulfillment["id"]),
-        })
+    let parcel = |at: usize, number: Option<String>| Shipment {
+        carrier: line(&fulfillment["tracking_company"], 120),
+        tracking_number: number,
+        item_ids: item_ids.clone(),
+        shipped_at: time(&fulfillment["created_at"]),
+        url: urls.get(at).and_then(|url| text(url)).filter(|url| is_web_address(url)),
+        status: status(&fulfillment["shipment_status"]),
+        fulfillment: id(&fulfillment["id"]),
     };
-    numbers.into_iter().enumerate().filter_map(parcel).collect()
+    let numbered = numbers.iter().enumerate();
+    let numbered: Vec<Shipment> = numbered
+        .filter_map(|(at, number)| Some(parcel(at, Some(line(number, 120)?))))
+        .collect();
+    match numbered.is_empty() {
+        true => vec![parcel(0, None)],
+        false => numbered,
+    }
 }
 
 pub(super) fn fulfillment(body: &Value) -> Meaning {

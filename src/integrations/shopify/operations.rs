@@ -10,9 +10,10 @@ use super::{
 };
 use crate::{
     integrations::{
-        json_fields::{count, list},
+        json_fields::{self, count, list},
         platform::{Api, Operation, PlatformError, Request},
     },
+    money::{Currency, Money},
     store::{Address, changes::Discount},
 };
 
@@ -34,7 +35,7 @@ pub(super) async fn perform(api: &Api<'_>, request: Request<'_>) -> Result<Optio
             change(api, doc::SET_ADDRESS, variables).await?;
         }
         Operation::Return { items, instead } => return goods_back(api, order, key, &items, &instead).await,
-        Operation::Refund { amount, currency } => return refund(api, order, key, &amount, &currency).await,
+        Operation::Refund { amount } => return refund(api, order, key, &amount).await,
         Operation::Coupon {
             code,
             discount,
@@ -76,13 +77,7 @@ fn mailing_address(address: &Address) -> Value {
         "zip": address.zip, "country": address.country })
 }
 
-async fn refund(
-    api: &Api<'_>,
-    order: &str,
-    key: &str,
-    amount: &str,
-    currency: &str,
-) -> Result<Option<String>, PlatformError> {
+async fn refund(api: &Api<'_>, order: &str, key: &str, amount: &str) -> Result<Option<String>, PlatformError> {
     let data = call(api, doc::PAID_AND_REFUNDED, json!({ "id": order })).await?;
     let known = &data["order"];
     let made = list(&known["refunds"]);
@@ -94,22 +89,45 @@ async fn refund(
             "the order has too many refunds to look through".into(),
         ));
     }
+    let input = refund_input(known, order, amount, key)?;
+    let result = change(api, doc::REFUND, json!({ "input": input })).await?;
+    let id = result["refund"]["id"].as_str().unwrap_or(order);
+    Ok(Some(id.to_owned()))
+}
+
+/// The input for a refund: in the currency that the customer paid in, as Shopify asks for where it is not the shop's.
+/// <https://shopify.dev/docs/api/admin-graphql/latest/input-objects/RefundInput>
+fn refund_input(known: &Value, order: &str, amount: &str, key: &str) -> Result<Value, PlatformError> {
     let paid = list(&known["transactions"]).iter().find(|transaction| {
         matches!(transaction["kind"].as_str(), Some("SALE" | "CAPTURE")) && transaction["status"] == "SUCCESS"
     });
     let paid = paid.cloned().unwrap_or_default();
+    let (own, customers) = (&known["currencyCode"], &known["presentmentCurrencyCode"]);
+    let is_converted = !customers.is_null() && customers != own;
+    let amount = match is_converted {
+        true => converted(amount, &paid["amountSet"], (own, customers)).ok_or_else(|| {
+            PlatformError::Refused("it does not say what the payment was in the customer's currency".into())
+        })?,
+        false => amount.to_owned(),
+    };
     let mut input = json!({ "orderId": order, "note": key, "notify": false, "transactions": [{ "orderId": order, "parentId": paid["id"],
         "gateway": paid["gateway"], "kind": "REFUND", "amount": amount }] });
-    // Amounts are in the currency that the customer paid in, unless the input names another.
-    if known["presentmentCurrencyCode"]
-        .as_str()
-        .is_some_and(|code| code != currency)
-    {
-        input["currency"] = currency.into();
+    if is_converted {
+        input["currency"] = customers.clone();
     }
-    let result = change(api, doc::REFUND, json!({ "input": input })).await?;
-    let id = result["refund"]["id"].as_str().unwrap_or(order);
-    Ok(Some(id.to_owned()))
+    Ok(input)
+}
+
+/// An amount of the shop's currency in the one that the customer paid in, at the rate of their payment. What is less than its smallest coin is
+/// cut off: the shares of a payment are together at most the payment.
+fn converted(amount: &str, paid: &Value, (own, customers): (&Value, &Value)) -> Option<String> {
+    let currency = |code: &Value| code.as_str()?.parse::<Currency>().ok();
+    let (own, customers) = (currency(own)?, currency(customers)?);
+    let minor = i128::from(Money::parse(amount, own).ok()?.minor);
+    let in_own = i128::from(json_fields::amount(&paid["shopMoney"]["amount"], own)?);
+    let in_customers = i128::from(json_fields::amount(&paid["presentmentMoney"]["amount"], customers)?);
+    let minor = (minor * in_customers).checked_div(in_own)?;
+    Some(Money::new(i64::try_from(minor).ok()?, customers).amount())
 }
 
 /// Creates a return, approved, with the units that come back and those that are sent instead. Where the shop knows too few sent units of a
@@ -169,4 +187,34 @@ async fn goods_back(
     }
     let result = change(api, doc::RETURN, json!({ "input": input })).await?;
     Ok(result["return"]["id"].as_str().map(str::to_owned))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refund_is_asked_for_in_the_currency_that_the_customer_paid_in() {
+        let order = |own: &str, customers: &str, paid: (&str, &str)| {
+            json!({ "currencyCode": own, "presentmentCurrencyCode": customers, "refunds": [], "transactions": [{ "id": "t", "kind": "SALE",
+                "status": "SUCCESS", "gateway": "g", "amountSet": { "shopMoney": { "amount": paid.0 }, "presentmentMoney": { "amount": paid.1 } } }] })
+        };
+        for (order, amount, expected, currency) in [
+            (order("USD", "USD", ("80.0", "80.0")), "30.00", "30.00", json!(null)),
+            (order("USD", "EUR", ("80.0", "72.0")), "30.00", "27.00", json!("EUR")),
+            (order("USD", "EUR", ("80.0", "72.01")), "80.00", "72.01", json!("EUR")),
+            (order("USD", "EUR", ("80.0", "72.01")), "40.00", "36.00", json!("EUR")),
+            (order("USD", "JPY", ("80.0", "8000.0")), "30.01", "3001", json!("JPY")),
+            (order("JPY", "USD", ("8000", "80.0")), "3001", "30.01", json!("USD")),
+        ] {
+            let Ok(input) = refund_input(&order, "gid://shopify/Order/1", amount, "key") else {
+                panic!("{order}");
+            };
+            assert_eq!(input["transactions"][0]["amount"], expected, "{order}");
+            assert_eq!(input["currency"], currency, "{order}");
+        }
+        let untold =
+            json!({ "currencyCode": "USD", "presentmentCurrencyCode": "EUR", "refunds": [], "transactions": [] });
+        assert!(refund_input(&untold, "r", "1.00", "key").is_err(), "no rate is guessed");
+    }
 }

@@ -2,25 +2,23 @@
 //!
 //! The fields are those of <https://shopify.dev/docs/api/admin-rest/latest/resources/order>.
 
-use std::collections::BTreeMap;
-
 use serde_json::Value;
 
 use super::{
     body::{address, id, order_reference},
     customers, fulfillments,
+    order_body::Order,
+    refunds::{failed_refund, has_status},
 };
 use crate::{
-    ids::MovementId,
     integrations::{
         event_source::Meaning,
-        json_fields::{amount, count, line, list, text, time},
-        platform::REFUND_KEY,
+        json_fields::{line, list, signed_amount, text, time},
     },
-    money::{self, Currency},
+    money::Currency,
     store::{
         orders::{OrderStatus, PaymentKind, ShipmentStatus},
-        records::{LineRecord, OrderRecord, PaymentRecord, Record, TotalsRecord},
+        records::{OrderRecord, PaymentRecord, Record, TotalsRecord},
     },
 };
 
@@ -76,11 +74,6 @@ pub(super) fn order(body: &Value, of_store: Currency) -> Meaning {
     }
 }
 
-struct Order<'a> {
-    body: &'a Value,
-    currency: Currency,
-}
-
 impl Order<'_> {
     /// Rises with every change. Shopify's clock has whole seconds, so that of two states within one second the one in which more has happened
     /// is the later; where as much has, the one that arrives later wins.
@@ -122,26 +115,6 @@ impl Order<'_> {
         }
     }
 
-    fn amount(&self, value: &Value) -> Option<i64> {
-        amount(value, self.currency)
-    }
-
-    fn decimal(&self, minor: i64) -> String {
-        money::decimal(minor, self.currency.decimals())
-    }
-
-    /// The transactions of refunds that were paid out, each with its refund. One that is pending is none yet, and one that failed is none.
-    fn refunds(&self) -> impl Iterator<Item = (&Value, &Value)> {
-        let all = list(&self.body["refunds"])
-            .iter()
-            .flat_map(|refund| list(&refund["transactions"]).iter().map(move |it| (refund, it)));
-        all.filter(|(_, transaction)| transaction["kind"] == "refund" && has_status(transaction, &["success"]))
-    }
-
-    fn refunded(&self) -> i64 {
-        self.refunds().filter_map(|(_, it)| self.amount(&it["amount"])).sum()
-    }
-
     /// The total after edits. What was refunded counts on: the order cost that much.
     fn total(&self) -> Option<i64> {
         let placed = self.amount(&self.body["total_price"]);
@@ -158,7 +131,7 @@ impl Order<'_> {
             notes.push("`total_price` cannot be read; the total is that of the lines".to_owned());
             return None;
         };
-        let has_refunds = self.refunds().next().is_some();
+        let has_refunds = !self.refunds().is_empty();
         let part = |current: &Value, placed: &Value| {
             let current = if has_refunds { None } else { self.amount(current) };
             self.decimal(current.or_else(|| self.amount(placed)).unwrap_or(0))
@@ -178,29 +151,25 @@ impl Order<'_> {
 
     /// What was paid so far, and each refund.
     fn payments(&self, notes: &mut Vec<String>) -> Vec<PaymentRecord> {
-        let payment = |kind, minor: i64| {
+        let payment = |kind, minor: i64, movement| {
             (minor > 0).then(|| PaymentRecord {
                 kind,
                 amount: self.decimal(minor),
                 payment_method: String::new(),
                 reference: None,
+                movement,
             })
         };
-        let mut payments: Vec<PaymentRecord> = payment(PaymentKind::Payment, self.paid()).into_iter().collect();
-        for (_, refund) in self.refunds() {
-            let code = text(&refund["currency"]);
-            if code.as_deref().is_some_and(|code| code != self.currency.to_string()) {
-                notes.push(format!(
-                    "a refund of {} {} is in another currency than the order and was not booked",
-                    text(&refund["amount"]).unwrap_or_default(),
-                    code.unwrap_or_default()
-                ));
-                continue;
+        let mut payments: Vec<PaymentRecord> = payment(PaymentKind::Payment, self.paid(), None).into_iter().collect();
+        for refund in self.refunds() {
+            match refund.minor {
+                Some(minor) => payments.extend(payment(PaymentKind::Refund, minor, refund.movement)),
+                None => notes.push(format!(
+                    "a refund of {} {} is not told in the order's currency and was not booked",
+                    text(&refund.transaction["amount"]).unwrap_or_default(),
+                    text(&refund.transaction["currency"]).unwrap_or_default()
+                )),
             }
-            payments.extend(
-                self.amount(&refund["amount"])
-                    .and_then(|minor| payment(PaymentKind::Refund, minor)),
-            );
         }
         payments
     }
@@ -214,80 +183,18 @@ impl Order<'_> {
                 let kind = it["kind"].as_str().map(str::to_lowercase);
                 matches!(kind.as_deref(), Some("sale" | "capture")) && has_status(it, &["success", "SUCCESS"])
             };
-            return transactions
-                .iter()
-                .filter(came_in)
-                .filter_map(|it| self.amount(&it["amount"]))
-                .sum();
+            let amounts: Option<Vec<i64>> = transactions.iter().filter(came_in).map(|it| self.moved(it)).collect();
+            if let Some(amounts) = amounts {
+                return amounts.iter().sum();
+            }
         }
         let total = self.total().unwrap_or(0);
-        match (
-            body["financial_status"].as_str(),
-            self.amount(&body["total_outstanding"]),
-        ) {
-            (Some("paid" | "partially_refunded" | "refunded" | "partially_paid"), Some(open)) => total - open.max(0),
+        // Negative is what the shop owes the customer: so much more was paid than the order costs now.
+        let open = signed_amount(&body["total_outstanding"], self.currency);
+        match (body["financial_status"].as_str(), open) {
+            (Some("paid" | "partially_refunded" | "refunded" | "partially_paid"), Some(open)) => total - open,
             (Some("paid" | "partially_refunded" | "refunded"), None) => total,
             _ => 0,
         }
     }
-
-    /// The lines as they are now. One that an edit took off is gone; one that was sent back for money was ordered all the same.
-    fn lines(&self, notes: &mut Vec<String>) -> Vec<LineRecord> {
-        let mut sent_back: BTreeMap<String, u32> = BTreeMap::new();
-        for refund in list(&self.body["refunds"]) {
-            if !list(&refund["transactions"])
-                .iter()
-                .any(|it| has_status(it, &["success"]))
-            {
-                continue;
-            }
-            for line in list(&refund["refund_line_items"]) {
-                if let (Some(id), Some(units)) = (id(&line["line_item_id"]), count(&line["quantity"])) {
-                    *sent_back.entry(id).or_default() += units;
-                }
-            }
-        }
-        let lines = list(&self.body["line_items"]).iter().filter_map(|item| {
-            let ordered = count(&item["quantity"]).unwrap_or(1);
-            let back = id(&item["id"]).and_then(|id| sent_back.get(&id).copied()).unwrap_or(0);
-            let quantity =
-                count(&item["current_quantity"]).map_or(ordered, |current| (current + back).min(ordered.max(current)));
-            let name = line(&item["title"], 200).or_else(|| line(&item["name"], 200));
-            let price = self.amount(&item["price"]).or_else(|| {
-                notes.push(format!(
-                    "the price of `{}` cannot be read",
-                    name.as_deref().unwrap_or("a line")
-                ));
-                None
-            });
-            let custom = || "custom".to_owned();
-            (quantity > 0).then(|| LineRecord {
-                product_id: id(&item["product_id"]).unwrap_or_else(custom),
-                item_id: id(&item["variant_id"]).unwrap_or_else(custom),
-                name: name.unwrap_or_else(|| "-".to_owned()),
-                options: line(&item["variant_title"], 200)
-                    .map(|title| ("variant".to_owned(), title))
-                    .into_iter()
-                    .collect(),
-                price: self.decimal(price.unwrap_or(0)),
-                quantity,
-            })
-        });
-        lines.take(1000).collect()
-    }
-}
-
-/// Older versions of the API name no status of what was done.
-fn has_status(transaction: &Value, statuses: &[&str]) -> bool {
-    statuses.contains(&transaction["status"].as_str().unwrap_or("success"))
-}
-
-/// The movement and the attempt of a refund that was made for us, and that failed.
-fn failed_refund(refund: &Value) -> Option<(MovementId, i32)> {
-    let key = refund["note"].as_str()?.strip_prefix(REFUND_KEY)?;
-    let (movement, attempt) = key.split_once(':').unwrap_or((key, "0"));
-    let failed = (movement.parse().ok()?, attempt.parse().ok()?);
-    let transactions = list(&refund["transactions"]);
-    let all_failed = transactions.iter().all(|it| has_status(it, &["failure", "error"]));
-    (!transactions.is_empty() && all_failed).then_some(failed)
 }

@@ -34,14 +34,10 @@ fn lower(value: &Value) -> Value {
 pub(super) fn order(order: &Value, lines: &[Value]) -> Value {
     let set = |field: &str| json!({ "shop_money": { "amount": shop_amount(&order[field]) } });
     let transactions: Vec<Value> = list(&order["transactions"]).iter().map(transaction).collect();
-    let outgoing: Vec<&Value> = transactions.iter().filter(|it| it["kind"] == "refund").collect();
-    let has_refund = outgoing.iter().any(|it| it["status"] == "success");
-    // The API does not tell in bulk which transaction belongs to which refund. All stand with the first: what counts is their sum.
-    let refunds = list(&order["refunds"]).iter().enumerate().map(|(at, refund)| {
-        let of_refund: &[&Value] = if at == 0 { &outgoing } else { &[] };
-        json!({ "id": number(&refund["id"]), "note": refund["note"], "refund_line_items": [], "transactions": of_refund })
-    });
-    let refunds: Vec<Value> = refunds.collect();
+    let has_refund = transactions
+        .iter()
+        .any(|it| it["kind"] == "refund" && it["status"] == "success");
+    let refunds = refunds(list(&order["refunds"]), &transactions);
     let mut body = json!({
         "id": number(&order["id"]), "admin_graphql_api_id": order["id"], "name": order["name"], "email": order["email"],
         "created_at": order["createdAt"], "updated_at": order["updatedAt"], "cancelled_at": order["cancelledAt"],
@@ -65,6 +61,33 @@ pub(super) fn order(order: &Value, lines: &[Value]) -> Value {
         body["transactions"] = transactions.into();
     }
     body
+}
+
+/// Refunds with their transactions. In bulk the API does not tell which belongs to which: it is the one of the refund's sum. One that belongs
+/// to none is not said to be any refund's.
+fn refunds(refunds: &[Value], transactions: &[Value]) -> Vec<Value> {
+    let mut outgoing: Vec<&Value> = transactions.iter().filter(|it| it["kind"] == "refund").collect();
+    let decimal = |amount: &Value| text(amount)?.parse::<f64>().ok();
+    let mut told: Vec<Value> = Vec::new();
+    for refund in refunds {
+        let sum = decimal(&refund["totalRefundedSet"]["shopMoney"]["amount"]);
+        let at = outgoing
+            .iter()
+            .position(|it| sum.is_some() && decimal(&it["amount"]) == sum);
+        let own: Vec<&Value> = at.map(|at| outgoing.remove(at)).into_iter().collect();
+        told.push(json!({ "id": number(&refund["id"]), "note": refund["note"], "refund_line_items": [], "transactions": own }));
+    }
+    if !outgoing.is_empty() {
+        let rest = json!({ "id": null, "note": null, "refund_line_items": [], "transactions": outgoing });
+        match told
+            .last_mut()
+            .filter(|last| last["note"].is_null() && last["transactions"] == json!([]))
+        {
+            Some(last) => *last = rest,
+            None => told.push(rest),
+        }
+    }
+    told
 }
 
 fn transaction(transaction: &Value) -> Value {

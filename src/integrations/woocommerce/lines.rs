@@ -63,6 +63,7 @@ pub(super) fn lines(body: &Value, with_tax: bool, currency: Currency) -> Lines {
             options: options(item),
             price: money::decimal(price, currency.decimals()),
             quantity: units,
+            total: paid_for(item, currency).map(|minor| money::decimal(minor, currency.decimals())),
         });
     }
     lines
@@ -87,6 +88,12 @@ impl Quantity {
             Err(_) => Self::Units(1),
         }
     }
+}
+
+/// What was paid for a line: after discounts and with its tax, which WooCommerce tells apart whether prices have it in them or not.
+fn paid_for(item: &Value, currency: Currency) -> Option<i64> {
+    let tax = amount(&item["total_tax"], currency).unwrap_or(0);
+    Some(amount(&item["total"], currency)? + tax).filter(|minor| *minor >= 0)
 }
 
 /// What a line cost before discounts. `price` is what it cost after them, with PHP's decimals (woocommerce/woocommerce 27911), so it is only

@@ -212,6 +212,7 @@ impl Order<'_> {
             amount: self.decimal(minor),
             payment_method: String::new(),
             reference: None,
+            movement: None,
         };
         let mut left = self.paid();
         let mut payments: Vec<PaymentRecord> = Some(left)

@@ -31,7 +31,7 @@ pub(super) fn shipments(order: &Value, items: &[String]) -> Vec<Shipment> {
                 "custom_tracking_provider",
                 "tracking_provider",
             ]),
-            tracking_number: first(&["tracking_number"])?,
+            tracking_number: Some(first(&["tracking_number"])?),
             item_ids: items.to_vec(),
             shipped_at: shipped_at(&tracking["date_shipped"]),
             url: link

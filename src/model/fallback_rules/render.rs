@@ -144,21 +144,26 @@ fn render_order(order: &Value, language: Language) -> Option<String> {
     Some(told.into_iter().flatten().collect::<Vec<String>>().join(" "))
 }
 
-/// The numbers of an order's parcels, each with the carrier's page where it is known. An order that was sent may have none.
+/// The numbers of an order's parcels, each with the carrier's page where it is known, and that there is none where all were sent without one.
 fn tracking(order: &Value, language: Language) -> Option<String> {
-    let tell = |parcel: &Value| match given(parcel, "url") {
-        Some(url) => format!("{} ({url})", text(parcel, "tracking_number")),
-        None => text(parcel, "tracking_number").to_owned(),
+    let parcels = list(order, "shipments");
+    let tell = |parcel: &Value| {
+        let number = given(parcel, "tracking_number")?;
+        Some(match given(parcel, "url") {
+            Some(url) => format!("{number} ({url})"),
+            None => number.to_owned(),
+        })
     };
-    let numbers: Vec<String> = list(order, "shipments").iter().map(tell).collect();
+    let numbers: Vec<String> = parcels.iter().filter_map(tell).collect();
     let is_waiting = matches!(text(order, "status"), "pending" | "pending_items_modified");
-    (is_waiting || !numbers.is_empty()).then(|| {
-        let values = [
-            ("parcels", numbers.len().into()),
-            ("numbers", numbers.join(", ").into()),
-        ];
-        TextKey("fallback-tracking").with(language, &values)
-    })
+    match (numbers.len(), parcels.len()) {
+        (0, 0) if !is_waiting => None,
+        (0, 1..) => Some(TextKey("fallback-no-tracking").in_language(language)),
+        (count, _) => {
+            let values = [("parcels", count.into()), ("numbers", numbers.join(", ").into())];
+            Some(TextKey("fallback-tracking").with(language, &values))
+        }
+    }
 }
 
 /// The total, with what it is made of where that is more than the goods.

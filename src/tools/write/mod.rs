@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use validator::Validate;
 
-use self::units::{UNDER_WAY, unit_of, units_left};
+use self::units::{UNDER_WAY, replacement_cost, unit_cost, unit_of, units_left};
 use super::Contract;
 use crate::{
     approvals::{Names, OrderRef, Plan, PlanError, policy::Policy, returns},
@@ -251,15 +251,21 @@ async fn swap<R: Role>(
         if !new.available {
             return Err(PlanError::rule(format!("item {} is not available", new.item_id)));
         }
-        let old_price = lines[at].price;
+        let old = &mut lines[at];
+        let cost = unit_cost(old, left[at]);
+        let new_cost = replacement_cost(old, cost, new.price);
         difference = difference
-            .checked_add(Money::new(new.price.minor - old_price.minor, new.price.currency))
+            .checked_add(Money::new(new_cost.minor - cost.minor, new.price.currency))
             .map_err(|error| PlanError::rule(error.to_string()))?;
+        old.quantity -= 1;
+        let has_total = old.total.is_some();
+        old.total = old
+            .total
+            .map(|total| Money::new(total.minor - cost.minor, total.currency));
         goods = goods
             .checked_add(new.price)
             .map_err(|error| PlanError::rule(error.to_string()))?;
         left[at] -= 1;
-        lines[at].quantity -= 1;
         let line = Line {
             item_id: new.item_id,
             product_id: new.product_id,
@@ -267,17 +273,23 @@ async fn swap<R: Role>(
             options: new.options,
             price: new.price,
             quantity: 1,
+            total: has_total.then_some(new_cost),
         };
         lines.push(line);
     }
     // Empty lines are removed, and equal lines merged.
     let mut merged: Vec<Line> = Vec::new();
     for line in lines.into_iter().filter(|line| line.quantity > 0) {
-        match merged
-            .iter_mut()
-            .find(|known| known.item_id == line.item_id && known.price == line.price && known.options == line.options)
-        {
-            Some(known) => known.quantity += line.quantity,
+        let is_equal = |known: &&mut Line| {
+            (&known.item_id, known.price, &known.options, known.total.is_some())
+                == (&line.item_id, line.price, &line.options, line.total.is_some())
+        };
+        match merged.iter_mut().find(is_equal) {
+            Some(known) => {
+                known.quantity += line.quantity;
+                let both = known.total.zip(line.total);
+                known.total = both.map(|(known, line)| Money::new(known.minor + line.minor, known.currency));
+            }
             None => merged.push(line),
         }
     }

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 use validator::Validate;
 
 use super::{
-    WriteTool, method, methods, must_be_paid, must_be_sent, names, order, order_ref, total, unit_of, units_left,
-    unrefunded, wording::goods,
+    WriteTool, method, methods, must_be_paid, must_be_sent, names, order, order_ref, total, unit_cost, unit_of,
+    units_left, unrefunded, wording::goods,
 };
 use crate::{
     approvals::{
@@ -62,10 +62,10 @@ impl WriteTool for ReturnItems {
         let mut worth = Money::new(0, order.total.currency);
         for item in &arguments.item_ids {
             let at = unit_of(&order.lines, &left, item).ok_or(PlanError::NotFound("item in this order"))?;
-            left[at] -= 1;
             worth = worth
-                .checked_add(order.lines[at].price)
+                .checked_add(unit_cost(&order.lines[at], left[at]))
                 .map_err(|error| PlanError::rule(error.to_string()))?;
+            left[at] -= 1;
         }
         must_be_paid(&order)?;
         let methods = methods(tx, shopper).await?;

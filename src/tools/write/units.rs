@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::{
     approvals::PlanError,
+    money::Money,
     store::{
         changes::Swap,
         orders::{Line, Order},
@@ -106,9 +107,83 @@ pub(super) fn unit_of(lines: &[Line], left: &[u32], item: &str) -> Option<usize>
     (0..left.len()).find(|&at| lines[at].item_id == item && left[at] > 0)
 }
 
+/// What the next of the `left` units of a line cost. The parts of all units add up to what the line cost, to the cent.
+pub(super) fn unit_cost(line: &Line, left: u32) -> Money {
+    let Some(total) = line.total else { return line.price };
+    let gone = line.quantity.saturating_sub(left);
+    let until = |units: u32| share(total.minor, units.into(), line.quantity.into());
+    Money::new(until(gone + 1) - until(gone), total.currency)
+}
+
+/// What a unit costs that replaces one of a line at the list price `new`: with the discount and the tax of the line in proportion, so that a
+/// unit of the same price is no difference.
+pub(super) fn replacement_cost(line: &Line, old_cost: Money, new: Money) -> Money {
+    match line.total {
+        Some(_) if line.price.minor > 0 => Money::new(share(new.minor, old_cost.minor, line.price.minor), new.currency),
+        _ => new,
+    }
+}
+
+/// `part` of `whole` equal parts of an amount, without the fraction.
+fn share(amount: i64, part: i64, whole: i64) -> i64 {
+    let share = i128::from(amount) * i128::from(part) / i128::from(whole.max(1));
+    i64::try_from(share).unwrap_or(i64::MAX)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn line(price: i64, quantity: u32, total: Option<i64>) -> Line {
+        let money = |minor| Money::new(minor, "USD".parse().expect("a currency"));
+        Line {
+            item_id: "mug".into(),
+            product_id: "mug".into(),
+            name: "Mug".into(),
+            options: BTreeMap::new(),
+            price: money(price),
+            quantity,
+            total: total.map(money),
+        }
+    }
+
+    #[test]
+    fn the_units_of_a_line_cost_together_what_it_cost() {
+        for (line, expected) in [
+            // Three of 20.00 with 10.00 off.
+            (line(2000, 3, Some(5000)), vec![1666, 1667, 1667]),
+            (line(2000, 3, Some(5001)), vec![1667; 3]),
+            (line(2000, 2, Some(4321)), vec![2160, 2161]),
+            (line(2000, 2, Some(1)), vec![0, 1]),
+            (line(2000, 2, Some(0)), vec![0, 0]),
+            (line(2000, 2, None), vec![2000, 2000]),
+        ] {
+            let left = (1..=line.quantity).rev();
+            let costs: Vec<i64> = left.map(|left| unit_cost(&line, left).minor).collect();
+            assert_eq!(costs, expected);
+            assert_eq!(
+                costs.iter().sum::<i64>(),
+                line.total.map_or(4000, |total| total.minor),
+                "no more and no less than the line"
+            );
+        }
+    }
+
+    #[test]
+    fn a_replacement_has_the_discount_of_what_it_replaces() {
+        // Half the price was paid: one of the same price costs nothing more, one of half the price gives half of it back.
+        for (line, new, expected) in [
+            (line(2000, 1, Some(1000)), 2000, 1000),
+            (line(2000, 1, Some(1000)), 1000, 500),
+            (line(2000, 1, Some(2140)), 3000, 3210),
+            (line(2000, 1, None), 3000, 3000),
+            (line(0, 1, Some(0)), 3000, 3000),
+        ] {
+            let new = Money::new(new, line.price.currency);
+            let cost = replacement_cost(&line, unit_cost(&line, 1), new);
+            assert_eq!(cost.minor, expected, "{new}");
+        }
+    }
 
     fn ended(is_return: bool, ordered: u32, came_back: u32) -> Ended {
         let units = |quantity| Units::from([("mug".to_owned(), quantity)]);

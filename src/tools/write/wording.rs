@@ -91,6 +91,7 @@ mod tests {
                 options: BTreeMap::new(),
                 price: Money::new(100, "USD".parse().expect("a currency")),
                 quantity: 2,
+                total: None,
             };
             names.iter().map(line).collect::<Vec<_>>()
         };

@@ -340,12 +340,14 @@
         make("span.price", {}, money({ ...line.price, amount: line.price.amount * line.quantity })),
       ),
     );
-    const parcels = order.shipments.map((parcel) => {
-      const way = TRACK[(parcel.carrier || "").toLowerCase()];
-      const page = parcel.url || (way && way + encodeURIComponent(parcel.tracking_number));
-      return page
-        ? make("a", { href: page, target: "_blank", rel: "noopener noreferrer" }, say("track", parcel.tracking_number))
-        : make("span", {}, say("track", parcel.tracking_number));
+    // A parcel without a number and a page has nothing that can be followed; the timeline tells its state.
+    const parcels = order.shipments.flatMap((parcel) => {
+      const number = parcel.tracking_number;
+      const way = number && TRACK[(parcel.carrier || "").toLowerCase()];
+      const page = parcel.url || (way && way + encodeURIComponent(number));
+      const text = number ? say("track", number) : words.trackPage;
+      if (page) return [make("a", { href: page, target: "_blank", rel: "noopener noreferrer" }, text)];
+      return number ? [make("span", {}, text)] : [];
     });
     return make(
       "section.card",

@@ -396,10 +396,11 @@ fn full_records() -> [Record; 3] {
             options: options(),
             price: "129.90".into(),
             quantity: 2,
+            total: text("250.10"),
         }],
         shipments: vec![Shipment {
             carrier: text("Harbour Post"),
-            tracking_number: "HP1".into(),
+            tracking_number: text("HP1"),
             item_ids: vec!["sweater-m".into()],
             shipped_at: Some("2026-11-20T15:00:00Z".parse().expect("a time")),
             url: text("https://harbour.example/HP1"),
@@ -411,6 +412,7 @@ fn full_records() -> [Record; 3] {
             amount: "259.80".into(),
             payment_method: "card".into(),
             reference: text("pi_1"),
+            movement: None,
         }],
     };
     [

@@ -384,6 +384,60 @@ async fn a_shopify_order_is_followed_when_a_refund_fails_and_when_its_total_chan
 }
 
 #[tokio::test]
+async fn a_body_under_another_topic_counts_where_nothing_came_of_it_before_and_never_twice() {
+    let app = app().await;
+    let body = shopify_order("2026-11-01T10:00:00Z", json!({}));
+    // Two deliveries of one body cross: the first topic means nothing here, and the second the order.
+    for topic in ["orders/edited", "orders/create"] {
+        accepted(shopify(&app, topic, &body)).await;
+    }
+    app.wait_for_count(WAITING, 0).await;
+    let done = "SELECT count(*) FROM incoming_webhooks WHERE state = 'done' AND topic = 'orders/create'";
+    assert_eq!(app.count(done).await, 1);
+    assert_eq!(app.count("SELECT count(*) FROM orders WHERE number = '#5001'").await, 1);
+
+    // One that was ignored, and one that was given up; under the same topic each stays as it is.
+    let ignored = shopify_order("2026-11-02T10:00:00Z", json!({ "name": "#5002" }));
+    accepted(shopify(&app, "somethings/create", &ignored)).await;
+    let dead = shopify_order("2026-11-02T10:00:00Z", json!({ "name": "#5003" }));
+    accepted(shopify(&app, "customers/redact", &dead)).await;
+    let tried = "SELECT count(*) FROM incoming_webhooks WHERE state = 'queued' AND attempts = 1";
+    app.wait_for_count(tried, 1).await;
+    app.execute_sql("UPDATE incoming_webhooks SET state = 'dead' WHERE state = 'queued'")
+        .await;
+    accepted(shopify(&app, "somethings/create", &ignored)).await;
+    accepted(shopify(&app, "customers/redact", &dead)).await;
+    app.wait_for_count(WAITING, 0).await;
+    let useless = "SELECT count(*) FROM incoming_webhooks WHERE state IN ('ignored', 'dead')";
+    assert_eq!(app.count(useless).await, 2);
+    for body in [&ignored, &dead] {
+        accepted(shopify(&app, "orders/updated", body)).await;
+    }
+    let orders = "SELECT count(*) FROM orders WHERE number IN ('#5002', '#5003')";
+    app.wait_for_count(orders, 2).await;
+    app.wait_for_count(WAITING, 0).await;
+
+    // What was carried out is not again, under whatever topic.
+    app.execute_sql("UPDATE orders SET status = 'delivered'").await;
+    for topic in ["orders/create", "orders/updated", "orders/paid", "orders/delete"] {
+        for body in [&body, &ignored, &dead] {
+            accepted(shopify(&app, topic, body)).await;
+        }
+    }
+    app.wait_for_count(WAITING, 0).await;
+    assert_eq!(
+        app.count("SELECT count(*) FROM incoming_webhooks WHERE state = 'done'")
+            .await,
+        3
+    );
+    assert_eq!(
+        app.count("SELECT count(*) FROM orders WHERE number LIKE '#500%' AND status = 'delivered'")
+            .await,
+        3
+    );
+}
+
+#[tokio::test]
 async fn an_event_before_its_time_waits_and_a_poisoned_one_is_given_up() {
     let app = app().await;
     let order = json!({ "type": "order.upserted", "version": 5, "data": { "number": "#6001", "shopper": "late", "status": "pending",

@@ -8,4 +8,6 @@ mod integration_target;
 mod replay;
 mod shop_connect;
 mod shopify_events;
+mod shopify_money;
+mod shopify_people;
 mod woocommerce_events;

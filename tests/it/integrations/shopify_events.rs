@@ -16,7 +16,11 @@ use crate::support::{TestApp, shopper::answer};
 const SECRET: &str = "shopify secret of the tests";
 
 async fn app() -> TestApp {
-    let app = TestApp::offline().await;
+    with_secret(TestApp::offline().await).await
+}
+
+/// Gives the app the secret that the events below are signed with.
+pub(super) async fn with_secret(app: TestApp) -> TestApp {
     let mut tx = app.executor_tx().await;
     credentials::add(
         &mut tx,
@@ -32,7 +36,7 @@ async fn app() -> TestApp {
     app
 }
 
-async fn send(app: &TestApp, topic: &str, body: &Value) {
+pub(super) async fn send(app: &TestApp, topic: &str, body: &Value) {
     let body = body.to_string();
     let signature = BASE64_STANDARD.encode(hmac_sha256(SECRET.as_bytes(), body.as_bytes()));
     let url = format!("{}/v1/webhooks/{}/shopify", app.url, app.store.key.as_str());
@@ -52,7 +56,7 @@ async fn send(app: &TestApp, topic: &str, body: &Value) {
 }
 
 /// An order of 80.00 USD, one line, paid, with the address of `mia`.
-fn order(number: u32, changes: Value) -> Value {
+pub(super) fn order(number: u32, changes: Value) -> Value {
     let mut order = json!({
         "id": 5_500_000_000_u64 + u64::from(number), "admin_graphql_api_id": format!("gid://shopify/Order/{}", 5_500_000_000_u64 + u64::from(number)),
         "name": format!("#{number}"), "order_number": number, "created_at": "2026-11-20T09:00:00+01:00", "updated_at": "2026-11-20T09:00:00+01:00",
@@ -70,7 +74,7 @@ fn merge(order: &mut Value, changes: Value) {
     order.as_object_mut().expect("an object").extend(changes);
 }
 
-fn fulfillment(id: u64, changes: Value) -> Value {
+pub(super) fn fulfillment(id: u64, changes: Value) -> Value {
     let mut fulfillment = json!({ "id": id, "order_id": 5_500_000_001_u64, "status": "success", "created_at": "2026-11-21T09:00:00Z", "updated_at": "2026-11-21T09:00:00Z",
         "tracking_company": "Harbour Post", "tracking_number": format!("HP{id}00"), "tracking_numbers": [format!("HP{id}00")],
         "tracking_urls": [format!("https://post.example/HP{id}00")], "shipment_status": null, "line_items": [{ "id": 71, "variant_id": 91 }] });
@@ -78,7 +82,7 @@ fn fulfillment(id: u64, changes: Value) -> Value {
     fulfillment
 }
 
-const LATER: &str = "2026-11-22T09:00:00+01:00";
+pub(super) const LATER: &str = "2026-11-22T09:00:00+01:00";
 
 /// A name with its source, the events in the order in which they arrive, what the shopper must read, what they must not read.
 type Case = (&'static str, Vec<Value>, Vec<&'static str>, Vec<&'static str>);
@@ -216,6 +220,15 @@ fn cases() -> Vec<Case> {
             vec![json!({ "fulfillment_status": "partial", "fulfillments": [fulfillment(1, json!({}))] })],
             vec!["is partly shipped"],
             vec![],
+        ),
+        (
+            "sent without a tracking number, and delivered as the carrier says (Shopify's fulfilment `tracking_number: null`)",
+            vec![
+                json!({ "fulfillment_status": "fulfilled", "fulfillments": [fulfillment(1, json!({ "tracking_number": null, "tracking_numbers": [],
+                    "tracking_urls": [], "tracking_company": null, "shipment_status": "delivered" }))] }),
+            ],
+            vec!["is delivered. It was sent without a tracking number."],
+            vec!["tracking number is"],
         ),
         (
             "another currency than the store's",
@@ -439,6 +452,23 @@ async fn parcels_and_products_have_events_of_their_own() {
         let told = mia.ask_text("Where is order #1?").await;
         assert!(told.contains(expected), "{status}: {told}");
     }
+    // The other order went without a number: what its carrier says counts all the same.
+    send(
+        &app,
+        "orders/create",
+        &order(2, json!({ "fulfillment_status": "fulfilled" })),
+    )
+    .await;
+    let numberless =
+        json!({ "order_id": 5_500_000_002_u64, "tracking_number": null, "tracking_numbers": [], "tracking_urls": [] });
+    send(&app, "fulfillments/create", &fulfillment(2, numberless)).await;
+    let event = json!({ "id": 9, "fulfillment_id": 2, "order_id": 5_500_000_002_u64, "status": "delivered", "happened_at": LATER });
+    send(&app, "fulfillment_events/create", &event).await;
+    let told = mia.ask_text("Where is order #2?").await;
+    assert!(
+        told.contains("is delivered. It was sent without a tracking number."),
+        "{told}"
+    );
     send(&app, "orders/delete", &json!({ "id": 5_500_000_001_u64 })).await;
     let told = mia.ask_text("Where is order #1?").await;
     assert!(told.contains("is cancelled"), "{told}");
