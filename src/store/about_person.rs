@@ -55,7 +55,9 @@ fn is_theirs(topic: &str, text: &str, (field, around): (&str, &str), person: &Pe
         || is_whole && is_of(topic, &["order"]) && (is_id || field == "name")
         || is_id && around == "order";
     let names_method = field == "payment_method" || is_id && around == "payment_methods";
-    let is_one_of = |ids: &[String]| ids.iter().any(|id| is_same(text, id));
+    // WooCommerce's `number` is another than its id where a plug-in counts orders.
+    let is_meant = |id: &String| field != "number" || !id.starts_with("woocommerce:");
+    let is_one_of = |ids: &[String]| ids.iter().any(|id| is_meant(id) && is_same(text, id));
     let is_distinctive = |id: &String| bare(id).len() >= DISTINCTIVE && is_same(text, id);
     names_shopper && is_same(text, &person.id)
         || names_order && is_one_of(&person.orders)
