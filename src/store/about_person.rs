@@ -55,8 +55,10 @@ fn is_theirs(topic: &str, text: &str, (field, around): (&str, &str), person: &Pe
         || is_whole && is_of(topic, &["order"]) && (is_id || field == "name")
         || is_id && around == "order";
     let names_method = field == "payment_method" || is_id && around == "payment_methods";
-    let is_one_of = |ids: &[String]| ids.iter().any(|id| is_same(text, id));
-    let is_distinctive = |id: &String| id.len() >= DISTINCTIVE && is_same(text, id);
+    // WooCommerce's `number` is another than its id where a plug-in counts orders.
+    let is_meant = |id: &String| field != "number" || !id.starts_with("woocommerce:");
+    let is_one_of = |ids: &[String]| ids.iter().any(|id| is_meant(id) && is_same(text, id));
+    let is_distinctive = |id: &String| bare(id).len() >= DISTINCTIVE && is_same(text, id);
     names_shopper && is_same(text, &person.id)
         || names_order && is_one_of(&person.orders)
         || names_method && is_one_of(&person.references)
@@ -68,16 +70,17 @@ fn is_of(topic: &str, things: &[&str]) -> bool {
     things.iter().any(|thing| topic.starts_with(thing))
 }
 
-/// Whether two texts are one id: with or without the `#` of an order's number, or the path before it (`gid://shopify/Order/1`).
-fn is_same(one: &str, other: &str) -> bool {
-    let bare = |id: &str| {
-        let last = if id.starts_with("gid://") {
-            id.rsplit('/').next().unwrap_or(id)
-        } else {
-            id
-        };
-        last.trim_start_matches('#').to_owned()
+/// An id without the `#` of an order's number, and without the platform's name before it (`gid://shopify/Order/1`, `woocommerce:1`).
+fn bare(id: &str) -> &str {
+    let last = match id.strip_prefix("gid://") {
+        Some(path) => path.rsplit('/').next().unwrap_or(path),
+        None => id.strip_prefix("woocommerce:").unwrap_or(id),
     };
+    last.trim_start_matches('#')
+}
+
+/// Whether two texts are one id, however it is written.
+fn is_same(one: &str, other: &str) -> bool {
     let (one, other) = (bare(one), bare(other));
     !one.is_empty() && one == other
 }
@@ -92,7 +95,7 @@ mod tests {
         Person {
             emails: vec!["ida@example.com".into(), "old@example.com".into()],
             id: "7".into(),
-            orders: vec!["#1001".into(), "gid://shopify/Order/55".into()],
+            orders: vec!["#1001".into(), "gid://shopify/Order/55".into(), "woocommerce:66".into()],
             references: vec!["cus_IdaIdaIda".into(), "card".into()],
         }
     }
@@ -111,6 +114,10 @@ mod tests {
             ("orders/create", json!({ "customer": { "id": 7 } })),
             ("orders/create", json!({ "id": 55 })),
             ("refunds/create", json!({ "order_id": 55 })),
+            ("order.updated", json!({ "id": 1, "number": "1001", "customer_id": 0 })),
+            ("order.updated", json!({ "id": 1, "number": "1", "customer_id": 7 })),
+            ("order.deleted", json!({ "id": 66 })),
+            ("customer.updated", json!({ "id": 7, "email": "" })),
             (
                 "customers/redact",
                 json!({ "customer": { "id": 9 }, "orders_to_redact": [54, 55] }),
@@ -146,6 +153,11 @@ mod tests {
                 json!({ "id": 56, "number": 1001, "name": "#2001", "customer": { "id": 70 } }),
             ),
             ("order.upserted", json!({ "data": { "number": "##" } })),
+            ("product.updated", json!({ "id": 66, "price": "55", "parent_id": 7 })),
+            (
+                "order.updated",
+                json!({ "id": 7, "number": "66", "customer_id": 55, "line_items": [{ "id": 66 }] }),
+            ),
         ] {
             assert!(!is_about(topic, &body, &ida()), "{topic} {body}");
         }

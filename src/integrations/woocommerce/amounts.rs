@@ -12,7 +12,11 @@ pub(super) fn amount(value: &Value, currency: Currency) -> Option<i64> {
     let text = text(value)?;
     let (sign, digits) = text.strip_prefix('-').map_or((1, text.as_str()), |digits| (-1, digits));
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
-    if !fraction.bytes().all(|digit| digit.is_ascii_digit()) {
+    if !whole
+        .bytes()
+        .chain(fraction.bytes())
+        .all(|digit| digit.is_ascii_digit())
+    {
         return None;
     }
     let decimals = currency.decimals() as usize;
