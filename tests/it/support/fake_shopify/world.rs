@@ -9,7 +9,12 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Duration, SecondsFormat, Utc};
 use serde_json::{Value, json};
 
-use super::{books::Books, bulk::Bulk, generated, search::Filter};
+use super::{
+    books::Books,
+    bulk::Bulk,
+    generated::{self, Generated},
+    search::Filter,
+};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
@@ -40,7 +45,7 @@ pub struct World {
     pub now: DateTime<Utc>,
     pub books: Books,
     pub bulk: Bulk,
-    pub(super) generated: u64,
+    generated: Generated,
     stored: BTreeMap<(Kind, u64), Value>,
     last_id: u64,
     next_number: u64,
@@ -52,6 +57,20 @@ pub(super) enum SortKey {
     Created,
     Updated,
     Id,
+}
+
+/// The part of a sorted list that is needed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Window {
+    pub after: Option<(i64, u64)>,
+    pub most: usize,
+}
+
+impl Window {
+    pub const ALL: Self = Self {
+        after: None,
+        most: usize::MAX,
+    };
 }
 
 impl World {
@@ -66,7 +85,7 @@ impl World {
             now: DateTime::from_timestamp(1_795_000_000, 0).expect("a time"),
             books: Books::default(),
             bulk: Bulk::default(),
-            generated: 0,
+            generated: Generated::default(),
             stored: BTreeMap::new(),
             last_id: 0,
             next_number: 1001,
@@ -148,14 +167,17 @@ impl World {
 
     /// Adds so many orders, with customers and products, which are the same in each run.
     pub fn generate(&mut self, orders: u64) {
-        assert_eq!(self.generated, 0, "the orders are generated once");
-        self.generated = orders;
+        assert_eq!(self.generated.orders, 0, "the orders are generated once");
+        self.generated = Generated {
+            orders,
+            first_number: self.next_number,
+        };
         self.next_number += orders;
     }
 
     /// The ids of the generated orders, from the oldest.
     pub fn generated_orders(&self) -> impl Iterator<Item = String> + use<> {
-        (0..self.generated).map(|index| Kind::Order.gid(generated::id(index)))
+        (0..self.generated.orders).map(|index| Kind::Order.gid(generated::id(index)))
     }
 
     /// Gives an object these fields, and the time of the change.
@@ -179,6 +201,19 @@ impl World {
             return self.edit(&product, json!({ "variants": variants }));
         }
         self.stored.insert((kind, id), object);
+    }
+
+    /// A parcel with all of an order's lines leaves. Returns its id.
+    pub fn fulfill(&mut self, order: &str) -> String {
+        let mut known = self.node(order).expect("an order");
+        let now = self.tick();
+        let mut parcels = known["fulfillments"].take();
+        let parcels = parcels.as_array_mut().expect("a list");
+        let parcel = generated::fulfillment_of(number_of(&known), parcels.len() as u64, &known, &now);
+        let id = parcel["id"].as_str().expect("an id").to_owned();
+        parcels.push(parcel);
+        self.edit(order, json!({ "fulfillments": parcels }));
+        id
     }
 
     /// Somebody saves an object without changing it.
@@ -220,14 +255,14 @@ impl World {
     /// The orders that changed at that time or later, from the one that changed first.
     pub fn orders_changed_since(&self, time: DateTime<Utc>) -> Vec<String> {
         let filter = Filter::changed_since(time.timestamp());
-        let orders = self.list(Kind::Order, &filter, SortKey::Updated);
+        let orders = self.list(Kind::Order, &filter, SortKey::Updated, Window::ALL);
         orders.into_iter().map(|(_, id)| Kind::Order.gid(id)).collect()
     }
 
-    /// The keys and ids of objects, sorted. Each generated object is looked at without making it, unless the filter needs its fields.
-    pub(super) fn list(&self, kind: Kind, filter: &Filter, key: SortKey) -> Vec<(i64, u64)> {
+    /// The keys and ids of objects, sorted. Generated objects are looked at without making them, unless the filter needs more of their fields.
+    pub(super) fn list(&self, kind: Kind, filter: &Filter, key: SortKey, window: Window) -> Vec<(i64, u64)> {
         if kind == Kind::ProductVariant {
-            let products = self.list(Kind::Product, &Filter::default(), SortKey::Id);
+            let products = self.list(Kind::Product, &Filter::default(), SortKey::Id, Window::ALL);
             let variants = products.into_iter().flat_map(|(_, id)| {
                 let product = self.get(Kind::Product, id).expect("listed");
                 product["variants"].as_array().cloned().unwrap_or_default()
@@ -238,18 +273,23 @@ impl World {
                 .map(|id| (id as i64, id))
                 .collect();
         }
-        let made = generated::count(kind, self.generated);
-        let fresh = (0..made)
+        let made = generated::count(kind, self.generated.orders);
+        // Both keys of generated objects rise with their place.
+        let first = window.after.map_or(0, |(after, _)| generated::place_of(key, after));
+        let follows = |key: &(i64, u64)| window.after.is_none_or(|after| *key > after);
+        let fresh = (first..made)
             .map(generated::id)
             .filter(|id| !self.stored.contains_key(&(kind, *id)));
         let fresh = fresh.filter_map(|id| {
             let time = generated::time_of(id);
             let takes = match filter.takes_times(time, time) {
-                true if filter.needs_fields() => filter.takes(&self.get(kind, id).expect("generated")),
+                true if filter.needs_all_fields() => filter.takes(&self.get(kind, id).expect("generated")),
+                true if filter.needs_fields() => filter.takes(&generated::sketch(kind, id, self.generated)),
                 takes => takes,
             };
             takes.then_some((if matches!(key, SortKey::Id) { id as i64 } else { time }, id))
         });
+        let fresh = fresh.filter(follows).take(window.most);
         let stored = self.stored.iter().filter(|((known, _), _)| *known == kind);
         let stored = stored
             .filter(|(_, object)| filter.takes_times(seconds(&object["createdAt"]), seconds(&object["updatedAt"])));
@@ -263,8 +303,9 @@ impl World {
                 };
                 (key, *id)
             });
-        let mut found: Vec<(i64, u64)> = fresh.chain(stored).collect();
+        let mut found: Vec<(i64, u64)> = fresh.chain(stored.filter(follows)).collect();
         found.sort_unstable();
+        found.truncate(window.most);
         found
     }
 }
