@@ -7,6 +7,7 @@ pub mod dns;
 pub mod fake_openai;
 pub mod fake_shopify;
 pub mod fake_stripe;
+pub mod fake_woocommerce;
 pub mod fault_proxy;
 mod mailbox;
 pub mod process;

@@ -259,7 +259,7 @@ async fn refunds_go_back_to_a_payment_and_never_exceed_it() {
     shop.books(|books| {
         books
             .next_refunds
-            .extend([RefundOutcome::Pending, RefundOutcome::Fails])
+            .extend([RefundOutcome::Pending, RefundOutcome::Fails]);
     });
     for amount in ["5.00", "6.00"] {
         data(&shop, REFUND, refund_of(&order, &parent, amount)).await;
@@ -451,7 +451,7 @@ async fn ended(shop: &FakeShopify) -> Value {
 async fn a_bulk_operation_writes_everything_in_lines() {
     let (shop, _) = shop().await;
     shop.world(|world| {
-        world.generate(1200);
+        world.generate(6000);
         world.bulk.running_polls = 2;
     });
     let run = data(&shop, RUN, json!({ "query": ALL })).await["bulkOperationRunQuery"].clone();
@@ -466,14 +466,14 @@ async fn a_bulk_operation_writes_everything_in_lines() {
     );
     let by_id = "query ($id: ID!) { node(id: $id) { ... on BulkOperation { status objectCount } } }";
     let mut seen = Vec::new();
-    for _ in 0..3 {
+    for _ in 0..4 {
         seen.push(data(&shop, by_id, json!({ "id": run["bulkOperation"]["id"] })).await["node"]["status"].clone());
     }
-    assert_eq!(seen, ["CREATED", "RUNNING", "RUNNING"]);
+    assert_eq!(seen, ["CREATED", "RUNNING", "RUNNING", "RUNNING"]);
     let done = ended(&shop).await;
     assert_eq!(
         (&done["status"], &done["rootObjectCount"]),
-        (&json!("COMPLETED"), &json!("1201"))
+        (&json!("COMPLETED"), &json!("6001"))
     );
     let client = reqwest::Client::new();
     let url = done["url"].as_str().expect("an address");
@@ -493,7 +493,7 @@ async fn a_bulk_operation_writes_everything_in_lines() {
     assert_eq!(done["objectCount"], lines.len().to_string());
     assert_eq!(
         (&lines[0]["name"], &lines[1]["__parentId"]),
-        (&json!("#1001"), &lines[0]["id"])
+        (&json!("#1002"), &lines[0]["id"])
     );
     let rest = client
         .get(url)

@@ -2,12 +2,11 @@
 
 use std::cell::RefCell;
 
-use apollo_compiler::executable::{Field, Selection, SelectionSet};
 use serde_json::{Map, Value, json};
 
 use super::{
-    schema, server,
-    world::{World, time},
+    bulk_check, schema, server,
+    world::{Window, World, time},
 };
 
 /// How bulk operations go. The operation that is running meanwhile goes by it too.
@@ -68,6 +67,9 @@ struct Operation {
 struct File {
     lines: Vec<String>,
     roots: usize,
+    /// The last object at the root that was executed, and whether it was the last of all.
+    after: Option<(i64, u64)>,
+    is_whole: bool,
 }
 
 impl Operation {
@@ -89,7 +91,7 @@ impl World {
             );
             return refused("OPERATION_IN_PROGRESS", message);
         }
-        if let Err(message) = check(query) {
+        if let Err(message) = bulk_check::check(query) {
             return refused("INVALID", message);
         }
         let id = format!("gid://shopify/BulkOperation/{}", self.new_id());
@@ -135,7 +137,7 @@ impl World {
             (operation.status, operation.completed) = ("CANCELED", Some(now));
             return None;
         }
-        if operation.polls >= created && operation.file.is_none() {
+        if operation.polls >= created && operation.file.as_ref().is_none_or(|file| !file.is_whole) {
             return Some(operation.query.clone());
         }
         operation.polls += 1;
@@ -170,7 +172,7 @@ impl World {
         let (done, all) = match operation.is_over() {
             true => (1, 1),
             false => (
-                u64::from(operation.polls.saturating_sub(self.bulk.created_polls)),
+                u64::from(operation.polls.saturating_sub(self.bulk.created_polls)).max(1),
                 u64::from(self.bulk.running_polls) + 1,
             ),
         };
@@ -232,22 +234,34 @@ pub(super) fn poll(world: &RefCell<World>, id: Option<&str>) -> Value {
     let Some(place) = place else { return Value::Null };
     let query = world.borrow_mut().advance_bulk(place);
     if let Some(query) = query {
-        let file = execute(world, &query);
+        let mut file = world.borrow_mut().bulk.operations[place]
+            .file
+            .take()
+            .unwrap_or_default();
+        execute(world, &query, &mut file);
         let mut world = world.borrow_mut();
+        let is_whole = file.is_whole;
         world.bulk.operations[place].file = Some(file);
-        world.advance_bulk(place);
+        match is_whole {
+            true => _ = world.advance_bulk(place),
+            false => world.bulk.operations[place].status = "RUNNING",
+        }
     }
     world.borrow().bulk_object(place)
 }
 
-/// How many objects of the list at the root are executed at once.
+/// How many objects of the list at the root are executed at once, and how often while one call waits.
 const WINDOW: usize = 500;
+const WINDOWS_A_POLL: usize = 10;
 
-fn execute(world: &RefCell<World>, query: &str) -> File {
+fn execute(world: &RefCell<World>, query: &str, file: &mut File) {
     let document = schema::parse(query).expect("it was checked");
-    let mut file = File::default();
-    loop {
-        let (response, length) = server::run_window(world, &document, (file.roots, WINDOW));
+    for _ in 0..WINDOWS_A_POLL {
+        let window = Window {
+            after: file.after,
+            most: WINDOW,
+        };
+        let (response, last) = server::run_window(world, &document, window);
         let data = serde_json::to_value(response.data).expect("JSON");
         assert!(response.errors.is_empty(), "{:?}", response.errors);
         for (_, list) in data.as_object().into_iter().flatten() {
@@ -256,8 +270,9 @@ fn execute(world: &RefCell<World>, query: &str) -> File {
                 file.roots += 1;
             }
         }
-        if file.roots >= length {
-            return file;
+        (file.after, file.is_whole) = (last, last.is_none());
+        if file.is_whole {
+            return;
         }
     }
 }
@@ -284,118 +299,5 @@ fn add(lines: &mut Vec<String>, node: Value, parent: Option<&Value>) {
         .flat_map(|list| list.as_array().cloned().unwrap_or_default())
     {
         add(lines, edge["node"].take(), Some(&id));
-    }
-}
-
-/// What Shopify refuses about a query.
-fn check(query: &str) -> Result<(), String> {
-    let document = schema::parse(query).map_err(|errors| {
-        format!(
-            "Invalid bulk query: {}",
-            errors[0]["message"].as_str().unwrap_or_default()
-        )
-    })?;
-    let operation = document
-        .operations
-        .get(None)
-        .map_err(|_| "Bulk queries must contain exactly one operation.")?;
-    if !operation.is_query() {
-        return Err("Invalid operation type. Only `query` operations are supported.".into());
-    }
-    let mut found = Found::default();
-    found.look(&document.fragments, &operation.selection_set, Place::default());
-    match found {
-        _ if found.connections == 0 => Err("Bulk queries must contain at least one connection.".into()),
-        _ if found.top_node => Err("Bulk queries cannot contain a top level `node` field.".into()),
-        _ if found.connections > 5 => Err("Bulk queries cannot contain more than 5 connections.".into()),
-        _ if found.depth > 2 => {
-            Err("Bulk queries cannot contain connections with a nesting depth greater than 2.".into())
-        }
-        _ if found.in_list => {
-            Err("Queries that contain a connection field within a list field are not currently supported.".into())
-        }
-        _ if !found.nodes.is_empty() => Err(format!(
-            "All connection fields in a bulk query must select their contents using 'edges' > 'node', e.g: '{} {{ edges {{ node {{'. Selecting via 'nodes' is not supported. Invalid connection fields: '{}'.",
-            found.nodes[0],
-            found.nodes.join("', '")
-        )),
-        _ if !found.without_id.is_empty() => Err(format!(
-            "The parent 'node' field for a nested connection must select the 'id' field without an alias and must be of 'ID' return type. Connection fields without 'id': {}.",
-            found.without_id.join(", ")
-        )),
-        _ => Ok(()),
-    }
-}
-
-#[derive(Default)]
-struct Found {
-    connections: usize,
-    depth: usize,
-    top_node: bool,
-    in_list: bool,
-    nodes: Vec<String>,
-    without_id: Vec<String>,
-}
-
-/// Where in a query one is.
-#[derive(Clone, Default)]
-struct Place {
-    /// The connections that it is in.
-    connections: Vec<String>,
-    in_list: bool,
-}
-
-impl Found {
-    fn look(&mut self, fragments: &apollo_compiler::executable::FragmentMap, set: &SelectionSet, place: Place) {
-        for selection in &set.selections {
-            match selection {
-                Selection::Field(field) => self.look_at(fragments, set, field, place.clone()),
-                Selection::InlineFragment(part) => self.look(fragments, &part.selection_set, place.clone()),
-                Selection::FragmentSpread(spread) => self.look(
-                    fragments,
-                    &fragments[&spread.fragment_name].selection_set,
-                    place.clone(),
-                ),
-            }
-        }
-    }
-
-    fn look_at(
-        &mut self,
-        fragments: &apollo_compiler::executable::FragmentMap,
-        set: &SelectionSet,
-        field: &Field,
-        mut place: Place,
-    ) {
-        let ty = field.definition.ty.inner_named_type().as_str();
-        if ty.ends_with("Connection") {
-            self.connections += 1;
-            self.in_list |= place.in_list;
-            if let Some(parent) = place.connections.last() {
-                let has_id = set.selections.iter().any(
-                    |other| matches!(other, Selection::Field(other) if other.name == "id" && other.alias.is_none()),
-                );
-                if !has_id {
-                    self.without_id.push(parent.clone());
-                }
-            }
-            place.connections.push(field.name.to_string());
-            self.depth = self.depth.max(place.connections.len());
-            if field
-                .selection_set
-                .selections
-                .iter()
-                .any(|part| matches!(part, Selection::Field(part) if part.name == "nodes"))
-            {
-                self.nodes.push(field.name.to_string());
-            }
-        } else if field.definition.ty.is_list()
-            && !field.selection_set.is_empty()
-            && !matches!(field.name.as_str(), "edges" | "nodes")
-        {
-            place.in_list = true;
-        }
-        self.top_node |= place.connections.is_empty() && matches!(field.name.as_str(), "node" | "nodes");
-        self.look(fragments, &field.selection_set, place);
     }
 }

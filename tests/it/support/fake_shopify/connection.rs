@@ -34,7 +34,7 @@ fn cursor((key, id): (i64, u64)) -> String {
     BASE64_STANDARD.encode(json!({ "last_id": id, "last_value": key.to_string() }).to_string())
 }
 
-fn read_cursor(text: &Value) -> Result<Option<(i64, u64)>, FieldError> {
+pub(super) fn read_cursor(text: &Value) -> Result<Option<(i64, u64)>, FieldError> {
     let Some(text) = text.as_str() else { return Ok(None) };
     let read = || {
         let json: Value = serde_json::from_slice(&BASE64_STANDARD.decode(text).ok()?).ok()?;
@@ -54,6 +54,10 @@ impl<'a> Connection<'a> {
         arguments: &Value,
         root: Option<&'a Value>,
     ) -> Result<Self, FieldError> {
+        // A bulk operation ignores how much of a list it asks for.
+        if context.bulk.is_some() {
+            return Ok(Self::new(context, node, all, (false, false), root));
+        }
         let reverse = arguments["reverse"] == true;
         if reverse {
             all.reverse();
@@ -63,7 +67,7 @@ impl<'a> Connection<'a> {
         if let Some(after) = after {
             all.retain(|(key, _)| if reverse { *key < after } else { *key > after });
         }
-        let mut has_previous = all.len() < length;
+        let mut has_previous = after.is_some() || all.len() < length;
         let length = all.len();
         if let Some(before) = before {
             all.retain(|(key, _)| if reverse { *key > before } else { *key < before });
@@ -83,7 +87,6 @@ impl<'a> Connection<'a> {
                 has_previous |= cut > 0;
                 all.drain(..cut);
             }
-            (None, None) if context.bulk.is_some() => {}
             (None, None) => return Err(error("you must provide one of first or last")),
         }
         Ok(Self::new(context, node, all, (has_next, has_previous), root))
@@ -116,18 +119,6 @@ impl<'a> Connection<'a> {
         };
         child(self.context, &self.node, value, self.root)
     }
-}
-
-/// A part of a list, for bulk operations.
-pub(super) fn window<'a>(
-    context: &'a Context<'a>,
-    node: &str,
-    all: Vec<Keyed<'a>>,
-    from: usize,
-    length: usize,
-) -> Connection<'a> {
-    let page = all.into_iter().skip(from).take(length).collect();
-    Connection::new(context, node, page, (false, false), None)
 }
 
 impl ObjectValue for Connection<'_> {

@@ -17,7 +17,7 @@ use super::{
     connection::{self, Connection, Source},
     derived, money, mutations,
     search::Filter,
-    world::{Kind, SortKey, World, find},
+    world::{Kind, SortKey, Window, World, find},
 };
 
 type Resolved<'a> = Result<ResolvedValue<'a>, FieldError>;
@@ -28,9 +28,9 @@ pub(super) struct Context<'w> {
     /// How many objects were answered, which the query's actual cost follows from.
     pub objects: Cell<usize>,
     /// In a bulk operation, the part of the list at the root that is executed now. Lists inside it are whole.
-    pub bulk: Option<(usize, usize)>,
-    /// How many objects the list at the root of a bulk operation has.
-    pub bulk_length: Cell<usize>,
+    pub bulk: Option<Window>,
+    /// The last object of that part, if others may follow.
+    pub bulk_last: Cell<Option<(i64, u64)>>,
 }
 
 impl Context<'_> {
@@ -92,7 +92,7 @@ impl Object<'_> {
             ("Customer", "numberOfOrders" | "orders") => {
                 let world = self.context.world.borrow();
                 let filter = Filter::parse(&format!("customer_id:{}", id()));
-                let orders = world.list(Kind::Order, &filter, SortKey::Id);
+                let orders = world.list(Kind::Order, &filter, SortKey::Id, Window::ALL);
                 match name {
                     "orders" => orders.into_iter().map(|(_, id)| json!(Kind::Order.gid(id))).collect(),
                     _ => json!(orders.len().to_string()),
@@ -145,7 +145,7 @@ pub(super) fn resolve<'a>(
     if !ty.is_list() {
         return Ok(child(context, &inner, value, root));
     }
-    let first = info.arguments().get("first").and_then(|first| first.as_u64());
+    let first = info.arguments().get("first").and_then(JsonValue::as_u64);
     let most = first.map_or(usize::MAX, |first| first as usize);
     let children: Vec<ResolvedValue<'a>> = match value {
         Cow::Borrowed(Value::Array(items)) => items
@@ -242,12 +242,12 @@ impl ObjectValue for Operation<'_> {
         let arguments = arguments(info);
         let name = info.field_name();
         let world = self.context.world;
-        if let Some(scope) = scope_of(name) {
-            if !world.borrow().scopes.iter().any(|granted| granted == scope) {
-                return Err(error(format!(
-                    "Access denied for {name} field. Required access: `{scope}` access scope."
-                )));
-            }
+        if let Some(scope) = scope_of(name)
+            && !world.borrow().scopes.iter().any(|granted| granted == scope)
+        {
+            return Err(error(format!(
+                "Access denied for {name} field. Required access: `{scope}` access scope."
+            )));
         }
         if self.ty == "Mutation" {
             let payload = mutations::run(&mut world.borrow_mut(), name, &arguments);
@@ -275,18 +275,21 @@ impl ObjectValue for Operation<'_> {
             Some(key) if keys.split(' ').any(|known| known == key) => SortKey::Created,
             _ => SortKey::Id,
         };
-        let found = world.borrow().list(kind, &filter, key);
-        let sources = found
-            .into_iter()
-            .map(|(key, id)| ((key, id), Source::Listed(kind, id)))
-            .collect();
-        let connection = match self.context.bulk {
-            Some((from, length)) => {
-                self.context.bulk_length.set(Vec::len(&sources));
-                connection::window(self.context, &format!("{kind:?}"), sources, from, length)
-            }
-            None => Connection::of(self.context, &format!("{kind:?}"), sources, &arguments, None)?,
+        let forward = arguments["reverse"] != true && arguments["before"].is_null();
+        let window = match (self.context.bulk, arguments["first"].as_u64()) {
+            (Some(window), _) => window,
+            (None, Some(first)) if forward => Window {
+                after: connection::read_cursor(&arguments["after"])?,
+                most: first as usize + 1,
+            },
+            _ => Window::ALL,
         };
+        let found = world.borrow().list(kind, &filter, key, window);
+        self.context
+            .bulk_last
+            .set(found.last().copied().filter(|_| found.len() == window.most));
+        let sources = found.into_iter().map(|(key, id)| ((key, id), Source::Listed(kind, id)));
+        let connection = Connection::of(self.context, &format!("{kind:?}"), sources.collect(), &arguments, None)?;
         Ok(ResolvedValue::object(connection))
     }
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{
     money,
-    world::{Kind, time},
+    world::{Kind, SortKey, time},
 };
 
 /// Ids of parts (variants, lines, payments) are their object's times this, plus their place.
@@ -38,6 +38,32 @@ pub(super) fn time_of(id: u64) -> i64 {
     FIRST_TIME + 60 * (id - FIRST_ID) as i64
 }
 
+/// Where the generated objects begin whose key is at least this.
+pub(super) fn place_of(key: SortKey, value: i64) -> u64 {
+    let place = match key {
+        SortKey::Id => value - FIRST_ID as i64,
+        SortKey::Created | SortKey::Updated => (value - FIRST_TIME) / 60,
+    };
+    place.max(0) as u64
+}
+
+/// The few fields of a generated object that are searched for most.
+pub(super) fn sketch(kind: Kind, id: u64, of: Generated) -> Value {
+    let index = id - FIRST_ID;
+    let owner = index / 4;
+    match kind {
+        Kind::Order => {
+            json!({ "id": kind.gid(id), "name": format!("#{}", of.first_number + index), "email": email_of(owner), "customer": Kind::Customer.gid(FIRST_ID + owner) })
+        }
+        Kind::Customer => json!({ "id": kind.gid(id), "email": email_of(index) }),
+        Kind::Product | Kind::ProductVariant => json!({ "id": kind.gid(id) }),
+    }
+}
+
+fn email_of(index: u64) -> String {
+    format!("customer{index}@shop.example")
+}
+
 pub(super) fn make(kind: Kind, id: u64, of: Generated, currency: &str) -> Option<Value> {
     let index = id
         .checked_sub(FIRST_ID)
@@ -45,13 +71,7 @@ pub(super) fn make(kind: Kind, id: u64, of: Generated, currency: &str) -> Option
     let now = time(DateTime::from_timestamp(time_of(id), 0).expect("a time"));
     Some(match kind {
         Kind::Order => order(index, of, currency, &now),
-        Kind::Customer => customer_of(
-            id,
-            "Customer",
-            &format!("Number {index}"),
-            &format!("customer{index}@shop.example"),
-            &now,
-        ),
+        Kind::Customer => customer_of(id, "Customer", &format!("Number {index}"), &email_of(index), &now),
         Kind::Product | Kind::ProductVariant => product(index, &now),
     })
 }
@@ -84,7 +104,7 @@ fn order(index: u64, of: Generated, currency: &str, now: &str) -> Value {
     });
     order["lineItems"] = lines.collect();
     complete_order(id(index), &mut order);
-    if index % 3 != 0 {
+    if !index.is_multiple_of(3) {
         order["fulfillments"] = json!([fulfillment_of(id(index), 0, &order, now)]);
     }
     if index % 10 == 9 {

@@ -5,12 +5,14 @@
 
 mod books;
 mod bulk;
+mod bulk_check;
 mod connection;
 mod derived;
 mod execute;
 mod generated;
 pub mod money;
 mod mutations;
+mod refunds;
 mod returns;
 mod schema;
 mod search;

@@ -15,6 +15,8 @@ struct Term {
     field: String,
     comparison: Comparison,
     value: String,
+    /// The value of a term of time.
+    seconds: i64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +73,7 @@ impl Filter {
                 field: field.to_owned(),
                 comparison,
                 value: value.to_owned(),
+                seconds: if field.ends_with("_at") { seconds(value) } else { 0 },
             });
         }
         filter
@@ -81,10 +84,18 @@ impl Filter {
         self.terms.iter().any(|term| !term.is_time())
     }
 
+    /// Whether fields must be looked at that a sketch of a generated object does not have.
+    pub(super) fn needs_all_fields(&self) -> bool {
+        let sketched = ["id", "name", "email", "customer_id"];
+        self.terms
+            .iter()
+            .any(|term| !term.is_time() && !sketched.contains(&term.field.as_str()))
+    }
+
     pub(super) fn takes_times(&self, created: i64, updated: i64) -> bool {
         self.terms.iter().filter(|term| term.is_time()).all(|term| {
             let time = if term.field == "updated_at" { updated } else { created };
-            let wanted = seconds(&term.value);
+            let wanted = term.seconds;
             match term.comparison {
                 Comparison::Is => time == wanted,
                 Comparison::From => time >= wanted,

@@ -26,20 +26,20 @@ use super::{
     books::ShopCall,
     execute::{Context, Operation},
     schema::{self, SCHEMA},
-    world::World,
+    world::{Window, World},
 };
 
-/// Executes a window of a bulk operation's query. Also says how long the list at its root is.
+/// Executes a window of a bulk operation's query. Also says which object was the last, if others may follow.
 pub(super) fn run_window(
     world: &RefCell<World>,
     document: &Valid<ExecutableDocument>,
-    window: (usize, usize),
-) -> (ExecutionResponse, usize) {
+    window: Window,
+) -> (ExecutionResponse, Option<(i64, u64)>) {
     let context = Context {
         world,
         objects: Cell::new(0),
         bulk: Some(window),
-        bulk_length: Cell::new(0),
+        bulk_last: Cell::new(None),
     };
     let root = Operation {
         context: &context,
@@ -47,10 +47,9 @@ pub(super) fn run_window(
     };
     let response = Execution::new(&SCHEMA, document)
         .execute_sync(&root)
-        .map_err(|error| error.message().to_string())
-        .expect("it was checked");
-    let length = context.bulk_length.get();
-    (response, length)
+        .map_err(|error| error.message().to_string());
+    let last = context.bulk_last.get();
+    (response.expect("it was checked"), last)
 }
 
 pub(super) async fn graphql(
@@ -204,7 +203,7 @@ impl Shared {
             world,
             objects: Cell::new(0),
             bulk: None,
-            bulk_length: Cell::new(0),
+            bulk_last: Cell::new(None),
         };
         let root = Operation {
             context: &context,

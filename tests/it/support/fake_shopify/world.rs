@@ -59,6 +59,20 @@ pub(super) enum SortKey {
     Id,
 }
 
+/// The part of a sorted list that is needed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Window {
+    pub after: Option<(i64, u64)>,
+    pub most: usize,
+}
+
+impl Window {
+    pub const ALL: Self = Self {
+        after: None,
+        most: usize::MAX,
+    };
+}
+
 impl World {
     pub(super) fn new() -> Self {
         let shop = json!({ "id": "gid://shopify/Shop/548380009", "name": "Countersign Test Shop", "email": "shop@example.com",
@@ -189,6 +203,19 @@ impl World {
         self.stored.insert((kind, id), object);
     }
 
+    /// A parcel with all of an order's lines leaves. Returns its id.
+    pub fn fulfill(&mut self, order: &str) -> String {
+        let mut known = self.node(order).expect("an order");
+        let now = self.tick();
+        let mut parcels = known["fulfillments"].take();
+        let parcels = parcels.as_array_mut().expect("a list");
+        let parcel = generated::fulfillment_of(number_of(&known), parcels.len() as u64, &known, &now);
+        let id = parcel["id"].as_str().expect("an id").to_owned();
+        parcels.push(parcel);
+        self.edit(order, json!({ "fulfillments": parcels }));
+        id
+    }
+
     /// Somebody saves an object without changing it.
     pub fn touch(&mut self, gid: &str) {
         self.edit(gid, json!({}));
@@ -228,14 +255,14 @@ impl World {
     /// The orders that changed at that time or later, from the one that changed first.
     pub fn orders_changed_since(&self, time: DateTime<Utc>) -> Vec<String> {
         let filter = Filter::changed_since(time.timestamp());
-        let orders = self.list(Kind::Order, &filter, SortKey::Updated);
+        let orders = self.list(Kind::Order, &filter, SortKey::Updated, Window::ALL);
         orders.into_iter().map(|(_, id)| Kind::Order.gid(id)).collect()
     }
 
-    /// The keys and ids of objects, sorted. Each generated object is looked at without making it, unless the filter needs its fields.
-    pub(super) fn list(&self, kind: Kind, filter: &Filter, key: SortKey) -> Vec<(i64, u64)> {
+    /// The keys and ids of objects, sorted. Generated objects are looked at without making them, unless the filter needs more of their fields.
+    pub(super) fn list(&self, kind: Kind, filter: &Filter, key: SortKey, window: Window) -> Vec<(i64, u64)> {
         if kind == Kind::ProductVariant {
-            let products = self.list(Kind::Product, &Filter::default(), SortKey::Id);
+            let products = self.list(Kind::Product, &Filter::default(), SortKey::Id, Window::ALL);
             let variants = products.into_iter().flat_map(|(_, id)| {
                 let product = self.get(Kind::Product, id).expect("listed");
                 product["variants"].as_array().cloned().unwrap_or_default()
@@ -247,17 +274,22 @@ impl World {
                 .collect();
         }
         let made = generated::count(kind, self.generated.orders);
-        let fresh = (0..made)
+        // Both keys of generated objects rise with their place.
+        let first = window.after.map_or(0, |(after, _)| generated::place_of(key, after));
+        let follows = |key: &(i64, u64)| window.after.is_none_or(|after| *key > after);
+        let fresh = (first..made)
             .map(generated::id)
             .filter(|id| !self.stored.contains_key(&(kind, *id)));
         let fresh = fresh.filter_map(|id| {
             let time = generated::time_of(id);
             let takes = match filter.takes_times(time, time) {
-                true if filter.needs_fields() => filter.takes(&self.get(kind, id).expect("generated")),
+                true if filter.needs_all_fields() => filter.takes(&self.get(kind, id).expect("generated")),
+                true if filter.needs_fields() => filter.takes(&generated::sketch(kind, id, self.generated)),
                 takes => takes,
             };
             takes.then_some((if matches!(key, SortKey::Id) { id as i64 } else { time }, id))
         });
+        let fresh = fresh.filter(follows).take(window.most);
         let stored = self.stored.iter().filter(|((known, _), _)| *known == kind);
         let stored = stored
             .filter(|(_, object)| filter.takes_times(seconds(&object["createdAt"]), seconds(&object["updatedAt"])));
@@ -271,8 +303,9 @@ impl World {
                 };
                 (key, *id)
             });
-        let mut found: Vec<(i64, u64)> = fresh.chain(stored).collect();
+        let mut found: Vec<(i64, u64)> = fresh.chain(stored.filter(follows)).collect();
         found.sort_unstable();
+        found.truncate(window.most);
         found
     }
 }
