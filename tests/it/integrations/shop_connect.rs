@@ -360,7 +360,7 @@ async fn a_cancelled_order_is_cancelled_and_refunded_at_the_shop_exactly_once() 
         .await;
     assert_eq!(
         it.app
-            .count("SELECT count(*) FROM money_movements WHERE direction = 'out'")
+            .count("SELECT count(*) FROM money_movements m JOIN orders o ON o.id = m.order_id WHERE m.direction = 'out' AND o.reference LIKE 'gid:%'")
             .await,
         1
     );
