@@ -7,6 +7,7 @@ pub mod catalogue;
 pub mod changes;
 pub mod erasure;
 mod forget_words;
+pub mod from_export;
 pub mod help;
 mod mentions;
 pub mod merge;
@@ -15,6 +16,7 @@ pub mod orders;
 pub mod parcels;
 pub mod privacy;
 pub mod profile;
+pub mod record_state;
 pub mod records;
 pub mod upsert;
 
