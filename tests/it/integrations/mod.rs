@@ -2,6 +2,7 @@
 
 mod deliveries;
 mod import;
+mod import_csv;
 mod incoming_webhooks;
 mod integration_target;
 mod replay;
