@@ -163,7 +163,7 @@ async fn products_are_told_with_their_variants() {
             "variants": [["LAMP-BLUE-L", { "Colour": "Blue", "Size": "L" }, 4500, false], ["LAMP-BLUE-M", { "Colour": "Blue", "Size": "M" }, 4000, true]],
         })
     );
-    assert_eq!(product("mug").await["variants"], json!([["MUG", {}, 2000, true]]));
+    assert_eq!(product("cup").await["variants"], json!([["MUG", {}, 2000, true]]));
     assert_eq!(
         product("poster").await["variants"],
         json!([["poster/MUG", {}, 950, false]])

@@ -157,9 +157,11 @@ impl Order<'_> {
     /// A line, and what all of its units cost before discounts.
     fn line(&self, item: &str) -> Result<Option<(LineRecord, i64)>, String> {
         let parts: Vec<(&str, &str)> = item.split('|').filter_map(|part| part.split_once(':')).collect();
+        // The first of the names that has a value: `sub_total` is before discounts, `total` after them.
         let part = |names: &[&str]| {
-            let mut found = parts.iter().filter(|(name, _)| names.contains(&name.trim()));
-            found.next().map(|(_, value)| value.trim()).unwrap_or_default()
+            let of = |name: &&str| parts.iter().find(|(known, _)| known.trim() == *name);
+            let mut values = names.iter().filter_map(|name| Some(of(name)?.1.trim()));
+            values.find(|value| !value.is_empty()).unwrap_or_default()
         };
         let given = match part(&["quantity", "qty"]) {
             "" => "1",
