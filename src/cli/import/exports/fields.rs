@@ -132,7 +132,7 @@ pub(super) fn plain_text(html: &str, max: usize) -> String {
                 .peek()
                 .is_some_and(|next| next.is_ascii_alphabetic() || "/!".contains(*next)) =>
             {
-                is_in_tag = true
+                is_in_tag = true;
             }
             '>' if is_in_tag => {
                 is_in_tag = false;

@@ -120,7 +120,7 @@ pub(super) fn of(table: &Table, platform: Option<Platform>) -> Result<&'static L
     let mut known = LAYOUTS
         .iter()
         .filter(|layout| platform.is_none_or(|platform| platform == layout.platform));
-    let Some(layout) = known.clone().find(|layout| layout.signs.iter().all(|sign| has(&sign))) else {
+    let Some(layout) = known.clone().find(|layout| layout.signs.iter().all(&has)) else {
         let looked_for: Vec<String> = known
             .by_ref()
             .map(|layout| format!("{} ({})", layout.name, columns(layout.signs)))

@@ -56,7 +56,7 @@ pub(in super::super) fn record(rows: &[Row], of_store: Currency) -> Result<Recor
     } = order.lines()?;
     let id = fields::id(row.get(&["order_id"]));
     let shopper = fields::id(row.get(&["customer_id", "customer_user"]));
-    let is_id = shopper.bytes().all(|digit| digit.is_ascii_digit()) && shopper.trim_start_matches('0') != "";
+    let is_id = shopper.bytes().all(|digit| digit.is_ascii_digit()) && !shopper.trim_start_matches('0').is_empty();
     let record = OrderRecord {
         number: match number.starts_with('#') {
             true => number,
