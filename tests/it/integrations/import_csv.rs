@@ -387,8 +387,7 @@ async fn a_file_that_fits_no_export_is_refused_with_what_was_looked_for() {
         let file = file(bytes);
         let fault = try_import(&app, file.path().to_owned(), Mode::Store)
             .await
-            .err()
-            .expect("refused");
+            .expect_err("refused");
         assert!(fault.to_string().contains(part), "{fault}");
     }
     let path = fixture("shopify_orders");
@@ -400,7 +399,7 @@ async fn a_file_that_fits_no_export_is_refused_with_what_was_looked_for() {
         Mode::Store,
     )
     .await;
-    assert!(wrong.err().expect("refused").to_string().contains("WooCommerce"));
+    assert!(wrong.expect_err("refused").to_string().contains("WooCommerce"));
 }
 
 #[tokio::test]
