@@ -7,6 +7,7 @@ use crate::{
     integrations::{
         crm,
         payments::{self, Purpose},
+        platform::Ability,
         platform_effects::{self, Effect},
         webhook_delivery,
     },
@@ -46,6 +47,9 @@ pub(super) async fn queue_follow_ups(
                     platform_effects::queue(tx, (target.proposal, position), order, effect, now).await?;
                 }
             }
+            (Change::Lines { .. }, Some((order, _))) => {
+                platform_effects::queue(tx, (target.proposal, position), order, Effect::Items, now).await?;
+            }
             (Change::OrderAddress { .. }, Some((order, _))) => {
                 platform_effects::queue(tx, (target.proposal, position), order, Effect::Address, now).await?;
             }
@@ -60,6 +64,15 @@ pub(super) async fn queue_follow_ups(
         }
     }
     Ok(())
+}
+
+/// What a platform must be able to do for a change; none where each can.
+pub(super) fn ability_for(change: &Change) -> Option<Ability> {
+    match change {
+        Change::Lines { .. } => Some(Ability::ItemChanges),
+        Change::Return { .. } | Change::Exchange { .. } => Some(Ability::Returns),
+        _ => None,
+    }
 }
 
 /// What the money of an order's proposal is moved for; none where there is no order.

@@ -85,6 +85,18 @@ impl Plan {
         }
     }
 
+    /// Adds a row to what a decider is shown, in each language.
+    pub(super) fn with_row(mut self, label: TextKey, value: TextKey) -> Self {
+        for (language, rows) in &mut self.details {
+            rows.push(Detail {
+                label: label.in_language(*language),
+                before: None,
+                after: Some(value.in_language(*language)),
+            });
+        }
+        self
+    }
+
     /// The plan sends goods of this value for others.
     pub fn sending(mut self, goods: Money) -> Self {
         self.goods = Some(goods);

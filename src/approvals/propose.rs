@@ -6,13 +6,14 @@ use sha2::{Digest, Sha256};
 use sqlx::types::Json;
 
 use super::{
-    Awaiting, Plan, ProposalView, State, list,
+    Awaiting, Plan, ProposalView, State, effects, list,
     policy::{self, Policy, Route},
 };
 use crate::{
     identity::Shopper,
     ids::{ConversationId, OrderId, ProposalId, TurnId},
-    integrations::webhook_delivery,
+    integrations::{platform_effects, webhook_delivery},
+    language::TextKey,
     mail::{self, Mail},
     tenancy::{
         Tx, Web,
@@ -49,7 +50,7 @@ pub enum ProposeError {
 }
 
 /// Stores the proposal, or finds the open one that asks for the same. The caller commits.
-pub async fn propose(tx: &mut Tx<Web>, asked: ProposalRequest<'_>) -> Result<ProposalView, ProposeError> {
+pub async fn propose(tx: &mut Tx<Web>, mut asked: ProposalRequest<'_>) -> Result<ProposalView, ProposeError> {
     let policy = policy::load(tx, asked.tool, asked.default_policy).await?;
     let route = policy::route(&policy, &asked.plan, account_days(tx, &asked).await?);
     let (awaiting, deciders) = match route {
@@ -60,6 +61,11 @@ pub async fn propose(tx: &mut Tx<Web>, asked: ProposalRequest<'_>) -> Result<Pro
     };
     if let Some(open) = open_twin(tx, &asked).await? {
         return Ok(open);
+    }
+    if is_left_to_staff(tx, &asked.plan).await? {
+        asked.plan = asked
+            .plan
+            .with_row(TextKey("detail-at-the-shop"), TextKey("detail-by-hand"));
     }
     let id = ProposalId::new();
     let order = asked.plan.order.as_ref();
@@ -129,6 +135,17 @@ pub async fn propose(tx: &mut Tx<Web>, asked: ProposalRequest<'_>) -> Result<Pro
     )
     .await?;
     list::get(tx, id).await?.ok_or(ProposeError::TooManyOpen)
+}
+
+/// Whether the plan has a change that the shop's platform cannot make: whoever decides must know that people make it there.
+async fn is_left_to_staff(tx: &mut Tx<Web>, plan: &Plan) -> Result<bool, sqlx::Error> {
+    let Some(order) = &plan.order else { return Ok(false) };
+    for ability in plan.changes.iter().filter_map(effects::ability_for) {
+        if platform_effects::is_left_to_staff(tx, order.id, ability).await? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Approves the proposal by policy. False when the policy's limits are used up: a database function checks them and decides in one step.

@@ -94,8 +94,12 @@ enum Command {
         /// The store's slug.
         #[arg(long)]
         tenant: String,
-        #[arg(long, value_enum, default_value = "jsonl")]
-        format: import::Format,
+        /// Without it, `csv` for a file whose name ends in .csv, else `jsonl`.
+        #[arg(long, value_enum)]
+        format: Option<import::Format>,
+        /// Store nothing, and say what would be new, changed, unchanged, skipped and rejected.
+        #[arg(long)]
+        dry_run: bool,
         /// A file, `-` for standard input, or with `--format retail` a folder.
         path: PathBuf,
     },
@@ -277,23 +281,19 @@ async fn dispatch(command: Command) -> Result<(), CliError> {
         Command::Import {
             tenant: slug,
             format,
+            dry_run,
             path,
         } => {
             let pools = pools()?;
             let store = tenant(&pools, &slug).await?;
-            let report = import::from_path(&pools.executor, &store, format, path).await?;
-            for (line, reason) in &report.rejected {
-                eprintln!("line {line}: {reason}");
-            }
-            say(format_args!(
-                "{} products, {} shoppers, {} orders imported",
-                report.products, report.shoppers, report.orders
-            ))?;
-            if report.rejected.is_empty() {
-                Ok(())
+            let format = format.unwrap_or_else(|| import::Format::of(&path));
+            let mode = if dry_run {
+                import::Mode::DryRun
             } else {
-                Err(CliError::Rejected(report.rejected.len()))
-            }
+                import::Mode::Store
+            };
+            let report = import::from_path(&pools.executor, &store, format, path, mode).await?;
+            report.print(mode)
         }
         Command::ImportHelp { tenant: slug, folder } => {
             let pools = pools()?;

@@ -283,6 +283,8 @@ pub enum Ability {
     Coupons,
     /// Percent coupons with an upper limit.
     CappedCoupons,
+    /// Other items in an order that was placed.
+    ItemChanges,
 }
 
 pub(super) trait Platform: Sync {

@@ -37,6 +37,8 @@ pub enum Effect {
     },
     /// Creates the proposal's coupon.
     Coupon,
+    /// Other items: no platform takes them yet, so a person makes the change there.
+    Items,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -127,6 +129,7 @@ pub(super) async fn send(
     };
     match queued.effect {
         Effect::Refund { movement } => refund(client, keyring, claimed, (queued.order, movement), now).await,
+        Effect::Items => Ok(Sent::Never(BY_HAND.into())),
         Effect::Coupon => coupon(client, keyring, claimed, queued.proposal, now).await,
         _ => {
             let key = claimed.key.clone();
@@ -146,6 +149,9 @@ pub(super) async fn send(
         }
     }
 }
+
+/// The failed delivery is the task: staff see it, make the change at the shop and drop it.
+const BY_HAND: &str = "the shop's platform cannot do this: make the change there by hand, then drop this delivery";
 
 const TAKEN_AWAY: Sent = Sent::Dropped("the shop was taken away");
 
@@ -330,6 +336,18 @@ async fn coupon(
             .await?;
     }
     Ok(sent)
+}
+
+/// Whether a change of an order that the platform knows needs an ability that it lacks: then staff make it there.
+pub async fn is_left_to_staff<R: Role>(tx: &mut Tx<R>, order: OrderId, ability: Ability) -> Result<bool, sqlx::Error> {
+    let is_known = sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM orders WHERE tenant_id = $1 AND id = $2 AND reference IS NOT NULL) AS "known!""#,
+        tx.tenant_id().as_uuid(),
+        order.as_uuid()
+    )
+    .fetch_one(&mut **tx)
+    .await?;
+    Ok(is_known && !can(tx, ability).await?)
 }
 
 /// Whether the store's platform has an ability; true where there is no platform, whose limits would matter.

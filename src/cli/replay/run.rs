@@ -43,7 +43,7 @@ impl Sandbox {
         let pools = tenancy::connect(&settings);
         let (tenant, key) = tenancy::create(&pools.executor, SLUG, "Replay", "USD".parse()?).await?;
         tenancy::use_demo_payments(&pools.executor, tenant.id).await?;
-        let report = import::from_path(&pools.executor, &tenant, format, store).await?;
+        let report = import::from_path(&pools.executor, &tenant, format, store, import::Mode::Store).await?;
         if !report.rejected.is_empty() {
             return Err(CliError::Rejected(report.rejected.len()));
         }

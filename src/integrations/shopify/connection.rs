@@ -64,6 +64,8 @@ impl Platform for Shopify {
             Ability::Returns | Ability::Coupons => true,
             // A basic discount code takes its percents off without a limit.
             Ability::CappedCoupons => false,
+            // Shopify has order editing, which asks the customer to pay the difference there: here it is settled by the ledger.
+            Ability::ItemChanges => false,
         }
     }
 

@@ -3,6 +3,7 @@
 mod deliveries;
 mod fakes;
 mod import;
+mod import_csv;
 mod incoming_webhooks;
 mod integration_target;
 mod replay;

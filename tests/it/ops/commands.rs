@@ -126,6 +126,14 @@ async fn a_store_is_set_up_by_commands_alone() {
         !ok && said == "0 products, 1 shoppers, 1 orders imported" && error.contains("line 2: not a record"),
         "{said} {error}"
     );
+    let (ok, said, error) = command(&["import", "--tenant", "corner", "--dry-run", "-"], &lines.join("\n"));
+    let unchanged = "shoppers: 0 new, 0 changed, 1 unchanged, 0 skipped, 0 rejected\n\
+        orders: 0 new, 0 changed, 1 unchanged, 0 skipped, 0 rejected\n\
+        nothing was stored: this was a dry run";
+    assert!(
+        !ok && said == unchanged && error.contains("line 2: not a record"),
+        "{said} {error}"
+    );
     for (arguments, input, expected) in [
         (
             &["shopper", "set-password", "--tenant", "corner", "kim"][..],
