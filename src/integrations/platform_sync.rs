@@ -30,7 +30,7 @@ use crate::{
 /// How long before the last run's beginning a run looks for changes: clocks differ, and what is changing just then may be shown late.
 const OVERLAP: chrono::Duration = chrono::Duration::minutes(10);
 /// How long a run belongs to its runner after a page.
-const LEASE: chrono::Duration = chrono::Duration::minutes(2);
+const LEASE: chrono::Duration = chrono::Duration::minutes(5);
 /// How old a finished run is when the next begins.
 pub const RUN_EVERY: chrono::Duration = chrono::Duration::hours(24);
 /// How often a page is tried when the platform is busy.

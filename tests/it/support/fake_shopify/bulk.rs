@@ -1,6 +1,9 @@
 //! Bulk operations: one query over everything, whose answer is a file of lines of JSON.
 
-use std::cell::RefCell;
+use std::{
+    cell::RefCell,
+    sync::{Arc, OnceLock},
+};
 
 use serde_json::{Map, Value, json};
 
@@ -70,6 +73,8 @@ struct File {
     /// The last object at the root that was executed, and whether it was the last of all.
     after: Option<(i64, u64)>,
     is_whole: bool,
+    /// The bytes of the lines, once somebody has read them.
+    bytes: OnceLock<Arc<Vec<u8>>>,
 }
 
 impl Operation {
@@ -209,7 +214,7 @@ impl World {
             .collect()
     }
 
-    pub(super) fn bulk_file(&self, number: &str) -> Option<Vec<u8>> {
+    pub(super) fn bulk_file(&self, number: &str) -> Option<Arc<Vec<u8>>> {
         let id = format!("gid://shopify/BulkOperation/{number}");
         let file = self
             .bulk
@@ -218,7 +223,10 @@ impl World {
             .find(|known| known.id == id)?
             .file
             .as_ref()?;
-        Some(file.lines.iter().flat_map(|line| line.bytes().chain(*b"\n")).collect())
+        let bytes = file
+            .bytes
+            .get_or_init(|| Arc::new((file.lines.join("\n") + "\n").into_bytes()));
+        Some(bytes.clone())
     }
 }
 
