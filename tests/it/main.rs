@@ -7,6 +7,7 @@ mod support;
 mod approvals;
 mod browser;
 mod chat;
+mod conformance;
 mod identity;
 mod integrations;
 mod laws;

@@ -121,6 +121,13 @@ impl World {
         Kind::Customer.gid(id)
     }
 
+    /// The customer with this address, if there is one.
+    pub fn customer_with_email(&self, email: &str) -> Option<String> {
+        let known = self.stored.iter().filter(|((kind, _), _)| *kind == Kind::Customer);
+        let mut with_email = known.filter(|(_, customer)| customer["email"] == email);
+        with_email.next().map(|((_, id), _)| Kind::Customer.gid(*id))
+    }
+
     /// Adds a product of these fields and returns its id. Its `variants` may have only a `title`, a `price` and an `inventoryQuantity`.
     pub fn add_product(&mut self, changes: Value) -> String {
         let id = self.new_id();
