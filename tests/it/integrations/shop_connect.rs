@@ -279,7 +279,14 @@ impl Connected {
                 .fetch_all(&mut self.app.superuser().await)
                 .await
                 .expect("deliveries");
-        println!("{:?}", self.shop.books(|b| b.calls.iter().map(|c| (c.operation.clone(), c.variables.clone(), c.errors.clone())).collect::<Vec<_>>()));
+        println!(
+            "{:?}",
+            self.shop.books(|b| b
+                .calls
+                .iter()
+                .map(|c| (c.operation.clone(), c.variables.clone(), c.errors.clone()))
+                .collect::<Vec<_>>())
+        );
         assert_eq!(failed, [] as [Option<String>; 0]);
     }
 
