@@ -48,7 +48,8 @@ pub struct World {
     generated: Generated,
     stored: BTreeMap<(Kind, u64), Value>,
     last_id: u64,
-    next_number: u64,
+    /// The number of the next order.
+    pub next_number: u64,
 }
 
 /// How a list is sorted. All are numbers, so that a cursor is a number and an id.
