@@ -29,12 +29,14 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum ShopPlatform {
     Shopify,
+    Woocommerce,
 }
 
 impl ShopPlatform {
     fn kind(self) -> Kind {
         match self {
             Self::Shopify => Kind::Shopify,
+            Self::Woocommerce => Kind::Woocommerce,
         }
     }
 
@@ -42,6 +44,7 @@ impl ShopPlatform {
     fn asks_for(self) -> (&'static str, &'static str) {
         match self {
             Self::Shopify => ("Admin API access token (shpat_…)", "API secret key of the app"),
+            Self::Woocommerce => ("REST API key (ck_…:cs_…)", "secret of the webhooks"),
         }
     }
 }
@@ -53,7 +56,7 @@ pub struct Options {
     /// The store's slug here.
     #[arg(long, alias = "tenant")]
     store: String,
-    /// The shop: NAME.myshopify.com. Left out, the shop that the store is connected with already.
+    /// The shop: NAME.myshopify.com, or the address of a WooCommerce site. Left out, the shop that the store is connected with already.
     #[arg(long)]
     shop: Option<String>,
     /// Only connect: the worker fetches the history.

@@ -36,7 +36,7 @@ pub async fn collect(
     now: DateTime<Utc>,
 ) -> Result<Provider, LedgerError> {
     let (order, direction) = (purpose.order, Direction::In);
-    let (method, provider) = ledger::provider_for(tx, purpose.shopper, (order, method), direction, amount)
+    let (method, provider) = ledger::provider_for(tx, purpose.shopper, (order, method), (direction, amount), false)
         .await?
         .ok_or(LedgerError::NotCovered)?;
     let provider = able(provider, amount);
@@ -66,9 +66,11 @@ pub async fn pay_out(
     now: DateTime<Utc>,
 ) -> Result<(), LedgerError> {
     let (order, direction) = (purpose.order, Direction::Out);
-    let (method, provider) = ledger::provider_for(tx, purpose.shopper, (order, method), direction, amount)
-        .await?
-        .ok_or(LedgerError::NotCovered)?;
+    let at_platform = platform_effects::knows(tx, order).await?;
+    let (method, provider) =
+        ledger::provider_for(tx, purpose.shopper, (order, method), (direction, amount), at_platform)
+            .await?
+            .ok_or(LedgerError::NotCovered)?;
     let provider = able(provider, amount);
     for movement in ledger::request_out(tx, (order, method), amount, provider, purpose.proposal, now).await? {
         hand_over(tx, movement, now).await?;

@@ -20,6 +20,7 @@ use super::{
     outbound_http,
 };
 use crate::{
+    ids::MovementId,
     jobs::outbox::Sent,
     keyring::Keyring,
     money::Currency,
@@ -30,6 +31,13 @@ use crate::{
 /// What the key of a refund at the platform begins with; the movement's id follows. The key stands with the refund at the platform, by which
 /// its events about it are recognised.
 pub(super) const REFUND_KEY: &str = "shop_refund:";
+
+/// The movement and the attempt of a refund at the platform, by its key; none where it is not ours.
+pub(super) fn refund_of_key(key: &str) -> Option<(MovementId, i32)> {
+    let key = key.strip_prefix(REFUND_KEY)?;
+    let (movement, attempt) = key.split_once(':').unwrap_or((key, "0"));
+    Some((movement.parse().ok()?, attempt.parse().ok()?))
+}
 
 /// A kind of record that is fetched from a platform. Products come first, because orders name them, then customers, then their orders.
 #[derive(
@@ -63,20 +71,28 @@ pub struct Connection {
     pub secret: SecretString,
 }
 
-/// The platform that a store is connected with; none where it has none. Of several the one that was added last counts.
+/// The kind of platform that a store is connected with; none where it has none. Of several the one that was added last counts.
+pub(super) async fn kind<R: Role>(tx: &mut Tx<R>) -> Result<Option<Kind>, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"SELECT kind AS "kind: Kind" FROM integrations WHERE tenant_id = $1 AND is_platform AND revoked_at IS NULL
+        ORDER BY created_at DESC, id DESC LIMIT 1"#,
+        tx.tenant_id().as_uuid()
+    )
+    .fetch_optional(&mut **tx)
+    .await
+}
+
+/// The platform that a store is connected with; none where it has none.
 pub async fn connection<R: Role>(tx: &mut Tx<R>, keyring: &Keyring) -> Result<Option<Connection>, sqlx::Error> {
-    for kind in Kind::PLATFORMS {
-        if let Some(credential) = credentials::of(tx, keyring, kind).await?.into_iter().next()
-            && let Some(url) = credential.url.as_deref().and_then(|url| Url::parse(url).ok())
-        {
-            return Ok(Some(Connection {
-                kind,
-                url,
-                secret: credential.secret,
-            }));
-        }
-    }
-    Ok(None)
+    let Some(kind) = kind(tx).await? else { return Ok(None) };
+    let credential = credentials::of(tx, keyring, kind).await?.into_iter().next();
+    Ok(credential.and_then(|credential| {
+        Some(Connection {
+            kind,
+            url: Url::parse(credential.url.as_deref()?).ok()?,
+            secret: credential.secret,
+        })
+    }))
 }
 
 /// A platform's API with the credentials of one store.
@@ -295,6 +311,9 @@ pub(super) trait Platform: Sync {
     fn topic(&self, entity: Entity) -> &'static str;
 
     fn can(&self, ability: Ability) -> bool;
+
+    /// Whether an order with this reference is one of this platform's, by its form.
+    fn knows(&self, reference: &str) -> bool;
 
     /// The address of the API, by the shop's name or address as people know it; none where it is neither.
     fn api_url(&self, shop: &str) -> Option<String>;

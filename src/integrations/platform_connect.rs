@@ -18,7 +18,7 @@ use crate::{
 pub enum ConnectError {
     #[error("these are no credentials of a shop's platform")]
     NoPlatform,
-    #[error("the app lacks these permissions: {}; add them where you created it, install it again, and repeat this command", .0.join(", "))]
+    #[error("the credentials lack these permissions: {}; add them at the shop, where you made the credentials, and repeat this command", .0.join(", "))]
     MissingScopes(Vec<String>),
     #[error(transparent)]
     Platform(#[from] PlatformError),
@@ -35,7 +35,7 @@ pub struct Connect<'a> {
     pub client: &'a reqwest::Client,
     pub store: &'a Tenant,
     pub connection: Connection,
-    /// Verifies the platform's events.
+    /// Verifies the platform's events. One that is stored already is kept where we choose it.
     pub webhook_secret: SecretString,
     /// The address of this server that the platform reaches, or none where it cannot: then no events come.
     pub public_url: Option<&'a str>,
@@ -73,9 +73,18 @@ pub async fn connect(connect: Connect<'_>, now: DateTime<Utc>) -> Result<Connect
     }
     let mut tx = connect.pool.begin(Scope::tenant(connect.store.id)).await?;
     let url = connect.connection.url.as_str();
+    let of_webhooks = vendors::of(platform.source()).secrets();
+    let webhook_secret = match platform.takes_our_secret() {
+        true => credentials::of(&mut tx, connect.keyring, of_webhooks)
+            .await?
+            .into_iter()
+            .next(),
+        false => None,
+    };
+    let webhook_secret = webhook_secret.map_or(connect.webhook_secret, |known| known.secret);
     let secrets = [
         (connect.connection.kind, Some(url), &connect.connection.secret),
-        (vendors::of(platform.source()).secrets(), None, &connect.webhook_secret),
+        (of_webhooks, None, &webhook_secret),
     ];
     for (kind, url, secret) in secrets {
         let known = credentials::of(&mut tx, connect.keyring, kind).await?;
@@ -99,9 +108,7 @@ pub async fn connect(connect: Connect<'_>, now: DateTime<Utc>) -> Result<Connect
         (Some(public_url), Some(key)) => {
             let source = serde_json::to_value(platform.source()).unwrap_or_default();
             let address = format!("{public_url}/v1/webhooks/{key}/{}", source.as_str().unwrap_or_default());
-            let added = platform
-                .register_webhooks(&api, &address, &connect.webhook_secret)
-                .await?;
+            let added = platform.register_webhooks(&api, &address, &webhook_secret).await?;
             Some((address, added))
         }
         _ => None,

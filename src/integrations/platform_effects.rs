@@ -48,6 +48,21 @@ struct Queued {
     effect: Effect,
 }
 
+/// Whether the order is one of the platform that the store is connected with. One of a platform that the store has left is not.
+pub async fn knows(tx: &mut Tx<Executor>, order: OrderId) -> Result<bool, sqlx::Error> {
+    let Some(platform) = platform::kind(tx).await?.and_then(vendors::platform) else {
+        return Ok(false);
+    };
+    let reference = sqlx::query_scalar!(
+        r#"SELECT reference AS "reference!" FROM orders WHERE tenant_id = $1 AND id = $2 AND reference IS NOT NULL"#,
+        tx.tenant_id().as_uuid(),
+        order.as_uuid()
+    )
+    .fetch_optional(&mut **tx)
+    .await?;
+    Ok(reference.is_some_and(|reference| platform.knows(&reference)))
+}
+
 /// Queues a change of an order, if the store has a platform that knows the order.
 pub async fn queue(
     tx: &mut Tx<Executor>,
@@ -56,15 +71,7 @@ pub async fn queue(
     effect: Effect,
     now: DateTime<Utc>,
 ) -> Result<(), sqlx::Error> {
-    let is_known = sqlx::query_scalar!(
-        r#"SELECT EXISTS (SELECT FROM orders WHERE tenant_id = $1 AND id = $2 AND reference IS NOT NULL)
-            AND EXISTS (SELECT FROM integrations WHERE tenant_id = $1 AND is_platform AND revoked_at IS NULL) AS "known!""#,
-        tx.tenant_id().as_uuid(),
-        order.as_uuid()
-    )
-    .fetch_one(&mut **tx)
-    .await?;
-    if !is_known {
+    if !knows(tx, order).await? {
         return Ok(());
     }
     let queued = Queued {
@@ -217,6 +224,12 @@ async fn perform(
         Operation::Coupon { .. } => !platform.can(Ability::Coupons),
         _ => false,
     };
+    // Connected with another platform since the change was queued.
+    if !order.is_empty() && !platform.knows(order) {
+        return Ok(Sent::Never(
+            "the order is not of the platform that the store is connected with".into(),
+        ));
+    }
     if is_missing {
         return Ok(Sent::Never("the shop's platform cannot do it".into()));
     }
@@ -352,13 +365,7 @@ pub async fn is_left_to_staff<R: Role>(tx: &mut Tx<R>, order: OrderId, ability: 
 
 /// Whether the store's platform has an ability; true where there is no platform, whose limits would matter.
 pub async fn can<R: Role>(tx: &mut Tx<R>, ability: Ability) -> Result<bool, sqlx::Error> {
-    let kind = sqlx::query_scalar!(
-        r#"SELECT kind AS "kind: super::credentials::Kind" FROM integrations WHERE tenant_id = $1 AND is_platform AND revoked_at IS NULL
-        ORDER BY created_at DESC, id DESC LIMIT 1"#,
-        tx.tenant_id().as_uuid()
-    )
-    .fetch_optional(&mut **tx)
-    .await?;
+    let kind = platform::kind(tx).await?;
     Ok(kind
         .and_then(vendors::platform)
         .is_none_or(|platform| platform.can(ability)))

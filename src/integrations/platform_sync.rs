@@ -23,7 +23,10 @@ use crate::{
     clock::Clock,
     ids::TenantId,
     keyring::Keyring,
-    store::upsert::UpsertError,
+    store::{
+        records::{Record, VariantRecord},
+        upsert::{self, UpsertError},
+    },
     tenancy::{self, Executor, Pool, Role, Scope, Tenant, Tx},
 };
 
@@ -352,7 +355,17 @@ impl Sync<'_> {
                 id,
                 version,
                 records,
-            } => (kind, id, version, records),
+            } => (kind, id, version, Records::Of(records)),
+            Meaning::Variant {
+                product,
+                variant,
+                version,
+            } => (
+                "product",
+                variant.id.clone(),
+                version,
+                Records::Variant(product, variant),
+            ),
             Meaning::Unreadable(reason) => {
                 self.set_aside(tx, platform, topic, body, &reason, now).await?;
                 return Ok(Stored::Failed);
@@ -364,8 +377,18 @@ impl Sync<'_> {
             sqlx::query("RELEASE SAVEPOINT record").execute(&mut **tx).await?;
             return Ok(Stored::Known);
         }
-        match incoming_events::store_records(tx, store, &records).await {
-            Ok(_) => {
+        let stored = match &records {
+            Records::Of(records) => incoming_events::store_records(tx, store, records).await.map(|_| true),
+            Records::Variant(product, variant) => upsert::variant(tx, store, product, variant).await,
+        };
+        match stored {
+            Ok(false) => {
+                sqlx::query("ROLLBACK TO SAVEPOINT record").execute(&mut **tx).await?;
+                self.set_aside(tx, platform, topic, body, "there is no such product", now)
+                    .await?;
+                Ok(Stored::Failed)
+            }
+            Ok(true) => {
                 sqlx::query("RELEASE SAVEPOINT record").execute(&mut **tx).await?;
                 Ok(Stored::Changed)
             }
@@ -396,6 +419,13 @@ impl Sync<'_> {
         let event = format!("fetched:{}", hex::encode(Sha256::digest(text.as_bytes())));
         incoming_webhooks::set_aside(tx, (platform.source(), &event), topic, body, reason, now).await
     }
+}
+
+/// What a record is stored as.
+enum Records {
+    Of(Vec<Record>),
+    /// A variant of the product, which is known by its id at the platform.
+    Variant(String, VariantRecord),
 }
 
 enum Stored {

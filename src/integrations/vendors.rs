@@ -26,6 +26,7 @@ pub(super) fn of(source: Source) -> &'static dyn EventSource {
 pub(super) fn platform(kind: Kind) -> Option<&'static dyn Platform> {
     match kind {
         Kind::Shopify => Some(&Shopify),
+        Kind::Woocommerce => Some(&Woocommerce),
         _ => None,
     }
 }

@@ -295,20 +295,18 @@ pub async fn staff_tasks<R: Role>(
 
 /// Who can move money to or from a method for an order.
 ///
-/// Stripe, where it knows the payment or can charge the method; the platform, for refunds of its orders; the demo's provider, in a demo
-/// store; otherwise the store's staff.
+/// Stripe, where it knows the payment or can charge the method; the platform, for refunds of its orders (`at_platform`); the demo's provider,
+/// in a demo store; otherwise the store's staff.
 pub async fn provider_for(
     tx: &mut Tx<Executor>,
     shopper: ShopperId,
     (order, external_id): (OrderId, &str),
-    direction: Direction,
-    amount: Money,
+    (direction, amount): (Direction, Money),
+    at_platform: bool,
 ) -> Result<Option<(PaymentMethodId, Provider)>, sqlx::Error> {
     let known = sqlx::query!(
         r#"SELECT m.id AS "id: PaymentMethodId", m.kind = 'gift_card' AS "gift_card!", t.demo_payments,
             EXISTS (SELECT FROM integrations i WHERE i.tenant_id = m.tenant_id AND i.kind = 'stripe' AND i.revoked_at IS NULL) AS "stripe!",
-            EXISTS (SELECT FROM integrations i WHERE i.tenant_id = m.tenant_id AND i.is_platform AND i.revoked_at IS NULL)
-                AND EXISTS (SELECT FROM orders o WHERE o.tenant_id = m.tenant_id AND o.id = $2 AND o.reference IS NOT NULL) AS "platform!",
             (SELECT coalesce(sum(p.left_minor), 0)::bigint FROM order_payments p WHERE p.tenant_id = m.tenant_id AND p.order_id = $2
                 AND p.payment_method_id = m.id AND p.kind = 'payment' AND p.reference IS NOT NULL) AS "refundable!"
         FROM payment_methods m JOIN tenants t USING (tenant_id) WHERE m.tenant_id = $3 AND m.external_id = $1 AND m.shopper_id = $4"#,
@@ -322,7 +320,7 @@ pub async fn provider_for(
     let Some(known) = known else { return Ok(None) };
     let provider = match direction {
         Direction::Out if known.stripe && known.refundable >= amount.minor => Provider::Stripe,
-        Direction::Out if known.platform && !known.gift_card => Provider::Platform,
+        Direction::Out if at_platform && !known.gift_card => Provider::Platform,
         Direction::In if known.stripe && !known.gift_card => Provider::Stripe,
         _ if known.demo_payments => Provider::Demo,
         _ => Provider::Staff,

@@ -69,6 +69,10 @@ impl Platform for Shopify {
         }
     }
 
+    fn knows(&self, reference: &str) -> bool {
+        reference.starts_with("gid://shopify/")
+    }
+
     /// `acme` and `acme.myshopify.com` are names of the same shop. A whole address is taken as it is, for proxies and tests.
     fn api_url(&self, shop: &str) -> Option<String> {
         let base = if shop.contains("://") {

@@ -10,7 +10,7 @@ use crate::{
     ids::MovementId,
     integrations::{
         json_fields::{amount, list, signed_amount, text},
-        platform::REFUND_KEY,
+        platform::refund_of_key,
     },
 };
 
@@ -109,9 +109,7 @@ pub(super) fn has_status(transaction: &Value, statuses: &[&str]) -> bool {
 
 /// The movement and the attempt of a refund that was made for us.
 fn of_ours(refund: &Value) -> Option<(MovementId, i32)> {
-    let key = refund["note"].as_str()?.strip_prefix(REFUND_KEY)?;
-    let (movement, attempt) = key.split_once(':').unwrap_or((key, "0"));
-    Some((movement.parse().ok()?, attempt.parse().ok()?))
+    refund_of_key(refund["note"].as_str()?)
 }
 
 /// The same of one that failed.

@@ -11,6 +11,9 @@ use crate::{
     store::Address,
 };
 
+/// What the reference of an order begins with.
+const REFERENCE: &str = "woocommerce:";
+
 /// An id; none when it is 0, which stands for "none": of a guest, or of a line whose product was deleted.
 pub(super) fn id(value: &Value) -> Option<String> {
     line(value, 100).filter(|id| id != "0")
@@ -18,7 +21,14 @@ pub(super) fn id(value: &Value) -> Option<String> {
 
 /// What an order is known by here. Ids of WooCommerce are small numbers, so the name of the platform stands before them.
 pub(super) fn order_reference(order: &str) -> String {
-    format!("woocommerce:{order}")
+    format!("{REFERENCE}{order}")
+}
+
+/// The id of the order with such a reference; none where it is another platform's.
+pub(super) fn order_of(reference: &str) -> Option<&str> {
+    let order = reference.strip_prefix(REFERENCE)?;
+    let is_id = !order.is_empty() && order.bytes().all(|byte| byte.is_ascii_digit());
+    is_id.then_some(order)
 }
 
 /// A time of one of the fields `…_gmt`, which end without a zone (woocommerce/woocommerce 13727).

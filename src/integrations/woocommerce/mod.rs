@@ -1,12 +1,16 @@
-//! WooCommerce: its webhooks come in. What is changed here is not changed there yet.
+//! WooCommerce: its webhooks come in, its history is fetched, and what is changed here is changed there.
 
 mod amounts;
 mod body;
+mod connection;
 mod customers;
+mod history;
 mod lines;
+mod operations;
 mod orders;
 mod parcels;
 mod products;
+mod rest;
 mod signature;
 mod topics;
 

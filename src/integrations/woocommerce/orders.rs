@@ -15,6 +15,7 @@ use crate::{
     integrations::{
         event_source::{Meaning, Outcome},
         json_fields::{list, text},
+        platform::refund_of_key,
     },
     money::{self, Currency},
     store::{
@@ -207,17 +208,17 @@ impl Order<'_> {
 
     /// What was paid, and each refund. Refunds of more than that were given for money that WooCommerce does not know of.
     fn payments(&self, notes: &mut Vec<String>) -> Vec<PaymentRecord> {
-        let payment = |kind, minor: i64| PaymentRecord {
+        let payment = |kind, minor: i64, movement| PaymentRecord {
             kind,
             amount: self.decimal(minor),
             payment_method: String::new(),
             reference: None,
-            movement: None,
+            movement,
         };
         let mut left = self.paid();
         let mut payments: Vec<PaymentRecord> = Some(left)
             .filter(|paid| *paid > 0)
-            .map(|paid| payment(PaymentKind::Payment, paid))
+            .map(|paid| payment(PaymentKind::Payment, paid, None))
             .into_iter()
             .collect();
         for refund in list(&self.body["refunds"]).iter().take(900) {
@@ -225,7 +226,9 @@ impl Order<'_> {
                 Some(0) => {}
                 Some(minor) if minor <= left => {
                     left -= minor;
-                    payments.push(payment(PaymentKind::Refund, minor));
+                    // The key of one that we asked for stands as its reason.
+                    let ours = refund["reason"].as_str().and_then(refund_of_key);
+                    payments.push(payment(PaymentKind::Refund, minor, ours.map(|(movement, _)| movement)));
                 }
                 Some(minor) => notes.push(format!(
                     "a refund of {} {} is more than what was paid and was not booked",

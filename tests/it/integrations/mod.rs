@@ -11,4 +11,5 @@ mod shop_connect;
 mod shopify_events;
 mod shopify_money;
 mod shopify_people;
+mod woocommerce_connect;
 mod woocommerce_events;

@@ -1,29 +1,21 @@
 //! `countersign connect` against a fake shop that speaks the platform's real API: the history comes in whole, wherever it is cut off; what a
 //! lost webhook left behind is mended; and what is approved here is done there, once.
 
-use std::{
-    collections::BTreeMap,
-    io::Write,
-    process::{Child, Command, Output, Stdio},
-    time::Duration,
-};
+use std::{collections::BTreeMap, process::Child};
 
 use chrono::Utc;
-use countersign::identity::{StaffRole, shoppers};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use crate::support::{
-    PASSWORD, TestApp, TestShopper,
+    TestApp, TestShopper,
     fake_shopify::{FakeShopify, ShopFault},
-    process::{SECRET_KEY, database_environment},
+    shop::{
+        app, approved, connect as run, fails, kill_when, last_message, order_count, sent, signed_in, succeeds,
+        succeeds_within,
+    },
     shopper::answer,
 };
-
-/// An app that may call the fake shop.
-async fn app() -> TestApp {
-    TestApp::start_with_settings(|settings| settings.outbound.allow_loopback = true).await
-}
 
 /// A shop whose clock is right, so that what changes from now on changed just now, and whose numbers are not those of the store's own orders.
 async fn shop() -> FakeShopify {
@@ -34,40 +26,8 @@ async fn shop() -> FakeShopify {
 
 /// Starts the command for the first store. With a shop it is connected, without one the fetch goes on.
 async fn connect(app: &TestApp, shop: Option<&FakeShopify>) -> Child {
-    let mut arguments = vec!["connect", "shopify", "--store", "one"];
-    if let Some(shop) = shop {
-        arguments.extend(["--shop", shop.url.as_str()]);
-    }
-    let mut child = Command::new(env!("CARGO_BIN_EXE_countersign"))
-        .args(arguments)
-        .envs(database_environment(app).await)
-        .env("SECRET_KEY", SECRET_KEY)
-        .env("PUBLIC_URL", &app.url)
-        .env("COUNTERSIGN_ALLOW_LOOPBACK_WEBHOOKS", "yes")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("starts");
-    let secrets = format!("{}\n{}\n", FakeShopify::TOKEN, FakeShopify::SECRET);
-    let _ = child.stdin.take().expect("a pipe").write_all(secrets.as_bytes());
-    child
-}
-
-async fn ended(child: Child) -> Output {
-    tokio::task::spawn_blocking(|| child.wait_with_output().expect("ends"))
-        .await
-        .expect("waits")
-}
-
-async fn succeeds(child: Child) -> String {
-    let output = ended(child).await;
-    let (out, err) = (
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr),
-    );
-    assert!(output.status.success(), "{out}{err}");
-    out.into_owned()
+    let url = shop.map(|shop| shop.url.as_str());
+    run(app, "shopify", url, &[FakeShopify::TOKEN, FakeShopify::SECRET]).await
 }
 
 const FETCHED: &str = "SELECT coalesce(sum(fetched), 0)::bigint FROM platform_syncs";
@@ -103,43 +63,19 @@ fn orders_there(shop: &FakeShopify) -> BTreeMap<String, (bool, i64)> {
 async fn the_history_comes_in_whole_although_the_command_is_killed_three_times() {
     let app = app().await;
     let shop = shop().await;
-    let count: u64 = std::env::var("CONNECT_ORDERS").map_or(1_500, |count| count.parse().expect("a number"));
+    let count = order_count();
     shop.world(|world| world.generate(count));
 
     // Killed while a file is prepared, in the middle of one kind of record, and in the middle of the last.
     let whole = count as i64;
     for until in [0, whole / 5, whole * 3 / 5] {
-        let mut child = connect(&app, Some(&shop)).await;
-        for _ in 0..6_000 {
-            let begun = "SELECT count(*) FROM platform_syncs";
-            if app.count(begun).await > 0 && app.count(FETCHED).await >= until {
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        child.kill().expect("killed");
-        child.wait().expect("gone");
+        let child = connect(&app, Some(&shop)).await;
+        kill_when(&app, child, FETCHED, until).await;
     }
     assert!(app.count(ORDERS).await < whole, "the command was killed before the end");
 
     let began = std::time::Instant::now();
-    let child = connect(&app, None).await;
-    let (pid, mut peak) = (child.id(), 0);
-    let last = tokio::spawn(ended(child));
-    while !last.is_finished() {
-        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
-        peak = peak.max(kib.unwrap_or(0) / 1024);
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    let output = last.await.expect("ends");
-    let out = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(
-        output.status.success(),
-        "{out}{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    let (out, peak) = succeeds_within(connect(&app, None).await).await;
     println!(
         "{count} orders, the last part in {:?}, {peak} MiB at most",
         began.elapsed()
@@ -181,12 +117,8 @@ async fn connecting_checks_the_permissions_and_registers_each_webhook_once() {
     let app = app().await;
     let shop = shop().await;
     shop.set_token("shpat_another");
-    let output = ended(connect(&app, Some(&shop)).await).await;
-    let error = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(
-        !output.status.success() && error.contains("does not take the credentials"),
-        "{error}"
-    );
+    let error = fails(connect(&app, Some(&shop)).await).await;
+    assert!(error.contains("does not take the credentials"), "{error}");
     assert_eq!(
         app.count("SELECT count(*) FROM integrations").await,
         0,
@@ -236,13 +168,7 @@ async fn connected() -> Connected {
         .expect("a name")
         .to_owned();
     let id = customer.rsplit('/').next().expect("an id");
-    shoppers::set_password(&app.pools.executor, &app.store.tenant, id, PASSWORD.into(), Utc::now())
-        .await
-        .expect("set");
-    let session = json!({ "email": "zoe@example.com", "password": PASSWORD });
-    let (status, opened) = answer(app.with_store_key("/v1/sessions", session)).await;
-    assert_eq!(status, StatusCode::CREATED, "{opened}");
-    let mia = TestShopper::with_token(&app, opened["token"].as_str().expect("a token"));
+    let mia = signed_in(&app, id, "zoe@example.com").await;
     Connected {
         app,
         shop,
@@ -254,38 +180,7 @@ async fn connected() -> Connected {
 
 impl Connected {
     async fn approved(&self, tool: &str, arguments: Value) -> Value {
-        let proposal = self.mia.propose(&self.app, tool, arguments).await;
-        assert_eq!(proposal["state"], "pending", "{proposal}");
-        let staff = self.app.staff("kim@store.example", StaffRole::Approver).await;
-        let (status, body) = staff.approve(&proposal).await;
-        assert_eq!(status, StatusCode::OK, "{body}");
-        self.mia.wait_until_ended(&proposal).await
-    }
-
-    /// Waits until nothing waits to be sent to the shop.
-    async fn sent(&self) {
-        for _ in 0..300 {
-            self.app.make_jobs_due().await;
-            let waiting = "SELECT count(*) FROM outbox WHERE channel = 'shop' AND state = 'queued'";
-            if self.app.count(waiting).await == 0 {
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-        let failed: Vec<Option<String>> =
-            sqlx::query_scalar("SELECT last_error FROM outbox WHERE channel = 'shop' AND state <> 'done'")
-                .fetch_all(&mut self.app.superuser().await)
-                .await
-                .expect("deliveries");
-        assert_eq!(failed, [] as [Option<String>; 0]);
-    }
-
-    async fn last_message(&self) -> String {
-        let (_, conversations) = self.mia.read("/v1/conversations").await;
-        conversations["conversations"][0]["last_message"]
-            .as_str()
-            .unwrap_or_default()
-            .to_owned()
+        approved(&self.app, &self.mia, tool, arguments).await
     }
 }
 
@@ -296,17 +191,11 @@ async fn a_coupon_is_created_at_the_shop_once_and_its_code_given_to_the_shopper(
     let coupon = json!({ "kind": "amount", "value": "5.00", "reason": "late delivery" });
     let ended = it.approved("create_coupon", coupon).await;
     assert_eq!(ended["state"], "executed");
-    it.sent().await;
+    sent(&it.app).await;
     let codes = it.shop.books(|books| books.discount_codes.clone());
     assert_eq!(codes.len(), 1);
     let code = codes[0].code.clone();
-    for _ in 0..200 {
-        if it.last_message().await.contains(&code) {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    let last = it.last_message().await;
+    let last = last_message(&it.mia, &code).await;
     assert!(last.contains("Your coupon is ready") && last.contains(&code), "{last}");
     assert_eq!(codes[0].input["usageLimit"], 1);
     // The first mail said that the request had arrived.
@@ -331,7 +220,7 @@ async fn a_cancelled_order_is_cancelled_and_refunded_at_the_shop_exactly_once() 
         )
         .await;
     assert_eq!(ended["state"], "executed");
-    it.sent().await;
+    sent(&it.app).await;
     it.shop.books(|books| {
         assert_eq!(books.cancelled.len(), 1);
         assert_eq!((books.cancelled[0].restock, books.cancelled[0].refund), (true, false));
@@ -384,7 +273,7 @@ async fn a_return_is_created_at_the_shop_with_its_goods() {
     let arguments = json!({ "order_number": it.number, "item_ids": [item], "payment_method_id": method });
     let ended = it.approved("return_items", arguments).await;
     assert_eq!(ended["state"], "executed");
-    it.sent().await;
+    sent(&it.app).await;
     it.shop.books(|books| {
         assert_eq!(books.returns.len(), 1, "{:?}", books.returns);
         assert_eq!(books.returns[0].lines[0]["quantity"], 1);

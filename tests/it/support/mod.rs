@@ -13,6 +13,7 @@ mod mailbox;
 pub mod process;
 pub mod python;
 pub mod recording_server;
+pub mod shop;
 pub mod shopper;
 pub mod staff;
 pub mod stripe_books;

@@ -301,6 +301,12 @@ async fn webhooks_are_subscribed_to_and_signed() {
         json!({ "id": order }).to_string()
     );
     let path = format!("webhooks/{}", made["id"]);
+    let (status, changed) = send(&store, Method::PUT, &path, json!({ "status": "paused", "secret": "t" })).await;
+    assert_eq!(
+        (status, &changed["status"], &changed["secret"]),
+        (StatusCode::OK, &json!("paused"), &Value::Null)
+    );
+    assert_eq!(store.books(|books| books.webhooks[0]["secret"].clone()), "t");
     assert_eq!(
         send(&store, Method::DELETE, &path, json!({})).await.0,
         StatusCode::NOT_IMPLEMENTED
@@ -312,6 +318,36 @@ async fn webhooks_are_subscribed_to_and_signed() {
         StatusCode::OK
     );
     assert!(store.books(|books| books.webhooks.is_empty()));
+}
+
+#[tokio::test]
+async fn keys_read_write_or_do_both() {
+    let (store, order) = store().await;
+    let path = format!("orders/{order}");
+    for (permissions, read, written) in [("read", 200, 401), ("write", 401, 200), ("read_write", 200, 200)] {
+        store.set_permissions(permissions);
+        let (reads, _) = get(&store, &path).await;
+        let (writes, _) = send(&store, Method::PUT, &path, json!({ "customer_note": "hello" })).await;
+        assert_eq!((reads.as_u16(), writes.as_u16()), (read, written), "{permissions}");
+    }
+}
+
+#[tokio::test]
+async fn an_offset_counts_in_place_of_a_page_and_what_is_removed_is_gone() {
+    let (store, order) = store().await;
+    store.world(|world| world.generate(20));
+    let ids = async |query: &str| {
+        let (_, found) = get(&store, &format!("orders?orderby=id&order=asc&{query}")).await;
+        let found = found.as_array().expect("a list").iter();
+        found
+            .map(|order| order["id"].as_u64().expect("an id"))
+            .collect::<Vec<_>>()
+    };
+    let generated: Vec<u64> = store.world(|world| world.generated_orders().collect());
+    assert_eq!(ids("offset=1&per_page=2").await, generated[..2]);
+    store.world(|world| world.remove(Kind::Order, order));
+    assert_eq!(ids("offset=1&per_page=2").await, generated[1..3]);
+    assert_eq!(get(&store, &format!("orders/{order}")).await.0, StatusCode::NOT_FOUND);
 }
 
 #[tokio::test]

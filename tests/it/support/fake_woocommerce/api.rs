@@ -84,6 +84,7 @@ pub(super) fn answer(world: &mut World, method: &str, path: &[&str], params: &Pa
             let found = world.books.webhooks.iter().cloned().map(writes::without_secret);
             page(found.collect(), params)
         }
+        ("PUT" | "POST", ["webhooks", _]) => writes::change_subscription(world, id, body),
         ("DELETE", ["webhooks", _]) => writes::unsubscribe(world, id, params),
         ("GET", ["settings", "general"]) => {
             let setting = |id: &str, value: &str| json!({ "id": id, "label": id, "type": "select", "value": value, "group_id": "general" });
@@ -134,7 +135,7 @@ fn of_order(objects: &[Value], order: u64) -> Vec<Value> {
         .collect()
 }
 
-/// The number of the page and how many objects it has.
+/// How many objects come before the page, and how many it has. An offset counts in place of a page's number.
 fn place(params: &Params) -> Result<(usize, usize), Answer> {
     let number = |name: &str, default: usize| {
         params
@@ -142,24 +143,23 @@ fn place(params: &Params) -> Result<(usize, usize), Answer> {
             .map_or(Some(default), |text| text.parse().ok())
             .unwrap_or_default()
     };
-    let (number, length) = (number("page", 1), number("per_page", 10));
-    match (number, length) {
+    match (number("page", 1), number("per_page", 10)) {
         (0, _) => Err(invalid("page", "page must be greater than or equal to 1")),
         (_, length) if !(1..=100).contains(&length) => Err(invalid(
             "per_page",
             "per_page must be between 1 (inclusive) and 100 (inclusive)",
         )),
-        place => Ok(place),
+        (page, length) => Ok((number("offset", (page - 1) * length), length)),
     }
 }
 
 fn page(all: Vec<Value>, params: &Params) -> Answer {
-    let (number, length) = match place(params) {
+    let (before, length) = match place(params) {
         Ok(place) => place,
         Err(answer) => return answer,
     };
     let pages = Some((all.len(), all.len().div_ceil(length)));
-    let shown: Vec<Value> = all.into_iter().skip((number - 1) * length).take(length).collect();
+    let shown: Vec<Value> = all.into_iter().skip(before).take(length).collect();
     Answer {
         status: 200,
         body: json!(shown),
@@ -168,7 +168,7 @@ fn page(all: Vec<Value>, params: &Params) -> Answer {
 }
 
 fn list(world: &World, kind: Kind, params: &Params) -> Answer {
-    let (number, length) = match place(params) {
+    let (before, length) = match place(params) {
         Ok(place) => place,
         Err(answer) => return answer,
     };
@@ -217,7 +217,7 @@ fn list(world: &World, kind: Kind, params: &Params) -> Answer {
         found.reverse();
     }
     let pages = Some((found.len(), found.len().div_ceil(length)));
-    let shown = found.into_iter().skip((number - 1) * length).take(length);
+    let shown = found.into_iter().skip(before).take(length);
     let shown: Vec<Value> = shown
         .map(|(id, _, _)| world.answered(world.get(kind, id).expect("listed")))
         .collect();

@@ -37,6 +37,7 @@ pub struct FakeWooCommerce {
 
 struct Shared {
     keys: Mutex<(String, String)>,
+    permissions: Mutex<&'static str>,
     world: Mutex<World>,
     /// Faults of the next calls; one with a text waits for a call whose method and path contain it, such as `POST orders`.
     faults: Mutex<Vec<(Option<String>, StoreFault)>>,
@@ -73,6 +74,7 @@ impl FakeWooCommerce {
         let (key, secret) = Self::KEYS;
         let shared = Arc::new(Shared {
             keys: Mutex::new((key.into(), secret.into())),
+            permissions: Mutex::new("read_write"),
             world: Mutex::new(World::new()),
             faults: Mutex::default(),
         });
@@ -111,6 +113,11 @@ impl FakeWooCommerce {
     /// The store revokes its keys and makes others.
     pub fn set_keys(&self, key: &str, secret: &str) {
         *self.shared.keys.lock().expect("no panic") = (key.into(), secret.into());
+    }
+
+    /// What the store's keys are good for: `read`, `write` or `read_write`, as at first.
+    pub fn set_permissions(&self, permissions: &'static str) {
+        *self.shared.permissions.lock().expect("no panic") = permissions;
     }
 
     /// The webhook of a topic, such as `order.updated`, about an object. It is up to the test to deliver it.
@@ -202,8 +209,14 @@ async fn call(
     let answer = {
         let mut world = shared.world.lock().expect("no panic");
         let parts: Vec<&str> = path.trim_end_matches('/').split('/').collect();
+        let permissions = *shared.permissions.lock().expect("no panic");
+        let needed = if method == Method::GET { "read" } else { "write" };
         let answer = match shared.knows(&headers, &params) {
-            true => api::answer(&mut world, method.as_str(), &parts, &params, &json),
+            true if permissions.contains(needed) => api::answer(&mut world, method.as_str(), &parts, &params, &json),
+            true => {
+                let message = format!("The API key provided does not have {needed} permissions.");
+                api::error(401, "woocommerce_rest_authentication_error", &message)
+            }
             false => api::error(401, "woocommerce_rest_cannot_view", "Sorry, you cannot list resources."),
         };
         let query = uri.query().unwrap_or_default().to_owned();

@@ -1,7 +1,7 @@
 //! The state of the fake store: orders, customers and products in the JSON of the REST API, with GMT times only; the times of the store's own
 //! timezone are added when an object is answered. Generated objects are stored once they are changed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Duration, NaiveDateTime, Utc};
 use serde_json::{Value, json};
@@ -24,6 +24,7 @@ pub struct World {
     pub books: Books,
     generated: u64,
     stored: BTreeMap<(Kind, u64), Value>,
+    removed: BTreeSet<(Kind, u64)>,
     last_id: u64,
 }
 
@@ -41,6 +42,7 @@ impl World {
             books: Books::default(),
             generated: 0,
             stored: BTreeMap::new(),
+            removed: BTreeSet::new(),
             last_id: 0,
         }
     }
@@ -134,12 +136,18 @@ impl World {
         self.stored.insert((kind, id), object);
     }
 
+    /// Takes an object away, as when it is put into the bin.
+    pub fn remove(&mut self, kind: Kind, id: u64) {
+        self.removed.insert((kind, id));
+    }
+
     pub fn touch(&mut self, kind: Kind, id: u64) {
         self.edit(kind, id, json!({}));
     }
 
     pub fn get(&self, kind: Kind, id: u64) -> Option<Value> {
-        self.stored.get(&(kind, id)).cloned().or_else(|| self.make(kind, id))
+        let made = self.stored.get(&(kind, id)).cloned().or_else(|| self.make(kind, id));
+        made.filter(|_| !self.removed.contains(&(kind, id)))
     }
 
     fn count(&self, kind: Kind) -> u64 {
@@ -206,7 +214,8 @@ impl World {
                 read(&object["date_modified_gmt"]),
             )
         });
-        fresh.chain(stored).collect()
+        let is_there = |(id, _, _): &(u64, _, _)| !self.removed.contains(&(kind, *id));
+        fresh.chain(stored).filter(is_there).collect()
     }
 
     /// An object as it is answered: with the times of the store's timezone, and the ids of a product's variations.

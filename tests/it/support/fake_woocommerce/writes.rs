@@ -207,6 +207,20 @@ pub(super) fn subscribe(world: &mut World, body: &Value) -> Answer {
     ok(201, without_secret(webhook))
 }
 
+/// Changes a subscription's status or secret.
+pub(super) fn change_subscription(world: &mut World, id: u64, body: &Value) -> Answer {
+    let Some(webhook) = world.books.webhooks.iter_mut().find(|known| known["id"] == id) else {
+        return error(400, "woocommerce_rest_shop_webhook_invalid_id", "ID is invalid.");
+    };
+    for name in ["status", "secret"] {
+        if let Some(value) = body[name].as_str() {
+            webhook[name] = json!(value);
+        }
+    }
+    let answered = without_secret(webhook.clone());
+    ok(200, answered)
+}
+
 pub(super) fn unsubscribe(world: &mut World, id: u64, params: &Params) -> Answer {
     let Some(place) = world.books.webhooks.iter().position(|known| known["id"] == id) else {
         return error(404, "woocommerce_rest_shop_webhook_invalid_id", "Invalid ID.");
