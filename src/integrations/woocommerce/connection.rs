@@ -50,7 +50,7 @@ impl Platform for Woocommerce {
         match ability {
             Ability::Coupons | Ability::CappedCoupons => true,
             // A note tells staff of them.
-            Ability::Returns => false,
+            Ability::Returns | Ability::ItemChanges => false,
         }
     }
 

@@ -305,6 +305,7 @@ pub async fn orders_are_told_as_the_shop_has_them<S: Shop>() {
 
 pub async fn events_may_be_late_doubled_lost_or_forged<S: Shop>() {
     let it = Store::<S>::by_rules().await;
+    it.shop.customer("zoe@example.com");
     it.fetch().await;
     let id = it.shop.add_order(&Order::default());
     let placed = it.shop.event(&it.app, &id);

@@ -4,6 +4,7 @@
 mod cases;
 mod shop;
 mod shopify;
+mod woocommerce;
 
 /// Runs every group of cases on a platform.
 macro_rules! conforms {
@@ -50,3 +51,4 @@ macro_rules! conforms {
 }
 
 conforms!(on_shopify, crate::conformance::shopify::Shopify);
+conforms!(on_woocommerce, crate::conformance::woocommerce::WooCommerce);

@@ -33,7 +33,10 @@ fn id(order: &str) -> u64 {
 impl WooCommerce {
     fn customer_of(&self, email: &str) -> u64 {
         let known = self.0.world(|world| world.customer_with_email(email));
-        known.unwrap_or_else(|| self.0.world(|world| world.add_customer(json!({ "email": email, "first_name": "Zoe" }))))
+        known.unwrap_or_else(|| {
+            self.0
+                .world(|world| world.add_customer(json!({ "email": email, "first_name": "Zoe" })))
+        })
     }
 
     fn edit(&self, order: &str, changes: Value) {
@@ -64,7 +67,11 @@ impl Shop for WooCommerce {
     }
 
     fn add_order(&self, order: &Order) -> String {
-        let customer = if order.is_guest { 0 } else { self.customer_of(order.email) };
+        let customer = if order.is_guest {
+            0
+        } else {
+            self.customer_of(order.email)
+        };
         let address = json!({ "first_name": "Zoe", "last_name": "", "address_1": order.address.street, "address_2": "", "city": order.address.city,
             "state": order.address.state, "postcode": order.address.zip, "country": order.address.country });
         let mut billing = address.clone();
@@ -74,9 +81,15 @@ impl Shop for WooCommerce {
         let goods = hundredths(order.price) * i64::from(order.quantity);
         let decimal = |minor: i64| match decimals {
             0 => minor.to_string(),
-            decimals => format!("{}.{:0decimals$}", minor / 10_i64.pow(decimals as u32), minor % 10_i64.pow(decimals as u32)),
+            decimals => format!(
+                "{}.{:0decimals$}",
+                minor / 10_i64.pow(decimals as u32),
+                minor % 10_i64.pow(decimals as u32)
+            ),
         };
-        let paid = order.is_paid.then(|| Utc::now().format("%Y-%m-%dT%H:%M:%S").to_string());
+        let paid = order
+            .is_paid
+            .then(|| Utc::now().format("%Y-%m-%dT%H:%M:%S").to_string());
         // WooCommerce tells a line before and after discounts, and its tax.
         let line = json!({ "name": order.title, "price": order.price, "quantity": order.quantity, "subtotal": decimal(goods),
             "total": decimal(goods - hundredths(order.discount)), "total_tax": order.tax, "subtotal_tax": order.tax });
@@ -110,7 +123,8 @@ impl Shop for WooCommerce {
 
     fn change_price(&self, product: &str, price: &str) {
         let changes = json!({ "price": price, "regular_price": price });
-        self.0.world(|world| world.edit(Resource::Product, id(product), changes));
+        self.0
+            .world(|world| world.edit(Resource::Product, id(product), changes));
     }
 
     fn rename_customer(&self, email: &str, first_name: &str) {
@@ -150,7 +164,11 @@ impl Shop for WooCommerce {
                 .filter(|(_, status)| status == "cancelled")
                 .map(|(order, _)| order.to_string())
                 .collect(),
-            refunds: books.refunds.iter().map(|it| (it.order.to_string(), it.amount.clone())).collect(),
+            refunds: books
+                .refunds
+                .iter()
+                .map(|it| (it.order.to_string(), it.amount.clone()))
+                .collect(),
             codes: books
                 .coupons
                 .iter()
@@ -159,7 +177,12 @@ impl Shop for WooCommerce {
             cities: books
                 .addresses
                 .iter()
-                .map(|(order, address)| (order.to_string(), address["city"].as_str().unwrap_or_default().to_owned()))
+                .map(|(order, address)| {
+                    (
+                        order.to_string(),
+                        address["city"].as_str().unwrap_or_default().to_owned(),
+                    )
+                })
                 .collect(),
         })
     }

@@ -70,6 +70,13 @@ impl World {
         )
     }
 
+    /// The customer with this address, if there is one.
+    pub fn customer_with_email(&self, email: &str) -> Option<u64> {
+        let known = self.stored.iter().filter(|((kind, _), _)| *kind == Kind::Customer);
+        let mut with_email = known.filter(|(_, customer)| customer["email"] == email);
+        with_email.next().map(|((_, id), _)| *id)
+    }
+
     /// Adds a product. One of the `type` `variable` may have `variations`, each with a `price`, a `stock_quantity` and `attributes`.
     pub fn add_product(&mut self, changes: Value) -> u64 {
         let (id, now) = (self.new_id(), self.tick());
