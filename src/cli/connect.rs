@@ -29,12 +29,14 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum ShopPlatform {
     Shopify,
+    Connector,
 }
 
 impl ShopPlatform {
     fn kind(self) -> Kind {
         match self {
             Self::Shopify => Kind::Shopify,
+            Self::Connector => Kind::Connector,
         }
     }
 
@@ -42,6 +44,10 @@ impl ShopPlatform {
     fn asks_for(self) -> (&'static str, &'static str) {
         match self {
             Self::Shopify => ("Admin API access token (shpat_…)", "API secret key of the app"),
+            Self::Connector => (
+                "Secret that your system shares with this server (whsec_…)",
+                "Secret of its events",
+            ),
         }
     }
 }
@@ -53,7 +59,7 @@ pub struct Options {
     /// The store's slug here.
     #[arg(long, alias = "tenant")]
     store: String,
-    /// The shop: NAME.myshopify.com. Left out, the shop that the store is connected with already.
+    /// The shop: NAME.myshopify.com, or the address below which the connector's calls are. Left out, the shop that the store is connected with already.
     #[arg(long)]
     shop: Option<String>,
     /// Only connect: the worker fetches the history.

@@ -1,6 +1,7 @@
 //! The vendors whose webhooks are accepted, one line each.
 
 use super::{
+    connector::Connector,
     credentials::Kind,
     event_source::{EventSource, Source},
     mail_relay::MAIL_RELAY,
@@ -26,6 +27,7 @@ pub(super) fn of(source: Source) -> &'static dyn EventSource {
 pub(super) fn platform(kind: Kind) -> Option<&'static dyn Platform> {
     match kind {
         Kind::Shopify => Some(&Shopify),
+        Kind::Connector => Some(&Connector),
         _ => None,
     }
 }
