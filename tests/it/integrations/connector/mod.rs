@@ -2,6 +2,7 @@
 //! mended, and what is approved here is done there once. All that is said on the wire fits docs/connector.openapi.json.
 
 mod changes;
+mod example;
 mod history;
 
 use std::{
