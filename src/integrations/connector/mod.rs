@@ -16,6 +16,7 @@ use call::call;
 
 use super::{
     event_source::Source,
+    json_fields,
     platform::{self, Ability, Api, Entity, Next, Page, Platform, PlatformError, Request, Shop},
 };
 
@@ -57,10 +58,7 @@ impl Platform for Connector {
         Box::pin(async move {
             let answer = call(api, "shop", json!({})).await?;
             Ok(Shop {
-                name: answer["name"]
-                    .as_str()
-                    .ok_or(PlatformError::Unreadable("it has no `name`"))?
-                    .to_owned(),
+                name: json_fields::line(&answer["name"], 200).ok_or(PlatformError::Unreadable("it has no `name`"))?,
                 currency: answer["currency"].as_str().and_then(|code| code.parse().ok()),
                 missing_scopes: Vec::new(),
             })
