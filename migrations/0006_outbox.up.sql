@@ -42,9 +42,9 @@ CALL protect_table('webhook_endpoints', false);
 CREATE TABLE integrations (
     tenant_id  uuid NOT NULL REFERENCES tenants,
     id         uuid NOT NULL,
-    kind       text NOT NULL CHECK (kind IN ('stripe', 'crm', 'shopify', 'woocommerce', 'stripe_webhook', 'shopify_webhook', 'woocommerce_webhook', 'store_webhook', 'mail_webhook')),
+    kind       text NOT NULL CHECK (kind IN ('stripe', 'crm', 'shopify', 'woocommerce', 'connector', 'stripe_webhook', 'shopify_webhook', 'woocommerce_webhook', 'store_webhook', 'mail_webhook')),
     -- Whether it is for the platform of the store's shop: `Kind::PLATFORMS` in the code has the same.
-    is_platform boolean NOT NULL GENERATED ALWAYS AS (kind IN ('shopify', 'woocommerce')) STORED,
+    is_platform boolean NOT NULL GENERATED ALWAYS AS (kind IN ('shopify', 'woocommerce', 'connector')) STORED,
     url        text CHECK (length(url) <= 2000),
     secret     bytea NOT NULL,
     mac        bytea NOT NULL CHECK (length(mac) = 32),

@@ -30,6 +30,7 @@ use crate::{
 pub enum ShopPlatform {
     Shopify,
     Woocommerce,
+    Connector,
 }
 
 impl ShopPlatform {
@@ -37,6 +38,7 @@ impl ShopPlatform {
         match self {
             Self::Shopify => Kind::Shopify,
             Self::Woocommerce => Kind::Woocommerce,
+            Self::Connector => Kind::Connector,
         }
     }
 
@@ -45,6 +47,10 @@ impl ShopPlatform {
         match self {
             Self::Shopify => ("Admin API access token (shpat_…)", "API secret key of the app"),
             Self::Woocommerce => ("REST API key (ck_…:cs_…)", "secret of the webhooks"),
+            Self::Connector => (
+                "Secret that your system shares with this server (whsec_…)",
+                "Secret of its events",
+            ),
         }
     }
 }
@@ -56,7 +62,8 @@ pub struct Options {
     /// The store's slug here.
     #[arg(long, alias = "tenant")]
     store: String,
-    /// The shop: NAME.myshopify.com, or the address of a WooCommerce site. Left out, the shop that the store is connected with already.
+    /// The shop: NAME.myshopify.com, the address of a WooCommerce site, or the one below which the connector's calls are. Left out, the shop that
+    /// the store is connected with already.
     #[arg(long)]
     shop: Option<String>,
     /// Only connect: the worker fetches the history.

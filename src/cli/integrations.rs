@@ -23,7 +23,7 @@ pub enum IntegrationCommand {
         /// The store's slug.
         #[arg(long)]
         tenant: String,
-        /// The URL of the CRM, of a site with WooCommerce, or of Shopify's Admin GraphQL API:
+        /// The URL of the CRM, of a site with WooCommerce, of a connector's calls, or of Shopify's Admin GraphQL API:
         /// https://SHOP.myshopify.com/admin/api/VERSION/graphql.json
         #[arg(long)]
         url: Option<String>,

@@ -21,6 +21,8 @@ pub enum Kind {
     Shopify,
     /// The key of WooCommerce's REST API, `ck_…:cs_…`; it comes with the site's address.
     Woocommerce,
+    /// Signs our calls to the store's own shop system; it comes with the system's address.
+    Connector,
     /// Verifies Stripe's webhooks.
     StripeWebhook,
     /// Verifies Shopify's webhooks.
@@ -35,7 +37,7 @@ pub enum Kind {
 
 impl Kind {
     /// The credentials of shops' platforms. `integrations.is_platform` in the migrations names the same.
-    pub const PLATFORMS: [Self; 2] = [Self::Shopify, Self::Woocommerce];
+    pub const PLATFORMS: [Self; 3] = [Self::Shopify, Self::Woocommerce, Self::Connector];
 
     /// Whether an address goes with it.
     pub fn has_url(self) -> bool {
@@ -49,6 +51,7 @@ impl Kind {
             Self::Crm => "crm",
             Self::Shopify => "shopify",
             Self::Woocommerce => "woocommerce",
+            Self::Connector => "connector",
             Self::StripeWebhook => "stripe_webhook",
             Self::ShopifyWebhook => "shopify_webhook",
             Self::WoocommerceWebhook => "woocommerce_webhook",

@@ -5,6 +5,7 @@
 
 mod breakers;
 pub mod challenge;
+mod connector;
 pub mod credentials;
 pub mod crm;
 pub mod event_source;

@@ -1,6 +1,7 @@
 //! The vendors whose webhooks are accepted, one line each.
 
 use super::{
+    connector::Connector,
     credentials::Kind,
     event_source::{EventSource, Source},
     mail_relay::MAIL_RELAY,
@@ -27,6 +28,7 @@ pub(super) fn platform(kind: Kind) -> Option<&'static dyn Platform> {
     match kind {
         Kind::Shopify => Some(&Shopify),
         Kind::Woocommerce => Some(&Woocommerce),
+        Kind::Connector => Some(&Connector),
         _ => None,
     }
 }

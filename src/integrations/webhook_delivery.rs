@@ -142,6 +142,11 @@ pub(super) fn signed(
 }
 
 impl Signed {
+    /// The request, for a caller that reads its answer.
+    pub fn request(self) -> RequestBuilder {
+        self.request
+    }
+
     /// Adds the idempotency key, by which the receiver recognises a message that was sent before.
     pub fn idempotent(mut self, key: &str) -> Self {
         self.request = self.request.header("idempotency-key", key);

@@ -127,7 +127,8 @@ pub struct OrderRecord {
     /// What the order costs besides its goods. Without it the total is the sum of the lines.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub totals: Option<TotalsRecord>,
-    /// The shop platform's id of the order (Shopify: `gid://shopify/Order/…`, WooCommerce: `woocommerce:…`); with it, changes are made at Shopify too.
+    /// The shop platform's id of the order (Shopify: `gid://shopify/Order/…`, WooCommerce: `woocommerce:…`, a connector: the system's own id);
+    /// with it, changes are made at the platform too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[validate(length(max = 200), custom(function = text::single_line))]
     pub reference: Option<String>,

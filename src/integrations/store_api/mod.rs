@@ -48,6 +48,9 @@ fn meaning(topic: &str, body: &Value) -> Meaning {
             Err(error) => unreadable(error),
         };
     }
+    if !data.is_object() {
+        return Meaning::Unreadable("`data` is no object".into());
+    }
     data["type"] = kind.into();
     match serde_json::from_value::<Record>(data) {
         Ok(record) => {

@@ -2,6 +2,7 @@
 //! done there, once. Each platform is a fake that speaks the real wire and keeps books of its own (`Shop`).
 
 mod cases;
+mod connector;
 mod shop;
 mod shopify;
 mod woocommerce;
@@ -52,3 +53,4 @@ macro_rules! conforms {
 
 conforms!(on_shopify, crate::conformance::shopify::Shopify);
 conforms!(on_woocommerce, crate::conformance::woocommerce::WooCommerce);
+conforms!(on_a_connector, crate::conformance::connector::Connector);

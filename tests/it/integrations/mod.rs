@@ -1,5 +1,6 @@
 //! Other systems: incoming webhooks, deliveries, imports and replays.
 
+mod connector;
 mod deliveries;
 mod fakes;
 mod import;

@@ -4,6 +4,7 @@ pub mod app;
 pub mod browser;
 pub mod database;
 pub mod dns;
+pub mod fake_connector;
 pub mod fake_openai;
 pub mod fake_shopify;
 pub mod fake_stripe;
