@@ -47,7 +47,7 @@ impl Connector {
     fn put_customer(&self, email: &str, first_name: &str) {
         let record = json!({ "type": "shopper", "id": email, "email": email, "first_name": first_name, "last_name": "",
             "payment_methods": [{ "id": method(email), "kind": "credit_card" }] });
-        self.system.world(|world| world.put("customers", email, record));
+        self.system.world(|world| world.put("shoppers", email, record));
     }
 
     fn next(&self) -> u32 {
@@ -74,7 +74,7 @@ impl Shop for Connector {
     }
 
     fn customer(&self, email: &str) -> String {
-        if self.system.world(|world| world.get("customers", email)).is_none() {
+        if self.system.world(|world| world.get("shoppers", email)).is_none() {
             self.put_customer(email, "Zoe");
         }
         email.to_owned()
