@@ -246,7 +246,7 @@ fn keep(order: &mut OrderRecord, known: Order) {
             options: line.options,
             price: line.price.amount(),
             quantity: line.quantity,
-            total: line.total.map(|total| total.amount()),
+            total: line.total.map(Money::amount),
         });
         order.lines = lines.collect();
     }

@@ -215,7 +215,7 @@ fn told() -> Vec<Case> {
         (
             "a currency of three decimals",
             of(|it| {
-                (it.currency, it.price, it.discount, it.tax, it.shipping) = ("KWD", "4.125", "0.000", "0.000", "0.000")
+                (it.currency, it.price, it.discount, it.tax, it.shipping) = ("KWD", "4.125", "0.000", "0.000", "0.000");
             }),
             vec![],
             vec!["8.250 KWD"],
