@@ -36,6 +36,8 @@ const OVERLAP: chrono::Duration = chrono::Duration::minutes(10);
 const LEASE: chrono::Duration = chrono::Duration::minutes(5);
 /// How old a finished run is when the next begins.
 pub const RUN_EVERY: chrono::Duration = chrono::Duration::hours(24);
+/// How long the worker leaves a run alone that ended with an error. Whoever asks for it is not kept waiting.
+const REST: chrono::Duration = chrono::Duration::minutes(15);
 /// How often a page is tried when the platform is busy.
 const TRIES: u32 = 6;
 /// How often a file that the platform prepares may be lost before the run ends with an error.
@@ -196,11 +198,12 @@ impl Sync<'_> {
             if let Err(error) = &ended {
                 let mut tx = self.pool.begin(Scope::tenant(tenant)).await?;
                 sqlx::query!(
-                    "UPDATE platform_syncs SET last_error = left($4, 500), runner = NULL, runner_until = NULL WHERE tenant_id = $1 AND platform = $2 AND entity = $3",
+                    "UPDATE platform_syncs SET last_error = left($4, 500), runner = NULL, runner_until = $5 WHERE tenant_id = $1 AND platform = $2 AND entity = $3",
                     tenant.as_uuid(),
                     connection.kind.name(),
                     entity as Entity as _,
-                    error.to_string()
+                    error.to_string(),
+                    self.clock.now() + REST
                 )
                 .execute(&mut *tx)
                 .await?;
@@ -227,7 +230,7 @@ impl Sync<'_> {
                 changed = CASE WHEN s.finished_at IS NULL THEN s.changed ELSE 0 END,
                 failed = CASE WHEN s.finished_at IS NULL THEN s.failed ELSE 0 END,
                 finished_at = NULL
-            WHERE $7 OR s.runner_until IS NULL OR s.runner_until < $4
+            WHERE $7 OR s.runner IS NULL OR s.runner_until < $4
             RETURNING since, cursor",
             tenant.as_uuid(),
             connection.kind.name(),

@@ -97,7 +97,7 @@ pub async fn succeeds_within(child: Child) -> (String, u64) {
 
 /// How many orders of the big fake shops there are: `CONNECT_ORDERS`.
 pub fn order_count() -> u64 {
-    std::env::var("CONNECT_ORDERS").map_or(1_500, |count| count.parse().expect("a number"))
+    std::env::var("CONNECT_ORDERS").map_or(600, |count| count.parse().expect("a number"))
 }
 
 /// Signs a customer of the shop in.
