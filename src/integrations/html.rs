@@ -31,7 +31,7 @@ pub(in crate::integrations) fn description(html: &str) -> String {
 }
 
 /// Text without tags, entities and line breaks. A `<` that begins no tag is a sign of the text: "boxes < 30 g".
-pub(in crate::integrations) fn one_line(html: &str) -> String {
+pub fn one_line(html: &str) -> String {
     let cleaned = crate::text::clean(&decoded(&without_tags(html)));
     let words: Vec<&str> = cleaned.split_whitespace().collect();
     words.join(" ")

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use axum::{body::Bytes, http::HeaderMap};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::{
@@ -227,32 +228,39 @@ async fn try_next_topic(tx: &mut Tx<Executor>, event: &Event, now: DateTime<Utc>
 /// Whether a version of a thing is not older than all that were seen before; if so, it is remembered. Of two with the same version the one
 /// that arrives later wins, because clocks of other systems may have whole seconds.
 pub async fn is_newer(tx: &mut Tx<Executor>, kind: &str, external_id: &str, version: i64) -> Result<bool, sqlx::Error> {
-    let newer = sqlx::query!(
-        "INSERT INTO record_versions AS v (tenant_id, kind, external_id, version) VALUES ($1, $2, $3, $4)
-        ON CONFLICT (tenant_id, kind, external_id) DO UPDATE SET version = excluded.version WHERE excluded.version >= v.version",
-        tx.tenant_id().as_uuid(),
-        kind,
-        external_id,
-        version
-    )
-    .execute(&mut **tx)
-    .await?;
-    Ok(newer.rows_affected() == 1)
+    remember(tx, (kind, external_id), version, true).await
 }
 
 /// Whether a version of a thing is later than all that were seen before; if so, it is remembered.
 pub async fn is_later(tx: &mut Tx<Executor>, kind: &str, external_id: &str, version: i64) -> Result<bool, sqlx::Error> {
-    let later = sqlx::query!(
+    remember(tx, (kind, external_id), version, false).await
+}
+
+/// Remembers a version that is later than all before, or as late where that counts too. False where it is not.
+async fn remember(
+    tx: &mut Tx<Executor>,
+    (kind, external_id): (&str, &str),
+    version: i64,
+    same_counts: bool,
+) -> Result<bool, sqlx::Error> {
+    let remembered = sqlx::query!(
         "INSERT INTO record_versions AS v (tenant_id, kind, external_id, version) VALUES ($1, $2, $3, $4)
-        ON CONFLICT (tenant_id, kind, external_id) DO UPDATE SET version = excluded.version WHERE excluded.version > v.version",
+        ON CONFLICT (tenant_id, kind, external_id) DO UPDATE SET version = excluded.version
+        WHERE excluded.version > v.version OR $5 AND excluded.version = v.version",
         tx.tenant_id().as_uuid(),
         kind,
         external_id,
-        version
+        version,
+        same_counts
     )
     .execute(&mut **tx)
     .await?;
-    Ok(later.rows_affected() == 1)
+    Ok(remembered.rows_affected() == 1)
+}
+
+/// The id of an event whose body was fetched rather than sent: the same body is the same event. No sender's ids begin so.
+pub fn id_of_fetched(body: &str) -> String {
+    format!("fetched:{}", hex::encode(Sha256::digest(body.as_bytes())))
 }
 
 /// Lists an event that was given up before it was ever queued. One that is listed already stays as it is.

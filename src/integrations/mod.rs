@@ -11,7 +11,7 @@ pub mod crm;
 pub mod event_source;
 pub mod incoming_events;
 pub mod incoming_webhooks;
-mod html;
+pub mod html;
 mod json_fields;
 mod mail_relay;
 pub mod outbound_http;

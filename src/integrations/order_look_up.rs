@@ -10,7 +10,6 @@ use std::{
 };
 
 use chrono::{DateTime, Utc};
-use sha2::{Digest, Sha256};
 use tokio::time::{sleep, timeout};
 
 use super::{
@@ -92,7 +91,7 @@ impl OrderLookUp {
             }
         };
         let text = body.to_string();
-        let event = format!("fetched:{}", hex::encode(Sha256::digest(text.as_bytes())));
+        let event = incoming_webhooks::id_of_fetched(&text);
         let topic = platform.topic(Entity::Orders);
         let mut tx = self.web.begin(Scope::tenant(tenant)).await?;
         incoming_webhooks::store(&mut tx, (platform.source(), &event), topic, &text, now).await?;

@@ -252,6 +252,16 @@ pub enum Next {
     End,
 }
 
+impl Next {
+    /// The page at a cursor of the platform's own shape.
+    pub fn page(cursor: &impl Serialize, wait: Duration) -> Self {
+        match serde_json::to_value(cursor) {
+            Ok(cursor) => Self::Page { cursor, wait },
+            Err(_) => Self::StartOver { wait },
+        }
+    }
+}
+
 /// A page of records.
 pub struct Page {
     /// Bodies as the platform's webhooks have them.
@@ -296,7 +306,6 @@ pub enum Operation {
 pub enum Ability {
     /// Creates a return that the shop's staff sees, rather than a tag or a note.
     Returns,
-    Coupons,
     /// Percent coupons with an upper limit.
     CappedCoupons,
     /// Other items in an order that was placed.

@@ -49,7 +49,7 @@ struct Queued {
 }
 
 /// Whether the order is one of the platform that the store is connected with. One of a platform that the store has left is not.
-pub async fn knows(tx: &mut Tx<Executor>, order: OrderId) -> Result<bool, sqlx::Error> {
+pub async fn knows<R: Role>(tx: &mut Tx<R>, order: OrderId) -> Result<bool, sqlx::Error> {
     let Some(platform) = platform::kind(tx).await?.and_then(vendors::platform) else {
         return Ok(false);
     };
@@ -101,7 +101,7 @@ pub(super) async fn queue_refund(
 
 /// Queues the creation of a proposal's coupon, if the store has a platform. Without one the coupon is the store's own to honour.
 pub async fn queue_coupon(tx: &mut Tx<Executor>, proposal: ProposalId, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
-    if !has_platform(tx).await? {
+    if platform::kind(tx).await?.is_none() {
         return Ok(());
     }
     let queued = Queued {
@@ -111,16 +111,6 @@ pub async fn queue_coupon(tx: &mut Tx<Executor>, proposal: ProposalId, now: Date
     };
     let key = format!("coupon:{proposal}");
     outbox::queue(tx, Channel::Shop, "coupon", &key, json!(queued), now).await
-}
-
-/// Whether the store is connected with a platform.
-pub async fn has_platform<R: Role>(tx: &mut Tx<R>) -> Result<bool, sqlx::Error> {
-    sqlx::query_scalar!(
-        r#"SELECT EXISTS (SELECT FROM integrations WHERE tenant_id = $1 AND is_platform AND revoked_at IS NULL) AS "has!""#,
-        tx.tenant_id().as_uuid()
-    )
-    .fetch_one(&mut **tx)
-    .await
 }
 
 /// Makes a change at the platform.
@@ -151,8 +141,7 @@ pub(super) async fn send(
                     None => return Ok(Sent::Dropped("the return is there no more")),
                 },
             };
-            let reference = order.reference.as_deref().unwrap_or_default();
-            perform(client, keyring, claimed, (reference, operation, &key)).await
+            perform(client, keyring, claimed, (&order.reference, operation, &key)).await
         }
     }
 }
@@ -164,7 +153,7 @@ const TAKEN_AWAY: Sent = Sent::Dropped("the shop was taken away");
 
 /// What of an order the platform needs. A named type, because it holds an address.
 struct Known {
-    reference: Option<String>,
+    reference: String,
     address: Json<Address>,
 }
 
@@ -173,7 +162,7 @@ async fn order(tx: &mut Tx<Executor>, order: Option<OrderId>) -> Result<Option<K
     let Some(order) = order else { return Ok(None) };
     sqlx::query_as!(
         Known,
-        r#"SELECT reference, address AS "address: Json<Address>" FROM orders WHERE tenant_id = $1 AND id = $2 AND reference IS NOT NULL"#,
+        r#"SELECT reference AS "reference!", address AS "address: Json<Address>" FROM orders WHERE tenant_id = $1 AND id = $2 AND reference IS NOT NULL"#,
         tx.tenant_id().as_uuid(),
         order.as_uuid()
     )
@@ -220,18 +209,11 @@ async fn perform(
         connection: &connection,
         throttle: &throttle,
     };
-    let is_missing = match &operation {
-        Operation::Coupon { .. } => !platform.can(Ability::Coupons),
-        _ => false,
-    };
     // Connected with another platform since the change was queued.
     if !order.is_empty() && !platform.knows(order) {
         return Ok(Sent::Never(
             "the order is not of the platform that the store is connected with".into(),
         ));
-    }
-    if is_missing {
-        return Ok(Sent::Never("the shop's platform cannot do it".into()));
     }
     Ok(match platform.perform(&api, Request { operation, order, key }).await {
         Ok(reference) => Sent::Done(reference),
@@ -277,8 +259,7 @@ async fn refund(
             let operation = Operation::Refund {
                 amount: found.amount.amount(),
             };
-            let reference = order.reference.unwrap_or_default();
-            perform(client, keyring, claimed, (&reference, operation, &key)).await?
+            perform(client, keyring, claimed, (&order.reference, operation, &key)).await?
         }
         None => TAKEN_AWAY,
     };
@@ -353,14 +334,7 @@ async fn coupon(
 
 /// Whether a change of an order that the platform knows needs an ability that it lacks: then staff make it there.
 pub async fn is_left_to_staff<R: Role>(tx: &mut Tx<R>, order: OrderId, ability: Ability) -> Result<bool, sqlx::Error> {
-    let is_known = sqlx::query_scalar!(
-        r#"SELECT EXISTS (SELECT FROM orders WHERE tenant_id = $1 AND id = $2 AND reference IS NOT NULL) AS "known!""#,
-        tx.tenant_id().as_uuid(),
-        order.as_uuid()
-    )
-    .fetch_one(&mut **tx)
-    .await?;
-    Ok(is_known && !can(tx, ability).await?)
+    Ok(knows(tx, order).await? && !can(tx, ability).await?)
 }
 
 /// Whether the store's platform has an ability; true where there is no platform, whose limits would matter.

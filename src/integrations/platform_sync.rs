@@ -9,7 +9,6 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::{
@@ -51,8 +50,6 @@ pub enum SyncError {
     Taken,
     #[error(transparent)]
     Platform(#[from] PlatformError),
-    #[error(transparent)]
-    Outbound(#[from] super::outbound_http::OutboundError),
     #[error("the database: {}", crate::telemetry::cause(.0))]
     Database(#[from] sqlx::Error),
 }
@@ -418,8 +415,7 @@ impl Sync<'_> {
         reason: &str,
         now: DateTime<Utc>,
     ) -> Result<(), sqlx::Error> {
-        let text = body.to_string();
-        let event = format!("fetched:{}", hex::encode(Sha256::digest(text.as_bytes())));
+        let event = incoming_webhooks::id_of_fetched(&body.to_string());
         incoming_webhooks::set_aside(tx, (platform.source(), &event), topic, body, reason, now).await
     }
 }

@@ -2,6 +2,7 @@
 //! Webhooks scheme and what the vendors' own schemes share.
 
 use axum::http::HeaderMap;
+use base64::{Engine, prelude::BASE64_STANDARD};
 use chrono::{DateTime, Utc};
 use secrecy::ExposeSecret;
 
@@ -17,6 +18,15 @@ pub(super) fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 
 pub(super) fn hmac(secret: &str, parts: &[&[u8]]) -> [u8; 32] {
     keyring::hmac_sha256(secret.as_bytes(), &parts.concat())
+}
+
+/// The scheme of Shopify and WooCommerce: a header with the base64 HMAC-SHA-256 of the raw body.
+pub(super) fn of_body(secrets: &[Credential], headers: &HeaderMap, name: &str, body: &[u8]) -> bool {
+    let signature = text(headers, name).and_then(|text| BASE64_STANDARD.decode(text).ok());
+    let Some(signature) = signature else { return false };
+    secrets
+        .iter()
+        .any(|secret| keyring::equal(&hmac(secret.secret.expose_secret(), &[body]), &signature))
 }
 
 /// Standard Webhooks: `v1,…`, base64 HMAC-SHA-256 of id, time and raw body.
@@ -67,6 +77,26 @@ pub(super) mod tests {
                 )
             })
             .collect()
+    }
+
+    /// HMAC-SHA-256 as in RFC 4231, test case 2, in base64.
+    #[test]
+    fn a_header_with_the_bodys_hmac_holds() {
+        let signature = BASE64_STANDARD
+            .encode(hex::decode("5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843").expect("hex"));
+        for name in ["x-shopify-hmac-sha256", "x-wc-webhook-signature"] {
+            let signed = headers(&[(name, &signature)]);
+            let body = b"what do ya want for nothing?";
+            assert!(of_body(&secret("Jefe"), &signed, name, body));
+            assert!(!of_body(
+                &secret("Jefe"),
+                &signed,
+                name,
+                b"what do ya want for nothing!"
+            ));
+            assert!(!of_body(&secret("Jeff"), &signed, name, body));
+            assert!(!of_body(&secret("Jefe"), &headers(&[]), name, body));
+        }
     }
 
     /// The example of the Standard Webhooks specification.

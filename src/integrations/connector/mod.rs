@@ -39,17 +39,17 @@ impl Platform for Connector {
     /// What a store's system cannot do it refuses call by call: then the change is a task for staff.
     fn can(&self, ability: Ability) -> bool {
         match ability {
-            Ability::Returns | Ability::Coupons | Ability::CappedCoupons => true,
+            Ability::Returns | Ability::CappedCoupons => true,
             Ability::ItemChanges => false,
         }
     }
 
-    /// The address below which the calls are. It has no query, because the calls' names are appended to it.
     /// Whatever no other platform names: the store's own system gives its references.
     fn knows(&self, reference: &str) -> bool {
         !reference.starts_with("gid://shopify/") && !reference.starts_with("woocommerce:")
     }
 
+    /// The address below which the calls are. It has no query, because the calls' names are appended to it.
     fn api_url(&self, shop: &str) -> Option<String> {
         let url = Url::parse(shop).ok()?;
         let is_base = url.has_host() && url.query().is_none() && url.fragment().is_none();

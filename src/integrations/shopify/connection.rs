@@ -61,7 +61,7 @@ impl Platform for Shopify {
 
     fn can(&self, ability: Ability) -> bool {
         match ability {
-            Ability::Returns | Ability::Coupons => true,
+            Ability::Returns => true,
             // A basic discount code takes its percents off without a limit.
             Ability::CappedCoupons => false,
             // Shopify has order editing, which asks the customer to pay the difference there: here it is settled by the ledger.

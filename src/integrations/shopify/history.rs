@@ -40,15 +40,6 @@ enum Cursor {
     Page { after: String },
 }
 
-impl Cursor {
-    fn next(self, wait: Duration) -> Next {
-        match serde_json::to_value(self) {
-            Ok(cursor) => Next::Page { cursor, wait },
-            Err(_) => Next::StartOver { wait },
-        }
-    }
-}
-
 /// A page of what there is, or of what has changed since a time.
 pub(super) async fn page(
     api: &Api<'_>,
@@ -84,7 +75,7 @@ async fn begin(api: &Api<'_>, entity: Entity) -> Result<Page, PlatformError> {
     match change(api, doc::RUN_BULK, json!({ "query": document })).await {
         Ok(result) => match result["bulkOperation"]["id"].as_str() {
             Some(id) => Ok(nothing_yet(
-                Cursor::Operation { id: id.to_owned() }.next(Duration::ZERO),
+                Next::page(&Cursor::Operation { id: id.to_owned() }, Duration::ZERO),
                 None,
             )),
             None => Err(PlatformError::Unreadable("the bulk operation has no id")),
@@ -103,7 +94,7 @@ async fn running(api: &Api<'_>, document: &str) -> Result<Page, PlatformError> {
         .as_str()
         .is_some_and(|query| words(query) == words(document));
     let next = match operation["id"].as_str() {
-        Some(id) if is_ours => Cursor::Operation { id: id.to_owned() }.next(POLL),
+        Some(id) if is_ours => Next::page(&Cursor::Operation { id: id.to_owned() }, POLL),
         _ => Next::StartOver { wait: POLL },
     };
     Ok(nothing_yet(next, None))
@@ -115,15 +106,19 @@ async fn poll(api: &Api<'_>, id: String) -> Result<Page, PlatformError> {
     let count = |field: &str| platform::count(&operation[field]);
     let total = count("rootObjectCount");
     match operation["status"].as_str() {
-        Some("CREATED" | "RUNNING" | "CANCELING") => Ok(nothing_yet(Cursor::Operation { id }.next(POLL), total)),
+        Some("CREATED" | "RUNNING" | "CANCELING") => {
+            Ok(nothing_yet(Next::page(&Cursor::Operation { id }, POLL), total))
+        }
         Some("COMPLETED") => {
             let next = match operation["url"].as_str() {
-                Some(url) => Cursor::File {
-                    url: url.to_owned(),
-                    offset: 0,
-                    total,
-                }
-                .next(Duration::ZERO),
+                Some(url) => Next::page(
+                    &Cursor::File {
+                        url: url.to_owned(),
+                        offset: 0,
+                        total,
+                    },
+                    Duration::ZERO,
+                ),
                 // There is no file where there is nothing to put into it.
                 None => Next::End,
             };
@@ -160,7 +155,7 @@ async fn piece(
         }
         if read > 0 {
             let offset = offset + read as u64;
-            let next = Cursor::File { url, offset, total }.next(Duration::ZERO);
+            let next = Next::page(&Cursor::File { url, offset, total }, Duration::ZERO);
             return Ok(Page { items, total, next });
         }
         // One record is larger than the piece.
@@ -278,10 +273,12 @@ async fn changes(
     }
     let info = &data["result"]["pageInfo"];
     let next = match (info["hasNextPage"] == true, info["endCursor"].as_str()) {
-        (true, Some(after)) => Cursor::Page {
-            after: after.to_owned(),
-        }
-        .next(Duration::ZERO),
+        (true, Some(after)) => Next::page(
+            &Cursor::Page {
+                after: after.to_owned(),
+            },
+            Duration::ZERO,
+        ),
         _ => Next::End,
     };
     Ok(Page {

@@ -13,7 +13,6 @@ mod order_body;
 mod orders;
 mod products;
 mod refunds;
-mod signature;
 mod topics;
 mod webhook_shape;
 
@@ -25,7 +24,7 @@ use sha2::{Digest, Sha256};
 use super::{
     credentials::{Credential, Kind},
     event_source::{EventSource, Meaning, Name, short},
-    signatures::text,
+    signatures::{self, text},
 };
 use crate::tenancy::Tenant;
 
@@ -37,7 +36,7 @@ impl EventSource for Shopify {
     }
 
     fn is_signed(&self, secrets: &[Credential], headers: &HeaderMap, body: &[u8], _: DateTime<Utc>) -> bool {
-        signature::is_signed(secrets, headers, body)
+        signatures::of_body(secrets, headers, "x-shopify-hmac-sha256", body)
     }
 
     /// Shopify signs only the body. An id from a header could be changed, so that the same body would be accepted twice.

@@ -48,7 +48,7 @@ impl Platform for Woocommerce {
 
     fn can(&self, ability: Ability) -> bool {
         match ability {
-            Ability::Coupons | Ability::CappedCoupons => true,
+            Ability::CappedCoupons => true,
             // A note tells staff of them.
             Ability::Returns | Ability::ItemChanges => false,
         }

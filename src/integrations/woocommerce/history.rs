@@ -34,16 +34,6 @@ enum Cursor {
     Changed { after: DateTime<Utc>, offset: u64 },
 }
 
-impl Cursor {
-    fn next(self) -> Next {
-        let wait = Duration::ZERO;
-        match serde_json::to_value(self) {
-            Ok(cursor) => Next::Page { cursor, wait },
-            Err(_) => Next::StartOver { wait },
-        }
-    }
-}
-
 /// A page of what there is, or of what has changed since a time.
 pub(super) async fn page(
     api: &Api<'_>,
@@ -90,19 +80,21 @@ async fn by_id(
         return Ok(Page {
             items: Vec::new(),
             total: None,
-            next: next.next(),
+            next: Next::page(&next, Duration::ZERO),
         });
     }
     let new: Vec<&Value> = found.iter().filter(|record| number(record) > last).collect();
     let newest = new.iter().map(|record| number(record)).max();
     let next = match is_end(&answer, offset, size) {
         true => Next::End,
-        false => Cursor::Id {
-            offset: offset + size - 1,
-            last: newest.unwrap_or(last),
-            back: if newest.is_some() { 0 } else { back },
-        }
-        .next(),
+        false => Next::page(
+            &Cursor::Id {
+                offset: offset + size - 1,
+                last: newest.unwrap_or(last),
+                back: if newest.is_some() { 0 } else { back },
+            },
+            Duration::ZERO,
+        ),
     };
     let wanted = new
         .into_iter()
@@ -132,13 +124,15 @@ async fn changed(api: &Api<'_>, entity: Entity, after: DateTime<Utc>, offset: u6
         .map(|newest| newest - chrono::Duration::seconds(1));
     let next = match (is_end(&answer, offset, size), until.filter(|until| *until > after)) {
         (true, _) => Next::End,
-        (false, Some(after)) => Cursor::Changed { after, offset: 0 }.next(),
+        (false, Some(after)) => Next::page(&Cursor::Changed { after, offset: 0 }, Duration::ZERO),
         // More than a page in one second, as plug-ins do that change many records at once. Half a page is read again, in case some move.
-        (false, None) => Cursor::Changed {
-            after,
-            offset: offset + (size / 2).max(1),
-        }
-        .next(),
+        (false, None) => Next::page(
+            &Cursor::Changed {
+                after,
+                offset: offset + (size / 2).max(1),
+            },
+            Duration::ZERO,
+        ),
     };
     Ok(Page {
         items: whole(api, entity, found.to_vec()).await?,

@@ -11,7 +11,6 @@ mod orders;
 mod parcels;
 mod products;
 mod rest;
-mod signature;
 mod topics;
 
 use axum::http::HeaderMap;
@@ -22,7 +21,7 @@ use sha2::{Digest, Sha256};
 use super::{
     credentials::{Credential, Kind},
     event_source::{EventSource, Meaning, Name, short},
-    signatures::text,
+    signatures::{self, text},
 };
 use crate::tenancy::Tenant;
 
@@ -41,7 +40,7 @@ impl EventSource for Woocommerce {
     }
 
     fn is_signed(&self, secrets: &[Credential], headers: &HeaderMap, body: &[u8], _: DateTime<Utc>) -> bool {
-        signature::is_signed(secrets, headers, body)
+        signatures::of_body(secrets, headers, "x-wc-webhook-signature", body)
     }
 
     /// WooCommerce signs only the body, so the id of a delivery could be changed, and the same body would be accepted twice. The class of

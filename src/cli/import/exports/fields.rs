@@ -5,6 +5,7 @@ use sha2::{Digest, Sha256};
 
 use super::table::Row;
 use crate::{
+    integrations::html,
     money::{Currency, Money, MoneyError},
     store::Address,
     text,
@@ -121,39 +122,8 @@ pub(super) fn id(given: &str) -> String {
 
 /// The text of HTML.
 pub(super) fn plain_text(html: &str, max: usize) -> String {
-    let mut text = String::new();
-    let mut is_in_tag = false;
     // WooCommerce writes line breaks as two signs.
-    let html = html.replace("\\n", " ");
-    let mut rest = html.chars().peekable();
-    while let Some(c) = rest.next() {
-        match c {
-            '<' if rest
-                .peek()
-                .is_some_and(|next| next.is_ascii_alphabetic() || "/!".contains(*next)) =>
-            {
-                is_in_tag = true;
-            }
-            '>' if is_in_tag => {
-                is_in_tag = false;
-                text.push(' ');
-            }
-            _ if is_in_tag => {}
-            c => text.push(c),
-        }
-    }
-    let entities = [
-        ("&nbsp;", " "),
-        ("&lt;", "<"),
-        ("&gt;", ">"),
-        ("&quot;", "\""),
-        ("&#39;", "'"),
-        ("&amp;", "&"),
-    ];
-    for (entity, sign) in entities {
-        text = text.replace(entity, sign);
-    }
-    line(&text, max)
+    line(&html::one_line(&html.replace("\\n", " ")), max)
 }
 
 /// A stable id of a thing that the shop gives none: its name in small letters and hyphens.
