@@ -1,10 +1,8 @@
 //! The cases of the suite, in groups that share a store. Each is written once and runs on every platform.
 
-use std::time::Duration;
-
 use chrono::Utc;
 use countersign::{
-    identity::{StaffRole, shoppers},
+    identity::StaffRole,
     integrations::{
         self,
         platform::Connection,
@@ -16,7 +14,11 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use super::shop::{Act, Address, Books, Change, Fault, Order, Shop};
-use crate::support::{PASSWORD, TestApp, TestShopper, shopper::answer};
+use crate::support::{
+    TestApp, TestShopper,
+    shop::{failures, last_message, signed_in},
+    shopper::answer,
+};
 
 /// A store that is connected with its shop.
 struct Store<S> {
@@ -83,20 +85,7 @@ impl<S: Shop> Store<S> {
     }
 
     async fn shopper(&self, email: &str) -> TestShopper {
-        let id = self.shop.customer(email);
-        shoppers::set_password(
-            &self.app.pools.executor,
-            &self.app.store.tenant,
-            &id,
-            PASSWORD.into(),
-            Utc::now(),
-        )
-        .await
-        .expect("a shopper");
-        let session = json!({ "email": email, "password": PASSWORD });
-        let (status, opened) = answer(self.app.with_store_key("/v1/sessions", session)).await;
-        assert_eq!(status, StatusCode::CREATED, "{opened}");
-        TestShopper::with_token(&self.app, opened["token"].as_str().expect("a token"))
+        signed_in(&self.app, &self.shop.customer(email), email).await
     }
 
     /// Sends an event and waits until it was processed.
@@ -126,22 +115,6 @@ impl<S: Shop> Store<S> {
         };
         assert_eq!(status, StatusCode::OK, "{body}");
         shopper.wait_until_ended(&proposal).await
-    }
-
-    /// Waits until nothing waits to be sent to the shop, and returns what was given up.
-    async fn sent(&self) -> Vec<String> {
-        for _ in 0..400 {
-            self.app.make_jobs_due().await;
-            let waiting = "SELECT count(*) FROM outbox WHERE channel = 'shop' AND state = 'queued'";
-            if self.app.count(waiting).await == 0 {
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-        sqlx::query_scalar("SELECT coalesce(last_error, state) FROM outbox WHERE channel = 'shop' AND state <> 'done'")
-            .fetch_all(&mut self.app.superuser().await)
-            .await
-            .expect("deliveries")
     }
 }
 
@@ -428,7 +401,7 @@ pub async fn changes_are_made_at_the_shop_once_whatever_breaks<S: Shop>() {
         let arguments = json!({ "order_number": it.shop.number(id), "reason": "no_longer_needed" });
         let ended = it.approved(&zoe, "cancel_order", arguments).await;
         assert_eq!(ended["state"], "executed", "{fault:?}: {ended}");
-        assert_eq!(it.sent().await, [] as [String; 0], "{fault:?}");
+        assert_eq!(failures(&it.app).await, [] as [String; 0], "{fault:?}");
         let Books { cancelled, refunds, .. } = it.shop.books();
         assert_eq!(cancelled.iter().filter(|order| *order == id).count(), 1, "{fault:?}");
         let refunds: Vec<&str> = refunds
@@ -452,7 +425,7 @@ pub async fn changes_are_made_at_the_shop_once_whatever_breaks<S: Shop>() {
     it.shop.fail_at(Act::Address, Fault::DoesItAndFails);
     let ended = it.approved(&zoe, "change_order_address", arguments).await;
     assert_eq!(ended["state"], "executed", "{ended}");
-    assert_eq!(it.sent().await, [] as [String; 0]);
+    assert_eq!(failures(&it.app).await, [] as [String; 0]);
     let cities = it.shop.books().cities;
     assert!(
         cities
@@ -467,21 +440,11 @@ pub async fn changes_are_made_at_the_shop_once_whatever_breaks<S: Shop>() {
         let coupon = json!({ "kind": "amount", "value": "5.00", "reason": format!("late by {fault:?}") });
         let ended = it.approved(&zoe, "create_coupon", coupon).await;
         assert_eq!(ended["state"], "executed", "{fault:?}: {ended}");
-        assert_eq!(it.sent().await, [] as [String; 0], "{fault:?}");
+        assert_eq!(failures(&it.app).await, [] as [String; 0], "{fault:?}");
         let codes = it.shop.books().codes;
         assert_eq!(codes.len(), before + 1, "{fault:?}");
         let code = codes.last().expect("a code");
-        let mut told = String::new();
-        for _ in 0..200 {
-            told = zoe.read("/v1/conversations").await.1["conversations"][0]["last_message"]
-                .as_str()
-                .unwrap_or_default()
-                .to_owned();
-            if told.contains(code.as_str()) {
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(25)).await;
-        }
+        let told = last_message(&zoe, code).await;
         assert!(told.contains(code.as_str()), "{fault:?}: {told}");
     }
 }
@@ -495,7 +458,7 @@ pub async fn what_the_shop_refuses_is_left_to_staff<S: Shop>() {
     let arguments = json!({ "order_number": it.shop.number(&id), "reason": "no_longer_needed" });
     let ended = it.approved(&zoe, "cancel_order", arguments).await;
     assert_eq!(ended["state"], "executed", "{ended}");
-    let failed = it.sent().await;
+    let failed = failures(&it.app).await;
     assert_eq!(failed.len(), 1, "staff see the refund that failed: {failed:?}");
     assert_eq!(it.shop.books().refunds, []);
     let order = it.read(&zoe, &id).await;

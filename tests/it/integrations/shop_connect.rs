@@ -11,8 +11,8 @@ use crate::support::{
     TestApp, TestShopper,
     fake_shopify::{FakeShopify, ShopFault},
     shop::{
-        app, approved, connect as run, fails, kill_when, last_message, order_count, sent, signed_in, succeeds,
-        succeeds_within,
+        FETCHED, app, approved, connect as run, fails, kill_when, last_message, order_count, orders_of, sent,
+        signed_in, succeeds, succeeds_within,
     },
     shopper::answer,
 };
@@ -30,20 +30,11 @@ async fn connect(app: &TestApp, shop: Option<&FakeShopify>) -> Child {
     run(app, "shopify", url, &[FakeShopify::TOKEN, FakeShopify::SECRET]).await
 }
 
-const FETCHED: &str = "SELECT coalesce(sum(fetched), 0)::bigint FROM platform_syncs";
 const ORDERS: &str = "SELECT count(*) FROM orders WHERE reference LIKE 'gid://shopify/Order/%'";
 
 /// What both sides know of each order: its number, whether it was cancelled, and its total in hundredths.
 async fn orders_here(app: &TestApp) -> BTreeMap<String, (bool, i64)> {
-    let rows: Vec<(String, String, i64)> = sqlx::query_as(
-        "SELECT reference, status, coalesce((totals->>'total')::bigint, 0) FROM orders WHERE reference LIKE 'gid://shopify/Order/%'",
-    )
-    .fetch_all(&mut app.superuser().await)
-    .await
-    .expect("orders");
-    rows.into_iter()
-        .map(|(reference, status, total)| (reference, (status == "cancelled", total)))
-        .collect()
+    orders_of(app, "gid://shopify/Order/%").await
 }
 
 fn orders_there(shop: &FakeShopify) -> BTreeMap<String, (bool, i64)> {

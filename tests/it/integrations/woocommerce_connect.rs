@@ -11,8 +11,8 @@ use crate::support::{
     TestApp, TestShopper,
     fake_woocommerce::{FakeWooCommerce, Kind, StoreFault},
     shop::{
-        app, approved, connect as run, fails, failures, kill_when, last_message, order_count, sent, signed_in,
-        succeeds, succeeds_within,
+        FETCHED, app, approved, connect as run, fails, failures, kill_when, last_message, order_count, orders_of, sent,
+        signed_in, succeeds, succeeds_within,
     },
     shopper::answer,
 };
@@ -31,22 +31,13 @@ async fn connect(app: &TestApp, shop: Option<&FakeWooCommerce>) -> Child {
     run(app, "woocommerce", url, &[&format!("{key}:{secret}")]).await
 }
 
-const FETCHED: &str = "SELECT coalesce(sum(fetched), 0)::bigint FROM platform_syncs";
 const FETCHED_ORDERS: &str = "SELECT coalesce(sum(fetched), 0)::bigint FROM platform_syncs WHERE entity = 'orders'";
 const ORDERS: &str = "SELECT count(*) FROM orders WHERE reference LIKE 'woocommerce:%'";
 const DEAD: &str = "SELECT count(*) FROM incoming_webhooks WHERE state = 'dead'";
 
 /// What both sides know of each order: its id, whether it was cancelled, and its total in hundredths.
 async fn orders_here(app: &TestApp) -> BTreeMap<String, (bool, i64)> {
-    let rows: Vec<(String, String, i64)> = sqlx::query_as(
-        "SELECT reference, status, coalesce((totals->>'total')::bigint, 0) FROM orders WHERE reference LIKE 'woocommerce:%'",
-    )
-    .fetch_all(&mut app.superuser().await)
-    .await
-    .expect("orders");
-    rows.into_iter()
-        .map(|(reference, status, total)| (reference, (status == "cancelled", total)))
-        .collect()
+    orders_of(app, "woocommerce:%").await
 }
 
 fn orders_there(shop: &FakeWooCommerce) -> BTreeMap<String, (bool, i64)> {

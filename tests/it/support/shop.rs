@@ -1,6 +1,7 @@
 //! The command that connects a store with its shop, as a process; and what a shopper and staff decide, until the shop was told of it.
 
 use std::{
+    collections::BTreeMap,
     io::Write,
     process::{Child, Command, Output, Stdio},
     time::Duration,
@@ -98,6 +99,23 @@ pub async fn succeeds_within(child: Child) -> (String, u64) {
 /// How many orders of the big fake shops there are: `CONNECT_ORDERS`.
 pub fn order_count() -> u64 {
     std::env::var("CONNECT_ORDERS").map_or(600, |count| count.parse().expect("a number"))
+}
+
+/// How many records were fetched.
+pub const FETCHED: &str = "SELECT coalesce(sum(fetched), 0)::bigint FROM platform_syncs";
+
+/// The stored orders whose references are like this: whether each was cancelled, and its total in hundredths.
+pub async fn orders_of(app: &TestApp, references: &str) -> BTreeMap<String, (bool, i64)> {
+    let rows: Vec<(String, String, i64)> = sqlx::query_as(
+        "SELECT reference, status, coalesce((totals->>'total')::bigint, 0) FROM orders WHERE reference LIKE $1",
+    )
+    .bind(references)
+    .fetch_all(&mut app.superuser().await)
+    .await
+    .expect("orders");
+    rows.into_iter()
+        .map(|(reference, status, total)| (reference, (status == "cancelled", total)))
+        .collect()
 }
 
 /// Signs a customer of the shop in.

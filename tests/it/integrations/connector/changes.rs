@@ -1,13 +1,15 @@
 //! What is approved here is done at the store's system once, or staff see why not.
 
-use std::time::Duration;
-
 use countersign::identity::StaffRole;
 use reqwest::StatusCode;
 use serde_json::json;
 
-use super::{add_order, connect, connected, fits_the_document, settled, succeeds};
-use crate::support::{fake_connector::ConnectorFault, shopper::answer};
+use super::{add_order, connect, connected, fits_the_document};
+use crate::support::{
+    fake_connector::ConnectorFault,
+    shop::{failures, last_message, succeeds},
+    shopper::answer,
+};
 
 #[tokio::test]
 async fn a_coupon_is_created_at_the_store_system_once_and_its_code_given_to_the_shopper() {
@@ -24,13 +26,7 @@ async fn a_coupon_is_created_at_the_store_system_once_and_its_code_given_to_the_
     );
     assert_eq!(made[0]["shopper"], "zoe");
     let code = made[0]["code"].as_str().expect("a code").to_owned();
-    for _ in 0..200 {
-        if it.last_message().await.contains(&code) {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    let last = it.last_message().await;
+    let last = last_message(&it.zoe, &code).await;
     assert!(last.contains("Your coupon is ready") && last.contains(&code), "{last}");
     fits_the_document(&it.fake);
 }
@@ -108,8 +104,8 @@ async fn what_the_store_system_refuses_is_a_dead_delivery_that_staff_see() {
         json!({ "order_number": "#E7", "reason": "no_longer_needed" }),
     )
     .await;
-    let failed = settled(&it.app).await;
-    assert_eq!(failed, [Some("the shop refused: unsupported".to_owned())]);
+    let failed = failures(&it.app).await;
+    assert_eq!(failed, ["the shop refused: unsupported"]);
     let admin = it.app.staff("ada@store.example", StaffRole::Admin).await;
     let (_, listed) = admin.read("/v1/staff/deliveries?state=dead").await;
     let dead = &listed["deliveries"][0];

@@ -10,10 +10,11 @@ use countersign::identity::StaffRole;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-use super::{app, connect, settled, succeeds};
+use super::connect;
 use crate::support::{
     STORE,
     fake_connector::{FakeConnector, signed},
+    shop::{app, sent, succeeds},
 };
 
 /// The example over the demo store's records, until it is dropped.
@@ -73,7 +74,7 @@ async fn the_example_is_a_whole_connector() {
     let staff = app.staff("kim@store.example", StaffRole::Approver).await;
     assert_eq!(staff.approve(&proposal).await.0, StatusCode::OK);
     assert_eq!(mia.wait_until_ended(&proposal).await["state"], "executed");
-    assert_eq!(settled(&app).await, [] as [Option<String>; 0]);
+    sent(&app).await;
     // It tells of what it did, and nothing of that is unknown or refused here.
     let told = "SELECT count(*) FROM incoming_webhooks WHERE body->'data'->>'status' = 'cancelled' AND state = 'done'";
     for _ in 0..200 {

@@ -1,15 +1,16 @@
 //! The records of the store's system come in whole, and its calls are signed.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 
 use chrono::Utc;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-use super::{add_order, add_product, add_shopper, app, connect, ended, fits_the_document, succeeds};
+use super::{add_order, add_product, add_shopper, connect, fits_the_document};
 use crate::support::{
     TestApp,
     fake_connector::{ConnectorFault, FakeConnector, signed},
+    shop::{FETCHED, app, fails, kill_when, orders_of, succeeds},
     shopper::answer,
 };
 
@@ -17,15 +18,7 @@ const ORDERS: &str = "SELECT count(*) FROM orders WHERE reference LIKE 'erp-%'";
 
 /// What both sides know of each order: whether it was cancelled, and its total in hundredths.
 async fn orders_here(app: &TestApp) -> BTreeMap<String, (bool, i64)> {
-    let rows: Vec<(String, String, i64)> = sqlx::query_as(
-        "SELECT reference, status, coalesce((totals->>'total')::bigint, 0) FROM orders WHERE reference LIKE 'erp-%'",
-    )
-    .fetch_all(&mut app.superuser().await)
-    .await
-    .expect("orders");
-    rows.into_iter()
-        .map(|(reference, status, total)| (reference, (status == "cancelled", total)))
-        .collect()
+    orders_of(app, "erp-%").await
 }
 
 fn orders_there(fake: &FakeConnector) -> BTreeMap<String, (bool, i64)> {
@@ -58,16 +51,8 @@ async fn the_history_comes_in_whole_although_the_command_is_killed_and_lost_even
     fake.inject_on("records", ConnectorFault::Garbage);
     let whole = count as i64;
     for until in [1, whole / 4, whole / 2] {
-        let mut child = connect(&app, Some(&fake.url)).await;
-        for _ in 0..6_000 {
-            let fetched = "SELECT coalesce(sum(fetched), 0)::bigint FROM platform_syncs";
-            if app.count(fetched).await >= until {
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-        child.kill().expect("killed");
-        child.wait().expect("gone");
+        let child = connect(&app, Some(&fake.url)).await;
+        kill_when(&app, child, FETCHED, until).await;
     }
     assert!(app.count(ORDERS).await < whole, "the command was killed before the end");
     let out = succeeds(connect(&app, None).await).await;
@@ -119,12 +104,8 @@ async fn connecting_tries_the_secret_and_tells_where_events_go() {
     let app = app().await;
     let fake = FakeConnector::start().await;
     fake.set_secret("whsec_YW5vdGhlciBzZWNyZXQgb2YgdGhlIHRlc3Rz");
-    let output = ended(connect(&app, Some(&fake.url)).await).await;
-    let error = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(
-        !output.status.success() && error.contains("does not take the credentials"),
-        "{error}"
-    );
+    let error = fails(connect(&app, Some(&fake.url)).await).await;
+    assert!(error.contains("does not take the credentials"), "{error}");
     let stored = "SELECT count(*) FROM integrations WHERE revoked_at IS NULL";
     assert_eq!(app.count(stored).await, 0, "nothing is stored");
     assert!(fake.world(|world| world.wrong_signatures) > 0);

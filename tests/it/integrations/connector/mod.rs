@@ -5,65 +5,19 @@ mod changes;
 mod example;
 mod history;
 
-use std::{
-    io::Write,
-    process::{Child, Command, Output, Stdio},
-    time::Duration,
-};
+use std::process::Child;
 
-use chrono::Utc;
-use countersign::identity::{StaffRole, shoppers};
-use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use crate::support::{
-    PASSWORD, TestApp, TestShopper,
+    TestApp, TestShopper,
     fake_connector::{FakeConnector, World},
-    process::{SECRET_KEY, database_environment},
-    shopper::answer,
+    shop::{app, approved, connect as run, sent, signed_in, succeeds},
 };
-
-/// An app that may call the fake system.
-async fn app() -> TestApp {
-    TestApp::start_with_settings(|settings| settings.outbound.allow_loopback = true).await
-}
 
 /// Starts the command for the first store. With a shop it is connected, without one the fetch goes on.
 async fn connect(app: &TestApp, shop: Option<&str>) -> Child {
-    let mut arguments = vec!["connect", "connector", "--store", "one"];
-    if let Some(shop) = shop {
-        arguments.extend(["--shop", shop]);
-    }
-    let mut child = Command::new(env!("CARGO_BIN_EXE_countersign"))
-        .args(arguments)
-        .envs(database_environment(app).await)
-        .env("SECRET_KEY", SECRET_KEY)
-        .env("PUBLIC_URL", &app.url)
-        .env("COUNTERSIGN_ALLOW_LOOPBACK_WEBHOOKS", "yes")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("starts");
-    let secret = format!("{}\n", FakeConnector::SECRET);
-    let _ = child.stdin.take().expect("a pipe").write_all(secret.as_bytes());
-    child
-}
-
-async fn ended(child: Child) -> Output {
-    tokio::task::spawn_blocking(|| child.wait_with_output().expect("ends"))
-        .await
-        .expect("waits")
-}
-
-async fn succeeds(child: Child) -> String {
-    let output = ended(child).await;
-    let (out, err) = (
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr),
-    );
-    assert!(output.status.success(), "{out}{err}");
-    out.into_owned()
+    run(app, "connector", shop, &[FakeConnector::SECRET]).await
 }
 
 fn address() -> Value {
@@ -142,60 +96,21 @@ async fn connected() -> Connected {
         add_order(world, 7, "zoe", 2)
     });
     succeeds(connect(&app, Some(&fake.url)).await).await;
-    let zoe = sign_in(&app, "zoe", "zoe@erp.example").await;
+    let zoe = signed_in(&app, "zoe", "zoe@erp.example").await;
     Connected { app, fake, zoe, order }
-}
-
-/// Gives a shopper of the store's system a password, and signs the shopper in.
-async fn sign_in(app: &TestApp, id: &str, email: &str) -> TestShopper {
-    shoppers::set_password(&app.pools.executor, &app.store.tenant, id, PASSWORD.into(), Utc::now())
-        .await
-        .expect("set");
-    let session = json!({ "email": email, "password": PASSWORD });
-    let (status, opened) = answer(app.with_store_key("/v1/sessions", session)).await;
-    assert_eq!(status, StatusCode::CREATED, "{opened}");
-    TestShopper::with_token(app, opened["token"].as_str().expect("a token"))
-}
-
-/// Waits until nothing waits to be sent to the shop, and returns why what failed did.
-async fn settled(app: &TestApp) -> Vec<Option<String>> {
-    for _ in 0..300 {
-        app.make_jobs_due().await;
-        let waiting = "SELECT count(*) FROM outbox WHERE channel = 'shop' AND state = 'queued'";
-        if app.count(waiting).await == 0 {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    sqlx::query_scalar("SELECT last_error FROM outbox WHERE channel = 'shop' AND state <> 'done'")
-        .fetch_all(&mut app.superuser().await)
-        .await
-        .expect("deliveries")
 }
 
 impl Connected {
     async fn approved(&self, tool: &str, arguments: Value) {
-        let proposal = self.zoe.propose(&self.app, tool, arguments).await;
-        assert_eq!(proposal["state"], "pending", "{proposal}");
-        let staff = self.app.staff("kim@store.example", StaffRole::Approver).await;
-        let (status, body) = staff.approve(&proposal).await;
-        assert_eq!(status, StatusCode::OK, "{body}");
-        assert_eq!(self.zoe.wait_until_ended(&proposal).await["state"], "executed");
+        let ended = approved(&self.app, &self.zoe, tool, arguments).await;
+        assert_eq!(ended["state"], "executed");
     }
 
     async fn sent(&self) {
-        assert_eq!(settled(&self.app).await, [] as [Option<String>; 0]);
+        sent(&self.app).await;
     }
 
     fn made(&self, operation: &str) -> Vec<Value> {
         self.fake.world(|world| world.made(operation))
-    }
-
-    async fn last_message(&self) -> String {
-        let (_, conversations) = self.zoe.read("/v1/conversations").await;
-        conversations["conversations"][0]["last_message"]
-            .as_str()
-            .unwrap_or_default()
-            .to_owned()
     }
 }
